@@ -1,0 +1,5 @@
+"""Everything specc says about a spec: rules, diagnostics and how they are shown."""
+
+from specc.diagnostics.diagnostic import Diagnostic, Findings, Label, Rule, SpecError
+
+__all__ = ["Diagnostic", "Findings", "Label", "Rule", "SpecError"]

@@ -1,0 +1,222 @@
+"""Symbolic integers over choices: channel counts, heights, kernels, guards and norm banks.
+
+An expression is a plain number (int or Fraction), a word (str, an option of an operator choice), `Var(choice)`,
+the value of a choice's active option, or `Apply(function, arguments)`. Truth is 0 and 1. The constructors
+below fold constants as they build, so a network without choices holds nothing but integers.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, TypeAlias
+
+Number: TypeAlias = int | Fraction
+Option: TypeAlias = int | Fraction | str
+"""What a choice may be set to. Booleans are ints in Python and here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """The value of the active option of the choice of this name."""
+
+    choice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A function of `FUNCTIONS` applied to arguments."""
+
+    function: str
+    args: tuple[Expr, ...]
+
+
+Expr: TypeAlias = int | Fraction | str | Var | Apply
+
+
+def normal(value: Option) -> Option:
+    """Whole fractions become ints, so that equal numbers print and hash alike."""
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return value.numerator
+    return value
+
+
+def floor_of(x: Number) -> int:
+    return x if isinstance(x, int) else x.numerator // x.denominator
+
+
+def divide(a: Number, b: Number) -> Number:
+    quotient = Fraction(a) / Fraction(b)
+    return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def round_half_up(x: Number) -> int:
+    """The nearest integer, halves upwards (not Python's `round`, which goes to even)."""
+    return floor_of(x + Fraction(1, 2))
+
+
+def divisible(v: Number, d: Number) -> int:
+    """The multiple of `d` nearest to `v`, at least `d`, and never below 0.9 v: US-Nets' and MobileNet's rule."""
+    d = int(d)
+    nearest = max(d, floor_of(v + Fraction(d, 2)) // d * d)
+    return nearest + d if 10 * nearest < 9 * v else nearest
+
+
+def position(value: Option, *options: Option) -> int:
+    """The index of `value` among `options`; the last one's where it is none of them."""
+    return options.index(value) if value in options else len(options) - 1
+
+
+FUNCTIONS: Final[Mapping[str, Callable[..., Option]]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": divide,
+    "floor": floor_of,
+    "ceil": lambda x: -floor_of(-x),
+    "round": round_half_up,
+    "divisible": divisible,
+    "min": min,
+    "max": max,
+    "eq": lambda a, b: int(a == b),
+    "ne": lambda a, b: int(a != b),
+    "lt": lambda a, b: int(a < b),
+    "le": lambda a, b: int(a <= b),
+    "gt": lambda a, b: int(a > b),
+    "ge": lambda a, b: int(a >= b),
+    "and": lambda a, b: int(bool(a) and bool(b)),
+    "or": lambda a, b: int(bool(a) or bool(b)),
+    "not": lambda a: int(not a),
+    "if": lambda condition, a, b: a if condition else b,
+    "position": position,
+}
+
+
+def apply(function: str, *args: Expr) -> Expr:
+    """`function(args)`, folded where the arguments allow it."""
+    for arg in args:
+        if isinstance(arg, (Var, Apply)):
+            return simplify(function, args)
+    return normal(FUNCTIONS[function](*args))
+
+
+def simplify(function: str, args: tuple[Expr, ...]) -> Expr:
+    """The neutral and absorbing elements of the few functions that stand in guards and shapes."""
+    match function, args:
+        case "add", (0, x) | (x, 0):
+            return x
+        case "sub", (x, 0):
+            return x
+        case "mul", (0, _) | (_, 0):
+            return 0
+        case ("mul", (1, x) | (x, 1)) | ("div", (x, 1)):
+            return x
+        case "and", (0, _) | (_, 0):
+            return 0
+        case "and", (x, y) if isinstance(x, int) or isinstance(y, int) or x == y:
+            return x if isinstance(y, int) or x == y else y
+        case "or", (0, x) | (x, 0):
+            return x
+        case "or", (x, y) if isinstance(x, int) or isinstance(y, int):
+            return 1
+        case "if", (condition, a, b) if not isinstance(condition, (Var, Apply)) or a == b:
+            return a if a == b or condition else b
+        case ("floor" | "ceil" | "round"), (x,) if is_whole(x):
+            return x
+        case ("min" | "max"), (x, y) if x == y:
+            return x
+    return Apply(function, args)
+
+
+def is_whole(expr: Expr) -> bool:
+    """Whether an expression is certainly an integer: a variable may be a ratio, so only rounded ones count."""
+    match expr:
+        case int():
+            return True
+        case Apply("floor" | "ceil" | "round" | "divisible" | "position", _):
+            return True
+        case Apply("add" | "sub" | "mul" | "min" | "max", args):
+            return all(is_whole(a) for a in args)
+    return False
+
+
+def both(a: Expr, b: Expr) -> Expr:
+    """The conjunction of two guards."""
+    return apply("and", a, b)
+
+
+def evaluate(expr: Expr, values: Mapping[str, Option]) -> Option:
+    """The value under an assignment that has every choice the expression reads. Raises KeyError where one is missing."""
+    if isinstance(expr, Apply):
+        if expr.function == "if":
+            condition, a, b = expr.args
+            return evaluate(a if evaluate(condition, values) else b, values)
+        return normal(FUNCTIONS[expr.function](*(evaluate(a, values) for a in expr.args)))
+    if isinstance(expr, Var):
+        return values[expr.choice]
+    return expr
+
+
+def free(expr: Expr) -> frozenset[str]:
+    """The names of the choices that an expression reads."""
+    if isinstance(expr, Var):
+        return frozenset((expr.choice,))
+    if isinstance(expr, Apply):
+        return frozenset().union(*(free(a) for a in expr.args))
+    return frozenset()
+
+
+def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:
+    """The expression with some choices replaced, folded again."""
+    if isinstance(expr, Var):
+        return values.get(expr.choice, expr)
+    if isinstance(expr, Apply):
+        args = tuple(substitute(a, values) for a in expr.args)
+        return expr if args == expr.args else apply(expr.function, *args)
+    return expr
+
+
+INFIX: Final[Mapping[str, tuple[str, int]]] = {
+    "or": ("or", 1),
+    "and": ("and", 2),
+    "eq": ("==", 4),
+    "ne": ("!=", 4),
+    "lt": ("<", 4),
+    "le": ("<=", 4),
+    "gt": (">", 4),
+    "ge": (">=", 4),
+    "add": ("+", 5),
+    "sub": ("-", 5),
+    "mul": ("*", 6),
+    "div": ("/", 6),
+}
+
+
+def show(expr: Expr, level: int = 0) -> str:
+    """The expression as a person would write it in a spec: `divisible(32 * width, 8)`."""
+    if isinstance(expr, Var):
+        return expr.choice
+    if isinstance(expr, Fraction):
+        return decimal(expr)
+    if not isinstance(expr, Apply):
+        return str(expr)
+    if expr.function in INFIX:
+        symbol, binding = INFIX[expr.function]
+        left, right = expr.args
+        text = f"{show(left, binding)} {symbol} {show(right, binding + 1)}"
+        return f"({text})" if binding < level else text
+    if expr.function == "not":
+        text = f"not {show(expr.args[0], 3)}"
+        return f"({text})" if level > 3 else text
+    return f"{expr.function}({', '.join(show(a) for a in expr.args)})"
+
+
+def decimal(x: Fraction) -> str:
+    """`0.35` where the fraction has a finite decimal form, `1/3` where it has none."""
+    denominator = x.denominator
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    return repr(float(x)) if denominator == 1 and Fraction(repr(float(x))) == x else f"{x.numerator}/{x.denominator}"

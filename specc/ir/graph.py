@@ -1,0 +1,202 @@
+"""The graph: tensors with symbolic shapes, operations with guards, choices, outputs - and the spec's own nesting.
+
+Lowering writes it with width groups still open (`widths`, `ties`); the pass `unify_channels` turns these into
+choices. After that both are empty, and everything that is elastic reads the one tuple `choices`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from specc.ir.choice import Choice
+from specc.ir.expr import Expr, apply
+from specc.ir.operator import Operator
+from specc.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of channels that is cut as one: `size` channels are active, each standing for `spread` features.
+
+    A flattened 7x7 map of c channels is `Segment(c, 49)`; everywhere else `spread` is 1.
+    """
+
+    size: Expr
+    spread: Expr = 1
+
+    @property
+    def features(self) -> Expr:
+        return apply("mul", self.size, self.spread)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """A feature map. `channels` is a tuple of segments; `space` is (height, width), or () for a vector."""
+
+    name: str
+    channels: tuple[Segment, ...]
+    space: tuple[Expr, ...]
+    origin: Span
+
+    @property
+    def features(self) -> Expr:
+        """The number of active channels (of features, for a flattened map)."""
+        total: Expr = 0
+        for segment in self.channels:
+            total = apply("add", total, segment.features)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Which inputs an output channel sees: all of them (dense), or in K blocks or per channel (`blocks` None) those up to
+    its own (triangular) or its own only (diagonal)."""
+
+    kind: Literal["dense", "triangular", "diagonal"] = "dense"
+    blocks: int | None = None
+
+
+DENSE = Connection()
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """The norm banks of an op: `count` sets of statistics and scales, of which `index` is the one in use."""
+
+    index: Expr = 0
+    count: int = 1
+
+
+SHARED = Bank()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation.
+
+    name        the spec's own path, unique: `s3.b1.conv2`; also the attribute path in the generated model
+    operator    its rules, found in specc/ops
+    params      what the operator keeps of its arguments: a frozen dataclass of its own, fields may be expressions
+    inputs      names of tensors; `outputs` likewise (one, but for split)
+    guard       1, or the condition on choices under which it is present
+    """
+
+    name: str
+    operator: Operator
+    params: object
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    guard: Expr
+    origin: Span
+    connection: Connection = DENSE
+    bank: Bank = SHARED
+
+    @property
+    def kind(self) -> str:
+        return self.operator.kind
+
+    @property
+    def output(self) -> str:
+        return self.outputs[0]
+
+
+ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "block", "region"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """The spec's nesting: the network, its stages, the block calls in them, and the regions that a guard switches.
+
+    name   the last part of `path`; a region has none of its own and shares its parent's path
+    block  the name of the block definition that was called, for a block
+    args   the block's arguments as evaluated, for a block
+    guard  what this scope adds to its parent's guard: 1 but for a region
+    items  op names and scopes, in the order of execution
+    """
+
+    name: str
+    path: str
+    kind: ScopeKind
+    guard: Expr
+    items: tuple[str | Scope, ...]
+    origin: Span
+    block: str = ""
+    args: tuple[tuple[str, Expr], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """A tensor that can be asked for, by name; `main` is what a plain call returns. `features` mark the ends of stages."""
+
+    name: str
+    tensor: str
+    kind: Literal["head", "exit", "features"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WidthRule:
+    """A `width` setting in force: how the widths of the groups under it are chosen.
+
+    per_group  every group has a choice: the multiples of `round` from divisible(lo * C) to divisible(hi * C), or
+               divisible(r * C) for every r of `ratios`
+    uniform    one choice of a ratio; every group is divisible(ratio * C)
+    any        one choice n, the active channels of the widest group; every group is round(n * C / Cmax)
+    """
+
+    kind: Literal["per_group", "uniform", "any"]
+    ratios: tuple[Expr, ...]
+    round: int
+    choice: str
+    origin: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WidthGroup:
+    """Channels that an operator chose itself and that unification may tie to others. `rule` None means fixed."""
+
+    variable: str
+    maximum: int
+    multiple: int
+    rule: WidthRule | None
+    owner: str
+    origin: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tie:
+    """Two sizes that must be equal, and why: the two operands of a sum, the two sides of a skip."""
+
+    left: Expr
+    right: Expr
+    left_origin: Span
+    right_origin: Span
+    origin: Span
+    what: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from outside."""
+
+    name: str
+    inputs: tuple[str, ...]
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    choices: tuple[Choice, ...]
+    outputs: tuple[Output, ...]
+    root: Scope
+    classes: int
+    origin: Span
+    widths: tuple[WidthGroup, ...] = ()
+    ties: tuple[Tie, ...] = ()
+
+    def tensor_table(self) -> Mapping[str, Tensor]:
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    def choice_table(self) -> Mapping[str, Choice]:
+        return {choice.name: choice for choice in self.choices}
+
+    def with_(self, **changes: object) -> Graph:
+        return replace(self, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Code that both the compiler and generated projects use: numpy and the standard library only."""

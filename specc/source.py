@@ -1,0 +1,60 @@
+"""Source texts and the spans that point into them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """One text that specc reads: a spec file, a library file or standard input.
+
+    `name` is the path shown in messages, always relative and with forward slashes, so that
+    nothing specc writes depends on where it ran.
+    """
+
+    name: str
+    text: str
+    _line_starts: list[int] = field(default_factory=list, repr=False)
+
+    def line_starts(self) -> list[int]:
+        """The offset at which every line starts, computed once and kept."""
+        if not self._line_starts:
+            starts = [0]
+            starts.extend(i + 1 for i, character in enumerate(self.text) if character == "\n")
+            self._line_starts.extend(starts)
+        return self._line_starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The 1-based line and column of a character offset."""
+        starts = self.line_starts()
+        line = bisect_right(starts, offset)
+        return line, offset - starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a 1-based line, without its newline."""
+        starts = self.line_starts()
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """A piece of a source, `[start, end)` in characters. Every AST node, tensor, op and choice has one."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    def location(self) -> str:
+        """`specs/x.specc:12`, as it stands in comments of generated code."""
+        return f"{self.source.name}:{self.source.position(self.start)[0]}"
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of another in the same source."""
+        return Span(self.source, self.start, other.end)
