@@ -1,0 +1,69 @@
+# Everything happens in a virtual environment of its own, .venv, made on first use and again when pyproject.toml changes.
+#   make demo      compile, train, search and export the digits network
+#   make test      what decides whether a change is good; `make test-all` adds the slow tests
+# Needs python3 (3.11 or newer), make and a package index. PIP_ARGS reaches pip: without a GPU,
+#   make test PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"   saves a large download.
+
+PYTHON   ?= python3
+EXTRAS   ?= train,export,tb,dev
+PIP_ARGS ?=
+WORKERS  ?= 2
+
+BIN   := .venv/bin
+STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
+DEMO  := runs/demo/digits
+
+export OMP_NUM_THREADS := 1
+export PYTHONHASHSEED  ?= random
+
+.PHONY: setup demo test test-all bench lint format generated clean
+.DEFAULT_GOAL := test
+
+setup: $(STAMP)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "specc needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || echo "making a virtual environment in .venv"
+	@test -x $(BIN)/python || $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(PYTHON) -m pip --version >/dev/null 2>&1 || { \
+	  echo "this Python can make no virtual environment: its modules venv and ensurepip are missing." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || { $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null && $(PYTHON) -m venv .venv; } || { \
+	  rm -rf .venv && $(PYTHON) -m venv --without-pip .venv && $(PYTHON) -m pip --quiet --python $(BIN)/python install $(PIP_ARGS) pip; } || { \
+	  rm -rf .venv; echo "could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing specc[$(EXTRAS)] and what it needs into .venv (PyTorch is large: some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[$(EXTRAS)]'
+	@rm -f .venv/installed-*
+	@touch $@
+	@echo "installed"
+
+demo: setup
+	@$(BIN)/specc compile specs/digits.specc -o $(DEMO) --force
+	@cd $(DEMO) && $(CURDIR)/$(BIN)/python train.py
+	@cd $(DEMO) && $(CURDIR)/$(BIN)/python search.py
+	@cd $(DEMO) && $(CURDIR)/$(BIN)/python export.py
+	@echo "the project, its checkpoint, pareto.json, the picture and the exported network are in $(DEMO)"
+
+test: setup
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-all: setup
+	@$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
+
+bench: setup
+	@$(BIN)/python -m tests.benchmarks
+
+lint: setup
+	@$(BIN)/ruff check specc tests
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix specc tests
+
+# The showcase: the only way in which generated/ is written.
+generated: setup
+	@$(BIN)/python -m tests.generated --write
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis runs dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
