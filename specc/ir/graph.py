@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from specc.ir.choice import Choice
-from specc.ir.expr import Expr, apply
+from specc.ir.expr import Expr, Option, apply
 from specc.ir.operator import Operator
 from specc.source import Span
 
@@ -177,6 +177,14 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ListedSubnet:
+    """A sub-network that the method lists by hand: every choice at its `default` end but for those in `options`."""
+
+    default: Literal["max", "min"]
+    options: tuple[tuple[str, Option], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from outside."""
 
@@ -189,6 +197,7 @@ class Graph:
     root: Scope
     classes: int
     origin: Span
+    listed: tuple[ListedSubnet, ...] = ()
     widths: tuple[WidthGroup, ...] = ()
     ties: tuple[Tie, ...] = ()
 

@@ -37,6 +37,10 @@ class OpCall(Protocol):
         """The active size behind a `channels` argument: a new width group, an expression that follows, or a fixed number."""
         ...
 
+    def whole_groups(self, channels: Expr, group: int) -> Expr:
+        """The number of groups of `group` channels among the active ones; their widths become multiples of it."""
+        ...
+
     def maximum(self, expr: Expr) -> int:
         """The value where every choice is at its last option."""
         ...

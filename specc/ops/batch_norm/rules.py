@@ -1,0 +1,64 @@
+"""Batch normalisation, with one bank of statistics and scales or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+from specc.ir.expr import Expr, Number
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.parameter import Parameter, Signature
+from specc.ops.shapes import product
+
+
+@dataclass(frozen=True, slots=True)
+class BatchNormParams:
+    """`channels` are active, `full_channels` those of the largest sub-network."""
+
+    channels: Expr
+    eps: Number
+    momentum: Number
+    full_channels: int
+
+
+class BatchNorm:
+    """`norm`, under the setting `norm batch(..)`."""
+
+    kind = "batch_norm"
+    signature = Signature(
+        "batch",
+        (
+            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance"),
+            Parameter("momentum", "number", Fraction(1, 10), "weight of a new batch in the running statistics"),
+            Parameter("bank", "bank", "shared", "which sub-networks share statistics and scales"),
+        ),
+        "Batch normalisation over images and pixels, with a learned scale and offset per channel.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        tensor = call.inputs[0]
+        params = BatchNormParams(
+            channels=tensor.features,
+            eps=cast(Number, call.args["eps"]),
+            momentum=cast(Number, call.args["momentum"]),
+            full_channels=call.maximum(tensor.features),
+        )
+        return Built(params, ((tensor.channels, tensor.space),))
+
+    def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
+        p = cast(BatchNormParams, op.params)
+        return tuple(
+            Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
+        )
+
+    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        return 0
+
+    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        return product(outputs[0].features, *outputs[0].space)
+
+
+OPERATORS = (BatchNorm(),)

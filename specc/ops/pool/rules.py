@@ -1,0 +1,93 @@
+"""Pooling: over windows, over the whole map, or to a given size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from specc.diagnostics import Rule
+from specc.ir.expr import Expr
+from specc.ir.operator import Built, OpCall
+from specc.ir.parameter import Parameter, Signature, Words
+from specc.ops.shapes import require_map, same_padding, window_space
+from specc.ops.weightless import Weightless
+
+POOL_SIZE = Rule(
+    "E0405",
+    "pool-size-and-kernel",
+    "a pool has both a kernel and an output size",
+    "`pool(avg, 2)` slides a window, `pool(avg, size=7)` adapts its windows to give 7 x 7, `pool(avg)` takes the whole map.\n"
+    "Wrong:  pool(avg, 2, size=7)\n"
+    "Right:  pool(avg, size=7)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolParams:
+    """`kernel` None is the whole map, giving a vector - or `size` x `size` windows where that is given."""
+
+    mode: Literal["avg", "max"]
+    kernel: int | None
+    stride: int
+    padding: int
+    size: int | None
+
+
+class Pool(Weightless):
+    """`pool(avg)`, `pool(avg, 2)`, `pool(max, size=7)`."""
+
+    kind = "pool"
+    signature = Signature(
+        "pool",
+        (
+            Parameter("mode", Words(("avg", "max")), doc="mean or maximum of a window"),
+            Parameter("kernel", "integer", None, "height and width of the window; the whole map if not given"),
+            Parameter("stride", "integer", None, "step of the window; the kernel if not given"),
+            Parameter("padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given"),
+            Parameter("size", "integer", None, "adapt the windows to give this height and width"),
+        ),
+        "Pools windows; without a kernel the whole map, which leaves a vector.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        tensor = require_map(call, "a pool")
+        mode = cast(Literal["avg", "max"], call.args["mode"])
+        kernel, size = cast("int | None", call.args["kernel"]), cast("int | None", call.args["size"])
+        if kernel is not None and size is not None:
+            call.report(POOL_SIZE, "a pool takes a kernel or a size, not both", at="size")
+        if kernel is None:
+            space: tuple[Expr, ...] = () if size is None else (size, size)
+            return Built(PoolParams(mode, None, 1, 0, size), ((tensor.channels, space),))
+        return window_pool(call, mode, kernel)
+
+
+class MaxPool(Weightless):
+    """`maxpool(3, stride=2)`."""
+
+    kind = "maxpool"
+    signature = Signature(
+        "maxpool",
+        (
+            Parameter("kernel", "integer", doc="height and width of the window"),
+            Parameter("stride", "integer", None, "step of the window; the kernel if not given"),
+            Parameter("padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given"),
+        ),
+        "The maximum of every window.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        require_map(call, "a max pool")
+        return window_pool(call, "max", cast(int, call.args["kernel"]))
+
+
+def window_pool(call: OpCall, mode: Literal["avg", "max"], kernel: int) -> Built:
+    """A sliding pool's params and output shape."""
+    tensor = call.inputs[0]
+    stride = cast("int | None", call.args["stride"]) or kernel
+    given = cast("int | None", call.args["padding"])
+    padding = cast(int, same_padding(kernel)) if given is None else given
+    space = window_space(call, tensor.space, kernel, stride, padding)
+    return Built(PoolParams(mode, kernel, stride, padding, None), ((tensor.channels, space),))
+
+
+OPERATORS = (Pool(), MaxPool())
