@@ -1,0 +1,72 @@
+"""Slimmable training (Yu et al., 2019): every listed sub-network learns from the labels, their losses are summed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from specc.ir.expr import show
+from specc.ir.graph import Graph
+from specc.ir.parameter import Call, ListOf, Parameter, Signature
+from specc.methods.protocol import NO_SUCH_SUBNET, Method, Report
+
+SIGNATURE: Final = Signature(
+    "independent",
+    (
+        Parameter(
+            "subnets",
+            ListOf("assignment"),
+            ("max",),
+            "the sub-networks of every step: max, min or at(choice=option, ...)",
+        ),
+    ),
+    "the cross-entropies of listed sub-networks, summed",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Independent:
+    """Each step: the sum of the cross-entropies of the listed sub-networks. With `[max]` this is plain training."""
+
+    name: str = "independent"
+    signature: Signature = SIGNATURE
+    trains_as: str = "independent"
+
+    def training(self, call: Call) -> Call:
+        return call
+
+    def subnets_per_step(self, call: Call) -> int:
+        return len(listed(call))
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        table = graph.choice_table()
+        for subnet in listed(call):
+            if not isinstance(subnet, Call):
+                continue
+            for name, option in subnet.values:
+                if name not in table:
+                    report(
+                        NO_SUCH_SUBNET,
+                        f"the network has no choice `{name}`",
+                        at="subnets",
+                        help="its choices: " + (", ".join(sorted(table)) or "none"),
+                    )
+                elif option not in table[name].options:
+                    options = ", ".join(show(o) for o in table[name].options[:12])
+                    more = ", ..." if len(table[name].options) > 12 else ""
+                    report(
+                        NO_SUCH_SUBNET,
+                        f"the choice `{name}` has no option {show(option)}",  # type: ignore[arg-type]
+                        at="subnets",
+                        help=f"its options: {options}{more}",
+                    )
+
+
+def listed(call: Call) -> tuple[object, ...]:
+    """The `subnets` argument."""
+    subnets = call["subnets"]
+    assert isinstance(subnets, tuple), subnets
+    return subnets
+
+
+METHOD: Final[Method] = Independent()

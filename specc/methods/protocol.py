@@ -1,0 +1,123 @@
+"""What the compiler knows of a sampling method, and what the methods' folders share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from specc.diagnostics import Rule
+from specc.ir.graph import Graph
+from specc.ir.parameter import Call, Parameter, Signature
+
+
+class Report(Protocol):
+    """Takes one diagnostic about the method's call, at the argument named `at` or at the whole call."""
+
+    def __call__(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None: ...
+
+
+class Method(Protocol):
+    """One way of training sub-networks together. Stateless; one instance, `METHOD`, in each folder of specc/methods.
+
+    In a method's call an `assignment` argument is "max", "min" or `Call("at", ((choice, option), ...))`,
+    which stands for the largest sub-network with these choices set.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def signature(self) -> Signature: ...
+
+    @property
+    def trains_as(self) -> str:
+        """The method whose step trains it: its own name, or that of the method which stands in for it."""
+        ...
+
+    def training(self, call: Call) -> Call:
+        """The call of `trains_as` that trains it."""
+        ...
+
+    def subnets_per_step(self, call: Call) -> int:
+        """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
+        ...
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StandIn:
+    """A method that has its parameters but no step yet: it is trained as US-Nets, and the compiler says so."""
+
+    name: str
+    signature: Signature
+    subnets: str | int = 4
+    beside: int = 0
+
+    @property
+    def trains_as(self) -> str:
+        return "us_net"
+
+    def training(self, call: Call) -> Call:
+        return Call("us_net", (("subnets", self.subnets_per_step(call)), ("distill", True), ("temperature", 1)))
+
+    def subnets_per_step(self, call: Call) -> int:
+        """A fixed number, or the value of the parameter that `subnets` names, and `beside` more; at least 2."""
+        if isinstance(self.subnets, int):
+            return self.subnets
+        number = call[self.subnets]
+        assert isinstance(number, int), number
+        return max(2, number + self.beside)
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        needs_choices(graph, self.name, report)
+
+
+NOTHING_ELASTIC: Final = Rule(
+    "E601",
+    "nothing-elastic",
+    "a method that trains several sub-networks needs a network with choices",
+    "The sandwich rule and its relatives train the largest, the smallest and some other sub-networks together.\n"
+    "A network without a range, a set, a `skippable` or a `width` setting has one sub-network only.\n\n"
+    "  wrong:  supernet net { ... conv(64) ... }   method us_net\n"
+    "  right:  supernet net { width uniform 0.5..1.0 step 0.25; ... conv(64) ... }   method us_net\n"
+    "  right:  supernet net { ... conv(64) ... }   method independent\n",
+)
+
+TOO_FEW_SUBNETS: Final = Rule(
+    "E602",
+    "too-few-subnets",
+    "the sandwich rule needs at least two sub-networks a step",
+    "Each step trains the largest and the smallest sub-network and n - 2 others, so n is 2 or more.\n\n"
+    "  wrong:  method us_net(subnets=1)\n"
+    "  right:  method us_net(subnets=4)\n",
+)
+
+NO_SUCH_SUBNET: Final = Rule(
+    "E603",
+    "no-such-subnet",
+    "a listed sub-network sets a choice that does not exist, or to what is none of its options",
+    "`at(choice=option, ...)` names choices of the network; those it leaves out are at their largest option.\n"
+    "`specc space` lists the choices and their options.\n\n"
+    "  wrong:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.7)])\n"
+    "  right:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.5)])\n",
+)
+
+RULES: Final = (NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)
+
+
+def needs_choices(graph: Graph, method: str, report: Report) -> None:
+    """Reports a network in which nothing can be chosen."""
+    if not any(len(choice.options) > 1 for choice in graph.choices):
+        report(
+            NOTHING_ELASTIC,
+            f"`{method}` trains several sub-networks together, and this network has only one",
+            help="make something elastic (a `width` setting, a `skippable`, a range), or write `method independent`",
+        )
+
+
+def subnets_parameter(default: int, doc: str) -> Parameter:
+    """`subnets=n`, the parameter most methods have."""
+    return Parameter("subnets", "integer", default, doc)

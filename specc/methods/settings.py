@@ -1,0 +1,214 @@
+"""The settings that a spec may give: `train { }`, `search { }` and `data name(...)`, with their defaults.
+
+Numbers are exact; a value with a unit arrives in its base unit (`10M` is 10,000,000, `1ms` is 1/1000 of a second).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+from specc.ir.parameter import Call, ListOf, Parameter, Signature, Variants, Words
+
+OPTIMIZERS: Final = (
+    Signature(
+        "sgd",
+        (
+            Parameter("lr", "number", Fraction(1, 10), "highest learning rate"),
+            Parameter("momentum", "number", Fraction(9, 10)),
+            Parameter("weight_decay", "number", 0),
+            Parameter("nesterov", "flag", False),
+        ),
+        "stochastic gradient descent",
+    ),
+    Signature(
+        "adamw",
+        (
+            Parameter("lr", "number", Fraction(1, 1000), "highest learning rate"),
+            Parameter("weight_decay", "number", Fraction(1, 100), "decoupled from the gradient"),
+            Parameter("beta1", "number", Fraction(9, 10)),
+            Parameter("beta2", "number", Fraction(999, 1000)),
+            Parameter("eps", "number", Fraction(1, 10**8)),
+        ),
+        "Adam with decoupled weight decay",
+    ),
+)
+
+WARMUP: Final = Parameter("warmup", "number", 0, "epochs of linear warm-up from a hundredth of the learning rate")
+
+SCHEDULES: Final = (
+    Signature("constant", (WARMUP,), "the same rate throughout"),
+    Signature(
+        "cosine",
+        (WARMUP, Parameter("final", "number", 0, "the last rate, as a share of the highest")),
+        "half a cosine from the highest rate to the last, a little at every step",
+    ),
+    Signature("linear", (WARMUP, Parameter("final", "number", 0)), "a straight line from the highest rate to the last"),
+    Signature(
+        "multistep",
+        (
+            Parameter("milestones", ListOf("number"), doc="epochs; below 1: shares of the run, as in [0.5, 0.75]"),
+            Parameter("gamma", "number", Fraction(1, 10), "what the rate is multiplied with at each"),
+            WARMUP,
+        ),
+        "a drop at each milestone",
+    ),
+    Signature(
+        "exponential",
+        (Parameter("gamma", "number", doc="what the rate is multiplied with after every epoch"), WARMUP),
+        "a small drop after every epoch",
+    ),
+)
+
+AUGMENTATIONS: Final = (
+    Signature("flip", (), "left-right, every second image"),
+    Signature(
+        "crop",
+        (Parameter("padding", "integer", 4, "pixels added on every side before cutting"),),
+        "shifted by at most `padding` pixels",
+    ),
+    Signature(
+        "affine",
+        (
+            Parameter("degrees", "number", 10, "rotated by at most so much"),
+            Parameter("scale", "number", Fraction(1, 10), "enlarged or shrunk by at most this share"),
+            Parameter("shift", "number", Fraction(1, 10), "moved by at most this share of the image"),
+            Parameter("shear", "number", 0, "slanted by at most so many degrees"),
+        ),
+        "small rotations, scalings, shifts and shears",
+    ),
+    Signature(
+        "resized_crop",
+        (Parameter("smallest", "number", Fraction(8, 100), "least share of the image's area"),),
+        "a random part, resized: ImageNet's usual crop",
+    ),
+    Signature(
+        "color_jitter",
+        (Parameter("strength", "number", Fraction(4, 10)),),
+        "brightness, contrast and saturation, each by at most this share",
+    ),
+    Signature(
+        "randaugment",
+        (Parameter("operations", "integer", 2), Parameter("magnitude", "count", 9)),
+        "RandAugment (Cubuk et al., 2020)",
+    ),
+    Signature("erase", (Parameter("probability", "number", Fraction(1, 4)),), "a random rectangle becomes noise"),
+)
+
+TRAIN: Final = Signature(
+    "train",
+    (
+        Parameter("epochs", "integer", 100, "passes over the training images"),
+        Parameter("batch_size", "integer", 128, "images a step, on all processes together"),
+        Parameter(
+            "optimizer",
+            Variants(OPTIMIZERS),
+            Call(
+                "sgd",
+                (("lr", Fraction(1, 10)), ("momentum", Fraction(9, 10)), ("weight_decay", 0), ("nesterov", False)),
+            ),
+        ),
+        Parameter("schedule", Variants(SCHEDULES), Call("cosine", (("warmup", 0), ("final", 0)))),
+        Parameter(
+            "no_decay",
+            ListOf(Words(("bias", "norm", "depthwise"))),
+            (),
+            "parameters that weight decay spares",
+        ),
+        Parameter("label_smoothing", "number", 0),
+        Parameter("clip", "number", 0, "the gradients' norm is cut to this; 0: never"),
+        Parameter("augment", ListOf(Variants(AUGMENTATIONS)), (), "applied in this order to every training image"),
+        Parameter("amp", "flag", False, "mixed precision, where the device has it"),
+        Parameter("ema", "number", 0, "decay a step of the weights' moving average, which is then evaluated; 0: none"),
+        Parameter("calibrate", "count", 1024, "training images that set a sub-network's norms before it is evaluated"),
+        Parameter("evaluate_every", "integer", 1, "epochs between evaluations"),
+        Parameter("seed", "count", 0, "of weights, order of images, augmentation and drawn sub-networks"),
+    ),
+    "how the generated train.py trains; its flags override each of these",
+)
+
+BUDGETS: Final = (
+    Signature("macs", (Parameter("most", "number", doc="multiply-accumulates of one image"),)),
+    Signature("params", (Parameter("most", "number", doc="parameters in use"),)),
+    Signature("latency", (Parameter("most", "number", doc="median measured time of one image, as in 5ms"),)),
+)
+
+STRATEGIES: Final = (
+    Signature("exhaustive", (), "every sub-network of the space"),
+    Signature(
+        "evolution",
+        (
+            Parameter("evaluations", "integer", 512, "sub-networks evaluated in all; a smaller space is enumerated"),
+            Parameter("population", "integer", 32, "evaluated between two selections"),
+            Parameter("mutation", "number", Fraction(1, 5), "the probability that a choice of a child is drawn anew"),
+        ),
+        "random ones first, then children of the front",
+    ),
+    Signature(
+        "random",
+        (Parameter("evaluations", "integer", 512, "sub-networks evaluated in all; a smaller space is enumerated"),),
+        "drawn uniformly",
+    ),
+)
+
+SEARCH: Final = Signature(
+    "search",
+    (
+        Parameter(
+            "objectives",
+            ListOf(Words(("accuracy", "macs", "params", "latency"))),
+            ("accuracy", "macs"),
+            "accuracy, and the costs that it is weighed against",
+        ),
+        Parameter(
+            "strategy",
+            Variants(STRATEGIES),
+            Call("evolution", (("evaluations", 512), ("population", 32), ("mutation", Fraction(1, 5)))),
+        ),
+        Parameter("budgets", ListOf(Variants(BUDGETS)), (), "limits that every sub-network of the front keeps"),
+        Parameter("calibrate", "count", 1024, "training images that set the norms of every candidate"),
+        Parameter("seed", "count", 0),
+    ),
+    "how the generated search.py searches; its flags override each of these",
+)
+
+
+def dataset(name: str, validation: Fraction, doc: str, *more: Parameter) -> Signature:
+    """A data set. Every one can be told where it lies and how much of its training images the search may judge by."""
+    return Signature(
+        name,
+        (
+            Parameter("path", "text", "", "the folder it lies in; nothing is ever downloaded"),
+            Parameter(
+                "validation", "number", validation, "share of the training images kept from training, for the search"
+            ),
+            Parameter("seed", "count", 0, "of the splits that the data set does not bring with it"),
+            *more,
+        ),
+        doc,
+    )
+
+
+TEST_SHARE: Final = Parameter("test", "number", Fraction(1, 5), "share of all images held out for testing")
+
+DATASETS: Final = (
+    dataset("digits", Fraction(15, 100), "1,797 handwritten digits of 8x8 pixels, part of scikit-learn", TEST_SHARE),
+    dataset("mnist", Fraction(1, 12), "70,000 handwritten digits, 28x28"),
+    dataset("fashion_mnist", Fraction(1, 12), "70,000 pieces of clothing, 28x28"),
+    dataset("cifar10", Fraction(1, 10), "60,000 photographs of 10 kinds, 32x32"),
+    dataset("cifar100", Fraction(1, 10), "60,000 photographs of 100 kinds, 32x32"),
+    dataset("tiny_imagenet", Fraction(5, 100), "110,000 photographs of 200 kinds, 64x64"),
+    dataset("imagenet", Fraction(2, 100), "1.33 million photographs of 1,000 kinds"),
+    dataset("cub200", Fraction(10, 100), "11,788 photographs of 200 kinds of birds"),
+    dataset(
+        "folder",
+        Fraction(10, 100),
+        "any folder with train/ and val/ (or test/), in which every class has a folder of images",
+    ),
+)
+
+LATER_DATASETS: Final[Mapping[str, str]] = {
+    "glyphs": "`glyphs` is not built yet; `digits` is the data set that needs no download today",
+}
+"""Data sets that specc's plan names and this version lacks: what to say."""

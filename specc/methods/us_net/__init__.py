@@ -1,0 +1,50 @@
+"""US-Nets (Yu and Huang, 2019): the sandwich rule and in-place distillation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from specc.ir.graph import Graph
+from specc.ir.parameter import Call, Parameter, Signature
+from specc.methods.protocol import TOO_FEW_SUBNETS, Method, Report, needs_choices, subnets_parameter
+
+SIGNATURE: Final = Signature(
+    "us_net",
+    (
+        subnets_parameter(4, "sub-networks a step: the largest, the smallest and so many less two drawn at random"),
+        Parameter("distill", "flag", True, "the others learn the largest's answers; `no`: they learn the labels"),
+        Parameter("temperature", "number", 1, "of the softmax of both when distilling"),
+    ),
+    "sandwich rule and in-place distillation",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UsNet:
+    """Each step: the largest sub-network on the labels, the smallest and n - 2 random ones on the largest's answers."""
+
+    name: str = "us_net"
+    signature: Signature = SIGNATURE
+    trains_as: str = "us_net"
+
+    def training(self, call: Call) -> Call:
+        return call
+
+    def subnets_per_step(self, call: Call) -> int:
+        number = call["subnets"]
+        assert isinstance(number, int), number
+        return number
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        needs_choices(graph, self.name, report)
+        if self.subnets_per_step(call) < 2:
+            report(
+                TOO_FEW_SUBNETS,
+                f"{self.subnets_per_step(call)} sub-network a step cannot hold the largest and the smallest",
+                at="subnets",
+                help="write `subnets=4`, as the paper does, or any number from 2",
+            )
+
+
+METHOD: Final[Method] = UsNet()
