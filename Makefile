@@ -14,7 +14,6 @@ STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' '
 DEMO  := runs/demo/digits
 
 export OMP_NUM_THREADS := 1
-export PYTHONHASHSEED  ?= random
 
 .PHONY: setup demo test test-all bench lint format generated clean
 .DEFAULT_GOAL := test

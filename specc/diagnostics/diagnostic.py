@@ -76,4 +76,4 @@ class SpecError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         first = self.diagnostics[0]
-        super().__init__(f"{first.primary.span.location()}: [{first.rule.name}] {first.primary.message}")
+        super().__init__(f"{first.primary.span.shown()}: [{first.rule.name}] {first.primary.message}")

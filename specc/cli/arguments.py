@@ -1,0 +1,101 @@
+"""The arguments that commands share, and how a spec named on the command line is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from specc.cli.failure import Failure, UsageError
+from specc.cli.terminal import standard_input
+from specc.source import Source
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from specc.pipeline import Compiled
+
+UNITS: Final[Mapping[str, int]] = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+def common(parser: ArgumentParser) -> None:
+    """`--json` and `--quiet`."""
+    parser.add_argument("--json", action="store_true", help="one JSON value on stdout, also for diagnostics")
+    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but what was asked for and what is wrong")
+
+
+def spec(parser: ArgumentParser) -> None:
+    """The spec, its parameters, and what all commands take."""
+    parser.add_argument("spec", metavar="SPEC", help="a .specc file, or - for standard input")
+    parameters(parser)
+    common(parser)
+
+
+def parameters(parser: ArgumentParser) -> None:
+    """`-p NAME=VALUE`."""
+    text = "sets a `param` of the spec; may be given several times"
+    parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help=text)
+
+
+def load(args: Namespace) -> Compiled:
+    """The compiled spec of a command. Raises SpecError, or UsageError where a `-p` is malformed."""
+    return load_spec(args.spec, args.param)
+
+
+def load_spec(name: str, params: Sequence[str]) -> Compiled:
+    """Reads and compiles the spec at a path, or on stdin where the name is `-`."""
+    from specc import pipeline
+
+    return pipeline.load(standard_source() if name == "-" else name, pairs(params))
+
+
+def standard_source() -> Source:
+    """What stands on standard input. Raises Failure where it is not UTF-8."""
+    try:
+        return Source("<stdin>", standard_input().decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Failure(f"standard input is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def pairs(words: Sequence[str]) -> dict[str, str]:
+    """`["a=1", "b=2"]` as a mapping. Raises UsageError."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (equals and name.strip() and value.strip()):
+            raise UsageError(f"`-p {word}` gives no parameter a value", "write -p name=value, as in -p width_mult=1.4")
+        if name.strip() in found:
+            raise UsageError(f"the parameter `{name.strip()}` is given twice")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def number(text: str) -> Fraction:
+    """`300`, `0.5`, `10M`. Raises UsageError."""
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)([kKMG]?)", text.strip().replace(",", ""))
+    if match is None:
+        raise UsageError(f"`{text}` is not a number", "a number may end in k, M or G, as in 60M")
+    return Fraction(match[1].replace("_", "")) * UNITS[match[2]]
+
+
+def window(text: str) -> tuple[Fraction | None, Fraction | None]:
+    """`60M..100M`, `..100M` or `60M..`: the ends of a budget, None where it is open. Raises UsageError."""
+    low, dots, high = text.partition("..")
+    if not dots or not (low.strip() or high.strip()):
+        raise UsageError(f"`{text}` is not a range", "write LO..HI, as in 60M..100M; one of the two may be left out")
+    ends = (number(low) if low.strip() else None, number(high) if high.strip() else None)
+    if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+        raise UsageError(f"the range `{text}` is empty: it ends before it begins")
+    return ends
+
+
+def positive(name: str) -> Callable[[str], int]:
+    """A parser of positive whole numbers that names its argument. Raises UsageError."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < 1:
+            raise UsageError(f"{name} must be a positive whole number, not `{text}`")
+        return int(text)
+
+    return parse

@@ -1,0 +1,1 @@
+"""One file a command: `SUMMARY`, `arguments(parser)` and `run(args, terminal) -> exit code`."""

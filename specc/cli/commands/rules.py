@@ -1,0 +1,26 @@
+"""Lists every rule that a spec must respect."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from specc.cli.arguments import common
+from specc.cli.terminal import Terminal
+
+SUMMARY = "list the rules that specs must respect"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    common(parser)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    from specc.diagnostics.catalogue import all_rules
+
+    rules = all_rules()
+    if args.json:
+        terminal.json([{"code": rule.code, "name": rule.name, "summary": rule.summary} for rule in rules])
+    else:
+        terminal.table(("code", "name", "summary"), [(rule.code, rule.name, rule.summary) for rule in rules])
+        terminal.note("\n`specc explain CODE` says more about one")
+    return 0

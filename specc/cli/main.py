@@ -1,0 +1,165 @@
+"""Finds the command, runs it, and turns whatever happens into an exit code.
+
+0 fine; 1 the spec or its use is wrong; 2 the command line is wrong; 70 a bug in specc; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
+
+from specc.cli.failure import Failure, UsageError
+from specc.cli.terminal import Terminal
+from specc.diagnostics import SpecError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+FINE, WRONG_SPEC, WRONG_COMMAND, BUG, INTERRUPTED = 0, 1, 2, 70, 130
+
+
+class Command(Protocol):
+    """What a module of `commands/` has."""
+
+    SUMMARY: str
+
+    def arguments(self, parser: ArgumentParser) -> None: ...
+
+    def run(self, args: Namespace, terminal: Terminal) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code. Prints every failure; raises nothing."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    terminal = Terminal(sys.stdout, sys.stderr, quiet="--quiet" in words or "-q" in words, json="--json" in words)
+    try:
+        code = dispatch(words, terminal)
+        terminal.flush()
+        return code
+    except SpecError as error:
+        return guarded(terminal, lambda: terminal.diagnostics(error.diagnostics), WRONG_SPEC)
+    except Failure as error:
+        return guarded(terminal, lambda: terminal.failure(error), error.code)
+    except BrokenPipeError:
+        return silenced()
+    except KeyboardInterrupt:
+        terminal.message("interrupted")
+        return INTERRUPTED
+    except SystemExit as leaving:  # argparse, after --help or a wrong option
+        return leaving.code if isinstance(leaving.code, int) else FINE
+    except Exception as bug:
+        return report_bug(bug, terminal)
+
+
+def guarded(terminal: Terminal, say: object, code: int) -> int:
+    """Says something where the reader may have gone away."""
+    try:
+        if callable(say):
+            say()
+        terminal.flush()
+    except BrokenPipeError:
+        silenced()
+    return code
+
+
+def silenced() -> int:
+    """The reader of our output has gone (`specc rules | head`): nothing more can be said, and nothing is wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FINE
+
+
+def dispatch(words: list[str], terminal: Terminal) -> int:
+    """Runs the command that the first word names."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        terminal.data(overview())
+        return FINE if words else WRONG_COMMAND
+    if words[0] in ("-V", "--version"):
+        terminal.data(f"specc {version()}\n")
+        return FINE
+    name = words[0]
+    if name not in command_names():
+        raise UsageError(f"there is no command `{name}`", near(name, command_names()))
+    command = load_command(name)
+    args = parser_of(name, command).parse_args(words[1:])
+    return command.run(args, terminal)
+
+
+def parser_of(name: str, command: Command) -> ArgumentParser:
+    """The parser of one command: the others' are never built."""
+    from argparse import ArgumentParser
+
+    class Parser(ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise UsageError(message, f"`{self.prog} --help` shows what it takes")
+
+    doc = (sys.modules[f"specc.cli.commands.{name}"].__doc__ or "").strip()
+    parser = Parser(prog=f"specc {name}", usage=None, description=doc, allow_abbrev=False)
+    parser.formatter_class = plain_formatter()
+    command.arguments(parser)
+    return parser
+
+
+def plain_formatter() -> type:
+    """Descriptions keep their lines."""
+    from argparse import RawDescriptionHelpFormatter
+
+    return RawDescriptionHelpFormatter
+
+
+def command_names() -> tuple[str, ...]:
+    """The commands there are: the files of `commands/`."""
+    folder = Path(__file__).parent / "commands"
+    return tuple(sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".py") and name[0] != "_"))
+
+
+def load_command(name: str) -> Command:
+    return cast(Command, import_module(f"specc.cli.commands.{name}"))
+
+
+def overview() -> str:
+    """The text of `specc --help`."""
+    rows = "".join(f"  {name:<11} {load_command(name).SUMMARY}\n" for name in command_names())
+    return (
+        "specc compiles a small language for elastic networks to PyTorch projects.\n\n"
+        f"usage: specc COMMAND ...\n\n{rows}\n"
+        "`specc COMMAND --help` says what a command takes. All that read a spec take - for standard input,\n"
+        "-p NAME=VALUE, --json and --quiet. Exit codes: 0 fine, 1 the spec is wrong, 2 the command line is wrong.\n"
+    )
+
+
+def near(name: str, names: Sequence[str]) -> str:
+    """A help line with the names most like a wrong one."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    listed = ", ".join(f"`{n}`" for n in (close or names))
+    return f"did you mean {listed}?" if close else f"there are {listed}"
+
+
+def version() -> str:
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("specc")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def report_bug(bug: Exception, terminal: Terminal) -> int:
+    """An exception that nothing should let through: specc is wrong, not the spec."""
+    terminal.message(f"this is a bug in specc, not in your spec: {type(bug).__name__}: {bug}")
+    if os.environ.get("SPECC_TRACEBACK", "") not in ("", "0"):
+        import traceback
+
+        terminal.message(traceback.format_exc().rstrip())
+    else:
+        terminal.message(
+            "help: please report it to the project you got specc from, with the spec and what this prints:\n"
+            f"      SPECC_TRACEBACK=1 specc {' '.join(sys.argv[1:])}"
+        )
+    return BUG

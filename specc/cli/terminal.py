@@ -1,0 +1,124 @@
+"""Where output goes: data to stdout, messages to stderr, tables by rich on a terminal and aligned text elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO, TypeVar
+
+from specc.cli.failure import Failure
+from specc.diagnostics import Diagnostic
+
+T = TypeVar("T")
+
+
+class Terminal:
+    """The two streams of a command and how they are to be used."""
+
+    def __init__(self, out: TextIO, err: TextIO, quiet: bool = False, json: bool = False) -> None:
+        self.out = out
+        self.err = err
+        self.quiet = quiet
+        self.as_json = json
+
+    def data(self, text: str) -> None:
+        """What was asked for."""
+        self.out.write(text)
+
+    def json(self, value: object) -> None:
+        """What was asked for, as one JSON value."""
+        import json
+
+        self.out.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def message(self, text: str) -> None:
+        """Something that must be said."""
+        self.out.flush()
+        self.err.write(text + "\n")
+        self.err.flush()
+
+    def note(self, text: str) -> None:
+        """Something that --quiet leaves out."""
+        if not self.quiet:
+            self.message(text)
+
+    def diagnostics(self, found: Sequence[Diagnostic]) -> None:
+        """What is wrong with a spec: on stderr, or with --json as `{"diagnostics": [...]}` on stdout."""
+        from specc.diagnostics.render import as_json, in_order, render_all
+
+        if self.as_json:
+            self.json({"diagnostics": [as_json(d) for d in in_order(found)]})
+            return
+        self.message(render_all(found, colored(self.err)).rstrip("\n"))
+        if len(found) > 1:
+            self.note(f"\n{len(found)} errors")
+
+    def failure(self, error: Failure) -> None:
+        """What is wrong with the command line or around it."""
+        from specc.diagnostics.render import paint, printable
+
+        color = colored(self.err)
+        self.message(f"{paint('error:', 'red', color)} {printable(str(error))}")
+        if error.help:
+            self.message(f"{paint('help:', 'green', color)} {printable(error.help)}")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
+        """A table; the columns named in `right` hold numbers."""
+        texts = [[shown(cell) for cell in row] for row in rows]
+        if colored(self.out):
+            self._rich_table(columns, texts, right)
+            return
+        widths = [max(len(cell) for cell in column) for column in zip(columns, *texts, strict=True)]
+        for row in ([*columns], *texts):
+            cells = (f"{c:>{w}}" if n in right else f"{c:<{w}}" for c, w, n in zip(row, widths, columns, strict=True))
+            self.data("  ".join(cells).rstrip() + "\n")
+
+    def _rich_table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console(file=self.out).print(table)
+
+    def progress(self, items: Iterable[T], total: int, label: str) -> Iterator[T]:
+        """The items again, with a line on stderr that counts them: only on a terminal, and only after a second."""
+        shows = not self.quiet and self.err.isatty()
+        begun = last = time.monotonic()
+        written = False
+        for number, item in enumerate(items):
+            now = time.monotonic()
+            if shows and now - begun > 1 and now - last > 0.1:
+                self.err.write(f"\r{label}: {number} of {total} ({100 * number // max(1, total)} %)")
+                self.err.flush()
+                last, written = now, True
+            yield item
+        if written:
+            self.err.write("\r\x1b[K")
+            self.err.flush()
+
+    def flush(self) -> None:
+        self.out.flush()
+        self.err.flush()
+
+
+def colored(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that wants colour (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def shown(cell: object) -> str:
+    """Integers with a comma every three digits, everything else as it is."""
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+
+
+def standard_input() -> bytes:
+    """All of stdin."""
+    return sys.stdin.buffer.read()

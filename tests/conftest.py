@@ -1,0 +1,9 @@
+"""What all tests share: one thread for every numeric library, and the repository's own folders."""
+
+from __future__ import annotations
+
+import os
+
+# Before any test module imports numpy or torch: the workers of pytest-xdist share few cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")

@@ -1,0 +1,1 @@
+"""Tests of what specs are told, written as Markdown."""

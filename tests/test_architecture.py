@@ -1,0 +1,188 @@
+"""The rules of the house: who may import whom, no torch in the compiler, no mutable state in modules, short files."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from specc.cli.main import command_names
+from tests.folders import PACKAGE, ROOT, SPECS
+
+LAYERS = {
+    "source": 0,
+    "diagnostics": 0,
+    "portable": 0,
+    "ir": 1,
+    "syntax": 1,
+    "ops": 2,
+    "methods": 2,
+    "semantics": 3,
+    "lower": 3,
+    "passes": 3,
+    "analysis": 4,
+    "codegen": 4,
+    "pipeline": 5,
+    "api": 5,
+    "cli": 6,
+    "__main__": 7,
+    "__init__": 7,
+}
+STRANGERS = [{"ir", "syntax"}, {"analysis", "codegen"}]
+FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+OURS = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def is_copied(path: Path) -> bool:
+    """Whether a file is copied into generated projects instead of being imported by the compiler."""
+    parts = path.relative_to(PACKAGE).parts
+    if parts[:2] == ("codegen", "runtime"):
+        return True
+    return (parts[0] == "ops" and parts[-1] == "torch.py") or (parts[0] == "methods" and "step" in parts[-1])
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted names that a file imports anywhere: `from a.b import c` gives `a.b.c`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{shown(path)} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules_of(dotted: str) -> list[Path]:
+    """The file that a dotted name of specc stands for: a module, or something in one."""
+    parts = dotted.split(".")
+    files = [ROOT.joinpath(*parts[:n]).with_suffix(".py") for n in range(2, len(parts) + 1)]
+    return [path for path in files if path.is_file()]
+
+
+def area(dotted: str) -> str:
+    """`specc.ir.graph.Op` is in `ir`; `specc` itself is `__init__`."""
+    parts = dotted.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in LAYERS else "__init__"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p)], ids=shown)
+def test_imports_run_downwards(path: Path) -> None:
+    mine = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for name in imports(path):
+        if name.split(".")[0] != "specc":
+            continue
+        other = area(name)
+        assert LAYERS[other] <= LAYERS[mine], f"{name} is above {mine}"
+        assert {mine, other} not in STRANGERS, f"{mine} and {other} don't see each other"
+        assert mine != "portable" or other == "portable", f"portable code needs nothing of specc, not {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p)], ids=shown)
+def test_the_compiler_imports_no_torch(path: Path) -> None:
+    for name in imports(path):
+        assert name.split(".")[0] not in FOREIGN
+        if name.startswith("specc."):
+            assert not any(is_copied(module) for module in modules_of(name)), f"{name} is copied, never imported"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_copied(p)], ids=shown)
+def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
+    for name in imports(path):
+        if name.startswith("specc"):
+            assert any(is_copied(m) or area(name) == "portable" for m in modules_of(name)), f"{name} stays behind"
+
+
+def test_copied_files_have_names_of_their_own() -> None:
+    """They all land in one folder: an operator's or a method's file is named after it."""
+    names = []
+    for path in [p for p in MODULES if (is_copied(p) or "portable" in p.parts) and p.name != "__init__.py"]:
+        names.append(path.parent.name if path.name in ("torch.py", "step.py") else path.stem)
+    assert sorted(names) == sorted(set(names))
+
+
+MUTABLE_CALLS = {"list", "dict", "set", "defaultdict", "deque", "Counter", "bytearray", "OrderedDict"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_modules_hold_no_mutable_state(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Global), f"line {node.lineno}: a function changes its module"
+    for node in tree.body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None and is_mutable(node.value):
+            names = [ast.unparse(t) for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+            if names == ["__all__"]:
+                continue
+            frozen = isinstance(node, ast.AnnAssign) and "Mapping[" in ast.unparse(node.annotation)
+            assert frozen, f"line {node.lineno}: {names[0]} can be changed; a tuple, or an annotation Final[Mapping[...]]"
+
+
+def is_mutable(value: ast.expr) -> bool:
+    if isinstance(value, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)):
+        return True
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in MUTABLE_CALLS
+
+
+@pytest.mark.parametrize("path", OURS, ids=shown)
+def test_files_are_short_and_documented(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    if text.strip():
+        assert ast.get_docstring(ast.parse(text)), "a module says what it is for"
+
+
+@pytest.mark.parametrize("path", OURS, ids=shown)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    if path == Path(__file__):
+        return
+    text = path.read_text(encoding="utf-8")
+    for word in ("TODO", "FIXME", "XXX", "NotImplementedError", "pytest.skip", "pytest.mark.skip", "xfail("):
+        assert word not in text, word
+
+
+LINES = {
+    "check": ["check", "SPEC"],
+    "compile": ["compile", "SPEC", "-o", "OUT", "--quiet"],
+    "completion": ["completion", "bash"],
+    "cost": ["cost", "SPEC", "--at", "min"],
+    "explain": ["explain", "unknown-name"],
+    "fmt": ["fmt", "--check", "SPEC"],
+    "new": ["new", "fresh", "-o", "-"],
+    "plan": ["plan", "SPEC"],
+    "rules": ["rules"],
+    "sample": ["sample", "SPEC", "-n", "2"],
+    "space": ["space", "SPEC"],
+}
+
+
+def test_every_command_is_listed_above() -> None:
+    assert sorted(LINES) == sorted(command_names())
+
+
+@pytest.mark.parametrize("name", sorted(LINES))
+def test_commands_need_no_torch(name: str, tmp_path: Path) -> None:
+    words = [{"SPEC": str(SPECS / "digits.specc"), "OUT": str(tmp_path / "out")}.get(w, w) for w in LINES[name]]
+    banned = sorted(FOREIGN)
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({banned})); from specc.cli.main import main; "
+        f"code = main({words}); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_check_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from specc.cli.main import main; main(['check', 'specs/digits.specc']); "
+        "print([m for m in ('pydantic', 'numpy', 'scipy', 'jinja2', 'rich', 'typer') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
