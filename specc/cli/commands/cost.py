@@ -1,0 +1,45 @@
+"""Counts parameters, multiply-accumulates and memory of one sub-network, for one image, without PyTorch.
+
+  params        parameters of the sub-network          params_total  parameters allocated, all norm banks included
+  macs          multiply-accumulates                   activations   elements written by all operations
+  peak_bytes    most bytes of activations alive at once, in float32
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from specc.cli import arguments as shared
+from specc.cli.assignment import assignment, assignment_json, at_argument, show_assignment
+from specc.cli.terminal import Terminal
+
+SUMMARY = "count parameters, MACs and memory of a sub-network"
+TOTALS = ("params", "params_total", "macs", "activations", "peak_bytes")
+
+
+def arguments(parser: ArgumentParser) -> None:
+    shared.spec(parser)
+    at_argument(parser, "max", "the sub-network")
+    text = "macs counts convolutions, linear layers and matrix products; with_norms adds 2 per normalised element"
+    parser.add_argument("--count", choices=("macs", "with_norms"), default="macs", help=text)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    from specc.analysis.cost import cost
+
+    graph = shared.load(args).graph
+    at = assignment(graph, args.at, args.seed)
+    report = cost(graph, at, args.count)
+    if args.json:
+        totals = {name: getattr(report, name) for name in TOTALS}
+        ops = [
+            {"name": op.name, "kind": op.kind, "stage": op.stage, "params": op.params, "macs": op.macs, "out": [*op.out]}
+            for op in report.ops
+        ]
+        terminal.json({"spec": graph.name, "at": assignment_json(graph, at), **totals, "ops": ops})
+        return 0
+    rows = [(op.name, op.kind, op.stage, op.params, op.macs, " x ".join(map(str, op.out))) for op in report.ops]
+    terminal.table(("name", "kind", "stage", "params", "macs", "out"), rows, right=("params", "macs", "out"))
+    terminal.data(f"\nat {show_assignment(graph, at)}\n")
+    terminal.table(("total", ""), [(name, getattr(report, name)) for name in TOTALS], right=("",))
+    return 0

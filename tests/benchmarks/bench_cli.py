@@ -1,0 +1,69 @@
+"""Whole processes of the command line beside the import of what it stands on, and how compiling grows."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from specc import pipeline
+from specc.source import Source
+from tests.benchmarks.rows import Row, seconds, side_by_side
+from tests.folders import ROOT, SPECS
+
+SPEC = "specs/mobilenet_v2_pss.specc"
+
+
+def process(*words: str) -> Callable[[], object]:
+    """A run of this Python with these words, in the repository."""
+    line = [sys.executable, *words]
+    return lambda: subprocess.run(line, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def run() -> list[Row]:
+    imports = process("-c", "import lark, pydantic")
+    rows = [Row("specc check mobilenet_v2_pss / import lark, pydantic", ratio(process("-m", "specc", "check", SPEC), imports), 1.5, "x")]
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "project")
+        compiling = process("-m", "specc", "compile", SPEC, "-o", out, "--force", "--quiet")
+        rows.append(Row("specc compile mobilenet_v2_pss / import lark, pydantic", ratio(compiling, imports), 4, "x"))
+        shutil.rmtree(out, ignore_errors=True)
+    rows.extend(in_process())
+    return rows
+
+
+def ratio(first: Callable[[], object], second: Callable[[], object]) -> float:
+    return side_by_side(first, second, rounds=15)[2]
+
+
+def in_process() -> list[Row]:
+    """Text to graph, and a spec of 10,000 operators beside one of 1,000."""
+    text = (SPECS / "mobilenet_v2_pss.specc").read_text(encoding="utf-8")
+    pipeline.load(Source("specs/mobilenet_v2_pss.specc", text))
+    whole = min(seconds(lambda: pipeline.load(Source("specs/mobilenet_v2_pss.specc", text))) for _ in range(9))
+    small, large = generated_spec(1_000), generated_spec(10_000)
+    _, _, growth = side_by_side(lambda: compiled(large), lambda: compiled(small), rounds=3)
+    return [
+        Row("text of mobilenet_v2_pss to graph, in a running process", 1e3 * whole, None, "ms"),
+        Row("compiling 10,000 operators / 1,000 operators", growth, 12, "x"),
+    ]
+
+
+def compiled(source: Source) -> object:
+    return pipeline.compile_project(pipeline.load(source))
+
+
+def generated_spec(operators: int) -> Source:
+    """A supernet of this many operators in stages of 100, with skippable sub-paths and elastic widths."""
+    stages = []
+    for number in range(operators // 100):
+        blocks = " skippable { residual { conv(16, kernel=3); norm; relu; conv(16, kernel=3); norm } }" * 16
+        stages.append(f"  stage s{number} {{{blocks} conv(16, kernel=1); norm; relu; relu }}\n")
+    text = (
+        "supernet large {\n  input image(3, 16, 16)\n  classes 10\n  norm batch\n"
+        "  stem { conv(16, kernel=3); norm; relu }\n" + "".join(stages) + "  head { pool(avg); linear(classes) }\n}\n"
+    )
+    return Source("large.specc", text)
