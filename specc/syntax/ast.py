@@ -5,13 +5,45 @@ Nodes are compared by identity; `specc.syntax.format.same` compares two trees wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, dataclass_transform
 
 from specc.source import Source, Span
 
-node = dataclass(frozen=True, slots=True, eq=False, repr=False)
+_Node = TypeVar("_Node")
+
+
+@dataclass_transform(frozen_default=True, eq_default=False)
+def node(cls: type[_Node]) -> type[_Node]:
+    """Makes a frozen, slotted class of the annotated fields, as `dataclass(frozen=True, slots=True, eq=False)` would.
+
+    The standard decorator compiles source text for every class: 12 ms for this file, a tenth of a whole `specc check`.
+    """
+    fields = tuple(cls.__dict__["__annotations__"])
+    content = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    made = type(cls)(cls.__name__, cls.__bases__, {**content, "__slots__": fields, "__match_args__": fields})
+    setters = [vars(made)[field].__set__ for field in fields]
+
+    def initialise(self: object, *values: object, **named: object) -> None:
+        if named:
+            values += tuple(named.pop(field) for field in fields[len(values) :])
+        if named or len(values) != len(fields):
+            raise TypeError(f"{cls.__name__} takes {', '.join(fields)}")
+        for write, value in zip(setters, values):
+            write(self, value)
+
+    def refuse(self: object, field: str, value: object = None) -> None:
+        raise AttributeError(f"{cls.__name__}.{field} can't be changed")
+
+    for name, method in (("__init__", initialise), ("__setattr__", refuse), ("__delattr__", refuse)):
+        setattr(made, name, method)
+    return made
+
+
+def fields_of(tree: object) -> tuple[str, ...]:
+    """The names of a node's fields, in order; none for anything that is no node."""
+    return getattr(type(tree), "__match_args__", ())
+
 
 # --- expressions -----------------------------------------------------------------------------------
 
@@ -45,7 +77,9 @@ class Flag:
 
 @node
 class Name:
-    """A name, dotted where it names a choice of another scope (`s1.keep`). `in`, `here`, `max`, `min` and `level` are names."""
+    """A name, dotted where it names a choice of another scope (`s1.keep`).
+
+    `in`, `here`, `max`, `min` and `level` are names."""
 
     name: str
     span: Span
@@ -107,16 +141,14 @@ class CallExpr:
 
 @node
 class Arg:
-    """An argument or a setting: `name=value` or, with `name` None, a positional value. `when` marks `residual(when ...)`."""
+    """An argument or a setting: `name=value` or, with `name` None, a positional value."""
 
     name: Name | None
     value: Expression
     span: Span
 
 
-Expression: TypeAlias = (
-    Number | Text | Flag | Name | Unary | Binary | RangeExpr | SetExpr | ListExpr | CallExpr
-)
+Expression: TypeAlias = Number | Text | Flag | Name | Unary | Binary | RangeExpr | SetExpr | ListExpr | CallExpr
 
 # --- statements inside braces ----------------------------------------------------------------------
 
@@ -201,8 +233,8 @@ class Skippable:
 
 @node
 class Residual:
-    """`residual(when c) { body } shortcut when d { projection }`: the body plus the incoming tensor, if `condition` holds;
-    the shortcut replaces the identity where `shortcut_condition` holds (always, where it is not given)."""
+    """`residual(when c) { body } shortcut when d { projection }`: the body plus the incoming tensor, if `condition`
+    holds; the shortcut replaces the identity where `shortcut_condition` holds (always, where it is not given)."""
 
     condition: Expression | None
     body: Body
@@ -288,7 +320,9 @@ class LabelsStatement:
 
 @node
 class Stage:
-    """`stem { }`, `stage s1 { }`, `head by k, level { }`: `kind` says which; a stage without a name gets one by number."""
+    """`stem { }`, `stage s1 { }`, `head by k, level { }`: `kind` says which.
+
+    A stage without a name gets one by number."""
 
     kind: str
     name: Name | None
@@ -359,7 +393,7 @@ class Supernet:
 
 @node
 class Section:
-    """`method us_net(subnets=4)` and `data digits` (`call` set) or `train { a=b; ... }` and `search { ... }` (`settings` set)."""
+    """`method us_net(subnets=4)` and `data digits` set `call`; `train { a=b }` and `search { ... }` set `settings`."""
 
     kind: str
     call: CallExpr | None

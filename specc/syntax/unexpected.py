@@ -1,0 +1,185 @@
+"""What is said about a token that can't stand where it stands. Imported only when there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from specc.diagnostics import Findings, Rule
+from specc.source import Source, Span
+from specc.syntax.build import UNITS
+from specc.syntax.grammar import Tables
+from specc.syntax.lexer import Token
+
+UNEXPECTED = Rule(
+    "E0109",
+    "unexpected-token",
+    "something stands where the language has no place for it",
+    "The message says what could have stood there. Often a word before it is misspelt, a comma is missing between\n"
+    "arguments, or an operator is written outside the braces of a stem, stage or head.\n\n"
+    "wrong:  conv(64 kernel=3)\nright:  conv(64, kernel=3)",
+)
+NO_SEPARATOR = Rule(
+    "E0110",
+    "missing-separator",
+    "two statements stand on one line without `;` between them",
+    "A line break or `;` ends a statement.\n\nwrong:  norm batch relu\nright:  norm batch; relu",
+)
+MISPLACED = Rule(
+    "E0111",
+    "misplaced-statement",
+    "a statement stands in braces that it does not belong in",
+    "Imports, blocks, supernets and the sections method, data, train and search stand outside all braces;\n"
+    "input, classes, labels, stem, stage and head in a supernet's; operators, blocks and repeat, skippable, residual,\n"
+    "when, branches and exit in the braces of a stem, stage or head, or of a block.\n\n"
+    "wrong:  supernet s { conv(8) }\nright:  supernet s { stem { conv(8) } }",
+)
+
+_TOP: Final = frozenset(("import", "block", "supernet", "method", "data", "train", "search"))
+_SUPERNET: Final = frozenset(("input", "classes", "labels", "stem", "stage", "head", "param"))
+_SETTINGS: Final = frozenset(("norm", "width", "connect"))
+_INNER: Final = frozenset(("repeat", "skippable", "residual", "when", "branches", "exit"))
+_VALUE: Final = frozenset(("NUMBER", "STRING", "NAME", "DOTTED", "yes", "no", "not", "-", "(", "[", "{"))
+_OPERATOR: Final = frozenset(("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or", ".."))
+_IN_WORDS: Final[Mapping[str, str]] = {
+    "NAME": "a name",
+    "DOTTED": "a dotted name",
+    "NUMBER": "a number",
+    "STRING": "a string",
+    "SEP": "a line break or `;`",
+    "$END": "the end of the file",
+}
+
+
+def report_unexpected(
+    source: Source, tokens: Sequence[Token], position: int, states: Sequence[int], table: Tables, findings: Findings
+) -> None:
+    """One diagnostic about `tokens[position]`, met in the state on top of `states`."""
+    kind, start, end = tokens[position]
+    place = _place(states, table)
+    first = _statement(tokens, position)
+    if _misplaced(source, tokens, first, position, place, findings):
+        return
+    accepted = _accepted(states, table)
+    text = _shown(source.text[start:end])
+    near = _near(source, tokens, first, position, accepted, place, table)
+    span = Span(source, start, end)
+    if kind == "$END" or source.text[start] == "\n":
+        after = tokens[position - 1][2] if position else 0
+        span = Span(source, after, after)
+    elif position and "SEP" in accepted and not near and kind in ("NAME", "DOTTED"):
+        if "\n" not in source.text[tokens[position - 1][2] : start]:
+            message = f"`{text}` begins a second statement on this line"
+            findings.report(NO_SEPARATOR, span, message, help=f"put `;` or a line break before `{text}`")
+            return
+    found = "the file ends here" if kind == "$END" else "the line ends here" if text == "\n" else f"found `{text}`"
+    findings.report(UNEXPECTED, span, f"expected {_expected(accepted)}, {found}", help=near)
+
+
+def _accepted(states: Sequence[int], table: Tables) -> frozenset[str]:
+    """The terminals that could come next. A row of the tables names more: each is tried, without making any node."""
+    accepted = set()
+    for kind in table.actions[states[-1]]:
+        stack = list(states)
+        while (action := table.actions[stack[-1]].get(kind)) is not None and action < 0:
+            rule = table.rules[~action]
+            if rule.size:
+                del stack[-rule.size :]
+            stack.append(table.gotos[stack[-1]][rule.origin])
+            if kind == "$END" and stack[-1] == table.end:
+                break
+        if action is not None:
+            accepted.add(kind)
+    return frozenset(accepted)
+
+
+def _place(states: Sequence[int], table: Tables) -> str:
+    """Whose statements stand here: those of a "file", a "supernet", a "body", or the settings of a "section"."""
+    for state in reversed(states):
+        row = table.actions[state]
+        for keyword, place in (("repeat", "body"), ("stem", "supernet"), ("supernet", "file")):
+            if keyword in row:
+                return place
+    return "section"
+
+
+def _statement(tokens: Sequence[Token], position: int) -> int:
+    """The index of the token with which the statement around `tokens[position]` begins."""
+    first = position
+    while first and tokens[first - 1][0] not in ("SEP", "{", "}"):
+        first -= 1
+    return first
+
+
+def _misplaced(
+    source: Source, tokens: Sequence[Token], first: int, position: int, place: str, findings: Findings
+) -> bool:
+    """Reports a statement that belongs in other braces than those it stands in; False where that is not the matter."""
+    kind, start, end = tokens[first]
+    if kind != "NAME" or position != (first + 1 if place == "body" else first):
+        return False
+    word = source.text[start:end]
+    following = tokens[first + 1][0]
+    is_call = following in ("(", "SEP", "}", "=", "$END")
+    if word in _TOP and place in ("supernet", "body") and following != "(":
+        message, help = f"`{word}` can only stand outside all braces", "is a `}` missing before it?"
+    elif word in _SUPERNET and place == "body" and following != "(":
+        message, help = f"`{word}` can only stand directly in a supernet's braces", "is a `}` missing before it?"
+    elif word in _SUPERNET | _SETTINGS and place == "file" and following not in ("=", "SEP"):
+        message, help = f"`{word}` can only stand in a supernet's braces", "put it into `supernet NAME { }`"
+    elif place in ("supernet", "file") and (word in _INNER or is_call):
+        message = f"`{word}` can only stand in the braces of a stem, a stage, a head or a block"
+        help = f"put it into one of these: `stage {{ {_shown(word)} ... }}`"
+    else:
+        return False
+    findings.report(MISPLACED, Span(source, start, end), message, help=help)
+    return True
+
+
+def _near(
+    source: Source,
+    tokens: Sequence[Token],
+    first: int,
+    position: int,
+    accepted: frozenset[str],
+    place: str,
+    table: Tables,
+) -> str:
+    """What was probably meant: a keyword like the word here or the one the statement begins with, or a sign."""
+    kind, start, end = tokens[position]
+    word = source.text[start:end]
+    if kind == "=" and "==" in accepted:
+        return "did you mean `==`?"
+    if kind == "NAME" and position and tokens[position - 1][0] == "NUMBER" and word in UNITS:
+        return f"write the unit right after the number: `{source.text[slice(*tokens[position - 1][1:])]}{word}`"
+    candidates = [(word, accepted & table.keywords)] if kind == "NAME" else []
+    if tokens[first][0] == "NAME" and position == first + 1:
+        begins = {"body": _INNER, "supernet": _SUPERNET, "file": _TOP}.get(place, frozenset())
+        candidates.append((source.text[slice(*tokens[first][1:])], begins | _SETTINGS | {"let", "choice"}))
+    for written, keywords in candidates:
+        if near := get_close_matches(written, sorted(keywords - {written}), 1, 0.7):
+            return f"did you mean `{near[0]}`?"
+    return ""
+
+
+def _expected(accepted: frozenset[str]) -> str:
+    """The accepted terminals in the language's own words, the groups among them named as groups."""
+    words = []
+    rest = set(accepted)
+    if {"NAME", "NUMBER", "["} <= rest:
+        words.append("a value")
+        rest -= _VALUE
+    for keyword, name in (("repeat", "a statement"), ("stem", "a statement"), ("supernet", "a declaration")):
+        if keyword in rest:
+            words.append(name)
+            rest -= _INNER | _SUPERNET | _TOP | _SETTINGS | {"let", "choice", "param", "NAME", "("}
+    if {"*", "/", "+"} <= rest:
+        rest -= _OPERATOR
+        words.append("an operator")
+    words += sorted(_IN_WORDS.get(kind, f"`{kind}`") for kind in rest)
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 30 else text[:30] + "..."
