@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 class Source:
     """One text that specc reads: a spec file, a library file or standard input.
 
-    `name` is the path shown in messages, always relative and with forward slashes, so that
-    nothing specc writes depends on where it ran.
+    `name` is the path inside the spec's own folder tree (`digits.specc`, `blocks/mine.specc`) or inside the library
+    (`std/mobilenet.specc`): what generated code says, so that nothing specc writes depends on where it ran.
+    `shown` is the path as the user would type it, for messages.
     """
 
     name: str
     text: str
+    shown: str = ""
     _line_starts: list[int] = field(default_factory=list, repr=False)
 
     def line_starts(self) -> list[int]:
@@ -52,8 +54,13 @@ class Span:
         return self.source.text[self.start : self.end]
 
     def location(self) -> str:
-        """`specs/x.specc:12`, as it stands in comments of generated code."""
+        """`digits.specc:12`, as it stands in comments of generated code."""
         return f"{self.source.name}:{self.source.position(self.start)[0]}"
+
+    def shown(self) -> str:
+        """`specs/digits.specc:12:3`, as it stands in messages."""
+        line, column = self.source.position(self.start)
+        return f"{self.source.shown or self.source.name}:{line}:{column}"
 
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of another in the same source."""

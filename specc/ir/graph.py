@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from specc.ir.choice import Choice
-from specc.ir.expr import Expr, Option, apply
+from specc.ir.expr import Expr, Number, Option, Var, apply
 from specc.ir.operator import Operator
 from specc.source import Span
 
@@ -63,13 +63,18 @@ DENSE = Connection()
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """The norm banks of an op: `count` sets of statistics and scales, of which `index` is the one in use."""
+    """The norm banks of an op: `count` sets of statistics and scales, of which `index` is the one in use.
+
+    Until the pass `resolve_banks`, a count of 0 says that there is one bank for each option of the choice that `index`
+    reads, or for each sub-network the method lists where that is `SUBNET`.
+    """
 
     index: Expr = 0
     count: int = 1
 
 
 SHARED = Bank()
+SUBNET = Var("%subnet")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,14 +144,15 @@ class Output:
 class WidthRule:
     """A `width` setting in force: how the widths of the groups under it are chosen.
 
-    per_group  every group has a choice: the multiples of `round` from divisible(lo * C) to divisible(hi * C), or
-               divisible(r * C) for every r of `ratios`
+    per_group  every group has a choice: divisible(r * C, round) for every r of `ratios` - for every multiple of
+               `round` between the first and the last, where they are `stepless`
     uniform    one choice of a ratio; every group is divisible(ratio * C)
     any        one choice n, the active channels of the widest group; every group is round(n * C / Cmax)
     """
 
     kind: Literal["per_group", "uniform", "any"]
-    ratios: tuple[Expr, ...]
+    ratios: tuple[Number, ...]
+    stepless: bool
     round: int
     choice: str
     origin: Span

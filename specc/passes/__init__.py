@@ -1,0 +1,27 @@
+"""Passes: Graph to Graph, each in its own file, in the order of `PASSES`, with `verify` after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from specc.diagnostics import Findings
+from specc.ir.graph import Graph
+from specc.passes.check_sizes import check_sizes
+from specc.passes.drop_dead import drop_dead
+from specc.passes.resolve_banks import resolve_banks
+from specc.passes.unify_channels import unify_channels
+from specc.passes.verify import verify
+
+Pass = Callable[[Graph, Findings], Graph]
+
+PASSES: tuple[Pass, ...] = (unify_channels, resolve_banks, drop_dead, check_sizes)
+
+
+def run_passes(graph: Graph, findings: Findings) -> Graph | None:
+    """The finished graph; None where a pass reported something. A graph that fails `verify` is a bug in specc."""
+    for run in PASSES:
+        graph = run(graph, findings)
+        if findings:
+            return None
+        verify(graph, after=run.__name__)
+    return graph

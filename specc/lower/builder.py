@@ -1,0 +1,207 @@
+"""The builder: everything lowering has made so far, and the scope, guard and tensor it stands at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.choice import Kind, Range
+from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
+from specc.ir.graph import ScopeKind, Tensor, Tie
+from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings
+from specc.lower.values import Value
+from specc.semantics.model import Model
+from specc.source import Span
+
+NO_INPUT = Rule(
+    "E311",
+    "no-input",
+    "there is no incoming tensor",
+    "The supernet says what goes in before its first operator.\n"
+    "Wrong:  supernet a { stem { conv(8, kernel=3) } ... }\n"
+    "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
+)
+CHANNEL_MISMATCH = Rule(
+    "E312",
+    "channel-mismatch",
+    "tensors that must agree have different channel counts",
+    "The two sides of a sum, and the two ways around a skippable, have the same number of channels.\n"
+    "Wrong:  residual { conv(64, kernel=3) }              where 32 channels arrive\n"
+    "Right:  residual { conv(64, kernel=3) } shortcut { conv(64, kernel=1) }",
+)
+SIZE_MISMATCH = Rule(
+    "E313",
+    "size-mismatch",
+    "tensors that must agree have different heights or widths",
+    "Both sides of a sum have the same height and width; an identity shortcut keeps what arrives.\n"
+    "Wrong:  residual { conv(64, kernel=3, stride=2) }\n"
+    "Right:  residual { conv(64, kernel=3, stride=2) } shortcut { conv(64, kernel=1, stride=2) }",
+)
+SETTLE_LIMIT = 4096
+
+
+class Builder:
+    """Mutable, local to one lowering."""
+
+    def __init__(self, model: Model, findings: Findings) -> None:
+        self.model = model
+        self.findings = findings
+        self.file_values: list[dict[str, Value]] = [{} for _ in model.names.files]
+        self.root = ScopeItem(None, "", kind="network", origin=model.names.supernet.span)
+        self.scope = self.root
+        self.stage: ScopeItem | None = None
+        self.prefix = ""
+        self.guard: Expr = 1
+        self.settings = Settings()
+        self.here: Tensor | None = None
+        self.ops: list[OpItem] = []
+        self.tensors: list[Tensor] = []
+        self.choices: list[ChoiceItem] = []
+        self.groups: list[GroupItem] = []
+        self.ties: list[Tie] = []
+        self.skippables: dict[int, list[ChoiceItem]] = {}
+        self.peak: dict[str, Option] = {}
+        self.options: dict[str, Range | tuple[Option, ...]] = {}
+        self.serial = 0
+
+    # --- tensors and scopes ---
+
+    def incoming(self, span: Span) -> Tensor:
+        """The tensor that the next operator reads."""
+        if self.here is None:
+            self.findings.report(NO_INPUT, span, "nothing arrives here", help="put `input image(3, 224, 224)` first")
+            self.here = Tensor("%none", (), (1, 1), span)
+        return self.here
+
+    def new_tensor(self, channels: tuple, space: tuple[Expr, ...], origin: Span) -> Tensor:  # type: ignore[type-arg]
+        self.serial += 1
+        tensor = Tensor(f"%t{self.serial}", channels, space, origin)
+        self.tensors.append(tensor)
+        return tensor
+
+    def naming_scope(self) -> ScopeItem:
+        """The innermost scope that has names of its own."""
+        scope = self.scope
+        while scope.kind == "region":
+            assert scope.scope is not None
+            scope = scope.scope
+        return scope
+
+    @contextmanager
+    def inside(self, kind: ScopeKind, base: str, origin: Span, *, given: bool = False, guard: Expr = 1) -> Iterator[ScopeItem]:
+        """A scope around what is lowered in it; settings changed inside end with it."""
+        names = self.naming_scope()
+        scope = ScopeItem(self.scope if kind == "region" else names, base, given, kind=kind, origin=origin, guard=guard)
+        if kind != "region":
+            names.names.append(scope)
+        self.scope.items.append(scope)
+        kept = self.scope, self.settings, self.guard, self.prefix
+        self.scope, self.guard = scope, both(self.guard, guard)
+        if kind != "region":
+            self.prefix = ""
+        try:
+            yield scope
+        finally:
+            self.scope, self.settings, self.guard, self.prefix = kept
+
+    # --- choices ---
+
+    def new_choice(
+        self, owner: Named | None, leaf: str, options: Range | tuple[Option, ...], kind: Kind, origin: Span
+    ) -> str:
+        """Makes a choice and returns its variable."""
+        self.serial += 1
+        return self.add_choice(ChoiceItem(f"%c{self.serial}", owner, leaf, options, kind, origin, self.serial))
+
+    def numbered_choice(self, base: str, options: Range | tuple[Option, ...], kind: Kind, origin: Span) -> str:
+        """A choice named after its scope, such as `s1.keep`; numbered where the scope has several."""
+        scope = self.naming_scope()
+        name = Named(scope, base)
+        scope.names.append(name)
+        return self.new_choice(name, "", options, kind, origin)
+
+    def add_choice(self, choice: ChoiceItem) -> str:
+        self.choices.append(choice)
+        self.options[choice.variable] = choice.options
+        self.peak[choice.variable] = choice.options[-1]
+        return choice.variable
+
+    # --- values at the largest sub-network ---
+
+    def maximum(self, expr: Expr) -> int:
+        """The value where every choice is at its last option, rounded down if it is no integer."""
+        if isinstance(expr, int):
+            return expr
+        value = self.peak_value(expr)
+        return value if isinstance(value, int) else int(value) if not isinstance(value, str) else 1
+
+    def peak_value(self, expr: Expr) -> Option:
+        missing = free(expr) - self.peak.keys()
+        known = {**self.peak, **dict.fromkeys(missing, 1)} if missing else self.peak
+        return evaluate(expr, known) if isinstance(expr, (Var, Apply)) else expr
+
+    def at_peak_widths(self, expr: Expr) -> Expr:
+        """The expression with every width group at its maximum, as conditions see it."""
+        widths = {g.variable: g.maximum for g in self.groups if g.variable in free(expr)}
+        return substitute(expr, dict(widths)) if widths else expr
+
+    def settled(self, expr: Expr) -> Expr:
+        """A condition over choices, folded to 0 or 1 where no assignment changes it."""
+        names = sorted(free(expr))
+        if any(name not in self.options for name in names):
+            return expr
+        count = 1
+        for name in names:
+            count *= len(self.options[name])
+        if count > SETTLE_LIMIT:
+            return expr
+        seen = {bool(evaluate(expr, dict(zip(names, combination, strict=True))))
+                for combination in product(*(tuple(self.options[n]) for n in names))}
+        return int(seen.pop()) if len(seen) == 1 else expr
+
+    # --- agreement of shapes ---
+
+    def tie(self, left: Tensor, right: Tensor, what: str, origin: Span) -> bool:
+        """Demands equal shapes. What already differs at the largest sub-network is reported at once; returns False then."""
+        both_places = [(left.origin, self.describe(left)), (right.origin, self.describe(right))]
+        same_rank = len(left.space) == len(right.space)
+        if not same_rank or any(self.maximum(a) != self.maximum(b) for a, b in zip(left.space, right.space, strict=True)):
+            self.findings.report(
+                SIZE_MISMATCH,
+                origin,
+                f"{what} differ in height and width",
+                secondary=both_places,
+                help="a stride inside needs a shortcut with the same stride: `residual { } shortcut { conv(.., stride=2) }`",
+            )
+            return False
+        if self.maximum(left.features) != self.maximum(right.features):
+            self.findings.report(
+                CHANNEL_MISMATCH,
+                origin,
+                f"{what} have {self.maximum(left.features)} and {self.maximum(right.features)} channels",
+                secondary=both_places,
+                help="give both the same number of channels, or project one: `shortcut { conv(out, kernel=1) }`",
+            )
+            return False
+        pairs = [*zip(left.space, right.space, strict=True)]
+        if len(left.channels) == len(right.channels):
+            pairs += [(a.size, b.size) for a, b in zip(left.channels, right.channels, strict=True)]
+        else:
+            pairs.append((left.features, right.features))
+        for a, b in pairs:
+            if a != b:
+                self.ties.append(Tie(a, b, left.origin, right.origin, origin, what))
+        return True
+
+    def describe(self, tensor: Tensor) -> str:
+        size = " x ".join(str(self.maximum(s)) for s in tensor.space)
+        return f"this has {self.maximum(tensor.features)} channels" + (f" of {size}" if size else "")
+
+    def add_op(self, op: OpItem) -> Tensor:
+        """Puts an operation where lowering stands; its first output becomes the incoming tensor."""
+        self.ops.append(op)
+        self.scope.items.append(op)
+        self.here = op.outputs[0]
+        return self.here

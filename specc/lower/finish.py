@@ -1,0 +1,187 @@
+"""The end of lowering: everything gets its final name, and the builder's items become a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from specc.diagnostics import Rule
+from specc.ir.choice import Choice
+from specc.ir.expr import Expr, Var
+from specc.ir.graph import (
+    SHARED,
+    SUBNET,
+    Bank,
+    Graph,
+    ListedSubnet,
+    Op,
+    Output,
+    Scope,
+    Tensor,
+    Tie,
+    WidthGroup,
+    WidthRule,
+)
+from specc.ir.parameter import Call
+from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_segment, substitution
+from specc.lower.builder import Builder
+from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
+from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, near
+from specc.source import Span
+
+BANK_SKIP = Rule(
+    "E351",
+    "bank-needs-one-skippable",
+    "bank=skip stands in a stage that does not have exactly one skippable",
+    "`bank=skip` gives a norm one bank for each state of its stage's skippable sub-path.\n"
+    "Wrong:  stem { conv(64, kernel=3); norm(bank=skip) }\n"
+    "Right:  stem { conv(64, kernel=3); norm(bank=shared) }   or name a skippable: norm(bank=keep2)",
+)
+BANK_WIDTH = Rule(
+    "E352",
+    "bank-needs-one-width",
+    "bank=width stands where no single width choice is in force",
+    "`bank=width` gives a norm one bank for each option of the one width choice of `width uniform` or `width any`.\n"
+    "Wrong:  width per_group 0.5..1.0 round 8; norm batch(bank=width)\n"
+    "Right:  width uniform {0.25, 0.5, 1.0} round 8; norm batch(bank=width)",
+)
+BANK_SUBNET = Rule(
+    "E353",
+    "bank-needs-listed-subnets",
+    "bank=subnet stands in a spec whose method lists no sub-networks",
+    "`bank=subnet` gives a norm one bank for each sub-network that the method lists.\n"
+    "Wrong:  norm batch(bank=subnet) ... method us_net(subnets=4)\n"
+    "Right:  norm batch(bank=subnet) ... method independent(subnets=[max, at(width=0.5), min])",
+)
+
+
+def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[tuple[str, Tensor, str], ...], classes: int) -> Graph:
+    """The graph of what was lowered, with its width groups still open."""
+    name_everything(b.root)
+    check_choice_names(b)
+    names = {c.variable: c.name for c in b.choices}
+    rewrite = substitution({variable: Var(name) for variable, name in names.items() if variable != name})
+    tensors = {t.name: t.name for t in inputs}
+    for op in b.ops:
+        for index, tensor in enumerate(op.outputs):
+            tensors[tensor.name] = op.path if len(op.outputs) == 1 else f"{op.path}#{index + 1}"
+    choices = {c.name: Choice(c.name, c.options, c.kind, c.origin) for c in sorted(b.choices, key=lambda c: c.serial)}
+    return Graph(
+        name=b.model.name,
+        inputs=tuple(t.name for t in inputs),
+        tensors=tuple(final_tensor(t, tensors, rewrite) for t in b.tensors if t.name in tensors),
+        ops=tuple(final_op(b, op, tensors, rewrite, names) for op in b.ops),
+        choices=tuple(choices.values()),
+        outputs=tuple(Output(name, tensors[t.name], kind) for name, t, kind in outputs),  # type: ignore[arg-type]
+        root=final_scope(b.root, rewrite),
+        classes=classes,
+        origin=b.model.names.supernet.span,
+        listed=listed_subnets(b.model.method),
+        widths=tuple(
+            WidthGroup(g.variable, g.maximum, g.multiple, final_rule(g.rule, names), g.owner.path, g.origin)
+            for g in b.groups
+        ),
+        ties=tuple(
+            Tie(rewrite(t.left), rewrite(t.right), t.left_origin, t.right_origin, t.origin, t.what) for t in b.ties
+        ),
+    )
+
+
+def name_everything(scope: ScopeItem) -> None:
+    give_names(scope)
+    for item in scope.items:
+        if isinstance(item, ScopeItem):
+            name_everything(item)
+
+
+def check_choice_names(b: Builder) -> None:
+    seen: dict[str, Span] = {}
+    for choice in b.choices:
+        if choice.name in seen:
+            b.findings.report(
+                DUPLICATE_NAME,
+                choice.origin,
+                f"two choices would be called `{choice.name}`",
+                secondary=[(seen[choice.name], "the other is made here")],
+                help="a named choice inside a block or a repeat is made anew each time; leave it unnamed there",
+            )
+        seen[choice.name] = choice.origin
+
+
+def final_tensor(tensor: Tensor, names: Mapping[str, str], rewrite: Rewrite) -> Tensor:
+    channels = tuple(rewrite_segment(s, rewrite) for s in tensor.channels)
+    return Tensor(names[tensor.name], channels, tuple(rewrite(s) for s in tensor.space), tensor.origin)
+
+
+def final_op(
+    b: Builder, op: OpItem, tensors: Mapping[str, str], rewrite: Rewrite, names: Mapping[str, str]
+) -> Op:
+    return Op(
+        name=op.path,
+        operator=op.operator,
+        params=rewrite_params(op.params, rewrite),
+        inputs=tuple(tensors.get(name, name) for name in op.inputs),
+        outputs=tuple(tensors[t.name] for t in op.outputs),
+        guard=rewrite(op.guard),
+        origin=op.origin,
+        connection=op.connection,
+        bank=final_bank(b, op.bank, names),
+    )
+
+
+def final_bank(b: Builder, request: BankRequest | None, names: Mapping[str, str]) -> Bank:
+    """The choice that selects the bank; how many there are is found when all choices are final."""
+    if request is None or request.word == "shared":
+        return SHARED
+    match request.word:
+        case "skip":
+            skippables: list[ChoiceItem] = b.skippables.get(id(request.stage), [])
+            if len(skippables) == 1:
+                return Bank(Var(skippables[0].name), 0)
+            b.findings.report(
+                BANK_SKIP,
+                request.origin,
+                f"this stands in a stage with {len(skippables) or 'no'} skippable sub-paths, and `bank=skip` needs exactly one",
+                secondary=[(s.origin, "one is here") for s in skippables[:3]],
+                help="write norm(bank=shared) here, or name a skippable and write norm(bank=its_name)",
+            )
+        case "width":
+            if request.rule is not None and request.rule.choice:
+                return Bank(Var(names.get(request.rule.choice, request.rule.choice)), 0)
+            b.findings.report(BANK_WIDTH, request.origin, "there is no single width choice here that could select a bank")
+        case "subnet":
+            if b.model.method.name == "independent":
+                return Bank(SUBNET, 0)
+            b.findings.report(BANK_SUBNET, request.origin, f"the method `{b.model.method.name}` lists no sub-networks")
+        case word if word in b.options:
+            return Bank(Var(names.get(word, word)), 0)
+        case word:
+            known = ("shared", "skip", "width", "subnet", *b.model.names.choices)
+            b.findings.report(
+                UNKNOWN_NAME,
+                request.origin,
+                f"there is no choice `{word}` that could select a bank",
+                help=near(word, known) or f"it may be {', '.join(known)}",
+            )
+    return SHARED
+
+
+def final_rule(rule: WidthRule, names: Mapping[str, str]) -> WidthRule:
+    choice = names.get(rule.choice, rule.choice)
+    return rule if choice == rule.choice else WidthRule(rule.kind, rule.ratios, rule.stepless, rule.round, choice, rule.origin)
+
+
+def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
+    args: list[tuple[str, Expr]] = [(name, rewrite(value)) for name, value in scope.args]
+    items = tuple(i.path if isinstance(i, OpItem) else final_scope(i, rewrite) for i in scope.items)
+    return Scope(scope.name, scope.path, scope.kind, rewrite(scope.guard), items, scope.origin, scope.block, tuple(args))
+
+
+def listed_subnets(method: Call) -> tuple[ListedSubnet, ...]:
+    """The sub-networks that the method `independent` names, in its order."""
+    if method.name != "independent":
+        return ()
+    listed = method["subnets"]
+    assert isinstance(listed, tuple)
+    return tuple(
+        ListedSubnet("max", item.values) if isinstance(item, Call) else ListedSubnet(item, ()) for item in listed
+    )

@@ -1,0 +1,136 @@
+"""What lowering builds before names are final: operations, scopes and choices that know where they stand.
+
+A thing is named after its kind, numbered where its scope has several of the kind (`conv`, or `conv1` and `conv2`), so
+names are only known once a scope is complete. Until then choices and width groups go by variables such as `%c3`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from specc.ir.choice import Kind, Range
+from specc.ir.expr import Expr, Option
+from specc.ir.graph import Connection, ScopeKind, Tensor, WidthRule
+from specc.ir.operator import Operator
+from specc.source import Span
+from specc.syntax import ast
+
+
+@dataclass(slots=True, eq=False)
+class Named:
+    """Something with a place in the spec's nesting. `base` is its kind's name, or its given name if `given`."""
+
+    scope: ScopeItem | None
+    base: str
+    given: bool = False
+    name: str = ""
+
+    @property
+    def path(self) -> str:
+        outer = self.scope.path if self.scope is not None else ""
+        return f"{outer}.{self.name}" if outer and self.name else outer or self.name
+
+
+@dataclass(slots=True, eq=False)
+class ScopeItem(Named):
+    """A scope being filled. Regions share their parent's path and names."""
+
+    kind: ScopeKind = "block"
+    origin: Span = field(kw_only=True)
+    guard: Expr = 1
+    block: str = ""
+    args: tuple[tuple[str, Expr], ...] = ()
+    items: list[OpItem | ScopeItem] = field(default_factory=list)
+    names: list[Named] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        if self.kind == "region":
+            return self.scope.path if self.scope is not None else ""
+        return Named.path.fget(self)  # type: ignore[attr-defined, no-any-return]
+
+
+@dataclass(slots=True, eq=False)
+class BankRequest:
+    """A `bank=` argument, to be resolved when the stage, the widths and the method's list are known."""
+
+    word: str
+    origin: Span
+    stage: ScopeItem | None
+    rule: WidthRule | None
+
+
+@dataclass(slots=True, eq=False)
+class OpItem(Named):
+    """An operation being built. Tensors still go by provisional names."""
+
+    operator: Operator = field(kw_only=True)
+    params: object = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    guard: Expr = 1
+    origin: Span = field(kw_only=True)
+    connection: Connection = field(default_factory=Connection)
+    bank: BankRequest | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ChoiceItem:
+    """A choice, by its variable until its owner has a name. `leaf` is the part of its name after the owner's path."""
+
+    variable: str
+    owner: Named | None
+    leaf: str
+    options: Range | tuple[Option, ...]
+    kind: Kind
+    origin: Span
+    serial: int
+
+    @property
+    def name(self) -> str:
+        outer = self.owner.path if self.owner is not None else ""
+        return ".".join(part for part in (outer, self.leaf) if part)
+
+
+@dataclass(slots=True, eq=False)
+class GroupItem:
+    """A width group: channels that one operator chose. `rule` is the width setting it was made under."""
+
+    variable: str
+    owner: OpItem
+    maximum: int
+    multiple: int
+    rule: WidthRule
+    origin: Span
+    serial: int
+
+
+@dataclass(slots=True, eq=False)
+class Settings:
+    """The scoped settings in force. Replaced, never changed, so that leaving a brace restores them."""
+
+    norm: ast.NormSetting | None = None
+    norm_env: object = None
+    width: WidthRule | None = None
+
+
+def give_names(scope: ScopeItem) -> None:
+    """Numbers what a scope holds: a kind that stands once goes without a number, but blocks of a stage always have one."""
+    count: dict[str, int] = {}
+    for item in scope.names:
+        count[item.base] = count.get(item.base, 0) + 1
+    taken = {item.base for item in scope.names if item.given}
+    number: dict[str, int] = {}
+    for item in scope.names:
+        if item.given:
+            item.name = item.base
+            continue
+        if count[item.base] == 1 and item.base != "b" and item.base not in taken:
+            item.name = item.base
+            continue
+        while True:
+            number[item.base] = number.get(item.base, 0) + 1
+            joint = "_" if item.base[-1:].isdigit() else ""
+            item.name = f"{item.base}{joint}{number[item.base]}"
+            if item.name not in taken:
+                break

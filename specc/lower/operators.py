@@ -1,0 +1,288 @@
+"""Operator calls: arguments evaluated and typed, width groups made, the operation added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import lcm
+from typing import cast
+
+from specc.diagnostics import Rule
+from specc.ir.choice import Kind
+from specc.ir.expr import Apply, Expr, Var, apply
+from specc.ir.graph import Tensor
+from specc.ir.operator import Operator
+from specc.ir.parameter import REQUIRED, Parameter, Words
+from specc.lower.builder import Builder
+from specc.lower.items import BankRequest, GroupItem, OpItem
+from specc.lower.values import Env, Place, Value, evaluate
+from specc.ops import operators
+from specc.semantics.arithmetic import WRONG_TYPE
+from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
+from specc.semantics.reserved import refuse
+from specc.semantics.signature import bind_arguments
+from specc.source import Span
+from specc.syntax import ast
+
+BAD_SIZE = Rule(
+    "E321",
+    "bad-size",
+    "a size is not a positive whole number",
+    "Channels, kernels, strides and counts of repeats are whole numbers from 1, at every option of every choice.\n"
+    "Wrong:  conv(in / 3, kernel=3)       where 64 channels arrive\n"
+    "Right:  conv(floor(in / 3), kernel=3)",
+)
+NO_NORM = Rule(
+    "E322",
+    "no-norm-setting",
+    "`norm` stands where no norm is set",
+    "`norm` means the norm that is set around it.\n"
+    "Wrong:  supernet a { stem { conv(8, kernel=3); norm } ... }\n"
+    "Right:  supernet a { norm batch; stem { conv(8, kernel=3); norm } ... }",
+)
+NOT_ELASTIC = Rule(
+    "E323",
+    "not-elastic",
+    "a choice stands where only a fixed value may",
+    "Channels, kernels, depth, resolution and conditions may be elastic; strides, paddings and rates may not.\n"
+    "Wrong:  conv(64, kernel=3, stride={1, 2})\n"
+    "Right:  conv(64, kernel={3, 5}, stride=2)",
+)
+EVEN_KERNEL = Rule(
+    "E324",
+    "elastic-even-kernel",
+    "an elastic kernel has an even option",
+    "Smaller kernels are the centres of larger ones, so all options are odd.\n"
+    "Wrong:  conv(64, kernel={2, 3})\n"
+    "Right:  conv(64, kernel={3, 5, 7})",
+)
+TWO_WIDTH_RULES = Rule(
+    "E325",
+    "two-width-rules",
+    "one dimension has two elastic rules",
+    "A width is chosen by the `width` setting or written as a range, not both, and tied channels have one rule.\n"
+    "Wrong:  width per_group 0.5..1.0 round 8 ... conv({32, 64}, kernel=3)\n"
+    "Right:  width per_group 0.5..1.0 round 8 ... conv(64, kernel=3)   or   conv({32, 64}, kernel=3, width=follow)",
+)
+
+KINDS: Mapping[str, Kind] = {"kernel": "kernel", "expand": "expand", "resolution": "resolution", "out": "width"}
+
+
+class Call:
+    """One operator's call, as its rules see it (`ir.operator.OpCall`)."""
+
+    def __init__(
+        self, builder: Builder, operator: Operator, item: OpItem, inputs: tuple[Tensor, ...], span: Span
+    ) -> None:
+        self.builder = builder
+        self.operator = operator
+        self.item = item
+        self.inputs = inputs
+        self.span = span
+        self.args: dict[str, object] = {}
+        self.values: dict[str, Value] = {}
+        self.places: dict[str, Span] = {}
+        self.width_word: str | None = None
+
+    def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
+        value = self.values[parameter]
+        x = cast(Expr, value.x)
+        word = self.width_word or ("follow" if value.follows or isinstance(x, (Var, Apply)) else "own")
+        if word == "fixed":
+            return self.builder.maximum(x)
+        rule = self.builder.settings.width
+        if word == "follow" or rule is None:
+            if rule is not None and self.width_word is None and not value.follows and isinstance(x, (Var, Apply)):
+                self.report(
+                    TWO_WIDTH_RULES,
+                    "this width is elastic by itself, under a `width` setting that would make it elastic too",
+                    at=parameter,
+                    help="write `width=follow` to keep this one, or a plain number to let the setting choose",
+                )
+            return x
+        b = self.builder
+        b.serial += 1
+        group = GroupItem(f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, self.place(parameter), b.serial)
+        b.groups.append(group)
+        b.peak[group.variable] = group.maximum
+        return Var(group.variable)
+
+    def whole_groups(self, channels: Expr, group: int) -> Expr:
+        if isinstance(channels, int):
+            return channels // group
+        if isinstance(channels, Var):
+            for item in self.builder.groups:
+                if item.variable == channels.choice:
+                    item.multiple = lcm(item.multiple, group)
+        return apply("div", channels, group)
+
+    def maximum(self, expr: Expr) -> int:
+        return self.builder.maximum(expr)
+
+    def tie(self, left: Tensor, right: Tensor, what: str) -> None:
+        self.builder.tie(left, right, what, self.span)
+
+    def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
+        self.builder.findings.report(rule, self.place(at), message, help=help)
+
+    def place(self, parameter: str | None) -> Span:
+        return self.places.get(parameter, self.span) if parameter is not None else self.span
+
+
+def call_operator(b: Builder, name: str, call: ast.CallExpr, target: ast.Name | None, env: Env) -> None:
+    """Lowers `conv(64, kernel=3)`: evaluates and checks the arguments, lets the operator build, adds the op."""
+    args, env_of_args = call.args, [(env, arg) for arg in call.args]
+    if name == "norm":
+        if b.settings.norm is None:
+            b.findings.report(NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start")
+            return
+        given = {a.name.name for a in args if a.name is not None}
+        setting_env = cast(Env, b.settings.norm_env)
+        inherited = [a for a in b.settings.norm.norm.args if a.name is None or a.name.name not in given]
+        env_of_args = [(setting_env, a) for a in inherited] + env_of_args
+        name = "batch_norm"
+    operator = operators()[name]
+    base = "norm" if name == "batch_norm" else name
+    item = add_item(b, operator, base, call.span, target)
+    state = Call(b, operator, item, (b.incoming(call.span),), call.span)
+    envs = {id(arg): arg_env for arg_env, arg in env_of_args}
+    bound = bind_arguments(operator.signature, tuple(a for _, a in env_of_args), call.span, b.findings, OPERATOR_EXTRAS)
+    refuse_later(b, bound)
+    if (width := bound.get("width")) is not None:
+        state.width_word = width_word(b, width, env)
+    for parameter in operator.signature.parameters:
+        arg = bound.get(parameter.name)
+        state.places[parameter.name] = arg.span if arg is not None else call.span
+        if arg is None:
+            if parameter.default is REQUIRED:
+                return
+            state.args[parameter.name] = parameter.default
+            if parameter.type == "bank":
+                item.bank = bank_request(b, cast(str, parameter.default), call.span)
+        else:
+            bind_value(b, state, parameter, arg, envs[id(arg)])
+    finish_op(b, state)
+
+
+def add_item(b: Builder, operator: Operator, base: str, span: Span, target: ast.Name | None) -> OpItem:
+    """An operation with its place in the names of its scope."""
+    scope = b.naming_scope()
+    given = target is not None
+    item = OpItem(scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=span)
+    scope.names.append(item)
+    return item
+
+
+def finish_op(b: Builder, state: Call) -> Tensor:
+    """Lets the operator infer its params and output and adds it to the graph."""
+    built = state.operator.build(state)
+    item = state.item
+    item.params = built.params
+    item.inputs = tuple(t.name for t in state.inputs)
+    item.outputs = tuple(b.new_tensor(channels, space, item.origin) for channels, space in built.outputs)
+    item.guard = b.guard
+    return b.add_op(item)
+
+
+def plain_op(b: Builder, kind: str, base: str, inputs: tuple[Tensor, ...], span: Span, **args: object) -> Tensor:
+    """An operation that no one wrote as a call: the sum of a residual, a select."""
+    operator = operators()[kind]
+    state = Call(b, operator, add_item(b, operator, base, span, None), inputs, span)
+    state.args.update(args)
+    return finish_op(b, state)
+
+
+def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env: Env) -> None:
+    """Evaluates one argument by its parameter's type; the default, or 1, stands in for a wrong one."""
+    findings, span = b.findings, arg.value.span
+    fallback = None if parameter.default is REQUIRED else parameter.default
+    place = Place(state.item, parameter.name, KINDS.get(parameter.name, "value"))
+    if parameter.type == "bank":
+        state.item.bank = bank_of(b, arg, env)
+        return
+    value = evaluate(b, arg.value, env, place)
+    x = value.x
+    state.args[parameter.name] = fallback
+    match parameter.type:
+        case Words(words):
+            if not isinstance(x, str) or x not in words:
+                findings.report(WRONG_TYPE, span, f"`{parameter.name}` is one of {', '.join(words)}")
+                x = words[0]
+            state.args[parameter.name] = x
+        case "flag":
+            if not isinstance(x, bool):
+                findings.report(WRONG_TYPE, span, f"`{parameter.name}` is yes or no")
+                x = bool(fallback)
+            state.args[parameter.name] = x
+        case "number":
+            if isinstance(x, (bool, str, Var, Apply)):
+                kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
+                findings.report(kind, span, f"`{parameter.name}` is a fixed number")
+                x = cast("int | Fraction", fallback or 0)
+            state.args[parameter.name] = x
+        case _:
+            least = 0 if parameter.type == "count" else 1
+            checked = whole(b, x, span, parameter, least)
+            state.args[parameter.name] = checked
+            if parameter.type == "channels":
+                state.values[parameter.name] = Value(checked, value.follows)
+
+
+def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:
+    """A whole number of at least `least` at every option, or an expression that is checked when widths are known."""
+    if isinstance(x, (bool, str)):
+        b.findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a number", help=parameter.doc)
+        return max(least, 1)
+    if isinstance(x, (Var, Apply)):
+        if parameter.type != "channels" and not parameter.elastic:
+            b.findings.report(NOT_ELASTIC, span, f"`{parameter.name}` can't be elastic")
+            return b.maximum(x) or 1
+        peak = b.peak_value(x)
+        options = b.options.get(x.choice, ()) if isinstance(x, Var) else (peak,)
+        for option in options:
+            if isinstance(option, str) or option < least or (isinstance(option, Fraction) and isinstance(x, Var)):
+                b.findings.report(BAD_SIZE, span, f"`{parameter.name}` has the option {option}, and must be whole and positive")
+                return max(least, 1)
+            if parameter.name == "kernel" and isinstance(option, int) and option % 2 == 0:
+                b.findings.report(EVEN_KERNEL, span, f"the kernel has the even option {option}")
+                return 1
+        return x
+    if isinstance(x, Fraction) or x < least:
+        shown = float(x)
+        words = "a whole number" if isinstance(x, Fraction) else "positive" if least else "not negative"
+        b.findings.report(BAD_SIZE, span, f"`{parameter.name}` is {shown:g}, and must be {words}")
+        return max(least, 1)
+    return x
+
+
+def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:
+    x = evaluate(b, arg.value, env).x
+    if isinstance(x, str) and x in WIDTH_WORDS:
+        return x
+    b.findings.report(WRONG_TYPE, arg.value.span, f"`width` is one of {', '.join(WIDTH_WORDS)}")
+    return None
+
+
+def refuse_later(b: Builder, bound: Mapping[str, ast.Arg]) -> None:
+    for name, what in (("connect", "a connection other than dense"), ("from", "`from=`, reading a named tensor")):
+        if (arg := bound.get(name)) is not None and not (
+            name == "connect" and isinstance(arg.value, ast.Name) and arg.value.name == "dense"
+        ):
+            refuse(arg.span, what, b.findings)
+
+
+def bank_of(b: Builder, arg: ast.Arg, env: Env) -> BankRequest:
+    """The bank argument: a bank word, or the choice that selects the bank."""
+    if isinstance(arg.value, ast.Name) and arg.value.name not in env.names:
+        return bank_request(b, arg.value.name, arg.value.span)
+    x = evaluate(b, arg.value, env).x
+    if isinstance(x, str):
+        return bank_request(b, x, arg.value.span)
+    if isinstance(x, Var):
+        return bank_request(b, x.choice, arg.value.span)
+    b.findings.report(WRONG_TYPE, arg.value.span, "`bank` is shared, skip, width, subnet or the name of a choice")
+    return bank_request(b, "shared", arg.value.span)
+
+
+def bank_request(b: Builder, word: str, origin: Span) -> BankRequest:
+    return BankRequest(word, origin, b.stage, b.settings.width)

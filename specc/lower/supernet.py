@@ -1,0 +1,247 @@
+"""Lowering: Model to Graph. The supernet's own statements; stages and what is in them are `statements`' business."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.expr import Expr, Var
+from specc.ir.graph import Graph, Segment, Tensor
+from specc.lower.builder import NO_INPUT, Builder
+from specc.lower.finish import finish
+from specc.lower.items import ScopeItem
+from specc.lower.operators import BAD_SIZE
+from specc.lower.statements import (
+    declare_choice,
+    lower_choice,
+    lower_norm_setting,
+    lower_stage,
+    lower_statements,
+)
+from specc.lower.values import Env, Place, Value, evaluate, evaluate_options
+from specc.lower.widths import width_setting
+from specc.semantics.arithmetic import WRONG_TYPE
+from specc.semantics.model import Model
+from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, near, statements_of
+from specc.semantics.reserved import refuse
+from specc.syntax import ast
+
+HEAD_SHAPE = Rule(
+    "E361",
+    "head-shape",
+    "the head does not end in one value a class",
+    "A classifier's head ends in a vector of `classes` values.\n"
+    "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
+    "Right:  classes 10 ... head { pool(avg); linear(classes) }",
+)
+MISSING_PART = Rule(
+    "E362",
+    "missing-part",
+    "the supernet lacks an input, its classes or a head",
+    "A supernet has an `input`, the number of its `classes`, and a `head` after its stages.\n"
+    "Wrong:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } }\n"
+    "Right:  supernet a { input image(3, 32, 32); classes 10; stem { conv(8, kernel=3) } head { pool(avg); linear(classes) } }",
+)
+MISPLACED = Rule(
+    "E363",
+    "misplaced",
+    "a statement stands where it has no meaning",
+    "Operators and blocks stand in the stem, in stages and in the head; inputs, classes and params in the supernet.\n"
+    "Wrong:  supernet a { input image(3, 32, 32); conv(8, kernel=3) ... }\n"
+    "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
+)
+
+
+def lower(model: Model, findings: Findings) -> Graph | None:
+    """The graph of a checked spec, its width groups still open; None where anything was reported."""
+    b = Builder(model, findings)
+    for statement in statements_of(model.names.supernet.body):
+        if isinstance(statement, ast.Skippable) and statement.name is not None:
+            b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1
+    bind_file_values(b)
+    env = Env({}, 0)
+    state = SupernetState(b)
+    for statement in model.names.supernet.body.statements:
+        env = lower_supernet_statement(b, statement, env, state)
+    if b.here is not None and not findings:
+        state.finish_head()
+    elif not findings:
+        findings.report(NO_INPUT, model.names.supernet.name.span, "this supernet has no input")
+    if findings:
+        return None
+    graph = finish(b, state.inputs, state.outputs(), state.classes or 0)
+    return None if findings else graph
+
+
+def bind_file_values(b: Builder) -> None:
+    """Top-level lets, params and choices of every file, in order. Overrides reach params of any file."""
+    done: dict[int, Value] = {}
+    for index, scope in enumerate(b.model.names.files):
+        for statement in scope.values:
+            name = statement.name.name
+            if id(statement) not in done:
+                env = Env({}, index)
+                if isinstance(statement, ast.ChoiceStatement):
+                    if name not in b.options:
+                        lower_choice(b, statement, env)
+                    done[id(statement)] = Value(Var(name))
+                elif isinstance(statement, ast.ParamStatement):
+                    done[id(statement)] = param_value(b, statement, env)
+                else:
+                    done[id(statement)] = evaluate(b, statement.value, env, Place(None, name))
+            b.file_values[index][name] = done[id(statement)]
+
+
+def param_value(b: Builder, statement: ast.ParamStatement, env: Env) -> Value:
+    """What `-p name=value` said, or the default."""
+    override = b.model.params.get(statement.name.name)
+    value = evaluate(b, statement.value, env)
+    return value if override is None else Value(override)  # type: ignore[arg-type]
+
+
+class SupernetState:
+    """What a supernet has said of itself so far."""
+
+    def __init__(self, b: Builder) -> None:
+        self.b = b
+        self.inputs: tuple[Tensor, ...] = ()
+        self.classes: int | None = None
+        self.stages: list[tuple[ScopeItem, Tensor]] = []
+        self.head: ScopeItem | None = None
+        self.names: dict[str, ast.Stage] = {}
+
+    def outputs(self) -> tuple[tuple[str, Tensor, str], ...]:
+        """The head's answer, then the end of every stage."""
+        assert self.b.here is not None
+        features = tuple((scope.name, tensor, "features") for scope, tensor in self.stages)
+        return (("head", self.b.here, "head"), *features)
+
+    def finish_head(self) -> None:
+        b, span = self.b, self.b.model.names.supernet.name.span
+        if self.classes is None or self.head is None:
+            lacks = "says no `classes`" if self.classes is None else "has no `head`"
+            b.findings.report(MISSING_PART, span, f"this supernet {lacks}")
+            return
+        assert b.here is not None
+        if b.here.space or b.maximum(b.here.features) != self.classes or isinstance(b.here.features, Var):
+            b.findings.report(
+                HEAD_SHAPE,
+                b.here.origin,
+                f"the head ends here: {b.describe(b.here)[9:]}, not in a fixed vector of {self.classes} values",
+                help="end it with `linear(classes)`",
+            )
+
+
+def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, state: SupernetState) -> Env:
+    match statement:
+        case ast.ParamStatement():
+            return env.with_(statement.name.name, param_value(b, statement, env))
+        case ast.LetStatement():
+            return lower_statements(b, (statement,), env)
+        case ast.InputStatement():
+            lower_input(b, statement, env, state)
+        case ast.ClassesStatement():
+            classes = evaluate(b, statement.value, env).x
+            if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
+                b.findings.report(BAD_SIZE, statement.value.span, "the number of classes is a positive whole number")
+                classes = 1
+            state.classes = classes
+            return env.with_("classes", Value(classes, follows=True))
+        case ast.NormSetting():
+            lower_norm_setting(b, statement, env)
+        case ast.WidthSetting():
+            b.settings = replace(b.settings, width=width_setting(b, statement, env))
+        case ast.ChoiceStatement():
+            options = evaluate_options(b, statement.options, env)
+            declare_choice(b, statement.name, options, "value")
+        case ast.ConnectSetting() if statement.connection.name.name == "dense":
+            pass
+        case ast.ConnectSetting():
+            refuse(statement.span, f"`connect {statement.connection.name.name}`", b.findings)
+        case ast.LabelsStatement():
+            refuse(statement.span, "`labels`", b.findings)
+        case ast.Stage():
+            lower_named_stage(b, statement, env, state)
+        case _:
+            b.findings.report(
+                MISPLACED,
+                statement.span,
+                "this stands outside the stem, the stages and the head",
+                help="put it into `stem { }`, `stage name { }` or `head { }`",
+            )
+    return env
+
+
+def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: SupernetState) -> None:
+    """A stem, stage or head under its name; a stage without one is called by its number."""
+    number = 1 + sum(s.kind == "stage" for s in state.names.values())
+    name = statement.name.name if statement.name is not None else f"s{number}" if statement.kind == "stage" else statement.kind
+    if name in state.names:
+        span = statement.name.span if statement.name is not None else statement.span
+        b.findings.report(
+            DUPLICATE_NAME,
+            span,
+            f"there is a `{name}` already",
+            secondary=[(state.names[name].span, "it is here")],
+        )
+        return
+    if state.head is not None:
+        b.findings.report(MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")])
+        return
+    state.names[name] = statement
+    scope = lower_stage(b, statement, env, name)
+    if statement.kind == "head":
+        state.head = scope
+    elif b.here is not None and statement.kind == "stage":
+        state.stages.append((scope, b.here))
+
+
+def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> None:
+    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, or `vector(features)`."""
+    shape = statement.shape
+    if state.inputs:
+        refuse(statement.span, "a second input", b.findings)
+        return
+    if shape.name.name not in ("image", "vector"):
+        help = near(shape.name.name, ("image", "vector")) or "it is image(..) or vector(..)"
+        b.findings.report(UNKNOWN_NAME, shape.name.span, f"there is no input `{shape.name.name}`", help=help)
+        return
+    sizes: list[Expr] = []
+    resolution: Expr | None = None
+    for arg in shape.args:
+        elastic = arg.name is not None and arg.name.name == "resolution"
+        if arg.name is not None and not elastic:
+            b.findings.report(UNKNOWN_NAME, arg.name.span, f"an input has no `{arg.name.name}`", help="it may have `resolution=`")
+            return
+        place = Place(b.root, "resolution", "resolution") if elastic else None
+        x = evaluate(b, arg.value, env, place).x
+        options = b.options.get(x.choice, ()) if isinstance(x, Var) else (x,)
+        if not options or any(isinstance(o, (bool, str)) or not isinstance(o, int) or o < 1 for o in options):
+            b.findings.report(BAD_SIZE, arg.value.span, "the sizes of an input are positive whole numbers")
+            return
+        if isinstance(x, Var) and not elastic:
+            b.findings.report(WRONG_TYPE, arg.value.span, "only `resolution=` may be elastic here")
+            return
+        if elastic:
+            resolution = x  # type: ignore[assignment]
+        else:
+            sizes.append(x)  # type: ignore[arg-type]
+    if shape.name.name == "image" and resolution is not None and len(sizes) == 1:
+        space: tuple[Expr, ...] = (resolution, resolution)
+    elif shape.name.name == "image" and resolution is None and len(sizes) == 3:
+        space = (sizes[1], sizes[2])
+    elif shape.name.name == "vector" and resolution is None and len(sizes) == 1:
+        space = ()
+    else:
+        b.findings.report(
+            MISSING_PART,
+            statement.span,
+            "this input is not complete",
+            help="write `input image(channels, height, width)`, `input image(channels, resolution=a..b step s)` or `input vector(n)`",
+        )
+        return
+    name = statement.name.name if statement.name is not None else "input"
+    tensor = Tensor(name, (Segment(sizes[0]),), space, statement.span)
+    b.tensors.append(tensor)
+    b.here = tensor
+    state.inputs = (tensor,)

@@ -1,0 +1,199 @@
+"""Values of the language: evaluating expressions to numbers, words and expressions over choices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from specc.diagnostics import Rule
+from specc.ir.choice import Kind, Range
+from specc.ir.expr import Apply, Expr, Option, Var, apply, normal
+from specc.lower.items import Named
+from specc.semantics.arithmetic import BAD_ARITHMETIC, OPERATIONS, WRONG_TYPE, operate
+from specc.semantics.names import UNKNOWN_NAME
+from specc.source import Span
+from specc.syntax import ast
+
+if TYPE_CHECKING:
+    from specc.lower.builder import Builder
+
+EMPTY_RANGE = Rule(
+    "E301",
+    "empty-range",
+    "a range or set has no options",
+    "A choice needs at least one option; a range goes from its smaller end to its larger one.\n"
+    "Wrong:  repeat 4..2 { ... }\n"
+    "Right:  repeat 2..4 { ... }",
+)
+RANGE_TOO_LONG = Rule(
+    "E302",
+    "range-too-long",
+    "a range has too many options",
+    "One choice has at most 100,000 options.\nWrong:  choice k in 1..10000000\nRight:  choice k in 1..1000 step 10",
+)
+DUPLICATE_OPTION = Rule(
+    "E303",
+    "duplicate-option",
+    "a set has the same option twice",
+    "Options are told apart by their values, in the order from the smallest sub-network to the largest.\n"
+    "Wrong:  kernel={3, 5, 3}\n"
+    "Right:  kernel={3, 5}",
+)
+MOST_OPTIONS = 100_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A number, a flag, a word or an expression. `follows` says that it came from `in` (or is the class count), so that
+    a channel argument takes it as it is instead of making a width group."""
+
+    x: Expr | bool
+    follows: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where a fresh choice would stand: whose name it gets and what kind it is."""
+
+    owner: Named | None
+    leaf: str
+    kind: Kind = "value"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Env:
+    """The names a piece of a spec sees: its own, then those of its file."""
+
+    names: dict[str, Value]
+    file: int
+
+    def with_(self, name: str, value: Value) -> Env:
+        return Env({**self.names, name: value}, self.file)
+
+
+ONE = Value(1)
+
+
+def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = None, peak: bool = False) -> Value:
+    """The value of an expression. `peak` takes `in` at its maximum, as conditions do; `place` allows a fresh choice."""
+    match node:
+        case ast.Number():
+            return Value(node.value)
+        case ast.Name():
+            return evaluate_name(b, node, env, peak)
+        case ast.Flag():
+            return Value(node.value)
+        case ast.Binary():
+            left = evaluate(b, node.left, env, place, peak)
+            right = evaluate(b, node.right, env, place, peak)
+            follows = left.follows or right.follows
+            return Value(operate(OPERATIONS[node.operator], (left.x, right.x), node.span, b.findings), follows)
+        case ast.Unary():
+            operand = evaluate(b, node.operand, env, place, peak)
+            if node.operator == "not":
+                return Value(apply("not", operand.x), operand.follows)
+            return Value(operate("sub", (0, operand.x), node.span, b.findings), operand.follows)
+        case ast.CallExpr():
+            args = [evaluate(b, a.value, env, place, peak) for a in node.args]
+            function = node.name.name
+            for value, arg in zip(args[1:], node.args[1:], strict=True):
+                if function == "divisible" and (not isinstance(value.x, int) or value.x < 1):
+                    b.findings.report(BAD_ARITHMETIC, arg.span, "the divisor must be a positive whole number")
+                    return ONE
+            x = operate(function, tuple(a.x for a in args), node.span, b.findings)
+            return Value(x, any(a.follows for a in args))
+        case ast.RangeExpr() | ast.SetExpr():
+            if place is None:
+                b.findings.report(WRONG_TYPE, node.span, "a range or a set can't stand here")
+                return ONE
+            options = evaluate_options(b, node, env)
+            if len(options) == 1:
+                return Value(options[0])
+            return Value(Var(b.new_choice(place.owner, place.leaf, options, place.kind, node.span)))
+        case ast.Text():
+            b.findings.report(WRONG_TYPE, node.span, "a text can't stand here")
+        case ast.ListExpr():
+            b.findings.report(WRONG_TYPE, node.span, "a list can't stand here; a set is written `{a, b}`")
+    return ONE
+
+
+def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
+    name = node.name
+    if name == "in":
+        features = b.incoming(node.span).features
+        return Value(b.maximum(features) if peak else features, follows=True)
+    value = env.names.get(name) or b.file_values[env.file].get(name)
+    if value is not None:
+        if peak and isinstance(value.x, (Var, Apply)):
+            return Value(b.at_peak_widths(value.x), value.follows)
+        return value
+    if name in b.model.names.choices:
+        return Value(Var(name))
+    if "." in name:
+        b.findings.report(UNKNOWN_NAME, node.span, f"there is no value `{name}` here")
+    return Value(name)
+
+
+def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Range | tuple[Option, ...]:
+    """The options of a range or set; (1,) with a diagnostic where it has none."""
+    if isinstance(node, ast.RangeExpr):
+        low, high = static_number(b, node.low, env), static_number(b, node.high, env)
+        step = 1 if node.step is None else static_number(b, node.step, env)
+        if step <= 0:
+            b.findings.report(EMPTY_RANGE, node.span, "the step of a range must be positive")
+            return (1,)
+        if high < low:
+            b.findings.report(
+                EMPTY_RANGE, node.span, "this range is empty: its first number is above its last", help="swap the ends"
+            )
+            return (1,)
+        if (high - low) / step > MOST_OPTIONS:
+            b.findings.report(RANGE_TOO_LONG, node.span, f"this range has more than {MOST_OPTIONS:,} options")
+            return (1,)
+        return Range(low, high, step)
+    if not isinstance(node, ast.SetExpr):
+        b.findings.report(WRONG_TYPE, node.span, "a range `a..b` or a set `{a, b}` must stand here")
+        return (1,)
+    options: list[Option] = []
+    for item in node.items:
+        option = evaluate(b, item, env).x
+        if isinstance(option, (Var, Apply)):
+            b.findings.report(WRONG_TYPE, item.span, "the options of a choice can't depend on another choice")
+        elif option in options:
+            b.findings.report(DUPLICATE_OPTION, item.span, "this option stands twice")
+        else:
+            options.append(option)
+    if not options:
+        b.findings.report(EMPTY_RANGE, node.span, "this set has no options")
+        return (1,)
+    return tuple(options)
+
+
+def static_number(b: Builder, node: ast.Expression, env: Env) -> int | Fraction:
+    """A number that no choice has a part in; 1 with a diagnostic otherwise."""
+    value = evaluate(b, node, env).x
+    if isinstance(value, (int, Fraction)) and not isinstance(value, bool):
+        return value
+    b.findings.report(WRONG_TYPE, node.span, "a fixed number must stand here")
+    return 1
+
+
+def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
+    """A condition: 1 or 0 where no choice can change it, an expression over choices otherwise."""
+    x = evaluate(b, node, env, peak=True).x
+    if isinstance(x, (Var, Apply)):
+        return b.settled(x)
+    if isinstance(x, str):
+        b.findings.report(WRONG_TYPE, node.span, f"`{x}` is a word, and a condition must stand here")
+        return 1
+    return int(bool(x))
+
+
+def span_of(node: ast.Expression | None, otherwise: Span) -> Span:
+    return otherwise if node is None else node.span
+
+
+def as_option(x: Expr) -> Option:
+    assert not isinstance(x, (Var, Apply))
+    return normal(x)

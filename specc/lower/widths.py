@@ -1,0 +1,100 @@
+"""The `width` setting."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from specc.diagnostics import Rule
+from specc.ir.choice import Range
+from specc.ir.expr import Number
+from specc.ir.graph import WidthRule
+from specc.lower.builder import Builder
+from specc.lower.values import Env, evaluate_options, static_number
+from specc.semantics.names import UNKNOWN_NAME, near
+from specc.semantics.reserved import refuse
+from specc.syntax import ast
+
+BAD_RATIO = Rule(
+    "E341",
+    "bad-width-ratio",
+    "a width ratio is not in (0, 1], or the largest is not 1",
+    "The sizes in a spec are the largest network's; ratios say how much of them may stay.\n"
+    "Wrong:  width uniform 0.5..1.5 step 0.25\n"
+    "Right:  width uniform 0.5..1.0 step 0.25",
+)
+UNIFORM_STEP = Rule(
+    "E342",
+    "uniform-needs-step",
+    "a uniform width has no step",
+    "One ratio for all groups is chosen among a few.\n"
+    "Wrong:  width uniform 0.25..1.0 round 8\n"
+    "Right:  width uniform 0.25..1.0 step 0.125 round 8   or   width uniform {0.25, 0.5, 1.0} round 8",
+)
+MODES = ("per_group", "uniform", "any", "fixed", "by")
+
+
+def width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> WidthRule | None:
+    """The rule that a `width` setting puts in force; None for `width fixed` and, with a diagnostic, for a wrong one."""
+    mode = statement.mode.name
+    if mode == "fixed":
+        return None
+    if mode == "by":
+        refuse(statement.span, "`width by`", b.findings)
+        return None
+    if mode not in MODES:
+        b.findings.report(
+            UNKNOWN_NAME,
+            statement.mode.span,
+            f"there is no width mode `{mode}`",
+            help=near(mode, MODES) or f"the modes are: {', '.join(MODES)}",
+        )
+        return None
+    if statement.options is None:
+        b.findings.report(BAD_RATIO, statement.span, f"`width {mode}` needs its ratios, as in `width {mode} 0.5..1.0`")
+        return None
+    node = statement.options
+    stepless = isinstance(node, ast.RangeExpr) and node.step is None
+    ratios = ratios_of(b, node, env)
+    for ratio in (ratios[0], ratios[-1]):
+        if not 0 < ratio <= 1:
+            b.findings.report(BAD_RATIO, node.span, f"the ratio {float(ratio):g} is not in (0, 1]")
+            return None
+    if ratios[-1] != 1:
+        b.findings.report(
+            BAD_RATIO,
+            node.span,
+            f"the largest ratio is {float(ratios[-1]):g}, and must be 1",
+            help="write the sizes of the largest network, and ratios up to 1.0",
+        )
+        return None
+    rounding = 1 if statement.round is None else static_number(b, statement.round, env)
+    if not isinstance(rounding, int) or rounding < 1:
+        b.findings.report(BAD_RATIO, statement.span, "`round` is a positive whole number")
+        return None
+    match mode:
+        case "uniform":
+            if stepless:
+                b.findings.report(UNIFORM_STEP, node.span, "these ratios need a step")
+                return None
+            if len(ratios) == 1:
+                return None
+            options: Range | tuple[Number, ...] = ratios
+            if isinstance(node, ast.RangeExpr):
+                options = Range(ratios[0], 1, Fraction(ratios[1] - ratios[0]))
+            choice = b.numbered_choice("width", options, "width", statement.span)
+            return WidthRule("uniform", ratios, False, rounding, choice, statement.span)
+        case "any":
+            # How many options there are is known when the widest group is.
+            choice = b.numbered_choice("width", (0, 1), "width", statement.span)
+            return WidthRule("any", ratios, False, rounding, choice, statement.span)
+    return WidthRule("per_group", ratios, stepless, rounding, "", statement.span)
+
+
+def ratios_of(b: Builder, node: ast.Expression, env: Env) -> tuple[Number, ...]:
+    """The ratios in growing order; only the two ends of a range without a step."""
+    if isinstance(node, ast.RangeExpr) and node.step is None:
+        low, high = static_number(b, node.low, env), static_number(b, node.high, env)
+        if low < high:
+            return (low, high)
+    options = evaluate_options(b, node, env)
+    return tuple(sorted(o for o in options if not isinstance(o, str))) or (1,)

@@ -1,0 +1,93 @@
+"""Partial evaluation: setting choices folds sizes to numbers, drops what is switched off, and leaves the other choices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from specc.diagnostics import Findings
+from specc.ir.choice import Assignment
+from specc.ir.expr import Expr
+from specc.ir.graph import SHARED, Graph, Op, Output, Scope
+from specc.ir.rewrite import rewrite_graph, substitution
+from specc.passes.drop_dead import drop_dead
+from specc.passes.verify import verify
+
+
+def bind(graph: Graph, assignment: Assignment) -> Graph:
+    """The graph with the given choices set. A full assignment gives a static network with no choice in it.
+
+    A norm keeps the one bank it uses; a select whose condition is known disappears. The `full_*` sizes of params become
+    those of the bound network where these are numbers.
+    """
+    values: dict[str, Expr] = dict(assignment)
+    bound = rewrite_graph(graph, substitution(values))
+    alias: dict[str, str] = {}
+    ops: list[Op] = []
+    for op in bound.ops:
+        op = replace(op, inputs=tuple(alias.get(name, name) for name in op.inputs))
+        if op.guard == 0:
+            continue
+        if op.kind == "select":
+            op, chosen = settle_select(op)
+            if chosen is not None:
+                alias[op.output] = chosen
+                continue
+        ops.append(shrunk(op))
+    kept = {op.name for op in ops}
+    static = replace(
+        bound,
+        ops=tuple(ops),
+        outputs=tuple(Output(o.name, alias.get(o.tensor, o.tensor), o.kind) for o in bound.outputs),
+        choices=tuple(c for c in bound.choices if c.name not in assignment),
+        root=without(bound.root, kept),
+        listed=(),
+    )
+    result = drop_dead(static, Findings())
+    verify(result, after="bind")
+    return result
+
+
+def settle_select(op: Op) -> tuple[Op, str | None]:
+    """The select without the alternatives that can't be taken, and the one that is left where only one is."""
+    pairs = []
+    for name, condition in zip(op.inputs, op.params.conditions, strict=True):  # type: ignore[attr-defined]
+        if condition == 0:
+            continue
+        pairs.append((name, condition))
+        if condition == 1:
+            break
+    if len(pairs) == 1:
+        return op, pairs[0][0]
+    params = replace(op.params, conditions=tuple(c for _, c in pairs))  # type: ignore[type-var]
+    return replace(op, inputs=tuple(n for n, _ in pairs), params=params), None
+
+
+def shrunk(op: Op) -> Op:
+    """The op with the allocated sizes, `full_x`, cut to the active ones, `x`, where these are fixed now."""
+    changes: dict[str, object] = {}
+    slots = getattr(type(op.params), "__slots__", ())
+    for name in slots:
+        active = name.removeprefix("full_")
+        if active != name and active in slots:
+            value = getattr(op.params, active)
+            if isinstance(value, int) and value != getattr(op.params, name):
+                changes[name] = value
+    params = replace(op.params, **changes) if changes else op.params  # type: ignore[type-var]
+    bank = SHARED if isinstance(op.bank.index, int) else op.bank
+    return replace(op, params=params, bank=bank)
+
+
+def without(scope: Scope, kept: set[str]) -> Scope:
+    """The nesting with the ops that are gone left out, and regions that are always present dissolved."""
+    items: list[str | Scope] = []
+    for item in scope.items:
+        if not isinstance(item, Scope):
+            if item in kept:
+                items.append(item)
+            continue
+        inner = without(item, kept)
+        if inner.kind == "region" and inner.guard == 1:
+            items.extend(inner.items)
+        elif inner.items and inner.guard != 0:
+            items.append(inner)
+    return replace(scope, items=tuple(items))

@@ -1,0 +1,82 @@
+"""Sizes at every option: whole, positive, and large enough for the windows that slide over them.
+
+Sizes whose value does not depend on a choice after all (a kernel under its own padding) are folded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.choice import Choice
+from specc.ir.expr import Apply, Expr, Option, evaluate, free
+from specc.ir.graph import Graph, Tensor
+from specc.ir.rewrite import rewrite_graph
+from specc.passes.drop_dead import choices_read
+
+SIZE_AT_OPTION = Rule(
+    "E511",
+    "bad-size-at-option",
+    "a size is not a positive whole number at some option",
+    "Every sub-network must exist: sizes are positive whole numbers at every option, not only at the largest.\n"
+    "Wrong:  width per_group 0.5..1.0 ... conv(in / 2, kernel=1)        where 32 channels may become 17\n"
+    "Right:  width per_group 0.5..1.0 round 2 ... conv(in / 2, kernel=1)",
+)
+TABLE_LIMIT = 20_000
+
+
+def check_sizes(graph: Graph, findings: Findings) -> Graph:
+    """Reports sizes that are no sizes at some option, and folds those that are always the same."""
+    choices = graph.choice_table()
+    constant: dict[Expr, Expr] = {}
+    done: set[Expr] = set()
+    for tensor in graph.tensors:
+        for size in (*(s.size for s in tensor.channels), *tensor.space):
+            if isinstance(size, Apply) and size not in done:
+                done.add(size)
+                values = check_size(size, tensor, choices, findings)
+                if len(values) == 1:
+                    constant[size] = values.pop()
+            elif isinstance(size, int) and size < 1:
+                report(tensor, f"this size is {size}", {}, findings)
+    if not constant:
+        return graph
+    return without_unread(rewrite_graph(graph, lambda expr: constant.get(expr, expr)))
+
+
+def check_size(size: Expr, tensor: Tensor, choices: Mapping[str, Choice], findings: Findings) -> set[Option]:
+    """The values a size takes; several stand for "too many to try", which only sums of many choices reach."""
+    names = sorted(free(size))
+    count = 1
+    for name in names:
+        count *= len(choices[name].options)
+    corners = [(choices[n].smallest, choices[n].largest) for n in names]
+    tried = corners if count > TABLE_LIMIT else [tuple(choices[n].options) for n in names]
+    seen: set[Option] = set()
+    for options in product(*tried):
+        values = dict(zip(names, options, strict=True))
+        value = evaluate(size, values)
+        if not isinstance(value, int) or value < 1:
+            report(tensor, f"this size would be {value}", values, findings)
+            return {1, 2}
+        seen.add(value)
+    return seen if count <= TABLE_LIMIT else seen | {-1}
+
+
+def report(tensor: Tensor, message: str, values: dict[str, Option], findings: Findings) -> None:
+    where = ", ".join(f"{name}={value}" for name, value in values.items())
+    findings.report(
+        SIZE_AT_OPTION,
+        tensor.origin,
+        message + (f" at {where}" if where else ""),
+        help="round it (`floor(..)`, `divisible(.., 8)`), or leave the options out that do not fit",
+    )
+
+
+def without_unread(graph: Graph) -> Graph:
+    """Folding a size may leave a choice that nothing reads."""
+    read = choices_read(list(graph.ops), graph.tensors)
+    return replace(graph, choices=tuple(c for c in graph.choices if c.name in read))
+

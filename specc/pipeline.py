@@ -1,0 +1,151 @@
+"""The whole compiler on one page: text -> syntax tree -> model -> graph -> passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from specc.diagnostics import Findings, Rule, SpecError
+from specc.ir.graph import Graph
+from specc.lower.supernet import lower
+from specc.methods import find_method
+from specc.passes import run_passes
+from specc.semantics.check import check_names
+from specc.semantics.files import LoadedFile, load_files
+from specc.semantics.model import Model
+from specc.semantics.names import Names, collect_names, near
+from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
+from specc.source import Source
+from specc.syntax import ast
+from specc.syntax.parse import parse
+from specc.syntax.read import read_source
+
+UNKNOWN_PARAM = Rule(
+    "E241",
+    "unknown-param",
+    "-p sets a param that the spec does not have",
+    "`-p name=value` overrides a `param` statement of the spec.\n"
+    "Wrong:  specc check net.specc -p widht_mult=1.4\n"
+    "Right:  specc check net.specc -p width_mult=1.4",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A spec that is right: its checked form, its graph, and the files it was made from (the spec first)."""
+
+    name: str
+    model: Model
+    graph: Graph
+    files: tuple[Source, ...]
+
+
+def load(spec: str | Path | Source, params: Mapping[str, str] | None = None) -> Compiled:
+    """Compiles a spec file, or a source that was read already, up to its graph. Raises SpecError with all diagnostics.
+
+    `params` overrides the spec's `param` statements, as `-p name=value` does.
+    """
+    findings = Findings()
+    compiled = compile_spec(spec, params or {}, findings)
+    if compiled is None:
+        raise SpecError(findings.diagnostics)
+    return compiled
+
+
+def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings: Findings) -> Compiled | None:
+    """`load` with its diagnostics as values: None where anything was reported. Phases stop one after the other."""
+    source, folder = open_spec(spec, findings)
+    tree = None if source is None else parse(source, findings)
+    if source is None or tree is None or findings:
+        return None
+    files = load_files(tree, folder, source.shown or source.name, parse, read_named, findings)
+    names = None if findings else collect_names(files, findings)
+    if names is None or findings:
+        return None
+    check_names(names, findings)
+    model = None if findings else build_model(files, names, params, findings)
+    if model is None or findings:
+        return None
+    graph = lower(model, findings)
+    graph = None if graph is None else run_passes(graph, findings)
+    if graph is None:
+        return None
+    check_method(model, graph, findings)
+    return None if findings else Compiled(model.name, model, graph, tuple(f.tree.source for f in files))
+
+
+def open_spec(spec: str | Path | Source, findings: Findings) -> tuple[Source | None, Path]:
+    """The source of a spec and the folder that its imports may come from."""
+    if isinstance(spec, Source):
+        return spec, Path(spec.shown).parent if spec.shown not in ("", "-", "<stdin>") else Path.cwd()
+    path = Path(spec)
+    return read_named(path, path.name, path.as_posix(), findings), path.parent
+
+
+def read_named(path: Path, name: str, shown: str, findings: Findings) -> Source | None:
+    """A file under the name it has in generated code, and the one it has in messages."""
+    source = read_source(path, shown, findings)
+    return None if source is None else Source(name, source.text, shown)
+
+
+def build_model(
+    files: tuple[LoadedFile, ...], names: Names, texts: Mapping[str, str], findings: Findings
+) -> Model | None:
+    """The model: overrides parsed, sections evaluated against their signatures."""
+    params = {name: parse_param(text) for name, text in texts.items()}
+    statements = [
+        *names.files[0].values,
+        *(s for s in names.supernet.body.statements if isinstance(s, (ast.LetStatement, ast.ParamStatement))),
+    ]
+    known = [s.name.name for s in statements if isinstance(s, ast.ParamStatement)]
+    for name in params:
+        if name not in known:
+            help = near(name, known) or (f"its params are: {', '.join(known)}" if known else "it has none")
+            findings.report(UNKNOWN_PARAM, names.supernet.name.span, f"this spec has no param `{name}`", help=help)
+    values: dict[str, object] = {}
+    for statement in statements:
+        if isinstance(statement, (ast.LetStatement, ast.ParamStatement)):
+            override = params.get(statement.name.name)
+            value = constant(statement.value, values, Findings()) if override is None else override
+            if isinstance(value, (int, Fraction)):
+                values[statement.name.name] = value
+    sections = names.sections
+    return Model(
+        name=names.supernet.name.name,
+        files=files,
+        names=names,
+        params=params,
+        method=method_call(sections.get("method"), values, findings),
+        data=data_call(sections.get("data"), values, findings),
+        train=train_call(sections.get("train"), values, findings),
+        search=search_call(sections.get("search"), values, findings),
+    )
+
+
+def parse_param(text: str) -> object:
+    """A number, yes or no, or a word, as given on the command line."""
+    if text in ("yes", "no"):
+        return text == "yes"
+    try:
+        number = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return text
+    return number.numerator if number.denominator == 1 else number
+
+
+def check_method(model: Model, graph: Graph, findings: Findings) -> None:
+    """Asks the method whether the network has what it needs."""
+    method = find_method(model.method.name)
+    section = model.names.sections.get("method")
+    if method is None or section is None or section.call is None:
+        return
+    call = section.call
+
+    def report(rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
+        spans = {a.name.name: a.span for a in call.args if a.name is not None}
+        findings.report(rule, spans.get(at or "", call.span), message, help=help)
+
+    method.check(graph, model.method, report)
+

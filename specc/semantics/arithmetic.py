@@ -1,0 +1,65 @@
+"""Arithmetic of the language: exact, on numbers and on expressions over choices."""
+
+from __future__ import annotations
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.expr import Apply, Expr, Var, apply
+from specc.source import Span
+
+WRONG_TYPE = Rule(
+    "E223",
+    "wrong-type",
+    "a value of the wrong kind",
+    "Sizes are whole numbers, rates are numbers, switches are yes or no, modes are words.\n"
+    "Wrong:  conv(yes, kernel=3)    pool(mean)\n"
+    "Right:  conv(64, kernel=3)     pool(avg)",
+)
+BAD_ARITHMETIC = Rule(
+    "E224",
+    "bad-arithmetic",
+    "an expression has no value",
+    "Arithmetic is exact; what has no value, such as a division by zero, is an error where it stands.\n"
+    "Wrong:  let c = 64 / (2 - 2)\n"
+    "Right:  let c = 64 / 2",
+)
+
+OPERATIONS = {
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "/": "div",
+    "==": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
+    "and": "and",
+    "or": "or",
+}
+FUNCTION_ARITY = {"divisible": 2, "round": 1, "floor": 1, "ceil": 1, "min": 0, "max": 0}
+"""The functions a spec may call; 0 stands for two or more arguments."""
+
+LARGEST_MAGNITUDE = 10**30
+"""Numbers beyond this are a slip, and would only slow everything down."""
+
+
+def operate(function: str, args: tuple[Expr, ...], span: Span, findings: Findings) -> Expr:
+    """`function(args)`; 1 with a diagnostic where it has no value."""
+    words = [a for a in args if isinstance(a, str)]
+    if words and function not in ("eq", "ne"):
+        findings.report(WRONG_TYPE, span, f"`{words[0]}` is a word, and this needs numbers")
+        return 1
+    try:
+        result: Expr = args[0]
+        if len(args) == 1:
+            result = apply(function, *args)
+        for arg in args[1:]:
+            result = apply(function, result, arg)
+    except ZeroDivisionError:
+        findings.report(BAD_ARITHMETIC, span, "this divides by zero")
+        return 1
+    if not isinstance(result, (Var, Apply, str)) and abs(result) > LARGEST_MAGNITUDE:
+        findings.report(BAD_ARITHMETIC, span, "this number is absurdly large")
+        return 1
+    return result

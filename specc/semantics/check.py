@@ -1,0 +1,268 @@
+"""Name checks over the syntax tree: every name known, every call given what it takes, no block calling itself.
+
+All blocks are checked, called or not, so that a library block that nobody uses is still sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from specc.diagnostics import Findings
+from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
+from specc.ops import operators
+from specc.semantics.arithmetic import FUNCTION_ARITY
+from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, near, statements_of
+from specc.semantics.reserved import LATER_NORMS, LATER_OPERATORS, refuse
+from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
+from specc.source import Span
+from specc.syntax import ast
+
+WIDTH_WORDS = ("own", "follow", "fixed")
+BANK_WORDS = ("shared", "skip", "width", "subnet")
+OPERATOR_EXTRAS = ("width", "connect", "from")
+
+
+def block_signature(block: ast.Block) -> Signature:
+    """A block's parameters in the form that arguments are matched with."""
+    parameters = (
+        Parameter(p.name.name, "number", REQUIRED if p.default is None else None) for p in block.parameters
+    )
+    return Signature(block.name.name, tuple(parameters))
+
+
+def written_operator(name: str) -> Signature | None:
+    """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
+    if name == "norm":
+        return Signature("norm", operators()["batch_norm"].signature.parameters)
+    operator = operators().get(name)
+    return None if operator is None or name in ("select", "add", "batch_norm") else operator.signature
+
+
+def operator_names() -> tuple[str, ...]:
+    return ("norm", *(name for name in operators() if written_operator(name) is not None))
+
+
+@cache
+def known_words() -> frozenset[str]:
+    """Words that have a meaning as a value: operators' modes, width and bank words, operators themselves."""
+
+    def words(type_: Type) -> Iterable[str]:
+        match type_:
+            case Words(own):
+                return own
+            case ListOf(item):
+                return words(item)
+            case Variants(signatures):
+                return [s.name for s in signatures]
+        return ()
+
+    found = {word for op in operators().values() for p in op.signature.parameters for word in words(p.type)}
+    return frozenset((*found, *WIDTH_WORDS, *BANK_WORDS, *operator_names()))
+
+
+def check_names(names: Names, findings: Findings) -> None:
+    """Reports unknown names, wrong arguments and recursion in every file."""
+    for index, scope in enumerate(names.files):
+        checker = Checker(names, index, findings)
+        values = {v.name.name for v in scope.values}
+        for block, home in scope.blocks.values():
+            if home == index:
+                checker.block(block, values)
+        for value in scope.values:
+            checker.expression(value.options if isinstance(value, ast.ChoiceStatement) else value.value, values)
+        if index == 0:
+            inside = values | {
+                s.name.name for s in names.supernet.body.statements if isinstance(s, (ast.LetStatement, ast.ParamStatement))
+            }
+            checker.body(names.supernet.body, inside | {"classes"})
+    check_recursion(names, findings)
+
+
+class Checker:
+    """One file's walk: what its blocks and values see, and where to report."""
+
+    def __init__(self, names: Names, file: int, findings: Findings) -> None:
+        self.scope = names.files[file]
+        self.choices = frozenset(names.choices)
+        self.findings = findings
+        self.signatures: dict[str, Signature] = {}
+
+    def block(self, block: ast.Block, values: set[str]) -> None:
+        inside = set(values)
+        for parameter in block.parameters:
+            if parameter.default is not None:
+                self.expression(parameter.default, inside)
+            inside.add(parameter.name.name)
+        self.body(block.body, inside)
+
+    def body(self, body: ast.Body, outside: set[str]) -> None:
+        inside = outside
+        for statement in body.statements:
+            match statement:
+                case ast.LetStatement():
+                    self.expression(statement.value, inside)
+                    inside = inside | {statement.name.name}
+                case ast.ParamStatement():
+                    self.expression(statement.value, inside)
+                case ast.ClassesStatement():
+                    self.expression(statement.value, inside)
+                case ast.CallStatement():
+                    self.call(statement, inside)
+                case ast.NormSetting():
+                    self.norm_setting(statement, inside)
+                case ast.WidthSetting():
+                    for part in (statement.options, statement.round):
+                        if part is not None:
+                            self.expression(part, inside)
+                case ast.ChoiceStatement():
+                    self.expression(statement.options, inside)
+                case ast.Repeat():
+                    self.expression(statement.count, inside)
+                    index = set() if statement.index is None else {statement.index.name}
+                    self.body(statement.body, inside | index)
+                case ast.Residual():
+                    for condition in (statement.condition, statement.shortcut_condition):
+                        if condition is not None:
+                            self.expression(condition, inside)
+                    self.body(statement.body, inside)
+                    if statement.shortcut is not None:
+                        self.body(statement.shortcut, inside)
+                case ast.When():
+                    self.expression(statement.condition, inside)
+                    self.body(statement.body, inside)
+                    if statement.otherwise is not None:
+                        self.body(statement.otherwise, inside)
+                case ast.Skippable() | ast.Stage():
+                    self.body(statement.body, inside)
+                case ast.InputStatement():
+                    for arg in statement.shape.args:
+                        self.expression(arg.value, inside)
+
+    def norm_setting(self, setting: ast.NormSetting, inside: set[str]) -> None:
+        kind = setting.norm.name
+        if kind.name in LATER_NORMS:
+            refuse(kind.span, f"`norm {kind.name}`", self.findings)
+        elif kind.name != "batch":
+            self.unknown(kind.name, kind.span, "norm", ("batch", *LATER_NORMS))
+        else:
+            bind_arguments(operators()["batch_norm"].signature, setting.norm.args, setting.span, self.findings)
+        self.arguments(setting.norm.args, inside)
+
+    def call(self, statement: ast.CallStatement, inside: set[str]) -> None:
+        name, args, span = statement.call.name, statement.call.args, statement.call.span
+        if len(statement.targets) > 1:
+            refuse(statement.span, "an operation with several results", self.findings)
+        signature = written_operator(name.name)
+        if signature is not None:
+            bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
+        elif name.name in self.scope.blocks:
+            block = self.scope.blocks[name.name][0]
+            known = self.signatures.get(name.name) or block_signature(block)
+            self.signatures[name.name] = known
+            bind_arguments(known, args, span, self.findings, also=("from",))
+        elif name.name in LATER_OPERATORS:
+            refuse(name.span, f"`{name.name}` ({LATER_OPERATORS[name.name]})", self.findings)
+        elif name.name not in inside:
+            self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
+        self.arguments(args, inside)
+
+    def arguments(self, args: tuple[ast.Arg, ...], inside: set[str]) -> None:
+        for arg in args:
+            self.expression(arg.value, inside)
+
+    def expression(self, value: ast.Expression, inside: set[str]) -> None:
+        match value:
+            case ast.Name():
+                self.name(value, inside)
+            case ast.Unary():
+                self.expression(value.operand, inside)
+            case ast.Binary():
+                self.expression(value.left, inside)
+                self.expression(value.right, inside)
+            case ast.RangeExpr():
+                for part in (value.low, value.high, value.step):
+                    if part is not None:
+                        self.expression(part, inside)
+            case ast.SetExpr() | ast.ListExpr():
+                for item in value.items:
+                    # In `choice op in {conv3, conv5}` the options are words of the spec's own.
+                    if not isinstance(item, ast.Name):
+                        self.expression(item, inside)
+            case ast.CallExpr():
+                self.function(value)
+                self.arguments(value.args, inside)
+
+    def name(self, name: ast.Name, inside: set[str]) -> None:
+        known = name.name in inside or name.name in self.choices or name.name in known_words() or name.name == "in"
+        if name.name == "here" and not known:
+            refuse(name.span, "`here`, the incoming tensor as a value,", self.findings)
+        elif not known and not self.option_word(name.name):
+            self.unknown(name.name, name.span, "value", (*inside, *self.choices))
+
+    def option_word(self, word: str) -> bool:
+        """Whether some choice of this file has the word among its options, as in `when op == conv3`."""
+        return any(
+            isinstance(item, ast.Name) and item.name == word
+            for value in self.scope.values
+            if isinstance(value, ast.ChoiceStatement) and isinstance(value.options, ast.SetExpr)
+            for item in value.options.items
+        )
+
+    def function(self, call: ast.CallExpr) -> None:
+        name = call.name.name
+        if name not in FUNCTION_ARITY:
+            if name in LATER_OPERATORS or name in operators() or name in self.scope.blocks:
+                refuse(call.span, "an operation in a value's place", self.findings)
+            else:
+                self.unknown(name, call.name.span, "function", FUNCTION_ARITY)
+            return
+        needed = FUNCTION_ARITY[name]
+        for arg in call.args:
+            if arg.name is not None:
+                self.findings.report(EXTRA_ARGUMENT, arg.name.span, f"`{name}` takes unnamed arguments only")
+        if len(call.args) < (needed or 2):
+            self.findings.report(MISSING_ARGUMENT, call.span, f"`{name}` needs {needed or 'at least 2'} arguments")
+        elif needed and len(call.args) > needed:
+            self.findings.report(EXTRA_ARGUMENT, call.args[needed].span, f"`{name}` takes {needed} arguments")
+
+    def unknown(self, name: str, span: Span, what: str, candidates: Iterable[str]) -> None:
+        listed = sorted(candidates)
+        help = near(name, listed) or (f"known here: {', '.join(listed[:12])}" if 0 < len(listed) <= 12 else "")
+        self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here", help=help)
+
+
+def check_recursion(names: Names, findings: Findings) -> None:
+    """Follows the calls of every block; a call that leads back to an open one is reported, with the way it takes."""
+    done: set[int] = set()
+
+    def visit(block: ast.Block, home: int, path: list[ast.Block]) -> None:
+        path.append(block)
+        for statement, target in calls_of(block.body, names, home):
+            if target[0] in path:
+                way = [b.name.name for b in path[path.index(target[0]) :]]
+                findings.report(
+                    RECURSION,
+                    statement.span,
+                    f"`{target[0].name.name}` calls itself: {' -> '.join([*way, target[0].name.name])}",
+                    secondary=[(target[0].name.span, "the block is defined here")],
+                    help="`repeat n { ... }` writes a body out n times",
+                )
+            elif id(target[0]) not in done:
+                visit(*target, path)
+        path.pop()
+        done.add(id(block))
+
+    for index, scope in enumerate(names.files):
+        for block, home in scope.blocks.values():
+            if home == index and id(block) not in done:
+                visit(block, home, [])
+
+
+def calls_of(
+    body: ast.Body, names: Names, home: int
+) -> Iterable[tuple[ast.CallStatement, tuple[ast.Block, int]]]:
+    """The block calls in a body, with the blocks that they mean in their file."""
+    for statement in statements_of(body):
+        if isinstance(statement, ast.CallStatement) and statement.call.name.name in names.files[home].blocks:
+            yield statement, names.files[home].blocks[statement.call.name.name]

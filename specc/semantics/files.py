@@ -1,0 +1,129 @@
+"""Imports: every file a spec needs, read once, inside the spec's own folder tree or specc's library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from specc.diagnostics import Findings, Rule
+from specc.source import Source
+from specc.syntax import ast
+
+IMPORT_CYCLE = Rule(
+    "E201",
+    "import-cycle",
+    "files import each other in a circle",
+    "A file can't need itself, directly or through others.\n"
+    "Wrong:  a.specc: import b        b.specc: import a\n"
+    "Right:  move what both need into a third file that imports neither.",
+)
+IMPORT_OUTSIDE = Rule(
+    "E202",
+    "import-outside",
+    "an import leaves the spec's folder tree",
+    "A spec may import from its own folder, from folders below it and from specc's library (std.*), so that a spec and\n"
+    "its folder can be handed on as a whole.\n"
+    'Wrong:  import "../other/blocks.specc"\n'
+    'Right:  import "blocks.specc", copied beside the spec.',
+)
+IMPORT_NOT_FOUND = Rule(
+    "E203",
+    "import-not-found",
+    "an imported file does not exist",
+    "`import a.b` reads a/b.specc beside the importing file, `import std.name` reads specc's library.\n"
+    "Wrong:  import std.mobilnet\n"
+    "Right:  import std.mobilenet",
+)
+
+Parse = Callable[[Source, Findings], ast.SpecFile | None]
+Read = Callable[[Path, str, str, Findings], Source | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedFile:
+    """A parsed file, and the indices of the files it imports."""
+
+    tree: ast.SpecFile
+    imports: tuple[int, ...]
+
+
+LIBRARY = Path(__file__).parent.parent / "std"
+
+
+def library_names() -> tuple[str, ...]:
+    """What may follow `import std.`"""
+    return tuple(sorted(path.stem for path in LIBRARY.glob("*.specc")))
+
+
+def load_files(
+    main: ast.SpecFile, folder: Path, shown: str, parse: Parse, read: Read, findings: Findings
+) -> tuple[LoadedFile, ...]:
+    """The spec's file first, then everything it imports, each once. `folder` holds the spec; `shown` is how messages call it.
+
+    Broken imports are reported and left out.
+    """
+    loaded: list[LoadedFile | None] = []
+    known: dict[Path, int] = {}
+    open_files: list[Path] = []
+    root = folder.resolve()
+
+    def visit(tree: ast.SpecFile, home: Path, inside: Path) -> int:
+        index = len(loaded)
+        loaded.append(None)
+        imports: list[int] = []
+        for item in tree.items:
+            if isinstance(item, ast.Import) and (found := resolve(item, home, inside)) is not None:
+                path, base = found
+                if path in open_files:
+                    circle = " -> ".join(p.name for p in [*open_files[open_files.index(path) :], path])
+                    findings.report(IMPORT_CYCLE, item.span, f"this closes a circle of imports: {circle}")
+                elif path in known:
+                    imports.append(known[path])
+                else:
+                    child = open_child(item, path, base)
+                    if child is not None:
+                        open_files.append(path)
+                        known[path] = visit(child, path.parent, base)
+                        open_files.pop()
+                        imports.append(known[path])
+        loaded[index] = LoadedFile(tree, tuple(imports))
+        return index
+
+    def resolve(item: ast.Import, home: Path, inside: Path) -> tuple[Path, Path] | None:
+        if item.name is not None and item.name.name.startswith("std."):
+            target, base = LIBRARY / (item.name.name[4:].replace(".", "/") + ".specc"), LIBRARY.resolve()
+        elif item.name is not None:
+            target, base = home / (item.name.name.replace(".", "/") + ".specc"), inside
+        else:
+            assert item.path is not None
+            target, base = home / item.path.value, inside
+        try:
+            target = target.resolve()
+        except (OSError, ValueError, RuntimeError):
+            findings.report(IMPORT_NOT_FOUND, item.span, "this path can't be resolved")
+            return None
+        if not target.is_relative_to(base):
+            findings.report(
+                IMPORT_OUTSIDE,
+                item.span,
+                "this file lies outside the spec's folder",
+                help="copy it beside the spec, or into a folder below it",
+            )
+            return None
+        return target, base
+
+    def open_child(item: ast.Import, path: Path, base: Path) -> ast.SpecFile | None:
+        in_library = base == LIBRARY.resolve()
+        if not path.is_file():
+            help = f"the library has: {', '.join('std.' + name for name in library_names())}" if in_library else ""
+            findings.report(IMPORT_NOT_FOUND, item.span, f"there is no file {path.name} to import", help=help)
+            return None
+        name = path.relative_to(base).as_posix()
+        beside = (Path(shown).parent / name).as_posix()
+        source = read(path, f"std/{name}" if in_library else name, f"std/{name}" if in_library else beside, findings)
+        return None if source is None else parse(source, findings)
+
+    open_files.append(root / Path(main.source.name).name)
+    visit(main, root, root)
+    return tuple(file for file in loaded if file is not None)

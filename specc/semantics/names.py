@@ -1,0 +1,211 @@
+"""Top-level names: what every file defines, what it can see, and the one supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from specc.diagnostics import Findings, Rule
+from specc.ops import operators
+from specc.semantics.files import LoadedFile
+from specc.source import Span
+from specc.syntax import ast
+
+DUPLICATE_NAME = Rule(
+    "E211",
+    "duplicate-name",
+    "a name is given twice",
+    "In one scope every block, let, param, choice, stage and parameter has a name of its own, and none is called like an\n"
+    "operator.\n"
+    "Wrong:  block a(x) { }   block a(y) { }\n"
+    "Right:  block a(x) { }   block b(y) { }",
+)
+UNKNOWN_NAME = Rule(
+    "E212",
+    "unknown-name",
+    "a name stands for nothing here",
+    "Names come from parameters, lets, choices, params, repeat indices, blocks of this file and of its imports.\n"
+    "Wrong:  stem { convv(32, kernel=3) }\n"
+    "Right:  stem { conv(32, kernel=3) }",
+)
+RECURSION = Rule(
+    "E213",
+    "recursion",
+    "a block calls itself",
+    "Blocks are written out where they are called, so a circle of calls would never end. Use `repeat`.\n"
+    "Wrong:  block a(n) { conv(n, kernel=3); a(n) }\n"
+    "Right:  block a(n) { conv(n, kernel=3) }   ...   repeat 4 { a(64) }",
+)
+ONE_SUPERNET = Rule(
+    "E214",
+    "one-supernet",
+    "a spec does not have exactly one supernet",
+    "A spec file describes one network; the files it imports describe none.\n"
+    "Wrong:  supernet a { ... }   supernet b { ... }\n"
+    "Right:  one file for each.",
+)
+TWO_SECTIONS = Rule(
+    "E215",
+    "duplicate-section",
+    "a section stands twice",
+    "There is one `method`, one `data`, one `train` and one `search` in a spec.\n"
+    "Wrong:  train { epochs=1 }   train { epochs=2 }\n"
+    "Right:  train { epochs=2 }",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileNames:
+    """What one file sees: its own top-level definitions and those of the files it imports."""
+
+    blocks: Mapping[str, tuple[ast.Block, int]]
+    values: tuple[ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Names:
+    """The names of all files of a spec. `choices` are those of the supernet's scope, wherever they are declared in it."""
+
+    files: tuple[FileNames, ...]
+    supernet: ast.Supernet
+    sections: Mapping[str, ast.Section]
+    choices: Mapping[str, Span]
+
+
+def near(name: str, candidates: Iterable[str]) -> str:
+    """`did you mean `conv`?`, or nothing where no candidate is near."""
+    close = get_close_matches(name, sorted(set(candidates)), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else ""
+
+
+def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | None:
+    """Every file's scope, the supernet and the sections of the first file. None where there is no supernet."""
+    own = [own_names(file.tree, findings) for file in files]
+    scopes = []
+    for index, file in enumerate(files):
+        blocks: dict[str, tuple[ast.Block, int]] = {b.name.name: (b, index) for b in own[index][0]}
+        values = list(own[index][1])
+        for imported in reachable(files, index):
+            for block in own[imported][0]:
+                earlier = blocks.get(block.name.name)
+                if earlier is not None and earlier[0] is not block:
+                    findings.report(
+                        DUPLICATE_NAME,
+                        earlier[0].name.span,
+                        f"the block `{block.name.name}` is also imported",
+                        secondary=[(block.name.span, "from here")],
+                    )
+                blocks.setdefault(block.name.name, (block, imported))
+            values[:0] = [v for v in own[imported][1] if v not in values]
+        scopes.append(FileNames(blocks, tuple(values)))
+    supernet = the_supernet(files, findings)
+    sections = the_sections(files[0].tree, findings)
+    return None if supernet is None else Names(tuple(scopes), supernet, sections, choice_names(files, supernet, findings))
+
+
+def reachable(files: tuple[LoadedFile, ...], index: int) -> tuple[int, ...]:
+    """The files that a file imports itself, in order."""
+    return files[index].imports
+
+
+def own_names(
+    tree: ast.SpecFile, findings: Findings
+) -> tuple[list[ast.Block], list[ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement]]:
+    """One file's blocks and values, duplicates reported."""
+    blocks: list[ast.Block] = []
+    values: list[ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement] = []
+    seen: dict[str, Span] = {}
+    for item in tree.items:
+        if isinstance(item, ast.Block):
+            blocks.append(item)
+        elif isinstance(item, (ast.LetStatement, ast.ParamStatement, ast.ChoiceStatement)):
+            values.append(item)
+        else:
+            continue
+        once(item.name, seen, findings)
+        if isinstance(item, ast.Block):
+            parameters: dict[str, Span] = {}
+            for parameter in item.parameters:
+                once(parameter.name, parameters, findings)
+            if item.name.name in operators() or item.name.name == "norm":
+                findings.report(DUPLICATE_NAME, item.name.span, f"`{item.name.name}` is the name of an operator")
+    return blocks, values
+
+
+def once(name: ast.Name, seen: dict[str, Span], findings: Findings) -> None:
+    """Notes a name in `seen`, reported where it is there already."""
+    if name.name in seen:
+        findings.report(
+            DUPLICATE_NAME,
+            name.span,
+            f"the name `{name.name}` is given a second time",
+            secondary=[(seen[name.name], "the first time is here")],
+        )
+    seen.setdefault(name.name, name.span)
+
+
+def the_supernet(files: tuple[LoadedFile, ...], findings: Findings) -> ast.Supernet | None:
+    supernets = [item for item in files[0].tree.items if isinstance(item, ast.Supernet)]
+    for extra in supernets[1:]:
+        findings.report(
+            ONE_SUPERNET,
+            extra.name.span,
+            "a spec has one supernet, this is another",
+            secondary=[(supernets[0].name.span, "the first is here")],
+            help="put it into a file of its own",
+        )
+    if not supernets:
+        source = files[0].tree.source
+        findings.report(
+            ONE_SUPERNET,
+            Span(source, 0, min(len(source.text), 1)),
+            "this file has no supernet",
+            help="add `supernet NAME { input ...; classes ...; stem { } stage { } head { } }`, or start from `specc new`",
+        )
+    return supernets[0] if supernets else None
+
+
+def the_sections(tree: ast.SpecFile, findings: Findings) -> dict[str, ast.Section]:
+    sections: dict[str, ast.Section] = {}
+    for item in tree.items:
+        if isinstance(item, ast.Section):
+            if item.kind in sections:
+                findings.report(
+                    TWO_SECTIONS,
+                    item.span,
+                    f"a second `{item.kind}` section",
+                    secondary=[(sections[item.kind].span, "the first is here")],
+                )
+            sections.setdefault(item.kind, item)
+    return sections
+
+
+def choice_names(files: tuple[LoadedFile, ...], supernet: ast.Supernet, findings: Findings) -> dict[str, Span]:
+    """Choices and named skippables of the supernet's scope."""
+    seen: dict[str, Span] = {}
+    trees = [item for file in files for item in file.tree.items if isinstance(item, ast.ChoiceStatement)]
+    for statement in [*trees, *statements_of(supernet.body)]:
+        if isinstance(statement, (ast.ChoiceStatement, ast.Skippable)) and statement.name is not None:
+            once(statement.name, seen, findings)
+    return seen
+
+
+def statements_of(body: ast.Body) -> Iterator[ast.Statement]:
+    """Every statement of a body and of the bodies in it, in order, without recursion on their number."""
+    for statement in body.statements:
+        yield statement
+        for inner in bodies_of(statement):
+            yield from statements_of(inner)
+
+
+def bodies_of(statement: ast.Statement) -> tuple[ast.Body, ...]:
+    """The braces of one statement."""
+    match statement:
+        case ast.Residual():
+            return (statement.body,) if statement.shortcut is None else (statement.body, statement.shortcut)
+        case ast.When():
+            return (statement.body,) if statement.otherwise is None else (statement.body, statement.otherwise)
+        case ast.Repeat() | ast.Skippable() | ast.Branches() | ast.Exit() | ast.Stage():
+            return (statement.body,)
+    return ()

@@ -1,0 +1,201 @@
+"""The sections beside the supernet - method, data, train, search - against their signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.expr import Option, normal
+from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, Signature, Type, Variants, Words
+from specc.methods import REFUSED, find_method, method_names
+from specc.methods.settings import DATASETS, LATER_DATASETS, SEARCH, TRAIN
+from specc.semantics.arithmetic import OPERATIONS, WRONG_TYPE, operate
+from specc.semantics.names import UNKNOWN_NAME, near
+from specc.semantics.signature import bind_arguments
+from specc.source import Span
+from specc.syntax import ast
+
+UNKNOWN_METHOD = Rule(
+    "E231",
+    "unknown-method",
+    "no such sampling method",
+    "`method` names how sub-networks are trained together.\nWrong:  method usnet\nRight:  method us_net(subnets=4)",
+)
+UNKNOWN_DATA = Rule(
+    "E232",
+    "unknown-data",
+    "no such data set",
+    "`data` names what train.py loads; any folder of images is `data folder(path=\"...\")`.\n"
+    "Wrong:  data cifar\n"
+    "Right:  data cifar10",
+)
+BAD_SETTING = Rule(
+    "E233",
+    "bad-setting",
+    "a setting is out of its range",
+    "Counts are whole and positive, shares and rates are not negative.\n"
+    "Wrong:  train { epochs=0 }\n"
+    "Right:  train { epochs=40 }",
+)
+
+Values = Mapping[str, object]
+DEFAULT_METHOD = Call("independent", (("subnets", ("max",)),))
+
+
+def method_call(section: ast.Section | None, values: Values, findings: Findings) -> Call:
+    """The method with all its parameters; plain training of the largest network where the spec names none."""
+    if section is None or section.call is None:
+        return DEFAULT_METHOD
+    name = section.call.name
+    method = find_method(name.name)
+    if method is None:
+        names = method_names()
+        reason = REFUSED.get(name.name)
+        findings.report(
+            UNKNOWN_METHOD,
+            name.span,
+            reason or f"there is no method `{name.name}`",
+            help=near(name.name, names) or f"the methods are: {', '.join(names)}",
+        )
+        return DEFAULT_METHOD
+    return evaluate_call(method.signature, section.call.args, section.call.span, values, findings)
+
+
+def data_call(section: ast.Section | None, values: Values, findings: Findings) -> Call | None:
+    """The data set with all its parameters; None where the spec names none."""
+    if section is None or section.call is None:
+        return None
+    name = section.call.name
+    for signature in DATASETS:
+        if signature.name == name.name:
+            return evaluate_call(signature, section.call.args, section.call.span, values, findings)
+    names = [signature.name for signature in DATASETS]
+    findings.report(
+        UNKNOWN_DATA,
+        name.span,
+        LATER_DATASETS.get(name.name, f"there is no data set `{name.name}`"),
+        help=near(name.name, names) or f"the data sets are: {', '.join(names)}",
+    )
+    return None
+
+
+def train_call(section: ast.Section | None, values: Values, findings: Findings) -> Call:
+    return settings_call(TRAIN, section, values, findings)
+
+
+def search_call(section: ast.Section | None, values: Values, findings: Findings) -> Call:
+    return settings_call(SEARCH, section, values, findings)
+
+
+def settings_call(signature: Signature, section: ast.Section | None, values: Values, findings: Findings) -> Call:
+    settings = section.settings if section is not None else ()
+    for setting in settings:
+        if setting.name is None:
+            findings.report(WRONG_TYPE, setting.span, f"`{signature.name}` holds settings such as `epochs=40`")
+    span = section.span if section is not None else None
+    named = tuple(s for s in settings if s.name is not None)
+    return evaluate_call(signature, named, span, values, findings)
+
+
+def evaluate_call(
+    signature: Signature, args: tuple[ast.Arg, ...], span: Span | None, values: Values, findings: Findings
+) -> Call:
+    """The call with every parameter's value or default."""
+    bound = bind_arguments(signature, args, span, findings) if span is not None else {}
+    result: list[tuple[str, object]] = []
+    for parameter in signature.parameters:
+        arg = bound.get(parameter.name)
+        if arg is None:
+            default = parameter.default
+            result.append((parameter.name, None if default is REQUIRED else default))
+        else:
+            result.append((parameter.name, evaluate_setting(arg.value, parameter, parameter.type, values, findings)))
+    return Call(signature.name, tuple(result))
+
+
+def evaluate_setting(
+    value: ast.Expression, parameter: Parameter, type_: Type, values: Values, findings: Findings
+) -> object:
+    """One setting's value by its type; its default, with a diagnostic, where it does not fit."""
+
+    def wrong(expected: str) -> object:
+        findings.report(WRONG_TYPE, value.span, f"`{parameter.name}` needs {expected}", help=parameter.doc)
+        return None if parameter.default is REQUIRED else parameter.default
+
+    match type_:
+        case ListOf(item):
+            items = value.items if isinstance(value, ast.ListExpr) else (value,)
+            return tuple(evaluate_setting(i, parameter, item, values, findings) for i in items)
+        case Words(words):
+            if isinstance(value, ast.Name) and value.name in words:
+                return value.name
+            return wrong(f"one of {', '.join(words)}")
+        case Variants(signatures):
+            name = value if isinstance(value, ast.Name) else value.name if isinstance(value, ast.CallExpr) else None
+            for signature in signatures:
+                if name is not None and signature.name == name.name:
+                    args = value.args if isinstance(value, ast.CallExpr) else ()
+                    return evaluate_call(signature, args, value.span, values, findings)
+            return wrong(f"one of {', '.join(s.name for s in signatures)}")
+        case "text":
+            return value.value if isinstance(value, ast.Text) else wrong('a text in quotes, "..."')
+        case "flag":
+            flag = values.get(value.name) if isinstance(value, ast.Name) else None
+            if isinstance(value, ast.Flag) or isinstance(flag, bool):
+                return value.value if isinstance(value, ast.Flag) else flag
+            return wrong("yes or no")
+        case "assignment":
+            return assignment(value, values, findings) or wrong("max, min or at(choice=option, ...)")
+        case "integer" | "count" | "number":
+            number = constant(value, values, findings)
+            if number is None or isinstance(number, (str, bool)):
+                return wrong("a number")
+            least = 1 if type_ == "integer" else 0
+            if type_ != "number" and not isinstance(number, int):
+                return wrong("a whole number")
+            if number < least:
+                findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be at least {least}")
+                return None if parameter.default is REQUIRED else parameter.default
+            return number
+    return wrong("another kind of value")
+
+
+def assignment(value: ast.Expression, values: Values, findings: Findings) -> object:
+    """ "max", "min" or `Call("at", ((choice, option), ...))`; None where it is none of them."""
+    if isinstance(value, ast.Name) and value.name in ("max", "min"):
+        return value.name
+    if not (isinstance(value, ast.CallExpr) and value.name.name == "at"):
+        return None
+    options: list[tuple[str, object]] = []
+    for arg in value.args:
+        option = constant(arg.value, values, findings)
+        if arg.name is None or option is None:
+            return None
+        options.append((arg.name.name, option))
+    return Call("at", tuple(options))
+
+
+def constant(value: ast.Expression, values: Values, findings: Findings) -> Option | None:
+    """A number, a flag (0 or 1) or a word; None where the expression is neither. Names are params and lets."""
+    match value:
+        case ast.Number():
+            return value.value
+        case ast.Flag():
+            return int(value.value)
+        case ast.Name():
+            known = values.get(value.name)
+            if isinstance(known, (int, str, Fraction)):
+                return known
+            if "." not in value.name and known is None:
+                return value.name
+            findings.report(UNKNOWN_NAME, value.span, f"`{value.name}` is not known here", help=near(value.name, values))
+        case ast.Unary(operator="-"):
+            operand = constant(value.operand, values, findings)
+            return -operand if isinstance(operand, (int, Fraction)) else None
+        case ast.Binary() if value.operator in OPERATIONS:
+            left, right = constant(value.left, values, findings), constant(value.right, values, findings)
+            if isinstance(left, (int, Fraction)) and isinstance(right, (int, Fraction)):
+                result = operate(OPERATIONS[value.operator], (left, right), value.span, findings)
+                return normal(result) if isinstance(result, (int, Fraction)) else None
+    return None

@@ -1,0 +1,67 @@
+"""Arguments against signatures: which argument is meant for which parameter."""
+
+from __future__ import annotations
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.parameter import REQUIRED, Signature
+from specc.semantics.names import near
+from specc.source import Span
+from specc.syntax import ast
+
+MISSING_ARGUMENT = Rule(
+    "E221",
+    "missing-argument",
+    "an argument without a default is not given",
+    "A parameter without a default must be given.\nWrong:  conv(64)\nRight:  conv(64, kernel=3)",
+)
+EXTRA_ARGUMENT = Rule(
+    "E222",
+    "extra-argument",
+    "an argument that nothing takes",
+    "Only the parameters of an operator, block or setting can be given, each once; unnamed ones in their order.\n"
+    "Wrong:  relu(3)    conv(64, kernel=3, size=5)\n"
+    "Right:  relu       conv(64, kernel=3)",
+)
+
+
+def bind_arguments(
+    signature: Signature, args: tuple[ast.Arg, ...], span: Span, findings: Findings, also: tuple[str, ...] = ()
+) -> dict[str, ast.Arg]:
+    """The argument of each parameter that is given one. `also` names arguments beside the signature's (`width`, `connect`)."""
+    parameters = signature.parameters
+    bound: dict[str, ast.Arg] = {}
+    for index, arg in enumerate(args):
+        if arg.name is None:
+            if index >= len(parameters):
+                takes = "takes no arguments" if not parameters else f"takes at most {len(parameters)} unnamed arguments"
+                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}")
+                continue
+            name = parameters[index].name
+        else:
+            name = arg.name.name
+            if name not in also and all(p.name != name for p in parameters):
+                names = [p.name for p in parameters]
+                findings.report(
+                    EXTRA_ARGUMENT,
+                    arg.name.span,
+                    f"`{signature.name}` has no parameter `{name}`",
+                    help=near(name, names) or (f"it has: {', '.join(names)}" if names else "it takes no arguments"),
+                )
+                continue
+        if name in bound:
+            findings.report(
+                EXTRA_ARGUMENT,
+                arg.span,
+                f"`{name}` is given twice",
+                secondary=[(bound[name].span, "the first time is here")],
+            )
+            continue
+        bound[name] = arg
+    for parameter in parameters:
+        if parameter.default is REQUIRED and parameter.name not in bound:
+            findings.report(
+                MISSING_ARGUMENT,
+                span,
+                f"`{signature.name}` needs `{parameter.name}`" + (f": {parameter.doc}" if parameter.doc else ""),
+            )
+    return bound
