@@ -122,7 +122,9 @@ def test_modules_hold_no_mutable_state(path: Path) -> None:
             if names == ["__all__"]:
                 continue
             frozen = isinstance(node, ast.AnnAssign) and "Mapping[" in ast.unparse(node.annotation)
-            assert frozen, f"line {node.lineno}: {names[0]} can be changed; a tuple, or an annotation Final[Mapping[...]]"
+            assert frozen, (
+                f"line {node.lineno}: {names[0]} can be changed; a tuple, or an annotation Final[Mapping[...]]"
+            )
 
 
 def is_mutable(value: ast.expr) -> bool:

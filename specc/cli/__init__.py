@@ -1,1 +1,1 @@
-"""The command line. Every file of `commands/` is a command; `main` finds the one that was asked for and imports only that."""
+"""The command line. Every file of `commands/` is a command; `main` imports only the one that was asked for."""

@@ -22,7 +22,9 @@ UNITS: Final[Mapping[str, int]] = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G
 def common(parser: ArgumentParser) -> None:
     """`--json` and `--quiet`."""
     parser.add_argument("--json", action="store_true", help="one JSON value on stdout, also for diagnostics")
-    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but what was asked for and what is wrong")
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="say nothing but what was asked for and what is wrong"
+    )
 
 
 def spec(parser: ArgumentParser) -> None:

@@ -63,7 +63,9 @@ def from_text(graph: Graph, text: str) -> dict[str, Option]:
     for item in text.split(","):
         name, equals, value = item.partition("=")
         if not equals:
-            raise UsageError(f"`{item.strip()}` names no option", "write max, min, random, choice=option,... or FILE.json")
+            raise UsageError(
+                f"`{item.strip()}` names no option", "write max, min, random, choice=option,... or FILE.json"
+            )
         choice = named(graph, name.strip())
         if choice.name in found:
             raise UsageError(f"the choice `{choice.name}` is given twice")
@@ -129,7 +131,9 @@ def meaning(choice: Choice, value: object) -> Option:
     text = str(value)
     if choice.kind in ("skip", "exit") and text in ("yes", "no", "true", "false"):
         return int(text in ("yes", "true"))
-    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text) and ("/" not in text or "." not in text):
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?(/[0-9]*[1-9][0-9]*)?", text) and (
+        "/" not in text or "." not in text
+    ):
         return normal(Fraction(text))
     return text
 

@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = dispatch(words, terminal)
         terminal.flush()
         return code
-    except SpecError as error:
-        return guarded(terminal, lambda: terminal.diagnostics(error.diagnostics), WRONG_SPEC)
+    except SpecError:
+        return said(terminal, error)
     except Failure as error:
-        return guarded(terminal, lambda: terminal.failure(error), error.code)
+        return said(terminal, error)
     except BrokenPipeError:
         return silenced()
     except KeyboardInterrupt:
@@ -55,15 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return report_bug(bug, terminal)
 
 
-def guarded(terminal: Terminal, say: object, code: int) -> int:
-    """Says something where the reader may have gone away."""
+def said(terminal: Terminal, error: SpecError | Failure) -> int:
+    """Shows what ended a command, where its reader is still there; gives the exit code."""
     try:
-        if callable(say):
-            say()
+        if isinstance(error, SpecError):
+            terminal.diagnostics(error.diagnostics)
+        else:
+            terminal.failure(error)
         terminal.flush()
     except BrokenPipeError:
         silenced()
-    return code
+    return WRONG_SPEC if isinstance(error, SpecError) else error.code
 
 
 def silenced() -> int:

@@ -1,12 +1,12 @@
 """How diagnostics are shown: as text with the source line and carets, and as JSON values.
 
-    specs/x.specc:12:5: error[E203] unknown-name: there is no operator or block `conv2`
-       |
-    12 |     conv2(64)
-       |     ^^^^^
-     9 |   residual {
-       |   -------- the sum begins here
-    help: did you mean `conv`?
+specs/x.specc:12:5: error[E203] unknown-name: there is no operator or block `conv2`
+   |
+12 |     conv2(64)
+   |     ^^^^^
+ 9 |   residual {
+   |   -------- the sum begins here
+help: did you mean `conv`?
 """
 
 from __future__ import annotations
@@ -26,12 +26,17 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
     line, column = span.source.position(span.start)
     head = f"error[{diagnostic.rule.code}]"
     parts = [
-        f"{paint(f'{span.source.name}:{line}:{column}:', 'bold', color)} {paint(head, 'red', color)} "
+        f"{paint(f'{file_name(span.source)}:{line}:{column}:', 'bold', color)} {paint(head, 'red', color)} "
         f"{diagnostic.rule.name}: {printable(diagnostic.primary.message)}"
     ]
     parts.extend(excerpt((diagnostic.primary, *diagnostic.secondary), color))
     parts.append(f"{paint('help:', 'green', color)} {printable(help_line(diagnostic))}")
     return "\n".join(parts)
+
+
+def file_name(source: Source) -> str:
+    """The file as the user named it."""
+    return source.shown or source.name
 
 
 def help_line(diagnostic: Diagnostic) -> str:
@@ -62,7 +67,7 @@ def excerpt(labels: Sequence[Label], color: bool) -> list[str]:
     rows: list[str] = []
     for source in sources:
         if source is not primary.span.source:
-            rows.append(" " * margin + f" in {source.name}:")
+            rows.append(" " * margin + f" in {file_name(source)}:")
         rows.append(blank)
         here = [label for label in labels if label.span.source is source]
         previous = None
@@ -70,10 +75,14 @@ def excerpt(labels: Sequence[Label], color: bool) -> list[str]:
             if previous is not None and number > previous + 1:
                 rows.append(paint(" " * (margin - 1) + "...", "blue", color))
             previous = number
-            marked = sorted((b for b in here if numbers[id(b)] == number), key=lambda b: (b is not primary, b.span.start))
+            marked = sorted(
+                (b for b in here if numbers[id(b)] == number), key=lambda b: (b is not primary, b.span.start)
+            )
             text, starts = shown_line(source, number, marked[0].span.start)
             rows.append(f"{paint(f'{number:>{margin}} |', 'blue', color)} {text}".rstrip())
-            rows.extend(f"{blank} {underline(label, label is primary, source, number, starts, color)}" for label in marked)
+            rows.extend(
+                f"{blank} {underline(label, label is primary, source, number, starts, color)}" for label in marked
+            )
     return rows
 
 
@@ -144,7 +153,7 @@ def paint(text: str, style: str, color: bool) -> str:
 
 
 def as_json(diagnostic: Diagnostic) -> dict[str, object]:
-    """One diagnostic as a JSON value: `{"code","rule","message","file","line","column","end_line","end_column","help","related"}`."""
+    """One diagnostic as a JSON value; `related` holds its other places."""
     return {
         "code": diagnostic.rule.code,
         "rule": diagnostic.rule.name,
@@ -161,7 +170,7 @@ def place(label: Label) -> dict[str, object]:
     end_line, end_column = span.source.position(max(span.start, span.end))
     return {
         "message": label.message,
-        "file": span.source.name,
+        "file": file_name(span.source),
         "line": line,
         "column": column,
         "end_line": end_line,

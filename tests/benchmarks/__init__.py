@@ -1,1 +1,1 @@
-"""Benchmarks: every `bench_*.py` has `run() -> list[Row]`; `python -m tests.benchmarks` prints them all in one table."""
+"""Every `bench_*.py` has `run() -> list[Row]`; `python -m tests.benchmarks` prints them all in one table."""

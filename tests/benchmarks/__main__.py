@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [NAME ...]`: runs all benchmarks, or those named, and prints one table of figures and bars.
+"""`python -m tests.benchmarks [NAME ...]`: runs all benchmarks, or those named, and prints one table.
 
 With --strict the exit code is 1 where a bar is missed.
 """

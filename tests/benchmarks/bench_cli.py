@@ -25,7 +25,14 @@ def process(*words: str) -> Callable[[], object]:
 
 def run() -> list[Row]:
     imports = process("-c", "import lark, pydantic")
-    rows = [Row("specc check mobilenet_v2_pss / import lark, pydantic", ratio(process("-m", "specc", "check", SPEC), imports), 1.5, "x")]
+    rows = [
+        Row(
+            "specc check mobilenet_v2_pss / import lark, pydantic",
+            ratio(process("-m", "specc", "check", SPEC), imports),
+            1.5,
+            "x",
+        )
+    ]
     with tempfile.TemporaryDirectory() as folder:
         out = str(Path(folder) / "project")
         compiling = process("-m", "specc", "compile", SPEC, "-o", out, "--force", "--quiet")

@@ -106,7 +106,10 @@ def test_a_diagnostic_without_help_points_at_explain() -> None:
 
 def test_several_are_shown_from_the_top_of_each_file() -> None:
     source = Source("x.specc", TEXT)
-    two = [Diagnostic(RULE, at(source, "linear", "second"), (), "h"), Diagnostic(RULE, at(source, "convv", "first"), (), "h")]
+    two = [
+        Diagnostic(RULE, at(source, "linear", "second"), (), "h"),
+        Diagnostic(RULE, at(source, "convv", "first"), (), "h"),
+    ]
     shown = render_all(two)
     assert shown.index("first") < shown.index("second")
 
@@ -124,9 +127,7 @@ def test_json_has_lines_and_columns() -> None:
         "end_line": 2,
         "end_column": 15,
         "help": "h",
-        "related": [
-            {"message": "n", "file": "x.specc", "line": 5, "column": 3, "end_line": 5, "end_column": 7}
-        ],
+        "related": [{"message": "n", "file": "x.specc", "line": 5, "column": 3, "end_line": 5, "end_column": 7}],
     }
 
 
@@ -135,5 +136,7 @@ def test_any_text_and_any_span_can_be_shown(text: str, data: st.DataObject) -> N
     source = Source("x.specc", text)
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
-    shown = render(Diagnostic(RULE, Label(Span(source, start, end), text), (Label(Span(source, end, end), text),), text))
+    shown = render(
+        Diagnostic(RULE, Label(Span(source, start, end), text), (Label(Span(source, end, end), text),), text)
+    )
     assert all(character.isprintable() or character == "\n" for character in shown)

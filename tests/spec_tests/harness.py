@@ -4,8 +4,8 @@ A heading is a test, a fence of `specc` under it is a spec, and comments in it s
 
     stem { convv(32) }   # error: [unknown-name] "did you mean `conv`"
 
-An error comment names the rule and, between quotes, a part of what is said; `# also: [rule]` stands where one of the rule's
-secondary labels must point. A spec without such comments must be fine. Words after `specc` on the fence:
+An error comment names the rule and, between quotes, a part of what is said; `# also: [rule]` stands where one of
+the rule's secondary labels must point. A spec without such comments must be fine. Words after `specc` on the fence:
 
     specc stage              the text stands in a stage (of 16 channels, 32 x 32) of a complete supernet
     specc supernet           the text stands in a supernet that has an input, classes and a norm
@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent
 # The text stands on the lines it has in the test: what goes before it is put on its first line.
 BEFORE = "supernet test { input image(3, 32, 32); classes 10; norm batch; "
 WRAPPERS = (
-    ("stage", BEFORE + "stem { conv(16, kernel=3) }; stage s1 { ", "\n} head { pool(avg); linear(classes) } }\n"),
+    ("stage", BEFORE + "stem { conv(16, kernel=3) }; stage s1 { ", "\n}; head { pool(avg); linear(classes) } }\n"),
     ("supernet", BEFORE, "\n}\n"),
     ("", "", ""),
 )
@@ -99,8 +99,10 @@ def run(test: SpecTest, folder: Path) -> None:
 
 def compare(test: SpecTest, found: tuple[Diagnostic, ...]) -> None:
     def place(diagnostic: Diagnostic) -> tuple[str, int, str]:
-        return (*where(test, diagnostic.primary.span.source.name, diagnostic.primary.span.start, diagnostic),
-                diagnostic.rule.name)
+        return (
+            *where(test, diagnostic.primary.span.source.name, diagnostic.primary.span.start, diagnostic),
+            diagnostic.rule.name,
+        )
 
     expected = test.expected("error")
     told = "\n".join(f"{place(d)}: {d.primary.message} ({d.help})" for d in found) or "nothing"

@@ -1,4 +1,4 @@
-"""Every heading of the Markdown files beside this one is a test."""
+"""Every heading of the Markdown files beside this one is a test; and every rule there is, is provoked by one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from specc import pipeline
+from specc.diagnostics import Rule, SpecError
 from specc.diagnostics.catalogue import all_rules
 from tests.spec_tests.harness import SpecTest, all_tests, run
 
 TESTS = tuple(all_tests())
+BELOW = ("unreadable-file", "not-utf-8", "unknown-param")
+"""What no text in a Markdown file can provoke."""
 
 
 @pytest.mark.parametrize("test", TESTS, ids=lambda test: test.name)
@@ -23,5 +27,36 @@ def test_names_are_unique() -> None:
 
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)
-def test_every_rule_is_provoked(rule: object) -> None:
-    assert rule.name in {expected.rule for test in TESTS for expected in test.expected("error")}  # type: ignore[attr-defined]
+def test_every_rule_is_provoked(rule: Rule) -> None:
+    assert rule.name in {*BELOW, *(expected.rule for test in TESTS for expected in test.expected("error"))}
+
+
+def only_rule(path: Path, **params: str) -> str:
+    """The name of the one rule that a spec breaks."""
+    with pytest.raises(SpecError) as caught:
+        pipeline.load(path, params)
+    (found,) = caught.value.diagnostics
+    return found.rule.name
+
+
+def test_files_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.specc"
+    assert only_rule(path) == "unreadable-file"
+    assert only_rule(tmp_path) == "unreadable-file"
+    path.write_bytes(b"supernet \xff {}")
+    assert only_rule(path) == "not-utf-8"
+
+
+def test_an_imported_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x.specc").write_text("import y\n")
+    (tmp_path / "y.specc").write_bytes(b"block \xff {}")
+    assert only_rule(tmp_path / "x.specc") == "not-utf-8"
+
+
+def test_a_param_that_there_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.specc"
+    path.write_text(
+        "supernet a { param depth = 1; input image(3, 8, 8); classes 2; stem { conv(depth, kernel=3) }\n"
+        "head { pool(avg); linear(classes) } }"
+    )
+    assert only_rule(path, dept="2") == "unknown-param"

@@ -1,7 +1,8 @@
 """Writes the PyTorch project of a spec into a folder.
 
-The folder is replaced as a whole, and only if specc wrote it: anything else is refused without --force. With --at the project
-is one static sub-network in plain PyTorch layers. With --check nothing is written: exit 1 says that the folder differs.
+The folder is replaced as a whole, and only if specc wrote it: anything else is refused without --force.
+With --at the project is one static sub-network in plain PyTorch layers. With --check nothing is written:
+exit 1 says that the folder differs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from specc.cli import arguments as shared
-from specc.cli.assignment import assignment, at_argument
+from specc.cli.assignment import at_argument
 from specc.cli.terminal import Terminal
 
 SUMMARY = "write the PyTorch project"

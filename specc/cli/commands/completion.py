@@ -1,8 +1,8 @@
 """Prints a completion script for a shell. To use it:
 
-  bash   eval "$(specc completion bash)"                        in ~/.bashrc
-  zsh    eval "$(specc completion zsh)"                         in ~/.zshrc, after compinit
-  fish   specc completion fish > ~/.config/fish/completions/specc.fish
+bash   eval "$(specc completion bash)"                        in ~/.bashrc
+zsh    eval "$(specc completion zsh)"                         in ~/.zshrc, after compinit
+fish   specc completion fish > ~/.config/fish/completions/specc.fish
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def bash(commands: list[tuple[str, str, list[tuple[str, str]]]]) -> str:
         "_specc() {\n"
         "  local current=${COMP_WORDS[COMP_CWORD]} words=''\n"
         "  COMPREPLY=()\n"
-        "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+        '  if [ "$COMP_CWORD" -eq 1 ]; then\n'
         f"    COMPREPLY=($(compgen -W '{' '.join(name for name, _, _ in commands)}' -- \"$current\"))\n"
         "    return\n"
         "  fi\n"
@@ -65,7 +65,8 @@ def bash(commands: list[tuple[str, str, list[tuple[str, str]]]]) -> str:
 def zsh(commands: list[tuple[str, str, list[tuple[str, str]]]]) -> str:
     listed = "".join(f"    {quoted(f'{name}:{summary}')}\n" for name, summary, _ in commands)
     cases = "".join(
-        f"    {name}) options=({' '.join(quoted(option) for option, _ in options)}) ;;\n" for name, _, options in commands
+        f"    {name}) options=({' '.join(quoted(option) for option, _ in options)}) ;;\n"
+        for name, _, options in commands
     )
     return (
         "#compdef specc\n"

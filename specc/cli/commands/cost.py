@@ -1,8 +1,8 @@
 """Counts parameters, multiply-accumulates and memory of one sub-network, for one image, without PyTorch.
 
-  params        parameters of the sub-network          params_total  parameters allocated, all norm banks included
-  macs          multiply-accumulates                   activations   elements written by all operations
-  peak_bytes    most bytes of activations alive at once, in float32
+params        parameters of the sub-network          params_total  parameters allocated, all norm banks included
+macs          multiply-accumulates                   activations   elements written by all operations
+peak_bytes    most bytes of activations alive at once, in float32
 """
 
 from __future__ import annotations
@@ -33,7 +33,14 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.json:
         totals = {name: getattr(report, name) for name in TOTALS}
         ops = [
-            {"name": op.name, "kind": op.kind, "stage": op.stage, "params": op.params, "macs": op.macs, "out": [*op.out]}
+            {
+                "name": op.name,
+                "kind": op.kind,
+                "stage": op.stage,
+                "params": op.params,
+                "macs": op.macs,
+                "out": [*op.out],
+            }
             for op in report.ops
         ]
         terminal.json({"spec": graph.name, "at": assignment_json(graph, at), **totals, "ops": ops})

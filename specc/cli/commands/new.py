@@ -54,6 +54,8 @@ def starter(kind: str, name: str) -> str:
     if kind not in starters():
         raise UsageError(f"there is no template `{kind}`", f"there are {', '.join(starters())}")
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
-        raise UsageError(f"`{name}` cannot name a network", "letters, digits and underscores, not starting with a digit")
+        raise UsageError(
+            f"`{name}` cannot name a network", "letters, digits and underscores, not starting with a digit"
+        )
     path = Path(__file__).parent.parent / "starters" / f"{kind}.specc"
     return path.read_text(encoding="utf-8").replace("NAME", name)

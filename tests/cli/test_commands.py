@@ -1,0 +1,312 @@
+"""Every command: what it prints, its JSON keys, its exit codes, standard input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from specc.cli.main import command_names
+from tests.cli.commands import SMALL, keys, specc
+
+BROKEN = SMALL.replace("conv(16, kernel=3)", "convv(16, kernel=3)")
+READING = ("check", "cost", "space", "sample", "plan")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.specc"
+    path.write_text(SMALL, encoding="utf-8")
+    return path
+
+
+def test_help_lists_every_command() -> None:
+    done = specc("--help")
+    assert done.code == 0
+    assert all(f"  {name} " in done.out for name in command_names())
+    assert set(command_names()) == {
+        "check", "compile", "completion", "cost", "explain", "fmt", "new", "plan", "rules", "sample", "space",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_every_command_has_help(name: str) -> None:
+    done = specc(name, "--help")
+    assert done.code == 0
+    assert f"usage: specc {name}" in done.out
+    assert len(done.out.splitlines()) > 5
+
+
+def test_no_command_and_a_wrong_command_are_wrong() -> None:
+    assert specc().code == 2
+    done = specc("chek", "x.specc")
+    assert (done.code, done.out) == (2, "")
+    assert "`check`" in done.err
+    assert specc("importance", "x.specc").code == 2
+
+
+def test_version() -> None:
+    assert specc("--version").out.startswith("specc ")
+
+
+@pytest.mark.parametrize("name", READING)
+def test_wrong_options_exit_2(name: str, small: Path) -> None:
+    for words in (["--nonsense"], ["-p", "novalue"], ["-p", "a=1", "-p", "a=2"]):
+        done = specc(name, small, *words)
+        assert (done.code, done.out) == (2, ""), words
+        assert "error:" in done.err
+        assert "help:" in done.err or "twice" in done.err
+
+
+@pytest.mark.parametrize("name", READING)
+def test_standard_input(name: str, small: Path) -> None:
+    from_stdin = specc(name, "-", "--json", stdin=SMALL)
+    assert from_stdin.code == 0, from_stdin.err
+    if name != "check":
+        assert from_stdin.json == specc(name, small, "--json").json
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_broken_spec_exits_1_with_one_diagnostic(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.specc"
+    path.write_text(BROKEN, encoding="utf-8")
+    done = specc(name, path)
+    assert (done.code, done.out) == (1, "")
+    assert "broken.specc:11:5: error[" in done.err
+    assert "unknown-name" in done.err
+    assert "    ^^^^^\n" in done.err
+    assert "help: did you mean `conv`" in done.err
+    as_json = specc(name, path, "--json")
+    assert as_json.code == 1
+    assert as_json.err == ""
+    (found,) = as_json.json["diagnostics"]
+    assert (found["rule"], found["line"], found["column"]) == ("unknown-name", 11, 5)
+
+
+@pytest.mark.parametrize("name", [*READING, "fmt"])
+def test_unreadable_files_exit_1(name: str, tmp_path: Path) -> None:
+    binary = tmp_path / "binary.specc"
+    binary.write_bytes(b"supernet \xff\xfe {")
+    for path in (tmp_path / "missing.specc", tmp_path, binary):
+        done = specc(name, path)
+        assert (done.code, done.out) == (1, ""), path
+        assert path.name in done.err
+    assert specc(name, "-", stdin=b"\xff").code == 1
+
+
+def test_check_several(small: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.specc"
+    broken.write_text(BROKEN, encoding="utf-8")
+    done = specc("check", small, broken, "--json")
+    assert done.code == 1
+    assert done.json["ok"] is False
+    assert [row["ok"] for row in done.json["specs"]] == [True, False]
+    assert len(done.json["diagnostics"]) == 1
+    fine = specc("check", small)
+    assert (fine.code, fine.out) == (0, "")
+    assert "fine" in fine.err
+    assert specc("check", small, "--quiet").err == ""
+    assert specc("check", small, "--json").json == {
+        "ok": True, "specs": [{"spec": str(small), "ok": True}], "diagnostics": [],
+    }  # fmt: skip
+
+
+def test_cost_json(small: Path) -> None:
+    value = specc("cost", small, "--json").json
+    assert {"spec", "at", "params", "params_total", "macs", "activations", "peak_bytes", "ops"} <= set(value)
+    assert value["spec"] == "small"
+    assert {"name", "kind", "stage", "params", "macs", "out"} <= set(value["ops"][0])
+    assert sum(op["macs"] for op in value["ops"]) == value["macs"]
+    assert value["at"]["keep"] is True
+    assert value["at"]["width"] == 1
+
+
+def test_cost_at(small: Path, tmp_path: Path) -> None:
+    largest, smallest = (specc("cost", small, "--at", at, "--json").json for at in ("max", "min"))
+    assert smallest["macs"] < largest["macs"]
+    assert smallest["at"]["width"] == 0.5
+    assert smallest["at"]["keep"] is False
+    named = specc("cost", small, "--at", "width=0.75,keep=no", "--json").json
+    assert (named["at"]["width"], named["at"]["keep"], named["at"]["resolution"]) == (0.75, False, 12)
+    path = tmp_path / "at.json"
+    path.write_text(json.dumps({"width": 0.75, "keep": False}))
+    assert specc("cost", small, "--at", path, "--json").json == named
+    path.write_text(json.dumps(named))
+    assert specc("cost", small, "--at", path, "--json").json == named
+    drawn = [specc("cost", small, "--at", "random", "--seed", seed, "--json").json["at"] for seed in (1, 1, 2, 3, 4)]
+    assert drawn[0] == drawn[1]
+    assert any(at != drawn[0] for at in drawn)
+    more = specc("cost", small, "--count", "with_norms", "--json").json
+    assert more["macs"] > largest["macs"]
+
+
+@pytest.mark.parametrize(
+    ("at", "code", "said"),
+    [
+        ("widht=1", 1, "`width`"),
+        ("width=0.3", 1, "0.5, 0.75, 1"),
+        ("keep=maybe", 1, "no, yes"),
+        ("width", 2, "names no option"),
+        ("width=0.5,width=1", 2, "twice"),
+        ("missing.json", 1, "cannot read"),
+    ],
+)
+def test_wrong_assignments(small: Path, at: str, code: int, said: str) -> None:
+    done = specc("cost", small, "--at", at)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"width": [1]}', '{"width": null}', '{"nothing": 1}', '{"width": 0.3}', "\x00"]
+)
+def test_wrong_assignment_files(small: Path, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "at.json"
+    path.write_text(text)
+    done = specc("cost", small, "--at", path)
+    assert (done.code, done.out) == (1, "")
+    assert "error:" in done.err
+
+
+def test_space_json(small: Path) -> None:
+    value = specc("space", small, "--json").json
+    assert set(value) == {"choices", "size"}
+    assert keys(value["choices"]) == {("name", "kind", "options")}
+    table = {choice["name"]: choice for choice in value["choices"]}
+    assert table["width"]["options"] == [0.5, 0.75, 1]
+    assert table["keep"] == {"name": "keep", "kind": "skip", "options": [False, True]}
+    assert table["resolution"]["options"] == [8, 12]
+    # widths x resolutions x kernel x skip x depth
+    assert int(value["size"]) == 3 * 2 * 2 * 2 * 3
+    assert "72 sub-networks" in specc("space", small).out
+
+
+def test_sample_json(small: Path) -> None:
+    rows = specc("sample", small, "-n", 5, "--seed", 3, "--json").json
+    assert keys(rows) == {("at", "macs", "params")}
+    assert len(rows) == 5
+    assert rows == specc("sample", small, "-n", 5, "--seed", 3, "--json").json
+    for row in rows:
+        at = ",".join(f"{k}={str(v).lower()}" for k, v in row["at"].items())
+        assert specc("cost", small, "--at", at, "--json").json["macs"] == row["macs"]
+
+
+def test_sample_in_a_window(small: Path) -> None:
+    largest, smallest = (specc("cost", small, "--at", at, "--json").json["macs"] for at in ("max", "min"))
+    low, high = smallest + (largest - smallest) // 4, smallest + (largest - smallest) // 2
+    rows = specc("sample", small, "-n", 6, "--macs", f"{low}..{high}", "--json").json
+    assert len(rows) == 6
+    assert all(low <= row["macs"] <= high for row in rows)
+    assert specc("sample", small, "--macs", f"..{smallest}", "--json").json[0]["macs"] == smallest
+    impossible = specc("sample", small, "--macs", f"{largest + 1}..")
+    assert (impossible.code, impossible.out) == (1, "")
+    assert f"{largest:,}" in impossible.err or str(largest) in impossible.err
+
+
+@pytest.mark.parametrize(
+    "words", [["-n", "0"], ["-n", "many"], ["--macs", "60"], ["--macs", "2..1"], ["--macs", "a..b"]]
+)
+def test_wrong_sample_options(small: Path, words: list[str]) -> None:
+    done = specc("sample", small, *words)
+    assert (done.code, done.out) == (2, "")
+
+
+def test_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "scaled.specc"
+    path.write_text(
+        SMALL.replace("  norm batch\n", "  norm batch\n  param scale = 1\n").replace("conv(16", "conv(16 * scale")
+    )
+    one, two = (specc("cost", path, "--json", *words).json["params"] for words in ([], ["-p", "scale=2"]))
+    assert two > one
+    wrong = specc("cost", path, "-p", "sclae=2")
+    assert wrong.code == 1
+    assert "scale" in wrong.err
+
+
+def test_rules_and_explain() -> None:
+    rules = specc("rules", "--json").json
+    assert keys(rules) == {("code", "name", "summary")}
+    for word in (rules[0]["code"], rules[0]["name"], rules[0]["code"].lower()):
+        value = specc("explain", word, "--json").json
+        assert tuple(value) == ("code", "name", "summary", "explanation")
+        assert value["code"] == rules[0]["code"]
+    assert rules[0]["name"] in specc("explain", rules[0]["code"]).out
+    done = specc("explain", "unknown-nam")
+    assert done.code == 1
+    assert "unknown-name" in done.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    done = specc("completion", shell)
+    assert done.code == 0
+    assert all(name in done.out for name in command_names())
+    assert "--force" in done.out or "-l force" in done.out
+    assert specc("completion", "tcsh").code == 2
+
+
+def test_fmt(tmp_path: Path) -> None:
+    path = tmp_path / "ugly.specc"
+    ugly = SMALL.replace("\n    norm\n", ";   norm # kept\n", 1)
+    path.write_text(ugly)
+    assert specc("fmt", "--check", path).code == 1
+    assert path.read_text() == ugly
+    printed = specc("fmt", "-", stdin=ugly)
+    assert printed.code == 0
+    assert specc("fmt", path).code == 0
+    assert path.read_text() == printed.out
+    assert "# kept" in printed.out
+    assert specc("fmt", "--check", path).code == 0
+    assert specc("fmt", path, "--json").json == {"files": [{"file": str(path), "changed": False}]}
+    assert [p.name for p in tmp_path.iterdir()] == ["ugly.specc"]
+
+
+def test_fmt_leaves_a_file_that_does_not_parse(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.specc", tmp_path / "bad.specc"
+    good.write_text(SMALL.replace("\n    norm\n", "; norm\n", 1))
+    bad.write_text("supernet x {")
+    before = good.read_text()
+    assert specc("fmt", good, bad).code == 1
+    assert good.read_text() == before
+
+
+@pytest.mark.parametrize("template", ["mobilenet", "mlp", "resnet"])
+def test_new(template: str, tmp_path: Path) -> None:
+    path = tmp_path / "fresh.specc"
+    done = specc("new", "fresh", "-o", path, "--template", template)
+    assert done.code == 0
+    assert specc("check", path).code == 0
+    assert specc("fmt", "--check", path).code == 0
+    assert "supernet fresh {" in path.read_text()
+    assert int(specc("space", path, "--json").json["size"]) > 1
+    again = specc("new", "fresh", "-o", path)
+    assert again.code == 1
+    assert "--force" in again.err
+    assert specc("new", "fresh", "-o", path, "--force").code == 0
+    assert specc("new", "fresh", "-o", "-").out == path.read_text()
+
+
+@pytest.mark.parametrize("words", [["9lives"], ["a-b"], ["x", "--template", "none"], ["é"], [""]])
+def test_new_refuses(words: list[str], tmp_path: Path) -> None:
+    done = specc("new", *words, "-o", tmp_path / "x.specc")
+    assert done.code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_json(small: Path, tmp_path: Path) -> None:
+    value = specc("plan", small, "--json").json
+    assert value["spec"] == "small"
+    assert value["size"] == "72"
+    for name in ("params", "macs", "weight_bytes", "peak_bytes"):
+        assert value[name]["min"] <= value[name]["max"], name
+    assert value["method"]["name"] == "us_net"
+    assert value["method"]["subnets_per_step"] == 4
+    assert {row["change"] for row in value["files"]} == {"new"}
+    out = tmp_path / "out"
+    assert specc("compile", small, "-o", out).code == 0
+    after = specc("plan", small, "-o", out, "--json").json
+    assert {row["change"] for row in after["files"]} == {"same"}
+    text = specc("plan", small).out
+    assert "72 sub-networks" in text
+    assert "us_net" in text

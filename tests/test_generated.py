@@ -1,0 +1,41 @@
+"""generated/ is what the compiler makes of specs/, both ways. `make generated` writes it; no test does."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.folders import GENERATED, spec_names
+from tests.generated import SHOWCASE, differences, digest, project, written_manifest
+
+HELP = "if this is meant, `make generated` writes it anew"
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_projects_are_what_the_compiler_makes(name: str) -> None:
+    files = project(name)
+    assert written_manifest().get(name) == digest(files), f"{name} has changed; {HELP}"
+    if name in SHOWCASE:
+        assert differences(name, files) == [], HELP
+
+
+def test_nothing_else_stands_there() -> None:
+    assert sorted(written_manifest()) == spec_names()
+    assert sorted(path.name for path in GENERATED.iterdir()) == sorted(["MANIFEST", *SHOWCASE])
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_compiling_twice_gives_the_same_bytes(name: str) -> None:
+    assert digest(project(name)) == digest(project(name))
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_generated_python_parses_and_names_no_machine(name: str) -> None:
+    for path, text in project(name).items():
+        assert not path.startswith("/")
+        assert ".." not in path.split("/")
+        if path.endswith(".py"):
+            ast.parse(text, path)
+            assert "import specc" not in text
+            assert "from specc" not in text
