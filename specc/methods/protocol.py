@@ -34,6 +34,11 @@ class Method(Protocol):
         """The method whose step trains it: its own name, or that of the method which stands in for it."""
         ...
 
+    @property
+    def draws(self) -> bool:
+        """Whether a step draws sub-networks at random."""
+        ...
+
     def training(self, call: Call) -> Call:
         """The call of `trains_as` that trains it."""
         ...
@@ -59,6 +64,10 @@ class StandIn:
     @property
     def trains_as(self) -> str:
         return "us_net"
+
+    @property
+    def draws(self) -> bool:
+        return True
 
     def training(self, call: Call) -> Call:
         return Call("us_net", (("subnets", self.subnets_per_step(call)), ("distill", True), ("temperature", 1)))

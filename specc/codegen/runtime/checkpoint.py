@@ -29,6 +29,14 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     return content
 
 
+def weights(content: dict[str, Any]) -> dict[str, Any]:
+    """The weights to evaluate: the moving average's where the run kept one."""
+    state: dict[str, Any] = (
+        content["net"] if content["average"] is None else content["average"]["net"]
+    )
+    return state
+
+
 def seed_epoch(seed: int, epoch: int, rank: int = 0) -> random.Random:
     """Starts every source of randomness from (seed, epoch), and returns the one that sub-networks are drawn from.
 

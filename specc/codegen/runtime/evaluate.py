@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from specc.codegen.runtime.calibrate import calibrate
 from specc.codegen.runtime.distributed import World, total
 from specc.codegen.runtime.interfaces import Batches
+from specc.codegen.runtime.trainer import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def evaluate(net: Any, plan: Any, batches: Batches, world: World) -> Score:
     net.eval()
     counts = torch.zeros(3, dtype=torch.float64, device=world.device)
     for images, labels in batches:
-        logits = net(images, plan).float()
+        logits = run(net, images, plan).float()
         right = (logits.argmax(dim=-1) == labels).sum()
         loss = F.cross_entropy(logits, labels, reduction="sum")
         counts += torch.stack(
@@ -42,6 +42,6 @@ def evaluate(net: Any, plan: Any, batches: Batches, world: World) -> Score:
     return Score(right / max(1.0, images), loss / max(1.0, images), int(images))
 
 
-def calibrated(net: nn.Module, plan: Any, batches: Sequence[tuple[Tensor, Tensor]]) -> Any:
+def calibrated(net: nn.Module, plan: Any, batches: Batches | None) -> Any:
     """The plan with norm statistics of its own, measured on these images; as it is where there are none."""
-    return calibrate(net, plan, batches) if batches else plan
+    return plan if plan is None or batches is None else calibrate(net, plan, batches)

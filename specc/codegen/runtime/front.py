@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,9 +18,9 @@ class Point:
     """One evaluated sub-network: accuracy on the images that the search judges by, latency in seconds."""
 
     at: Mapping[str, Any]
-    accuracy: float
     macs: int
     params: int
+    accuracy: float = 0.0
     latency: float | None = None
     latency_p90: float | None = None
     test_accuracy: float | None = None
@@ -84,13 +84,20 @@ def key(assignment: Assignment) -> str:
 class Proposals:
     """Assignments to evaluate next: all of a small space, else random ones and then children of the front.
 
-    Each is proposed once. `strategy` is `[search.strategy]` of settings.toml.
+    Each is proposed once, and only if `allowed`. `strategy` is `[search.strategy]` of settings.toml.
     """
 
-    def __init__(self, space: Space, strategy: Mapping[str, Any], rng: random.Random) -> None:
+    def __init__(
+        self,
+        space: Space,
+        strategy: Mapping[str, Any],
+        rng: random.Random,
+        allowed: Callable[[Assignment], bool] = lambda assignment: True,
+    ) -> None:
         self.space = space
         self.strategy = strategy
         self.rng = rng
+        self.allowed = allowed
         self.front: Sequence[Point] = ()
         self.all = sub_networks(
             space, 10**6 if strategy["name"] == "exhaustive" else strategy["evaluations"]
@@ -106,14 +113,14 @@ class Proposals:
 
     def __iter__(self) -> Iterator[Assignment]:
         if self.all is not None:
-            yield from self.all
+            yield from filter(self.allowed, self.all)
             return
         seen: set[str] = set()
         misses = 0
         first = [self.space.largest(), self.space.smallest()]
-        while len(seen) < len(self) and misses < 1000:
+        while len(seen) < len(self) and misses < 2000:
             candidate = first.pop() if first else self.propose(len(seen))
-            if key(candidate) in seen:
+            if key(candidate) in seen or not self.allowed(candidate):
                 misses += 1
                 continue
             misses = 0

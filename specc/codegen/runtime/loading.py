@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,25 +67,16 @@ class Loading:
             )
         return max(1, len(self.data.train) // batch_size)
 
-    def evaluation(self, images: Images, batch_size: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+    def evaluation(self, images: Images, batch_size: int = 500) -> PlainBatches:
         """This process's share of the images, as they are."""
         mine = range(self.world.rank, len(images), self.world.size)
-        return self.plain_batches(images, list(mine), batch_size)
+        return PlainBatches(self, images, list(mine), batch_size)
 
-    def calibration(
-        self, count: int, batch_size: int = 256, seed: int = 0
-    ) -> list[tuple[Tensor, Tensor]]:
-        """`count` training images, the same in every process and every run, without augmentation. Kept in memory."""
+    def calibration(self, count: int, batch_size: int = 256, seed: int = 0) -> PlainBatches | None:
+        """`count` training images without augmentation, the same in every process and run; None for none."""
         order = list(range(len(self.data.train)))
         random.Random(f"{seed}/calibration").shuffle(order)
-        return list(self.plain_batches(self.data.train, order[:count], batch_size))
-
-    def plain_batches(
-        self, images: Images, indices: list[int], batch_size: int
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
-        for pixels, labels in self.raw(images, batches, [], None):
-            yield self.normalised(pixels.to(self.world.device) / 255), labels.to(self.world.device)
+        return PlainBatches(self, self.data.train, order[:count], batch_size) if count else None
 
     def normalised(self, images: Tensor) -> Tensor:
         """(x - mean) / std, per channel; the statistics of colour images are averaged for a network that sees grey."""
@@ -119,6 +111,31 @@ class Loading:
             if transforms:
                 pixels = torch.stack([transformed(image, transforms) for image in pixels])
             yield pixels, labels[batch]
+
+
+class PlainBatches:
+    """Batches without augmentation, to be gone through again and again; kept in memory if under 1 GiB."""
+
+    def __init__(
+        self, loading: Loading, images: Images, indices: list[int], batch_size: int
+    ) -> None:
+        self.loading = loading
+        self.images = images
+        self.batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
+        self.keep = 4 * len(indices) * math.prod(loading.shape) < 2**30
+        self.kept: list[tuple[Tensor, Tensor]] | None = None
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        if not self.keep:
+            return self.load()
+        if self.kept is None:
+            self.kept = list(self.load())
+        return iter(self.kept)
+
+    def load(self) -> Iterator[tuple[Tensor, Tensor]]:
+        device = self.loading.world.device
+        for pixels, labels in self.loading.raw(self.images, self.batches, [], None):
+            yield self.loading.normalised(pixels.to(device) / 255), labels.to(device)
 
 
 def fitted(pixels: Tensor, shape: Shape) -> Tensor:

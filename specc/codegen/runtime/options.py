@@ -49,19 +49,21 @@ class TrainOptions:
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """What search.py does: `[search]` of settings.toml, with flags applied, and where it reads and writes."""
+    """What search.py does: `[search]` of settings.toml, with flags applied, and where it reads and writes.
+
+    `data` is None where the data set is to be the one that the checkpoint was trained on.
+    """
 
     objectives: Sequence[str]
     strategy: Mapping[str, Any]
     budgets: Sequence[Mapping[str, Any]]
     calibrate: int
     seed: int
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | None
     device: str
     workers: int
     output_dir: Path
     checkpoint: Path
-    finetuned: bool = False
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -234,7 +236,7 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     ]
     return SearchOptions(
         **known(search, SearchOptions, "search"),
-        data=data_settings(settings, flags),
+        data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
         device=flags.device,
         workers=flags.workers,
         output_dir=flags.output_dir,

@@ -108,7 +108,7 @@ def layout(series: Series) -> list[Shape]:
         series.cost_name
     ]
     shapes.append(Text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 22, title, 14, INK, "middle"))
-    shapes.append(Text(LEFT - 10, TOP - 8, "accuracy", 13, GREY, "end"))
+    shapes.append(Text(LEFT - 10, TOP - 22, "accuracy", 13, GREY, "end"))
 
     shapes += [Dot(x(c), y(100 * a), 3.6, PALE) for c, a in series.evaluated if 100 * a >= y0]
     front = sorted(series.front)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import torch
 from torch import Tensor
 
 
@@ -164,12 +164,13 @@ def amount(number: float) -> str:
     return f"{number:g}"
 
 
-def describe(assignment: Any) -> str:
-    """`width=0.5 s1.depth=2`: an assignment as export.py's --at takes it."""
-    return " ".join(f"{name}={option}" for name, option in assignment.items()) or "all"
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns of equal width: the first aligned left, the others right."""
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
 
+    def cells(line: Sequence[str]) -> str:
+        rest = (cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        return "  ".join([line[0].ljust(widths[0]), *rest]).rstrip()
 
-def threads(wanted: int | None) -> None:
-    """Sets torch's threads where asked to."""
-    if wanted:
-        torch.set_num_threads(wanted)
+    return "\n".join([cells(header), "-" * (sum(widths) + 2 * len(widths) - 2), *map(cells, rows)])

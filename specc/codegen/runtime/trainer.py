@@ -71,7 +71,7 @@ class Trainer:
     def forward(self, images: Tensor, plan: Any) -> Tensor:
         """Logits (B, classes) in float32, from images (B, C, H, W) of the full resolution."""
         with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
-            logits: Tensor = (self.parallel or self.net)(images, plan)
+            logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
     def backward(self, loss: Tensor) -> None:
@@ -121,6 +121,12 @@ class Trainer:
             group["lr"] = base * factor(self.schedule.last_epoch)
         if self.average is not None:
             self.average.restore(state["average"])
+
+
+def run(net: Any, images: Tensor, plan: Any = None) -> Tensor:
+    """The network's answer; a network without choices takes no plan."""
+    logits: Tensor = net(images) if plan is None else net(images, plan)
+    return logits
 
 
 class Average:

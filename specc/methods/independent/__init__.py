@@ -31,6 +31,7 @@ class Independent:
     name: str = "independent"
     signature: Signature = SIGNATURE
     trains_as: str = "independent"
+    draws: bool = False
 
     def training(self, call: Call) -> Call:
         return call

@@ -7,7 +7,13 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.codegen.runtime.interfaces import Passes
+from specc.codegen.runtime.interfaces import Assignment, Passes, Space
+from specc.codegen.runtime.subnets import resolved
+
+
+def listed(space: Space, subnets: Sequence[Assignment | str]) -> list[dict[str, Any]]:
+    """The assignments behind "max", "min" and partial assignments: what these leave out is at its largest."""
+    return [resolved(space, at) for at in subnets]
 
 
 def step(trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any]) -> list[Tensor]:

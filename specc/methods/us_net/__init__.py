@@ -27,6 +27,7 @@ class UsNet:
     name: str = "us_net"
     signature: Signature = SIGNATURE
     trains_as: str = "us_net"
+    draws: bool = True
 
     def training(self, call: Call) -> Call:
         return call

@@ -1,0 +1,202 @@
+"""The scripts of a generated project: train.py, search.py, export.py, bench.py, settings.toml and README.md.
+
+All decisions are made here, in a frozen view; the templates hold what is left: text, loops and simple ifs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, Protocol
+
+from specc.codegen.literals import literal, toml
+from specc.ir.expr import evaluate
+from specc.ir.graph import Graph
+from specc.ir.parameter import Call, Signature
+from specc.methods import find_method
+from specc.methods.protocol import Method
+from specc.methods.settings import DATASETS
+
+
+class Sections(Protocol):
+    """What is needed of a checked spec: the sections beside its supernet."""
+
+    @property
+    def method(self) -> Call: ...
+
+    @property
+    def data(self) -> Call | None: ...
+
+    @property
+    def train(self) -> Call: ...
+
+    @property
+    def search(self) -> Call: ...
+
+
+SCRIPTS: Final = ("train.py", "search.py", "export.py", "bench.py", "settings.toml", "README.md")
+STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.py")
+
+PARTS: Final = (
+    "augment",
+    "checkpoint",
+    "datasets",
+    "distributed",
+    "evaluate",
+    "images",
+    "interfaces",
+    "latency",
+    "loading",
+    "optim",
+    "options",
+    "progress",
+    "subnets",
+    "trainer",
+)
+"""Runtime parts of every project; a search needs SEARCH_PARTS too."""
+
+SEARCH_PARTS: Final = ("front", "picture")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """All that the templates of one project read.
+
+    image     (channels, height, width) at the largest resolution
+    choices   how many choices the network has; 0 makes it static
+    loop      the template with the method's lines in the training loop
+    values    the method's arguments as Python text, by name; `subnets` is laid out for its constant
+    draws     whether the method draws sub-networks at random
+    method    as the spec says; `trains_as` is the method whose step it is trained with
+    """
+
+    name: str
+    method: str
+    trains_as: str
+    image: tuple[int, int, int]
+    classes: int
+    choices: int
+    loop: str
+    values: Mapping[str, str]
+    subnets: str
+    subnets_comment: str
+    draws: bool
+    method_text: str
+    dataset: str
+    folder_needed: bool
+    settings: str
+
+    @property
+    def elastic(self) -> bool:
+        return self.choices > 0
+
+    @property
+    def stands_in(self) -> bool:
+        return self.method != self.trains_as
+
+
+def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
+    """The scripts' texts by file name, in the order of SCRIPTS."""
+    import jinja2
+
+    here = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([here / "templates", here.parent / "methods"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # nothing is HTML; texts of the spec pass through `literal` and `toml` only
+    )
+    view = training_view(graph, sections)
+    scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
+    return {script: environment.get_template(f"{script}.jinja").render(view=view) for script in scripts}
+
+
+def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
+    """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
+    parts = PARTS + SEARCH_PARTS if graph.choices else PARTS
+    step = f"specc.methods.{trained(sections.method).name}.step"
+    return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), step)
+
+
+def training_view(graph: Graph, sections: Sections) -> View:
+    """Everything decided."""
+    call = trained(sections.method)
+    method = method_named(call.name)
+    data = sections.data or default_call(next(s for s in DATASETS if s.name == "folder"))
+    return View(
+        name=graph.name,
+        method=sections.method.name,
+        trains_as=call.name,
+        image=image_shape(graph),
+        classes=graph.classes,
+        choices=len(graph.choices),
+        loop=f"{call.name}/loop.jinja",
+        values={name: literal(plain(value)) for name, value in call.values},
+        subnets=literal(plain(call["subnets"]), used=len("SUBNETS = ")),
+        subnets_comment="a step" if isinstance(call["subnets"], int) else "of every step",
+        draws=method.draws,
+        method_text=method.signature.doc,
+        dataset=data.name,
+        folder_needed=data.name != "digits",
+        settings=settings_text(data, sections),
+    )
+
+
+def trained(call: Call) -> Call:
+    """The call of the method whose step the project runs."""
+    return method_named(call.name).training(call)
+
+
+def method_named(name: str) -> Method:
+    method = find_method(name)
+    assert method is not None, name
+    return method
+
+
+def image_shape(graph: Graph) -> tuple[int, int, int]:
+    """(channels, height, width) of the first input where every choice is at its last option; 1x1 for a vector."""
+    largest = {choice.name: choice.largest for choice in graph.choices}
+    tensor = graph.tensor_table()[graph.inputs[0]]
+    channels, *space = (evaluate(size, largest) for size in (tensor.features, *tensor.space))
+    height, width = space or (1, 1)
+    assert isinstance(channels, int)
+    assert isinstance(height, int)
+    assert isinstance(width, int)
+    return channels, height, width
+
+
+def default_call(signature: Signature) -> Call:
+    """A call in which every parameter has its default."""
+    return Call(signature.name, tuple((parameter.name, parameter.default) for parameter in signature.parameters))
+
+
+def settings_text(data: Call, sections: Sections) -> str:
+    """settings.toml's tables: [data], [train] and [search], each with its sub-tables."""
+    tables = {"data": plain(data), "train": without_name(sections.train), "search": without_name(sections.search)}
+    return toml(tables)
+
+
+def without_name(call: Call) -> dict[str, object]:
+    return {name: plain(value) for name, value in call.values}
+
+
+def plain(value: object) -> object:
+    """A setting as plain data: calls become dicts, `at(...)` and variants alike, and exact numbers become floats."""
+    match value:
+        case Call("at", values):
+            return {name: plain(option) for name, option in values}
+        case Call(name, values):
+            return {"name": name} | {key: plain(item) for key, item in values}
+        case tuple():
+            return [plain(item) for item in value]
+        case Fraction():
+            return float(value)
+        case bool() | int() | str():
+            return value
+    raise TypeError(f"a setting cannot be {value!r}")
+
+
