@@ -148,4 +148,3 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
     method.check(graph, model.method, report)
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeAlias
 
@@ -27,10 +27,19 @@ class Var:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """A function of `FUNCTIONS` applied to arguments."""
+    """A function of `FUNCTIONS` applied to arguments. What it reads and its hash are computed once, bottom up."""
 
     function: str
     args: tuple[Expr, ...]
+    reads: frozenset[str] = field(init=False, compare=False, repr=False)
+    key: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", frozenset().union(*map(free, self.args)))
+        object.__setattr__(self, "key", hash((self.function, self.args)))
+
+    def __hash__(self) -> int:
+        return self.key
 
 
 Expr: TypeAlias = int | Fraction | str | Var | Apply
@@ -48,6 +57,9 @@ def floor_of(x: Number) -> int:
 
 
 def divide(a: Number, b: Number) -> Number:
+    if isinstance(a, int) and isinstance(b, int):
+        whole, rest = divmod(a, b)
+        return Fraction(a, b) if rest else whole
     quotient = Fraction(a) / Fraction(b)
     return quotient.numerator if quotient.denominator == 1 else quotient
 
@@ -123,9 +135,9 @@ def simplify(function: str, args: tuple[Expr, ...]) -> Expr:
             return 1
         case "if", (condition, a, b) if not isinstance(condition, (Var, Apply)) or a == b:
             return a if a == b or condition else b
-        case ("floor" | "ceil" | "round"), (x,) if is_whole(x):
+        case (("floor" | "ceil" | "round"), (x,)) if is_whole(x):
             return x
-        case ("min" | "max"), (x, y) if x == y:
+        case (("min" | "max"), (x, y)) if x == y:
             return x
     return Apply(function, args)
 
@@ -148,7 +160,8 @@ def both(a: Expr, b: Expr) -> Expr:
 
 
 def evaluate(expr: Expr, values: Mapping[str, Option]) -> Option:
-    """The value under an assignment that has every choice the expression reads. Raises KeyError where one is missing."""
+    """The value under an assignment that has every choice the expression reads. Raises KeyError where one is
+    missing."""
     if isinstance(expr, Apply):
         if expr.function == "if":
             condition, a, b = expr.args
@@ -159,13 +172,14 @@ def evaluate(expr: Expr, values: Mapping[str, Option]) -> Option:
     return expr
 
 
+NOTHING: Final[frozenset[str]] = frozenset()
+
+
 def free(expr: Expr) -> frozenset[str]:
     """The names of the choices that an expression reads."""
     if isinstance(expr, Var):
         return frozenset((expr.choice,))
-    if isinstance(expr, Apply):
-        return frozenset().union(*(free(a) for a in expr.args))
-    return frozenset()
+    return expr.reads if isinstance(expr, Apply) else NOTHING
 
 
 def substitute(expr: Expr, values: Mapping[str, Expr]) -> Expr:

@@ -51,7 +51,8 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Which inputs an output channel sees: all of them (dense), or in K blocks or per channel (`blocks` None) those up to
+    """Which inputs an output channel sees: all of them (dense), or in K blocks or per channel (`blocks` None) those
+    up to
     its own (triangular) or its own only (diagonal)."""
 
     kind: Literal["dense", "triangular", "diagonal"] = "dense"
@@ -133,7 +134,8 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """A tensor that can be asked for, by name; `main` is what a plain call returns. `features` mark the ends of stages."""
+    """A tensor that can be asked for, by name; `main` is what a plain call returns. `features` mark the ends of
+    stages."""
 
     name: str
     tensor: str
@@ -192,7 +194,8 @@ class ListedSubnet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from outside."""
+    """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from
+    outside."""
 
     name: str
     inputs: tuple[str, ...]

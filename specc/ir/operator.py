@@ -28,13 +28,15 @@ class Weight:
 
 
 class OpCall(Protocol):
-    """An operator's call as lowering sees it: evaluated arguments and incoming tensors, and what `build` may ask for."""
+    """An operator's call as lowering sees it: evaluated arguments and incoming tensors, and what `build` may ask
+    for."""
 
     inputs: tuple[Tensor, ...]
     args: Mapping[str, object]
 
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
-        """The active size behind a `channels` argument: a new width group, an expression that follows, or a fixed number."""
+        """The active size behind a `channels` argument: a new width group, an expression that follows, or a fixed
+        number."""
         ...
 
     def whole_groups(self, channels: Expr, group: int) -> Expr:
@@ -43,6 +45,10 @@ class OpCall(Protocol):
 
     def maximum(self, expr: Expr) -> int:
         """The value where every choice is at its last option."""
+        ...
+
+    def folded(self, expr: Expr) -> Expr:
+        """The expression, or the number it always is."""
         ...
 
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:

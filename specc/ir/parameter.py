@@ -15,7 +15,8 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """One of a few calls with parameters of their own, as in `optimizer=sgd(lr=0.1)`; a bare word is a call without arguments."""
+    """One of a few calls with parameters of their own, as in `optimizer=sgd(lr=0.1)`; a bare word is a call without
+    arguments."""
 
     signatures: tuple[Signature, ...]
 
@@ -70,7 +71,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An evaluated call of a `Variants` parameter, a method or a data set: every parameter has its value or its default."""
+    """An evaluated call of a `Variants` parameter, a method or a data set: every parameter has its value or its
+    default."""
 
     name: str
     values: tuple[tuple[str, object], ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import is_
 from typing import Any, TypeVar
 
 from specc.ir.expr import Apply, Expr, Var, substitute
@@ -18,7 +19,7 @@ def substitution(values: Mapping[str, Expr]) -> Rewrite:
     done: dict[Expr, Expr] = {}
 
     def rewrite(expr: Expr) -> Expr:
-        if not isinstance(expr, (Var, Apply)):
+        if type(expr) is int or not isinstance(expr, (Var, Apply)):
             return expr
         known = done.get(expr)
         if known is None:
@@ -30,13 +31,10 @@ def substitution(values: Mapping[str, Expr]) -> Rewrite:
 
 def rewrite_params(params: Params, rewrite: Rewrite) -> Params:
     """An operator's params with every expression in their fields replaced, in tuples and segments too."""
-    changes: dict[str, Any] = {}
-    for name in getattr(type(params), "__slots__", ()):
-        value = getattr(params, name)
-        new = rewrite_value(value, rewrite)
-        if new is not value:
-            changes[name] = new
-    return replace(params, **changes) if changes else params  # type: ignore[type-var]
+    kind = type(params)
+    old = [getattr(params, name) for name in kind.__slots__]  # type: ignore[attr-defined]
+    new = [value if type(value) is int else rewrite_value(value, rewrite) for value in old]
+    return params if all(map(is_, old, new)) else kind(*new)
 
 
 def rewrite_value(value: Any, rewrite: Rewrite) -> Any:
@@ -46,7 +44,7 @@ def rewrite_value(value: Any, rewrite: Rewrite) -> Any:
         return rewrite_segment(value, rewrite)
     if isinstance(value, tuple):
         new = tuple(rewrite_value(v, rewrite) for v in value)
-        return value if all(a is b for a, b in zip(new, value, strict=True)) else new
+        return value if all(map(is_, value, new)) else new
     return value
 
 
@@ -56,14 +54,19 @@ def rewrite_segment(segment: Segment, rewrite: Rewrite) -> Segment:
 
 
 def rewrite_tensor(tensor: Tensor, rewrite: Rewrite) -> Tensor:
-    channels = tuple(rewrite_segment(s, rewrite) for s in tensor.channels)
-    space = tuple(rewrite(s) for s in tensor.space)
+    channels = rewrite_value(tensor.channels, rewrite)
+    space = rewrite_value(tensor.space, rewrite)
+    if channels is tensor.channels and space is tensor.space:
+        return tensor
     return Tensor(tensor.name, channels, space, tensor.origin)
 
 
 def rewrite_op(op: Op, rewrite: Rewrite) -> Op:
     bank = op.bank if isinstance(op.bank.index, int) else Bank(rewrite(op.bank.index), op.bank.count)
-    return replace(op, params=rewrite_params(op.params, rewrite), guard=rewrite(op.guard), bank=bank)
+    params, guard = rewrite_params(op.params, rewrite), rewrite(op.guard)
+    if params is op.params and guard is op.guard and bank is op.bank:
+        return op
+    return Op(op.name, op.operator, params, op.inputs, op.outputs, guard, op.origin, op.connection, bank)
 
 
 def rewrite_scope(scope: Scope, rewrite: Rewrite) -> Scope:

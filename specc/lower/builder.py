@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
+from math import prod
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Range
@@ -63,6 +64,7 @@ class Builder:
         self.ties: list[Tie] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.peak: dict[str, Option] = {}
+        self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Range | tuple[Option, ...]] = {}
         self.serial = 0
 
@@ -90,7 +92,9 @@ class Builder:
         return scope
 
     @contextmanager
-    def inside(self, kind: ScopeKind, base: str, origin: Span, *, given: bool = False, guard: Expr = 1) -> Iterator[ScopeItem]:
+    def inside(
+        self, kind: ScopeKind, base: str, origin: Span, *, given: bool = False, guard: Expr = 1
+    ) -> Iterator[ScopeItem]:
         """A scope around what is lowered in it; settings changed inside end with it."""
         names = self.naming_scope()
         scope = ScopeItem(self.scope if kind == "region" else names, base, given, kind=kind, origin=origin, guard=guard)
@@ -138,42 +142,50 @@ class Builder:
         return value if isinstance(value, int) else int(value) if not isinstance(value, str) else 1
 
     def peak_value(self, expr: Expr) -> Option:
-        missing = free(expr) - self.peak.keys()
-        known = {**self.peak, **dict.fromkeys(missing, 1)} if missing else self.peak
-        return evaluate(expr, known) if isinstance(expr, (Var, Apply)) else expr
+        if not isinstance(expr, (Var, Apply)):
+            return expr
+        known = self.peaks.get(expr)
+        if known is None:
+            missing = free(expr) - self.peak.keys()
+            values = {**self.peak, **dict.fromkeys(missing, 1)} if missing else self.peak
+            known = self.peaks[expr] = evaluate(expr, values)
+        return known
 
     def at_peak_widths(self, expr: Expr) -> Expr:
         """The expression with every width group at its maximum, as conditions see it."""
         widths = {g.variable: g.maximum for g in self.groups if g.variable in free(expr)}
         return substitute(expr, dict(widths)) if widths else expr
 
-    def settled(self, expr: Expr) -> Expr:
-        """A condition over choices, folded to 0 or 1 where no assignment changes it."""
+    def folded(self, expr: Expr) -> Expr:
+        """The expression, or the number it always is where no assignment changes it."""
+        if not isinstance(expr, (Var, Apply)):
+            return expr
         names = sorted(free(expr))
         if any(name not in self.options for name in names):
             return expr
-        count = 1
-        for name in names:
-            count *= len(self.options[name])
-        if count > SETTLE_LIMIT:
+        tables = [tuple(self.options[name]) for name in names]
+        if prod(len(table) for table in tables) > SETTLE_LIMIT:
             return expr
-        seen = {bool(evaluate(expr, dict(zip(names, combination, strict=True))))
-                for combination in product(*(tuple(self.options[n]) for n in names))}
-        return int(seen.pop()) if len(seen) == 1 else expr
+        seen = {evaluate(expr, dict(zip(names, values, strict=True))) for values in product(*tables)}
+        return seen.pop() if len(seen) == 1 else expr
 
     # --- agreement of shapes ---
 
     def tie(self, left: Tensor, right: Tensor, what: str, origin: Span) -> bool:
-        """Demands equal shapes. What already differs at the largest sub-network is reported at once; returns False then."""
+        """Demands equal shapes. What already differs at the largest sub-network is reported at once; returns False
+        then."""
         both_places = [(left.origin, self.describe(left)), (right.origin, self.describe(right))]
         same_rank = len(left.space) == len(right.space)
-        if not same_rank or any(self.maximum(a) != self.maximum(b) for a, b in zip(left.space, right.space, strict=True)):
+        if not same_rank or any(
+            self.maximum(a) != self.maximum(b) for a, b in zip(left.space, right.space, strict=True)
+        ):
             self.findings.report(
                 SIZE_MISMATCH,
                 origin,
                 f"{what} differ in height and width",
                 secondary=both_places,
-                help="a stride inside needs a shortcut with the same stride: `residual { } shortcut { conv(.., stride=2) }`",
+                help="a stride inside needs a shortcut with the same stride: "
+                "`residual { } shortcut { conv(.., stride=2) }`",
             )
             return False
         if self.maximum(left.features) != self.maximum(right.features):

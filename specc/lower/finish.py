@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Choice
-from specc.ir.expr import Expr, Var
+from specc.ir.expr import Expr, Option, Var
 from specc.ir.graph import (
     SHARED,
     SUBNET,
@@ -112,9 +113,7 @@ def final_tensor(tensor: Tensor, names: Mapping[str, str], rewrite: Rewrite) -> 
     return Tensor(names[tensor.name], channels, tuple(rewrite(s) for s in tensor.space), tensor.origin)
 
 
-def final_op(
-    b: Builder, op: OpItem, tensors: Mapping[str, str], rewrite: Rewrite, names: Mapping[str, str]
-) -> Op:
+def final_op(b: Builder, op: OpItem, tensors: Mapping[str, str], rewrite: Rewrite, names: Mapping[str, str]) -> Op:
     return Op(
         name=op.path,
         operator=op.operator,
@@ -140,18 +139,26 @@ def final_bank(b: Builder, request: BankRequest | None, names: Mapping[str, str]
             b.findings.report(
                 BANK_SKIP,
                 request.origin,
-                f"this stands in a stage with {len(skippables) or 'no'} skippable sub-paths, and `bank=skip` needs exactly one",
+                f"this stands in a stage with {len(skippables) or 'no'} skippable sub-paths, and `bank=skip` "
+                f"needs exactly one",
                 secondary=[(s.origin, "one is here") for s in skippables[:3]],
                 help="write norm(bank=shared) here, or name a skippable and write norm(bank=its_name)",
             )
         case "width":
             if request.rule is not None and request.rule.choice:
                 return Bank(Var(names.get(request.rule.choice, request.rule.choice)), 0)
-            b.findings.report(BANK_WIDTH, request.origin, "there is no single width choice here that could select a bank")
+            b.findings.report(
+                BANK_WIDTH, request.origin, "there is no single width choice here that could select a bank"
+            )
         case "subnet":
-            if b.model.method.name == "independent":
+            if len(listed_subnets(b.model.method)) > 1:
                 return Bank(SUBNET, 0)
-            b.findings.report(BANK_SUBNET, request.origin, f"the method `{b.model.method.name}` lists no sub-networks")
+            b.findings.report(
+                BANK_SUBNET,
+                request.origin,
+                "the method does not list several sub-networks, so none can have a bank of its own",
+                help="write `method independent(subnets=[max, at(...), min])`",
+            )
         case word if word in b.options:
             return Bank(Var(names.get(word, word)), 0)
         case word:
@@ -167,13 +174,19 @@ def final_bank(b: Builder, request: BankRequest | None, names: Mapping[str, str]
 
 def final_rule(rule: WidthRule, names: Mapping[str, str]) -> WidthRule:
     choice = names.get(rule.choice, rule.choice)
-    return rule if choice == rule.choice else WidthRule(rule.kind, rule.ratios, rule.stepless, rule.round, choice, rule.origin)
+    return (
+        rule
+        if choice == rule.choice
+        else WidthRule(rule.kind, rule.ratios, rule.stepless, rule.round, choice, rule.origin)
+    )
 
 
 def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
     args: list[tuple[str, Expr]] = [(name, rewrite(value)) for name, value in scope.args]
     items = tuple(i.path if isinstance(i, OpItem) else final_scope(i, rewrite) for i in scope.items)
-    return Scope(scope.name, scope.path, scope.kind, rewrite(scope.guard), items, scope.origin, scope.block, tuple(args))
+    return Scope(
+        scope.name, scope.path, scope.kind, rewrite(scope.guard), items, scope.origin, scope.block, tuple(args)
+    )
 
 
 def listed_subnets(method: Call) -> tuple[ListedSubnet, ...]:
@@ -183,5 +196,8 @@ def listed_subnets(method: Call) -> tuple[ListedSubnet, ...]:
     listed = method["subnets"]
     assert isinstance(listed, tuple)
     return tuple(
-        ListedSubnet("max", item.values) if isinstance(item, Call) else ListedSubnet(item, ()) for item in listed
+        ListedSubnet("max", cast("tuple[tuple[str, Option], ...]", item.values))
+        if isinstance(item, Call)
+        else ListedSubnet(item, ())
+        for item in listed
     )

@@ -115,7 +115,8 @@ class Settings:
 
 
 def give_names(scope: ScopeItem) -> None:
-    """Numbers what a scope holds: a kind that stands once goes without a number, but blocks of a stage always have one."""
+    """Numbers what a scope holds: a kind that stands once goes without a number, but blocks of a stage always have
+    one."""
     count: dict[str, int] = {}
     for item in scope.names:
         count[item.base] = count.get(item.base, 0) + 1

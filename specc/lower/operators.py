@@ -79,14 +79,14 @@ class Call:
         self.item = item
         self.inputs = inputs
         self.span = span
-        self.args: dict[str, object] = {}
+        self.args: Mapping[str, object] = {}
         self.values: dict[str, Value] = {}
         self.places: dict[str, Span] = {}
         self.width_word: str | None = None
 
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
         value = self.values[parameter]
-        x = cast(Expr, value.x)
+        x: Expr = value.x
         word = self.width_word or ("follow" if value.follows or isinstance(x, (Var, Apply)) else "own")
         if word == "fixed":
             return self.builder.maximum(x)
@@ -119,6 +119,9 @@ class Call:
     def maximum(self, expr: Expr) -> int:
         return self.builder.maximum(expr)
 
+    def folded(self, expr: Expr) -> Expr:
+        return self.builder.folded(expr)
+
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:
         self.builder.tie(left, right, what, self.span)
 
@@ -134,7 +137,9 @@ def call_operator(b: Builder, name: str, call: ast.CallExpr, target: ast.Name | 
     args, env_of_args = call.args, [(env, arg) for arg in call.args]
     if name == "norm":
         if b.settings.norm is None:
-            b.findings.report(NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start")
+            b.findings.report(
+                NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start"
+            )
             return
         given = {a.name.name for a in args if a.name is not None}
         setting_env = cast(Env, b.settings.norm_env)
@@ -156,7 +161,7 @@ def call_operator(b: Builder, name: str, call: ast.CallExpr, target: ast.Name | 
         if arg is None:
             if parameter.default is REQUIRED:
                 return
-            state.args[parameter.name] = parameter.default
+            set_arg(state, parameter, parameter.default)
             if parameter.type == "bank":
                 item.bank = bank_request(b, cast(str, parameter.default), call.span)
         else:
@@ -188,7 +193,7 @@ def plain_op(b: Builder, kind: str, base: str, inputs: tuple[Tensor, ...], span:
     """An operation that no one wrote as a call: the sum of a residual, a select."""
     operator = operators()[kind]
     state = Call(b, operator, add_item(b, operator, base, span, None), inputs, span)
-    state.args.update(args)
+    state.args = args
     return finish_op(b, state)
 
 
@@ -202,30 +207,34 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
         return
     value = evaluate(b, arg.value, env, place)
     x = value.x
-    state.args[parameter.name] = fallback
+    set_arg(state, parameter, fallback)
     match parameter.type:
         case Words(words):
             if not isinstance(x, str) or x not in words:
                 findings.report(WRONG_TYPE, span, f"`{parameter.name}` is one of {', '.join(words)}")
                 x = words[0]
-            state.args[parameter.name] = x
+            set_arg(state, parameter, x)
         case "flag":
             if not isinstance(x, bool):
                 findings.report(WRONG_TYPE, span, f"`{parameter.name}` is yes or no")
                 x = bool(fallback)
-            state.args[parameter.name] = x
+            set_arg(state, parameter, x)
         case "number":
             if isinstance(x, (bool, str, Var, Apply)):
                 kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
                 findings.report(kind, span, f"`{parameter.name}` is a fixed number")
                 x = cast("int | Fraction", fallback or 0)
-            state.args[parameter.name] = x
+            set_arg(state, parameter, x)
         case _:
             least = 0 if parameter.type == "count" else 1
             checked = whole(b, x, span, parameter, least)
-            state.args[parameter.name] = checked
+            set_arg(state, parameter, checked)
             if parameter.type == "channels":
                 state.values[parameter.name] = Value(checked, value.follows)
+
+
+def set_arg(state: Call, parameter: Parameter, value: object) -> None:
+    state.args = {**state.args, parameter.name: value}
 
 
 def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:
@@ -241,7 +250,9 @@ def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: i
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (peak,)
         for option in options:
             if isinstance(option, str) or option < least or (isinstance(option, Fraction) and isinstance(x, Var)):
-                b.findings.report(BAD_SIZE, span, f"`{parameter.name}` has the option {option}, and must be whole and positive")
+                b.findings.report(
+                    BAD_SIZE, span, f"`{parameter.name}` has the option {option}, and must be whole and positive"
+                )
                 return max(least, 1)
             if parameter.name == "kernel" and isinstance(option, int) and option % 2 == 0:
                 b.findings.report(EVEN_KERNEL, span, f"the kernel has the even option {option}")

@@ -25,7 +25,8 @@ CHANGES_SHAPE = Rule(
     "E331",
     "changes-shape",
     "a sub-path that may be left out changes the shape",
-    "What a skippable, an optional round of a repeat or a `when` over a choice puts out replaces what came in, so both have\n"
+    "What a skippable, an optional round of a repeat or a `when` over a choice puts out replaces what came in, "
+    "so both have\n"
     "the same channels, height and width.\n"
     "Wrong:  skippable { conv(128, kernel=3, stride=2) }     where 64 channels arrive\n"
     "Right:  conv(128, kernel=3, stride=2); skippable { conv(128, kernel=3) }",
@@ -34,7 +35,8 @@ TOO_MANY_ROUNDS = Rule(
     "E332",
     "too-many-rounds",
     "a repeat has too many rounds",
-    "A repeat is written out, round by round, up to 100,000 of them.\nWrong:  repeat 10000000 { }\nRight:  repeat 100 { }",
+    "A repeat is written out, round by round, up to 100,000 of them.\nWrong:  repeat 10000000 { }\nRight:  "
+    "repeat 100 { }",
 )
 MOST_ROUNDS = 100_000
 
@@ -70,7 +72,9 @@ def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
         if isinstance(held.x, str) and written_operator(held.x) is not None:
             call_operator(b, held.x, call, target, env)
         else:
-            b.findings.report(WRONG_TYPE, call.name.span, f"`{name}` holds a value, and an operator or block must stand here")
+            b.findings.report(
+                WRONG_TYPE, call.name.span, f"`{name}` holds a value, and an operator or block must stand here"
+            )
     elif written_operator(name) is not None:
         call_operator(b, name, call, target, env)
     elif name in b.model.names.files[env.file].blocks:
@@ -136,7 +140,7 @@ def lower_repeat(b: Builder, statement: ast.Repeat, env: Env) -> None:
         if i < least:
             lower_body(b, statement.body, inner)
         else:
-            guard = b.settled(apply("ge", depth, i + 1))
+            guard = b.folded(apply("ge", depth, i + 1))
             optional(b, guard, statement.body, inner, statement.span, "this round of the repeat")
 
 
@@ -185,7 +189,10 @@ def join(b: Builder, before: Tensor, guard: Expr, span: Span, what: str) -> None
             CHANGES_SHAPE,
             span,
             f"{what} may be left out, but it changes the shape",
-            secondary=[(before.origin, f"before it: {b.describe(before)[9:]}"), (after.origin, f"after it: {b.describe(after)[9:]}")],
+            secondary=[
+                (before.origin, f"before it: {b.describe(before)[9:]}"),
+                (after.origin, f"after it: {b.describe(after)[9:]}"),
+            ],
             help="keep what changes the shape outside, and leave out only what follows it",
         )
         return
@@ -207,7 +214,8 @@ def lower_skippable(b: Builder, statement: ast.Skippable, env: Env) -> None:
 
 
 def lower_residual(b: Builder, statement: ast.Residual, env: Env) -> None:
-    """The body, then its sum with what came in - or with the shortcut of it. Conditions speak of the largest network."""
+    """The body, then its sum with what came in - or with the shortcut of it. Conditions speak of the largest
+    network."""
     before = b.incoming(statement.span)
     adds = fixed_condition(b, statement.condition, env)
     shortcut = statement.shortcut is not None and fixed_condition(b, statement.shortcut_condition, env)
@@ -251,7 +259,7 @@ def lower_when(b: Builder, statement: ast.When, env: Env) -> None:
     with b.inside("region", "", statement.body.span, guard=guard):
         lower_body(b, statement.body, env)
     first, b.here = b.incoming(statement.span), before
-    with b.inside("region", "", statement.otherwise.span, guard=b.settled(apply("not", guard))):
+    with b.inside("region", "", statement.otherwise.span, guard=b.folded(apply("not", guard))):
         lower_body(b, statement.otherwise, env)
     second, b.here = b.incoming(statement.span), first
     join(b, second, guard, statement.span, "one of these branches")

@@ -40,7 +40,8 @@ MISSING_PART = Rule(
     "the supernet lacks an input, its classes or a head",
     "A supernet has an `input`, the number of its `classes`, and a `head` after its stages.\n"
     "Wrong:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } }\n"
-    "Right:  supernet a { input image(3, 32, 32); classes 10; stem { conv(8, kernel=3) } head { pool(avg); linear(classes) } }",
+    "Right:  supernet a { input image(3, 32, 32); classes 10; stem { conv(8, kernel=3) } head { pool(avg); "
+    "linear(classes) } }",
 )
 MISPLACED = Rule(
     "E363",
@@ -175,7 +176,13 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
 def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: SupernetState) -> None:
     """A stem, stage or head under its name; a stage without one is called by its number."""
     number = 1 + sum(s.kind == "stage" for s in state.names.values())
-    name = statement.name.name if statement.name is not None else f"s{number}" if statement.kind == "stage" else statement.kind
+    name = (
+        statement.name.name
+        if statement.name is not None
+        else f"s{number}"
+        if statement.kind == "stage"
+        else statement.kind
+    )
     if name in state.names:
         span = statement.name.span if statement.name is not None else statement.span
         b.findings.report(
@@ -186,7 +193,9 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
         )
         return
     if state.head is not None:
-        b.findings.report(MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")])
+        b.findings.report(
+            MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")]
+        )
         return
     state.names[name] = statement
     scope = lower_stage(b, statement, env, name)
@@ -211,7 +220,9 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
     for arg in shape.args:
         elastic = arg.name is not None and arg.name.name == "resolution"
         if arg.name is not None and not elastic:
-            b.findings.report(UNKNOWN_NAME, arg.name.span, f"an input has no `{arg.name.name}`", help="it may have `resolution=`")
+            b.findings.report(
+                UNKNOWN_NAME, arg.name.span, f"an input has no `{arg.name.name}`", help="it may have `resolution=`"
+            )
             return
         place = Place(b.root, "resolution", "resolution") if elastic else None
         x = evaluate(b, arg.value, env, place).x
@@ -223,9 +234,9 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
             b.findings.report(WRONG_TYPE, arg.value.span, "only `resolution=` may be elastic here")
             return
         if elastic:
-            resolution = x  # type: ignore[assignment]
+            resolution = x
         else:
-            sizes.append(x)  # type: ignore[arg-type]
+            sizes.append(x)
     if shape.name.name == "image" and resolution is not None and len(sizes) == 1:
         space: tuple[Expr, ...] = (resolution, resolution)
     elif shape.name.name == "image" and resolution is None and len(sizes) == 3:
@@ -237,7 +248,8 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
             MISSING_PART,
             statement.span,
             "this input is not complete",
-            help="write `input image(channels, height, width)`, `input image(channels, resolution=a..b step s)` or `input vector(n)`",
+            help="write `input image(channels, height, width)`, `input image(channels, resolution=a..b step s)` "
+            "or `input vector(n)`",
         )
         return
     name = statement.name.name if statement.name is not None else "input"

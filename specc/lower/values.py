@@ -183,7 +183,7 @@ def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
     """A condition: 1 or 0 where no choice can change it, an expression over choices otherwise."""
     x = evaluate(b, node, env, peak=True).x
     if isinstance(x, (Var, Apply)):
-        return b.settled(x)
+        return b.folded(x)
     if isinstance(x, str):
         b.findings.report(WRONG_TYPE, node.span, f"`{x}` is a word, and a condition must stand here")
         return 1

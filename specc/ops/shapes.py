@@ -8,7 +8,7 @@ from specc.ir.graph import Segment, Tensor
 from specc.ir.operator import OpCall
 
 KERNEL_TOO_LARGE = Rule(
-    "E0401",
+    "E401",
     "kernel-too-large",
     "a kernel does not fit into its padded input",
     "A window must fit into the feature map it slides over, padding included, at every resolution the spec allows.\n"
@@ -16,15 +16,16 @@ KERNEL_TOO_LARGE = Rule(
     "Right:  conv(8, kernel=3, padding=0), or a larger input.",
 )
 NEEDS_IMAGE = Rule(
-    "E0402",
+    "E402",
     "needs-feature-map",
     "an operator on feature maps stands where only a vector arrives",
-    "Convolutions, pooling and batch norm of maps need height and width; after a global pool or flatten there is none.\n"
+    "Convolutions, pooling and batch norm of maps need height and width; after a global pool or flatten there "
+    "is none.\n"
     "Wrong:  pool(avg); conv(64, kernel=3)\n"
     "Right:  conv(64, kernel=3); pool(avg)",
 )
 NEEDS_VECTOR = Rule(
-    "E0403",
+    "E403",
     "needs-vector",
     "a linear layer stands where a feature map arrives",
     "`linear` takes a vector. Pool over the whole map, or flatten it, first.\n"
@@ -45,10 +46,17 @@ def require_map(call: OpCall, name: str) -> Tensor:
     return tensor
 
 
-def windowed(size: Expr, kernel: Expr, stride: Expr, padding: Expr, dilation: int = 1) -> Expr:
-    """The number of window positions along one axis: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1."""
-    reach = apply("add", apply("mul", dilation, apply("sub", kernel, 1)), 1)
-    room = apply("sub", apply("add", size, apply("mul", 2, padding)), reach)
+def windowed(call: OpCall, size: Expr, kernel: Expr, stride: int, padding: Expr, dilation: int = 1) -> Expr:
+    """The number of window positions along one axis: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride)
+    + 1.
+
+    The slack, 2 padding - dilation (kernel - 1), is 0 for every odd kernel under its own padding, elastic or not.
+    """
+    slack = apply("sub", apply("mul", 2, padding), apply("mul", dilation, apply("sub", kernel, 1)))
+    slack = call.folded(slack)
+    if stride == 1:
+        return apply("add", size, slack)
+    room = apply("add", size, apply("sub", slack, 1))
     return apply("add", apply("floor", apply("div", room, stride)), 1)
 
 
@@ -72,7 +80,7 @@ def window_space(
                 help=f"use a kernel of at most {padded}, or downscale less before it",
             )
             return space
-    return tuple(windowed(size, kernel, stride, padding, dilation) for size in space)
+    return tuple(windowed(call, size, kernel, stride, padding, dilation) for size in space)
 
 
 def one(size: Expr) -> tuple[Segment, ...]:

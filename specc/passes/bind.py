@@ -1,4 +1,5 @@
-"""Partial evaluation: setting choices folds sizes to numbers, drops what is switched off, and leaves the other choices."""
+"""Partial evaluation: setting choices folds sizes to numbers, drops what is switched off, and leaves the other
+choices."""
 
 from __future__ import annotations
 

@@ -77,6 +77,5 @@ def report(tensor: Tensor, message: str, values: dict[str, Option], findings: Fi
 
 def without_unread(graph: Graph) -> Graph:
     """Folding a size may leave a choice that nothing reads."""
-    read = choices_read(list(graph.ops), graph.tensors)
+    read = choices_read(graph.ops, graph.tensors)
     return replace(graph, choices=tuple(c for c in graph.choices if c.name in read))
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from specc.diagnostics import Findings
@@ -45,24 +46,28 @@ def kept_scope(scope: Scope, kept: set[str]) -> Scope | None:
     return replace(scope, items=tuple(items)) if items or scope.kind == "network" else None
 
 
-def choices_read(ops: list[Op], tensors: tuple[Tensor, ...]) -> set[str]:
+def choices_read(ops: Sequence[Op], tensors: Sequence[Tensor]) -> set[str]:
     """The choices that some shape, param, guard or bank reads."""
-    read: set[str] = set()
+    found: set[Var | Apply] = set()
     for op in ops:
-        read |= free(op.guard) | free(op.bank.index)
-        for name in getattr(type(op.params), "__slots__", ()):
-            read |= free_in(getattr(op.params, name))
+        collect((op.guard, op.bank.index), found)
+        params = op.params
+        collect([getattr(params, name) for name in type(params).__slots__], found)  # type: ignore[attr-defined]
     for tensor in tensors:
-        read |= free_in(tensor.channels) | free_in(tensor.space)
-    return read
+        collect(tensor.channels, found)
+        collect(tensor.space, found)
+    return set().union(*map(free, found))
 
 
-def free_in(value: object) -> frozenset[str]:
-    """The choices in a field of an operator's params."""
-    if isinstance(value, (Var, Apply)):
-        return free(value)
-    if isinstance(value, Segment):
-        return free(value.size) | free(value.spread)
-    if isinstance(value, tuple):
-        return frozenset().union(*(free_in(v) for v in value))
-    return frozenset()
+def collect(values: Iterable[object], found: set[Var | Apply]) -> None:
+    """Adds the expressions among values, also those in tuples and segments."""
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            continue
+        if isinstance(value, (Var, Apply)):
+            found.add(value)
+        elif kind is Segment:
+            collect((value.size, value.spread), found)  # type: ignore[attr-defined]
+        elif kind is tuple:
+            collect(value, found)  # type: ignore[arg-type]

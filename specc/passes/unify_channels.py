@@ -31,7 +31,8 @@ RULES_DIFFER = Rule(
     "tied-width-rules",
     "channels that are tied together have different width settings",
     "The channels of a sum are one group and have one rule.\n"
-    "Wrong:  stage a { width per_group 0.5..1.0; conv(64, kernel=3) }  stage b { width uniform {0.5, 1.0}; residual { conv(64, kernel=3) } }\n"
+    "Wrong:  stage a { width per_group 0.5..1.0; conv(64, kernel=3) }  stage b { width uniform {0.5, 1.0}; "
+    "residual { conv(64, kernel=3) } }\n"
     "Right:  one `width` setting around both stages.",
 )
 INJECTIVE = ("add", "sub", "mul", "div")
@@ -55,7 +56,8 @@ def unify_channels(graph: Graph, findings: Findings) -> Graph:
 
 
 class Union:
-    """Disjoint sets of width groups. A set is represented by its oldest group, or stands for an expression it follows."""
+    """Disjoint sets of width groups. A set is represented by its oldest group, or stands for an expression it
+    follows."""
 
     def __init__(self, groups: dict[str, WidthGroup], findings: Findings) -> None:
         self.groups = groups
@@ -171,7 +173,11 @@ def same_function(a: Expr, b: Expr) -> tuple[Expr, Expr] | None:
         return None
     for kept, open_ in ((0, 1), (1, 0)):
         fixed = a.args[kept]
-        if fixed == b.args[kept] and isinstance(fixed, (int, Fraction)) and not (a.function in ("mul", "div") and fixed == 0):
+        if (
+            fixed == b.args[kept]
+            and isinstance(fixed, (int, Fraction))
+            and not (a.function in ("mul", "div") and fixed == 0)
+        ):
             return a.args[open_], b.args[open_]
     return None
 
@@ -189,7 +195,9 @@ def group_options(maximum: int, rule: WidthRule, multiple: int) -> Range | tuple
 
 def with_any_options(choice: Choice, groups: dict[str, WidthGroup], widest: dict[str, int]) -> Choice | None:
     """The choice of a `width any` setting gets its options: the active channels of the widest group."""
-    rule = next((g.rule for g in groups.values() if g.rule and g.rule.kind == "any" and g.rule.choice == choice.name), None)
+    rule = next(
+        (g.rule for g in groups.values() if g.rule and g.rule.kind == "any" and g.rule.choice == choice.name), None
+    )
     if rule is None:
         return choice
     most = widest.get(choice.name, 1)
@@ -197,9 +205,7 @@ def with_any_options(choice: Choice, groups: dict[str, WidthGroup], widest: dict
     return replace(choice, options=Range(least, most)) if least < most else None
 
 
-def check_equal(
-    a: Expr, b: Expr, tie: Tie, options: dict[str, Range | tuple[Option, ...]], findings: Findings
-) -> None:
+def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Range | tuple[Option, ...]], findings: Findings) -> None:
     """Compares two sizes at every option of what they read."""
     names = sorted(free(a) | free(b))
     count = 1
@@ -221,7 +227,8 @@ def check_equal(
     findings.report(
         SIZES_DIFFER,
         tie.origin,
-        f"{tie.what} have sizes that are not always equal" + (f": {evaluate(a, differs)} and {evaluate(b, differs)} at {where}" if differs else ""),
+        f"{tie.what} have sizes that are not always equal"
+        + (f": {evaluate(a, differs)} and {evaluate(b, differs)} at {where}" if differs else ""),
         secondary=[(tie.left_origin, "one side"), (tie.right_origin, "the other side")],
         help="let both follow the same choice, or fix one with `width=fixed` so that the sum fixes the other",
     )

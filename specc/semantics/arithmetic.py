@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from specc.diagnostics import Findings, Rule
-from specc.ir.expr import Apply, Expr, Var, apply
+from specc.ir.expr import Expr, apply
 from specc.source import Span
 
 WRONG_TYPE = Rule(
@@ -59,7 +61,7 @@ def operate(function: str, args: tuple[Expr, ...], span: Span, findings: Finding
     except ZeroDivisionError:
         findings.report(BAD_ARITHMETIC, span, "this divides by zero")
         return 1
-    if not isinstance(result, (Var, Apply, str)) and abs(result) > LARGEST_MAGNITUDE:
+    if isinstance(result, (int, Fraction)) and not -LARGEST_MAGNITUDE <= result <= LARGEST_MAGNITUDE:
         findings.report(BAD_ARITHMETIC, span, "this number is absurdly large")
         return 1
     return result

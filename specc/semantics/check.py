@@ -5,13 +5,13 @@ All blocks are checked, called or not, so that a library block that nobody uses 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from specc.diagnostics import Findings
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import operators
-from specc.semantics.arithmetic import FUNCTION_ARITY
+from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, near, statements_of
 from specc.semantics.reserved import LATER_NORMS, LATER_OPERATORS, refuse
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
@@ -25,9 +25,7 @@ OPERATOR_EXTRAS = ("width", "connect", "from")
 
 def block_signature(block: ast.Block) -> Signature:
     """A block's parameters in the form that arguments are matched with."""
-    parameters = (
-        Parameter(p.name.name, "number", REQUIRED if p.default is None else None) for p in block.parameters
-    )
+    parameters = (Parameter(p.name.name, "number", REQUIRED if p.default is None else None) for p in block.parameters)
     return Signature(block.name.name, tuple(parameters))
 
 
@@ -73,7 +71,9 @@ def check_names(names: Names, findings: Findings) -> None:
             checker.expression(value.options if isinstance(value, ast.ChoiceStatement) else value.value, values)
         if index == 0:
             inside = values | {
-                s.name.name for s in names.supernet.body.statements if isinstance(s, (ast.LetStatement, ast.ParamStatement))
+                s.name.name
+                for s in names.supernet.body.statements
+                if isinstance(s, (ast.LetStatement, ast.ParamStatement))
             }
             checker.body(names.supernet.body, inside | {"classes"})
     check_recursion(names, findings)
@@ -155,7 +155,8 @@ class Checker:
             refuse(statement.span, "an operation with several results", self.findings)
         signature = written_operator(name.name)
         if signature is not None:
-            bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
+            bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
+            args = tuple(arg for arg in args if not self.wrong_word(signature, bound, arg, inside))
         elif name.name in self.scope.blocks:
             block = self.scope.blocks[name.name][0]
             known = self.signatures.get(name.name) or block_signature(block)
@@ -166,6 +167,19 @@ class Checker:
         elif name.name not in inside:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)
+
+    def wrong_word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
+        """Reports a name in the place of one of a few words that is none of them and nothing else either."""
+        for parameter in signature.parameters:
+            value = arg.value
+            if bound.get(parameter.name) is not arg or not isinstance(parameter.type, Words):
+                continue
+            words = parameter.type.words
+            if isinstance(value, ast.Name) and value.name not in words and value.name not in inside:
+                message = f"`{parameter.name}` of `{signature.name}` is one of {', '.join(words)}"
+                self.findings.report(WRONG_TYPE, value.span, message, help=near(value.name, words))
+                return True
+        return False
 
     def arguments(self, args: tuple[ast.Arg, ...], inside: set[str]) -> None:
         for arg in args:
@@ -259,9 +273,7 @@ def check_recursion(names: Names, findings: Findings) -> None:
                 visit(block, home, [])
 
 
-def calls_of(
-    body: ast.Body, names: Names, home: int
-) -> Iterable[tuple[ast.CallStatement, tuple[ast.Block, int]]]:
+def calls_of(body: ast.Body, names: Names, home: int) -> Iterable[tuple[ast.CallStatement, tuple[ast.Block, int]]]:
     """The block calls in a body, with the blocks that they mean in their file."""
     for statement in statements_of(body):
         if isinstance(statement, ast.CallStatement) and statement.call.name.name in names.files[home].blocks:

@@ -22,7 +22,8 @@ IMPORT_OUTSIDE = Rule(
     "E202",
     "import-outside",
     "an import leaves the spec's folder tree",
-    "A spec may import from its own folder, from folders below it and from specc's library (std.*), so that a spec and\n"
+    "A spec may import from its own folder, from folders below it and from specc's library (std.*), so that a "
+    "spec and\n"
     "its folder can be handed on as a whole.\n"
     'Wrong:  import "../other/blocks.specc"\n'
     'Right:  import "blocks.specc", copied beside the spec.',
@@ -59,7 +60,8 @@ def library_names() -> tuple[str, ...]:
 def load_files(
     main: ast.SpecFile, folder: Path, shown: str, parse: Parse, read: Read, findings: Findings
 ) -> tuple[LoadedFile, ...]:
-    """The spec's file first, then everything it imports, each once. `folder` holds the spec; `shown` is how messages call it.
+    """The spec's file first, then everything it imports, each once. `folder` holds the spec; `shown` is how messages
+    call it.
 
     Broken imports are reported and left out.
     """

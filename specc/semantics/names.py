@@ -16,7 +16,8 @@ DUPLICATE_NAME = Rule(
     "E211",
     "duplicate-name",
     "a name is given twice",
-    "In one scope every block, let, param, choice, stage and parameter has a name of its own, and none is called like an\n"
+    "In one scope every block, let, param, choice, stage and parameter has a name of its own, and none is "
+    "called like an\n"
     "operator.\n"
     "Wrong:  block a(x) { }   block a(y) { }\n"
     "Right:  block a(x) { }   block b(y) { }",
@@ -65,7 +66,8 @@ class FileNames:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Names:
-    """The names of all files of a spec. `choices` are those of the supernet's scope, wherever they are declared in it."""
+    """The names of all files of a spec. `choices` are those of the supernet's scope, wherever they are declared in
+    it."""
 
     files: tuple[FileNames, ...]
     supernet: ast.Supernet
@@ -83,7 +85,7 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
     """Every file's scope, the supernet and the sections of the first file. None where there is no supernet."""
     own = [own_names(file.tree, findings) for file in files]
     scopes = []
-    for index, file in enumerate(files):
+    for index in range(len(files)):
         blocks: dict[str, tuple[ast.Block, int]] = {b.name.name: (b, index) for b in own[index][0]}
         values = list(own[index][1])
         for imported in reachable(files, index):
@@ -101,7 +103,9 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
         scopes.append(FileNames(blocks, tuple(values)))
     supernet = the_supernet(files, findings)
     sections = the_sections(files[0].tree, findings)
-    return None if supernet is None else Names(tuple(scopes), supernet, sections, choice_names(files, supernet, findings))
+    return (
+        None if supernet is None else Names(tuple(scopes), supernet, sections, choice_names(files, supernet, findings))
+    )
 
 
 def reachable(files: tuple[LoadedFile, ...], index: int) -> tuple[int, ...]:
@@ -161,7 +165,8 @@ def the_supernet(files: tuple[LoadedFile, ...], findings: Findings) -> ast.Super
             ONE_SUPERNET,
             Span(source, 0, min(len(source.text), 1)),
             "this file has no supernet",
-            help="add `supernet NAME { input ...; classes ...; stem { } stage { } head { } }`, or start from `specc new`",
+            help="add `supernet NAME { input ...; classes ...; stem { } stage { } head { } }`, "
+            "or start from `specc new`",
         )
     return supernets[0] if supernets else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from specc.diagnostics import Findings, Rule
@@ -26,7 +26,7 @@ UNKNOWN_DATA = Rule(
     "E232",
     "unknown-data",
     "no such data set",
-    "`data` names what train.py loads; any folder of images is `data folder(path=\"...\")`.\n"
+    '`data` names what train.py loads; any folder of images is `data folder(path="...")`.\n'
     "Wrong:  data cifar\n"
     "Right:  data cifar10",
 )
@@ -189,7 +189,9 @@ def constant(value: ast.Expression, values: Values, findings: Findings) -> Optio
                 return known
             if "." not in value.name and known is None:
                 return value.name
-            findings.report(UNKNOWN_NAME, value.span, f"`{value.name}` is not known here", help=near(value.name, values))
+            findings.report(
+                UNKNOWN_NAME, value.span, f"`{value.name}` is not known here", help=near(value.name, values)
+            )
         case ast.Unary(operator="-"):
             operand = constant(value.operand, values, findings)
             return -operand if isinstance(operand, (int, Fraction)) else None

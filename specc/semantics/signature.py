@@ -27,7 +27,8 @@ EXTRA_ARGUMENT = Rule(
 def bind_arguments(
     signature: Signature, args: tuple[ast.Arg, ...], span: Span, findings: Findings, also: tuple[str, ...] = ()
 ) -> dict[str, ast.Arg]:
-    """The argument of each parameter that is given one. `also` names arguments beside the signature's (`width`, `connect`)."""
+    """The argument of each parameter that is given one. `also` names arguments beside the signature's (`width`,
+    `connect`)."""
     parameters = signature.parameters
     bound: dict[str, ast.Arg] = {}
     for index, arg in enumerate(args):

@@ -14,7 +14,7 @@ from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import one, product, require_map, same_padding, window_space
 
 GROUPS_DIVIDE = Rule(
-    "E0404",
+    "E404",
     "groups-do-not-divide",
     "the groups of a convolution do not divide its channels",
     "`groups=g` splits input and output channels into g equal parts, so g must divide both.\n"
@@ -79,7 +79,9 @@ class Convolution:
         full_out = call.maximum(cast(Expr, call.args["out"]))
         for channels, which in ((full_inputs, "input"), (full_out, "output")):
             if channels % full_groups:
-                call.report(GROUPS_DIVIDE, f"{full_groups} groups do not divide {channels} {which} channels", at="groups")
+                call.report(
+                    GROUPS_DIVIDE, f"{full_groups} groups do not divide {channels} {which} channels", at="groups"
+                )
                 return build_convolution(call, tensor, inputs, full_out, groups=1)
         groups = call.whole_groups(inputs, full_inputs // full_groups)
         out = product(groups, full_out // full_groups)

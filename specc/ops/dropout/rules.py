@@ -12,7 +12,7 @@ from specc.ir.parameter import Parameter, Signature
 from specc.ops.weightless import Weightless
 
 DROP_RATE = Rule(
-    "E0407",
+    "E407",
     "drop-rate",
     "a drop rate is not in [0, 1)",
     "A rate is the share of values that training sets to zero.\nWrong:  dropout(20)\nRight:  dropout(0.2)",

@@ -11,7 +11,7 @@ from specc.ops.shapes import product
 from specc.ops.weightless import NoParams, Weightless
 
 FLATTEN_ELASTIC = Rule(
-    "E0406",
+    "E406",
     "flatten-elastic-size",
     "a map of elastic height and width is flattened",
     "After flatten every pixel has weights of its own, so its map must have one size at every resolution.\n"

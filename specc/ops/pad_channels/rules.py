@@ -12,7 +12,7 @@ from specc.ops.shapes import one
 from specc.ops.weightless import Weightless
 
 PAD_NARROWS = Rule(
-    "E0408",
+    "E408",
     "pad-narrows",
     "pad_channels would remove channels",
     "`pad_channels(out)` appends zero channels up to `out`, so `out` must not be below what arrives.\n"
@@ -44,7 +44,9 @@ class PadChannels(Weightless):
         out = call.out_channels("out")
         if call.maximum(out) < call.maximum(tensor.features):
             call.report(
-                PAD_NARROWS, f"{call.maximum(tensor.features)} channels can't be padded to {call.maximum(out)}", at="out"
+                PAD_NARROWS,
+                f"{call.maximum(tensor.features)} channels can't be padded to {call.maximum(out)}",
+                at="out",
             )
         return Built(PadChannelsParams(tensor.features, out), ((one(out), tensor.space),))
 

@@ -13,10 +13,11 @@ from specc.ops.shapes import require_map, same_padding, window_space
 from specc.ops.weightless import Weightless
 
 POOL_SIZE = Rule(
-    "E0405",
+    "E405",
     "pool-size-and-kernel",
     "a pool has both a kernel and an output size",
-    "`pool(avg, 2)` slides a window, `pool(avg, size=7)` adapts its windows to give 7 x 7, `pool(avg)` takes the whole map.\n"
+    "`pool(avg, 2)` slides a window, `pool(avg, size=7)` adapts its windows to give 7 x 7, `pool(avg)` takes "
+    "the whole map.\n"
     "Wrong:  pool(avg, 2, size=7)\n"
     "Right:  pool(avg, size=7)",
 )
