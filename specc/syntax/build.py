@@ -55,7 +55,7 @@ def number(span: Span, findings: Findings) -> ast.Number:
     text = span.text
     if len(text) <= 3 and text.isdigit():
         return ast.Number(int(text), "", text, span)
-    digits = text.rstrip("kMGusB") if text[-1].isalpha() else text
+    digits = text.rstrip("kMGmusB") if text[-1].isalpha() else text
     unit = text[len(digits) :]
     mantissa, _, exponent = digits.replace("E", "e").partition("e")
     if len(text) > LONGEST_NUMBER or len(exponent) > 4 or abs(int(exponent or 0)) > LARGEST_EXPONENT:

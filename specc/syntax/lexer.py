@@ -19,7 +19,7 @@ DEEPEST = 100
 MOST_ERRORS = 10
 
 UNCLOSED = Rule(
-    "E0103",
+    "E103",
     "unclosed-bracket",
     "a brace, parenthesis or square bracket is opened and never closed",
     "Every `{`, `(` and `[` needs its partner. The message points at the one that opens and at the place where\n"
@@ -29,20 +29,21 @@ UNCLOSED = Rule(
     "right:  stem { conv(32, kernel=3) }",
 )
 UNOPENED = Rule(
-    "E0104",
+    "E104",
     "unopened-bracket",
     "a bracket closes something that was never opened",
     "A `}`, `)` or `]` stands where nothing of its kind is open.\n\nwrong:  relu }\nright:  stem { relu }",
 )
 TOO_DEEP = Rule(
-    "E0105",
+    "E105",
     "too-deep",
     f"brackets and operators nest more than {DEEPEST} deep",
     f"Brackets may be nested {DEEPEST} deep, the operators of the statements around counted in (`a + b + c` is two\n"
-    "deep). Name a part with `let`, or move an inner part into a block of its own.",
+    "deep). Name a part with `let`, or move an inner part into a block of its own.\n\n"
+    "wrong:  let a = ((((1 + 2))))       (and so on, a hundred times)\nright:  let a = 1 + 2",
 )
 BAD_CHARACTER = Rule(
-    "E0106",
+    "E106",
     "bad-character",
     "a character that means nothing in a spec",
     "Outside strings and comments a spec is written with ASCII letters, digits and the signs of the language.\n"
@@ -50,14 +51,14 @@ BAD_CHARACTER = Rule(
     "wrong:  expand × 2\nright:  expand * 2",
 )
 BAD_STRING = Rule(
-    "E0107",
+    "E107",
     "bad-string",
     "a string does not end on its line, or has an unknown escape",
     'A string stands between two `"` on one line. Four escapes are known: \\" \\\\ \\n and \\t.\n\n'
     'wrong:  import "blocks/mine.specc\nright:  import "blocks/mine.specc"',
 )
 BAD_NUMBER = Rule(
-    "E0108",
+    "E108",
     "bad-number",
     "a number that is not written as numbers are",
     "Numbers are written as 6, 0.25 or 1e-4, with at most 40 characters and an exponent from -40 to 40. They may end\n"

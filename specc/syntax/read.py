@@ -12,18 +12,20 @@ LARGEST = 16_000_000
 """In bytes. A spec of 10,000 operators has under one million."""
 
 UNREADABLE = Rule(
-    "E0101",
+    "E101",
     "unreadable-file",
     "a spec file can't be read",
     "specc reads regular files of at most 16 MB, or standard input where `-` stands for the file.\n"
-    "The message says what the operating system answered.",
+    "The message says what the operating system answered.\n\n"
+    "wrong:  specc check specs/        (a folder)\nright:  specc check specs/digits.specc",
 )
 NOT_UTF8 = Rule(
-    "E0102",
+    "E102",
     "not-utf-8",
     "a spec file is not UTF-8 text",
     "Spec files are UTF-8 text. The message names the first byte that is not, and its line.\n"
-    "Save the file as UTF-8 (most editors offer it when saving).",
+    "Save the file as UTF-8; most editors offer it when saving.\n\n"
+    "wrong:  # caf\\xe9          (saved as Latin-1)\nright:  # caf\\xc3\\xa9      (saved as UTF-8)",
 )
 
 

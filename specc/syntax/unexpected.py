@@ -13,7 +13,7 @@ from specc.syntax.grammar import Tables
 from specc.syntax.lexer import Token
 
 UNEXPECTED = Rule(
-    "E0109",
+    "E109",
     "unexpected-token",
     "something stands where the language has no place for it",
     "The message says what could have stood there. Often a word before it is misspelt, a comma is missing between\n"
@@ -21,13 +21,13 @@ UNEXPECTED = Rule(
     "wrong:  conv(64 kernel=3)\nright:  conv(64, kernel=3)",
 )
 NO_SEPARATOR = Rule(
-    "E0110",
+    "E110",
     "missing-separator",
     "two statements stand on one line without `;` between them",
     "A line break or `;` ends a statement.\n\nwrong:  norm batch relu\nright:  norm batch; relu",
 )
 MISPLACED = Rule(
-    "E0111",
+    "E111",
     "misplaced-statement",
     "a statement stands in braces that it does not belong in",
     "Imports, blocks, supernets and the sections method, data, train and search stand outside all braces;\n"
