@@ -66,7 +66,9 @@ def toml_value(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case int() | float():
+        case int():
+            return f"{value:_}" if abs(value) >= 10_000 else str(value)
+        case float():
             return repr(value)
         case str():
             return toml_text(value)

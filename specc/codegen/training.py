@@ -136,8 +136,12 @@ def training_view(graph: Graph, sections: Sections) -> View:
         choices=len(graph.choices),
         loop=f"{call.name}/loop.jinja",
         values={name: literal(plain(value)) for name, value in call.values},
-        subnets=literal(plain(call["subnets"]), used=len("SUBNETS = ")),
-        subnets_comment="a step" if isinstance(call["subnets"], int) else "of every step",
+        subnets=literal(subnets(call["subnets"], graph), used=len("SUBNETS = ")),
+        subnets_comment=(
+            "Sub-networks a step, the largest and the smallest among them."
+            if method.draws
+            else "The sub-networks of every step; what they leave out is at its largest."
+        ),
         draws=method.draws,
         method_text=method.signature.doc,
         dataset=data.name,
@@ -178,6 +182,19 @@ def settings_text(data: Call, sections: Sections) -> str:
     """settings.toml's tables: [data], [train] and [search], each with its sub-tables."""
     tables = {"data": plain(data), "train": without_name(sections.train), "search": without_name(sections.search)}
     return toml(tables)
+
+
+def subnets(value: object, graph: Graph) -> object:
+    """A number, or a list of "max", "min" and assignments, in which a skippable is kept (True) or not."""
+    if not isinstance(value, tuple):
+        return value
+    skips = {choice.name for choice in graph.choices if choice.kind == "skip"}
+    return [
+        subnet
+        if isinstance(subnet, str)
+        else {name: bool(option) if name in skips else plain(option) for name, option in subnet.values}
+        for subnet in value
+    ]
 
 
 def without_name(call: Call) -> dict[str, object]:
