@@ -32,6 +32,7 @@ $(STAMP):
 	  rm -rf .venv; echo "could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing specc[$(EXTRAS)] and what it needs into .venv (PyTorch is large: some minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[$(EXTRAS)]'
+	@$(BIN)/python -m compileall -q specc
 	@rm -f .venv/installed-*
 	@touch $@
 	@echo "installed"

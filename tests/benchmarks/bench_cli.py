@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -17,10 +18,16 @@ from tests.folders import ROOT, SPECS
 SPEC = "specs/mobilenet_v2_pss.specc"
 
 
+# Bytecode is written and read, as it is for every installed package.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def process(*words: str) -> Callable[[], object]:
     """A run of this Python with these words, in the repository."""
     line = [sys.executable, *words]
-    return lambda: subprocess.run(line, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return lambda: subprocess.run(
+        line, cwd=ROOT, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def run() -> list[Row]:
