@@ -1,0 +1,237 @@
+"""The published networks of specs/: every figure of the papers, of torchvision and of our own recount, to the last digit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from specc.analysis.cost import CostReport, Count, cost
+from specc.ir.choice import Assignment
+from specc.ir.graph import Graph
+from specc.pipeline import Compiled, load
+
+SPECS = Path(__file__).parent.parent / "specs"
+
+MAXIMA = {
+    "resnet18": (11_689_512, 1_814_073_344),
+    "resnet34": (21_797_672, 3_663_761_408),
+    "resnet50": (25_557_032, 4_089_184_256),
+    "wide_resnet50_2": (68_883_240, 11_398_021_120),
+    "mobilenet_v1": (4_231_976, 568_740_352),
+    "mobilenet_v2": (3_504_872, 300_774_272),
+    "mobilenet_v2_us": (3_504_872, 300_774_272),
+    "resnet50_adn": (25_557_032, 4_089_184_256),
+    "mobilenet_v2_adn": (3_504_872, 300_774_272),
+    "mobilenet_v1_pss": (4_231_976, 568_740_352),
+    "mobilenet_v2_pss": (3_504_872, 300_774_272),
+    "mobilenet_v2_tips": (3_504_872, 300_774_272),
+    "resnet34_tips": (21_797_672, 3_663_761_408),
+}
+"""Parameters in use and MACs at the largest sub-network."""
+
+
+def compiled(name: str, **params: str) -> Compiled:
+    return load(SPECS / f"{name}.specc", params)
+
+
+def largest(graph: Graph) -> dict[str, object]:
+    return {choice.name: choice.largest for choice in graph.choices}
+
+
+def smallest(graph: Graph) -> dict[str, object]:
+    return {choice.name: choice.smallest for choice in graph.choices}
+
+
+def report(graph: Graph, at: Mapping[str, object], count: Count = "macs") -> CostReport:
+    assignment: Assignment = dict(at)  # type: ignore[arg-type]
+    return cost(graph, assignment, count)
+
+
+def of_kind(graph: Graph, kind: str) -> list[str]:
+    return [choice.name for choice in graph.choices if choice.kind == kind]
+
+
+def test_every_spec_is_here() -> None:
+    names = {path.stem for path in SPECS.glob("*.specc")}
+    assert names == {*MAXIMA, "mlp80_tips", "digits"}
+
+
+@pytest.mark.parametrize("name", MAXIMA)
+def test_the_largest_sub_network_is_the_published_one(name: str) -> None:
+    graph = compiled(name).graph
+    found = report(graph, largest(graph))
+    assert (found.params, found.macs) == MAXIMA[name]
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [({"width_mult": "1.4"}, (6_108_776, 582_195_824)), ({"size": "192"}, (3_504_872, 221_316_608))],
+)
+@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v2_tips"])
+def test_params_of_a_spec_give_its_other_networks(name: str, params: dict[str, str], expected: tuple[int, int]) -> None:
+    graph = compiled(name, **params).graph
+    found = report(graph, largest(graph))
+    assert (found.params, found.macs) == expected
+
+
+# --- TIPS: the largest budgets of its tables on small images -----------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "millions"),
+    [
+        ("mobilenet_v2_tips", {"width_mult": "1.4", "size": "32", "first_stride": "1", "labels": "100"}, 47.56),
+        ("mobilenet_v2_tips", {"width_mult": "1.4", "size": "64", "first_stride": "1", "labels": "200"}, 189.9),
+        ("resnet34_tips", {"size": "64", "labels": "200"}, 299.1),
+    ],
+)
+def test_small_images_of_tips(name: str, params: dict[str, str], millions: float) -> None:
+    graph = compiled(name, **params).graph
+    macs = report(graph, largest(graph)).macs / 1e6
+    assert macs == pytest.approx(millions, abs=0.051 if millions > 100 else 0.0051)
+
+
+def test_the_perceptron_of_tips_has_80_layers_of_80_neurons_between_its_first_and_its_last() -> None:
+    graph = compiled("mlp80_tips").graph
+    linear = [op for op in report(graph, largest(graph)).ops if op.kind == "linear"]
+    assert [op.out for op in linear] == [(80,)] * 81 + [(10,)]
+    assert len(of_kind(graph, "skip")) == 40
+    assert sum(op.kind == "add" for op in graph.ops) == 40
+
+
+# --- US-Nets: one width ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "millions"), [("1", 300.77), ("0.75", 209.07), ("0.5", 97.13), ("0.35", 59.29)])
+def test_the_four_widths_of_us_nets(width: str, millions: float) -> None:
+    from fractions import Fraction
+
+    graph = compiled("mobilenet_v2_us").graph
+    (choice,) = graph.choices
+    assert choice.name == "width"
+    assert len(choice.options) == 27
+    option = Fraction(width)
+    macs = report(graph, {"width": int(option) if option == 1 else option}).macs / 1e6
+    assert macs == pytest.approx(millions, abs=0.0051)
+
+
+# --- ADN: skippable sub-paths ------------------------------------------------------------------------
+
+RESNET50_FLAGS = {
+    "FFFF": (4_089_184_256, 4_111_412_224),
+    "TFFF": (3_870_818_304, 3_890_637_824),
+    "TTFF": (3_434_086_400, 3_451_497_472),
+    "TTTF": (2_778_988_544, 2_794_593_280),
+    "TTTT": (2_560_622_592, 2_575_926_272),
+}
+"""T: the stage's sub-path is skipped. MACs, and MACs with 2 for every normalised element."""
+
+
+@pytest.mark.parametrize("flags", RESNET50_FLAGS)
+def test_flags_of_resnet50_adn_in_both_counts(flags: str) -> None:
+    graph = compiled("resnet50_adn").graph
+    at = {f"s{i + 1}.keep": int(flag == "F") for i, flag in enumerate(flags)}
+    assert set(at) == {choice.name for choice in graph.choices}
+    counts = report(graph, at).macs, report(graph, at, "with_norms").macs
+    assert counts == RESNET50_FLAGS[flags]
+
+
+def test_resnet50_adn_allocates_two_banks_for_the_mandatory_norms() -> None:
+    graph = compiled("resnet50_adn").graph
+    assert report(graph, largest(graph)).params_total == 25_583_144
+    assert round(report(graph, smallest(graph)).params / 1e6, 2) == 17.11
+
+
+def test_mobilenet_v2_adn_skips_one_one_two_one_one_blocks() -> None:
+    graph = compiled("mobilenet_v2_adn").graph
+    assert len(of_kind(graph, "skip")) == len(graph.choices) == 5
+    whole, base = report(graph, largest(graph)), report(graph, smallest(graph))
+    assert (whole.macs, base.macs) == (300_774_272, 205_254_848)
+    assert whole.params_total == 3_527_544
+    additions = [op.stage for op in whole.ops if op.kind == "add"]
+    kept = [op.stage for op in base.ops if op.kind == "add"]
+    assert [additions.count(f"s{i}") - kept.count(f"s{i}") for i in range(2, 7)] == [1, 1, 2, 1, 1]
+
+
+# --- PSS-Net: a width a group, and the resolution ----------------------------------------------------
+
+
+def space_size(graph: Graph) -> int:
+    from specc.analysis.space import size
+
+    return size(graph)
+
+
+def test_mobilenet_v2_pss_has_41184_sub_networks() -> None:
+    graph = compiled("mobilenet_v2_pss").graph
+    assert space_size(graph) == 41_184
+    assert report(graph, smallest(graph)).macs == 69_129_728
+
+
+def test_mobilenet_v1_pss_has_a_width_a_layer() -> None:
+    graph = compiled("mobilenet_v1_pss").graph
+    assert len(of_kind(graph, "width")) == 14
+    assert report(graph, smallest(graph)).macs == 106_770_432
+
+
+def lower_bound(name: str, bound: str) -> float:
+    """MACs, in millions, of a PSS-Net spec's smallest sub-network with another lower bound of its widths."""
+    from specc.source import Source
+
+    text = (SPECS / f"{name}.specc").read_text(encoding="utf-8").replace("per_group 0.75", f"per_group {bound}")
+    graph = load(Source("bound.specc", text)).graph
+    return report(graph, smallest(graph)).macs / 1e6
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "millions"),
+    [("mobilenet_v1_pss", "0.25", 13.57), ("mobilenet_v2_pss", "0.7", 57.56), ("mobilenet_v2_pss", "0.8", 73.51)],
+)
+def test_the_lower_bounds_of_table_4(name: str, bound: str, millions: float) -> None:
+    assert lower_bound(name, bound) == pytest.approx(millions, abs=0.0051)
+
+
+# --- The demo ----------------------------------------------------------------------------------------
+
+
+def test_digits_shrinks_to_a_fifth() -> None:
+    graph = compiled("digits").graph
+    assert sorted(choice.kind for choice in graph.choices) == ["depth", "depth", "width"]
+    assert report(graph, smallest(graph)).macs * 5 <= report(graph, largest(graph)).macs
+
+
+# --- All of them -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.specc")), ids=lambda path: path.stem)
+def test_specs_are_formatted(path: Path) -> None:
+    from specc.diagnostics import Findings
+    from specc.source import Source
+    from specc.syntax.format import format_spec
+    from specc.syntax.parse import parse
+
+    text = path.read_text(encoding="utf-8")
+    tree = parse(Source(path.name, text), Findings())
+    assert tree is not None
+    assert format_spec(tree) == text
+
+
+TRAINING = {
+    "mobilenet_v2_us": ("us_net", 250, 1024, "sgd", "linear"),
+    "resnet50_adn": ("adn", 150, 256, "sgd", "multistep"),
+    "mobilenet_v2_adn": ("adn", 150, 256, "sgd", "multistep"),
+    "mobilenet_v1_pss": ("pss", 250, 1024, "sgd", "cosine"),
+    "mobilenet_v2_pss": ("pss", 250, 1024, "sgd", "cosine"),
+    "mobilenet_v2_tips": ("tips", 150, 512, "sgd", "cosine"),
+    "resnet34_tips": ("tips", 90, 512, "sgd", "cosine"),
+}
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_the_papers_training_recipes(name: str) -> None:
+    model = compiled(name).model
+    train = model.train
+    found = (model.method.name, train["epochs"], train["batch_size"], train["optimizer"].name, train["schedule"].name)
+    assert found == TRAINING[name]
