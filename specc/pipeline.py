@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from specc.diagnostics import Findings, Rule, SpecError
+from specc.diagnostics.near import near
 from specc.ir.graph import Graph
 from specc.lower.supernet import lower
 from specc.methods import find_method
@@ -15,7 +16,7 @@ from specc.passes import run_passes
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.model import Model
-from specc.semantics.names import Names, collect_names, near
+from specc.semantics.names import Names, collect_names
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.source import Source
 from specc.syntax import ast

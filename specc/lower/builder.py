@@ -60,7 +60,7 @@ class Builder:
         self.ops: list[OpItem] = []
         self.tensors: list[Tensor] = []
         self.choices: list[ChoiceItem] = []
-        self.groups: list[GroupItem] = []
+        self.groups: dict[str, GroupItem] = {}
         self.ties: list[Tie] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.peak: dict[str, Option] = {}
@@ -146,14 +146,14 @@ class Builder:
             return expr
         known = self.peaks.get(expr)
         if known is None:
-            missing = free(expr) - self.peak.keys()
+            missing = [name for name in free(expr) if name not in self.peak]
             values = {**self.peak, **dict.fromkeys(missing, 1)} if missing else self.peak
             known = self.peaks[expr] = evaluate(expr, values)
         return known
 
     def at_peak_widths(self, expr: Expr) -> Expr:
         """The expression with every width group at its maximum, as conditions see it."""
-        widths = {g.variable: g.maximum for g in self.groups if g.variable in free(expr)}
+        widths = {name: self.groups[name].maximum for name in free(expr) if name in self.groups}
         return substitute(expr, dict(widths)) if widths else expr
 
     def folded(self, expr: Expr) -> Expr:

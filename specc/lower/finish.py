@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from specc.diagnostics import Rule
+from specc.diagnostics.near import near
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Option, Var
 from specc.ir.graph import (
@@ -26,7 +27,7 @@ from specc.ir.parameter import Call
 from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_segment, substitution
 from specc.lower.builder import Builder
 from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
-from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, near
+from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
 from specc.source import Span
 
 BANK_SKIP = Rule(
@@ -79,7 +80,7 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[tuple[str, Ten
         listed=listed_subnets(b.model.method),
         widths=tuple(
             WidthGroup(g.variable, g.maximum, g.multiple, final_rule(g.rule, names), g.owner.path, g.origin)
-            for g in b.groups
+            for g in b.groups.values()
         ),
         ties=tuple(
             Tie(rewrite(t.left), rewrite(t.right), t.left_origin, t.right_origin, t.origin, t.what) for t in b.ties

@@ -103,17 +103,15 @@ class Call:
         b = self.builder
         b.serial += 1
         group = GroupItem(f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, self.place(parameter), b.serial)
-        b.groups.append(group)
+        b.groups[group.variable] = group
         b.peak[group.variable] = group.maximum
         return Var(group.variable)
 
     def whole_groups(self, channels: Expr, group: int) -> Expr:
         if isinstance(channels, int):
             return channels // group
-        if isinstance(channels, Var):
-            for item in self.builder.groups:
-                if item.variable == channels.choice:
-                    item.multiple = lcm(item.multiple, group)
+        if isinstance(channels, Var) and (item := self.builder.groups.get(channels.choice)) is not None:
+            item.multiple = lcm(item.multiple, group)
         return apply("div", channels, group)
 
     def maximum(self, expr: Expr) -> int:

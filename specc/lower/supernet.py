@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.near import near
 from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.builder import NO_INPUT, Builder
@@ -22,7 +23,7 @@ from specc.lower.values import Env, Place, Value, evaluate, evaluate_options
 from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
-from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, near, statements_of
+from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, statements_of
 from specc.semantics.reserved import refuse
 from specc.syntax import ast
 

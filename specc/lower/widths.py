@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from specc.diagnostics import Rule
+from specc.diagnostics.near import near
 from specc.ir.choice import Range
 from specc.ir.expr import Number
 from specc.ir.graph import WidthRule
 from specc.lower.builder import Builder
 from specc.lower.values import Env, evaluate_options, static_number
-from specc.semantics.names import UNKNOWN_NAME, near
+from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.reserved import refuse
 from specc.syntax import ast
 

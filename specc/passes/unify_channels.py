@@ -138,7 +138,8 @@ class Union:
         for variable in self.groups:
             if variable not in values:
                 values[variable] = substitute(self.resolve(Var(variable)), values)
-        kept = [with_any_options(c, self.groups, widest) for c in graph.choices]
+        rules = {g.rule.choice: g.rule for g in self.groups.values() if g.rule and g.rule.kind == "any"}
+        kept = [with_any_options(c, rules, widest) for c in graph.choices]
         return values, (*(c for c in kept if c is not None), *made)
 
     def size(self, group: WidthGroup, multiple: int, widest: dict[str, int]) -> tuple[Expr, Choice | None]:
@@ -193,11 +194,9 @@ def group_options(maximum: int, rule: WidthRule, multiple: int) -> Range | tuple
     return tuple(sorted({min(divisible(ratio * maximum, unit), maximum) for ratio in rule.ratios} | {maximum}))
 
 
-def with_any_options(choice: Choice, groups: dict[str, WidthGroup], widest: dict[str, int]) -> Choice | None:
+def with_any_options(choice: Choice, rules: dict[str, WidthRule], widest: dict[str, int]) -> Choice | None:
     """The choice of a `width any` setting gets its options: the active channels of the widest group."""
-    rule = next(
-        (g.rule for g in groups.values() if g.rule and g.rule.kind == "any" and g.rule.choice == choice.name), None
-    )
+    rule = rules.get(choice.name)
     if rule is None:
         return choice
     most = widest.get(choice.name, 1)

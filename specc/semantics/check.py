@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from specc.diagnostics import Findings
+from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import operators
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
-from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, near, statements_of
+from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, statements_of
 from specc.semantics.reserved import LATER_NORMS, LATER_OPERATORS, refuse
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
 from specc.source import Span

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.near import near
 from specc.source import Source
 from specc.syntax import ast
 
@@ -118,7 +119,8 @@ def load_files(
     def open_child(item: ast.Import, path: Path, base: Path) -> ast.SpecFile | None:
         in_library = base == LIBRARY.resolve()
         if not path.is_file():
-            help = f"the library has: {', '.join('std.' + name for name in library_names())}" if in_library else ""
+            names = [f"std.{name}" for name in library_names()]
+            help = near(f"std.{path.stem}", names) or f"the library has: {', '.join(names)}" if in_library else ""
             findings.report(IMPORT_NOT_FOUND, item.span, f"there is no file {path.name} to import", help=help)
             return None
         name = path.relative_to(base).as_posix()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from specc.diagnostics import Findings, Rule
 from specc.ops import operators
@@ -73,12 +72,6 @@ class Names:
     supernet: ast.Supernet
     sections: Mapping[str, ast.Section]
     choices: Mapping[str, Span]
-
-
-def near(name: str, candidates: Iterable[str]) -> str:
-    """`did you mean `conv`?`, or nothing where no candidate is near."""
-    close = get_close_matches(name, sorted(set(candidates)), n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else ""
 
 
 def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | None:

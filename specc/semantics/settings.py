@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.near import near
 from specc.ir.expr import Option, normal
 from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.methods import REFUSED, find_method, method_names
 from specc.methods.settings import DATASETS, LATER_DATASETS, SEARCH, TRAIN
 from specc.semantics.arithmetic import OPERATIONS, WRONG_TYPE, operate
-from specc.semantics.names import UNKNOWN_NAME, near
+from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
 from specc.syntax import ast

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, Signature
-from specc.semantics.names import near
 from specc.source import Span
 from specc.syntax import ast
 
