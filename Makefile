@@ -31,7 +31,7 @@ $(STAMP):
 	  rm -rf .venv && $(PYTHON) -m venv --without-pip .venv && $(PYTHON) -m pip --quiet --python $(BIN)/python install $(PIP_ARGS) pip; } || { \
 	  rm -rf .venv; echo "could not make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing specc[$(EXTRAS)] and what it needs into .venv (PyTorch is large: some minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -e '.[$(EXTRAS)]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check $(PIP_ARGS) -e '.[$(EXTRAS)]'
 	@$(BIN)/python -m compileall -q specc
 	@rm -f .venv/installed-*
 	@touch $@

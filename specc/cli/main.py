@@ -40,9 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = dispatch(words, terminal)
         terminal.flush()
         return code
-    except SpecError:
-        return said(terminal, error)
-    except Failure as error:
+    except (SpecError, Failure) as error:
         return said(terminal, error)
     except BrokenPipeError:
         return silenced()
@@ -84,6 +82,8 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
         return FINE
     name = words[0]
     if name not in command_names():
+        from specc.assignments import near
+
         raise UsageError(f"there is no command `{name}`", near(name, command_names()))
     command = load_command(name)
     args = parser_of(name, command).parse_args(words[1:])
@@ -92,24 +92,17 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
 
 def parser_of(name: str, command: Command) -> ArgumentParser:
     """The parser of one command: the others' are never built."""
-    from argparse import ArgumentParser
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
     class Parser(ArgumentParser):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message, f"`{self.prog} --help` shows what it takes")
 
     doc = (sys.modules[f"specc.cli.commands.{name}"].__doc__ or "").strip()
-    parser = Parser(prog=f"specc {name}", usage=None, description=doc, allow_abbrev=False)
-    parser.formatter_class = plain_formatter()
+    shape = RawDescriptionHelpFormatter  # the description keeps its lines
+    parser = Parser(prog=f"specc {name}", description=doc, allow_abbrev=False, formatter_class=shape)
     command.arguments(parser)
     return parser
-
-
-def plain_formatter() -> type:
-    """Descriptions keep their lines."""
-    from argparse import RawDescriptionHelpFormatter
-
-    return RawDescriptionHelpFormatter
 
 
 def command_names() -> tuple[str, ...]:
@@ -131,15 +124,6 @@ def overview() -> str:
         "`specc COMMAND --help` says what a command takes. All that read a spec take - for standard input,\n"
         "-p NAME=VALUE, --json and --quiet. Exit codes: 0 fine, 1 the spec is wrong, 2 the command line is wrong.\n"
     )
-
-
-def near(name: str, names: Sequence[str]) -> str:
-    """A help line with the names most like a wrong one."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
-    listed = ", ".join(f"`{n}`" for n in (close or names))
-    return f"did you mean {listed}?" if close else f"there are {listed}"
 
 
 def version() -> str:

@@ -25,10 +25,8 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
     span = diagnostic.primary.span
     line, column = span.source.position(span.start)
     head = f"error[{diagnostic.rule.code}]"
-    parts = [
-        f"{paint(f'{file_name(span.source)}:{line}:{column}:', 'bold', color)} {paint(head, 'red', color)} "
-        f"{diagnostic.rule.name}: {printable(diagnostic.primary.message)}"
-    ]
+    where = paint(f"{file_name(span.source)}:{line}:{column}:", "bold", color)
+    parts = [f"{where} {paint(head, 'red', color)} {diagnostic.rule.name}: {printable(diagnostic.primary.message)}"]
     parts.extend(excerpt((diagnostic.primary, *diagnostic.secondary), color))
     parts.append(f"{paint('help:', 'green', color)} {printable(help_line(diagnostic))}")
     return "\n".join(parts)

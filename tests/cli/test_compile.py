@@ -140,7 +140,8 @@ def test_an_interrupted_compile_leaves_the_old_project(moment: str, small: Path,
         "pathlib.Path.write_text = fake_text\n",
         "rename": "def die(*a, **k):\n    os.kill(os.getpid(), signal.SIGKILL)\nos.rename = os.replace = die\n",
     }[moment]
-    code = f"import os, signal, sys\n{patch}from specc.cli.main import main\nmain({['compile', str(small), '-o', str(out)]})"
+    words = ["compile", str(small), "-o", str(out)]
+    code = f"import os, signal, sys\n{patch}from specc.cli.main import main\nmain({words})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert contents(out) == before

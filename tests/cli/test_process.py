@@ -66,7 +66,10 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (done.returncode, done.stderr.replace("`specc explain CODE` says more about one\n", "").strip()) == (0, "")
 
 
-BUG = "import specc.pipeline; specc.pipeline.load = lambda *a: 1 / 0; from specc.cli.main import main; import sys; sys.exit(main({}))"
+BUG = (
+    "import specc.pipeline; specc.pipeline.load = lambda *a: 1 / 0; "
+    "from specc.cli.main import main; import sys; sys.exit(main({}))"
+)
 
 
 def test_a_bug_exits_70_and_says_how_to_report_it() -> None:

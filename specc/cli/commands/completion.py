@@ -32,7 +32,7 @@ def described() -> list[tuple[str, str, list[tuple[str, str]]]]:
     found = []
     for name in command_names():
         command = load_command(name)
-        options = []
+        options: list[tuple[str, str]] = []
         for action in parser_of(name, command)._actions:
             long = [option for option in action.option_strings if option.startswith("--")]
             options.extend((option, (action.help or "").replace("%%", "%")) for option in long)

@@ -28,7 +28,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
             else:
                 terminal.data(f"{rule.code} {rule.name}: {rule.summary}\n\n{rule.explanation.strip()}\n")
             return 0
-    from specc.cli.main import near
+    from specc.assignments import near
 
     known = [rule.code for rule in rules] + [rule.name for rule in rules]
     help = near(args.rule, known)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from specc.assignments import option_json, show_options
 from specc.cli import arguments as shared
-from specc.cli.assignment import option_json, show_options
 from specc.cli.terminal import Terminal
 
 SUMMARY = "list the choices and count the sub-networks"

@@ -1,0 +1,123 @@
+"""Assignments as people and JSON write them: checked against a graph's choices, and written out again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from specc.ir.choice import Choice, Range
+from specc.ir.expr import Option, decimal, normal
+
+if TYPE_CHECKING:
+    from specc.ir.graph import Graph
+
+
+class WrongAssignment(ValueError):
+    """A choice or an option that does not exist. `help` names those that do."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+
+def largest(graph: Graph) -> dict[str, Option]:
+    """Every choice at its last option."""
+    return {choice.name: choice.largest for choice in graph.choices}
+
+
+def smallest(graph: Graph) -> dict[str, Option]:
+    """Every choice at its first option."""
+    return {choice.name: choice.smallest for choice in graph.choices}
+
+
+def checked(graph: Graph, values: Mapping[str, object]) -> dict[str, Option]:
+    """The options that words, numbers and booleans mean, by choice. Raises WrongAssignment."""
+    choices = {name: named(graph, name) for name in values}
+    return {name: option(choices[name], value) for name, value in values.items()}
+
+
+def named(graph: Graph, name: str) -> Choice:
+    """The choice of this name. Raises WrongAssignment with near names."""
+    table = graph.choice_table()
+    if name in table:
+        return table[name]
+    help = near(name, list(table)) if table else "it has no choices: it is one network"
+    raise WrongAssignment(f"`{graph.name}` has no choice `{name}`", help)
+
+
+def option(choice: Choice, value: object) -> Option:
+    """The option that a word or a JSON value means. Raises WrongAssignment with the options there are."""
+    wanted = meaning(choice, value)
+    options = choice.options
+    if isinstance(options, Range):
+        if not isinstance(wanted, str):
+            steps = (Fraction(wanted) - options.start) / options.step
+            if steps.denominator == 1 and 0 <= steps < len(options):
+                return normal(wanted)
+    elif wanted in options:
+        return wanted
+    raise WrongAssignment(f"`{value}` is no option of `{choice.name}`", f"its options are {show_options(choice)}")
+
+
+NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?|-?[0-9]+/[0-9]*[1-9][0-9]*"
+
+
+def meaning(choice: Choice, value: object) -> Option:
+    """The number or word behind a value; yes, no, true and false of a skip choice are 1 and 0."""
+    if isinstance(value, bool):
+        return int(value)
+    text = str(value)
+    if choice.kind == "skip" and text in ("yes", "no", "true", "false"):
+        return int(text in ("yes", "true"))
+    return normal(Fraction(text)) if re.fullmatch(NUMBER, text, re.ASCII) else text
+
+
+def near(name: str, names: Sequence[str]) -> str:
+    """A help line with the names most like a wrong one, or with all where none is."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, names, n=3, cutoff=0.5)
+    listed = ", ".join(f"`{n}`" for n in (close or names[:20]))
+    more = ", ..." if not close and len(names) > 20 else ""
+    return f"did you mean {listed}?" if close else f"there are {listed}{more}"
+
+
+def option_json(choice: Choice, value: Option) -> object:
+    """An option as JSON has it: skips as true or false, ratios as decimals (as text where they have none)."""
+    if choice.kind == "skip":
+        return bool(value)
+    if isinstance(value, Fraction):
+        text = decimal(value)
+        return text if "/" in text else float(text)
+    return value
+
+
+def assignment_json(graph: Graph, at: Mapping[str, Option]) -> dict[str, object]:
+    """An assignment as JSON has it, in the order of the graph's choices."""
+    return {choice.name: option_json(choice, at[choice.name]) for choice in graph.choices if choice.name in at}
+
+
+def show_option(choice: Choice, value: Option) -> str:
+    if choice.kind == "skip":
+        return "yes" if value else "no"
+    return decimal(value) if isinstance(value, Fraction) else str(value)
+
+
+def show_options(choice: Choice, most: int = 8) -> str:
+    """`no, yes`; `32, 48, 64`; `16..64 step 8` for a range that is longer than `most`."""
+    options = choice.options
+    if len(options) <= most:
+        return ", ".join(show_option(choice, value) for value in options)
+    if isinstance(options, Range):
+        step = "" if options.step == 1 else f" step {show_option(choice, options.step)}"
+        return f"{show_option(choice, choice.smallest)}..{show_option(choice, choice.largest)}{step}"
+    first = [show_option(choice, value) for value in options[: most - 1]]
+    return ", ".join((*first, "...", show_option(choice, choice.largest)))
+
+
+def show_assignment(graph: Graph, at: Mapping[str, Option]) -> str:
+    """`width=0.5, s1.keep=no`."""
+    pairs = (f"{c.name}={show_option(c, at[c.name])}" for c in graph.choices if c.name in at)
+    return ", ".join(pairs) or "(no choices)"
