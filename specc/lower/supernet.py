@@ -115,7 +115,7 @@ class SupernetState:
     def outputs(self) -> tuple[tuple[str, Tensor, str], ...]:
         """The head's answer, then the end of every stage."""
         assert self.b.here is not None
-        features = tuple((scope.name, tensor, "features") for scope, tensor in self.stages)
+        features = tuple((scope.base, tensor, "features") for scope, tensor in self.stages)
         return (("head", self.b.here, "head"), *features)
 
     def finish_head(self) -> None:

@@ -86,6 +86,7 @@ class Checker:
     def __init__(self, names: Names, file: int, findings: Findings) -> None:
         self.scope = names.files[file]
         self.choices = frozenset(names.choices)
+        self.option_words = names.option_words
         self.findings = findings
         self.signatures: dict[str, Signature] = {}
 
@@ -212,17 +213,8 @@ class Checker:
         known = name.name in inside or name.name in self.choices or name.name in known_words() or name.name == "in"
         if name.name == "here" and not known:
             refuse(name.span, "`here`, the incoming tensor as a value,", self.findings)
-        elif not known and not self.option_word(name.name):
+        elif not known and name.name not in self.option_words:
             self.unknown(name.name, name.span, "value", (*inside, *self.choices))
-
-    def option_word(self, word: str) -> bool:
-        """Whether some choice of this file has the word among its options, as in `when op == conv3`."""
-        return any(
-            isinstance(item, ast.Name) and item.name == word
-            for value in self.scope.values
-            if isinstance(value, ast.ChoiceStatement) and isinstance(value.options, ast.SetExpr)
-            for item in value.options.items
-        )
 
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name

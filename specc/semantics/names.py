@@ -65,13 +65,17 @@ class FileNames:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Names:
-    """The names of all files of a spec. `choices` are those of the supernet's scope, wherever they are declared in
-    it."""
+    """The names of all files of a spec.
+
+    `choices` are those of the supernet's scope, wherever they are declared in it; `option_words` are the words among
+    their options, as in `choice op in {conv3, pool3}`.
+    """
 
     files: tuple[FileNames, ...]
     supernet: ast.Supernet
     sections: Mapping[str, ast.Section]
     choices: Mapping[str, Span]
+    option_words: frozenset[str]
 
 
 def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | None:
@@ -96,9 +100,10 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
         scopes.append(FileNames(blocks, tuple(values)))
     supernet = the_supernet(files, findings)
     sections = the_sections(files[0].tree, findings)
-    return (
-        None if supernet is None else Names(tuple(scopes), supernet, sections, choice_names(files, supernet, findings))
-    )
+    if supernet is None:
+        return None
+    declared = choice_statements(files, supernet)
+    return Names(tuple(scopes), supernet, sections, choice_names(declared, findings), option_words(declared))
 
 
 def reachable(files: tuple[LoadedFile, ...], index: int) -> tuple[int, ...]:
@@ -179,14 +184,33 @@ def the_sections(tree: ast.SpecFile, findings: Findings) -> dict[str, ast.Sectio
     return sections
 
 
-def choice_names(files: tuple[LoadedFile, ...], supernet: ast.Supernet, findings: Findings) -> dict[str, Span]:
-    """Choices and named skippables of the supernet's scope."""
+def choice_statements(
+    files: tuple[LoadedFile, ...], supernet: ast.Supernet
+) -> list[ast.ChoiceStatement | ast.Skippable]:
+    """The choices and named skippables of the supernet's scope: at the top of every file, and anywhere in the
+    supernet."""
+    found: list[ast.ChoiceStatement | ast.Skippable] = [
+        item for file in files for item in file.tree.items if isinstance(item, ast.ChoiceStatement)
+    ]
+    for statement in statements_of(supernet.body):
+        if isinstance(statement, ast.ChoiceStatement) or (
+            isinstance(statement, ast.Skippable) and statement.name is not None
+        ):
+            found.append(statement)
+    return found
+
+
+def choice_names(declared: list[ast.ChoiceStatement | ast.Skippable], findings: Findings) -> dict[str, Span]:
     seen: dict[str, Span] = {}
-    trees = [item for file in files for item in file.tree.items if isinstance(item, ast.ChoiceStatement)]
-    for statement in [*trees, *statements_of(supernet.body)]:
-        if isinstance(statement, (ast.ChoiceStatement, ast.Skippable)) and statement.name is not None:
+    for statement in declared:
+        if statement.name is not None:
             once(statement.name, seen, findings)
     return seen
+
+
+def option_words(declared: list[ast.ChoiceStatement | ast.Skippable]) -> frozenset[str]:
+    sets = [s.options for s in declared if isinstance(s, ast.ChoiceStatement) and isinstance(s.options, ast.SetExpr)]
+    return frozenset(item.name for options in sets for item in options.items if isinstance(item, ast.Name))
 
 
 def statements_of(body: ast.Body) -> Iterator[ast.Statement]:

@@ -1,0 +1,101 @@
+"""Passes: banks, partial evaluation, dead code, verification."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from specc.ir.expr import Var, evaluate
+from specc.ir.graph import Graph, Op
+from specc.passes.bind import bind
+from specc.passes.verify import BrokenGraph, verify
+from tests.networks import assignments, graph_of, network, reported, size_at, spec
+
+BANKS_BY_SKIP = "stage s1 { norm batch(bank=skip); conv(16, kernel=3); norm; skippable { conv(16, kernel=3); norm } }"
+LISTED = "method independent(subnets=[max, at(width=0.5), min])"
+
+
+def op(graph: Graph, name: str) -> Op:
+    return next(o for o in graph.ops if o.name == name)
+
+
+def test_a_norm_outside_the_skippable_has_a_bank_for_each_state() -> None:
+    graph = graph_of(spec(BANKS_BY_SKIP))
+    assert (op(graph, "s1.norm1").bank.count, op(graph, "s1.norm1").bank.index) == (2, Var("s1.keep"))
+
+
+def test_a_norm_inside_the_skippable_has_the_one_bank_it_can_reach() -> None:
+    graph = graph_of(spec(BANKS_BY_SKIP))
+    assert (op(graph, "s1.norm2").bank.count, op(graph, "s1.norm2").bank.index) == (1, 0)
+
+
+def test_bank_skip_needs_exactly_one_skippable() -> None:
+    two = "stage s1 { norm(bank=skip); skippable { relu }; skippable { relu } }"
+    assert reported(spec(two)) == ["bank-needs-one-skippable"]
+    assert reported(spec("stage s1 { norm(bank=skip) }")) == ["bank-needs-one-skippable"]
+
+
+def test_banks_by_a_choice_declared_later() -> None:
+    graph = network("stage s1 { norm(bank=late) }\n  stage s2 { skippable late { relu } }")
+    assert op(graph, "s1.norm").bank.index == Var("late")
+
+
+def test_banks_by_width_have_one_for_each_option() -> None:
+    graph = network("stage s1 { norm(bank=width) }", "norm batch; width uniform {0.25, 0.5, 1.0} round 4")
+    bank = op(graph, "s1.norm").bank
+    widths = graph.choices[0].options
+    assert [evaluate(bank.index, {"width": w}) for w in widths] == [0, 1, 2]
+    assert reported(spec("stage s1 { norm(bank=width) }", "norm batch; width per_group 0.5..1.0")) == [
+        "bank-needs-one-width"
+    ]
+
+
+def test_banks_by_listed_sub_network() -> None:
+    settings = "norm batch; width uniform {0.25, 0.5, 1.0} round 4"
+    graph = network("stage s1 { norm(bank=subnet) }", settings, rest=LISTED)
+    bank = op(graph, "s1.norm").bank
+    low, middle, high = graph.choices[0].options
+    assert bank.count == 3
+    assert [evaluate(bank.index, {"width": w}) for w in (high, middle, low)] == [0, 1, 2]
+    assert reported(spec("stage s1 { norm(bank=subnet) }", settings)) == ["bank-needs-listed-subnets"]
+
+
+def test_bind_leaves_a_static_network() -> None:
+    stages = "stage s1 { conv(32, kernel=3); repeat 0..2 { residual { conv(in * 2, kernel=1); conv(32, kernel=1) } } }"
+    graph = network(stages, "norm batch; width per_group 0.5..1.0 round 8")
+    for assignment in assignments(graph):
+        static = bind(graph, assignment)
+        assert static.choices == ()
+        assert all(o.guard == 1 and o.kind != "select" for o in static.ops)
+        assert size_at(static, "s1.conv1", {}) == size_at(graph, "s1.conv1", assignment)
+        convolution = op(static, "stem.conv").params
+        assert convolution.full_out == convolution.out == assignment["stem.conv.width"]  # type: ignore[attr-defined]
+        depth = assignment["s1.depth"]
+        assert sum(o.kind == "add" for o in static.ops) == depth
+
+
+def test_bind_may_leave_choices_open() -> None:
+    graph = network("stage s1 { skippable a { relu }; skippable b { relu } }")
+    part = bind(graph, {"a": 1})
+    assert [c.name for c in part.choices] == ["b"]
+    assert [o.kind for o in part.ops if o.name.startswith("s1")] == ["relu", "relu", "select"]
+
+
+def test_bind_keeps_the_bank_in_use_only() -> None:
+    graph = graph_of(spec(BANKS_BY_SKIP))
+    static = bind(graph, {"s1.keep": 0})
+    assert op(static, "s1.norm1").bank.count == 1
+
+
+def test_a_choice_that_nothing_reads_is_dropped() -> None:
+    assert network("stage s1 { relu }", "norm batch; choice k in 1..3").choices == ()
+
+
+def test_verify_finds_a_broken_graph() -> None:
+    graph = network("stage s1 { relu }")
+    with pytest.raises(BrokenGraph, match=r"reads stem\.conv, which is not written"):
+        verify(replace(graph, ops=graph.ops[1:]), after="a test")
+    ghost = replace(graph, ops=(replace(graph.ops[0], guard=Var("ghost")), *graph.ops[1:]))
+    with pytest.raises(BrokenGraph, match="ghost"):
+        verify(ghost, after="a test")
