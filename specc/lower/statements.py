@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind
@@ -278,7 +279,7 @@ def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeI
     return scope
 
 
-STATEMENTS: dict[type, Callable[..., None]] = {
+STATEMENTS: Final[Mapping[type, Callable[..., None]]] = {
     ast.CallStatement: lower_call,
     ast.NormSetting: lower_norm_setting,
     ast.WidthSetting: lower_width_setting,

@@ -41,8 +41,7 @@ MISSING_PART = Rule(
     "the supernet lacks an input, its classes or a head",
     "A supernet has an `input`, the number of its `classes`, and a `head` after its stages.\n"
     "Wrong:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } }\n"
-    "Right:  supernet a { input image(3, 32, 32); classes 10; stem { conv(8, kernel=3) } head { pool(avg); "
-    "linear(classes) } }",
+    "Right:  supernet a { input image(3, 32, 32); classes 10; stem { conv(8, kernel=3) }; head { pool(avg); ... } }",
 )
 MISPLACED = Rule(
     "E363",

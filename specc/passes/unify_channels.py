@@ -31,8 +31,8 @@ RULES_DIFFER = Rule(
     "tied-width-rules",
     "channels that are tied together have different width settings",
     "The channels of a sum are one group and have one rule.\n"
-    "Wrong:  stage a { width per_group 0.5..1.0; conv(64, kernel=3) }  stage b { width uniform {0.5, 1.0}; "
-    "residual { conv(64, kernel=3) } }\n"
+    "Wrong:  stage a { width per_group 0.5..1.0; conv(64, kernel=3) }\n"
+    "        stage b { width uniform {0.5, 1.0}; residual { conv(64, kernel=3) } }\n"
     "Right:  one `width` setting around both stages.",
 )
 INJECTIVE = ("add", "sub", "mul", "div")

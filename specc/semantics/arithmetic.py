@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from typing import Final
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.expr import Expr, apply
@@ -25,7 +27,7 @@ BAD_ARITHMETIC = Rule(
     "Right:  let c = 64 / 2",
 )
 
-OPERATIONS = {
+OPERATIONS: Final[Mapping[str, str]] = {
     "+": "add",
     "-": "sub",
     "*": "mul",
@@ -39,7 +41,7 @@ OPERATIONS = {
     "and": "and",
     "or": "or",
 }
-FUNCTION_ARITY = {"divisible": 2, "round": 1, "floor": 1, "ceil": 1, "min": 0, "max": 0}
+FUNCTION_ARITY: Final[Mapping[str, int]] = {"divisible": 2, "round": 1, "floor": 1, "ceil": 1, "min": 0, "max": 0}
 """The functions a spec may call; 0 stands for two or more arguments."""
 
 LARGEST_MAGNITUDE = 10**30
