@@ -17,7 +17,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {"width": WIDTHS, "keep": (False, True)}
 
 
 class TinyNet(nn.Module):
-    """Linear(4, width), and where `keep` holds a square layer of that width, then Linear(width, 3). A plan is an assignment."""
+    """Linear(4, width), a square layer of that width where `keep` holds, Linear(width, 3). A plan is an assignment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,9 @@ def tiny_net(seed: int = 0) -> TinyNet:
 class TinySpace:
     """What space.py offers, for TinyNet. Costs are those of its linear layers."""
 
-    CHOICES: Mapping[str, Sequence[Any]] = CHOICES
+    @property
+    def CHOICES(self) -> Mapping[str, Sequence[Any]]:
+        return CHOICES
 
     def canonical(self, at: Mapping[str, Any]) -> dict[str, Any]:
         return {name: at[name] for name in CHOICES}

@@ -21,7 +21,8 @@ Batches: TypeAlias = Iterable[tuple[Tensor, Tensor]]
 class Space(Protocol):
     """The project's module `space.py`."""
 
-    CHOICES: Mapping[str, Sequence[Any]]
+    @property
+    def CHOICES(self) -> Mapping[str, Sequence[Any]]: ...
 
     def canonical(self, assignment: Assignment, /) -> dict[str, Any]: ...
 

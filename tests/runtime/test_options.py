@@ -1,0 +1,218 @@
+"""Settings and flags, sub-networks as people write them, checkpoints, logs, latencies."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from specc.codegen.literals import literal, toml
+from specc.codegen.runtime import checkpoint
+from specc.codegen.runtime.latency import measure
+from specc.codegen.runtime.options import read_settings, search_options, train_options
+from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
+from specc.codegen.runtime.subnets import parse, resolved, spelled
+from tests.runtime.tiny import TinySpace
+
+SETTINGS: dict[str, Any] = {
+    "data": {"name": "digits", "path": "", "validation": 0.15, "seed": 0, "test": 0.2},
+    "train": {
+        "epochs": 40,
+        "batch_size": 128,
+        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "nesterov": False},
+        "schedule": {"name": "cosine", "warmup": 2, "final": 0},
+        "no_decay": [],
+        "label_smoothing": 0,
+        "clip": 0,
+        "augment": [{"name": "crop", "padding": 1}],
+        "amp": False,
+        "ema": 0,
+        "calibrate": 1024,
+        "evaluate_every": 1,
+        "seed": 0,
+    },
+    "search": {
+        "objectives": ["accuracy", "macs"],
+        "strategy": {"name": "evolution", "evaluations": 256, "population": 32, "mutation": 0.2},
+        "budgets": [{"name": "macs", "most": 1e6}],
+        "calibrate": 1024,
+        "seed": 0,
+    },
+}
+
+
+def test_without_flags_the_settings_hold() -> None:
+    options = train_options(SETTINGS, [])
+    assert (options.epochs, options.batch_size, options.workers) == (40, 128, 4)
+    assert options.optimizer == SETTINGS["train"]["optimizer"]
+    assert options.data == SETTINGS["data"]
+    assert options.output_dir == Path("runs")
+    assert options.resume is None
+
+
+def test_flags_are_torchvisions_and_override_the_settings() -> None:
+    flags = (
+        "--data-path d --dataset CIFAR-10 --epochs 3 -b 32 --lr 0.5 --momentum 0.8 --wd 0.01 -j 2 --resume c.pt --amp "
+        "--output-dir out --device cpu --label-smoothing 0.1 --clip-grad-norm 1 --model-ema --model-ema-decay 0.99 "
+        "--lr-scheduler multistep --lr-warmup-epochs 1 --lr-milestones 1 2 --lr-gamma 0.2 --seed 7"
+    )
+    options = train_options(SETTINGS, flags.split())
+    assert options.data == {**SETTINGS["data"], "name": "CIFAR-10", "path": "d"}
+    assert options.optimizer == {**SETTINGS["train"]["optimizer"], "lr": 0.5, "momentum": 0.8, "weight_decay": 0.01}
+    assert options.schedule == {"name": "multistep", "warmup": 1.0, "milestones": [1.0, 2.0], "gamma": 0.2}
+    assert (options.amp, options.ema, options.clip, options.label_smoothing) == (True, 0.99, 1.0, 0.1)
+    assert (options.epochs, options.batch_size, options.workers, options.seed) == (3, 32, 2, 7)
+    assert (options.resume, options.output_dir, options.device) == (Path("c.pt"), Path("out"), "cpu")
+    assert train_options({**SETTINGS, "train": {**SETTINGS["train"], "ema": 0.9}}, ["--no-model-ema"]).ema == 0
+
+
+def test_another_optimizer_starts_from_its_own_defaults_and_odd_flags_are_refused() -> None:
+    options = train_options(SETTINGS, ["--opt", "adamw", "--lr", "0.002"])
+    assert options.optimizer["name"] == "adamw"
+    assert (options.optimizer["lr"], options.optimizer["weight_decay"]) == (0.002, 0.01)
+    with pytest.raises(SystemExit, match="adamw has no momentum"):
+        train_options(SETTINGS, ["--opt", "adamw", "--momentum", "0.9"])
+    with pytest.raises(SystemExit) as stopped:
+        train_options(SETTINGS, ["--test-only"])
+    assert stopped.value.code == 2
+    wrong = {**SETTINGS, "train": {**SETTINGS["train"], "epoch": 3}}
+    with pytest.raises(SystemExit, match=r"\[train\] has no setting 'epoch'"):
+        train_options(wrong, [])
+    wrong = {**SETTINGS, "train": {**SETTINGS["train"], "optimizer": {"name": "lion"}}}
+    with pytest.raises(SystemExit, match="'lion' is unknown"):
+        train_options(wrong, [])
+
+
+def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
+    options = search_options(SETTINGS, [])
+    assert options.budgets == [{"name": "macs", "most": 1e6}]
+    assert options.data is None
+    assert options.checkpoint == Path("runs/checkpoint.pt")
+    flags = "--max-macs 2e5 --max-latency 5 --evaluations 10 --data-path d"
+    options = search_options(SETTINGS, flags.split())
+    assert options.budgets == [{"name": "macs", "most": 2e5}, {"name": "latency", "most": 0.005}]
+    assert options.strategy["evaluations"] == 10
+    assert options.data is not None
+    assert options.data["path"] == "d"
+
+
+def test_broken_settings_are_reported_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text("[train]\nepochs = = 3\n")
+    with pytest.raises(SystemExit, match=r"settings.toml: .*line 2"):
+        read_settings(tmp_path / "settings.toml")
+
+
+HOSTILE = ['"', "'", "\\", "\n", '"""', "'''", "{x}", "{{ x }}", "#", "\x7f\x00", "end\\", '"\nimport os\n"', "é\u2028"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_text_becomes_code(text: str) -> None:
+    tables = {"data": {"name": "digits", "path": text, "nested": {"items": [text, {"deep": text}]}}}
+    assert tomllib.loads(toml(tables)) == tables
+    for value in (text, [text] * 3, {"key": text, "more": [text * 20] * 3}):
+        assert eval(literal(value), {"__builtins__": {}}) == value
+
+
+def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
+    space = TinySpace()
+    assert parse("width=4,keep=no") == parse("width=4 keep=false") == {"width": 4, "keep": False}
+    assert parse("r=0.35") == {"r": 0.35}
+    assert parse("op=conv3") == {"op": "conv3"}
+    assert resolved(space, parse("max")) == {"width": 8, "keep": True}
+    assert resolved(space, parse("keep=no")) == {"width": 8, "keep": False}
+    (tmp_path / "at.json").write_text('{"width": 2}')
+    assert resolved(space, parse(str(tmp_path / "at.json"))) == {"width": 2, "keep": True}
+    assert parse(spelled({"width": 4, "keep": False})) == {"width": 4, "keep": False}
+    assert spelled({"width": 1, "keep": True}) == "width=1,keep=yes"
+    for wrong in ("", "largest", "width"):
+        with pytest.raises(SystemExit):
+            parse(wrong)
+    (tmp_path / "at.json").write_text("[1]")
+    with pytest.raises(SystemExit, match="holds no assignment"):
+        parse(str(tmp_path / "at.json"))
+    with pytest.raises(ValueError, match="'mid' is no sub-network"):
+        resolved(space, "mid")
+
+
+def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "runs" / "checkpoint.pt"
+    checkpoint.save(path, {"epoch": 1, "net": {"w": torch.ones(3)}, "average": None})
+    assert torch.equal(checkpoint.weights(checkpoint.load(path))["w"], torch.ones(3))
+
+    def interrupted(content: object, file: Any) -> None:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(path, {"epoch": 2})
+    assert checkpoint.load(path)["epoch"] == 1
+    with pytest.raises(SystemExit, match="there is no checkpoint"):
+        checkpoint.load(tmp_path / "none.pt")
+
+
+def test_every_epoch_starts_its_random_numbers_anew() -> None:
+    def numbers(epoch: int, rank: int = 0) -> tuple[float, float]:
+        rng = checkpoint.seed_epoch(3, epoch, rank)
+        return rng.random(), float(torch.rand(1))
+
+    first = numbers(0)
+    numbers(1)
+    assert numbers(0) == first
+    assert numbers(1) != first
+    assert numbers(0, rank=1)[0] == first[0]  # all processes draw the same sub-networks
+    assert numbers(0, rank=1)[1] != first[1]  # and augment differently
+
+
+def test_a_resumed_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
+    log = Log(tmp_path)
+    for epoch in range(4):
+        log.write(epoch, loss=1.0 / (epoch + 1))
+    log.close()
+    log = Log(tmp_path, first_epoch=2)
+    log.write(2, loss=9.0)
+    log.close()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["epoch"], row["loss"]) for row in rows] == [(0, 1.0), (1, 0.5), (2, 9.0)]
+    Log(None).write(0, loss=1.0)
+
+
+def test_the_bar_prints_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar("training", 3) as bar:
+        for _ in range(3):
+            bar.advance("epoch 1")
+        bar.say("done")
+    with Bar("training", 3, shown=False) as bar:
+        bar.say("not the main process")
+    out, err = capsys.readouterr()
+    assert (out, err) == ("done\n", "")
+
+
+def test_figures_as_people_read_them() -> None:
+    mean = Mean()
+    assert math.isnan(mean.value())
+    for value in (1.0, 2.0):
+        mean.add(torch.tensor(value))
+    assert mean.value() == 1.5
+    assert [amount(n) for n in (950, 12_300, 300_774_272, 4.09e9)] == ["950", "12.3 k", "300.8 M", "4.09 G"]
+    assert seconds(time.perf_counter() - 200) == "3 min 20 s"
+    assert table(["a", "b"], [["xx", "1"], ["y", "22"]]) == "a    b\n------\nxx   1\ny   22"
+
+
+def test_latencies_are_measured_on_one_thread_and_in_order() -> None:
+    used: list[int] = []
+
+    def call(images: torch.Tensor) -> None:
+        used.append(torch.get_num_threads())
+        time.sleep(0.002)
+
+    timing = measure(call, torch.zeros(1), rounds=20, budget=0.05)
+    assert set(used) == {1}
+    assert 0.002 <= timing.fastest <= timing.median <= timing.p90
+    assert 5 <= len(used) <= 24
