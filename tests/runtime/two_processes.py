@@ -1,4 +1,4 @@
-"""A few sandwich steps on TinyNet, alone or under torchrun; writes the weights to the file named on the command line."""
+"""A few sandwich steps on TinyNet, alone or under torchrun; writes the weights to the file that is named."""
 
 from __future__ import annotations
 
