@@ -66,6 +66,7 @@ class Builder:
         self.peak: dict[str, Option] = {}
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Range | tuple[Option, ...]] = {}
+        self.broken: set[str] = set()
         self.serial = 0
 
     # --- tensors and scopes ---
@@ -75,6 +76,7 @@ class Builder:
         if self.here is None:
             self.findings.report(NO_INPUT, span, "nothing arrives here", help="put `input image(3, 224, 224)` first")
             self.here = Tensor("%none", (), (1, 1), span)
+            self.broken.add(self.here.name)
         return self.here
 
     def new_tensor(self, channels: tuple, space: tuple[Expr, ...], origin: Span) -> Tensor:  # type: ignore[type-arg]
@@ -174,6 +176,8 @@ class Builder:
     def tie(self, left: Tensor, right: Tensor, what: str, origin: Span) -> bool:
         """Demands equal shapes. What already differs at the largest sub-network is reported at once; returns False
         then."""
+        if left.name in self.broken or right.name in self.broken:
+            return False
         both_places = [(left.origin, self.describe(left)), (right.origin, self.describe(right))]
         same_rank = len(left.space) == len(right.space)
         if not same_rank or any(

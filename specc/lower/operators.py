@@ -83,6 +83,7 @@ class Call:
         self.values: dict[str, Value] = {}
         self.places: dict[str, Span] = {}
         self.width_word: str | None = None
+        self.earlier_findings = len(builder.findings.diagnostics)
 
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
         value = self.values[parameter]
@@ -124,7 +125,12 @@ class Call:
         self.builder.tie(left, right, what, self.span)
 
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
-        self.builder.findings.report(rule, self.place(at), message, help=help)
+        if not self.follows_error():
+            self.builder.findings.report(rule, self.place(at), message, help=help)
+
+    def follows_error(self) -> bool:
+        """Whether what comes in is only a guess, after an error that is reported already."""
+        return any(tensor.name in self.builder.broken for tensor in self.inputs)
 
     def place(self, parameter: str | None) -> Span:
         return self.places.get(parameter, self.span) if parameter is not None else self.span
@@ -184,6 +190,8 @@ def finish_op(b: Builder, state: Call) -> Tensor:
     item.inputs = tuple(t.name for t in state.inputs)
     item.outputs = tuple(b.new_tensor(channels, space, item.origin) for channels, space in built.outputs)
     item.guard = b.guard
+    if state.follows_error() or len(b.findings.diagnostics) > state.earlier_findings:
+        b.broken.update(t.name for t in item.outputs)
     return b.add_op(item)
 
 

@@ -58,7 +58,7 @@ def lower_statements(b: Builder, statements: tuple[ast.Statement, ...], env: Env
         else:
             lower = STATEMENTS.get(type(statement))
             if lower is None:
-                refuse(statement.span, "this statement", b.findings)
+                refuse(statement.span, LATER_STATEMENTS.get(type(statement), "this statement"), b.findings)
             else:
                 lower(b, statement, env)
     return env
@@ -185,6 +185,8 @@ def join(b: Builder, before: Tensor, guard: Expr, span: Span, what: str) -> None
     after = b.here
     if after is None or after is before:
         return
+    if after.name in b.broken or before.name in b.broken:
+        return
     if shape(b, after) != shape(b, before):
         b.findings.report(
             CHANGES_SHAPE,
@@ -278,6 +280,8 @@ def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeI
         b.stage = None
     return scope
 
+
+LATER_STATEMENTS: Final[Mapping[type, str]] = {ast.Branches: "`branches`", ast.Exit: "early exits"}
 
 STATEMENTS: Final[Mapping[type, Callable[..., None]]] = {
     ast.CallStatement: lower_call,

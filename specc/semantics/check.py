@@ -13,7 +13,7 @@ from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import operators
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
-from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, statements_of
+from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, once, statements_of
 from specc.semantics.reserved import LATER_NORMS, LATER_OPERATORS, refuse
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
 from specc.source import Span
@@ -100,9 +100,12 @@ class Checker:
 
     def body(self, body: ast.Body, outside: set[str]) -> None:
         inside = outside
+        lets: dict[str, Span] = {}
         for statement in body.statements:
             match statement:
                 case ast.LetStatement():
+                    once(statement.name, lets, self.findings)
+                    no_operator(statement.name, self.findings)
                     self.expression(statement.value, inside)
                     inside = inside | {statement.name.name}
                 case ast.ParamStatement():
@@ -166,6 +169,7 @@ class Checker:
             bind_arguments(known, args, span, self.findings, also=("from",))
         elif name.name in LATER_OPERATORS:
             refuse(name.span, f"`{name.name}` ({LATER_OPERATORS[name.name]})", self.findings)
+            return
         elif name.name not in inside:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)

@@ -126,12 +126,11 @@ def own_names(
         else:
             continue
         once(item.name, seen, findings)
+        no_operator(item.name, findings)
         if isinstance(item, ast.Block):
             parameters: dict[str, Span] = {}
             for parameter in item.parameters:
                 once(parameter.name, parameters, findings)
-            if item.name.name in operators() or item.name.name == "norm":
-                findings.report(DUPLICATE_NAME, item.name.span, f"`{item.name.name}` is the name of an operator")
     return blocks, values
 
 
@@ -145,6 +144,12 @@ def once(name: ast.Name, seen: dict[str, Span], findings: Findings) -> None:
             secondary=[(seen[name.name], "the first time is here")],
         )
     seen.setdefault(name.name, name.span)
+
+
+def no_operator(name: ast.Name, findings: Findings) -> None:
+    """Reports a definition that would hide an operator."""
+    if name.name in operators() or name.name == "norm":
+        findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` is the name of an operator")
 
 
 def the_supernet(files: tuple[LoadedFile, ...], findings: Findings) -> ast.Supernet | None:

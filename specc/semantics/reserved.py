@@ -33,4 +33,4 @@ LATER_NORMS: Final = ("layer", "group")
 
 def refuse(span: Span, what: str, findings: Findings) -> None:
     """Says that a construct has no meaning in this version."""
-    findings.report(NOT_YET, span, f"{what} can be written but not built by this version of specc yet")
+    findings.report(NOT_YET, span, f"this version of specc does not build {what} yet")

@@ -164,3 +164,10 @@ def test_shape_changes_in_a_skippable_show_both_shapes() -> None:
 def test_sums_that_do_not_fit() -> None:
     assert reported(spec("stage s1 { residual { conv(32, kernel=3) } }")) == ["channel-mismatch"]
     assert reported(spec("stage s1 { residual { conv(16, kernel=3, stride=2) } }")) == ["size-mismatch"]
+
+
+def test_one_mistake_is_one_diagnostic() -> None:
+    assert reported(spec("stage s1 { linear(5) }")) == ["needs-vector"]
+    assert reported(spec("stage s1 { pool(avg); conv(16, kernel=3); conv(16, kernel=3) }")) == ["needs-feature-map"]
+    assert reported(spec("stage s1 { residual { conv(0, kernel=3) } }")) == ["bad-size"]
+    assert reported(spec("stage s1 { skippable { conv(0, kernel=3) } }")) == ["bad-size"]
