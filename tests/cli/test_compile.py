@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from specc.codegen import install
 from tests.cli.commands import SMALL, specc
 from tests.folders import ROOT
 
@@ -123,30 +123,26 @@ def test_a_bound_sub_network_is_static(small: Path, tmp_path: Path) -> None:
     assert run.stdout.split() == [str(cost["params"]), "10"], run.stderr
 
 
-@pytest.mark.parametrize("moment", ["write", "rename"])
+@pytest.mark.parametrize("moment", ["write_all", "keep_others", "exchange"])
 def test_an_interrupted_compile_leaves_the_old_project(moment: str, small: Path, tmp_path: Path) -> None:
     """The process is killed while the new files are written, and when the folders are about to change places."""
     out = tmp_path / "out"
     assert specc("compile", small, "-o", out).code == 0
     before = contents(out)
     small.write_text(SMALL.replace("conv(16,", "conv(24,"))
-    patch = {
-        "write": "import pathlib\nold = pathlib.Path.write_bytes\nn = []\n"
-        "def fake(self, *a, **k):\n    n.append(1)\n    len(n) > 3 and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return old(self, *a, **k)\n"
-        "pathlib.Path.write_bytes = fake\nold_text = pathlib.Path.write_text\n"
-        "def fake_text(self, *a, **k):\n    n.append(1)\n    len(n) > 3 and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return old_text(self, *a, **k)\n"
-        "pathlib.Path.write_text = fake_text\n",
-        "rename": "def die(*a, **k):\n    os.kill(os.getpid(), signal.SIGKILL)\nos.rename = os.replace = die\n",
-    }[moment]
-    words = ["compile", str(small), "-o", str(out)]
-    code = f"import os, signal, sys\n{patch}from specc.cli.main import main\nmain({words})"
+    code = (
+        "import os, signal\n"
+        "from specc.codegen import install\n"
+        f"install.{moment} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from specc.cli.main import main\n"
+        f"main({['compile', str(small), '-o', str(out)]})"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert contents(out) == before
     assert specc("compile", small, "-o", out).code == 0, "and the next compile is not in its way"
     assert contents(out) != before
+    assert beside(out) == ["out", "small.specc"], "and clears away what was left"
 
 
 def test_ctrl_c_is_quiet_and_leaves_the_old_project(
@@ -159,8 +155,7 @@ def test_ctrl_c_is_quiet_and_leaves_the_old_project(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "rename", interrupted)
-    monkeypatch.setattr(os, "replace", interrupted)
+    monkeypatch.setattr(install, "exchange", interrupted)
     small.write_text(SMALL.replace("conv(16,", "conv(24,"))
     done = specc("compile", small, "-o", out)
     assert done.code == 130
