@@ -1,4 +1,4 @@
-"""The published networks of specs/: every figure of the papers, of torchvision and of our own recount, to the last digit."""
+"""The published networks of specs/: every figure of the papers, torchvision and our own recount, to the last digit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from specc.analysis.cost import CostReport, Count, cost
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
+from specc.ir.parameter import Call
 from specc.pipeline import Compiled, load
 
 SPECS = Path(__file__).parent.parent / "specs"
@@ -232,6 +233,8 @@ TRAINING = {
 @pytest.mark.parametrize("name", TRAINING)
 def test_the_papers_training_recipes(name: str) -> None:
     model = compiled(name).model
-    train = model.train
-    found = (model.method.name, train["epochs"], train["batch_size"], train["optimizer"].name, train["schedule"].name)
+    optimizer, schedule = model.train["optimizer"], model.train["schedule"]
+    assert isinstance(optimizer, Call)
+    assert isinstance(schedule, Call)
+    found = (model.method.name, model.train["epochs"], model.train["batch_size"], optimizer.name, schedule.name)
     assert found == TRAINING[name]
