@@ -1,0 +1,99 @@
+"""ir.json: the graph as data, for programs that want to know the network without PyTorch and without specc."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from typing import Any
+
+from specc.ir.choice import Choice, Range
+from specc.ir.expr import Apply, Expr, Option, Var
+from specc.ir.graph import Graph, Op, Scope, Tensor
+
+
+def graph_json(graph: Graph) -> str:
+    """The graph as JSON, one line an op, a tensor or a choice. Equal graphs give equal text.
+
+    Expressions are numbers, {"choice": name} or [function, arguments...].
+    """
+    head = {"format": "specc graph 1", "name": graph.name, "classes": graph.classes, "inputs": list(graph.inputs)}
+    sections: dict[str, list[Any]] = {
+        "choices": [choice_data(choice) for choice in graph.choices],
+        "tensors": [tensor_data(tensor) for tensor in graph.tensors],
+        "ops": [op_data(op) for op in graph.ops],
+        "outputs": [{"name": o.name, "tensor": o.tensor, "kind": o.kind} for o in graph.outputs],
+        "scopes": scope_rows(graph.root),
+    }
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
+    for key, rows in sections.items():
+        body = ",\n".join(f"    {json.dumps(row)}" for row in rows)
+        lines.append(f'  "{key}": [\n{body}\n  ]' if rows else f'  "{key}": []')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def choice_data(choice: Choice) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": choice.name, "kind": choice.kind}
+    options = choice.options
+    if isinstance(options, Range) and len(options) > 32:
+        data["range"] = [option(options.start), option(options.stop), option(options.step)]
+    else:
+        data["options"] = [bool(o) if choice.kind == "skip" else option(o) for o in options]
+    return {**data, "origin": choice.origin.location()}
+
+
+def tensor_data(tensor: Tensor) -> dict[str, Any]:
+    channels = [expression(s.size) if s.spread == 1 else [expression(s.size), expression(s.spread)] for s in tensor.channels]
+    return {"name": tensor.name, "channels": channels, "space": [expression(s) for s in tensor.space]}
+
+
+def op_data(op: Op) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": op.name, "kind": op.kind, "inputs": list(op.inputs), "outputs": list(op.outputs)}
+    data["params"] = plain(op.params)
+    if op.guard != 1:
+        data["guard"] = expression(op.guard)
+    if op.bank.count > 1:
+        data["bank"] = {"count": op.bank.count, "index": expression(op.bank.index)}
+    return {**data, "origin": op.origin.location()}
+
+
+def scope_rows(root: Scope) -> list[dict[str, Any]]:
+    """The nesting as rows: each scope's path, its place in the nesting, and its guard where it has one."""
+    rows: list[dict[str, Any]] = []
+    waiting = [(root, 0)]
+    while waiting:
+        scope, depth = waiting.pop()
+        row: dict[str, Any] = {"path": scope.path, "kind": scope.kind, "depth": depth}
+        if scope.block:
+            row["block"] = scope.block
+            row["args"] = {name: plain(value) for name, value in scope.args}
+        if scope.guard != 1:
+            row["guard"] = expression(scope.guard)
+        row["ops"] = [item for item in scope.items if isinstance(item, str)]
+        rows.append(row)
+        waiting.extend((item, depth + 1) for item in reversed(scope.items) if isinstance(item, Scope))
+    return rows
+
+
+def expression(expr: Expr) -> Any:
+    match expr:
+        case Var():
+            return {"choice": expr.choice}
+        case Apply():
+            return [expr.function, *(expression(arg) for arg in expr.args)]
+    return option(expr)
+
+
+def option(value: Option) -> Any:
+    return float(value) if isinstance(value, Fraction) else value
+
+
+def plain(value: object) -> Any:
+    """An op's params as data."""
+    if isinstance(value, (Var, Apply)):
+        return expression(value)
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return option(value) if isinstance(value, Fraction) else value

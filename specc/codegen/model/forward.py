@@ -1,0 +1,255 @@
+"""The body of a forward: statements over a few variables, reused as a person would, and regions as `if`s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from specc.codegen.model.layout import WIDTH, guarded, with_comment
+from specc.codegen.names import fresh
+from specc.ir.expr import Expr, apply
+
+VARIABLES: Final = ("x", "y", "z", "u", "v", "w")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One call in forward.
+
+    call          the expression, with `{0}`, `{1}` for its inputs
+    inplace       the expression that overwrites its first input, "" where that is not safe for autograd
+    overwritable  whether a later step may overwrite its output
+    nests         whether its first input may be written into it: `F.relu(self.norm(x))`
+    shape         a comment about the output's shape
+    """
+
+    call: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    inplace: str = ""
+    overwritable: bool = False
+    nests: bool = False
+    shape: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Select:
+    """Where alternatives meet: the first input whose condition holds. `conditions` are text, `guards` the same as expressions."""
+
+    inputs: tuple[str, ...]
+    output: str
+    conditions: tuple[str, ...]
+    guards: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Branch:
+    """Statements under a condition."""
+
+    condition: str
+    guard: Expr
+    body: tuple[Statement, ...]
+
+
+Statement: TypeAlias = Step | Select | Branch
+
+
+@dataclass(slots=True, eq=False)
+class Flow:
+    """Where every tensor of a body is made and read, as positions in the order of the text."""
+
+    made: dict[str, int] = field(default_factory=dict)
+    reads: dict[str, list[int]] = field(default_factory=dict)
+    maker: dict[str, Step] = field(default_factory=dict)
+    under: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
+    selects: list[tuple[int, Select]] = field(default_factory=list)
+    length: int = 0
+
+
+def forward_body(
+    statements: Sequence[Statement],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    parameters: Sequence[str],
+    indent: int,
+    noted: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """The lines of a forward that takes `inputs` as its `parameters` and returns `outputs`.
+
+    `noted` has text to write before the assignment of some tensors; these are always assigned.
+    """
+    flow = read_flow(statements, inputs, outputs)
+    web = coalesce(flow)
+    variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)))
+    writer = Writer(flow, web, variables, frozenset((*outputs, *(noted or {}))), noted or {})
+    lines = writer.block(statements, indent)
+    pad = " " * indent
+    if not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending[0]:
+        lines.extend(guarded([f"{pad}return {writer.pending[1]}"]))
+    else:
+        lines.extend(writer.flush(indent))
+        lines.extend(guarded([f"{pad}return {', '.join(variables[web[t]] for t in outputs)}"]))
+    return tuple(lines)
+
+
+def read_flow(statements: Sequence[Statement], inputs: Sequence[str], outputs: Sequence[str]) -> Flow:
+    flow = Flow()
+    for tensor in inputs:
+        flow.made[tensor] = 0
+        flow.under[tensor] = ()
+    visit(flow, statements, ())
+    flow.length += 1
+    for tensor in outputs:
+        flow.reads.setdefault(tensor, []).append(flow.length)
+    return flow
+
+
+def visit(flow: Flow, statements: Sequence[Statement], under: tuple[Expr, ...]) -> None:
+    for statement in statements:
+        if isinstance(statement, Branch):
+            visit(flow, statement.body, (*under, statement.guard))
+            continue
+        flow.length += 1
+        for tensor in statement.inputs:
+            flow.reads.setdefault(tensor, []).append(flow.length)
+        for tensor in (statement.output,) if isinstance(statement, Select) else statement.outputs:
+            flow.made[tensor] = flow.length
+            flow.under[tensor] = under
+            if isinstance(statement, Step):
+                flow.maker[tensor] = statement
+        if isinstance(statement, Select):
+            flow.selects.append((flow.length, statement))
+
+
+def coalesce(flow: Flow) -> dict[str, str]:
+    """Which tensors share a variable because a select joins them: every tensor with the one that stands for its web.
+
+    A tensor that goes on where a region is left out can share with the region's result if nothing reads it later; results
+    of regions that exclude each other can always share.
+    """
+    web = {tensor: tensor for tensor in flow.made}
+    members: dict[str, list[str]] = {tensor: [tensor] for tensor in flow.made}
+    for place, select in flow.selects:
+        inputs = select.inputs
+        pairs = [(a, b) for i, a in enumerate(inputs) for b in inputs[i + 1 :] if web[a] != web[b]]
+        if all(can_share(flow, web, a, b, place) for a, b in pairs) and all(flow.reads[t][-1] <= place for t in inputs):
+            heads = {web[t] for t in (*inputs, select.output)}
+            head = min(heads, key=lambda t: flow.made[t])
+            for other in sorted(heads - {head}, key=lambda t: flow.made[t]):
+                for tensor in members[other]:
+                    web[tensor] = head
+                members[head].extend(members.pop(other))
+    return web
+
+
+def can_share(flow: Flow, web: Mapping[str, str], a: str, b: str, place: int) -> bool:
+    """Whether two inputs of the select at `place` never need a value each at one time.
+
+    Earlier members of their webs are dead by now, or made inside the same region; so the two themselves decide.
+    """
+    if any(apply("not", g) == h or apply("not", h) == g for g in flow.under[a] for h in flow.under[b]):
+        return True
+    earlier, later = sorted((a, b), key=lambda t: flow.made[t])
+    if flow.under[earlier] != flow.under[later][: len(flow.under[earlier])]:
+        return False
+    start = flow.made[web[later]]
+    return flow.made[earlier] < start and all(read <= start or read == place for read in flow.reads[earlier])
+
+
+def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """A variable for every web: the one its maker's first input leaves free, or else the first that is free."""
+    start: dict[str, int] = {}
+    stop: dict[str, int] = {}
+    for tensor, head in web.items():
+        start[head] = min(start.get(head, flow.made[tensor]), flow.made[tensor])
+        stop[head] = max(stop.get(head, 0), flow.made[tensor], *flow.reads.get(tensor, [0]))
+    variables: dict[str, str] = {web[tensor]: name for tensor, name in given.items()}
+    busy: dict[str, int] = {}
+    for tensor, name in given.items():
+        busy[name] = max(busy.get(name, 0), stop[web[tensor]])
+    taken = {"x", "y", "p", *given.values()}
+    for head in sorted((h for h in start if h not in variables), key=lambda h: start[h]):
+        maker = flow.maker.get(head)
+        wanted = [variables[web[t]] for t in maker.inputs] if maker is not None else []
+        wanted.sort(key=lambda name: VARIABLES.index(name) if name in VARIABLES else len(VARIABLES))
+        free = [name for name in (*wanted, *VARIABLES) if busy.get(name, -1) <= start[head]]
+        name = free[0] if free else fresh("t", taken)
+        variables[head] = name
+        busy[name] = stop[head]
+    return variables
+
+
+class Writer:
+    """Writes statements; keeps the last expression back while the next may contain it."""
+
+    def __init__(
+        self,
+        flow: Flow,
+        web: Mapping[str, str],
+        variables: Mapping[str, str],
+        outputs: frozenset[str],
+        noted: Mapping[str, str],
+    ) -> None:
+        self.flow, self.web, self.variables, self.outputs, self.noted = flow, web, variables, outputs, noted
+        self.pending: tuple[tuple[str, ...], str, str] | None = None
+
+    def variable(self, tensor: str) -> str:
+        return self.variables[self.web[tensor]]
+
+    def block(self, statements: Iterable[Statement], indent: int) -> list[str]:
+        lines: list[str] = []
+        for statement in statements:
+            if isinstance(statement, Branch):
+                lines.extend(self.flush(indent))
+                inner = self.block(statement.body, indent + 4) + self.flush(indent + 4)
+                if inner:
+                    lines.append(f"{' ' * indent}if {statement.condition}:")
+                    lines.extend(inner)
+            elif isinstance(statement, Select):
+                lines.extend(self.flush(indent))
+                lines.extend(self.select(statement, indent))
+            else:
+                lines.extend(self.step(statement, indent))
+        return lines
+
+    def select(self, select: Select, indent: int) -> list[str]:
+        names = [self.variable(t) for t in select.inputs]
+        target = self.variable(select.output)
+        if set(names) == {target}:
+            return []
+        text = names[-1]
+        for name, condition in zip(reversed(names[:-1]), reversed(select.conditions[:-1]), strict=True):
+            text = f"{name} if {condition} else {text}"
+        return list(guarded([f"{' ' * indent}{target} = {text}"]))
+
+    def step(self, step: Step, indent: int) -> list[str]:
+        first = step.inputs[0] if step.inputs else ""
+        alone = len(self.flow.reads.get(first, ())) == 1 and first not in self.outputs
+        maker = self.flow.maker.get(first)
+        overwrites = bool(step.inplace) and alone and maker is not None and maker.overwritable
+        template = step.inplace if overwrites else step.call
+        names = {t: self.variable(t) for t in step.inputs}
+        lines: list[str] = []
+        if self.pending is not None:
+            tensors, text, _ = self.pending
+            nested = self.fill(template, step.inputs, {**names, tensors[0]: text})
+            fits = indent + len(nested) + 7 <= WIDTH
+            if step.nests and alone and tensors == (first,) and step.inputs.count(first) == 1 and fits:
+                self.pending = (step.outputs, nested, self.pending[2] or step.shape)
+                return lines
+            lines.extend(self.flush(indent))
+        self.pending = (step.outputs, self.fill(template, step.inputs, names), step.shape)
+        return lines
+
+    def fill(self, template: str, inputs: Sequence[str], names: Mapping[str, str]) -> str:
+        return template.format(*(names[t] for t in inputs))
+
+    def flush(self, indent: int) -> list[str]:
+        if self.pending is None:
+            return []
+        tensors, text, shape = self.pending
+        self.pending = None
+        targets = ", ".join(self.variable(t) for t in tensors)
+        line = f"{' ' * indent}{self.noted.get(tensors[0], '')}{targets} = {text}"
+        return list(guarded([with_comment(line, shape)]))

@@ -1,0 +1,178 @@
+"""The network's own class: its plan is made from an assignment of choices, and its forward takes a plan or the one in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specc.codegen.model.classes import (
+    Class,
+    Context,
+    init_lines,
+    plan_items,
+    statements,
+)
+from specc.codegen.model.forward import forward_body
+from specc.codegen.model.layout import call, exploded, guarded
+from specc.codegen.model.render import ATOM, Text, needs_rounding, python
+from specc.codegen.model.sizes import Sizes, peaks
+from specc.codegen.model.view import ClassView
+from specc.codegen.names import choice_leaf, comment, fresh
+from specc.ir.expr import Apply, Expr, Var, free
+from specc.ir.graph import Output
+
+
+def network_view(context: Context, cls: Class) -> ClassView:
+    """The class of the whole network: with choices an `ElasticNet`, without a plain `nn.Module`."""
+    elastic = bool(context.graph.choices)
+    names = sorted({name for expr in needed(cls) for name in free(expr)})
+    return ClassView(
+        name=cls.name,
+        base="ElasticNet" if elastic else "nn.Module",
+        doc=(f"The network, {comment(context.graph.origin.location())}.",),
+        init_lines=(*init_lines(context, cls), *(("        self.use(self.plan())",) if elastic else ())),
+        forward_lines=elastic_forward(context, cls) if elastic else static_forward(context, cls),
+        plan_name=cls.plan_name if elastic else "",
+        plan_base="Plan",
+        plan_doc=(),
+        fields=tuple(cls.plan_fields) if elastic else (),
+        plan_lines=plan_method(context, cls, names) if elastic else (),
+    )
+
+
+def needed(cls: Class) -> list[Expr]:
+    """What `plan` needs of the assignment."""
+    assert cls.active is not None
+    return [parameter.values[0] for parameter in cls.active.parameters]
+
+
+def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str, ...]:
+    """`plan(assignment)`: choices and channel counts in local variables, then the parts' plans."""
+    lines = [
+        "    def plan(",
+        "        self,",
+        '        assignment: Mapping[str, Option] | str = "max",',
+        "        outputs: Sequence[str] | None = None,",
+        f"    ) -> {cls.plan_name}:",
+        "        chosen = resolve(space, assignment)",
+    ]
+    local, statements_ = local_names(context, cls)
+    resolution = resolution_choice(context)
+    if statements_ or resolution is not None or names:
+        lines.append("        a = complete(chosen, space.CHOICES)")
+    for target, text in statements_:
+        lines.extend(guarded([f"        {target} = {text}"]))
+    assert cls.active is not None
+    literal = {
+        (parameter.role, parameter.values): python(parameter.values[0], lambda e: local_text(e, local))[0]
+        for parameter in cls.active.parameters
+    }
+    named = Class(cls.name, cls.parts, cls.namer, cls.written, cls.init, Sizes({}, (), literal), cls.plan_fields)
+    head = [
+        "chosen=tuple(chosen.items())",
+        f"resolution={'None' if resolution is None else choice_text(resolution, local)}",
+        f"outputs=known_outputs(outputs, {output_names(context)})",
+    ]
+    items = [*head, *plan_items(context, named, 12)]
+    return (*lines, *guarded(exploded(f"return {cls.plan_name}", items, indent=8)))
+
+
+def local_text(expr: Expr, local: dict[Expr, str]) -> Text | None:
+    """A variable or a choice of the assignment; None for anything else."""
+    if expr in local:
+        return local[expr], ATOM
+    return (f"a[{quoted(expr.choice)}]", ATOM) if isinstance(expr, Var) else None
+
+
+def choice_text(choice: str, local: dict[Expr, str]) -> str:
+    return local.get(Var(choice), f"a[{quoted(choice)}]")
+
+
+def quoted(text: str) -> str:
+    """A Python string, in double quotes where the formatter wants them."""
+    plain = repr(text)
+    return f'"{plain[1:-1]}"' if plain.startswith("'") and '"' not in plain and "\\'" not in plain else plain
+
+
+def local_names(context: Context, cls: Class) -> tuple[dict[Expr, str], list[tuple[str, str]]]:
+    """Local variables for choices of one word and for every channel count that is rounded: `c32 = divisible(32 * width, 8)`."""
+    taken = {"self", "a", "chosen", "assignment", "outputs", "space"}
+    local: dict[Expr, str] = {}
+    lines: list[tuple[str, str]] = []
+    wanted: dict[Expr, str] = {}
+    assert cls.active is not None
+    for parameter in cls.active.parameters:
+        collect(parameter.values[0], parameter.role, context, wanted)
+    for expr, name in wanted.items():
+        if isinstance(expr, Var):
+            local[expr] = fresh(name, taken)
+            lines.append((local[expr], f"a[{quoted(expr.choice)}]"))
+    for expr, name in wanted.items():
+        if not isinstance(expr, Var):
+            text = python(expr, lambda e, own=expr: None if e == own else local_text(e, local))[0]  # type: ignore[misc]
+            local[expr] = fresh(name, taken)
+            lines.append((local[expr], text))
+    return local, lines
+
+
+def collect(expr: Expr, role: str, context: Context, wanted: dict[Expr, str]) -> None:
+    """Notes what deserves a name, inner expressions first."""
+    if expr in wanted:
+        return
+    if isinstance(expr, Apply):
+        for arg in expr.args:
+            collect(arg, role, context, wanted)
+        if needs_rounding(expr):
+            peak = peaks((expr,), context.largest)[0]
+            wanted[expr] = f"c{peak}" if role == "channels" else role
+    elif isinstance(expr, Var) and "." not in expr.choice:
+        wanted[expr] = choice_leaf(expr.choice)
+
+
+def resolution_choice(context: Context) -> str | None:
+    """The choice of the input's height and width."""
+    image = context.structure.tensors[context.graph.inputs[0]]
+    return next((size.choice for size in image.space if isinstance(size, Var)), None)
+
+
+def asked_outputs(context: Context) -> tuple[Output, ...]:
+    return context.graph.outputs
+
+
+def output_names(context: Context) -> str:
+    names = [quoted(output.name) for output in asked_outputs(context)]
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def static_forward(context: Context, cls: Class) -> tuple[str, ...]:
+    main = [main_output(context)]
+    body = forward_body(statements(context, cls), cls.first.inputs, main, ["x"], 8)
+    return ("    def forward(self, x: Tensor) -> Tensor:", *body)
+
+
+def main_output(context: Context) -> str:
+    """What a plain call returns: the head's tensor."""
+    heads = [output for output in context.graph.outputs if output.kind == "head"]
+    return (heads or list(context.graph.outputs))[0].tensor
+
+
+def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
+    """The plan's parts one after another, and every output noted for a plan that asks for some."""
+    main = main_output(context)
+    several = len(asked_outputs(context)) > 1
+    result = "Tensor | dict[str, Tensor]" if several else "Tensor"
+    lines = list(call("def forward", ["self", "x: Tensor", f"plan: {cls.plan_name} | None = None"], f") -> {result}:", 4))
+    lines.append("        p = self._plan if plan is None else plan")
+    if resolution_choice(context) is not None:
+        lines.append("        if p.resolution is not None:")
+        lines.append("            x = resize(x, p.resolution)")
+    if not several:
+        return (*lines, *forward_body(statements(context, cls), cls.first.inputs, [main], ["x"], 8))
+    names: dict[str, list[str]] = {}
+    for output in asked_outputs(context):
+        names.setdefault(output.tensor, []).append(output.name)
+    lines.append("        outputs: dict[str, Tensor] = {}")
+    prefixes = {tensor: "".join(f"outputs[{quoted(n)}] = " for n in those) for tensor, those in names.items()}
+    body = forward_body(statements(context, cls), cls.first.inputs, [main], ["x"], 8, prefixes)
+    last = body[-1].removeprefix("        return ")
+    final = f"        return {last} if p.outputs is None else {{name: outputs[name] for name in p.outputs}}"
+    return (*lines, *body[:-1], final)

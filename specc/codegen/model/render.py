@@ -1,0 +1,90 @@
+"""Expressions as Python text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Final, TypeAlias
+
+from specc.ir.expr import INFIX, Apply, Expr, Var, is_whole
+
+Text: TypeAlias = tuple[str, int]
+"""Python text and how strongly its outermost operation binds: `a + b` is 5, `a * b` 6, a name or call 9."""
+
+ATOM: Final = 9
+IF: Final = 0
+
+
+def number(value: Expr) -> str:
+    """A constant in an argument: whole numbers, flags, and decimals for fractions."""
+    return repr(float(value)) if isinstance(value, Fraction) else repr(value)
+
+
+def constant(value: Expr) -> Text:
+    """A constant in exact arithmetic."""
+    if isinstance(value, Fraction):
+        return f"Fraction({value.numerator}, {value.denominator})", ATOM
+    text = repr(value)
+    return text, ATOM if not text.startswith("-") else 7
+
+
+def parenthesised(text: Text, level: int) -> str:
+    return f"({text[0]})" if text[1] < level else text[0]
+
+
+def compose(function: str, args: Sequence[Text]) -> Text:
+    """`function(args)` in Python, exact on ints and fractions."""
+    if function == "mul" and args[1][0].isdigit():
+        args = (args[1], args[0])  # 6 * channels
+    if function in INFIX and function != "div":
+        symbol, level = INFIX[function]
+        left = parenthesised(args[0], level + (function in ("eq", "ne", "lt", "le", "gt", "ge")))
+        return f"{left} {symbol} {parenthesised(args[1], level + 1)}", level
+    match function:
+        case "div":
+            return f"Fraction({args[0][0]}) / {parenthesised(args[1], 7)}", 6
+        case "not":
+            return f"not {parenthesised(args[0], 3)}", 3
+        case "floor":
+            return f"{parenthesised(args[0], 6)} // 1", 6
+        case "ceil":
+            return f"-(-{parenthesised(args[0], 7)} // 1)", 7
+        case "round":
+            return f"half_up({args[0][0]})", ATOM
+        case "if":
+            condition, yes, no = (parenthesised(a, 1) for a in args)
+            return f"{yes} if {condition} else {no}", IF
+        case "position":
+            return f"({', '.join(a[0] for a in args[1:])},).index({args[0][0]})", ATOM
+    return f"{function}({', '.join(a[0] for a in args)})", ATOM
+
+
+def floor_division(args: Sequence[Text]) -> Text:
+    """The quotient of two expressions, rounded down."""
+    return f"{parenthesised(args[0], 6)} // {parenthesised(args[1], 7)}", 6
+
+
+def python(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
+    """An expression as Python text; `name` says which expressions have a name already."""
+    known = name(expr)
+    if known is not None:
+        return known
+    if not isinstance(expr, Apply):
+        return constant(expr)
+    if expr.function == "floor" and isinstance(expr.args[0], Apply) and expr.args[0].function == "div":
+        return floor_division([python(arg, name) for arg in expr.args[0].args])
+    return compose(expr.function, [python(arg, name) for arg in expr.args])
+
+
+def condition(expr: Expr, name: Callable[[str], str]) -> str:
+    """A guard as Python text, choices by `name`; yes-or-no choices compared with 1 or 0 read as such."""
+
+    def named(e: Expr) -> Text | None:
+        return (name(e.choice), ATOM) if isinstance(e, Var) else None
+
+    return python(expr, named)[0]
+
+
+def needs_rounding(expr: Expr) -> bool:
+    """Whether a channel count is written with a function of its own, so that it deserves a name."""
+    return isinstance(expr, Apply) and is_whole(expr) and expr.function not in ("add", "sub", "mul")

@@ -1,0 +1,190 @@
+"""The numbers of a class: which become parameters of `__init__` and `plan`, what these are called, and how all others are
+written in terms of them.
+
+A class stands for several blocks, so every number is a vector with a value for each. Equal vectors are one number. A sum,
+difference or product of known numbers is written as such (`6 * in_`); every other number that varies is a parameter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from specc.codegen.model.render import ATOM, Text, compose, constant, floor_division, number
+from specc.codegen.model.structure import Part
+from specc.codegen.names import fresh, identifier
+from specc.ir.expr import Apply, Expr, Option, Var, evaluate
+from specc.ir.graph import Tensor
+from specc.ops.writing import Values
+
+ARITHMETIC: Final = ("add", "sub", "mul", "floor")
+Key: TypeAlias = tuple[str, Values]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Need:
+    """A number that the class's code uses: a value for each instance, its role, and a name in case nothing better is found."""
+
+    role: str
+    values: Values
+    fallback: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A parameter of a generated `__init__` or `plan`."""
+
+    name: str
+    role: str
+    values: Values
+
+
+@dataclass(slots=True, eq=False)
+class Namer:
+    """Gives vectors their names: those of the block's channels and arguments first, then fallbacks."""
+
+    parts: Sequence[Part]
+    tensors: Mapping[str, Tensor]
+    largest: Mapping[str, Option]
+    taken: set[str]
+    known: dict[Key, str] = field(default_factory=dict)
+
+    def name(self, need: Need) -> str:
+        key = (need.role, need.values)
+        if key not in self.known:
+            self.known[key] = fresh(identifier(self.best(need)), self.taken)
+        return self.known[key]
+
+    def best(self, need: Need) -> str:
+        if need.role == "channels":
+            enters, leaves = self.boundary("inputs"), self.boundary("outputs")
+            if need.values == enters:
+                return "channels" if enters == leaves else "in_"
+            if need.values == leaves:
+                return "out"
+        if self.parts[0].scope.kind == "block" and need.role != "choice":
+            peak = peaks(need.values, self.largest)
+            for index, (name, _) in enumerate(self.parts[0].scope.args):
+                if peak == tuple(argument(part, index) for part in self.parts) and fits(name, need.role):
+                    return name
+        return need.fallback
+
+    def boundary(self, side: str) -> Values | None:
+        """The channels that enter or leave, where one tensor does."""
+        names = [getattr(part, side) for part in self.parts]
+        if any(len(name) != 1 for name in names):
+            return None
+        return tuple(self.tensors[name[0]].features for name in names)
+
+
+def argument(part: Part, index: int) -> Expr | None:
+    args = part.scope.args
+    return args[index][1] if index < len(args) else None
+
+
+def fits(name: str, role: str) -> bool:
+    """Whether an argument's name can stand for a number of a role: `stride` never names a channel count."""
+    roles = ("kernel", "stride", "padding", "dilation", "groups")
+    return name not in ("in", "expand") and (name == role if name in roles or role != "channels" else True)
+
+
+def peaks(values: Iterable[Expr], largest: Mapping[str, Option]) -> tuple[Option, ...]:
+    """The numbers at the largest sub-network."""
+    return tuple(evaluate(v, largest) if isinstance(v, (Var, Apply)) else v for v in values)
+
+
+def is_constant(values: Values) -> bool:
+    """One literal for all instances. True is no 1 here."""
+    first = values[0]
+    return not isinstance(first, (Var, Apply)) and all(v == first and type(v) is type(first) for v in values)
+
+
+@dataclass(slots=True, eq=False)
+class Sizes:
+    """How the numbers of a class are written, once it is known which of them are parameters."""
+
+    names: dict[Key, str]
+    parameters: tuple[Parameter, ...]
+    literal: dict[Key, str]
+    locals: tuple[tuple[str, str], ...] = ()
+
+    def text(self, need: Need) -> str:
+        written = express((need.role, need.values), self.names, self.literal)
+        assert written is not None, need
+        return written[0]
+
+
+def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, str]) -> Sizes:
+    """Makes parameters of what cannot be written in terms of others, in the order in which it is needed."""
+    chosen: dict[Key, Parameter] = {}
+    names: dict[Key, str] = {}
+    composite: list[Need] = []
+
+    def add(need: Need) -> None:
+        key = (need.role, need.values)
+        names[key] = namer.name(need)
+        chosen[key] = Parameter(names[key], need.role, need.values)
+
+    for need in needs:
+        key = (need.role, need.values)
+        if key in names or is_constant(need.values) or key in literal:
+            continue
+        if isinstance(need.values[0], Apply) and need.values[0].function in ARITHMETIC:
+            composite.append(need)
+        else:
+            add(need)
+    for need in composite:
+        if express((need.role, need.values), names, literal) is None:
+            add(need)
+    order: dict[Key, int] = {}
+    for need in needs:
+        order.setdefault((need.role, need.values), len(order))
+    parameters = sorted(chosen.items(), key=lambda item: (item[0][0] != "channels", order[item[0]]))
+    variables = shared_locals(composite, names, literal, namer)
+    return Sizes(names, tuple(parameter for _, parameter in parameters), literal, variables)
+
+
+def shared_locals(
+    composite: Sequence[Need], names: dict[Key, str], literal: Mapping[Key, str], namer: Namer
+) -> tuple[tuple[str, str], ...]:
+    """Local variables for what is written in terms of parameters more than once: `hidden = 6 * in_`."""
+    count = Counter((need.role, need.values) for need in composite)
+    found: list[tuple[str, str]] = []
+    for need in composite:
+        key = (need.role, need.values)
+        if count[key] > 1 and key not in names:
+            text = express(key, names, literal)
+            assert text is not None
+            names[key] = namer.name(need)
+            found.append((names[key], text[0]))
+    return tuple(found)
+
+
+def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exact: bool = False) -> Text | None:
+    """A vector as Python text over the named ones; None where it cannot be written so."""
+    role, values = key
+    if key in names:
+        return names[key], ATOM
+    if key in literal:
+        return literal[key], ATOM
+    if is_constant(values):
+        return constant(values[0]) if exact else (number(values[0]), ATOM)
+    first = values[0]
+    if not isinstance(first, Apply) or first.function not in (*ARITHMETIC, "div"):
+        return None
+    if any(not isinstance(v, Apply) or v.function != first.function or len(v.args) != len(first.args) for v in values):
+        return None
+    columns = [tuple(v.args[i] for v in values if isinstance(v, Apply)) for i in range(len(first.args))]
+    if first.function == "floor":
+        if any(not isinstance(c, Apply) or c.function != "div" for c in columns[0]):
+            return None
+        columns = [tuple(c.args[i] for c in columns[0] if isinstance(c, Apply)) for i in range(2)]
+    texts = [express((role, column), names, literal, True) for column in columns]
+    if any(text is None for text in texts):
+        return None
+    known = [text for text in texts if text is not None]
+    if first.function == "floor":
+        return floor_division(known)
+    return compose(first.function, known)

@@ -1,0 +1,207 @@
+"""The nesting of a graph as parts: what each scope holds, takes and gives, and which scopes have the same structure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TypeAlias
+
+from specc.codegen.names import attribute, fresh
+from specc.ir.expr import Apply, Expr, Var
+from specc.ir.graph import Graph, Op, Scope, Tensor
+from specc.ops.writing import Site
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """One scope that becomes a module: the network, a stage, a block.
+
+    entries  ops, parts and regions in the order of execution
+    inputs   tensors that it reads and does not make; outputs: those it makes that are read outside
+    kind_    the class it is an instance of and `index` its place among them, once known
+    """
+
+    scope: Scope
+    attribute: str
+    entries: tuple[Entry, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    height: int = 0
+    group: int = -1
+    index: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class OpEntry:
+    """An op and the attribute its layer has in the part."""
+
+    op: Op
+    attribute: str
+
+
+@dataclass(slots=True, eq=False)
+class Region:
+    """Entries that are present under a condition."""
+
+    guard: Expr
+    entries: tuple[Entry, ...]
+
+
+Entry: TypeAlias = OpEntry | Part | Region
+
+
+@dataclass(slots=True, eq=False)
+class Structure:
+    """All parts of a graph, innermost first, and the groups of equal structure in the order of first appearance."""
+
+    graph: Graph
+    tensors: Mapping[str, Tensor]
+    parts: list[Part] = field(default_factory=list)
+    groups: list[list[Part]] = field(default_factory=list)
+
+    @property
+    def root(self) -> Part:
+        return self.parts[-1]
+
+
+def structure(graph: Graph) -> Structure:
+    """Reads a graph's nesting. Time grows linearly with the ops, recursion only with the depth of nesting."""
+    found = Structure(graph, graph.tensor_table())
+    ops = {op.name: op for op in graph.ops}
+    escaping = {output.tensor for output in graph.outputs}
+    make_part(found, graph.root, "", ops)
+    add_boundaries(found.root, escaping)
+    found.parts.sort(key=lambda part: part.height)
+    for height in range(found.root.height + 1):
+        group_parts(found, [part for part in found.parts if part.height == height])
+    return found
+
+
+def make_part(found: Structure, scope: Scope, name: str, ops: Mapping[str, Op]) -> Part:
+    part = Part(scope, name)
+    taken: set[str] = set()
+    part.entries = make_entries(found, scope, ops, taken, part)
+    found.parts.append(part)
+    return part
+
+
+def make_entries(
+    found: Structure, scope: Scope, ops: Mapping[str, Op], taken: set[str], part: Part
+) -> tuple[Entry, ...]:
+    entries: list[Entry] = []
+    for item in scope.items:
+        if isinstance(item, str):
+            entries.append(OpEntry(ops[item], fresh(attribute(item.rsplit(".", 1)[-1]), taken)))
+        elif item.kind == "region":
+            inner = make_entries(found, item, ops, taken, part)
+            entries.append(Region(item.guard, inner))
+        else:
+            child = make_part(found, item, fresh(attribute(item.name), taken), ops)
+            part.height = max(part.height, child.height + 1)
+            entries.append(child)
+    return tuple(entries)
+
+
+def walk(entries: tuple[Entry, ...]) -> Iterator[OpEntry | Part]:
+    """Ops and parts in the order of execution, those in regions included."""
+    for entry in entries:
+        if isinstance(entry, Region):
+            yield from walk(entry.entries)
+        else:
+            yield entry
+
+
+def add_boundaries(root: Part, escaping: set[str]) -> None:
+    """Finds every part's inputs and outputs, with the number of every op's place in the order of execution."""
+    made: dict[str, int] = {}
+    last: dict[str, int] = {}
+    spans: list[tuple[Part, int, int]] = []
+    sequence: list[Op] = []
+
+    def visit(part: Part) -> None:
+        start = len(sequence)
+        for entry in walk(part.entries):
+            if isinstance(entry, Part):
+                visit(entry)
+            else:
+                for tensor in entry.op.inputs:
+                    last[tensor] = len(sequence)
+                for tensor in entry.op.outputs:
+                    made[tensor] = len(sequence)
+                sequence.append(entry.op)
+        spans.append((part, start, len(sequence)))
+
+    visit(root)
+    for part, start, stop in spans:
+        inside = sequence[start:stop]
+        read = dict.fromkeys(t for op in inside for t in op.inputs if not start <= made.get(t, -1) < stop)
+        part.inputs = tuple(read)
+        part.outputs = tuple(t for op in inside for t in op.outputs if t in escaping or last.get(t, -1) >= stop)
+
+
+def group_parts(found: Structure, parts: list[Part]) -> None:
+    """Puts parts of one height into groups of equal structure."""
+    known: dict[Hashable, int] = {}
+    for part in parts:
+        key = part_key(found, part)
+        if key not in known:
+            known[key] = len(found.groups)
+            found.groups.append([])
+        part.group = known[key]
+        part.index = len(found.groups[part.group])
+        found.groups[part.group].append(part)
+
+
+def part_key(found: Structure, part: Part) -> Hashable:
+    """What two parts must share to be one class: everything but numbers."""
+    scope = part.scope
+    numbers: dict[str, int] = {name: i for i, name in enumerate(part.inputs)}
+    choices: dict[str, int] = {}
+    name = scope.block if scope.kind == "block" else scope.path
+    keys = tuple(entry_key(found, entry, numbers, choices) for entry in part.entries)
+    outputs = tuple(numbers[name] for name in part.outputs)
+    return scope.kind, name, len(part.inputs), keys, outputs
+
+
+def entry_key(found: Structure, entry: Entry, numbers: dict[str, int], choices: dict[str, int]) -> Hashable:
+    if isinstance(entry, Region):
+        inner = tuple(entry_key(found, e, numbers, choices) for e in entry.entries)
+        return "region", shape_of(entry.guard, choices), inner
+    if isinstance(entry, Part):
+        inputs = tuple(numbers[t] for t in entry.inputs)
+        for tensor in entry.outputs:
+            numbers[tensor] = len(numbers)
+        return entry.attribute, entry.group, inputs
+    op = entry.op
+    ranks = tuple((numbers[t], len(found.tensors[t].space)) for t in op.inputs)
+    for tensor in op.outputs:
+        numbers[tensor] = len(numbers)
+    return entry.attribute, op.kind, ranks, params_key(op.params, choices), len(op.outputs)
+
+
+def params_key(value: object, choices: dict[str, int]) -> Hashable:
+    """An op's params without their numbers; conditions keep their form."""
+    if is_dataclass(value) and not isinstance(value, (Var, Apply, type)):
+        conditions = getattr(value, "conditions", None)
+        if conditions is not None:
+            return tuple(shape_of(condition, choices) for condition in conditions)
+        return tuple(params_key(getattr(value, f.name), choices) for f in fields(value))
+    if isinstance(value, tuple):
+        return tuple(params_key(item, choices) for item in value)
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    return "number"
+
+
+def shape_of(expr: Expr, choices: dict[str, int]) -> Hashable:
+    """A condition with its choices numbered in the order in which the part reads them."""
+    if isinstance(expr, Var):
+        return "choice", choices.setdefault(expr.choice, len(choices))
+    if isinstance(expr, Apply):
+        return expr.function, tuple(shape_of(arg, choices) for arg in expr.args)
+    return expr
+
+
+def site(found: Structure, op: Op) -> Site:
+    """An op with its tensors, as writers want it."""
+    return Site(op, tuple(found.tensors[t] for t in op.inputs), tuple(found.tensors[t] for t in op.outputs))

@@ -1,0 +1,107 @@
+"""Graph -> the text of model.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from specc.codegen.model.classes import Class, Context, class_view, prepare
+from specc.codegen.model.naming import class_names
+from specc.codegen.model.network import network_view
+from specc.codegen.model.structure import Part, structure, walk
+from specc.codegen.model.view import ClassView, ModelView
+from specc.codegen.names import class_name, comment
+from specc.codegen.render import render
+from specc.ir.graph import Graph
+
+RUNTIME_NAMES = {
+    "net": ("ElasticNet", "resize"),
+    "plan": ("Option", "Plan", "complete", "known_outputs", "resolve"),
+    "sizes": ("divisible", "half_up"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelText:
+    """model.py, and the folders of specc/ops whose torch.py and the parts of the runtime that it imports."""
+
+    text: str
+    operators: tuple[str, ...]
+    runtime: tuple[str, ...]
+    network: str
+
+
+def model_text(graph: Graph) -> ModelText:
+    """The module of the network and of all its parts, innermost first."""
+    found = structure(graph)
+    context = Context(graph, found, {choice.name: choice.largest for choice in graph.choices})
+    network = class_name(graph.name)
+    for name, parts in zip(class_names(found.groups, network), found.groups, strict=True):
+        context.classes.append(prepare(context, name, parts))
+    views = [network_view(context, cls) if cls is context.classes[-1] else class_view(context, cls) for cls in in_order(context)]
+    body = "\n".join(line for view in views for line in code_lines(view))
+    imports, runtime = import_lines(context.sources, body, bool(graph.choices))
+    view = ModelView(module_doc(graph, network), imports, plans_once(views), network)
+    return ModelText(render("model.py.jinja", {"view": view}), tuple(sorted(context.sources)), runtime, network)
+
+
+def in_order(context: Context) -> list[Class]:
+    """The classes in the order in which the network first needs them, parts before wholes."""
+    found: dict[int, Class] = {}
+
+    def visit(part: Part) -> None:
+        if part.group not in found:
+            for entry in walk(part.entries):
+                if isinstance(entry, Part):
+                    visit(entry)
+            found[part.group] = context.of(part)
+
+    visit(context.structure.root)
+    return list(found.values())
+
+
+def plans_once(views: Sequence[ClassView]) -> tuple[ClassView, ...]:
+    """Variants of a block share a plan, which stands before the first of them."""
+    seen: set[str] = set()
+    found: list[ClassView] = []
+    for view in views:
+        found.append(replace(view, fields=()) if view.plan_name in seen else view)
+        seen.add(view.plan_name)
+    return tuple(found)
+
+
+def code_lines(view: ClassView) -> tuple[str, ...]:
+    return (f"class ({view.base})", *view.init_lines, *view.plan_lines, *view.forward_lines, *view.fields)
+
+
+def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The imports that the classes need, in the order of import sorters, and the runtime parts among them."""
+    standard = ["from __future__ import annotations"]
+    lines: list[str] = []
+    runtime: dict[str, list[str]] = {}
+    if elastic:
+        lines += ["from collections.abc import Mapping, Sequence", "from dataclasses import dataclass"]
+        if "Fraction(" in body:
+            lines.append("from fractions import Fraction")
+        always = ("ElasticNet", "Option", "Plan")
+        for part, names in RUNTIME_NAMES.items():
+            used = [n for n in names if n in always or f"{n}(" in body]
+            if used:
+                runtime[part] = used
+    third = ["import torch"] if "torch." in body else []
+    third += ["import torch.nn.functional as F"] if "F." in body else []
+    third.append("from torch import Tensor, nn" if "nn." in body or not elastic else "from torch import Tensor")
+    first: list[str] = []
+    if elastic:
+        first.append("import space")
+        modules = {**{name: sorted(names) for name, names in sources.items()}, **runtime}
+        first += [f"from elastic.{module} import {', '.join(modules[module])}" for module in sorted(modules)]
+    blocks = [standard, lines, third, first]
+    text = "\n\n".join("\n".join(block) for block in blocks if block)
+    return tuple(text.split("\n")), tuple(sorted(runtime))
+
+
+def module_doc(graph: Graph, network: str) -> tuple[str, ...]:
+    return (f"{network}, written by specc from {comment(graph.origin.location())}.",)
+
+

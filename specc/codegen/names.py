@@ -1,0 +1,63 @@
+"""Names and text of a spec as they may stand in generated code: identifiers, class names, comments."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable, MutableSet
+from typing import Final
+
+MODULE_ATTRIBUTES: Final = frozenset(
+    ["T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook", "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu", "zero_grad", "plan", "use", "bind", "bound", "cut", "self", "chosen", "resolution", "outputs", "assignment", "normalise_batch"]
+)
+"""What a module or plan has already; an op of such a name gets an underscore."""
+
+MODEL_GLOBALS: Final = frozenset(
+    ["Any", "Fraction", "F", "Mapping", "Model", "Option", "Plan", "Sequence", "Tensor", "annotations", "complete", "dataclass", "divisible", "half_up", "nn", "resize", "space", "torch", "ElasticNet", "ElasticConv2d", "ConvCut", "ElasticLinear", "LinearCut", "NormCut", "ElasticBatchNorm1d", "ElasticBatchNorm2d", "BankedBatchNorm1d", "BankedBatchNorm2d"]
+)
+
+
+def identifier(name: str) -> str:
+    """A Python identifier: ASCII letters, digits and underscores; no keyword, no dunder, no private name."""
+    text = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
+    text = text.rstrip("_") + "_" if text.startswith("__") else text
+    text = text.lstrip("_") or "op"
+    if text[0].isdigit():
+        text = f"n{text}"
+    return f"{text}_" if keyword.iskeyword(text) or keyword.issoftkeyword(text) else text
+
+
+def attribute(name: str) -> str:
+    """The attribute of a generated module for an op or scope of this name."""
+    text = identifier(name)
+    return f"{text}_" if text in MODULE_ATTRIBUTES else text
+
+
+def class_name(name: str) -> str:
+    """`inverted_residual` as `InvertedResidual`."""
+    words = identifier(name).strip("_").split("_")
+    text = identifier("".join(word[:1].upper() + word[1:] for word in words))
+    return f"{text.rstrip('_')}Net" if text in MODEL_GLOBALS or text.endswith("_") else text
+
+
+def fresh(name: str, taken: MutableSet[str]) -> str:
+    """The name, or the name with the first number that makes it new. Adds it to `taken`."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name.rstrip('_')}{number}"
+    taken.add(candidate)
+    return candidate
+
+
+def comment(text: str) -> str:
+    """Text of a spec fit for a comment or docstring: printable ASCII without quotes and backslashes, one line."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in "\"'\\" else "?" for c in text)
+
+
+def choice_leaf(name: str) -> str:
+    """The last part of a choice's name: `depth` of `s1.depth`."""
+    return identifier(name.rsplit(".", 1)[-1])
+
+
+def longest(texts: Iterable[str]) -> int:
+    return max((len(text) for text in texts), default=0)

@@ -1,0 +1,94 @@
+"""A generated project as a mapping from paths to texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import specc
+from specc.codegen.graph_json import graph_json
+from specc.codegen.model.write import model_text
+from specc.codegen.training import Sections, training_files, training_parts
+from specc.ir.graph import Graph
+
+RUNTIME: Final = "specc.codegen.runtime"
+ALWAYS: Final = (f"{RUNTIME}.bind",)
+ELASTIC: Final = (f"{RUNTIME}.calibrate", f"{RUNTIME}.net", f"{RUNTIME}.plan")
+IMPORT: Final = re.compile(r"^( *)from (specc(?:\.\w+)+) import (\w+)", re.MULTILINE)
+"""An import of another part, as parts write them: the module's path in full, on the left margin or in an `if`."""
+
+
+def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> dict[str, str]:
+    """Every file of the project of a graph, by its path in the project, sorted.
+
+    `model` has the spec's sections. `texts` are files that other parts of the compiler made (space.py, spec.specc); what
+    of specc they import is copied as well.
+    """
+    written = model_text(graph)
+    files = {"model.py": written.text, **training_files(graph, model), "ir.json": graph_json(graph), **texts}
+    wanted = [*ALWAYS, *training_parts(graph, model)]
+    if graph.choices:
+        wanted += ELASTIC
+    wanted += [f"{RUNTIME}.{part}" for part in written.runtime]
+    wanted += [f"specc.ops.{folder}.torch" for folder in written.operators]
+    for path, text in texts.items():
+        if path.endswith(".py"):
+            wanted += imported(text)
+            files[path] = localised(text, "elastic.")
+    parts = closure(wanted)
+    files["elastic/__init__.py"] = '"""The parts of an elastic network that do not depend on its spec, copied from specc."""\n'
+    for module, text in parts.items():
+        files[f"elastic/{part_name(module)}.py"] = localised(text, ".")
+    return {path: files[path] for path in sorted(files)}
+
+
+def closure(modules: Iterable[str]) -> dict[str, str]:
+    """The texts of some modules of specc and of all modules of specc that they import."""
+    found: dict[str, str] = {}
+    names: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module in found:
+            continue
+        found[module] = module_text(module)
+        clash = names.setdefault(part_name(module), module)
+        assert clash == module, f"{clash} and {module} would be one file"
+        waiting.extend(imported(found[module]))
+    return found
+
+
+def imported(text: str) -> list[str]:
+    """The modules of specc that a part imports. `from specc.codegen.runtime import x` means the module x."""
+    return [f"{module}.{name}" if is_package(module) else module for _, module, name in IMPORT.findall(text)]
+
+
+def localised(text: str, prefix: str) -> str:
+    """A part's text with its imports of other parts as they are in a project: `prefix` is "." or "elastic."."""
+
+    def replacement(match: re.Match[str]) -> str:
+        indent, module, name = match.groups()
+        home = prefix.rstrip(".") or "." if is_package(module) else f"{prefix}{part_name(module)}"
+        return f"{indent}from {home} import {name}"
+
+    return IMPORT.sub(replacement, text)
+
+
+def part_name(module: str) -> str:
+    """`conv` for specc.ops.conv.torch, `us_net` for specc.methods.us_net.step, the last part of all others."""
+    *_, folder, name = module.split(".")
+    return folder if name in ("torch", "step") else name
+
+
+def module_file(module: str) -> Path:
+    return Path(specc.__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+
+
+def module_text(module: str) -> str:
+    return module_file(module).read_text(encoding="utf-8")
+
+
+def is_package(module: str) -> bool:
+    return not module_file(module).exists()

@@ -1,0 +1,25 @@
+"""Fully connected layers in generated code."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from specc.ops.linear.rules import LinearParams
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
+
+
+def params(site: Site) -> LinearParams:
+    return cast(LinearParams, site.op.params)
+
+
+def write(sites: Sites, elastic: bool) -> Written:
+    """`nn.Linear(in, out)`, or its elastic twin with `cut(in, out)`: the first features of each."""
+    inputs = Arg(each(sites, lambda site: params(site).inputs), "channels")
+    out = Arg(each(sites, lambda site: params(site).out), "channels")
+    args = (inputs, out, Arg(each(sites, lambda site: params(site).bias), "extra", "bias", True))
+    if varies(inputs.values) or varies(out.values):
+        return Written("ElasticLinear", "linear", args, (inputs, out), overwritable=True)
+    return Written("nn.Linear", args=args, overwritable=True)
+
+
+WRITERS = (Writer("linear", write),)

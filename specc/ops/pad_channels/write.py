@@ -1,0 +1,23 @@
+"""Padding with zero channels in generated code."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from specc.ir.expr import Expr, apply
+from specc.ops.pad_channels.rules import PadChannelsParams
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
+
+
+def extra(site: Site) -> Expr:
+    params = cast(PadChannelsParams, site.op.params)
+    return apply("sub", params.out, params.inputs)
+
+
+def write(sites: Sites, elastic: bool) -> Written:
+    """`F.pad` counts from the last dimension: width, height, channels. A negative number drops channels."""
+    number = Arg(each(sites, extra), "channels")
+    return Written(number=number, call="F.pad({0}, (0, 0, 0, 0, 0, {number}))")
+
+
+WRITERS = (Writer("pad_channels", write),)

@@ -1,0 +1,31 @@
+"""Pools in generated code."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from specc.ops.pool.rules import PoolParams
+from specc.ops.writing import Arg, Role, Site, Sites, Writer, Written, each
+
+
+def params(site: Site) -> PoolParams:
+    return cast(PoolParams, site.op.params)
+
+
+def write(sites: Sites, elastic: bool) -> Written:
+    """A layer of torch; pooling the whole map, a mean or a maximum over height and width."""
+
+    def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
+        return Arg(each(sites, lambda site: getattr(params(site), field)), role, name, default)
+
+    average = params(sites[0]).mode == "avg"
+    if params(sites[0]).kernel is not None:
+        layer = "nn.AvgPool2d" if average else "nn.MaxPool2d"
+        return Written(layer, args=(arg("kernel", "kernel"), arg("stride", "stride"), arg("padding", "padding",
+        "padding", 0)))
+    if params(sites[0]).size is not None:
+        return Written("nn.AdaptiveAvgPool2d" if average else "nn.AdaptiveMaxPool2d", args=(arg("size", "size"),))
+    return Written(call="{0}.mean((2, 3))" if average else "{0}.amax((2, 3))")
+
+
+WRITERS = (Writer("pool", write), Writer("maxpool", write))

@@ -1,0 +1,106 @@
+"""How an operator stands in generated code: what each specc/ops/*/write.py says, and where it is looked up.
+
+A generated class stands for all blocks of one structure, so an operator is written for all its `sites` at once: the
+same op in every block that becomes an instance of the class. A number is given as one value for each site; whether it
+becomes a literal, a parameter of the class or an expression of parameters is not the operator's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from typing import Literal, TypeAlias
+
+import specc.ops
+from specc.ir.expr import Apply, Expr, Var
+from specc.ir.graph import Op, Tensor
+
+Role: TypeAlias = Literal[
+    "channels", "kernel", "stride", "padding", "dilation", "banks", "bank", "rate", "size", "extra"
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """One op in one block."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+Sites: TypeAlias = tuple[Site, ...]
+Values: TypeAlias = tuple[Expr, ...]
+"""One value for each site."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arg:
+    """An argument in generated code. It is left out where all its values are `default`.
+
+    role  what the number is: equal values of one role are one parameter, and it names a parameter that has no better name
+    name  the keyword, "" for a positional argument
+    """
+
+    values: Values
+    role: Role
+    name: str = ""
+    default: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """An operator in generated code.
+
+    layer         the class that `__init__` instantiates, "" for none
+    source        the folder of specc/ops whose torch.py defines `layer`, "" for a class of torch
+    args          its arguments, at the largest sub-network
+    cut           the arguments of `layer.cut(..)`, which makes the op's part of a plan; None where it needs none
+    number        a number that the op reads: from the plan where it is elastic, else from an attribute
+    call          forward's expression of an op without a layer; `{0}`, `{1}`: inputs, `{number}`: the number
+    inplace       the same with its first input overwritten, "" where autograd needs that input
+    overwritable  whether autograd can do without this op's output, so that the next op may overwrite it
+    """
+
+    layer: str = ""
+    source: str = ""
+    args: tuple[Arg, ...] = ()
+    cut: tuple[Arg, ...] | None = None
+    number: Arg | None = None
+    call: str = ""
+    inplace: str = ""
+    overwritable: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Writer:
+    """How one kind of operator is written. `write(sites, elastic)`; `elastic` says whether the network has choices."""
+
+    kind: str
+    write: Callable[[Sites, bool], Written]
+
+
+@cache
+def writers() -> Mapping[str, Writer]:
+    """The writer of every kind, found in the operators' folders."""
+    found: dict[str, Writer] = {}
+    for module in sorted(iter_modules(specc.ops.__path__), key=lambda m: m.name):
+        name = f"{specc.ops.__name__}.{module.name}.write"
+        if module.ispkg and find_spec(name) is not None:
+            for writer in import_module(name).WRITERS:
+                found[writer.kind] = writer
+    return found
+
+
+def varies(values: Values) -> bool:
+    """Whether a number depends on a choice anywhere."""
+    return any(isinstance(value, (Var, Apply)) for value in values)
+
+
+def each(sites: Sites, read: Callable[[Site], Expr]) -> Values:
+    """A number at every site."""
+    return tuple(read(site) for site in sites)
