@@ -14,6 +14,7 @@ from specc.diagnostics import Findings
 from specc.source import Source, Span
 from specc.syntax import ast
 from specc.syntax.lexer import BAD_NUMBER
+from specc.syntax.node import fields_of
 
 Parts: TypeAlias = list[Any]
 
@@ -313,7 +314,7 @@ def list_(parts: Parts) -> ast.ListExpr:
 def group(parts: Parts) -> ast.Expression:
     """Parentheses leave no node; what they hold is said to stand from the one to the other."""
     inner: ast.Expression = parts[1]
-    values = {field: getattr(inner, field) for field in ast.fields_of(inner)}
+    values = {field: getattr(inner, field) for field in fields_of(inner)}
     return type(inner)(**{**values, "span": _whole(parts)})
 
 

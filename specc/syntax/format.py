@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from specc.syntax import ast
+from specc.syntax.node import fields_of
 from specc.syntax.phrase import Braces, Item, Joint, Listed, flat, item
 
 COLUMNS: Final = 100
@@ -33,7 +34,7 @@ def same(left: object, right: object) -> bool:
         return len(left) == len(right) and all(map(same, left, right))
     if type(left) is not type(right):
         return False
-    fields = ast.fields_of(left)
+    fields = fields_of(left)
     if not fields:
         return left == right
     return all(same(getattr(left, f), getattr(right, f)) for f in fields if f not in _NOT_COMPARED)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.source import Source, Span
@@ -66,11 +67,11 @@ BAD_NUMBER = Rule(
     "wrong:  3x3    .5     10 M\nright:  3      0.5    10M",
 )
 
-_CLOSER = {"{": "}", "(": ")", "[": "]"}
-_OPENER = {closer: opener for opener, closer in _CLOSER.items()}
-_OPERATORS = frozenset(("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", ".."))
-_WORD_OPERATORS = frozenset(("and", "or", "not", "else"))
-_LOOK_ALIKE = {
+_CLOSER: Final[Mapping[str, str]] = {"{": "}", "(": ")", "[": "]"}
+_OPENER: Final[Mapping[str, str]] = {closer: opener for opener, closer in _CLOSER.items()}
+_OPERATORS: Final = frozenset(("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", ".."))
+_WORD_OPERATORS: Final = frozenset(("and", "or", "not", "else"))
+_LOOK_ALIKE: Final[Mapping[str, str]] = {
     "'": '"', "\u2018": '"', "\u2019": '"', "\u201c": '"', "\u201d": '"', "\u201e": '"', "`": '"',
     "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/",
     "\u2026": "..", "\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "\u00a0": "a space", "\u3000": "a space",

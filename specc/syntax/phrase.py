@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -51,7 +51,7 @@ class Joint:
 
 Segment: TypeAlias = str | Braces | Listed | Joint
 
-_LEVEL: Final = {
+_LEVEL: Final[Mapping[str, int]] = {
     "or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, "+": 5, "-": 5, "*": 6, "/": 6
 }  # fmt: skip
 _COMPARISON, _SUM, _UNARY = 4, 5, 7
