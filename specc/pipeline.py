@@ -1,4 +1,4 @@
-"""The whole compiler on one page: text -> syntax tree -> model -> graph -> passes."""
+"""The whole compiler on one page: text -> syntax tree -> model -> graph -> passes -> the files of a project."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from specc.diagnostics import Findings, Rule, SpecError
 from specc.diagnostics.near import near
+from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.lower.supernet import lower
 from specc.methods import find_method
@@ -149,3 +150,37 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
     method.check(graph, model.method, report)
+
+
+def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[str, str]:
+    """The files of the PyTorch project of a spec, by their paths; with `at`, of one of its sub-networks, which is static.
+
+    `at` has an option for every choice, or for every active one.
+    """
+    from specc.codegen.install import marked
+    from specc.codegen.project import project_files
+
+    graph = compiled.graph if at is None else bind_fully(compiled.graph, at)
+    texts = spec_texts(compiled)
+    if graph.choices:
+        from specc.analysis.space import space_module
+
+        texts["space.py"] = space_module(graph)
+    return marked(project_files(graph, compiled.model, texts))
+
+
+def bind_fully(graph: Graph, at: Assignment) -> Graph:
+    """The static network of an assignment; choices that it leaves out are inactive and stand anywhere."""
+    from specc.passes.bind import bind
+
+    return bind(graph, {choice.name: at.get(choice.name, choice.largest) for choice in graph.choices})
+
+
+def spec_texts(compiled: Compiled) -> dict[str, str]:
+    """The spec's own files as they stand in its project: spec.specc, and what it imports beside it."""
+    spec, *imported = compiled.files
+    texts = {"spec.specc": spec.text}
+    for source in imported:
+        if source.name.endswith(".specc") and not source.shown.startswith("std/"):
+            texts.setdefault(source.name, source.text)
+    return texts
