@@ -17,10 +17,10 @@ from fractions import Fraction
 from functools import reduce
 from math import gcd, lcm, prod
 
-from specc.analysis.cost import Count, costs_of, totals
 from specc.analysis.diagrams import TRUE, Term
 from specc.analysis.presence import Presence
 from specc.analysis.symbols import Monomial, Poly, Scope, Symbols
+from specc.analysis.totals import Count, costs_of, totals
 from specc.ir.graph import Graph
 
 Tagged = tuple[int, Monomial]
@@ -252,7 +252,21 @@ def factored(poly: Mapping[Monomial, int]) -> Sum:
             rest = list(monomial)
             rest.remove(lead)
             groups.setdefault(lead, {})[tuple(rest)] = factor
-    return Sum(poly.get((), 0), tuple(part(lead, factored(rest)) for lead, rest in sorted(groups.items())))
+    return Sum(poly.get((), 0), alike([part(lead, factored(rest)) for lead, rest in sorted(groups.items())]))
+
+
+def alike(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, those that have a factor in common multiplied by it together."""
+    by_factor: dict[int, list[Part]] = {}
+    for item in parts:
+        by_factor.setdefault(item.factor, []).append(item)
+    result: list[Part] = []
+    for factor, items in by_factor.items():
+        if len(items) == 1 or abs(factor) == 1:
+            result.extend(items)
+        else:
+            result.append(Part(factor, (), Sum(0, tuple(Part(1, item.symbols, item.inner) for item in items))))
+    return tuple(result)
 
 
 def part(symbol: int, inner: Sum) -> Part:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from specc.analysis.cost import Count
 from specc.analysis.diagrams import Diagrams, Term
 from specc.analysis.names import any_of, choices_in, literal_text, plain_option, quoted
 from specc.analysis.program import Program, program
 from specc.analysis.sums import Statements
+from specc.analysis.totals import Count
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 
@@ -26,26 +26,45 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LINE = 100
-BLOCK = 4096
+SPARE = 32
+BLOCK = 8192
 """Rows that are computed together: their columns fit into the processor's cache."""
 
 
+class Cost(NamedTuple):
+    """The multiply-accumulates for one image and the parameters in use."""
+
+    macs: int
+    params: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Compiled:
-    """`one(assignment)` and `many(positions)`, both giving (MACs, parameters)."""
+class CompiledCost:
+    """The costs of any sub-network of one graph.
+
+    one    an assignment -> (MACs, parameters); options as the graph has them
+    many   option positions [n, choices] -> MACs [n], parameters [n]
+    """
 
     one: Callable[[Assignment], tuple[int, int]]
     many: Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.int64]]]
+    together: tuple[tuple[str, ...], ...]
     source: str
+
+    def __call__(self, at: Assignment) -> Cost:
+        return Cost(*self.one(at))
 
 
 @lru_cache(maxsize=4)
-def compile_cost(graph: Graph, count: Count = "macs") -> Compiled:
-    """The cost of any sub-network as two functions. Options are those of the graph, ratios as Fractions."""
-    source = cost_source(graph, count, plain=False)
-    space: dict[str, Any] = {}
-    exec(compile(source, f"<costs of {graph.name!r}>", "exec"), space)  # our own text: names went through repr
-    return Compiled(space["cost"], space["batched"], source)
+def compile_cost(graph: Graph, count: Count = "macs") -> CompiledCost:
+    """The costs of any sub-network as functions of an assignment, or of many."""
+    what = program(graph, count)
+    source = written(what, plain=False)
+    names: dict[str, Any] = {}
+    exec(compile(source, "<the cost program>", "exec"), names)  # our own text: what a spec says went through repr
+    choices = [choice.name for choice in graph.choices]
+    together = tuple(tuple(choices[at] for at in scope) for scope in what.together)
+    return CompiledCost(names["cost"], names["batched"], together, source)
 
 
 def cost_source(graph: Graph, count: Count = "macs", plain: bool = True) -> str:
@@ -53,11 +72,16 @@ def cost_source(graph: Graph, count: Count = "macs", plain: bool = True) -> str:
 
     With `plain`, options are as JSON has them (true, 0.35); without, as the graph has them (1, Fraction(7, 20)).
     """
-    text = Writer(program(graph, count), plain)
-    head = ["from __future__ import annotations", ""]
+    return written(program(graph, count), plain)
+
+
+def written(what: Program, plain: bool) -> str:
+    text = Writer(what, plain)
+    head = ["from __future__ import annotations", "", "from collections.abc import Mapping"]
     head += [] if plain else ["from fractions import Fraction"]
-    head += ["from collections.abc import Mapping", "from typing import Any", "", "import numpy as np", ""]
-    return "\n".join([*head, *text.tables(), "", *text.functions()]) + "\n"
+    head += ["from typing import Any", "", "import numpy as np"]
+    tables = text.tables()
+    return "\n".join([*head, *([""] if tables else []), *tables, "", *text.functions()]) + "\n"
 
 
 class Writer:
@@ -114,6 +138,9 @@ class Writer:
                 items = [f"({', '.join(key)}): {value}" for key, value in zip(keys, symbol.values, strict=True)]
                 lines += dictionary(f"J{number}", items)
                 arrays.append(f"B{number} = np.array([*J{number}.values()], dtype=np.{self.dtype()})")
+        if self.spaced():
+            for name, values in zip(("STEPS", "FIRSTS"), zip(*self.spaced(), strict=True), strict=True):
+                arrays += wrapped_numbers(f"{name} = np.array([", values, f"], dtype=np.{self.dtype()})[:, None]")
         return lines + arrays
 
     def option(self, choice: int, at: int) -> str:
@@ -260,30 +287,49 @@ class Writer:
         return [at for at, value in enumerate(self.symbols.symbols[number].values) if value]
 
     def condition_many(self, terms: Sequence[Term]) -> str:
-        words = [" & ".join(self.literal_many(*literal) for literal in term) for term in terms]
-        return words[0] if len(words) == 1 else " | ".join(f"({word})" for word in words)
+        """A condition as an array of truth values, or of numbers where it is one skip choice."""
+        words = [[self.literal_many(*literal) for literal in term] for term in terms]
+        if len(words) == 1:
+            return " * ".join(words[0])
+        return " | ".join("(" + " & ".join(f"({literal} != 0)" for literal in term) + ")" for term in words)
 
     def literal_many(self, choice: int, at: Sequence[int]) -> str:
+        """A test of a choice's row, which holds options where these are equally spaced numbers, else positions."""
         count = len(self.diagrams.options[choice])
+        row = self.raw(choice)
+        if self.diagrams.options[choice] == (0, 1):
+            return row if list(at) == [1] else f"(1 - {row})"
+        values = [self.diagrams.options[choice][p] if self.linear_options(choice) else p for p in at]
         if len(at) == 1:
-            return f"(i[{choice}] == {at[0]})"
+            return f"({row} == {values[0]})"
         if list(at) == list(range(count - len(at), count)):
-            return f"(i[{choice}] >= {at[0]})"
+            return f"({row} >= {values[0]})"
         if list(at) == list(range(len(at))):
-            return f"(i[{choice}] <= {at[-1]})"
-        return f"np.isin(i[{choice}], {list(at)!r})"
+            return f"({row} <= {values[-1]})"
+        return f"np.isin({row}, {values!r})"
 
     def loads_many(self) -> list[str]:
         """The variables of many assignments."""
-        lines = [f"p = np.ascontiguousarray(i, dtype=np.{self.dtype()})"]
+        lines = [
+            "# The rows to spare make the allocator keep its pages from one block to the next.",
+            f"p = np.empty((len(i) + {SPARE}, i.shape[1]), dtype=np.{self.dtype()})[: len(i)]",
+            "p[:] = i",
+        ]
+        if self.spaced():
+            lines += ["p *= STEPS", "p += FIRSTS"]
         for choice in self.in_order():
             terms = self.program.active.get(choice)
-            mask = f" * ({self.condition_many(terms)})" if terms else ""
-            if self.has_plain(choice):
-                lines.append(f"x{choice} = {self.column(choice, bool(mask))}{mask}")
+            mask = f" * ({self.condition_many(terms)})" if terms and len(terms) > 1 else ""
+            mask = f" * {self.condition_many(terms)}" if terms and len(terms) == 1 else mask
+            raw = self.raw(choice)
+            if choice in self.asked:
+                lines.append(f"{raw} = p[{choice}]{mask if raw[0] == 'x' else ''}")
+            if self.has_plain(choice) and not (choice in self.asked and raw[0] == "x"):
+                column = f"p[{choice}]" if self.linear_options(choice) else f"V{choice}[i[{choice}]]"
+                lines.append(f"x{choice} = {column}{mask}")
             numbers = self.tabled(choice)
             if numbers:
-                lines.append(f"{', '.join(f't{n}' for n in numbers)} = A{choice}[..., i[{choice}]]{mask}")
+                lines += self.looked_up(choice, numbers, mask)
             for number in self.reads[choice]:
                 if self.compared(number):
                     lines.append(f"t{number} = 1 * {self.literal_many(choice, self.ones(number))}{mask}")
@@ -291,20 +337,26 @@ class Writer:
             symbol = self.symbols.symbols[number]
             index = f"i[{symbol.scope[0]}]"
             for choice in symbol.scope[1:]:
-                index = f"({index}) * {len(self.diagrams.options[choice])} + i[{choice}]"
+                count = len(self.diagrams.options[choice])
+                index = f"{index} * {count} + i[{choice}]" if "+" not in index else f"({index}) * {count} + i[{choice}]"
             text = f"B{number}[{index}]" if symbol.node is None else f"1 * ({self.condition_many(self.terms_of(number))})"
             lines.append(f"t{number} = {text}")
         return lines
 
-    def column(self, choice: int, masked: bool) -> str:
-        """The options of a choice as an array."""
-        options = self.diagrams.options[choice]
-        if not self.linear_options(choice):
-            return f"V{choice}[i[{choice}]]"
-        first, step = options[0], options[1] - options[0]  # type: ignore[operator]
-        text = f"p[{choice}]" if step == 1 else f"{step} * p[{choice}]"
-        text = f"{first} + {text}" if first else text
-        return f"({text})" if masked and first else text
+    def looked_up(self, choice: int, numbers: Sequence[int], mask: str) -> list[str]:
+        """The functions of a choice by its positions."""
+        targets = ", ".join(f"t{n}" for n in numbers)
+        if len(numbers) == 1:
+            return [f"{targets} = A{choice}[i[{choice}]]{mask}"]
+        return [f"{targets} = [row[i[{choice}]]{mask} for row in A{choice}]"]
+
+    def spaced(self) -> list[tuple[int, int]]:
+        """The (step, first) of every choice's options, (1, 0) where they are no equally spaced numbers; empty if all are."""
+        pairs = []
+        for choice, options in enumerate(self.diagrams.options):
+            regular = self.linear_options(choice) and len(options) > 1
+            pairs.append((options[1] - options[0], options[0]) if regular else (1, 0))  # type: ignore[operator]
+        return pairs if set(pairs) - {(1, 0)} else []  # type: ignore[return-value]
 
 
 def used_symbols(what: Program) -> set[int]:
@@ -338,6 +390,16 @@ def wrapped(start: str, items: Sequence[str], end: str) -> list[str]:
     if len(line) <= LINE:
         return [line]
     return [start, *(f"    {item}," for item in items), end]
+
+
+def wrapped_numbers(start: str, items: Sequence[object], end: str) -> list[str]:
+    """`wrapped` for many short items: one line inside the brackets if they fit there."""
+    text = ", ".join(map(str, items))
+    if len(start) + len(text) + len(end) <= LINE:
+        return [start + text + end]
+    if len(text) + 4 <= LINE:
+        return [start, f"    {text}", end]
+    return wrapped(start, [str(item) for item in items], end)
 
 
 def indented(lines: Sequence[str]) -> list[str]:

@@ -145,7 +145,7 @@ class Symbols:
         return {(self.number(symbol, (scope, symbol.values)),): normal(Fraction(1, common))}  # type: ignore[dict-item]
 
     def affine(self, choice: int, values: Sequence[Number]) -> tuple[Number, Number] | None:
-        """(slope, offset) with values = slope * options + offset and whole-numbered options, where there are such."""
+        """(slope, offset) with values = slope * options + offset, where the options and the slope are whole."""
         options = self.diagrams.options[choice]
         if not all(isinstance(option, int) for option in options):
             return None
@@ -154,6 +154,8 @@ class Symbols:
         slope = normal(Fraction(values[1] - values[0]) / (second - first))
         assert isinstance(slope, (int, Fraction))
         offset = values[0] - slope * first
+        if not isinstance(slope, int):
+            return None
         if all(slope * option + offset == value for option, value in zip(options, values, strict=True)):  # type: ignore[operator]
             return slope, normal(offset)  # type: ignore[return-value]
         return None
@@ -193,11 +195,13 @@ class Symbols:
         result = dict(poly)
         for choice, monomials in mixed.items():
             plain = self.plain.get(choice)
+            if len(mixed) == 1 and len(result) == len(monomials) + 1 and () in result:
+                monomials.append(())
             if len(monomials) > 1 and any(number != plain for monomial in monomials for number in monomial):
                 values: list[Number] = [0] * len(self.diagrams.options[choice])
                 for monomial in monomials:
                     factor = result.pop(monomial)
-                    for at, value in enumerate(self.values_of(monomial)):
+                    for at, value in enumerate(self.values_of(monomial) if monomial else [1] * len(values)):
                         values[at] += factor * value
                 result = dict(add(result, self.of_values((choice,), values)))
         return result

@@ -1,0 +1,155 @@
+"""The report of one sub-network: multiply-accumulates, parameters and activations, op by op."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+
+from specc.analysis.presence import goes_on, requested
+from specc.analysis.symbols import Poly, Symbols
+from specc.analysis.totals import Count, costs_of, with_norms
+from specc.ir.choice import Assignment
+from specc.ir.expr import Number, Option
+from specc.ir.graph import Graph, Op
+
+BYTES = 4
+"""Of one float32 activation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpRow:
+    """One present op in a report; `out` is its output's shape without the batch: (channels, height, width)."""
+
+    name: str
+    kind: str
+    stage: str
+    params: int
+    macs: int
+    out: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CostReport:
+    """The costs of one sub-network, for one image.
+
+    params        the support of the active weights, one norm bank; `params_total` all that is allocated
+    macs          multiply-accumulates; with `with_norms` 2 more for each normalised element
+    activations   elements written by all ops
+    peak_bytes    the most bytes of float32 feature maps alive at once, the image included
+    """
+
+    spec: str
+    at: Mapping[str, Option]
+    params: int
+    params_total: int
+    macs: int
+    activations: int
+    peak_bytes: int
+    ops: tuple[OpRow, ...]
+
+
+def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
+    """The report of one sub-network. `at` is a canonical assignment."""
+    costs = costs_of(graph)
+    symbols, diagrams = costs.presence.symbols, costs.presence.diagrams
+    full = {choice.name: at.get(choice.name, choice.smallest) for choice in graph.choices}
+    known: dict[int, Number] = {}
+
+    def value(poly: Poly) -> int:
+        return whole(sum(factor * prod(symbol(number) for number in monomial) for monomial, factor in poly.items()))
+
+    def symbol(number: int) -> Number:
+        if number not in known:
+            known[number] = symbols.at(number, full)
+        return known[number]
+
+    present = [diagrams.at(node, full) for node in costs.presence.present]
+    shapes = {
+        tensor.name: (value(symbols.poly(tensor.features)), *(value(symbols.poly(size)) for size in tensor.space))
+        for tensor in graph.tensors
+    }
+    stages = dict(stages_of(graph))
+    rows = tuple(
+        OpRow(
+            name=op.name,
+            kind=op.kind,
+            stage=stages.get(op.name, ""),
+            params=value(share.params),
+            macs=value(with_norms(share) if count == "with_norms" else share.macs),
+            out=shapes[op.output],
+        )
+        for op, share, here in zip(graph.ops, costs.ops, present, strict=True)
+        if here
+    )
+    kept = [op for op, here in zip(graph.ops, present, strict=True) if here]
+    elements = {name: prod(shape) for name, shape in shapes.items()}
+    sources = {op.output: chosen(symbols, op, full) for op in kept if op.kind == "select"}
+    return CostReport(
+        spec=graph.name,
+        at=dict(at),
+        params=sum(row.params for row in rows),
+        params_total=sum(op.total for op in costs.ops),
+        macs=sum(row.macs for row in rows),
+        activations=sum(elements[name] for op in kept if op.kind != "select" for name in op.outputs),
+        peak_bytes=BYTES * peak(graph, kept, elements, sources),
+        ops=rows,
+    )
+
+
+def whole(value: Number) -> int:
+    """The integer that an exact count comes out as."""
+    if value != int(value):
+        raise ValueError(f"a count comes out as {value}")
+    return int(value)
+
+
+def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
+    """The input with which a select goes on."""
+    for tensor, condition in zip(op.inputs, goes_on(op), strict=True):
+        if symbols.diagrams.at(symbols.diagrams.of(condition), full):
+            return tensor
+    return op.inputs[-1]
+
+
+def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Mapping[str, str]) -> int:
+    """The most elements alive while the ops run in order: a tensor lives until its last reader has run.
+
+    A select copies nothing: its output is the tensor it goes on with.
+    """
+
+    def real(name: str) -> str:
+        while name in sources:
+            name = sources[name]
+        return name
+
+    end = len(kept)
+    last = {real(name): at for at, op in enumerate(kept) if op.kind != "select" for name in op.inputs}
+    last.update((real(output.tensor), end) for output in requested(graph))
+    alive = {name for name in graph.inputs if name in last}
+    now = most = sum(elements[name] for name in alive)
+    for at, op in enumerate(kept):
+        if op.kind == "select":
+            continue
+        alive.update(op.outputs)
+        now += sum(elements[name] for name in op.outputs)
+        most = max(most, now)
+        for name in dict.fromkeys((*map(real, op.inputs), *op.outputs)):
+            if name in alive and last.get(name, -1) <= at:
+                alive.discard(name)
+                now -= elements[name]
+    return most
+
+
+def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:
+    """(op, the path of the stem, stage or head it stands in) for every op."""
+    stack = [(graph.root, "")]
+    while stack:
+        scope, stage = stack.pop()
+        if scope.kind in ("stem", "stage", "head"):
+            stage = scope.path
+        for item in scope.items:
+            if isinstance(item, str):
+                yield item, stage
+            else:
+                stack.append((item, stage))

@@ -1,0 +1,236 @@
+"""The space of sub-networks of a graph: when a choice matters, how many sub-networks there are, what they cost, draws.
+
+The work is done by `specc.portable`, which generated projects use too; here a graph becomes its `Space`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import inf, prod
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from specc.analysis.diagrams import FALSE, TRUE, Diagrams, Term
+from specc.analysis.totals import costs_of
+from specc.diagnostics import Findings, Rule, SpecError
+from specc.ir.choice import Assignment, Choice
+from specc.ir.expr import Expr, Option, Var, apply
+from specc.ir.graph import Graph
+from specc.portable import choices as portable
+from specc.portable.choices import Space
+
+if TYPE_CHECKING:
+    from specc.portable.window import Draws
+
+Distribution: TypeAlias = Literal["uniform", "independent"]
+Limits: TypeAlias = tuple[float, float]
+ANY: Limits = (-inf, inf)
+
+EMPTY_WINDOW = Rule(
+    "E611",
+    "empty-window",
+    "no sub-network costs what was asked for",
+    "A budget such as `--macs 60M..100M` keeps the sub-networks whose cost lies between its ends, both included.\n"
+    "Where there is none, the nearest costs that can be reached are named: move an end to one of them.",
+)
+TOO_LARGE = Rule(
+    "E612",
+    "space-too-large",
+    "a space has too many sub-networks to list them all",
+    "Listing is for small spaces; larger ones are counted, drawn from and searched without listing them.\n"
+    "Wrong:  an exhaustive search of 10^12 sub-networks\n"
+    "Right:  strategy=evolution(evaluations=256), or fewer choices.",
+)
+ENTANGLED = Rule(
+    "E613",
+    "space-too-entangled",
+    "the choices of a space read one another too much for an exact count",
+    "Sub-networks are counted by taking up one choice after another and remembering only what the rest still needs.\n"
+    "That fails where very many choices decide together, in no order, what else matters.",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranges:
+    """The least and the most that any sub-network costs, and the peak activation bytes of the smallest and the largest.
+
+    `exact` is false where the choices read one another too much, and the smallest's and largest's costs stand instead.
+    """
+
+    macs: tuple[int, int]
+    params: tuple[int, int]
+    peak_bytes: tuple[int, int]
+    exact: bool
+
+
+def activity(graph: Graph) -> Mapping[str, Expr]:
+    """For each choice the condition under which something present reads it: 1 for always, 0 for never."""
+    where = costs_of(graph).presence
+    return {name: as_expr(where.diagrams, where.diagrams.terms(node)) for name, node in where.active.items()}
+
+
+def as_expr(diagrams: Diagrams, terms: Sequence[Term]) -> Expr:
+    """A disjunction of conjunctions as an expression."""
+    total: Expr = 0
+    for term in terms:
+        conjunction: Expr = 1
+        for choice, positions in term:
+            conjunction = apply("and", conjunction, literal_expr(diagrams.choices[choice], positions))
+        total = apply("or", total, conjunction)
+    return total
+
+
+def literal_expr(choice: Choice, positions: Sequence[int]) -> Expr:
+    """That a choice stands at one of some positions, as a person would say it."""
+    count = len(choice.options)
+    variable = Var(choice.name)
+    if tuple(choice.options) == (0, 1):
+        return variable if list(positions) == [1] else apply("not", variable)
+    numeric = not any(isinstance(option, str) for option in choice.options)
+    if numeric and len(positions) > 1 and list(positions) == list(range(count - len(positions), count)):
+        return apply("ge", variable, choice.options[positions[0]])
+    if numeric and len(positions) > 1 and list(positions) == list(range(len(positions))):
+        return apply("le", variable, choice.options[positions[-1]])
+    total: Expr = 0
+    for position in positions:
+        total = apply("or", total, apply("eq", variable, choice.options[position]))
+    return total
+
+
+@lru_cache(maxsize=4)
+def conditions(graph: Graph) -> Space:
+    """The choices of a graph that ever matter, and when they do; without costs. Options are the graph's."""
+    where = costs_of(graph).presence
+    choices = {choice.name: choice.options for choice in graph.choices if where.active[choice.name] != FALSE}
+    active = {
+        name: tuple(named(where.diagrams, term) for term in where.diagrams.terms(where.active[name]))
+        for name in choices
+        if where.active[name] != TRUE
+    }
+    return Space(choices, active)
+
+
+def named(diagrams: Diagrams, term: Term) -> Mapping[str, tuple[Option, ...]]:
+    """A conjunction with the names of choices and their options."""
+    return {
+        diagrams.choices[choice].name: tuple(diagrams.options[choice][at] for at in positions) for choice, positions in term
+    }
+
+
+@lru_cache(maxsize=4)
+def space_of(graph: Graph) -> Space:
+    """The space of a graph with its costs."""
+    from specc.analysis.source import compile_cost
+
+    compiled = compile_cost(graph)
+    space = conditions(graph)
+    columns = [at for at, choice in enumerate(graph.choices) if choice.name in space.choices]
+    if len(columns) == len(graph.choices):
+        return Space(space.choices, space.active, compiled.together, compiled.many)
+    import numpy as np
+    from numpy.typing import NDArray
+
+    def costs(positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        full = np.zeros((len(positions), len(graph.choices)), np.int64)
+        full[:, columns] = positions
+        return compiled.many(full)
+
+    return Space(space.choices, space.active, compiled.together, costs)
+
+
+def canonical(graph: Graph, assignment: Assignment) -> dict[str, Option]:
+    """The assignment without the choices that nothing present reads. Those not given read as their first option."""
+    return cast("dict[str, Option]", portable.canonical(conditions(graph), assignment))
+
+
+def complete(graph: Graph, partial: Assignment, default: Literal["max", "min"] = "max") -> dict[str, Option]:
+    """The canonical assignment in which choices not given stand at their last or first option."""
+    space = conditions(graph)
+    return cast("dict[str, Option]", portable.canonical(space, portable.complete(space, partial, default == "max")))
+
+
+def size(graph: Graph) -> int:
+    """The exact number of sub-networks: canonical assignments. Raises SpecError where choices are too entangled."""
+    space = conditions(graph)
+    if not space.active:
+        return prod(len(options) for options in space.choices.values())
+    from specc.portable.sweep import TooEntangled
+    from specc.portable.sweep import size as swept_size
+
+    try:
+        return swept_size(space)
+    except TooEntangled:
+        raise refused(graph, ENTANGLED, "the choices decide together, in no order, what else matters") from None
+
+
+def enumerate_space(graph: Graph, limit: int = 100_000) -> list[dict[str, Option]]:
+    """Every sub-network once. Raises SpecError where there are more than `limit`."""
+    count = size(graph)
+    if count > limit:
+        message = f"there are {count:,} sub-networks, and only up to {limit:,} are listed"
+        raise refused(graph, TOO_LARGE, message, "draw some with `specc sample`, or give the network fewer choices")
+    return cast("list[dict[str, Option]]", list(portable.every(conditions(graph))))
+
+
+def range_of_costs(graph: Graph) -> Ranges:
+    """What the sub-networks of a graph cost, from the least to the most."""
+    from specc.analysis.report import cost
+    from specc.portable.sweep import TooEntangled, cost_ranges
+
+    ends = [cost(graph, complete(graph, {}, end)) for end in cast("tuple[Literal['min', 'max'], ...]", ("min", "max"))]
+    peaks = (ends[0].peak_bytes, ends[1].peak_bytes)
+    try:
+        macs, params = cost_ranges(space_of(graph))
+    except TooEntangled:
+        return Ranges((ends[0].macs, ends[1].macs), (ends[0].params, ends[1].params), peaks, exact=False)
+    return Ranges(macs, params, peaks, exact=True)
+
+
+def draw(
+    graph: Graph,
+    number: int,
+    seed: int,
+    distribution: Distribution = "uniform",
+    macs: Limits = ANY,
+    params: Limits = ANY,
+) -> Draws:
+    """`number` independent draws, the same for the same seed everywhere.
+
+    Without limits by the distribution named; with limits uniform over the sub-networks inside them. Raises SpecError
+    where there are none.
+    """
+    from specc.portable.window import Draws, EmptyWindow, draw_in_window, true_costs
+
+    space = space_of(graph)
+    rng = random.Random(seed)
+    if (macs, params) == (ANY, ANY):
+        assignments = drawn(graph, space, number, rng, distribution)
+        costs = true_costs(space, portable.positions(space, assignments))
+        return Draws(tuple(assignments), tuple(c[0] for c in costs), tuple(c[1] for c in costs), True, number)
+    try:
+        return draw_in_window(space, number, rng, macs, params)
+    except EmptyWindow as error:
+        raise refused(graph, EMPTY_WINDOW, str(error), "move an end of the window to a cost that can be reached") from None
+
+
+def drawn(
+    graph: Graph, space: Space, number: int, rng: random.Random, distribution: Distribution
+) -> list[dict[str, portable.Option]]:
+    """Draws without limits."""
+    from specc.portable.sweep import TooEntangled, draw_uniform
+
+    if distribution == "independent":
+        return [portable.draw(space, rng) for _ in range(number)]
+    try:
+        return draw_uniform(space, number, rng)
+    except TooEntangled:
+        raise refused(graph, ENTANGLED, "the choices decide together, in no order, what else matters") from None
+
+
+def refused(graph: Graph, rule: Rule, message: str, help: str = "") -> SpecError:
+    """One diagnostic at the supernet's name."""
+    findings = Findings()
+    findings.report(rule, graph.origin, message, help=help)
+    return SpecError(findings.diagnostics)
