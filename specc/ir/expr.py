@@ -8,7 +8,7 @@ below fold constants as they build, so a network without choices holds nothing b
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeAlias
@@ -166,10 +166,25 @@ def evaluate(expr: Expr, values: Mapping[str, Option]) -> Option:
         if expr.function == "if":
             condition, a, b = expr.args
             return evaluate(a if evaluate(condition, values) else b, values)
-        return normal(FUNCTIONS[expr.function](*(evaluate(a, values) for a in expr.args)))
+        return normal(FUNCTIONS[expr.function](*[evaluate(a, values) for a in expr.args]))
     if isinstance(expr, Var):
         return values[expr.choice]
     return expr
+
+
+def tabulate(
+    expr: Expr, choice: str, options: Sequence[Option], known: dict[Expr, tuple[Option, ...]]
+) -> tuple[Option, ...]:
+    """The values of an expression that reads one choice, at each of its options. `known` keeps the tables of its parts."""
+    if isinstance(expr, Var):
+        return tuple(options)
+    if not isinstance(expr, Apply):
+        return (expr,) * len(options)
+    table = known.get(expr)
+    if table is None:
+        columns = [tabulate(a, choice, options, known) for a in expr.args]
+        table = known[expr] = tuple(map(normal, map(FUNCTIONS[expr.function], *columns)))
+    return table
 
 
 NOTHING: Final[frozenset[str]] = frozenset()

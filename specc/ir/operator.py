@@ -32,7 +32,9 @@ class OpCall(Protocol):
     for."""
 
     inputs: tuple[Tensor, ...]
-    args: Mapping[str, object]
+
+    @property
+    def args(self) -> Mapping[str, object]: ...
 
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
         """The active size behind a `channels` argument: a new width group, an expression that follows, or a fixed

@@ -79,7 +79,7 @@ class Call:
         self.item = item
         self.inputs = inputs
         self.span = span
-        self.args: Mapping[str, object] = {}
+        self.args: dict[str, object] = {}
         self.values: dict[str, Value] = {}
         self.places: dict[str, Span] = {}
         self.width_word: str | None = None
@@ -165,7 +165,7 @@ def call_operator(b: Builder, name: str, call: ast.CallExpr, target: ast.Name | 
         if arg is None:
             if parameter.default is REQUIRED:
                 return
-            set_arg(state, parameter, parameter.default)
+            state.args[parameter.name] = parameter.default
             if parameter.type == "bank":
                 item.bank = bank_request(b, cast(str, parameter.default), call.span)
         else:
@@ -199,7 +199,7 @@ def plain_op(b: Builder, kind: str, base: str, inputs: tuple[Tensor, ...], span:
     """An operation that no one wrote as a call: the sum of a residual, a select."""
     operator = operators()[kind]
     state = Call(b, operator, add_item(b, operator, base, span, None), inputs, span)
-    state.args = args
+    state.args.update(args)
     return finish_op(b, state)
 
 
@@ -213,34 +213,30 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
         return
     value = evaluate(b, arg.value, env, place)
     x = value.x
-    set_arg(state, parameter, fallback)
+    state.args[parameter.name] = fallback
     match parameter.type:
         case Words(words):
             if not isinstance(x, str) or x not in words:
                 findings.report(WRONG_TYPE, span, f"`{parameter.name}` is one of {', '.join(words)}")
                 x = words[0]
-            set_arg(state, parameter, x)
+            state.args[parameter.name] = x
         case "flag":
             if not isinstance(x, bool):
                 findings.report(WRONG_TYPE, span, f"`{parameter.name}` is yes or no")
                 x = bool(fallback)
-            set_arg(state, parameter, x)
+            state.args[parameter.name] = x
         case "number":
             if isinstance(x, (bool, str, Var, Apply)):
                 kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
                 findings.report(kind, span, f"`{parameter.name}` is a fixed number")
                 x = cast("int | Fraction", fallback or 0)
-            set_arg(state, parameter, x)
+            state.args[parameter.name] = x
         case _:
             least = 0 if parameter.type == "count" else 1
             checked = whole(b, x, span, parameter, least)
-            set_arg(state, parameter, checked)
+            state.args[parameter.name] = checked
             if parameter.type == "channels":
                 state.values[parameter.name] = Value(checked, value.follows)
-
-
-def set_arg(state: Call, parameter: Parameter, value: object) -> None:
-    state.args = {**state.args, parameter.name: value}
 
 
 def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:

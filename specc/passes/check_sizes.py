@@ -5,13 +5,14 @@ Sizes whose value does not depend on a choice after all (a kernel under its own 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
+from math import prod
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
-from specc.ir.expr import Apply, Expr, Option, evaluate, free
+from specc.ir.expr import Apply, Expr, Option, evaluate, free, tabulate
 from specc.ir.graph import Graph, Tensor
 from specc.ir.rewrite import rewrite_graph
 from specc.passes.drop_dead import choices_read
@@ -31,14 +32,20 @@ def check_sizes(graph: Graph, findings: Findings) -> Graph:
     """Reports sizes that are no sizes at some option, and folds those that are always the same."""
     choices = graph.choice_table()
     constant: dict[Expr, Expr] = {}
+    tables: dict[Expr, tuple[Option, ...]] = {}
     done: set[Expr] = set()
     for tensor in graph.tensors:
         for size in (*(s.size for s in tensor.channels), *tensor.space):
             if isinstance(size, Apply) and size not in done:
                 done.add(size)
-                values = check_size(size, tensor, choices, findings)
-                if len(values) == 1:
-                    constant[size] = values.pop()
+                seen: set[Option] = set()
+                for value, options in values_of(size, choices, tables):
+                    if not isinstance(value, int) or value < 1:
+                        report(tensor, f"this size would be {value}", dict(zip(sorted(free(size)), options)), findings)
+                        break
+                    seen.add(value)
+                if len(seen) == 1 and combinations(size, choices) <= TABLE_LIMIT:
+                    constant[size] = seen.pop()
             elif isinstance(size, int) and size < 1:
                 report(tensor, f"this size is {size}", {}, findings)
     if not constant:
@@ -46,23 +53,25 @@ def check_sizes(graph: Graph, findings: Findings) -> Graph:
     return without_unread(rewrite_graph(graph, lambda expr: constant.get(expr, expr)))
 
 
-def check_size(size: Expr, tensor: Tensor, choices: Mapping[str, Choice], findings: Findings) -> set[Option]:
-    """The values a size takes; several stand for "too many to try", which only sums of many choices reach."""
+def values_of(
+    size: Expr, choices: Mapping[str, Choice], tables: dict[Expr, tuple[Option, ...]]
+) -> Iterator[tuple[Option, tuple[Option, ...]]]:
+    """The values a size takes, each with the options that give it. Of very many combinations only the corners."""
     names = sorted(free(size))
-    count = 1
-    for name in names:
-        count *= len(choices[name].options)
-    corners = [(choices[n].smallest, choices[n].largest) for n in names]
-    tried = corners if count > TABLE_LIMIT else [tuple(choices[n].options) for n in names]
-    seen: set[Option] = set()
-    for options in product(*tried):
-        values = dict(zip(names, options, strict=True))
-        value = evaluate(size, values)
-        if not isinstance(value, int) or value < 1:
-            report(tensor, f"this size would be {value}", values, findings)
-            return {1, 2}
-        seen.add(value)
-    return seen if count <= TABLE_LIMIT else seen | {-1}
+    if len(names) == 1:
+        options = tuple(choices[names[0]].options)
+        yield from zip(tabulate(size, names[0], options, tables), ((o,) for o in options))
+        return
+    if combinations(size, choices) > TABLE_LIMIT:
+        tried = [(choices[n].smallest, choices[n].largest) for n in names]
+    else:
+        tried = [tuple(choices[n].options) for n in names]
+    for combination in product(*tried):
+        yield evaluate(size, dict(zip(names, combination))), combination
+
+
+def combinations(size: Expr, choices: Mapping[str, Choice]) -> int:
+    return prod(len(choices[name].options) for name in free(size))
 
 
 def report(tensor: Tensor, message: str, values: dict[str, Option], findings: Findings) -> None:

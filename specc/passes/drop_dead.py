@@ -20,18 +20,14 @@ def drop_dead(graph: Graph, findings: Findings) -> Graph:
             needed.update(op.inputs)
     ops.reverse()
     needed.update(graph.inputs)
-    kept = {op.name for op in ops}
-    root = kept_scope(graph.root, kept)
-    assert root is not None
     tensors = tuple(t for t in graph.tensors if t.name in needed)
     read = choices_read(ops, tensors)
-    return replace(
-        graph,
-        ops=tuple(ops),
-        tensors=tensors,
-        root=root,
-        choices=tuple(c for c in graph.choices if c.name in read and len(c.options) > 1),
-    )
+    choices = tuple(c for c in graph.choices if c.name in read and len(c.options) > 1)
+    if (len(ops), len(tensors), len(choices)) == (len(graph.ops), len(graph.tensors), len(graph.choices)):
+        return graph
+    root = kept_scope(graph.root, {op.name for op in ops})
+    assert root is not None
+    return replace(graph, ops=tuple(ops), tensors=tensors, root=root, choices=choices)
 
 
 def kept_scope(scope: Scope, kept: set[str]) -> Scope | None:

@@ -16,6 +16,8 @@ REACH_LIMIT = 100_000
 
 def resolve_banks(graph: Graph, findings: Findings) -> Graph:
     """Every open bank request becomes an index expression and a count."""
+    if all(op.bank.count for op in graph.ops):
+        return graph
     choices = graph.choice_table()
     known: dict[tuple[Expr, Expr], Bank] = {}
     ops = []
