@@ -62,6 +62,7 @@ def values_of(
         options = tuple(choices[names[0]].options)
         yield from zip(tabulate(size, names[0], options, tables), ((o,) for o in options))
         return
+    tried: list[tuple[Option, ...]]
     if combinations(size, choices) > TABLE_LIMIT:
         tried = [(choices[n].smallest, choices[n].largest) for n in names]
     else:
