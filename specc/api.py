@@ -1,6 +1,5 @@
 """The Python API: `specc.load("net.specc")` and what can be asked of the network it gives.
 
-import specc
 net = specc.load("specs/digits.specc")
 net.cost("min").macs
 net.space().size
@@ -12,22 +11,110 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from specc import assignments
+from specc.assignments import checked
 from specc.diagnostics import SpecError
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
-from specc.source import Source
+from specc.pipeline import Compiled, compile_project
+from specc.pipeline import load as load_spec
 
 if TYPE_CHECKING:
     from specc.analysis.cost import CostReport, Count
-    from specc.pipeline import Compiled
+    from specc.analysis.space import Distribution
 
 __all__ = ["Network", "Space", "SpecError", "load"]
 
-Where: TypeAlias = "str | Mapping[str, object]"
-Window: TypeAlias = "tuple[float | None, float | None] | None"
-Distribution: TypeAlias = Literal["uniform", "independent"]
+Where: TypeAlias = Mapping[str, object] | Literal["max", "min"]
+"""A sub-network: the largest, the smallest, or options by choice; choices left out stand at their largest option."""
+Window: TypeAlias = tuple[float | None, float | None]
+"""The ends of a budget, both included; None where it is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The choices of a network and the exact number of its distinct sub-networks."""
+
+    choices: tuple[Choice, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A spec that is right, and what can be asked of it. Raises SpecError where a question has no answer."""
+
+    compiled: Compiled
+
+    @property
+    def name(self) -> str:
+        return self.compiled.name
+
+    @property
+    def graph(self) -> Graph:
+        return self.compiled.graph
+
+    def assignment(self, at: Where = "max") -> dict[str, Option]:
+        """The canonical assignment of a sub-network. Raises WrongAssignment, a ValueError, naming the options."""
+        from specc.analysis.space import complete
+
+        if at == "max" or at == "min":
+            return complete(self.graph, {}, at)
+        return complete(self.graph, checked(self.graph, at))
+
+    def cost(self, at: Where = "max", count: Count = "macs") -> CostReport:
+        """Parameters, MACs and memory of a sub-network, for one image."""
+        from specc.analysis.cost import cost
+
+        return cost(self.graph, self.assignment(at), count)
+
+    def space(self) -> Space:
+        """The choices and the number of sub-networks."""
+        from specc.analysis.space import size
+
+        return Space(self.graph.choices, size(self.graph))
+
+    def sample(
+        self,
+        number: int = 1,
+        *,
+        seed: int = 0,
+        distribution: Distribution = "uniform",
+        macs: Window = (None, None),
+        params: Window = (None, None),
+    ) -> tuple[dict[str, Option], ...]:
+        """Independent draws, as canonical assignments; with budgets uniform over the sub-networks inside them."""
+        from specc.analysis.space import draw
+
+        draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
+        return cast("tuple[dict[str, Option], ...]", draws.assignments)
+
+    def compile(self, folder: str | Path, at: Where | None = None, force: bool = False) -> dict[str, str]:
+        """Writes the PyTorch project, or that of one static sub-network, and gives its files.
+
+        Raises `specc.codegen.install.Refused` where the folder holds what specc did not write and `force` is not given.
+        """
+        from specc.codegen.install import install
+
+        files = compile_project(self.compiled, None if at is None else self.assignment(at))
+        install(files, Path(folder), force)
+        return files
+
+
+def load(path: str | Path, **params: object) -> Network:
+    """The network of a spec file; `params` override its `param` statements. Raises SpecError with all diagnostics."""
+    return Network(load_spec(path, {name: written(value) for name, value in params.items()}))
+
+
+def written(value: object) -> str:
+    """A Python value as `-p` would have it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def limits(window: Window | None) -> tuple[float, float]:
+    """A window with infinities where it is open."""
+    low, high = window or (None, None)
+    return (-inf if low is None else low, inf if high is None else high)

@@ -40,6 +40,13 @@ def parameters(parser: ArgumentParser) -> None:
     parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
+def at(parser: ArgumentParser, default: str | None, text: str) -> None:
+    """`--at`, with a line on what it is for."""
+    help = f"{text}: max, min, random, choice=option,... or FILE.json"
+    parser.add_argument("--at", default=default, metavar="WHERE", help=help + (f" ({default})" if default else ""))
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides what `--at random` draws (0)")
+
+
 def load(args: Namespace) -> Compiled:
     """The compiled spec of a command. Raises SpecError, or UsageError where a `-p` is malformed."""
     return load_spec(args.spec, args.param)

@@ -6,30 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc.assignments import WrongAssignment, checked
-from specc.cli.failure import Failure, UsageError
+from specc.cli.failure import Failure, UsageError, reason
 from specc.ir.expr import Option
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser
-
-    from specc.api import Network
+    from specc.pipeline import Compiled
 
 
-def at_argument(parser: ArgumentParser, default: str | None, text: str) -> None:
-    """`--at`, with a line on what it is for."""
-    help = f"{text}: max, min, random, choice=option,... or FILE.json"
-    parser.add_argument("--at", default=default, metavar="WHERE", help=help + (f" ({default})" if default else ""))
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides what `--at random` draws (0)")
-
-
-def assignment(net: Network, where: str, seed: int = 0) -> dict[str, Option]:
+def assignment(compiled: Compiled, where: str, seed: int = 0) -> dict[str, Option]:
     """The canonical assignment that a word, a list or a file names. What is not named stands at its largest option.
 
     Raises Failure where a choice or an option does not exist, UsageError where the text is malformed.
     """
+    from specc.api import Network
+
+    net = Network(compiled)
     if where == "random":
-        return net.sample(1, seed=seed)[0]
-    if where in ("max", "min"):
+        return dict(net.sample(1, seed=seed)[0])
+    if where == "max" or where == "min":
         return net.assignment(where)
     try:
         return net.assignment(checked(net.graph, from_json(where) if where.endswith(".json") else from_text(where)))
@@ -74,10 +68,3 @@ def from_json(path: str) -> dict[str, object]:
             what = f"{'.'.join(map(str, first['loc'][:1]))}: {first['msg']}"
         shape = 'the file should hold an object such as {"width": 0.5, "s1.keep": true}'
         raise Failure(f"{path} holds no assignment: {what}", shape) from None
-
-
-def reason(error: OSError | UnicodeDecodeError) -> str:
-    """Why a file cannot be read, in words."""
-    if isinstance(error, UnicodeDecodeError):
-        return f"it is not UTF-8 ({error.reason} at byte {error.start})"
-    return (error.strerror or str(error)).lower()

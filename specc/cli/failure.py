@@ -17,3 +17,10 @@ class UsageError(Failure):
     """The command line is wrong."""
 
     code = 2
+
+
+def reason(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read or written, in words."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 ({error.reason} at byte {error.start})"
+    return (error.strerror or str(error)).lower()

@@ -35,6 +35,7 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code. Prints every failure; raises nothing."""
     words = list(sys.argv[1:] if argv is None else argv)
+    sys.set_int_max_str_digits(0)  # a space may have more sub-networks than Python likes to print digits
     terminal = Terminal(sys.stdout, sys.stderr, quiet="--quiet" in words or "-q" in words, json="--json" in words)
     try:
         code = dispatch(words, terminal)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TextIO, TypeVar
+from contextlib import contextmanager
+from typing import TextIO
 
 from specc.cli.failure import Failure
 from specc.diagnostics import Diagnostic
-
-T = TypeVar("T")
 
 
 class Terminal:
@@ -88,21 +86,33 @@ class Terminal:
             table.add_row(*(Text(cell) for cell in row))
         Console(file=self.out).print(table)
 
-    def progress(self, items: Iterable[T], total: int, label: str) -> Iterator[T]:
-        """The items again, with a line on stderr that counts them: only on a terminal, and only after a second."""
-        shows = not self.quiet and self.err.isatty()
-        begun = last = time.monotonic()
-        written = False
-        for number, item in enumerate(items):
-            now = time.monotonic()
-            if shows and now - begun > 1 and now - last > 0.1:
-                self.err.write(f"\r{label}: {number} of {total} ({100 * number // max(1, total)} %)")
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Says on a terminal what is being done, once it has taken more than a second, and for how long so far."""
+        if self.quiet or not self.err.isatty():
+            yield
+            return
+        from threading import Event, Thread
+
+        done = Event()
+
+        def watch() -> None:
+            seconds = 0
+            while not done.wait(1):
+                seconds += 1
+                self.err.write(f"\r{what} ... {seconds} s")
                 self.err.flush()
-                last, written = now, True
-            yield item
-        if written:
-            self.err.write("\r\x1b[K")
-            self.err.flush()
+            if seconds:
+                self.err.write("\r\x1b[K")
+                self.err.flush()
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
 
     def flush(self) -> None:
         self.out.flush()

@@ -1,17 +1,22 @@
 """Writes the PyTorch project of a spec into a folder.
 
-The folder is replaced as a whole, and only if specc wrote it: anything else is refused without --force.
-With --at the project is one static sub-network in plain PyTorch layers. With --check nothing is written:
-exit 1 says that the folder differs.
+The folder is replaced as a whole, and only if specc wrote it: anything else is refused without --force; other
+files in it stay. With --at the project is one static sub-network in plain PyTorch layers. With --check nothing
+is written: exit 1 says that the folder differs.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from specc.cli import arguments as shared
-from specc.cli.assignment import at_argument
+from specc.cli.failure import Failure, reason
 from specc.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from specc.pipeline import Compiled
 
 SUMMARY = "write the PyTorch project"
 
@@ -19,10 +24,63 @@ SUMMARY = "write the PyTorch project"
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the project's folder")
-    at_argument(parser, None, "bind the choices to one sub-network")
-    parser.add_argument("--force", action="store_true", help="replace a folder that specc did not write")
+    shared.at(parser, None, "bind the choices to one sub-network")
+    parser.add_argument("--force", action="store_true", help="replace files that specc did not write")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the folder would change")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    from specc.pipeline import compile_project
+
+    compiled = shared.load(args)
+    at = None
+    if args.at is not None:
+        from specc.cli.assignment import assignment
+
+        at = assignment(compiled, args.at, args.seed)
+    files = compile_project(compiled, at)
+    if args.check:
+        return compare(files, args.output, terminal)
+    return write(files, compiled, args, terminal)
+
+
+def compare(files: dict[str, str], output: str, terminal: Terminal) -> int:
+    """What would change, and whether anything would."""
+    from specc.codegen.install import changes
+
+    found = [(path, change) for path, change in changes(files, Path(output)) if change != "same"]
+    if terminal.as_json:
+        rows = [{"path": path, "change": change} for path, change in found]
+        terminal.json({"output": output, "same": not found, "files": rows})
+    for path, change in found:
+        terminal.note(f"{change}: {output}/{path}")
+    if not found:
+        terminal.note(f"{output} is what the compiler makes")
+    return 1 if found else 0
+
+
+def write(files: dict[str, str], compiled: Compiled, args: Namespace, terminal: Terminal) -> int:
+    from specc.codegen.install import Refused, install
+
+    try:
+        install(files, Path(args.output), args.force)
+    except Refused as error:
+        raise Failure(str(error), error.help) from None
+    except OSError as error:
+        raise Failure(f"cannot write {args.output}: {reason(error)}") from None
+    for line in stand_in(compiled):
+        terminal.note(line)
+    terminal.note(f"wrote {len(files)} files to {args.output}; next: cd {args.output} && python train.py")
+    if args.json:
+        terminal.json({"spec": compiled.name, "output": args.output, "files": sorted(files)})
     return 0
+
+
+def stand_in(compiled: Compiled) -> list[str]:
+    """A line where the project is trained by another method than the spec names."""
+    from specc.methods import find_method
+
+    method = find_method(compiled.model.method.name)
+    if method is None or method.trains_as == method.name:
+        return []
+    return [f"note: this version trains `{method.name}` as `{method.trains_as}`; the network is {method.name}'s"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from specc.assignments import assignment_json, show_assignment
 from specc.cli import arguments as shared
-from specc.cli.assignment import assignment, assignment_json, at_argument, show_assignment
+from specc.cli.assignment import assignment
 from specc.cli.terminal import Terminal
 
 SUMMARY = "count parameters, MACs and memory of a sub-network"
@@ -19,16 +20,17 @@ TOTALS = ("params", "params_total", "macs", "activations", "peak_bytes")
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    at_argument(parser, "max", "the sub-network")
+    shared.at(parser, "max", "the sub-network")
     text = "macs counts convolutions, linear layers and matrix products; with_norms adds 2 per normalised element"
     parser.add_argument("--count", choices=("macs", "with_norms"), default="macs", help=text)
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.analysis.cost import cost
+    from specc.analysis.report import cost
 
-    graph = shared.load(args).graph
-    at = assignment(graph, args.at, args.seed)
+    compiled = shared.load(args)
+    graph = compiled.graph
+    at = assignment(compiled, args.at, args.seed)
     report = cost(graph, at, args.count)
     if args.json:
         totals = {name: getattr(report, name) for name in TOTALS}
@@ -48,5 +50,6 @@ def run(args: Namespace, terminal: Terminal) -> int:
     rows = [(op.name, op.kind, op.stage, op.params, op.macs, " x ".join(map(str, op.out))) for op in report.ops]
     terminal.table(("name", "kind", "stage", "params", "macs", "out"), rows, right=("params", "macs", "out"))
     terminal.data(f"\nat {show_assignment(graph, at)}\n")
-    terminal.table(("total", ""), [(name, getattr(report, name)) for name in TOTALS], right=("",))
+    for name in TOTALS:
+        terminal.data(f"{name:<13}{getattr(report, name):>18,}\n")
     return 0

@@ -6,8 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from specc.cli.arguments import common, standard_source
-from specc.cli.assignment import reason
-from specc.cli.failure import Failure
+from specc.cli.failure import Failure, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import Findings, SpecError
 from specc.source import Source

@@ -7,8 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from specc.cli.arguments import common
-from specc.cli.assignment import reason
-from specc.cli.failure import Failure, UsageError
+from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 
 SUMMARY = "write a commented starter spec"

@@ -1,16 +1,17 @@
-"""Draws distinct canonical sub-networks, uniformly or with independent choices, also within budgets.
+"""Draws sub-networks: uniformly, or with each choice on its own; also within budgets.
 
-A budget is a window such as `--macs 60M..100M`: drawn uniformly from all sub-networks inside it.
+A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from typing import cast
 
+from specc.assignments import assignment_json, show_assignment
 from specc.cli import arguments as shared
-from specc.cli.assignment import assignment_json, show_assignment
-from specc.cli.draws import draw_assignments
 from specc.cli.terminal import Terminal
+from specc.ir.expr import Option
 
 SUMMARY = "draw sub-networks at random, also within a budget"
 
@@ -21,22 +22,21 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
     parser.add_argument("--macs", type=shared.window, metavar="LO..HI", help="multiply-accumulates, as in 60M..100M")
     parser.add_argument("--params", type=shared.window, metavar="LO..HI", help="parameters, as in 1M..2M")
-    text = "uniform over all sub-networks, or each choice on its own (uniform)"
+    text = "uniform over all sub-networks, or each active choice on its own (uniform)"
     parser.add_argument("--distribution", choices=("uniform", "independent"), default="uniform", help=text)
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.analysis.cost import compile_cost
+    from specc.analysis.space import draw
+    from specc.api import limits
 
     graph = shared.load(args).graph
-    drawn = draw_assignments(
-        graph, args.number, args.seed, args.distribution, {"macs": args.macs, "params": args.params}
-    )
-    count = compile_cost(graph)
-    rows = []
-    for at in terminal.progress(drawn, len(drawn), "counting"):
-        cost = count(at)
-        rows.append((at, cost.macs, cost.params))
+    with terminal.busy(f"drawing {args.number:,} sub-networks"):
+        drawn = draw(graph, args.number, args.seed, args.distribution, limits(args.macs), limits(args.params))
+    assignments = cast("tuple[dict[str, Option], ...]", drawn.assignments)
+    rows = list(zip(assignments, drawn.macs, drawn.params, strict=True))
+    if len(rows) < args.number:
+        terminal.note(f"note: only {len(rows)} found in {drawn.tries} tries; widen the window for more")
     if args.json:
         terminal.json([{"at": assignment_json(graph, at), "macs": m, "params": p} for at, m, p in rows])
     else:

@@ -19,7 +19,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
     from specc.analysis.space import size
 
     graph = shared.load(args).graph
-    count = size(graph)
+    with terminal.busy("counting"):
+        count = size(graph)
     if args.json:
         choices = [
             {"name": c.name, "kind": c.kind, "options": [option_json(c, option) for option in c.options]}
