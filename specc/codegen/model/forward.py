@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Select:
-    """Where alternatives meet: the first input whose condition holds. `conditions` are text, `guards` the same as expressions."""
+    """Where alternatives meet: the first input whose condition holds. `conditions` are the text of `guards`."""
 
     inputs: tuple[str, ...]
     output: str
@@ -64,6 +64,7 @@ class Flow:
     maker: dict[str, Step] = field(default_factory=dict)
     under: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
     selects: list[tuple[int, Select]] = field(default_factory=list)
+    joins: dict[int, Select] = field(default_factory=dict)
     length: int = 0
 
 
@@ -120,13 +121,14 @@ def visit(flow: Flow, statements: Sequence[Statement], under: tuple[Expr, ...]) 
                 flow.maker[tensor] = statement
         if isinstance(statement, Select):
             flow.selects.append((flow.length, statement))
+            flow.joins[flow.length] = statement
 
 
 def coalesce(flow: Flow) -> dict[str, str]:
     """Which tensors share a variable because a select joins them: every tensor with the one that stands for its web.
 
-    A tensor that goes on where a region is left out can share with the region's result if nothing reads it later; results
-    of regions that exclude each other can always share.
+    A tensor that goes on where a region is left out can share with the region's result if nothing reads it later;
+    results of regions that exclude each other can always share.
     """
     web = {tensor: tensor for tensor in flow.made}
     members: dict[str, list[str]] = {tensor: [tensor] for tensor in flow.made}
@@ -140,7 +142,42 @@ def coalesce(flow: Flow) -> dict[str, str]:
                 for tensor in members[other]:
                     web[tensor] = head
                 members[head].extend(members.pop(other))
+    for tensor in flow.maker:
+        if flow.under[tensor] and len(members.get(tensor, ())) == 1:
+            join_region(flow, web, members, tensor)
     return web
+
+
+def join_region(flow: Flow, web: dict[str, str], members: dict[str, list[str]], tensor: str) -> None:
+    """Lets a step inside a region go on in the variable of its input, where the region's result will stand as well.
+
+    What the variable held before the region is only read again where the region is left out.
+    """
+    step = flow.maker[tensor]
+    target = web[step.inputs[0]] if step.inputs else tensor
+    group = members.get(target, [])
+    start, stop = flow.made[tensor], flow.reads.get(tensor, [flow.made[tensor]])[-1]
+    nearest = [m for m in group[-4:] if m != tensor]
+    if target == tensor or len(nearest) < 2:
+        return
+    for member in nearest:
+        reads = [r for r in flow.reads.get(member, ()) if not skips(flow, member, r, tensor)]
+        if flow.made[member] < stop and max(reads, default=0) > start and flow.made[member] != start:
+            return
+        if start < flow.made[member] < stop:
+            return
+    group.append(tensor)
+    members.pop(tensor)
+    web[tensor] = target
+
+
+def skips(flow: Flow, member: str, place: int, tensor: str) -> bool:
+    """Whether what stands at `place` is a select that does not take `member` wherever `tensor` is made."""
+    select = flow.joins.get(place)
+    if select is None or member not in select.inputs:
+        return False
+    before = select.guards[: select.inputs.index(member)]
+    return any(guard in flow.under[tensor] for guard in before)
 
 
 def can_share(flow: Flow, web: Mapping[str, str], a: str, b: str, place: int) -> bool:
@@ -199,14 +236,19 @@ class Writer:
 
     def block(self, statements: Iterable[Statement], indent: int) -> list[str]:
         lines: list[str] = []
+        excluded: Expr | None = None
         for statement in statements:
             if isinstance(statement, Branch):
                 lines.extend(self.flush(indent))
                 inner = self.block(statement.body, indent + 4) + self.flush(indent + 4)
                 if inner:
-                    lines.append(f"{' ' * indent}if {statement.condition}:")
+                    other = statement.guard == excluded
+                    lines.append(f"{' ' * indent}{'else' if other else f'if {statement.condition}'}:")
                     lines.extend(inner)
-            elif isinstance(statement, Select):
+                excluded = apply("not", statement.guard) if inner else None
+                continue
+            excluded = None
+            if isinstance(statement, Select):
                 lines.extend(self.flush(indent))
                 lines.extend(self.select(statement, indent))
             else:

@@ -41,13 +41,16 @@ def is_common(group: Sequence[Part], others: Sequence[Sequence[Part]]) -> bool:
 
 def difference(group: Sequence[Part], others: Sequence[Sequence[Part]]) -> str:
     """`Stride2` where only this variant has stride=2, `Plain` where it alone lacks the sum, and so on; else nothing."""
+    found: list[tuple[int, int, str]] = []
     for index, (name, _) in enumerate(group[0].scope.args):
         mine = {part.scope.args[index][1] for part in group if index < len(part.scope.args)}
         theirs = {part.scope.args[index][1] for other in others for part in other if index < len(part.scope.args)}
         value = next(iter(mine))
         if len(mine) == 1 and not mine & theirs and isinstance(value, (int, str, Fraction)):
             text = word(value)
-            return f"{class_name(name)}{text if text.isdigit() else class_name(text)}"
+            found.append((len(theirs), index, f"{class_name(name)}{text if text.isdigit() else class_name(text)}"))
+    if found:  # the argument of the fewest values is what makes variants; sizes differ anyway
+        return min(found)[2]
     kinds, common = op_names(group[0]), op_names(max(others, key=len)[0])
     if "add" in common and "add" not in kinds:
         return "Plain"

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from specc.codegen.model.classes import (
-    Class,
-    Context,
-    init_lines,
-    plan_items,
-    statements,
-)
+from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.layout import call, exploded, guarded
+from specc.codegen.model.lines import init_lines, plan_items
 from specc.codegen.model.render import ATOM, Text, needs_rounding, python
 from specc.codegen.model.sizes import Sizes, peaks
+from specc.codegen.model.steps import statements
 from specc.codegen.model.view import ClassView
 from specc.codegen.names import choice_leaf, comment, fresh
 from specc.ir.expr import Apply, Expr, Var, free
@@ -66,7 +63,7 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         (parameter.role, parameter.values): python(parameter.values[0], lambda e: local_text(e, local))[0]
         for parameter in cls.active.parameters
     }
-    named = Class(cls.name, cls.parts, cls.namer, cls.written, cls.init, Sizes({}, (), literal), cls.plan_fields)
+    named = replace(cls, active=Sizes({}, (), literal))
     head = [
         "chosen=tuple(chosen.items())",
         f"resolution={'None' if resolution is None else choice_text(resolution, local)}",

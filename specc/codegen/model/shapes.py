@@ -11,7 +11,7 @@ from specc.ir.expr import Option
 from specc.ir.graph import Tensor
 
 if TYPE_CHECKING:
-    from specc.codegen.model.classes import Class
+    from specc.codegen.model.context import Class
 
 SILENT = frozenset(("batch_norm", "dropout"))
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
-from specc.codegen.model.classes import Class, Context, class_view, prepare
+from specc.codegen.model.classes import add_plans, class_view, prepare
+from specc.codegen.model.context import Class, Context
 from specc.codegen.model.naming import class_names
-from specc.codegen.model.network import network_view
+from specc.codegen.model.network import network_view, quoted
+from specc.codegen.model.render import number as literal
+from specc.codegen.model.sizes import peaks
 from specc.codegen.model.structure import Part, structure, walk
 from specc.codegen.model.view import ClassView, ModelView
 from specc.codegen.names import class_name, comment
 from specc.codegen.render import render
 from specc.ir.graph import Graph
 
-RUNTIME_NAMES = {
+RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net": ("ElasticNet", "resize"),
     "plan": ("Option", "Plan", "complete", "known_outputs", "resolve"),
     "sizes": ("divisible", "half_up"),
@@ -38,10 +42,14 @@ def model_text(graph: Graph) -> ModelText:
     network = class_name(graph.name)
     for name, parts in zip(class_names(found.groups, network), found.groups, strict=True):
         context.classes.append(prepare(context, name, parts))
-    views = [network_view(context, cls) if cls is context.classes[-1] else class_view(context, cls) for cls in in_order(context)]
+    add_plans(context)
+    network_class = context.classes[-1]
+    views = [
+        network_view(context, cls) if cls is network_class else class_view(context, cls) for cls in in_order(context)
+    ]
     body = "\n".join(line for view in views for line in code_lines(view))
     imports, runtime = import_lines(context.sources, body, bool(graph.choices))
-    view = ModelView(module_doc(graph, network), imports, plans_once(views), network)
+    view = ModelView(module_doc(context, network), imports, plans_once(views), network)
     return ModelText(render("model.py.jinja", {"view": view}), tuple(sorted(context.sources)), runtime, network)
 
 
@@ -101,7 +109,28 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     return tuple(text.split("\n")), tuple(sorted(runtime))
 
 
-def module_doc(graph: Graph, network: str) -> tuple[str, ...]:
-    return (f"{network}, written by specc from {comment(graph.origin.location())}.",)
+def module_doc(context: Context, network: str) -> tuple[str, ...]:
+    """What the module is and how it is called."""
+    graph = context.graph
+    image = context.structure.tensors[graph.inputs[0]]
+    shape = ", ".join(map(str, peaks((image.features, *image.space), context.largest)))
+    origin = comment(graph.origin.location())
+    if not graph.choices:
+        return (f"{network}, written by specc from {origin}. Images are [N, {shape}].",)
+    asked = next((c for c in graph.choices if c.name == "width"), graph.choices[0])
+    first = [o if isinstance(o, str) else literal(o) for o in asked.options[:1]]
+    option = quoted(first[0]) if isinstance(asked.options[0], str) else first[0]
+    option = {"0": "False", "1": "True"}[option] if asked.kind == "skip" else option
+    return (
+        f"{network}, an elastic network, written by specc from {origin}.",
+        "",
+        "    net = Model()",
+        f"    plan = net.plan({{{quoted(asked.name)}: {option}}})  # what is left out stays at its largest",
+        f"    logits = net(images, plan)  # images are [N, {shape}]",
+        "",
+        "A plan says which channels, layers and norm banks a sub-network uses. Shapes in comments are those",
+        "of the largest one.",
+        "",
+    )
 
 

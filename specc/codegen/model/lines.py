@@ -1,0 +1,162 @@
+"""The lines of a class's `__init__` and `plan`, and the fields of its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from specc.codegen.model.context import Class, Context
+from specc.codegen.model.layout import call, exploded, guarded, nested
+from specc.codegen.model.needs import child_need, left_out, op_need
+from specc.codegen.model.render import condition
+from specc.codegen.model.sizes import Parameter
+from specc.codegen.model.structure import Entry, Part, Region
+from specc.ir.expr import Expr, Var
+from specc.ir.graph import Graph
+from specc.ops.writing import varies
+
+
+def fields(context: Context, cls: Class) -> list[str]:
+    """The fields of the class's plan with their types: choices that guards read, then cuts and plans of parts."""
+    assert cls.active is not None
+    lines: list[str] = []
+    lines.extend(f"{name}: {option_type(context.graph, choice)}" for choice, name in cls.choices.items())
+    optional = in_regions(cls.first)
+    for place, entry in enumerate(cls.rows[0]):
+        maybe = " | None" if place in optional else ""
+        if isinstance(entry, Part):
+            if context.of(entry).has_plan:
+                lines.append(f"{entry.attribute}: {context.of(entry).plan_name}{maybe}")
+            continue
+        written = cls.written.get(place)
+        if written is not None and written.cut is not None:
+            cut = cut_type(written.layer)
+            context.sources[written.source].add(cut)
+            never = cut == "NormCut" and not maybe
+            lines.append(f"{entry.attribute}: {cut}" if never else f"{entry.attribute}: {cut} | None")
+        elif written is not None and written.number is not None and varies(written.number.values):
+            lines.append(f"{entry.attribute}: int{maybe}")
+    return lines
+
+
+def cut_type(layer: str) -> str:
+    """The class of what `layer.cut` returns."""
+    return "NormCut" if "Norm" in layer else layer.removeprefix("Elastic").removesuffix("2d") + "Cut"
+
+
+def option_type(graph: Graph, choice: str) -> str:
+    found = graph.choice_table()[choice]
+    if found.kind == "skip":
+        return "bool"
+    types = sorted({type(option).__name__ for option in found.options})
+    return " | ".join(types)
+
+
+def in_regions(part: Part) -> dict[int, tuple[Expr, ...]]:
+    """For the places of entries inside regions: the guards they stand under, outermost first."""
+    found: dict[int, tuple[Expr, ...]] = {}
+    place = 0
+
+    def visit(entries: Sequence[Entry], guards: tuple[Expr, ...]) -> None:
+        nonlocal place
+        for entry in entries:
+            if isinstance(entry, Region):
+                visit(entry.entries, (*guards, entry.guard))
+            else:
+                if guards:
+                    found[place] = guards
+                place += 1
+
+    visit(part.entries, ())
+    return found
+
+
+def init_lines(context: Context, cls: Class) -> tuple[str, ...]:
+    """`__init__`: a layer or part a line, in the order of the graph's ops."""
+    assert cls.init is not None
+    parameters = [f"{p.name}: {parameter_type(p)}" for p in cls.init.parameters]
+    lines = list(guarded(call("def __init__", ["self", *parameters], ") -> None:", indent=4)))
+    lines.append("        super().__init__()")
+    lines.extend(line for name, text in cls.init.locals for line in guarded([f"        {name} = {text}"]))
+    for place, entry in enumerate(cls.rows[0]):
+        if isinstance(entry, Part):
+            child = context.of(entry)
+            assert child.init is not None
+            args = []
+            for p in child.init.parameters:
+                text = cls.init.text(child_need(context, entry, cls.column(place), p))
+                args.append(text if p.role == "channels" else f"{p.name}={text}")
+            lines.extend(guarded(call(f"self.{entry.attribute} = {child.name}", args, indent=8)))
+            continue
+        written = cls.written.get(place)
+        if written is None:
+            continue
+        if written.layer:
+            args = [
+                f"{a.name}={cls.init.text(op_need(a))}" if a.name else cls.init.text(op_need(a))
+                for a in written.args
+                if not left_out(a)
+            ]
+            lines.extend(guarded(call(f"self.{entry.attribute} = {written.layer}", args, indent=8)))
+        elif written.number is not None and not varies(written.number.values):
+            lines.extend(guarded([f"        self.{entry.attribute} = {cls.init.text(op_need(written.number))}"]))
+    return tuple(lines)
+
+
+def parameter_type(parameter: Parameter) -> str:
+    return "float" if parameter.role in ("extra", "rate") else "int"
+
+
+def plan_items(context: Context, cls: Class, indent: int) -> list[str]:
+    """The arguments of the plan's constructor: `conv1=self.conv1.cut(in_, hidden)`."""
+    assert cls.active is not None
+    sizes = cls.active
+    items = [f"{name}={name}" for name in cls.choices.values()]
+    regions = in_regions(cls.first)
+    for place, entry in enumerate(cls.rows[0]):
+        if isinstance(entry, Part):
+            child = context.of(entry)
+            if not child.has_plan:
+                continue
+            assert child.active is not None
+            args = []
+            for p in child.active.parameters:
+                text = sizes.text(child_need(context, entry, cls.column(place), p))
+                args.append(text if p.role == "channels" else f"{p.name}={text}")
+            made = nested(f"self.{entry.attribute}.plan", args, indent + len(entry.attribute) + 1)
+        else:
+            written = cls.written.get(place)
+            if written is not None and written.cut is not None:
+                args = [sizes.text(op_need(a)) for a in written.cut]
+                made = nested(f"self.{entry.attribute}.cut", args, indent + len(entry.attribute) + 1)
+            elif written is not None and written.number is not None and varies(written.number.values):
+                made = sizes.text(op_need(written.number))
+            else:
+                continue
+        if place in regions:
+            present = " and ".join(parenthesised_guard(cls, g) for g in regions[place])
+            made = f"{made} if {present} else None"
+        items.append(f"{entry.attribute}={made}")
+    return items
+
+
+def parenthesised_guard(cls: Class, guard: Expr) -> str:
+    text = condition(guard, cls.choices.__getitem__)
+    return f"({text})" if " or " in text else text
+
+
+def plan_lines(context: Context, cls: Class) -> tuple[str, ...]:
+    """`plan`: the active sizes in, the part's plan out."""
+    assert cls.active is not None
+    parameters = [f"{p.name}: {active_type(context, cls, p)}" for p in cls.active.parameters]
+    lines = list(guarded(call("def plan", ["self", *parameters], f") -> {cls.plan_name}:", indent=4)))
+    lines.extend(line for name, text in cls.active.locals for line in guarded([f"        {name} = {text}"]))
+    items = plan_items(context, cls, 12)
+    return (*lines, *guarded(exploded(f"return {cls.plan_name}", items, indent=8)))
+
+
+def active_type(context: Context, cls: Class, parameter: Parameter) -> str:
+    """The type of a parameter of `plan`: of the choice, where a guard reads one, else a count or a bank's index."""
+    first = parameter.values[0]
+    if parameter.role == "choice" and isinstance(first, Var) and first.choice in cls.choices:
+        return option_type(context.graph, first.choice)
+    return "int"

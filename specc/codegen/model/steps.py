@@ -1,0 +1,76 @@
+"""A class's forward: its entries as statements, and the lines they become."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from specc.codegen.model.context import Class, Context
+from specc.codegen.model.forward import Branch, Select, Statement, Step, forward_body
+from specc.codegen.model.layout import call, guarded
+from specc.codegen.model.render import condition
+from specc.codegen.model.shapes import shape_comment
+from specc.codegen.model.structure import Entry, OpEntry, Part, Region
+from specc.ir.expr import Expr
+from specc.ops.writing import Written, varies
+
+NESTING: Final = frozenset(("add", "relu", "relu6", "hswish", "hsigmoid", "silu", "gelu", "sigmoid", "tanh", "flatten"))
+"""Functions that may be written around the expression before them."""
+
+INPUT_NAMES: Final = ("x", "y", "z", "u", "v", "w")
+
+
+def statements(context: Context, cls: Class) -> list[Statement]:
+    """A part's entries as statements of its forward."""
+    places = iter(range(len(cls.rows[0])))
+
+    def text_of(guard: Expr) -> str:
+        return condition(guard, lambda choice: f"p.{cls.choices[choice]}")
+
+    def convert(entries: Sequence[Entry]) -> list[Statement]:
+        found: list[Statement] = []
+        for entry in entries:
+            if isinstance(entry, Region):
+                found.append(Branch(text_of(entry.guard), entry.guard, tuple(convert(entry.entries))))
+                continue
+            place = next(places)
+            if isinstance(entry, OpEntry) and entry.op.kind == "select":
+                guards = getattr(entry.op.params, "conditions", ())
+                found.append(Select(entry.op.inputs, entry.op.output, tuple(map(text_of, guards)), guards))
+                continue
+            shape = shape_comment(context.structure, cls, cls.column(place), context.largest)
+            if isinstance(entry, Part):
+                child = context.of(entry)
+                inputs = [f"{{{i}}}" for i in range(len(entry.inputs))]
+                args = ", ".join([*inputs, *([f"p.{entry.attribute}"] if child.has_plan else [])])
+                found.append(Step(f"self.{entry.attribute}({args})", entry.inputs, entry.outputs, shape=shape))
+            else:
+                found.append(step(entry, cls.written[place], shape))
+        return found
+
+    return convert(cls.first.entries)
+
+
+def step(entry: OpEntry, written: Written, shape: str) -> Step:
+    """An op as a call: of its layer, or of a function."""
+    op = entry.op
+    template, inplace = written.call, written.inplace
+    if written.layer:
+        template = f"self.{entry.attribute}({{0}}{f', p.{entry.attribute}' if written.cut is not None else ''})"
+    if written.number is not None:
+        value = f"{'p' if varies(written.number.values) else 'self'}.{entry.attribute}"
+        template, inplace = template.replace("{number}", value), inplace.replace("{number}", value)
+    nests = op.kind in NESTING and not written.layer
+    return Step(template, op.inputs, op.outputs, inplace, written.overwritable, nests, shape)
+
+
+def forward_lines(context: Context, cls: Class) -> tuple[str, ...]:
+    first = cls.first
+    names = list(INPUT_NAMES[: len(first.inputs)])
+    parameters = [f"{name}: Tensor" for name in names]
+    if cls.has_plan:
+        parameters.append(f"p: {cls.plan_name}")
+    result = "Tensor" if len(first.outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(first.outputs))}]"
+    head = guarded(call("def forward", ["self", *parameters], f") -> {result}:", indent=4))
+    body = forward_body(statements(context, cls), first.inputs, first.outputs, names, 8)
+    return (*head, *body)
