@@ -23,8 +23,10 @@ def assignment(compiled: Compiled, where: str, seed: int = 0) -> dict[str, Optio
     net = Network(compiled)
     if where == "random":
         return dict(net.sample(1, seed=seed)[0])
-    if where == "max" or where == "min":
-        return net.assignment(where)
+    if where == "max":
+        return net.assignment("max")
+    if where == "min":
+        return net.assignment("min")
     try:
         return net.assignment(checked(net.graph, from_json(where) if where.endswith(".json") else from_text(where)))
     except WrongAssignment as error:
