@@ -77,7 +77,7 @@ class Diagrams:
         return self.make(choice, [TRUE if at in allowed else FALSE for at in range(len(self.options[choice]))])
 
     def both(self, a: Node, b: Node) -> Node:
-        if a == TRUE or b == FALSE or a == b:
+        if a in (TRUE, b) or b == FALSE:
             return b
         if b == TRUE or a == FALSE:
             return a
@@ -85,7 +85,7 @@ class Diagrams:
         return result
 
     def either(self, a: Node, b: Node) -> Node:
-        if a == FALSE or b == TRUE or a == b:
+        if a in (FALSE, b) or b == TRUE:
             return b
         if b == FALSE or a == TRUE:
             return a
@@ -109,14 +109,14 @@ class Diagrams:
         if name == "and":
             if FALSE in (a, b):
                 return FALSE
-            if a == TRUE or a == b:
+            if a in (TRUE, b):
                 return b
             if b == TRUE:
                 return a
         elif name == "or":
             if TRUE in (a, b):
                 return TRUE
-            if a == FALSE or a == b:
+            if a in (FALSE, b):
                 return b
             if b == FALSE:
                 return a
@@ -229,7 +229,7 @@ class Diagrams:
         return self._scopes[id(expr)][1]
 
     def terms(self, node: Node) -> tuple[Term, ...]:
-        """The condition as an irredundant disjunction of conjunctions (Minato and Morreale's method, for many options)."""
+        """The condition as an irredundant disjunction of conjunctions (Minato and Morreale, for many options)."""
         terms: list[Term] = run(self._cover(node, node))
         return tuple(sorted(terms))
 

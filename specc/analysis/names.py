@@ -40,10 +40,9 @@ def literal_text(diagrams: Diagrams, choice: int, positions: Sequence[int], plai
 
 
 def any_of(conjunctions: Iterable[Sequence[str]]) -> str:
-    """`a and b or c`, with the brackets that make it easy to read."""
-    found = list(conjunctions)
-    words = [" and ".join(literals) for literals in found]
-    return words[0] if len(words) == 1 else " or ".join(f"({w})" if len(c) > 1 else w for w, c in zip(words, found, strict=True))
+    """`(a and b) or c`."""
+    words = [" and ".join(literals) for literals in conjunctions]
+    return words[0] if len(words) == 1 else " or ".join(f"({w})" if " and " in w else w for w in words)
 
 
 def choices_in(terms: Iterable[Term]) -> list[int]:

@@ -75,7 +75,7 @@ def goes_on(op: Op) -> tuple[Expr, ...]:
 
 
 def note_reads(symbols: Symbols, active: dict[str, Node], expr: Expr, when: Node) -> None:
-    """Adds `when` to the activity of what an expression reads; `and`, `or` and `if` read on only as far as they must."""
+    """Adds `when` to the activity of what an expression reads; `and`, `or` and `if` read only as far as they must."""
     if when == FALSE or not isinstance(expr, (Var, Apply)):
         return
     diagrams = symbols.diagrams

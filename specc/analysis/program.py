@@ -1,7 +1,7 @@
 """The total cost as a short computation: few functions of single choices, sums and products factored and shared.
 
-1. An inactive choice reads as nothing: `hidden` stands for `keep * hidden` where it matters only if `keep` holds, so its
-   products need not be multiplied by `keep` again (`masked`).
+1. An inactive choice reads as nothing: `hidden` stands for `keep * hidden` where it matters only if `keep` holds, so
+   its products need not be multiplied by `keep` again (`masked`).
 2. Where one choice is read through many functions but beside few others (one width ratio for all), all that it adds
    beside each of them is one function of it, looked up by option (`gathered`).
 3. Symbols with proportional cofactors are summed first: the hidden widths of a stage's equal blocks (`merged`).
@@ -114,7 +114,7 @@ def one_each(symbols: Symbols, monomial: Monomial) -> tuple[Monomial, int]:
 
 
 def function(symbols: Symbols, choice: int, values: Sequence[int]) -> tuple[Monomial, int]:
-    """The symbol of a function of one choice, divided by the greatest common divisor of its values, which is returned too."""
+    """The symbol of a function of one choice divided by its values' greatest common divisor, and that divisor."""
     if len(set(values)) == 1:
         return (), values[0]
     common = gcd(*values)
@@ -203,7 +203,7 @@ def parted(symbols: Symbols, key: Tagged, choice: int) -> tuple[Monomial, Tagged
 
 
 def merged(joint: Joint, first: int) -> tuple[Joint, dict[int, tuple[tuple[int, int], ...]]]:
-    """Symbols whose cofactors are proportional become one linear symbol, numbered from `first`; repeated until none are."""
+    """Symbols with proportional cofactors become one linear symbol, numbered from `first`, until none are left."""
     linear: dict[int, tuple[tuple[int, int], ...]] = {}
     joint = dict(joint)
     while True:
@@ -213,33 +213,34 @@ def merged(joint: Joint, first: int) -> tuple[Joint, dict[int, tuple[tuple[int, 
                 rest = list(monomial)
                 rest.remove(number)
                 beside.setdefault(number, []).append(((kind, tuple(rest)), factor))
-        alike: dict[tuple[tuple[Tagged, Fraction], ...], list[tuple[int, int]]] = {}
+        proportional: dict[tuple[tuple[Tagged, Fraction], ...], list[tuple[int, int]]] = {}
         for number, cofactor in sorted(beside.items()):
             if any(number in rest for (_, rest), _ in cofactor):
                 continue
             cofactor.sort()
             lead = cofactor[0][1]
-            alike.setdefault(tuple((rest, Fraction(factor, lead)) for rest, factor in cofactor), []).append((lead, number))
-        groups = {cofactor: members for cofactor, members in alike.items() if len(members) > 1}
+            shares = tuple((rest, Fraction(factor, lead)) for rest, factor in cofactor)
+            proportional.setdefault(shares, []).append((lead, number))
+        groups = {shares: members for shares, members in proportional.items() if len(members) > 1}
         if not groups:
             return joint, linear
         gone: set[int] = set()
         beside_gone: set[int] = set()
-        for cofactor, members in groups.items():
+        for shares, members in groups.items():
             numbers = {number for _, number in members}
-            rests = {number for (_, rest), _ in cofactor for number in rest}
+            rests = {number for (_, rest), _ in shares for number in rest}
             if rests & gone or numbers & beside_gone:
                 continue  # one of two groups that multiply each other; the next round looks again
             gone |= numbers
             beside_gone |= rests
-            for (kind, rest), _ in cofactor:
+            for (kind, beside_it), _ in shares:
                 for number in numbers:
-                    del joint[(kind, tuple(sorted((*rest, number))))]
+                    del joint[(kind, tuple(sorted((*beside_it, number))))]
             common = gcd(*(lead for lead, _ in members))
             symbol = first + len(linear)
             linear[symbol] = tuple((lead // common, number) for lead, number in members)
-            for (kind, rest), share in cofactor:
-                joint[(kind, tuple(sorted((*rest, symbol))))] = int(share * common)
+            for (kind, beside_it), share in shares:
+                joint[(kind, tuple(sorted((*beside_it, symbol))))] = int(share * common)
 
 
 def factored(poly: Mapping[Monomial, int]) -> Sum:

@@ -6,23 +6,34 @@ The work is done by `specc.portable`, which generated projects use too; here a g
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import inf, prod
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from specc.analysis.diagrams import FALSE, TRUE, Diagrams, Term
-from specc.analysis.totals import costs_of
+from specc.analysis.conditions import activity, conditions, space_of
+from specc.analysis.module import space_module
 from specc.diagnostics import Findings, Rule, SpecError
-from specc.ir.choice import Assignment, Choice
-from specc.ir.expr import Expr, Option, Var, apply
+from specc.ir.choice import Assignment
+from specc.ir.expr import Option
 from specc.ir.graph import Graph
 from specc.portable import choices as portable
 from specc.portable.choices import Space
 
 if TYPE_CHECKING:
     from specc.portable.window import Draws
+
+__all__ = [
+    "Ranges",
+    "activity",
+    "canonical",
+    "complete",
+    "draw",
+    "enumerate_space",
+    "range_of_costs",
+    "size",
+    "space_module",
+    "space_of",
+]
 
 Distribution: TypeAlias = Literal["uniform", "independent"]
 Limits: TypeAlias = tuple[float, float]
@@ -63,81 +74,6 @@ class Ranges:
     params: tuple[int, int]
     peak_bytes: tuple[int, int]
     exact: bool
-
-
-def activity(graph: Graph) -> Mapping[str, Expr]:
-    """For each choice the condition under which something present reads it: 1 for always, 0 for never."""
-    where = costs_of(graph).presence
-    return {name: as_expr(where.diagrams, where.diagrams.terms(node)) for name, node in where.active.items()}
-
-
-def as_expr(diagrams: Diagrams, terms: Sequence[Term]) -> Expr:
-    """A disjunction of conjunctions as an expression."""
-    total: Expr = 0
-    for term in terms:
-        conjunction: Expr = 1
-        for choice, positions in term:
-            conjunction = apply("and", conjunction, literal_expr(diagrams.choices[choice], positions))
-        total = apply("or", total, conjunction)
-    return total
-
-
-def literal_expr(choice: Choice, positions: Sequence[int]) -> Expr:
-    """That a choice stands at one of some positions, as a person would say it."""
-    count = len(choice.options)
-    variable = Var(choice.name)
-    if tuple(choice.options) == (0, 1):
-        return variable if list(positions) == [1] else apply("not", variable)
-    numeric = not any(isinstance(option, str) for option in choice.options)
-    if numeric and len(positions) > 1 and list(positions) == list(range(count - len(positions), count)):
-        return apply("ge", variable, choice.options[positions[0]])
-    if numeric and len(positions) > 1 and list(positions) == list(range(len(positions))):
-        return apply("le", variable, choice.options[positions[-1]])
-    total: Expr = 0
-    for position in positions:
-        total = apply("or", total, apply("eq", variable, choice.options[position]))
-    return total
-
-
-@lru_cache(maxsize=4)
-def conditions(graph: Graph) -> Space:
-    """The choices of a graph that ever matter, and when they do; without costs. Options are the graph's."""
-    where = costs_of(graph).presence
-    choices = {choice.name: choice.options for choice in graph.choices if where.active[choice.name] != FALSE}
-    active = {
-        name: tuple(named(where.diagrams, term) for term in where.diagrams.terms(where.active[name]))
-        for name in choices
-        if where.active[name] != TRUE
-    }
-    return Space(choices, active)
-
-
-def named(diagrams: Diagrams, term: Term) -> Mapping[str, tuple[Option, ...]]:
-    """A conjunction with the names of choices and their options."""
-    return {
-        diagrams.choices[choice].name: tuple(diagrams.options[choice][at] for at in positions) for choice, positions in term
-    }
-
-
-@lru_cache(maxsize=4)
-def space_of(graph: Graph) -> Space:
-    """The space of a graph with its costs."""
-    from specc.analysis.source import compile_cost
-
-    compiled = compile_cost(graph)
-    space = conditions(graph)
-    columns = [at for at, choice in enumerate(graph.choices) if choice.name in space.choices]
-    if len(columns) == len(graph.choices):
-        return Space(space.choices, space.active, compiled.together, compiled.many)
-    import numpy as np
-    from numpy.typing import NDArray
-
-    def costs(positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        full = np.zeros((len(positions), len(graph.choices)), np.int64)
-        full[:, columns] = positions
-        return compiled.many(full)
-
-    return Space(space.choices, space.active, compiled.together, costs)
 
 
 def canonical(graph: Graph, assignment: Assignment) -> dict[str, Option]:
@@ -207,12 +143,13 @@ def draw(
     rng = random.Random(seed)
     if (macs, params) == (ANY, ANY):
         assignments = drawn(graph, space, number, rng, distribution)
-        costs = true_costs(space, portable.positions(space, assignments))
+        costs = true_costs(space, portable.positions(space, assignments).tolist())
         return Draws(tuple(assignments), tuple(c[0] for c in costs), tuple(c[1] for c in costs), True, number)
     try:
         return draw_in_window(space, number, rng, macs, params)
     except EmptyWindow as error:
-        raise refused(graph, EMPTY_WINDOW, str(error), "move an end of the window to a cost that can be reached") from None
+        help = "move an end of the window to a cost that can be reached"
+        raise refused(graph, EMPTY_WINDOW, str(error), help) from None
 
 
 def drawn(

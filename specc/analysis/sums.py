@@ -14,7 +14,7 @@ INLINE = 44
 
 
 class Statements:
-    """Lines of straight-line code. `names` holds the variable of every symbol, `linear` those that are sums of others."""
+    """Lines of straight-line code. `names` has the variable of every symbol, `linear` those that are sums of others."""
 
     def __init__(
         self, names: Mapping[int, str], linear: Mapping[int, Sequence[tuple[int, int]]], roots: Sequence[Sum]

@@ -1,4 +1,4 @@
-"""Expressions as polynomials over symbols: a symbol is an integer function of one choice, or of few, known by its values.
+"""Expressions as polynomials over symbols: a symbol is an integer function of one choice, or few, known by its values.
 
 What is not polynomial (rounding, comparisons, minima) becomes a symbol by trying every option, so equal functions are
 one symbol however they were written, and a size that does not depend on a choice after all no longer reads it:
@@ -129,7 +129,7 @@ class Symbols:
         return self.number(Symbol((choice,), values), ((choice,), values))
 
     def of_values(self, scope: Scope, values: Sequence[Option]) -> Poly:
-        """The polynomial of a function given by its values: constant, a multiple of its choice's own options, or a symbol."""
+        """The polynomial of a function given by its values: a constant, a line over the options, or a symbol."""
         numbers = [value for value in values if not isinstance(value, str)]
         if len(numbers) < len(values):
             raise ValueError("a word stands where a number is needed")
@@ -150,7 +150,8 @@ class Symbols:
         if not all(isinstance(option, int) for option in options):
             return None
         first, second = options[0], options[1]
-        assert isinstance(first, int) and isinstance(second, int)
+        assert isinstance(first, int)
+        assert isinstance(second, int)
         slope = normal(Fraction(values[1] - values[0]) / (second - first))
         assert isinstance(slope, (int, Fraction))
         offset = values[0] - slope * first

@@ -1,8 +1,8 @@
-"""A space of sub-networks as plain data: choices, when they matter, what they cost. Shared by specc and generated projects.
+"""A space of sub-networks as plain data: choices, when they matter, what they cost.
 
-An assignment maps the name of every choice that matters to one of its options. A choice matters (is active) when
-something present in that sub-network reads it; canonical assignments name the active choices and no other. Where
-arrays are used, an assignment is a row of option positions, one column a choice, in which an inactive choice stands at 0.
+An assignment maps the name of every choice that matters to one of its options. A choice matters (is active)
+when something present in that sub-network reads it; canonical assignments name the active choices and no
+other. In arrays an assignment is a row of option positions, one column a choice; inactive choices are at 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Space:
 
     choices   the options of every choice, smallest first
     active    for a choice that does not always matter, the terms of which one must hold for it to
-    together  choices that some part of the cost reads together; a cost is a sum of parts, each of which reads one such set
+    together  choices that some part of the cost reads together: a cost is a sum of parts, each of which
+              reads one such set, or one choice
     costs     positions [n, choices] -> MACs [n], parameters [n], exact integers, for any positions
     """
 
@@ -51,7 +52,7 @@ def complete(space: Space, assignment: Assignment, largest: bool = False) -> dic
 
 
 def canonical(space: Space, assignment: Assignment) -> dict[str, Option]:
-    """The assignment without its inactive choices, in the order of the space. Choices not given read as their first option."""
+    """The assignment without inactive choices, in the space's order; those not given read as their first option."""
     full = complete(space, assignment)
     return {
         name: option
@@ -61,12 +62,16 @@ def canonical(space: Space, assignment: Assignment) -> dict[str, Option]:
 
 
 def check(space: Space, assignment: Assignment) -> None:
-    """Raises ValueError for an unknown choice, an option that a choice does not have, or an active choice without option."""
+    """Raises ValueError for an unknown choice, an option that it does not have, or an active choice left out."""
     for name, option in assignment.items():
         if name not in space.choices:
-            raise ValueError(f"there is no choice {name!r}; the choices are {listed(space.choices)}")
+            raise ValueError(
+                f"there is no choice {name!r}; the choices are {listed(space.choices)}"
+            )
         if option not in space.choices[name]:
-            raise ValueError(f"{name!r} cannot be {option!r}; its options are {listed(space.choices[name])}")
+            raise ValueError(
+                f"{name!r} cannot be {option!r}; its options are {listed(space.choices[name])}"
+            )
     for name in canonical(space, assignment):
         if name not in assignment:
             raise ValueError(f"{name!r} is missing; its options are {listed(space.choices[name])}")
@@ -93,27 +98,31 @@ def largest(space: Space) -> dict[str, Option]:
 def draw(space: Space, rng: random.Random) -> dict[str, Option]:
     """One sub-network of the `independent` distribution: each active choice uniform, parents first.
 
-    All choices are drawn and the inactive ones dropped, which is the same: an option never depends on a parent's,
-    only whether it matters does.
+    All choices are drawn and the inactive ones dropped, which is the same: which option is drawn never depends
+    on a parent's, only whether it matters does.
     """
-    return canonical(space, {name: options[rng.randrange(len(options))] for name, options in space.choices.items()})
+    options = space.choices.items()
+    return canonical(space, {name: values[rng.randrange(len(values))] for name, values in options})
 
 
 def positions(space: Space, assignments: Sequence[Assignment]) -> NDArray[np.int64]:
     """Assignments as rows of option positions, [n, choices]; choices that an assignment does not name stand at 0."""
     import numpy as np
 
-    columns = [{option: index for index, option in enumerate(options)} for options in space.choices.values()]
-    rows = [
-        [column[assignment[name]] if name in assignment else 0 for name, column in zip(space.choices, columns, strict=True)]
-        for assignment in assignments
+    columns = [
+        {option: index for index, option in enumerate(options)}
+        for options in space.choices.values()
     ]
+    named = list(zip(space.choices, columns, strict=True))
+    rows = [[column[a[name]] if name in a else 0 for name, column in named] for a in assignments]
     return np.array(rows, dtype=np.int64).reshape(len(rows), len(columns))
 
 
 def assignment_at(space: Space, row: Sequence[int]) -> dict[str, Option]:
     """The canonical assignment of one row of option positions."""
-    options = {name: options[at] for (name, options), at in zip(space.choices.items(), row, strict=True)}
+    options = {
+        name: options[at] for (name, options), at in zip(space.choices.items(), row, strict=True)
+    }
     return canonical(space, options)
 
 
@@ -139,7 +148,8 @@ def every(space: Space) -> Iterator[dict[str, Option]]:
             continue
         full[order[depth]] = option
         if not all(
-            full[name] == space.choices[name][0] or any(holds(term, full) for term in space.active[name])
+            full[name] == space.choices[name][0]
+            or any(holds(term, full) for term in space.active[name])
             for name in constraints.get(depth, ())
         ):
             continue

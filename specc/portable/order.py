@@ -29,7 +29,7 @@ def neighbours(space: Space, with_costs: bool) -> list[set[int]]:
 
 
 def elimination_order(space: Space, near: list[set[int]]) -> list[int]:
-    """Every choice once. Greedy: the next one leaves the least to remember, measured in options of choices still needed.
+    """Every choice once. Greedy: the next one leaves the least to remember, in options of choices still needed.
 
     A choice is needed while one of its neighbours is still to come. On a chain of stages with blocks hanging from
     them this remembers a stage's width and its neighbour's; a choice that everything reads stays throughout.

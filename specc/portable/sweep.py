@@ -88,8 +88,16 @@ def sweep(space: Space, with_costs: bool) -> Sweep:
         keep = advance(columns, reading.get(choice, ()), choice, now, when, option)
         source, option = source[keep], option[keep]
         columns = {key: column[keep] for key, column in columns.items()}
-        added = added_cost(space, columns, choice, near[choice]) if costed else np.zeros((len(source), 2), np.int64)
-        columns = {key: column for key, column in columns.items() if len(key) > 1 or (costed and leaves[key[0]] > now)}
+        added = (
+            added_cost(space, columns, choice, near[choice])
+            if costed
+            else np.zeros((len(source), 2), np.int64)
+        )
+        columns = {
+            key: column
+            for key, column in columns.items()
+            if len(key) > 1 or (costed and leaves[key[0]] > now)
+        }
         target, firsts = distinct(list(columns.values()), len(source))
         rows = len(firsts)
         columns = {key: column[firsts] for key, column in columns.items()}
@@ -109,7 +117,11 @@ def constraints_of(space: Space, when: dict[int, int]) -> list[Constraint]:
     for name, terms in space.active.items():
         full = [*terms, {name: space.choices[name][:1]}]
         tables = tuple(
-            {index[p]: np.array([o in allowed for o in space.choices[p]]) for p, allowed in term.items()} for term in full
+            {
+                index[p]: np.array([o in allowed for o in space.choices[p]])
+                for p, allowed in term.items()
+            }
+            for term in full
         )
         found.append(Constraint(tables, max(when[p] for table in tables for p in table)))
     return found
@@ -123,7 +135,7 @@ def advance(
     when: dict[int, int],
     option: Ints,
 ) -> NDArray[np.bool_]:
-    """Brings the states of the constraints, those that read `choice`, up to date, in place; returns the pairs that may stay.
+    """Brings the states of the constraints that read `choice` up to date, in place; returns the pairs that may stay.
 
     Column (c, -1) says that constraint c holds already, column (c, t) that its term t holds as far as is known.
     """
@@ -132,7 +144,9 @@ def advance(
         done = columns.get((at, -1), np.zeros(len(option), np.int64))
         for number, term in enumerate(constraint.terms):
             if choice in term:
-                alive = columns.pop((at, number), np.ones(len(option), np.int64)) * term[choice][option]
+                alive = (
+                    columns.pop((at, number), np.ones(len(option), np.int64)) * term[choice][option]
+                )
                 if max(when[c] for c in term) == now:
                     done = done | alive
                 else:
@@ -148,7 +162,9 @@ def advance(
     return keep
 
 
-def added_cost(space: Space, columns: dict[tuple[int, ...], Ints], choice: int, near: set[int]) -> Ints:
+def added_cost(
+    space: Space, columns: dict[tuple[int, ...], Ints], choice: int, near: set[int]
+) -> Ints:
     """[pairs, 2]: what the option of `choice` adds to MACs and parameters, everything to come at its first option."""
     assert space.costs is not None
     known = [key[0] for key in columns if len(key) == 1 and (key[0] in near or key[0] == choice)]
@@ -205,7 +221,10 @@ def draw_uniform(space: Space, number: int, rng: random.Random) -> list[dict[str
         at = [0] * len(space.choices)
         row = 0
         for number_of_step in reversed(range(len(steps))):
-            step, before = steps[number_of_step], table[number_of_step - 1] if number_of_step else [1]
+            step, before = (
+                steps[number_of_step],
+                table[number_of_step - 1] if number_of_step else [1],
+            )
             pick = rng.randrange(table[number_of_step][row])
             for pair in leading[number_of_step][row]:
                 pick -= before[step.source[pair]]
@@ -242,6 +261,8 @@ def reach(steps: Sequence[Step], kind: int, lowest: bool) -> list[NDArray[np.int
 def cost_ranges(space: Space) -> tuple[tuple[int, int], tuple[int, int]]:
     """((least, most) MACs, (least, most) parameters) over all sub-networks, exactly."""
     swept = sweep(space, with_costs=True)
-    low, high = ([int(reach(swept.steps, kind, lowest)[0][0]) for kind in (0, 1)] for lowest in (True, False))
+    low, high = (
+        [int(reach(swept.steps, kind, lowest)[0][0]) for kind in (0, 1)] for lowest in (True, False)
+    )
     macs, params = swept.base
     return (macs + low[0], macs + high[0]), (params + low[1], params + high[1])

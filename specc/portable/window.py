@@ -64,7 +64,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale:
-    """Costs in units: key = sum of kinds (cost // unit) * stride, all from 0; `slack` bounds the sum of the roundings."""
+    """Costs in units, key = sum over kinds of cost // unit * stride, all from 0; `slack` bounds the roundings."""
 
     units: tuple[int, int]
     strides: tuple[int, int]
@@ -96,7 +96,9 @@ def draw_in_window(
     while len(rows) < number and tries < TRIES * number:
         wanted = min(number - len(rows), 1024)
         tries += wanted
-        batch = [backwards(swept, scale, table, leading, pick(total, rng), rng) for _ in range(wanted)]
+        batch = [
+            backwards(swept, scale, table, leading, pick(total, rng), rng) for _ in range(wanted)
+        ]
         for row, cost in zip(batch, true_costs(space, batch), strict=True):
             if inside(cost, window):
                 rows.append(row)
@@ -113,12 +115,14 @@ def inside(cost: tuple[int, int], window: tuple[Limits, Limits]) -> bool:
 
 def true_costs(space: Space, rows: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
     assert space.costs is not None
-    macs, params = space.costs(np.array(rows, dtype=np.int64).reshape(len(rows), len(space.choices)))
+    macs, params = space.costs(
+        np.array(rows, dtype=np.int64).reshape(len(rows), len(space.choices))
+    )
     return list(zip(macs.tolist(), params.tolist(), strict=True))
 
 
 def histograms(swept: Sweep, window: tuple[Limits, Limits]) -> tuple[Scale, list[Entries]]:
-    """The entries after every step, without those that cannot end in the window; costs as finely as the limit allows."""
+    """The entries after every step that can end in the window, with costs as fine as the limit allows."""
     resolutions = (0, *RESOLUTIONS)
     for resolution in resolutions:
         scale = scaled(swept.steps, resolution, window)
@@ -137,7 +141,8 @@ def scaled(steps: Sequence[Step], resolution: int, window: tuple[Limits, Limits]
     """
     limited = [limits != ANY for limits in window]
     fine = resolution if sum(limited) < 2 else int(resolution**0.5)
-    units, offset, slack, spans, parts = [], [], [], [], []
+    units, offset, slack, spans = [], [], [], []
+    parts: list[list[Ints]] = []
     for kind in (0, 1):
         lows = [int(step.added[:, kind].min()) for step in steps]
         costs = [step.added[:, kind] - low for step, low in zip(steps, lows, strict=True)]
@@ -149,14 +154,19 @@ def scaled(steps: Sequence[Step], resolution: int, window: tuple[Limits, Limits]
             unit = max(1, gcd(*(int(np.gcd.reduce(c)) for c in costs)))
             unit = max(unit, -(-reach_of_all // fine)) if resolution else unit
         keys = [c // unit for c in costs]
+        parts.append(keys)
         offset.append(sum(lows))
         slack.append(sum(int((c - k * unit).max()) for c, k in zip(costs, keys, strict=True)))
         spans.append(1 + sum(int(k.max()) for k in keys))
         units.append(unit)
-        parts.append(keys)
-    strides = (spans[1], 1)
-    keys = tuple(a * strides[0] + b for a, b in zip(*parts, strict=True))
-    return Scale((units[0], units[1]), strides, spans[0] * spans[1], (offset[0], offset[1]), (slack[0], slack[1]), keys)
+    return Scale(
+        units=(units[0], units[1]),
+        strides=(spans[1], 1),
+        span=spans[0] * spans[1],
+        offset=(offset[0], offset[1]),
+        slack=(slack[0], slack[1]),
+        keys=tuple(macs * spans[1] + params for macs, params in zip(*parts, strict=True)),
+    )
 
 
 def forward(swept: Sweep, scale: Scale, window: tuple[Limits, Limits]) -> list[Entries]:
@@ -175,13 +185,21 @@ def forward(swept: Sweep, scale: Scale, window: tuple[Limits, Limits]) -> list[E
         if int(fans.sum()) > ENTRY_LIMIT:
             raise TooEntangled
         origin = np.repeat(np.arange(len(codes)), fans)
-        pair = np.arange(len(origin)) - np.repeat(np.cumsum(fans) - fans, fans) + first[codes // scale.span][origin]
-        codes, ways = gathered(step.target[pair] * scale.span + codes[origin] % scale.span + keys[pair], ways[origin])
+        pair = (
+            np.arange(len(origin))
+            - np.repeat(np.cumsum(fans) - fans, fans)
+            + first[codes // scale.span][origin]
+        )
+        codes, ways = gathered(
+            step.target[pair] * scale.span + codes[origin] % scale.span + keys[pair], ways[origin]
+        )
         keep = np.ones(len(codes), dtype=bool)
         row = codes // scale.span
         for kind in (0, 1):
             passed[kind] += int(step.added[:, kind].min())
-            keep &= may_reach(codes % scale.span, row, kind, number + 1, swept, scale, bounds[kind], passed[kind], window)
+            ends = (bounds[kind][0][number + 1][row], bounds[kind][1][number + 1][row])
+            start = passed[kind] + swept.base[kind]
+            keep &= may_reach(codes % scale.span, kind, scale, start, ends, window[kind])
         codes, ways = codes[keep], ways[keep]
         ways = ways / 2.0**100 if len(ways) and ways.max() > 2.0**200 else ways
         table.append(Entries(codes, ways))
@@ -189,25 +207,18 @@ def forward(swept: Sweep, scale: Scale, window: tuple[Limits, Limits]) -> list[E
 
 
 def may_reach(
-    key: Ints,
-    row: Ints,
-    kind: int,
-    step: int,
-    swept: Sweep,
-    scale: Scale,
-    bounds: tuple[list[Ints], list[Ints]],
-    passed: int,
-    window: tuple[Limits, Limits],
+    key: Ints, kind: int, scale: Scale, start: int, ends: tuple[Ints, Ints], limits: Limits
 ) -> NDArray[np.bool_]:
-    """Which entries can still end inside the limits of one kind; the true cost exceeds the key's by at most the slack."""
-    low, high = window[kind]
-    if (low, high) == ANY:
+    """Which entries can still end inside the limits of one kind: between `ends` is to come.
+
+    The true cost exceeds what a key says, counted from `start`, by at most the slack.
+    """
+    if limits == ANY:
         return np.ones(len(key), dtype=bool)
     part = key // scale.strides[0] if kind == 0 else key % scale.strides[0]
-    cost = part * scale.units[kind] + passed + swept.base[kind]
-    least, most = (bound[step][row] for bound in bounds)
-    inside_window: NDArray[np.bool_] = (cost + least <= high) & (cost + scale.slack[kind] + most >= low)
-    return inside_window
+    cost = part * scale.units[kind] + start
+    least, most = ends
+    return (cost + least <= limits[1]) & (cost + scale.slack[kind] + most >= limits[0])
 
 
 def gathered(codes: Ints, ways: Floats) -> tuple[Ints, Floats]:
@@ -216,11 +227,12 @@ def gathered(codes: Ints, ways: Floats) -> tuple[Ints, Floats]:
         return codes, ways
     low, high = int(codes.min()), int(codes.max())
     if high - low < max(4 * len(codes), 1 << 16):
-        sums = np.bincount(codes - low, weights=ways)
-        present = np.flatnonzero(sums)
+        sums: Floats = np.bincount(codes - low, weights=ways).astype(np.float64, copy=False)
+        present = np.flatnonzero(sums).astype(np.int64)
         return present + low, sums[present]
     unique, back = np.unique(codes, return_inverse=True)
-    return unique, np.bincount(back.reshape(-1), weights=ways)
+    summed: Floats = np.bincount(back.reshape(-1), weights=ways).astype(np.float64, copy=False)
+    return unique, summed
 
 
 def pick(cumulated: Floats, rng: random.Random) -> int:
@@ -249,7 +261,9 @@ def backwards(
         if number:
             entries = table[number - 1]
             place = np.minimum(np.searchsorted(entries.codes, sources), len(entries.codes) - 1)
-            ways = np.where((entries.codes[place] == sources) & (earlier >= 0), entries.ways[place], 0.0)
+            ways = np.where(
+                (entries.codes[place] == sources) & (earlier >= 0), entries.ways[place], 0.0
+            )
         else:
             ways = np.where(earlier == 0, 1.0, 0.0)
         chosen = pick(np.cumsum(ways), rng)
@@ -271,7 +285,9 @@ def empty(swept: Sweep, window: tuple[Limits, Limits]) -> EmptyWindow:
         kinds = sorted({costs[kind] for costs in nearest})
         holds = any(inside(costs, alone) for costs in nearest)
         if not holds and kinds:
-            words.append(f"the nearest reachable {names[kind]} are {' and '.join(f'{k:,}' for k in kinds)}")
+            words.append(
+                f"the nearest reachable {names[kind]} are {' and '.join(f'{k:,}' for k in kinds)}"
+            )
     reason = "; ".join(words) or "each limit alone can be met, but not both together"
     return EmptyWindow(f"no sub-network lies in the window: {reason}", tuple(nearest))
 
@@ -288,8 +304,14 @@ def closest(swept: Sweep, kind: int, low: float, high: float) -> list[tuple[int,
     cost = key * scale.units[kind] + scale.offset[kind] + swept.base[kind]
     leading = [leads_to(step) for step in swept.steps]
     rng = random.Random(0)
-    ends = {int(np.argmin(np.where(side, np.abs(cost - edge), np.inf)))
-            for side, edge in ((cost < low, low), (cost > high, high), ((low <= cost) & (cost <= high), low))
-            if side.any() and abs(edge) != inf}
+    ends = {
+        int(np.argmin(np.where(side, np.abs(cost - edge), np.inf)))
+        for side, edge in (
+            (cost < low, low),
+            (cost > high, high),
+            ((low <= cost) & (cost <= high), low),
+        )
+        if side.any() and abs(edge) != inf
+    }
     rows = [backwards(swept, scale, table, leading, end, rng) for end in sorted(ends)]
     return true_costs(swept.space, rows)

@@ -1,0 +1,114 @@
+"""The text of a cost program: tables of constants and the functions `cost`, `macs`, `params` and `batched`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from specc.analysis.loads import loads_many, loads_one
+from specc.analysis.sums import Statements
+from specc.analysis.variables import Variables
+
+LINE = 100
+"""Columns of generated code."""
+BLOCK = 8192
+"""Rows that are computed together: more would not stay in the processor's cache, fewer would be all overhead."""
+
+
+def tables(v: Variables) -> list[str]:
+    """The constants: functions by option, `T3` for choice 3; functions of several choices, `J7` for symbol 7."""
+    lines: list[str] = []
+    arrays: list[str] = []
+    for choice, about in enumerate(v.diagrams.choices):
+        numbers = v.tabled(choice)
+        if numbers:
+            rows = list(zip(*(v.symbols.symbols[n].values for n in numbers), strict=True))
+            values = [repr(row[0] if len(row) == 1 else row) for row in rows]
+            items = [f"{v.option(choice, at)}: {value}" for at, value in enumerate(values)]
+            lines += [f"# What depends on {about.name!r} alone.", *dictionary(f"T{choice}", items)]
+            arrays.append(f"A{choice} = np.array([*T{choice}.values()], dtype=np.{v.dtype()}).T")
+        elif not v.linear_options(choice) and v.has_plain(choice):
+            items = [f"{option}: {option}" for option in v.options(choice)]
+            lines += dictionary(f"T{choice}", items)
+            arrays.append(f"A{choice} = np.array([*T{choice}], dtype=np.{v.dtype()})")
+    for number in v.joint:
+        symbol = v.symbols.symbols[number]
+        if symbol.node is None:
+            keys = product(*(v.options(choice) for choice in symbol.scope))
+            items = [f"({', '.join(key)}): {value}" for key, value in zip(keys, symbol.values, strict=True)]
+            lines += dictionary(f"J{number}", items)
+            arrays.append(f"B{number} = np.array([*J{number}.values()], dtype=np.{v.dtype()})")
+    return lines + arrays
+
+
+def functions(v: Variables) -> list[str]:
+    """`cost`, `macs`, `params` and `batched`."""
+    end = f" // {v.program.divisor}" if v.program.divisor > 1 else ""
+    returned = [f"    return macs{end}, params{end}"]
+    return [
+        "def cost(a: Mapping[str, Any]) -> tuple[int, int]:",
+        '    """The MACs for one image and the parameters of one sub-network, by its assignment."""',
+        *indented(loads_one(v)),
+        *indented(body(v)),
+        *returned,
+        *SHORTHANDS,
+        "def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:",
+        '    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of',
+        '    every choice, counted from 0, a sub-network has. Exact."""',
+        "    positions = np.asarray(positions)",
+        "    macs = np.empty(len(positions), dtype=np.int64)",
+        "    params = np.empty(len(positions), dtype=np.int64)",
+        f"    for start in range(0, len(positions), {BLOCK}):",
+        f"        rows = slice(start, start + {BLOCK})",
+        "        macs[rows], params[rows] = batched_block(positions[rows].T)",
+        "    return macs, params",
+        "",
+        "",
+        "def batched_block(i: np.ndarray) -> tuple[Any, Any]:",
+        '    """`batched` for a few thousand, [choices, n]."""',
+        *indented(loads_many(v)),
+        *indented(body(v)),
+        *returned,
+    ]
+
+
+def body(v: Variables) -> list[str]:
+    """The statements that compute both totals."""
+    macs, params = v.program.sums
+    statements = Statements(v.names(), v.program.linear, (macs, params))
+    statements.assign("macs", macs)
+    statements.assign("params", params)
+    return statements.lines
+
+
+def dictionary(name: str, items: Sequence[str]) -> list[str]:
+    """`name = {...}` on one line if it fits, else one item a line."""
+    return wrapped(f"{name} = {{", items, "}")
+
+
+def wrapped(start: str, items: Sequence[str], end: str) -> list[str]:
+    """A bracketed list as ruff lays it out."""
+    line = start + ", ".join(items) + end
+    if len(line) <= LINE:
+        return [line]
+    return [start, *(f"    {item}," for item in items), end]
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+SHORTHANDS = (
+    "",
+    "",
+    "def macs(a: Mapping[str, Any]) -> int:",
+    '    """The multiply-accumulates for one image."""',
+    "    return cost(a)[0]",
+    "",
+    "",
+    "def params(a: Mapping[str, Any]) -> int:",
+    '    """The parameters in use: the support of the weights, one norm bank."""',
+    "    return cost(a)[1]",
+    "",
+    "",
+)
