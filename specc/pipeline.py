@@ -11,6 +11,7 @@ from specc.diagnostics import Findings, Rule, SpecError
 from specc.diagnostics.near import near
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
+from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
 from specc.passes import run_passes
@@ -75,6 +76,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     if graph is None:
         return None
     check_method(model, graph, findings)
+    check_search(model, graph, findings)
     return None if findings else Compiled(model.name, model, graph, tuple(f.tree.source for f in files))
 
 
@@ -150,6 +152,25 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
     method.check(graph, model.method, report)
+
+
+MOST_SEARCHED = 1_000_000
+"""Sub-networks that an exhaustive search may have to look at."""
+
+
+def check_search(model: Model, graph: Graph, findings: Findings) -> None:
+    """An exhaustive search needs a space that can be listed."""
+    strategy = model.search["strategy"]
+    if not (isinstance(strategy, Call) and strategy.name == "exhaustive"):
+        return
+    from specc.analysis.space import TOO_LARGE, size
+
+    count = size(graph)
+    if count > MOST_SEARCHED:
+        section = model.names.sections["search"]
+        span = next((a.span for a in section.settings if a.name is not None and a.name.name == "strategy"), section.span)
+        message = f"there are {count:,} sub-networks, and an exhaustive search looks at {MOST_SEARCHED:,} at most"
+        findings.report(TOO_LARGE, span, message, help="write strategy=evolution(evaluations=256)")
 
 
 def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[str, str]:

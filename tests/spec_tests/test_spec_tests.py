@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+import specc
 from specc import pipeline
 from specc.diagnostics import Rule, SpecError
 from specc.diagnostics.catalogue import all_rules
 from tests.spec_tests.harness import SpecTest, all_tests, run
 
 TESTS = tuple(all_tests())
-BELOW = ("unreadable-file", "not-utf-8", "unknown-param")
-"""What no text in a Markdown file can provoke."""
+BELOW = ("unreadable-file", "not-utf-8", "unknown-param", "empty-window")
+"""What no text in a Markdown file can provoke, but a test in this file does."""
+ELSEWHERE = ("space-too-entangled",)
+"""What tests/analysis provokes."""
 
 
 @pytest.mark.parametrize("test", TESTS, ids=lambda test: test.name)
@@ -28,7 +31,7 @@ def test_names_are_unique() -> None:
 
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.name)
 def test_every_rule_is_provoked(rule: Rule) -> None:
-    assert rule.name in {*BELOW, *(expected.rule for test in TESTS for expected in test.expected("error"))}
+    assert rule.name in {*BELOW, *ELSEWHERE, *(expected.rule for test in TESTS for expected in test.expected("error"))}
 
 
 def only_rule(path: Path, **params: str) -> str:
@@ -60,3 +63,13 @@ def test_a_param_that_there_is_not(tmp_path: Path) -> None:
         "head { pool(avg); linear(classes) } }"
     )
     assert only_rule(path, dept="2") == "unknown-param"
+
+
+def test_a_budget_that_nothing_meets(tmp_path: Path) -> None:
+    path = tmp_path / "x.specc"
+    path.write_text(
+        "supernet a { input image(3, 8, 8); classes 2; width uniform {0.5, 1.0} round 2; stem { conv(8, kernel=3) }\n"
+        "head { pool(avg); linear(classes) } }"
+    )
+    with pytest.raises(SpecError, match="empty-window"):
+        specc.load(path).sample(1, macs=(1, 2))
