@@ -1,4 +1,4 @@
-"""Templates: they print what a frozen view has decided."""
+"""Templates: they print what a frozen view has decided. A method's part of the training loop lies in its own folder."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 @cache
 def environment() -> jinja2.Environment:
-    """The templates of this package. A name that a template misspells is an error."""
+    """The templates of this package and of specc/methods. A name that a template misspells is an error."""
     import jinja2
 
+    from specc.codegen.template_cache import TemplateCache, cache_folder
+
+    here = Path(__file__).parent
+    folder = cache_folder()
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader([here / "templates", here.parent / "methods"]),
+        bytecode_cache=None if folder is None else TemplateCache(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

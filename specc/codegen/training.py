@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Final, Protocol
 
 from specc.codegen.literals import literal, toml
+from specc.codegen.render import render
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Signature
@@ -99,20 +99,9 @@ class View:
 
 def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
     """The scripts' texts by file name, in the order of SCRIPTS."""
-    import jinja2
-
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([here / "templates", here.parent / "methods"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # nothing is HTML; texts of the spec pass through `literal` and `toml` only
-    )
     view = training_view(graph, sections)
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
-    return {script: environment.get_template(f"{script}.jinja").render(view=view) for script in scripts}
+    return {script: render(f"{script}.jinja", {"view": view}) for script in scripts}
 
 
 def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:

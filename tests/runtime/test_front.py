@@ -14,9 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from specc.codegen.runtime.front import Point, Proposals, admit, best, dominates, from_json, key, sub_networks, to_json
+from specc.codegen.runtime.front import (
+    Point,
+    Proposals,
+    admit,
+    best,
+    dominates,
+    from_json,
+    key,
+    sub_networks,
+    thrifty,
+    to_json,
+    within,
+)
 from specc.codegen.runtime.picture import Series, draw, log_ticks, ticks
-from specc.portable.pareto import pareto_front
 from tests.runtime.tiny import TinySpace
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)), max_size=25)
@@ -40,16 +51,6 @@ def test_the_front_is_what_no_point_dominates(rows: list[tuple[int, int, int]], 
     undominated = {values(p) for p in given_points if not any(dominates(q, p, costs) for q in given_points)}
     assert {values(point) for point in front} == undominated
     assert len(front) == len(undominated)
-
-
-@settings(max_examples=100, deadline=None)
-@given(POINTS)
-def test_the_front_in_two_dimensions_is_the_compilers(rows: list[tuple[int, int, int]]) -> None:
-    front: list[Point] = []
-    for point in points(rows):
-        front = admit(front, point, ["macs"])
-    chosen = pareto_front([row[1] for row in rows], [row[0] for row in rows])
-    assert sorted(point.at["n"] for point in front) == sorted(chosen)
 
 
 def strategy(name: str, evaluations: int = 100) -> dict[str, object]:
@@ -81,6 +82,10 @@ def test_evolution_finds_what_random_search_needs_longer_for() -> None:
         @property
         def CHOICES(self) -> Mapping[str, Sequence[Any]]:
             return {f"b{i}": (0, 1) for i in range(20)}
+
+        @property
+        def SIZE(self) -> int:
+            return 2**20
 
         def canonical(self, at: Mapping[str, Any]) -> dict[str, Any]:
             return dict(at)
@@ -120,11 +125,14 @@ def test_proposals_keep_the_budgets_and_end_where_nothing_keeps_them() -> None:
 
 def test_budgets_hold_for_what_is_known_and_the_best_is_the_cheapest_of_the_most_accurate() -> None:
     cheap, dear, slow = Point({}, 10, 5, 0.9, 0.001), Point({}, 20, 9, 0.95, 0.002), Point({}, 25, 9, 0.95, 0.003)
-    assert best([slow, dear, cheap], []) is dear
-    assert best([slow, dear, cheap], [{"name": "macs", "most": 15}]) is cheap
-    assert best([slow, dear, cheap], [{"name": "latency", "most": 0.0015}]) is cheap
+    assert best([slow, dear, cheap]) is dear
+    assert thrifty([slow, dear, cheap], loss=0.1) is cheap
+    assert thrifty([slow, dear, cheap], loss=0.01) is dear
+    assert within([slow, dear, cheap], []) == [slow, dear, cheap]
+    assert within([slow, dear, cheap], [{"name": "macs", "most": 15}]) == [cheap]
+    assert within([slow, dear, cheap], [{"name": "latency", "most": 0.0025}]) == [dear, cheap]
     with pytest.raises(SystemExit, match="the smallest has 10 MACs, 5 parameters"):
-        best([slow, dear, cheap], [{"name": "params", "most": 4}])
+        within([slow, dear, cheap], [{"name": "params", "most": 4}])
     assert Point({}, 10, 5).within([{"name": "latency", "most": 1e-9}])
     with pytest.raises(ValueError, match="was not measured"):
         Point({}, 10, 5).cost("latency")

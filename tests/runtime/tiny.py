@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,5 +70,9 @@ class TinySpace:
     def params(self, at: Mapping[str, Any]) -> int:
         return self.macs(at) + int(at["width"]) * (2 if at["keep"] else 1) + 3
 
-    def every(self) -> list[dict[str, Any]]:
-        return [dict(zip(CHOICES, options, strict=True)) for options in itertools.product(*CHOICES.values())]
+    @property
+    def SIZE(self) -> int:
+        return 6
+
+    def every(self) -> Iterator[dict[str, Any]]:
+        return (dict(zip(CHOICES, options, strict=True)) for options in itertools.product(*CHOICES.values()))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -63,17 +61,9 @@ def admit(front: list[Point], point: Point, costs: Sequence[str]) -> list[Point]
 
 
 def sub_networks(space: Space, most: int) -> list[Assignment] | None:
-    """Every canonical assignment once, or None where there are more than `most`."""
-    options = [list(values) for values in space.CHOICES.values()]
-    if math.prod(map(len, options)) > 64 * most:
-        return None
-    found: dict[str, Assignment] = {}
-    for combination in itertools.product(*options):
-        assignment = space.canonical(dict(zip(space.CHOICES, combination, strict=True)))
-        found.setdefault(key(assignment), assignment)
-        if len(found) > most:
-            return None
-    return list(found.values())
+    """Every sub-network once, or None where there are more than `most`."""
+    size = space.SIZE
+    return None if size is None or size > most else list(space.every())
 
 
 def key(assignment: Assignment) -> str:
@@ -158,12 +148,24 @@ def from_json(text: str) -> list[Point]:
     return [Point(**row) for row in json.loads(text)["points"]]
 
 
-def best(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> Point:
-    """The most accurate point within the limits, the cheapest of equals. Exits where none keeps them."""
+def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> list[Point]:
+    """The points that keep the limits. Exits where none does."""
     kept = [point for point in points if point.within(budgets)]
     if not kept:
         least = min(points, key=lambda point: point.macs)
-        raise SystemExit(
-            f"no sub-network keeps the limits; the smallest has {least.macs:,} MACs, {least.params:,} parameters"
-        )
-    return max(kept, key=lambda point: (point.accuracy, -point.macs))
+        found = f"the smallest has {least.macs:,} MACs, {least.params:,} parameters"
+        raise SystemExit(f"no sub-network keeps the limits; {found}")
+    return kept
+
+
+def best(points: Sequence[Point]) -> Point:
+    """The most accurate point, the cheapest of equals."""
+    return max(points, key=lambda point: (point.accuracy, -point.macs))
+
+
+def thrifty(points: Sequence[Point], loss: float = 0.01) -> Point:
+    """The cheapest point that is at most `loss` less accurate than the best."""
+    enough = best(points).accuracy - loss
+    return min(
+        (point for point in points if point.accuracy >= enough), key=lambda p: (p.macs, -p.accuracy)
+    )
