@@ -1,0 +1,76 @@
+"""The Python API gives what the commands give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import specc
+from specc.assignments import WrongAssignment
+from tests.cli.commands import SMALL
+from tests.cli.commands import specc as command
+from tests.folders import SPECS
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> specc.Network:
+    path = tmp_path / "small.specc"
+    path.write_text(SMALL, encoding="utf-8")
+    return specc.load(path)
+
+
+def test_what_there_is() -> None:
+    assert set(specc.__all__) == {"Network", "SpecError", "load"}
+    with pytest.raises(AttributeError):
+        specc.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_graph_and_space(net: specc.Network) -> None:
+    assert net.name == net.graph.name == "small"
+    assert net.space().size == 72
+    assert net.space().choices == net.graph.choices
+
+
+def test_costs_are_the_command_s(net: specc.Network, tmp_path: Path) -> None:
+    for at in ("max", "min"):
+        value = command("cost", tmp_path / "small.specc", "--at", at, "--json").json
+        report = net.cost(at)  # type: ignore[arg-type]
+        assert (report.macs, report.params, report.peak_bytes) == (value["macs"], value["params"], value["peak_bytes"])
+
+
+def test_assignments(net: specc.Network) -> None:
+    assert net.assignment({"keep": False, "width": 0.5})["keep"] == 0
+    assert net.cost({"width": 0.5}).macs == net.cost({"width": "0.5"}).macs < net.cost().macs
+    with pytest.raises(WrongAssignment, match="no option of `width`"):
+        net.cost({"width": 0.3})
+    with pytest.raises(ValueError, match="has no choice `depth`"):
+        net.cost({"depth": 1})
+
+
+def test_samples(net: specc.Network) -> None:
+    half = net.cost("max").macs / 2
+    drawn = net.sample(5, seed=2, macs=(None, half))
+    assert len(drawn) == 5
+    assert all(net.cost(at).macs <= half for at in drawn)
+    assert drawn == net.sample(5, seed=2, macs=(None, half))
+
+
+def test_compile(net: specc.Network, tmp_path: Path) -> None:
+    files = net.compile(tmp_path / "out")
+    assert (tmp_path / "out" / "model.py").read_text() == files["model.py"]
+    static = net.compile(tmp_path / "static", at="min")
+    assert "elastic" not in static["model.py"]
+
+
+def test_errors_carry_every_diagnostic(tmp_path: Path) -> None:
+    path = tmp_path / "x.specc"
+    path.write_text(SMALL.replace("conv(16", "convv(16").replace("linear(", "linera("))
+    with pytest.raises(specc.SpecError) as caught:
+        specc.load(path)
+    assert [d.rule.name for d in caught.value.diagnostics] == ["unknown-name", "unknown-name"]
+
+
+def test_params() -> None:
+    wide = specc.load(SPECS / "mobilenet_v2.specc", width_mult=1.4)
+    assert wide.cost().params == 6_108_776
