@@ -4,6 +4,7 @@ net = specc.load("specs/digits.specc")
 net.cost("min").macs
 net.space().size
 net.sample(5, macs=(100_000, 200_000))
+net.query("SELECT name, macs FROM ops ORDER BY macs DESC LIMIT 5").rows
 net.compile("runs/digits")
 """
 
@@ -25,6 +26,7 @@ from specc.pipeline import load as load_spec
 
 if TYPE_CHECKING:
     from specc.analysis.cost import CostReport, Count
+    from specc.analysis.query import Answer
     from specc.analysis.space import Distribution
 
 __all__ = ["Network", "Space", "SpecError", "load"]
@@ -91,6 +93,12 @@ class Network:
 
         draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
+
+    def query(self, sql: str) -> Answer:
+        """The answer to a question in SQL over the tables that `specc query` lists. Raises SpecError where it is wrong."""
+        from specc.analysis.query import ask
+
+        return ask(self.graph, sql)
 
     def compile(self, folder: str | Path, at: Where | None = None, force: bool = False) -> dict[str, str]:
         """Writes the PyTorch project, or that of one static sub-network, and gives its files.

@@ -162,6 +162,7 @@ LINES = {
     "fmt": ["fmt", "--check", "SPEC"],
     "new": ["new", "fresh", "-o", "-"],
     "plan": ["plan", "SPEC"],
+    "query": ["query", "SPEC", "SELECT count(*) FROM ops"],
     "rules": ["rules"],
     "sample": ["sample", "SPEC", "-n", "2"],
     "space": ["space", "SPEC"],
