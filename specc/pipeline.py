@@ -168,13 +168,13 @@ def check_search(model: Model, graph: Graph, findings: Findings) -> None:
     count = size(graph)
     if count > MOST_SEARCHED:
         section = model.names.sections["search"]
-        span = next((a.span for a in section.settings if a.name is not None and a.name.name == "strategy"), section.span)
+        named = (arg.span for arg in section.settings if arg.name is not None and arg.name.name == "strategy")
         message = f"there are {count:,} sub-networks, and an exhaustive search looks at {MOST_SEARCHED:,} at most"
-        findings.report(TOO_LARGE, span, message, help="write strategy=evolution(evaluations=256)")
+        findings.report(TOO_LARGE, next(named, section.span), message, help="write strategy=evolution(evaluations=256)")
 
 
 def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[str, str]:
-    """The files of the PyTorch project of a spec, by their paths; with `at`, of one of its sub-networks, which is static.
+    """The files of the PyTorch project of a spec, by their paths; with `at`, of one of its sub-networks: a static one.
 
     `at` has an option for every choice, or for every active one.
     """

@@ -1,7 +1,7 @@
 """Puts a project's files into a folder: whole or not at all, and never over what specc did not write.
 
-The new folder is made beside the old one, with hard links to whatever else stands there (checkpoints, runs), and the two
-change places in one step. Whenever the process dies, the folder holds the old project or the new one, complete.
+The new folder is made beside the old one, with hard links to whatever else stands there (checkpoints, runs), and
+the two change places in one step. Whenever the process dies, the folder holds the old project or the new one.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def install(files: Mapping[str, str], folder: Path, force: bool = False) -> None
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raises Refused where something stands in the folder's place that specc did not write or that was changed since."""
+    """Raises Refused where something stands there that specc did not write or that was changed since."""
     if folder.exists() and not folder.is_dir():
         raise Refused(f"{folder.name} is a file", "name another folder")
     if not folder.is_dir() or not any(folder.iterdir()):
@@ -154,7 +154,9 @@ def exchanged_at_once(first: Path, second: Path) -> bool:
     call = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
     if call is None:
         return False
-    result: int = call(at_working_directory, os.fsencode(first), at_working_directory, os.fsencode(second), exchange_flag)
+    result: int = call(
+        at_working_directory, os.fsencode(first), at_working_directory, os.fsencode(second), exchange_flag
+    )
     return result == 0
 
 

@@ -70,7 +70,7 @@ def test_files_edited_by_hand_are_not_lost(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     install.install(ONE, folder)
     (folder / "model.py").write_text("my own\n")
-    with pytest.raises(Refused, match="model.py"):
+    with pytest.raises(Refused, match="model"):
         install.install(TWO, folder)
     assert contents(folder)["model.py"] == "my own\n"
     install.install(TWO, folder, force=True)
