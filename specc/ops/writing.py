@@ -63,6 +63,7 @@ class Written:
     number        a number that the op reads: from the plan where it is elastic, else from an attribute
     call          forward's expression of an op without a layer; `{0}`, `{1}`: inputs, `{number}`: the number
     inplace       the same with its first input overwritten, "" where autograd needs that input
+    update        a statement that adds to its first input in place, "" for none
     overwritable  whether autograd can do without this op's output, so that the next op may overwrite it
     """
 
@@ -73,6 +74,7 @@ class Written:
     number: Arg | None = None
     call: str = ""
     inplace: str = ""
+    update: str = ""
     overwritable: bool = False
 
 

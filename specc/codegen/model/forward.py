@@ -19,6 +19,7 @@ class Step:
 
     call          the expression, with `{0}`, `{1}` for its inputs
     inplace       the expression that overwrites its first input, "" where that is not safe for autograd
+    update        the statement that does so and gives no new tensor, "" for none
     overwritable  whether a later step may overwrite its output
     nests         whether its first input may be written into it: `F.relu(self.norm(x))`
     shape         a comment about the output's shape
@@ -28,6 +29,7 @@ class Step:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     inplace: str = ""
+    update: str = ""
     overwritable: bool = False
     nests: bool = False
     shape: str = ""
@@ -65,6 +67,7 @@ class Flow:
     under: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
     selects: list[tuple[int, Select]] = field(default_factory=list)
     joins: dict[int, Select] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
     length: int = 0
 
 
@@ -81,9 +84,10 @@ def forward_body(
     `noted` has text to write before the assignment of some tensors; these are always assigned.
     """
     flow = read_flow(statements, inputs, outputs)
+    flow.kept = frozenset((*outputs, *(noted or {})))
     web = coalesce(flow)
     variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)))
-    writer = Writer(flow, web, variables, frozenset((*outputs, *(noted or {}))), noted or {})
+    writer = Writer(flow, web, variables, noted or {})
     lines = writer.block(statements, indent)
     pad = " " * indent
     if not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending[0]:
@@ -145,7 +149,24 @@ def coalesce(flow: Flow) -> dict[str, str]:
     for tensor in flow.maker:
         if flow.under[tensor] and len(members.get(tensor, ())) == 1:
             join_region(flow, web, members, tensor)
+    for tensor, step in flow.maker.items():
+        if updates(flow, step) and len(members.get(tensor, ())) == 1:
+            web[tensor] = web[step.inputs[0]]
     return web
+
+
+def updates(flow: Flow, step: Step) -> bool:
+    """Whether a step adds to its first input in place: autograd lets it, and another step in the body reads on."""
+    if not step.update or not overwrites(flow, step):
+        return False
+    return all(read < flow.length and read not in flow.joins for read in flow.reads.get(step.outputs[0], ()))
+
+
+def overwrites(flow: Flow, step: Step) -> bool:
+    """Whether a step may overwrite its first input: made here by a step that allows it, and read by nothing else."""
+    first = step.inputs[0] if step.inputs else ""
+    maker = flow.maker.get(first)
+    return maker is not None and maker.overwritable and len(flow.reads[first]) == 1 and first not in flow.kept
 
 
 def join_region(flow: Flow, web: dict[str, str], members: dict[str, list[str]], tensor: str) -> None:
@@ -225,10 +246,9 @@ class Writer:
         flow: Flow,
         web: Mapping[str, str],
         variables: Mapping[str, str],
-        outputs: frozenset[str],
         noted: Mapping[str, str],
     ) -> None:
-        self.flow, self.web, self.variables, self.outputs, self.noted = flow, web, variables, outputs, noted
+        self.flow, self.web, self.variables, self.noted = flow, web, variables, noted
         self.pending: tuple[tuple[str, ...], str, str] | None = None
 
     def variable(self, tensor: str) -> str:
@@ -267,12 +287,13 @@ class Writer:
 
     def step(self, step: Step, indent: int) -> list[str]:
         first = step.inputs[0] if step.inputs else ""
-        alone = len(self.flow.reads.get(first, ())) == 1 and first not in self.outputs
-        maker = self.flow.maker.get(first)
-        overwrites = bool(step.inplace) and alone and maker is not None and maker.overwritable
-        template = step.inplace if overwrites else step.call
+        alone = len(self.flow.reads.get(first, ())) == 1 and first not in self.flow.kept
+        template = step.inplace if step.inplace and overwrites(self.flow, step) else step.call
         names = {t: self.variable(t) for t in step.inputs}
         lines: list[str] = []
+        if updates(self.flow, step) and self.web[step.outputs[0]] == self.web[first]:
+            line = f"{' ' * indent}{self.fill(step.update, step.inputs, names)}"
+            return [*self.flush(indent), *guarded([line])]
         if self.pending is not None:
             tensors, text, _ = self.pending
             nested = self.fill(template, step.inputs, {**names, tensors[0]: text})

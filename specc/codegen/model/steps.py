@@ -61,7 +61,7 @@ def step(entry: OpEntry, written: Written, shape: str) -> Step:
         value = f"{'p' if varies(written.number.values) else 'self'}.{entry.attribute}"
         template, inplace = template.replace("{number}", value), inplace.replace("{number}", value)
     nests = op.kind in NESTING and not written.layer
-    return Step(template, op.inputs, op.outputs, inplace, written.overwritable, nests, shape)
+    return Step(template, op.inputs, op.outputs, inplace, written.update, written.overwritable, nests, shape)
 
 
 def forward_lines(context: Context, cls: Class) -> tuple[str, ...]:

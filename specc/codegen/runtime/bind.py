@@ -8,6 +8,7 @@ norm is an affine map per channel, so it can be folded into the convolution or l
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,13 @@ def is_elastic(layer: nn.Module) -> bool:
     return callable(getattr(type(layer), "bound", None))
 
 
+class InplaceProxy(fx.Proxy):
+    """Records `y += x` as what it is; torch.fx's own proxy makes it a sum in a new tensor."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
 class PlanTracer(fx.Tracer):
     """Records a forward pass in which every layer of torch or of the elastic parts is one step."""
 
@@ -35,6 +43,9 @@ class PlanTracer(fx.Tracer):
     def path_of_module(self, mod: nn.Module) -> str:
         path: str = self.paths[mod]
         return path
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return InplaceProxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return is_elastic(m) or super().is_leaf_module(m, module_qualified_name)

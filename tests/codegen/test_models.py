@@ -1,0 +1,180 @@
+"""The generated model of every spec against its graph and against torch: parameters, MACs, and sliced against bound."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from specc.analysis.report import cost
+from specc.ir.graph import Graph
+from specc.passes.bind import bind as bind_graph
+from tests.codegen.projects import (
+    Project,
+    assignments,
+    compiled,
+    extremes,
+    image_shape,
+    plain,
+    project,
+    spec_names,
+)
+
+MANY = 50
+FEW = 2
+SMALL = ("digits", "mobilenet_v2_us", "mobilenet_v1_pss", "resnet34_tips", "resnet50_adn", "mlp80_tips")
+"""What the default run compares with bound networks, at images small enough to be quick."""
+
+
+def scramble(net: nn.Module) -> None:
+    """Weights, scales and statistics that would show a mix-up, and that keep activations in range."""
+    numbers = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):
+            if not tensor.is_floating_point():
+                continue
+            noise = torch.randn(tensor.shape, generator=numbers)
+            if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
+                tensor.copy_(1 + 0.3 * noise.clamp(-2, 2))
+            elif tensor.dim() > 1:
+                tensor.copy_(noise * (2 / tensor[0].numel()) ** 0.5)
+            else:
+                tensor.copy_(0.1 * noise)
+
+
+def counted(net: nn.Module, shape: tuple[int, ...], plan: Any) -> int:
+    """MACs as torch counts them, on tensors without memory."""
+    x = torch.empty(1, *shape, device="meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(x) if plan is None else net(x, plan)
+    return counter.get_total_flops() // 2
+
+
+def check_macs(name: str, folder: Path, count: int) -> None:
+    spec = compiled(name)
+    made = project(spec, folder)
+    with torch.device("meta"):
+        net = made.model.Model().eval()
+    total = cost(spec.graph, extremes(spec.graph)[0]).params_total
+    assert sum(p.numel() for p in net.parameters()) == total
+    for at in assignments(spec.graph, count):
+        plan = net.plan(plain(spec.graph, at)) if spec.graph.choices else None
+        assert counted(net, image_shape(spec.graph, at), plan) == cost(spec.graph, at).macs, at
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_parameters_and_macs_are_those_of_the_graph(name: str, tmp_path: Path) -> None:
+    check_macs(name, tmp_path, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", spec_names())
+def test_macs_at_fifty_sub_networks(name: str, tmp_path: Path) -> None:
+    check_macs(name, tmp_path, MANY)
+
+
+@pytest.mark.parametrize("name", spec_names())
+def test_modules_are_named_as_the_graphs_ops(name: str, tmp_path: Path) -> None:
+    graph = compiled(name).graph
+    with torch.device("meta"):
+        net = project(compiled(name), tmp_path).model.Model()
+    weighty = [op.name for op in graph.ops if op.operator.weights(op, *tensors(graph, op))]
+    owners = [path for path, module in net.named_modules() if list(module.parameters(recurse=False))]
+    assert list(dict.fromkeys(path.removesuffix(".0").removesuffix(".1") for path in owners)) == weighty
+
+
+def tensors(graph: Graph, op: Any) -> tuple[list[Any], list[Any]]:
+    table = graph.tensor_table()
+    return [table[name] for name in op.inputs], [table[name] for name in op.outputs]
+
+
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    assert bool(torch.isfinite(a).all())
+    assert float(b.std()) > 0
+    return float((a - b).abs().max() / b.abs().max())
+
+
+def check_bound(name: str, folder: Path, count: int, side: int) -> None:
+    """Sliced, bound by torch.fx, folded, and bound by the compiler: one network."""
+    spec = compiled(name)
+    graph = spec.graph
+    made = project(spec, folder / "elastic")
+    net = made.model.Model().eval()
+    scramble(net)
+    deep = sum(op.kind in ("conv", "depthwise", "linear") for op in graph.ops) > 50
+    bar = 1e-4 if deep else 1e-5
+    for number, at in enumerate(assignments(graph, count)):
+        plan = net.plan(plain(graph, at))
+        static = project(spec, folder / str(number), bind_graph(graph, at))
+        assert_plain((static.folder / "model.py").read_text())
+        twin = static.model.Model().eval()
+        bound = net.bind(plan, fold=False)
+        assert sum(p.numel() for p in twin.parameters()) == cost(graph, at).params
+        twin.load_state_dict(bound.state_dict())
+        x = images(graph, at, side)
+        with torch.no_grad():
+            sliced = net(x, plan)
+            assert relative(twin(x), sliced) <= bar, at
+            assert relative(bound(x), sliced) <= bar, at
+            assert relative(net.bind(plan)(x), sliced) <= 10 * bar, at
+
+
+def assert_plain(text: str) -> None:
+    """A fully bound network knows neither elastic layers nor plans."""
+    for word in ("elastic", "Elastic", "plan", "Cut"):
+        assert word not in text, word
+
+
+def images(graph: Graph, at: Any, side: int) -> torch.Tensor:
+    """Two images, small where the network takes any size."""
+    channels, *space = image_shape(graph, at)
+    fixed = any(choice.kind == "resolution" for choice in graph.choices) or any(op.kind == "flatten" for op in graph.ops)
+    space = space if fixed else [min(s, side) for s in space]
+    return torch.randn(2, channels, *space, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_sliced_and_bound_networks_agree(name: str, tmp_path: Path) -> None:
+    check_bound(name, tmp_path, 1, 64)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in spec_names() if compiled(name).graph.choices])
+def test_sliced_and_bound_networks_agree_at_full_size(name: str, tmp_path: Path) -> None:
+    check_bound(name, tmp_path, MANY, 224)
+
+
+@pytest.mark.parametrize("name", [name for name in spec_names() if not compiled(name).graph.choices])
+def test_static_networks_run_and_fold(name: str, tmp_path: Path) -> None:
+    made: Project = project(compiled(name), tmp_path)
+    assert_plain((tmp_path / "model.py").read_text())
+    net = made.model.Model().eval()
+    scramble(net)
+    x = torch.randn(1, 3, 64, 64)
+    folded = made.bind.bind(net)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    with torch.no_grad():
+        assert relative(folded(x), net(x)) <= 1e-4
+
+
+@pytest.mark.parametrize("name", ("digits", "resnet50_adn", "mobilenet_v2_tips"))
+def test_training_reaches_what_is_active(name: str, tmp_path: Path) -> None:
+    """Forward and backward of the smallest sub-network: its weights get gradients, absent blocks none."""
+    spec = compiled(name)
+    net = project(spec, tmp_path).model.Model().train()
+    at = extremes(spec.graph)[1]
+    x = images(spec.graph, at, 32)
+    net(x, net.plan("min")).square().mean().backward()
+    present = {row.name for row in cost(spec.graph, at).ops if row.params}
+    for path, module in net.named_modules():
+        for parameter in module.parameters(recurse=False):
+            op = path.removesuffix(".0").removesuffix(".1")
+            if parameter.grad is None:
+                assert op not in present or path != op
+            else:
+                assert op in present
