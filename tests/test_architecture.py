@@ -27,7 +27,7 @@ LAYERS = {
     "analysis": 4,
     "codegen": 4,
     "pipeline": 5,
-    "assignments": 5,
+    "assignments": 2,
     "api": 5,
     "cli": 6,
     "__main__": 7,
