@@ -95,7 +95,7 @@ class Network:
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
 
     def query(self, sql: str) -> Answer:
-        """The answer to a question in SQL over the tables that `specc query` lists. Raises SpecError where it is wrong."""
+        """The answer to a question in SQL over the tables that `specc query SPEC` lists."""
         from specc.analysis.query import ask
 
         return ask(self.graph, sql)

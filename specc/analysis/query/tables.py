@@ -91,7 +91,7 @@ READS = Table(
     (
         Column("op", "TEXT", "the operation"),
         Column("choice", "TEXT", "the choice it depends on"),
-        Column("how", "TEXT", "width (of its output), input (width of its input), size (of its map), kernel, guard, bank"),
+        Column("how", "TEXT", "width (of its output), input (width of its input), size (of its map), guard, ..."),
     ),
 )
 STAGES = Table(
