@@ -43,6 +43,17 @@ class Project:
     model: ModuleType
     bind: ModuleType
     calibrate: ModuleType | None
+    modules: dict[str, ModuleType]
+
+    @contextmanager
+    def known(self) -> Iterator[None]:
+        """Pickle finds the project's classes."""
+        sys.modules.update(self.modules)
+        try:
+            yield
+        finally:
+            for name in self.modules:
+                sys.modules.pop(name, None)
 
 
 def files_of(spec: Compiled, graph: Graph | None = None) -> dict[str, str]:
@@ -64,7 +75,12 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
         bind = importlib.import_module("elastic.bind")
         elastic = (spec.graph if graph is None else graph).choices
         calibrate = importlib.import_module("elastic.calibrate") if elastic else None
-    return Project(folder, model, bind, calibrate)
+        modules = {name: module for name, module in sys.modules.items() if is_projects(name)}
+    return Project(folder, model, bind, calibrate, modules)
+
+
+def is_projects(name: str) -> bool:
+    return name in ("model", "space", "elastic") or name.startswith("elastic.")
 
 
 @contextmanager
@@ -72,7 +88,7 @@ def importing(folder: Path) -> Iterator[None]:
     """`import model` means the one in `folder`; other projects' modules of the same names stay alive, but not known."""
 
     def forget() -> None:
-        for name in [n for n in sys.modules if n in ("model", "space", "elastic") or n.startswith("elastic.")]:
+        for name in [name for name in sys.modules if is_projects(name)]:
             del sys.modules[name]
 
     forget()

@@ -82,7 +82,9 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
         graph = tracer.trace(lambda x: net(x, alone))
     if fold:
         fold_norms(graph, tracer.layers)
-    return fx.GraphModule(tracer.layers, graph, type(net).__name__).eval()
+    clean = fx.Graph()  # a graph of its own, since the traced one keeps its tracer, which would be saved with it
+    clean.output(clean.graph_copy(graph, {}))
+    return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
 
 
 def fold_norms(graph: fx.Graph, layers: dict[str, nn.Module]) -> None:
