@@ -57,6 +57,8 @@ PARTS: Final = (
 )
 """Runtime parts of every project; a search needs SEARCH_PARTS too."""
 
+PLAIN: Final = Call("independent", (("subnets", ("max",)),))
+
 SEARCH_PARTS: Final = ("front", "picture")
 
 
@@ -107,18 +109,18 @@ def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
 def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
     """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
     parts = PARTS + SEARCH_PARTS if graph.choices else PARTS
-    step = f"specc.methods.{trained(sections.method).name}.step"
+    step = f"specc.methods.{trained(graph, sections.method).name}.step"
     return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), step)
 
 
 def training_view(graph: Graph, sections: Sections) -> View:
     """Everything decided."""
-    call = trained(sections.method)
+    call = trained(graph, sections.method)
     method = method_named(call.name)
     data = sections.data or default_call(next(s for s in DATASETS if s.name == "folder"))
     return View(
         name=graph.name,
-        method=sections.method.name,
+        method=sections.method.name if graph.choices else call.name,
         trains_as=call.name,
         image=image_shape(graph),
         classes=graph.classes,
@@ -139,9 +141,9 @@ def training_view(graph: Graph, sections: Sections) -> View:
     )
 
 
-def trained(call: Call) -> Call:
-    """The call of the method whose step the project runs."""
-    return method_named(call.name).training(call)
+def trained(graph: Graph, call: Call) -> Call:
+    """The call of the method whose step the project runs; plain training where there is nothing to choose."""
+    return method_named(call.name).training(call) if graph.choices else PLAIN
 
 
 def method_named(name: str) -> Method:

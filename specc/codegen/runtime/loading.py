@@ -79,9 +79,12 @@ class Loading:
         return PlainBatches(self, self.data.train, order[:count], batch_size) if count else None
 
     def normalised(self, images: Tensor) -> Tensor:
-        """(x - mean) / std, per channel; the statistics of colour images are averaged for a network that sees grey."""
+        """(x - mean) / std, per channel, channels last in memory.
+
+        The statistics of colour images are averaged for a network that sees grey.
+        """
         mean, std = (self.channelwise(values, images) for values in (self.data.mean, self.data.std))
-        return (images - mean) / std
+        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
     def channelwise(self, values: tuple[float, ...], images: Tensor) -> Tensor:
         tensor = images.new_tensor(values)

@@ -1,0 +1,221 @@
+"""Generated projects, run as their users run them: training, resuming, searching, exporting, measuring."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from specc.pipeline import compile_project, load
+from specc.source import Source
+
+SPEC = """
+supernet tiny {
+  input image(1, 8, 8);  classes 10
+  norm batch
+  width uniform {0.5, 1.0} round 8
+  stem { conv(16, kernel=3, stride=2); norm; relu }
+  stage s1 { skippable keep { residual { conv(16, kernel=3); norm; relu } } }
+  head { pool(avg); dropout(0.1); linear(classes) }
+}
+METHOD
+data digits
+train {
+  epochs=4; batch_size=256; optimizer=sgd(lr=0.2); ema=0.9; augment=[crop(padding=1)]
+  calibrate=128; evaluate_every=2
+}
+search { calibrate=256 }
+"""
+STATIC = SPEC.replace("width uniform {0.5, 1.0} round 8", "").replace("skippable keep {", "repeat 1 {")
+
+
+def write_project(folder: Path, spec: str, method: str) -> Path:
+    for path, text in compile_project(load(Source("tiny.specc", spec.replace("METHOD", method)))).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(folder: Path, *command: str) -> str:
+    """What a script of the project prints; the project sees nothing of specc."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+    blocked = "import sys; sys.modules['specc'] = None\n"
+    if command[0].endswith(".py"):
+        code = f"import runpy; sys.argv = {list(command)!r}; runpy.run_path({command[0]!r}, run_name='__main__')"
+    else:
+        code = command[0]
+    done = subprocess.run(
+        [sys.executable, "-c", blocked + "sys.path.insert(0, '.')\n" + code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a short training run behind it, interrupted after two of four epochs, then resumed."""
+    folder = write_project(tmp_path_factory.mktemp("us_net"), SPEC, "method us_net(subnets=3)")
+    run(folder, RESUMED)
+    return folder
+
+
+RESUMED = """
+import train
+from elastic import checkpoint
+
+save = checkpoint.save
+
+def interrupted(path, content):
+    save(path, content)
+    if content["epoch"] == 2:
+        raise KeyboardInterrupt
+
+checkpoint.save = interrupted
+try:
+    sys.argv = ["train.py", "--device", "cpu"]
+    train.main()
+except KeyboardInterrupt:
+    checkpoint.save = save
+sys.argv = ["train.py", "--device", "cpu", "--resume", "runs/checkpoint.pt"]
+train.main()
+sys.argv = ["train.py", "--device", "cpu", "--output-dir", "whole"]
+train.main()
+"""
+
+
+def test_a_resumed_run_is_the_run_that_was_never_interrupted(project: Path) -> None:
+    """Weights, moving average, momentum, schedule and metrics, bit for bit."""
+    parts = [torch.load(project / name / "checkpoint.pt", weights_only=True) for name in ("runs", "whole")]
+    resumed, whole = parts
+    assert resumed["epoch"] == whole["epoch"] == 4
+    for name, value in whole["net"].items():
+        assert torch.equal(resumed["net"][name], value), name
+    for name, value in whole["average"]["net"].items():
+        assert torch.equal(resumed["average"]["net"][name], value), name
+    for key, state in whole["optimizer"]["state"].items():
+        assert torch.equal(resumed["optimizer"]["state"][key]["momentum_buffer"], state["momentum_buffer"])
+    assert resumed["schedule"] == whole["schedule"]
+    texts = [(project / name / "metrics.jsonl").read_text() for name in ("runs", "whole")]
+    assert texts[0] == texts[1]
+    rows = [json.loads(line) for line in texts[0].splitlines()]
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+    assert set(rows[0]) == {"epoch", "loss", "lr"}
+    assert set(rows[1]) == {"epoch", "loss", "lr", "accuracy/largest", "accuracy/smallest"}
+    assert rows[3]["loss"] < rows[0]["loss"]
+
+
+SEARCHED = """
+import search, space
+
+sys.argv = ["search.py", "--device", "cpu"]
+search.main()
+print("again")
+limit = str(space.macs(space.smallest()))
+few = ["--objectives", "accuracy", "params", "--output-dir", "few", "--checkpoint", "runs/checkpoint.pt"]
+sys.argv = ["search.py", "--device", "cpu", "--max-macs", limit, *few]
+search.main()
+"""
+
+
+def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> None:
+    out, _, limited = run(project, SEARCHED).partition("again")
+    assert "evaluated 4 sub-networks" in out
+    found = json.loads((project / "runs" / "pareto.json").read_text())
+    points = found["points"]
+    assert 1 <= len(points) <= 4
+    macs, accuracy = [p["macs"] for p in points], [p["accuracy"] for p in points]
+    assert macs == sorted(macs)
+    assert accuracy == sorted(accuracy)
+    assert all(p["latency"] > 0 and 0 <= p["test_accuracy"] <= 1 for p in points)
+    assert {"pareto.png", "pareto.svg"} <= {path.name for path in (project / "runs").iterdir()}
+    header, _, *rows = [line for line in out.splitlines() if line and not line.startswith(("evaluated", "wrote"))]
+    assert header.split() == ["sub-network", "MACs", "params", "validation", "test", "latency"]
+    assert len(rows) == len(points)
+
+    assert "evaluated 1 sub-network" in limited
+    assert json.loads((project / "few" / "pareto.json").read_text())["cost"] == "params"
+
+
+def test_what_is_exported_gives_the_same_answers_everywhere(project: Path) -> None:
+    out = run(project, "export.py", "--at", "keep=no", "--calibrate", "256")
+    assert "width=1,keep=no" in out
+    for name in ("static module", "torch.export", "onnxruntime"):
+        assert f"{name}: same answers" in out
+    folder = project / "runs" / "export"
+    assert sorted(p.name for p in folder.iterdir()) == ["subnet.json", "subnet.onnx", "subnet.pt", "subnet.pt2"]
+    assert json.loads((folder / "subnet.json").read_text())["at"] == {"width": 1, "keep": False}
+
+
+def test_latencies_of_sliced_and_bound_sub_networks(project: Path) -> None:
+    out = run(project, "bench.py", "--at", "max", "min", "--rounds", "5")
+    rows = [line.split() for line in out.splitlines()[2:4]]
+    assert [row[0] for row in rows] == ["width=1,keep=yes", "width=0.5,keep=no"]
+
+
+def test_listed_sub_networks_train_together(tmp_path: Path) -> None:
+    method = "method independent(subnets=[max, at(width=0.5), at(width=0.5, keep=no)])"
+    folder = write_project(tmp_path, SPEC, method)
+    assert 'SUBNETS = ["max", {"width": 0.5}, {"width": 0.5, "keep": False}]' in (folder / "train.py").read_text()
+    out = run(folder, "train.py", "--epochs", "1", "--device", "cpu", "--lr-scheduler", "multistep", "--amp")
+    assert "test accuracy, smallest" in out
+
+
+def test_a_network_without_choices_is_trained_and_exported(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, STATIC, "")
+    assert not (folder / "search.py").exists()
+    assert not (folder / "elastic" / "front.py").exists()
+    code = """
+sys.modules["onnx"] = None
+import train, export, bench
+for module, flags in ((train, ["--epochs", "1", "--device", "cpu"]), (export, []), (bench, ["--rounds", "5"])):
+    sys.argv = [f"{module.__name__}.py", *flags]
+    module.main()
+"""
+    out = run(folder, code)
+    assert "test accuracy" in out
+    assert "torch.export: same answers" in out
+    assert "no ONNX file: pip install onnx" in out
+    assert "norms folded" in out
+
+
+def test_one_sub_network_is_a_project_without_choices() -> None:
+    compiled = load(Source("tiny.specc", SPEC.replace("METHOD", "method us_net(subnets=3)")))
+    files = compile_project(compiled, {"width": Fraction(1, 2), "keep": 0})
+    assert "us_net" not in files["train.py"]
+    assert "plans = [None]" in files["train.py"]
+    assert "import space" not in files["export.py"]
+
+
+def test_a_method_that_stands_in_says_so(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, SPEC, "method tips")
+    assert "The spec names the method `tips`" in (folder / "README.md").read_text()
+    assert "SUBNETS = 4" in (folder / "train.py").read_text()
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_project(tmp_path: Path) -> None:
+    folder = write_project(tmp_path, SPEC, "method us_net(subnets=3)")
+    flags = "--standalone --nproc-per-node 2 train.py --device cpu --epochs 2"
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *flags.split()],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("test accuracy, largest") == 1
+    assert torch.load(folder / "runs" / "checkpoint.pt", weights_only=True)["epoch"] == 2
