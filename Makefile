@@ -13,7 +13,7 @@ BIN   := .venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 DEMO  := runs/demo/digits
 
-export OMP_NUM_THREADS := 1
+test test-all bench: export OMP_NUM_THREADS := 1
 
 .PHONY: setup demo test test-all bench lint format generated clean
 .DEFAULT_GOAL := test

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
-from specc.cli.failure import Failure, UsageError
+from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import SpecError
 
@@ -45,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return said(terminal, error)
     except BrokenPipeError:
         return silenced()
+    except OSError as error:  # a file that cannot be written, a full disk
+        where = f"{error.filename}: " if error.filename else ""
+        return said(terminal, Failure(where + reason(error)))
     except KeyboardInterrupt:
         terminal.message("interrupted")
         return INTERRUPTED

@@ -309,3 +309,19 @@ def test_plan_json(small: Path, tmp_path: Path) -> None:
     text = specc("plan", small).out
     assert "72 sub-networks" in text
     assert "us_net" in text
+
+
+def test_what_cannot_be_written_is_no_bug(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = specc("compile", small, "-o", tmp_path / "file" / "out")
+    assert done.code == 1
+    assert "cannot write" in done.err
+    assert specc("new", "x", "-o", tmp_path / "none" / "x.specc").code == 1
+
+
+def test_a_link_to_a_spec_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.specc").write_text(SMALL.replace("\n    norm\n", "; norm\n", 1))
+    (tmp_path / "link.specc").symlink_to("real.specc")
+    assert specc("fmt", tmp_path / "link.specc").code == 0
+    assert (tmp_path / "link.specc").is_symlink()
+    assert (tmp_path / "real.specc").read_text() == SMALL

@@ -32,13 +32,14 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     from specc.pipeline import compile_project
 
-    compiled = shared.load(args)
-    at = None
-    if args.at is not None:
-        from specc.cli.assignment import assignment
+    with terminal.busy("compiling"):
+        compiled = shared.load(args)
+        at = None
+        if args.at is not None:
+            from specc.cli.assignment import assignment
 
-        at = assignment(compiled, args.at, args.seed)
-    files = compile_project(compiled, at)
+            at = assignment(compiled, args.at, args.seed)
+        files = compile_project(compiled, at)
     if args.check:
         return compare(files, args.output, terminal)
     return write(files, compiled, args, terminal)

@@ -70,10 +70,11 @@ def read(name: str) -> Source:
 
 def replace_text(path: Path, text: str) -> None:
     """Writes a file aside and renames it over the old one: an interruption leaves one or the other whole."""
+    path = path.resolve()
     aside = path.with_name(f".{path.name}.new")
     try:
         aside.write_text(text, encoding="utf-8", newline="")
         aside.chmod(path.stat().st_mode & 0o777)
-        aside.replace(path.resolve())
+        aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
