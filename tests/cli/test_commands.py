@@ -320,8 +320,8 @@ def test_what_cannot_be_written_is_no_bug(small: Path, tmp_path: Path) -> None:
 
 
 def test_a_link_to_a_spec_stays_a_link(tmp_path: Path) -> None:
-    (tmp_path / "real.specc").write_text(SMALL.replace("\n    norm\n", "; norm\n", 1))
+    (tmp_path / "real.specc").write_text(SMALL.replace("kernel=3", "kernel  =  3"))
     (tmp_path / "link.specc").symlink_to("real.specc")
     assert specc("fmt", tmp_path / "link.specc").code == 0
     assert (tmp_path / "link.specc").is_symlink()
-    assert (tmp_path / "real.specc").read_text() == SMALL
+    assert "kernel=3" in (tmp_path / "real.specc").read_text()
