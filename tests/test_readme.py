@@ -26,6 +26,7 @@ def fences(language: str) -> list[tuple[str, str]]:
 def test_the_spec_becomes_the_code_beside_it() -> None:
     ((name, spec),) = fences("specc")
     assert len(spec.splitlines()) <= 25
+    assert specc("fmt", "-", "--check", stdin=spec).code == 0
     files = pipeline.compile_project(pipeline.load(Source(f"{name}.specc", spec)))
     shown = [(path, text) for path, text in fences("python") if path]
     assert shown

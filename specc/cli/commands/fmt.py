@@ -35,7 +35,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         rows = [{"file": name, "changed": old != new} for name, old, new in formatted]
         terminal.json({"files": rows} | ({"text": t} if (t := standard_text(formatted)) is not None else {}))
     else:
-        for name in changed:
+        for name in changed if args.check else (name for name in changed if name != "-"):
             terminal.note(f"{name}: {'would be formatted' if args.check else 'formatted'}")
         if not changed and args.files != ["-"]:
             terminal.note(f"{len(formatted)} {'file is' if len(formatted) == 1 else 'files are'} formatted already")
