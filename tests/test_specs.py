@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,6 @@ def test_the_perceptron_of_tips_has_80_layers_of_80_neurons_between_its_first_an
 
 @pytest.mark.parametrize(("width", "millions"), [("1", 300.77), ("0.75", 209.07), ("0.5", 97.13), ("0.35", 59.29)])
 def test_the_four_widths_of_us_nets(width: str, millions: float) -> None:
-    from fractions import Fraction
-
     graph = compiled("mobilenet_v2_us").graph
     (choice,) = graph.choices
     assert choice.name == "width"
@@ -220,14 +219,15 @@ def test_specs_are_formatted(path: Path) -> None:
 
 
 TRAINING = {
-    "mobilenet_v2_us": ("us_net", 250, 1024, "sgd", "linear"),
-    "resnet50_adn": ("adn", 150, 256, "sgd", "multistep"),
-    "mobilenet_v2_adn": ("adn", 150, 256, "sgd", "multistep"),
-    "mobilenet_v1_pss": ("pss", 250, 1024, "sgd", "cosine"),
-    "mobilenet_v2_pss": ("pss", 250, 1024, "sgd", "cosine"),
-    "mobilenet_v2_tips": ("tips", 150, 512, "sgd", "cosine"),
-    "resnet34_tips": ("tips", 90, 512, "sgd", "cosine"),
+    "mobilenet_v2_us": ("us_net", 250, 1024, "0.5", "4e-5", "linear"),
+    "resnet50_adn": ("adn", 150, 256, "0.1", "1e-4", "multistep"),
+    "mobilenet_v2_adn": ("adn", 150, 256, "0.045", "4e-5", "multistep"),
+    "mobilenet_v1_pss": ("pss", 250, 1024, "0.3", "1e-4", "cosine"),
+    "mobilenet_v2_pss": ("pss", 250, 1024, "0.3", "1e-4", "cosine"),
+    "mobilenet_v2_tips": ("tips", 150, 512, "0.04", "0", "cosine"),
+    "resnet34_tips": ("tips", 90, 512, "0.04", "0", "cosine"),
 }
+"""Method, epochs, images a batch, SGD's learning rate and weight decay, schedule."""
 
 
 @pytest.mark.parametrize("name", TRAINING)
@@ -236,5 +236,11 @@ def test_the_papers_training_recipes(name: str) -> None:
     optimizer, schedule = model.train["optimizer"], model.train["schedule"]
     assert isinstance(optimizer, Call)
     assert isinstance(schedule, Call)
-    found = (model.method.name, model.train["epochs"], model.train["batch_size"], optimizer.name, schedule.name)
-    assert found == TRAINING[name]
+    method, epochs, batch, rate, decay, shape = TRAINING[name]
+    assert (model.method.name, model.train["epochs"], model.train["batch_size"]) == (method, epochs, batch)
+    assert (optimizer.name, optimizer["momentum"], schedule.name) == ("sgd", Fraction("0.9"), shape)
+    assert (optimizer["lr"], optimizer["weight_decay"]) == (Fraction(rate), Fraction(decay))
+    if method == "adn":
+        assert schedule["milestones"] == (60, 100, 140)
+    if method == "us_net":
+        assert model.train["no_decay"] == ("bias", "norm", "depthwise")
