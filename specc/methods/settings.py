@@ -193,7 +193,7 @@ def dataset(name: str, validation: Fraction, doc: str, *more: Parameter) -> Sign
 TEST_SHARE: Final = Parameter("test", "number", Fraction(1, 5), "share of all images held out for testing")
 
 DATASETS: Final = (
-    dataset("digits", Fraction(15, 100), "1,797 handwritten digits of 8x8 pixels, part of scikit-learn", TEST_SHARE),
+    dataset("digits", Fraction(1, 4), "1,797 handwritten digits of 8x8 pixels, part of scikit-learn", TEST_SHARE),
     dataset("mnist", Fraction(1, 12), "70,000 handwritten digits, 28x28"),
     dataset("fashion_mnist", Fraction(1, 12), "70,000 pieces of clothing, 28x28"),
     dataset("cifar10", Fraction(1, 10), "60,000 photographs of 10 kinds, 32x32"),

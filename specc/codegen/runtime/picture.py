@@ -117,8 +117,8 @@ def layout(series: Series) -> list[Shape]:
         if stairs:
             stairs.append((x(cost), stairs[-1][1]))
         stairs.append((x(cost), y(100 * accuracy)))
-    if len(stairs) > 1:
-        shapes.append(Line(stairs, ACCENT, 2.2))
+    stairs.append((WIDTH - RIGHT, stairs[-1][1]))
+    shapes.append(Line(stairs, ACCENT, 2.2))
     shapes += [Dot(x(c), y(100 * a), 5.2, ACCENT, hollow=True) for c, a in front]
     return shapes
 
