@@ -43,7 +43,9 @@ def choice_data(choice: Choice) -> dict[str, Any]:
 
 
 def tensor_data(tensor: Tensor) -> dict[str, Any]:
-    channels = [expression(s.size) if s.spread == 1 else [expression(s.size), expression(s.spread)] for s in tensor.channels]
+    channels = [
+        expression(s.size) if s.spread == 1 else [expression(s.size), expression(s.spread)] for s in tensor.channels
+    ]
     return {"name": tensor.name, "channels": channels, "space": [expression(s) for s in tensor.space]}
 
 

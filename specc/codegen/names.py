@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, MutableSet
+from collections.abc import MutableSet
 from typing import Final
 
-MODULE_ATTRIBUTES: Final = frozenset(
-    ["T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init", "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters", "register_backward_hook", "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu", "zero_grad", "plan", "use", "bind", "bound", "cut", "self", "chosen", "resolution", "outputs", "assignment", "normalise_batch"]
-)
+_ATTRIBUTES: Final = """
+    T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
+    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu
+    load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
+    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
+    to_empty train training type xpu zero_grad plan use bind bound cut self chosen resolution outputs assignment
+    normalise_batch
+"""
+MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
 
-MODEL_GLOBALS: Final = frozenset(
-    ["Any", "Fraction", "F", "Mapping", "Model", "Option", "Plan", "Sequence", "Tensor", "annotations", "complete", "dataclass", "divisible", "half_up", "nn", "resize", "space", "torch", "ElasticNet", "ElasticConv2d", "ConvCut", "ElasticLinear", "LinearCut", "NormCut", "ElasticBatchNorm1d", "ElasticBatchNorm2d", "BankedBatchNorm1d", "BankedBatchNorm2d"]
-)
+_GLOBALS: Final = """
+    annotations Any BankedBatchNorm1d BankedBatchNorm2d bool complete ConvCut dataclass dict divisible
+    ElasticBatchNorm1d ElasticBatchNorm2d ElasticConv2d ElasticLinear ElasticNet F float Fraction half_up int
+    known_outputs LinearCut Mapping Model nn NormCut Option Plan resize resolve Sequence space str super Tensor
+    torch tuple
+"""
+MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
+"""Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""
 
 
 def identifier(name: str) -> str:
@@ -23,7 +37,7 @@ def identifier(name: str) -> str:
     text = text.lstrip("_") or "op"
     if text[0].isdigit():
         text = f"n{text}"
-    return f"{text}_" if keyword.iskeyword(text) or keyword.issoftkeyword(text) else text
+    return f"{text}_" if keyword.iskeyword(text) else text
 
 
 def attribute(name: str) -> str:
@@ -57,7 +71,3 @@ def comment(text: str) -> str:
 def choice_leaf(name: str) -> str:
     """The last part of a choice's name: `depth` of `s1.depth`."""
     return identifier(name.rsplit(".", 1)[-1])
-
-
-def longest(texts: Iterable[str]) -> int:
-    return max((len(text) for text in texts), default=0)

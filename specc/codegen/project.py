@@ -16,6 +16,7 @@ from specc.ir.graph import Graph
 RUNTIME: Final = "specc.codegen.runtime"
 ALWAYS: Final = (f"{RUNTIME}.bind",)
 ELASTIC: Final = (f"{RUNTIME}.calibrate", f"{RUNTIME}.net", f"{RUNTIME}.plan")
+PACKAGE_DOC: Final = '"""What does not depend on the spec, copied from specc."""\n'
 IMPORT: Final = re.compile(r"^( *)from (specc(?:\.\w+)+) import (\w+)", re.MULTILINE)
 """An import of another part, as parts write them: the module's path in full, on the left margin or in an `if`."""
 
@@ -23,8 +24,8 @@ IMPORT: Final = re.compile(r"^( *)from (specc(?:\.\w+)+) import (\w+)", re.MULTI
 def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> dict[str, str]:
     """Every file of the project of a graph, by its path in the project, sorted.
 
-    `model` has the spec's sections. `texts` are files that other parts of the compiler made (space.py, spec.specc); what
-    of specc they import is copied as well.
+    `model` has the spec's sections. `texts` are files that other parts of the compiler made (space.py, spec.specc);
+    what of specc they import is copied as well.
     """
     written = model_text(graph)
     files = {"model.py": written.text, **training_files(graph, model), "ir.json": graph_json(graph), **texts}
@@ -38,7 +39,7 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> di
             wanted += imported(text)
             files[path] = localised(text, "elastic.")
     parts = closure(wanted)
-    files["elastic/__init__.py"] = '"""The parts of an elastic network that do not depend on its spec, copied from specc."""\n'
+    files["elastic/__init__.py"] = PACKAGE_DOC
     for module, text in parts.items():
         files[f"elastic/{part_name(module)}.py"] = localised(text, ".")
     return {path: files[path] for path in sorted(files)}

@@ -42,7 +42,7 @@ Values: TypeAlias = tuple[Expr, ...]
 class Arg:
     """An argument in generated code. It is left out where all its values are `default`.
 
-    role  what the number is: equal values of one role are one parameter, and it names a parameter that has no better name
+    role  what the number is: equal values of one role are one parameter, called so if nothing better is found
     name  the keyword, "" for a positional argument
     """
 

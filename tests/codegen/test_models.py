@@ -52,7 +52,8 @@ def counted(net: nn.Module, shape: tuple[int, ...], plan: Any) -> int:
     x = torch.empty(1, *shape, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(x) if plan is None else net(x, plan)
-    return counter.get_total_flops() // 2
+    flops: int = counter.get_total_flops()
+    return flops // 2
 
 
 def check_macs(name: str, folder: Path, count: int) -> None:

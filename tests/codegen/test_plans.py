@@ -211,6 +211,10 @@ def images(count: int) -> Tensor:
     return torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(3)) * 2 + 1
 
 
+def batches(x: Tensor, sizes: int | list[int]) -> list[Tensor]:
+    return list(torch.split(x, sizes))
+
+
 def test_calibration_is_exact_whatever_the_batch_sizes(digits: Project, net: Any) -> None:
     """The first norm's input does not depend on other norms, so its statistics are those of all images at once."""
     assert digits.calibrate is not None
@@ -219,7 +223,7 @@ def test_calibration_is_exact_whatever_the_batch_sizes(digits: Project, net: Any
     with torch.no_grad():
         y = nn.functional.conv2d(x, net.stem.conv.weight[:16], padding=1).double()
     for sizes in ([50], [20, 20, 10], [7] * 7 + [1]):
-        found = digits.calibrate.calibrate(net, plan, list(x.split(sizes))).stem.norm
+        found = digits.calibrate.calibrate(net, plan, batches(x, sizes)).stem.norm
         assert torch.allclose(found.mean.double(), y.mean((0, 2, 3)), rtol=1e-5, atol=1e-7)
         assert torch.allclose(found.var.double(), y.var((0, 2, 3)), rtol=1e-5)
 
@@ -228,16 +232,16 @@ def test_calibration_is_what_training_mode_averages(digits: Project, net: Any) -
     """Batches of one size, momentum None: means are torch's cumulative average, in every layer."""
     assert digits.calibrate is not None
     plan = net.plan(HALF)
-    batches = images(60).split(20)
+    parts = batches(images(60), 20)
     twin = copy.deepcopy(net).train()
     for module in twin.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.momentum = None
             module.reset_running_stats()
     with torch.no_grad():
-        for batch in batches:
+        for batch in parts:
             twin(batch, plan)
-    calibrated = digits.calibrate.calibrate(net, plan, [(b, torch.zeros(len(b))) for b in batches])
+    calibrated = digits.calibrate.calibrate(net, plan, [(b, torch.zeros(len(b))) for b in parts])
     for (path, cut), (_, before) in zip(cuts(calibrated), cuts(plan), strict=True):
         if "norm" in path:
             running = twin.get_submodule(path[1:]).running_mean[: cut.features]
@@ -253,7 +257,7 @@ def test_calibration_leaves_the_network_as_it_is(digits: Project, net: Any) -> N
     state = {name: value.clone() for name, value in net.state_dict().items()}
     numbers = torch.get_rng_state()
     plan = net.plan(HALF)
-    calibrated = digits.calibrate.calibrate(net, plan, images(30).split(10))
+    calibrated = digits.calibrate.calibrate(net, plan, batches(images(30), 10))
     assert [module.training for module in net.modules()] == modes
     assert torch.equal(torch.get_rng_state(), numbers)
     assert all(torch.equal(state[name], value) for name, value in net.state_dict().items())

@@ -21,7 +21,7 @@ from specc.source import Span
 def prepare(context: Context, name: str, parts: Sequence[Part]) -> Class:
     """Looks up how every op is written and settles which numbers are parameters."""
     attributes = {entry.attribute for entry in walk(parts[0].entries)}
-    taken = {"self", "x", "p", *attributes}
+    taken = {"self", "x", "p", *attributes, *context.reserved}
     cls = Class(name, parts, Namer(parts, context.structure.tensors, context.largest, taken))
     cls.rows = [list(walk(part.entries)) for part in parts]
     for place, entry in enumerate(cls.rows[0]):

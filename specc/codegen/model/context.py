@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from specc.codegen.model.sizes import Namer, Sizes
 from specc.codegen.model.structure import OpEntry, Part, Structure
+from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
 from specc.ops.writing import Written
@@ -52,9 +53,11 @@ class Context:
 
     graph: Graph
     structure: Structure
+    choices: Mapping[str, Choice]
     largest: Mapping[str, Option]
     classes: list[Class] = field(default_factory=list)
     sources: dict[str, set[str]] = field(default_factory=dict)
+    reserved: frozenset[str] = frozenset()
 
     def of(self, part: Part) -> Class:
         return self.classes[part.group]

@@ -9,7 +9,7 @@ WIDTH: Final = 100
 
 
 def call(before: str, args: Sequence[str], after: str = ")", indent: int = 0) -> tuple[str, ...]:
-    """`before(args)` on one line if it fits, else with all arguments on a line of their own, else an argument a line."""
+    """`before(args)` on one line if it fits, else the arguments on a line of their own, else an argument a line."""
     line = f"{' ' * indent}{before}({', '.join(args)}{after}"
     if len(line) <= WIDTH or not args:
         return (line,)

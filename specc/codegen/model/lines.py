@@ -10,8 +10,8 @@ from specc.codegen.model.needs import child_need, left_out, op_need
 from specc.codegen.model.render import condition
 from specc.codegen.model.sizes import Parameter
 from specc.codegen.model.structure import Entry, Part, Region
+from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Var
-from specc.ir.graph import Graph
 from specc.ops.writing import varies
 
 
@@ -19,7 +19,7 @@ def fields(context: Context, cls: Class) -> list[str]:
     """The fields of the class's plan with their types: choices that guards read, then cuts and plans of parts."""
     assert cls.active is not None
     lines: list[str] = []
-    lines.extend(f"{name}: {option_type(context.graph, choice)}" for choice, name in cls.choices.items())
+    lines.extend(f"{name}: {option_type(context.choices[choice])}" for choice, name in cls.choices.items())
     optional = in_regions(cls.first)
     for place, entry in enumerate(cls.rows[0]):
         maybe = " | None" if place in optional else ""
@@ -43,11 +43,11 @@ def cut_type(layer: str) -> str:
     return "NormCut" if "Norm" in layer else layer.removeprefix("Elastic").removesuffix("2d") + "Cut"
 
 
-def option_type(graph: Graph, choice: str) -> str:
-    found = graph.choice_table()[choice]
-    if found.kind == "skip":
+def option_type(choice: Choice) -> str:
+    """The type of a choice's options in generated code."""
+    if choice.kind == "skip":
         return "bool"
-    types = sorted({type(option).__name__ for option in found.options})
+    types = sorted({type(option).__name__ for option in choice.options})
     return " | ".join(types)
 
 
@@ -158,5 +158,5 @@ def active_type(context: Context, cls: Class, parameter: Parameter) -> str:
     """The type of a parameter of `plan`: of the choice, where a guard reads one, else a count or a bank's index."""
     first = parameter.values[0]
     if parameter.role == "choice" and isinstance(first, Var) and first.choice in cls.choices:
-        return option_type(context.graph, first.choice)
+        return option_type(context.choices[first.choice])
     return "int"

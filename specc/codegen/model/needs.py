@@ -104,7 +104,7 @@ def child_values(context: Context, row_entries: Sequence[Entry], parameter: Para
 
 
 def literals(cls: Class, needs: Sequence[Need], largest: Mapping[str, Option]) -> dict[Key, str]:
-    """The numbers that `__init__` writes out: all in a stage, which stands once; in a block what is no channel count."""
+    """The numbers that `__init__` writes out: all in a stage, which stands once; in a block what counts no channels."""
     block = cls.first.scope.kind == "block"
     found: dict[Key, str] = {}
     for need in needs:

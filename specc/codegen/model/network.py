@@ -1,10 +1,11 @@
-"""The network's own class: its plan is made from an assignment of choices, and its forward takes a plan or the one in use."""
+"""The network's own class: its plan is made from an assignment of choices, its forward takes a plan or the one in use."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from specc.codegen.literals import quoted
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.layout import call, exploded, guarded
@@ -84,15 +85,9 @@ def choice_text(choice: str, local: dict[Expr, str]) -> str:
     return local.get(Var(choice), f"a[{quoted(choice)}]")
 
 
-def quoted(text: str) -> str:
-    """A Python string, in double quotes where the formatter wants them."""
-    plain = repr(text)
-    return f'"{plain[1:-1]}"' if plain.startswith("'") and '"' not in plain and "\\'" not in plain else plain
-
-
 def local_names(context: Context, cls: Class) -> tuple[dict[Expr, str], list[tuple[str, str]]]:
-    """Local variables for choices of one word and for every channel count that is rounded: `c32 = divisible(32 * width, 8)`."""
-    taken = {"self", "a", "chosen", "assignment", "outputs", "space"}
+    """Local variables for choices of one word and for rounded channel counts: `c32 = divisible(32 * width, 8)`."""
+    taken = {"self", "a", "chosen", "assignment", "outputs", *context.reserved}
     local: dict[Expr, str] = {}
     lines: list[tuple[str, str]] = []
     wanted: dict[Expr, str] = {}
@@ -157,7 +152,8 @@ def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
     main = main_output(context)
     several = len(asked_outputs(context)) > 1
     result = "Tensor | dict[str, Tensor]" if several else "Tensor"
-    lines = list(call("def forward", ["self", "x: Tensor", f"plan: {cls.plan_name} | None = None"], f") -> {result}:", 4))
+    parameters = ["self", "x: Tensor", f"plan: {cls.plan_name} | None = None"]
+    lines = list(call("def forward", parameters, f") -> {result}:", 4))
     lines.append("        p = self._plan if plan is None else plan")
     if resolution_choice(context) is not None:
         lines.append("        if p.resolution is not None:")

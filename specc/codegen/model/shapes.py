@@ -36,7 +36,8 @@ def shape_comment(
 
 def ends(structure: Structure, entry: OpEntry | Part) -> tuple[Tensor, Tensor] | None:
     """The tensor that goes in and the one that comes out, where there is one of each."""
-    inputs, outputs = (entry.op.inputs, entry.op.outputs) if isinstance(entry, OpEntry) else (entry.inputs, entry.outputs)
+    at = entry.op if isinstance(entry, OpEntry) else entry
+    inputs, outputs = at.inputs, at.outputs
     if len(inputs) != 1 or len(outputs) != 1:
         return None
     return structure.tensors[inputs[0]], structure.tensors[outputs[0]]
@@ -53,10 +54,12 @@ def block_shape(structure: Structure, cls: Class, after: Sequence[Tensor], large
     if not leaving[0]:
         return f"[N, {channels}]"
     for factor in (1, 2, 4, 8):
-        if all(
-            len(b) == len(a) and all(isinstance(s, int) and isinstance(r, int) and -(-s // factor) == r for s, r in zip(b, a))
-            for b, a in zip(entering, leaving)
-        ):
+        if all(divided(before, factor) == size for before, size in zip(entering, leaving)):
             part = "" if factor == 1 else f"/{factor}"
             return f"[N, {channels}, H{part}, W{part}]"
     return ""
+
+
+def divided(space: tuple[Option, ...], factor: int) -> tuple[Option, ...]:
+    """Height and width divided, rounded up as strides do."""
+    return tuple(-(-size // factor) if isinstance(size, int) else size for size in space)

@@ -1,8 +1,8 @@
-"""The numbers of a class: which become parameters of `__init__` and `plan`, what these are called, and how all others are
-written in terms of them.
+"""The numbers of a class: which become parameters of `__init__` and `plan`, what these are called, and how all others
+are written in terms of them.
 
-A class stands for several blocks, so every number is a vector with a value for each. Equal vectors are one number. A sum,
-difference or product of known numbers is written as such (`6 * in_`); every other number that varies is a parameter.
+A class stands for several blocks, so every number is a vector with a value for each. Equal vectors are one number.
+A sum, difference or product of known numbers is written as such (`6 * in_`); what else varies is a parameter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Key: TypeAlias = tuple[str, Values]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Need:
-    """A number that the class's code uses: a value for each instance, its role, and a name in case nothing better is found."""
+    """A number that the class's code uses: its role, a value for each instance, and a name if nothing better is found."""
 
     role: str
     values: Values

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ClassView:
-    """One generated module class. `*_lines` are complete statements with their indentation; `fields` are those of its plan.
+    """One generated module class. `*_lines` are statements with their indentation; `fields` are those of its plan.
 
     `plan_lines` is empty where nothing in the class depends on the sub-network; the class then has no plan.
     """

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from specc.codegen.literals import quoted
 from specc.codegen.model.classes import add_plans, class_view, prepare
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.naming import class_names
-from specc.codegen.model.network import network_view, quoted
+from specc.codegen.model.network import network_view
 from specc.codegen.model.render import number as literal
 from specc.codegen.model.sizes import peaks
 from specc.codegen.model.structure import Part, structure, walk
 from specc.codegen.model.view import ClassView, ModelView
-from specc.codegen.names import class_name, comment
+from specc.codegen.names import MODEL_GLOBALS, class_name, comment
 from specc.codegen.render import render
 from specc.ir.graph import Graph
 
@@ -38,9 +39,11 @@ class ModelText:
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
     found = structure(graph)
-    context = Context(graph, found, {choice.name: choice.largest for choice in graph.choices})
+    context = Context(graph, found, graph.choice_table(), {choice.name: choice.largest for choice in graph.choices})
     network = class_name(graph.name)
-    for name, parts in zip(class_names(found.groups, network), found.groups, strict=True):
+    names = class_names(found.groups, network)
+    context.reserved = MODEL_GLOBALS.union(names)
+    for name, parts in zip(names, found.groups, strict=True):
         context.classes.append(prepare(context, name, parts))
     add_plans(context)
     network_class = context.classes[-1]

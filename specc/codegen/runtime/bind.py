@@ -82,7 +82,9 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
         graph = tracer.trace(lambda x: net(x, alone))
     if fold:
         fold_norms(graph, tracer.layers)
-    clean = fx.Graph()  # a graph of its own, since the traced one keeps its tracer, which would be saved with it
+    clean = (
+        fx.Graph()
+    )  # a graph of its own, since the traced one keeps its tracer, which would be saved with it
     clean.output(clean.graph_copy(graph, {}))
     return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
 
@@ -104,11 +106,13 @@ def fold_norms(graph: fx.Graph, layers: dict[str, nn.Module]) -> None:
 
 @torch.no_grad()
 def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
-    """Makes `layer` compute norm(layer(x)) in eval mode: w' = s w, b' = s (b - mean) + beta, s = gamma / sqrt(var + eps)."""
+    """Makes `layer` compute norm(layer(x)) in eval mode.
+
+    w' = s w and b' = s (b - mean) + beta, with s = gamma / sqrt(var + eps).
+    """
     mean, var = norm.running_mean, norm.running_var
-    assert mean is not None and var is not None, (
-        "a norm without running statistics cannot be folded"
-    )
+    assert mean is not None
+    assert var is not None
     scale = norm.weight.double() / torch.sqrt(var.double() + norm.eps)
     bias = -mean.double() if layer.bias is None else layer.bias.double() - mean.double()
     weight = layer.weight.double() * scale.view(-1, *[1] * (layer.weight.dim() - 1))

@@ -17,8 +17,8 @@ SomePlan = TypeVar("SomePlan", bound=Plan)
 class Moments:
     """The exact mean and variance of all values of a channel seen so far, whatever the batches they came in.
 
-    Chan, Golub and LeVeque's update: with n, m, s values, mean and summed squared deviation so far, and k, u, v those of
-    a batch, d = u - m:   m += d k / (n + k),   s += v + d^2 n k / (n + k),   n += k.
+    Chan, Golub and LeVeque's update: with n, m, s the count, mean and summed squared deviation so far,
+    k, u, v those of a batch, and d = u - m: m += d k / (n + k), s += v + d^2 n k / (n + k), n += k.
     """
 
     def __init__(self) -> None:
@@ -44,11 +44,12 @@ class Moments:
 
 @torch.no_grad()
 def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePlan:
-    """The same plan, carrying norm statistics measured on `batches`: images [N, C, H, W], or tuples that begin with them.
+    """The same plan with norm statistics measured on `batches`: images [N, C, H, W], or tuples that begin
+    with them.
 
-    As in a training step every norm normalises with its batch's own statistics; their cumulative mean and variance over
-    all images, each counting alike, become the plan's. The network's own statistics, its mode and the random number
-    generators stay as they are. Raises ValueError where there are no images.
+    As in a training step every norm normalises with its batch's own statistics; the mean and variance over
+    all images, each counting alike, become the plan's. The network's own statistics, its mode and the
+    random number generators stay as they are. Raises ValueError where there are no images.
     """
     found: dict[int, tuple[Cut, Moments]] = {}
 

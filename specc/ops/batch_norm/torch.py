@@ -75,12 +75,13 @@ class ElasticBatchNorm(_BatchNorm):
             return own
         if torch.is_grad_enabled():
             return slices(cut, own)
+        views: Statistics
         addresses, views = cut._memory
         here = (weight.data_ptr(), bias.data_ptr(), mean.data_ptr(), var.data_ptr())
         if addresses != here:
             views = slices(cut, (weight.detach(), bias.detach(), mean, var))
             cut.remember(here, views)
-        return views  # type: ignore[no-any-return]
+        return views
 
     @torch.no_grad()
     def bound(self, cut: NormCut | None) -> _BatchNorm:

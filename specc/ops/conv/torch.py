@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.codegen.runtime.plan import Cut
+
+Views: TypeAlias = tuple[Tensor, Tensor | None]
+"""A weight and a bias."""
 
 
 class ConvCut(Cut):
@@ -41,16 +46,18 @@ class ElasticConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
         if cut is None:
-            return self._conv_forward(x, self.weight, self.bias)
+            y: Tensor = self._conv_forward(x, self.weight, self.bias)
+            return y
         weight, bias = self.weights(cut)
         return F.conv2d(x, weight, bias, self.stride, cut.padding, self.dilation, cut.groups)
 
-    def weights(self, cut: ConvCut) -> tuple[Tensor, Tensor | None]:
+    def weights(self, cut: ConvCut) -> Views:
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses: views of the parameters."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
         if torch.is_grad_enabled():
             return self.slices(cut, weight, bias)
+        views: Views
         addresses, views = cut._memory
         here = (weight.data_ptr(),) if bias is None else (weight.data_ptr(), bias.data_ptr())
         if addresses != here:
@@ -58,9 +65,7 @@ class ElasticConv2d(nn.Conv2d):
             cut.remember(here, views)
         return views
 
-    def slices(
-        self, cut: ConvCut, weight: Tensor, bias: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
+    def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:
         if cut.out != self.out_channels:
             weight = weight[: cut.out]
             bias = None if bias is None else bias[: cut.out]
@@ -75,18 +80,17 @@ class ElasticConv2d(nn.Conv2d):
     def bound(self, cut: ConvCut | None) -> nn.Conv2d:
         """A plain `nn.Conv2d` with a copy of the weights that the cut uses."""
         if cut is None:
-            weight, bias = self.weight, self.bias
-            kernel, padding, groups = self.kernel_size, self.padding, self.groups
+            weight, bias, padding, groups = self.weight, self.bias, self.padding, self.groups
         else:
             weight, bias = self.slices(cut, self.weight, self.bias)
-            kernel, padding, groups = (cut.kernel, cut.kernel), cut.padding, cut.groups
+            padding, groups = cut.padding, cut.groups
         plain = nn.Conv2d(
             weight.shape[1] * groups,
             weight.shape[0],
-            kernel,
-            self.stride,
-            padding,
-            self.dilation,
+            pair(weight.shape[2:]),
+            pair(self.stride),
+            padding if isinstance(padding, str) else pair(padding),
+            pair(self.dilation),
             groups,
             bias is not None,
             device="meta",  # no memory and no random numbers for weights that come next
@@ -95,3 +99,8 @@ class ElasticConv2d(nn.Conv2d):
         if bias is not None:
             plain.bias = nn.Parameter(bias.detach().clone())
         return plain.train(self.training)
+
+
+def pair(values: tuple[int, ...]) -> tuple[int, int]:
+    first, second = values
+    return first, second

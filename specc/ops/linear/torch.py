@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.codegen.runtime.plan import Cut
+
+Views: TypeAlias = tuple[Tensor, Tensor | None]
+"""A weight and a bias."""
 
 
 class LinearCut(Cut):
@@ -31,12 +36,13 @@ class ElasticLinear(nn.Linear):
         weight, bias = self.weights(cut)
         return F.linear(x, weight, bias)
 
-    def weights(self, cut: LinearCut) -> tuple[Tensor, Tensor | None]:
+    def weights(self, cut: LinearCut) -> Views:
         """The weight [out, in] and bias [out] that a cut uses: views of the parameters."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
         if torch.is_grad_enabled():
             return slices(cut, weight, bias)
+        views: Views
         addresses, views = cut._memory
         here = (weight.data_ptr(),) if bias is None else (weight.data_ptr(), bias.data_ptr())
         if addresses != here:
@@ -57,5 +63,5 @@ class ElasticLinear(nn.Linear):
         return plain.train(self.training)
 
 
-def slices(cut: LinearCut, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def slices(cut: LinearCut, weight: Tensor, bias: Tensor | None) -> Views:
     return weight[: cut.out, : cut.in_], None if bias is None else bias[: cut.out]
