@@ -27,14 +27,20 @@ class Var:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """A function of `FUNCTIONS` applied to arguments. What it reads and its hash are computed once, bottom up."""
+    """A function of `FUNCTIONS` applied to arguments. What it reads, its hash, its nodes and its height are
+    computed once, bottom up."""
 
     function: str
     args: tuple[Expr, ...]
     reads: frozenset[str] = field(init=False, compare=False, repr=False)
     key: int = field(init=False, compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
+    height: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        inner = [a for a in self.args if isinstance(a, Apply)]
+        object.__setattr__(self, "size", 1 + sum([a.size for a in inner]))
+        object.__setattr__(self, "height", 1 + max([a.height for a in inner], default=0))
         object.__setattr__(self, "reads", frozenset().union(*map(free, self.args)))
         object.__setattr__(self, "key", hash((self.function, self.args)))
 
@@ -119,6 +125,10 @@ def simplify(function: str, args: tuple[Expr, ...]) -> Expr:
     match function, args:
         case "add", (0, x) | (x, 0):
             return x
+        case (("add" | "mul"), (Apply(inner, (x, int() | Fraction() as a)), int() | Fraction() as b)) if (
+            inner == function
+        ):
+            return apply(function, x, FUNCTIONS[function](a, b))
         case "sub", (x, 0):
             return x
         case "mul", (0, _) | (_, 0):
@@ -175,7 +185,8 @@ def evaluate(expr: Expr, values: Mapping[str, Option]) -> Option:
 def tabulate(
     expr: Expr, choice: str, options: Sequence[Option], known: dict[Expr, tuple[Option, ...]]
 ) -> tuple[Option, ...]:
-    """The values of an expression that reads one choice, at each of its options. `known` keeps the tables of its parts."""
+    """The values of an expression that reads one choice, at each of its options. `known` keeps the tables of its
+    parts."""
     if isinstance(expr, Var):
         return tuple(options)
     if not isinstance(expr, Apply):

@@ -14,7 +14,9 @@ from specc.ir.graph import ScopeKind, Tensor, Tie
 from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings
 from specc.lower.values import Value
 from specc.semantics.model import Model
+from specc.semantics.names import DUPLICATE_NAME
 from specc.source import Span
+from specc.syntax import ast
 
 NO_INPUT = Rule(
     "E311",
@@ -40,7 +42,22 @@ SIZE_MISMATCH = Rule(
     "Wrong:  residual { conv(64, kernel=3, stride=2) }\n"
     "Right:  residual { conv(64, kernel=3, stride=2) } shortcut { conv(64, kernel=1, stride=2) }",
 )
+TOO_LARGE = Rule(
+    "E314",
+    "network-too-large",
+    "a network is written out without end in sight",
+    "Repeats and block calls are written out: up to 200,000 statements in all, and up to 100 braces inside each "
+    "other.\n"
+    "Wrong:  repeat 100000 { repeat 100000 { relu } }\n"
+    "Right:  repeat 100 { relu }",
+)
 SETTLE_LIMIT = 4096
+MOST_STATEMENTS = 200_000
+DEEPEST_NESTING = 100
+
+
+class TooLarge(Exception):
+    """Ends lowering at once; the diagnostic is reported already."""
 
 
 class Builder:
@@ -67,7 +84,23 @@ class Builder:
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Range | tuple[Option, ...]] = {}
         self.broken: set[str] = set()
+        self.written = 0
+        self.depth = 0
         self.serial = 0
+
+    def enter(self, span: Span, statements: int) -> None:
+        """Counts a body that is about to be written out. Raises TooLarge where there is no end to them."""
+        self.written += 1 + statements
+        self.depth += 1
+        if self.written > MOST_STATEMENTS or self.depth > DEEPEST_NESTING:
+            deep = self.depth > DEEPEST_NESTING
+            message = (
+                f"calls and braces stand more than {DEEPEST_NESTING} deep inside each other here"
+                if deep
+                else (f"more than {MOST_STATEMENTS:,} statements are written out by now")
+            )
+            self.findings.report(TOO_LARGE, span, message)
+            raise TooLarge
 
     # --- tensors and scopes ---
 
@@ -92,6 +125,16 @@ class Builder:
             assert scope.scope is not None
             scope = scope.scope
         return scope
+
+    def take_name(self, scope: ScopeItem, name: ast.Name) -> None:
+        """Notes a name that the spec gives. Assigning it again, as the rounds of a repeat do, is for later versions."""
+        if any(item.given and item.base == name.name for item in scope.names):
+            self.findings.report(
+                DUPLICATE_NAME,
+                name.span,
+                f"`{name.name}` names an operation of this scope already",
+                help="a name in a repeat is given anew in every round; leave it out there",
+            )
 
     @contextmanager
     def inside(

@@ -177,6 +177,8 @@ def add_item(b: Builder, operator: Operator, base: str, span: Span, target: ast.
     """An operation with its place in the names of its scope."""
     scope = b.naming_scope()
     given = target is not None
+    if target is not None:
+        b.take_name(scope, target)
     item = OpItem(scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=span)
     scope.names.append(item)
     return item

@@ -45,7 +45,9 @@ MOST_ROUNDS = 100_000
 def lower_body(b: Builder, body: ast.Body, env: Env) -> Env:
     """The statements of a body in their order. Settings made in it end with it."""
     settings = b.settings
+    b.enter(body.span, len(body.statements))
     env = lower_statements(b, body.statements, env)
+    b.depth -= 1
     b.settings = settings
     return env
 
@@ -91,6 +93,8 @@ def call_block(b: Builder, call: ast.CallExpr, target: ast.Name | None, env: Env
         refuse(bound["from"].span, "`from=`, reading a named tensor", b.findings)
     in_stage = b.naming_scope().kind in ("stem", "stage", "head")
     base = target.name if target is not None else b.prefix + ("b" if in_stage else block.name.name)
+    if target is not None:
+        b.take_name(b.naming_scope(), target)
     with b.inside("block", base, call.span, given=target is not None) as scope:
         scope.block = block.name.name
         inner = Env({}, home)

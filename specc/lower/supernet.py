@@ -8,7 +8,7 @@ from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
-from specc.lower.builder import NO_INPUT, Builder
+from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.finish import finish
 from specc.lower.items import ScopeItem
 from specc.lower.operators import BAD_SIZE
@@ -59,11 +59,14 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     for statement in statements_of(model.names.supernet.body):
         if isinstance(statement, ast.Skippable) and statement.name is not None:
             b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1
-    bind_file_values(b)
-    env = Env({}, 0)
     state = SupernetState(b)
-    for statement in model.names.supernet.body.statements:
-        env = lower_supernet_statement(b, statement, env, state)
+    try:
+        bind_file_values(b)
+        env = Env({}, 0)
+        for statement in model.names.supernet.body.statements:
+            env = lower_supernet_statement(b, statement, env, state)
+    except TooLarge:
+        return None
     if b.here is not None and not findings:
         state.finish_head()
     elif not findings:
@@ -142,6 +145,8 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
         case ast.InputStatement():
             lower_input(b, statement, env, state)
         case ast.ClassesStatement():
+            if state.classes is not None:
+                b.findings.report(MISPLACED, statement.span, "`classes` is said a second time")
             classes = evaluate(b, statement.value, env).x
             if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
                 b.findings.report(BAD_SIZE, statement.value.span, "the number of classes is a positive whole number")

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from specc.diagnostics import Findings, Rule
-from specc.ir.expr import Expr, apply
+from specc.ir.expr import Apply, Expr, apply
 from specc.source import Span
 
 WRONG_TYPE = Rule(
@@ -47,6 +47,9 @@ FUNCTION_ARITY: Final[Mapping[str, int]] = {"divisible": 2, "round": 1, "floor":
 LARGEST_MAGNITUDE = 10**30
 """Numbers beyond this are a slip, and would only slow everything down."""
 
+MOST_TERMS, DEEPEST = 2_000, 100
+"""An expression over choices is walked as a tree: lets that use each other may make an enormous one."""
+
 
 def operate(function: str, args: tuple[Expr, ...], span: Span, findings: Findings) -> Expr:
     """`function(args)`; 1 with a diagnostic where it has no value."""
@@ -65,5 +68,8 @@ def operate(function: str, args: tuple[Expr, ...], span: Span, findings: Finding
         return 1
     if isinstance(result, (int, Fraction)) and not -LARGEST_MAGNITUDE <= result <= LARGEST_MAGNITUDE:
         findings.report(BAD_ARITHMETIC, span, "this number is absurdly large")
+        return 1
+    if isinstance(result, Apply) and (result.size > MOST_TERMS or result.height > DEEPEST):
+        findings.report(BAD_ARITHMETIC, span, "this expression over choices has grown too large")
         return 1
     return result

@@ -171,3 +171,34 @@ def test_one_mistake_is_one_diagnostic() -> None:
     assert reported(spec("stage s1 { pool(avg); conv(16, kernel=3); conv(16, kernel=3) }")) == ["needs-feature-map"]
     assert reported(spec("stage s1 { residual { conv(0, kernel=3) } }")) == ["bad-size"]
     assert reported(spec("stage s1 { skippable { conv(0, kernel=3) } }")) == ["bad-size"]
+
+
+def test_specs_without_end_are_refused_at_once() -> None:
+    assert reported(spec("stage s1 { repeat 100000 { repeat 100000 { relu } } }")) == ["network-too-large"]
+    assert reported(spec("stage s1 { repeat 100000 { repeat 100000 { } } }")) == ["network-too-large"]
+    doubling = "".join(f"block b{i} {{ b{i + 1}; b{i + 1} }}\n" for i in range(40)) + "block b40 { relu }\n"
+    assert reported(doubling + spec("stage s1 { b0 }")) == ["network-too-large"]
+    chain = "".join(f"block b{i} {{ residual {{ b{i + 1} }} }}\n" for i in range(300)) + "block b300 { relu }\n"
+    assert reported(chain + spec("stage s1 { b0 }")) == ["network-too-large"]
+
+
+def test_expressions_without_end_are_refused_at_once() -> None:
+    doubling = "norm batch; choice k in 1..2; let a0 = k; " + "; ".join(
+        f"let a{i} = a{i - 1} + a{i - 1}" for i in range(1, 25)
+    )
+    assert reported(spec("stage s1 { conv(min(a24, 16), kernel=3) }", doubling)) == ["bad-arithmetic"]
+    chain = "norm batch; choice k in 1..2; let a0 = k; " + "; ".join(f"let a{i} = a{i - 1} * k" for i in range(1, 3000))
+    assert reported(spec("stage s1 { conv(16, kernel=3) }", chain))[0] == "bad-arithmetic"
+
+
+def test_long_chains_of_sums_stay_flat() -> None:
+    graph = network(
+        "stage s1 { repeat 500 { conv(in + 1, kernel=1) } }", "norm batch; width per_group 0.5..1.0 round 8"
+    )
+    assert size_at(graph, "s1.conv500", {"stem.conv.width": 8})[0] == 508
+
+
+def test_a_given_name_is_given_once() -> None:
+    assert reported(spec("stage s1 { a = relu; a = relu }")) == ["duplicate-name"]
+    assert reported(spec("stage s1 { repeat 2 { a = relu } }")) == ["duplicate-name"]
+    assert reported(spec("stage s1 { relu }", "norm batch; classes 10")) == ["misplaced"]
