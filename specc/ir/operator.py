@@ -75,6 +75,8 @@ class Operator(Protocol):
 
     kind: str
     signature: Signature
+    folds: bool
+    """Whether the importance view counts it as part of the operation beside it, as norms and activations are."""
 
     def build(self, call: OpCall) -> Built:
         """Checks the arguments against the incoming tensors and infers the output's shape."""

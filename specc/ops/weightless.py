@@ -18,6 +18,8 @@ class NoParams:
 class Weightless:
     """Costs nothing in the default count and holds no parameters."""
 
+    folds = False
+
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         return ()
 

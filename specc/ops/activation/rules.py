@@ -10,6 +10,8 @@ from specc.ops.weightless import NoParams, Weightless
 class Activation(Weightless):
     """`relu`, `silu`, ...: one value at a time."""
 
+    folds = True
+
     def __init__(self, kind: str, doc: str) -> None:
         self.kind = kind
         self.signature = Signature(kind, (), doc)

@@ -28,6 +28,7 @@ class BatchNorm:
     """`norm`, under the setting `norm batch(..)`."""
 
     kind = "batch_norm"
+    folds = True
     signature = Signature(
         "batch",
         (

@@ -58,6 +58,7 @@ class Convolution:
     """`conv(out, kernel=k)`."""
 
     kind = "conv"
+    folds = False
     signature = Signature(
         "conv",
         (

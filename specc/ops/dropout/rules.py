@@ -30,6 +30,7 @@ class Dropout(Weightless):
     """`dropout(0.2)`."""
 
     kind = "dropout"
+    folds = True
     signature = Signature(
         "dropout",
         (Parameter("rate", "number", doc="probability of zeroing a value, while training"),),

@@ -32,6 +32,7 @@ class Linear:
     """`linear(out)`."""
 
     kind = "linear"
+    folds = False
     signature = Signature(
         "linear",
         (

@@ -1,0 +1,135 @@
+"""What may be asked of the importance analysis, and what is said where it may not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from specc.diagnostics import Findings, Rule, SpecError
+from specc.ir.graph import Graph
+from specc.ir.parameter import Call
+
+NO_SUBNETS: Final = Rule(
+    "E711",
+    "no-subnets",
+    "the importance analysis samples at least one sub-network",
+    "TIPS joins the graphs of T sampled sub-networks into one Markov chain, so T is 1 or more; 8 are usually enough.\n"
+    "Wrong:  specc importance net.specc --subnets 0\n"
+    "Right:  specc importance net.specc --subnets 8",
+)
+COUPLING: Final = Rule(
+    "E712",
+    "coupling-out-of-range",
+    "the coupling of sub-networks is not in (0, 1]",
+    "The coupling (lambda, Eq. 5) is the weight that joins the copies of a feature map in different sub-networks.\n"
+    "At 0 they would have nothing to do with one another; above 1 they would count more than the network's own edges.\n"
+    "Wrong:  specc importance net.specc --coupling 2\n"
+    "Right:  specc importance net.specc --coupling 0.5",
+)
+DAMPING: Final = Rule(
+    "E713",
+    "damping-out-of-range",
+    "the damping is not in [0, 1)",
+    "The damping (kappa, Eq. 20) is a small probability of going from any state of the chain to any other.\n"
+    "Wrong:  specc importance net.specc --damping 1\n"
+    "Right:  specc importance net.specc --damping 1e-5",
+)
+DIRECTED_DAMPING: Final = Rule(
+    "E714",
+    "directed-needs-damping",
+    "the directed reading has no damping",
+    "Along directed edges everything ends at the heads and never comes back: without a damping above 0 the chain\n"
+    "has no stationary distribution but the one that rests there.\n"
+    "Wrong:  specc importance net.specc --directed --damping 0\n"
+    "Right:  specc importance net.specc --directed --damping 1e-5",
+)
+NO_SUCH_LENGTH: Final = Rule(
+    "E715",
+    "no-path-of-length",
+    "no path from the input to a head has the number of nodes asked for",
+    "`--nodes D` marks the best path of D feature maps, its two ends included. Where there is none, the node counts\n"
+    "that paths have are named.\n"
+    "Wrong:  specc importance mobilenet_v2_tips.specc --nodes 1000\n"
+    "Right:  specc importance mobilenet_v2_tips.specc --nodes 35",
+)
+TOO_FEW: Final = Rule(
+    "E716",
+    "too-few-subnets-to-cover",
+    "so few sub-networks can't keep every operation once",
+    "The sampled sub-networks keep every operation at least once between them, so there must be as many of them as\n"
+    "there are operations that exclude one another.\n"
+    "Wrong:  when k == 1 { conv(16, kernel=1) } else { conv(16, kernel=3) }     --subnets 1\n"
+    "Right:  the same with --subnets 2 or more",
+)
+NO_PATH: Final = Rule(
+    "E717",
+    "no-path",
+    "no path leads from the input to a head",
+    "Importance is that of the operations along paths from an input of the network to one of its heads.\n"
+    "Wrong:  a graph whose heads read none of its inputs\n"
+    "Right:  stem { conv(16, kernel=3) }; head { pool(avg); linear(classes) }",
+)
+EXPECTED: Final = Rule(
+    "E718",
+    "expected-not-known",
+    "the expected degrees can't be had here",
+    "`--expected` puts each operation's probability of being sampled in the place of samples. That is known for the\n"
+    "undirected reading, and where few choices decide together what is present.\n"
+    "Wrong:  specc importance net.specc --expected --directed\n"
+    "Right:  specc importance net.specc --directed --subnets 64",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What decides an analysis.
+
+    subnets   T, the number of sampled sub-networks          coupling  lambda, between copies of a feature map (Eq. 5)
+    damping   kappa, between any two states (Eq. 20)         directed  whether edges go one way only
+    expected  whether expected degrees stand for samples     nodes     D, the node count of the path that is marked
+    seed      decides the samples
+    """
+
+    subnets: int = 8
+    coupling: float = 1.0
+    damping: float = 1e-5
+    directed: bool = False
+    expected: bool = False
+    nodes: int | None = None
+    seed: int = 0
+
+
+def settings_of(method: Call) -> Settings:
+    """The settings that a spec's method asks for, or the paper's where it asks for none (TIPS, section B.4)."""
+    analysis = dict(method.values).get("analysis")
+    if not (isinstance(analysis, Call) and analysis.name == "importance"):
+        return Settings()
+    subnets, coupling, damping = (analysis[name] for name in ("subnets", "coupling", "damping"))
+    return Settings(int(subnets), float(coupling), float(damping))  # type: ignore[call-overload, arg-type]
+
+
+def check_settings(graph: Graph, settings: Settings) -> None:
+    """Raises SpecError where a setting is out of its range."""
+    coupling, damping = settings.coupling, settings.damping
+    if settings.subnets < 1:
+        raise refused(
+            graph, NO_SUBNETS, f"{settings.subnets} sub-networks are none to look at", "sample 8, as the paper"
+        )
+    if not 0 < coupling <= 1:
+        raise refused(graph, COUPLING, f"the coupling is {coupling:g}, outside (0, 1]", "1 is the paper's")
+    if not 0 <= damping < 1:
+        raise refused(graph, DAMPING, f"the damping is {damping:g}, outside [0, 1)", "1e-5 is the paper's")
+    if settings.directed and damping == 0:
+        message = "the directed chain needs a damping above 0: without it everything ends at the heads"
+        raise refused(graph, DIRECTED_DAMPING, message, "1e-5 is the paper's; the undirected reading can do without")
+    if settings.directed and settings.expected:
+        raise refused(
+            graph, EXPECTED, "the directed reading has no expected degrees", "sample more sub-networks instead"
+        )
+
+
+def refused(graph: Graph, rule: Rule, message: str, help: str = "") -> SpecError:
+    """One diagnostic at the supernet's name."""
+    findings = Findings()
+    findings.report(rule, graph.origin, message, help=help)
+    return SpecError(findings.diagnostics)
