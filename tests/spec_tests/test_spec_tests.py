@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import specc
 from specc import pipeline
 from specc.diagnostics import Rule, SpecError
 from specc.diagnostics.catalogue import all_rules
+from tests.cli.commands import specc as command
 from tests.folders import ROOT
 from tests.spec_tests.harness import SpecTest, all_tests, run
 
@@ -22,6 +24,20 @@ BELOW = ("unreadable-file", "not-utf-8", "unknown-param", "empty-window")
 @pytest.mark.parametrize("test", TESTS, ids=lambda test: test.name)
 def test_spec(test: SpecTest, tmp_path: Path) -> None:
     run(test, tmp_path)
+
+
+@pytest.mark.parametrize("test", [t for t in TESTS if t.expected("error")], ids=lambda test: test.name)
+def test_what_is_wrong_is_shown_and_nothing_is_written(test: SpecTest, tmp_path: Path) -> None:
+    for name, text in test.files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = command("compile", tmp_path / "main.specc", "-o", tmp_path / "out")
+    assert (done.code, done.out) == (1, "")
+    assert not (tmp_path / "out").exists()
+    for expected in test.expected("error"):
+        assert re.search(rf"{re.escape(expected.file)}:{expected.line}:\d+: error\[E\d+\] {expected.rule}: ", done.err)
+    assert done.err.count("\nhelp: ") == done.err.count("error[E")
+    assert "^" in done.err
 
 
 def test_names_are_unique() -> None:
