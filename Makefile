@@ -48,7 +48,7 @@ test: setup
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
 test-all: setup
-	@$(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
+	@HYPOTHESIS_PROFILE=random $(BIN)/python -m pytest -n $(WORKERS) -m 'slow or not slow'
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks

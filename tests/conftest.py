@@ -7,3 +7,10 @@ import os
 # Before any test module imports numpy or torch: the workers of pytest-xdist share few cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+from hypothesis import settings  # noqa: E402
+
+# The same examples in every run, however slow the machine: `make test` decides, and decides the same way twice.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
