@@ -4,6 +4,7 @@ net = specc.load("specs/digits.specc")
 net.cost("min").macs
 net.space().size
 net.sample(5, macs=(100_000, 200_000))
+net.importance().important
 net.query("SELECT name, macs FROM ops ORDER BY macs DESC LIMIT 5").rows
 net.compile("runs/digits")
 """
@@ -11,7 +12,7 @@ net.compile("runs/digits")
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
@@ -26,6 +27,7 @@ from specc.pipeline import load as load_spec
 
 if TYPE_CHECKING:
     from specc.analysis.cost import CostReport, Count
+    from specc.analysis.importance import Importance
     from specc.analysis.query import Answer
     from specc.analysis.space import Distribution
 
@@ -94,11 +96,34 @@ class Network:
         draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
 
+    def importance(
+        self,
+        *,
+        subnets: int | None = None,
+        coupling: float | None = None,
+        damping: float | None = None,
+        directed: bool = False,
+        expected: bool = False,
+        nodes: int | None = None,
+        seed: int = 0,
+    ) -> Importance:
+        """Which operations matter: `net.importance().important`, `.tensors`, `.ops`, `.paths`, `.best`.
+
+        What is None is as the spec's method has it, or as in the paper; see `specc.analysis.importance.Settings`.
+        """
+        from specc.analysis.importance import importance, settings_of
+
+        settings = settings_of(self.compiled.model.method, subnets, coupling, damping)
+        more = replace(settings, directed=directed, expected=expected, nodes=nodes, seed=seed)
+        return importance(self.graph, more)
+
     def query(self, sql: str) -> Answer:
         """The answer to a question in SQL over the tables that `specc query SPEC` lists."""
+        from specc.analysis.importance import settings_of
+        from specc.analysis.marks import marks_of
         from specc.analysis.query import ask
 
-        return ask(self.graph, sql)
+        return ask(self.graph, sql, lambda: marks_of(self.graph, settings_of(self.compiled.model.method)))
 
     def compile(self, folder: str | Path, at: Where | None = None, force: bool = False) -> dict[str, str]:
         """Writes the PyTorch project, or that of one static sub-network, and gives its files.

@@ -160,6 +160,7 @@ LINES = {
     "cost": ["cost", "SPEC", "--at", "min"],
     "explain": ["explain", "unknown-name"],
     "fmt": ["fmt", "--check", "SPEC"],
+    "importance": ["importance", "SPEC", "--directed"],
     "new": ["new", "fresh", "-o", "-"],
     "plan": ["plan", "SPEC"],
     "query": ["query", "SPEC", "SELECT count(*) FROM ops"],

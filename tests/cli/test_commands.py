@@ -42,7 +42,6 @@ def test_no_command_and_a_wrong_command_are_wrong() -> None:
     done = specc("chek", "x.specc")
     assert (done.code, done.out) == (2, "")
     assert "`check`" in done.err
-    assert specc("importance", "x.specc").code == 2
 
 
 def test_version() -> None:

@@ -25,6 +25,7 @@ MOST_TARGETS: Final = 12
 """Up to here a component is listed; beyond, draws are repeated until they fit."""
 TRIES: Final = 10_000
 QUICK_TRIES: Final = 64
+DIGITS: Final = bytes.maketrans(b"01", b"\0\1")
 
 
 class Uncovered(Exception):
@@ -110,13 +111,16 @@ def implies(a: Sequence[bool], b: Sequence[bool]) -> bool:
     return all(y for x, y in zip(a, b, strict=True) if x)
 
 
+def draw_switch(draws: int, rng: random.Random) -> bytes:
+    """Whether a skippable is kept, 0 or 1 for each draw: uniform among the sequences that keep it once."""
+    bits = 0
+    while not bits:
+        bits = rng.getrandbits(draws)
+    return format(bits, f"0{draws}b").encode("ascii").translate(DIGITS)
+
+
 def draw_covering(component: Component, draws: int, rng: random.Random) -> list[Point]:
     """A sequence of draws, uniform among those under which every target holds once. Raises Uncovered."""
-    if component.is_switch:
-        bits = 0
-        while not bits:
-            bits = rng.getrandbits(draws)
-        return [(bits >> k & 1,) for k in range(draws)]
     tries = draw_until(component, draws, rng, QUICK_TRIES)
     if tries is not None:
         return tries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from specc.diagnostics import Findings, Rule, SpecError
 from specc.ir.graph import Graph
@@ -99,13 +99,22 @@ class Settings:
     seed: int = 0
 
 
-def settings_of(method: Call) -> Settings:
-    """The settings that a spec's method asks for, or the paper's where it asks for none (TIPS, section B.4)."""
+def settings_of(
+    method: Call, subnets: int | None = None, coupling: float | None = None, damping: float | None = None
+) -> Settings:
+    """What is given, else what a spec's method asks for, else the paper's (TIPS, section B.4)."""
     analysis = dict(method.values).get("analysis")
-    if not (isinstance(analysis, Call) and analysis.name == "importance"):
-        return Settings()
-    subnets, coupling, damping = (analysis[name] for name in ("subnets", "coupling", "damping"))
-    return Settings(int(subnets), float(coupling), float(damping))  # type: ignore[call-overload, arg-type]
+    asked = dict(analysis.values) if isinstance(analysis, Call) and analysis.name == "importance" else {}
+    default = Settings()
+
+    def first(given: float | None, name: str, last: float) -> float:
+        return given if given is not None else cast(float, asked.get(name, last))
+
+    return Settings(
+        int(first(subnets, "subnets", default.subnets)),
+        float(first(coupling, "coupling", default.coupling)),
+        float(first(damping, "damping", default.damping)),
+    )
 
 
 def check_settings(graph: Graph, settings: Settings) -> None:

@@ -78,6 +78,11 @@ class Importance:
         """The names of the important operations, in the order of the graph."""
         return tuple(op.name for op in self.ops if op.important)
 
+    @property
+    def damping_hides(self) -> bool:
+        """Whether damping makes so many of the transitions that it hides the graph."""
+        return self.damping_share > DAMPING_WARNING
+
     def path(self, nodes: int) -> tuple[str, ...]:
         """The operations of the best path of so many nodes. Raises ValueError where paths have other node counts."""
         if nodes not in self.all_paths.lengths:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from specc.analysis.importance.cover import Component, draw_covering, inclusion
+from specc.analysis.importance.cover import Component, draw_covering, draw_switch, inclusion
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Option, Var, apply, evaluate, free
 from specc.passes.importance_view import View
@@ -99,21 +99,30 @@ def draw_subnets(view: View, pairs: Pairs, choices: Sequence[Choice], number: in
     import numpy as np
 
     rng = random.Random(seed)
-    at: list[dict[str, Option]] = [{} for _ in range(number)]
     places = {guard: place for place, guard in enumerate(pairs.guards)}
     holds = np.ones((len(pairs.guards), number), dtype=np.bool_)
+    names: list[str] = []
+    columns: list[Sequence[Option]] = []
     for component in components(view, pairs.guards, choices):
+        names.extend(choice.name for choice in component.choices)
+        if component.is_switch:
+            column = draw_switch(number, rng)
+            columns.append(column)
+            kept = np.frombuffer(column, dtype=np.bool_)
+            for guard in component.guards:
+                if isinstance(guard, Var):
+                    holds[places[guard]] = kept
+                else:
+                    off, on = (bool(evaluate(guard, component.values((option,)))) for option in (0, 1))
+                    holds[places[guard]] = np.where(kept, on, off)
+            continue
         points = draw_covering(component, number, rng)
-        names = [choice.name for choice in component.choices]
-        for drawn, point in zip(at, points, strict=True):
-            drawn.update(zip(names, point, strict=True))
+        columns.extend(zip(*points))
         for guard in component.guards:
-            if isinstance(guard, Var) and component.is_switch:
-                holds[places[guard]] = [point[0] for point in points]
-            else:
-                known = {point: bool(evaluate(guard, component.values(point))) for point in dict.fromkeys(points)}
-                holds[places[guard]] = [known[point] for point in points]
-    return Subnets(tuple(at), holds)
+            known = {point: bool(evaluate(guard, component.values(point))) for point in dict.fromkeys(points)}
+            holds[places[guard]] = [known[point] for point in points]
+    at = tuple(dict(zip(names, options)) for options in zip(*columns)) if columns else ({},) * number
+    return Subnets(at, holds)
 
 
 def expected_subnets(view: View, pairs: Pairs, choices: Sequence[Choice], number: int) -> list[float]:

@@ -1,0 +1,168 @@
+"""Says which operations matter: TAS of every feature map, TPS of the best paths, and the important operations.
+
+The network is seen as a graph of feature maps (nodes) and operations (edges). Sampled sub-networks of it are joined
+into one Markov chain; TAS is the probability of a feature map in its stationary distribution, TPS of a path the sum
+over its nodes. Important are the operations on the path with the highest TPS by the node, and those that no
+sub-network leaves out; with --nodes those on the best path of so many nodes (Li et al., "TIPS", 2023).
+
+Defaults are those of the spec's method where it has an analysis, else the paper's.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from specc.cli import arguments as shared
+from specc.cli.failure import UsageError
+from specc.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from specc.analysis.importance import Importance, OpScore
+
+SUMMARY = "say which operations matter (TAS, TPS)"
+BAR: Final = 48
+"""Characters of the longest bar of a chart."""
+EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    shared.spec(parser)
+    parser.add_argument("--subnets", type=int, metavar="T", help="sampled sub-networks (8)")
+    parser.add_argument("--coupling", type=float, metavar="L", help="between copies of a feature map, in (0, 1] (1)")
+    parser.add_argument("--damping", type=float, metavar="K", help="between any two states, in [0, 1) (1e-5)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed samples the same (0)")
+    parser.add_argument("--directed", action="store_true", help="edges lead from input to output only")
+    parser.add_argument("--expected", action="store_true", help="expected degrees in the place of samples")
+    parser.add_argument("--nodes", type=int, metavar="D", help="mark the best path of D feature maps alone")
+    parser.add_argument("--top", type=shared.positive("--top"), metavar="K", help="the K operations of highest score")
+    parser.add_argument("--chart", action="store_true", help="draw the TAS of every feature map as a bar")
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    if args.expected and args.directed:
+        raise UsageError("--expected is for the undirected reading only", "leave --directed or --expected out")
+    if args.chart and args.json:
+        raise UsageError("--chart and --json exclude each other")
+    compiled = shared.load(args)
+
+    from specc.analysis.importance import importance, settings_of
+
+    settings = replace(
+        settings_of(compiled.model.method, args.subnets, args.coupling, args.damping),
+        directed=args.directed,
+        expected=args.expected,
+        nodes=args.nodes,
+        seed=args.seed,
+    )
+    with terminal.busy("sampling"):
+        found = importance(compiled.graph, settings)
+    if found.damping_hides:
+        share = f"{100 * found.damping_share:.1f} %"
+        help = "it is per pair of states, so larger graphs need a smaller one: try --damping 1e-8"
+        terminal.note(f"warning: the damping makes {share} of all transitions; {help}")
+    if args.json:
+        terminal.json(as_json(compiled.graph.name, found, args.top))
+    elif args.chart:
+        chart(found, terminal)
+    else:
+        tables(found, terminal, args.top)
+    return 0
+
+
+def shown_ops(found: Importance, top: int | None) -> list[OpScore]:
+    """All operations in the order of the graph, or those of highest score."""
+    if top is None:
+        return list(found.ops)
+    return sorted(found.ops, key=lambda op: -op.score)[:top]
+
+
+def as_json(spec: str, found: Importance, top: int | None) -> dict[str, Any]:
+    settings = found.settings
+    return {
+        "spec": spec,
+        "tensors": [{"name": tensor.name, "tas": tensor.tas} for tensor in found.tensors],
+        "ops": [op_json(op) for op in shown_ops(found, top)],
+        "paths": [{"nodes": p.nodes, "tps": p.tps, "mean_tas": p.mean_tas} for p in found.paths],
+        "best": {"nodes": found.best.nodes, "tps": found.best.tps, "ops": [*found.best_ops]},
+        "subnets": settings.subnets,
+        "coupling": settings.coupling,
+        "damping": settings.damping,
+        "damping_share": found.damping_share,
+        "directed": settings.directed,
+        "expected": settings.expected,
+        "seed": settings.seed,
+    }
+
+
+def op_json(op: OpScore) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": op.name,
+        "kind": op.kind,
+        "stage": op.stage,
+        "source": op.source,
+        "target": op.target,
+        "present": [*op.present],
+        "important": op.important,
+        "score": op.score,
+        "macs": op.macs,
+    }
+    return row if op.probability is None else {**row, "probability": op.probability}
+
+
+def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
+    """The operations, the best path of every node count, and what is marked."""
+    rows = [
+        (
+            op.name,
+            op.kind,
+            op.stage,
+            f"{op.probability:.3f}" if op.probability is not None else f"{sum(op.present)}/{len(op.present)}",
+            op.macs,
+            f"{op.score:.5f}",
+            "important" if op.important else "",
+        )
+        for op in shown_ops(found, top)
+    ]
+    columns = ("operation", "kind", "stage", "present", "macs", "score", "")
+    terminal.table(columns, rows, right=("present", "macs", "score"))
+    terminal.data("\n")
+    paths = [(p.nodes, f"{p.tps:.5f}", f"{p.mean_tas:.6f}", "*" if p is found.best else "") for p in few(found)]
+    terminal.table(("nodes", "tps", "tps / nodes", ""), paths, right=("nodes", "tps", "tps / nodes"))
+    settings, best = found.settings, found.best
+    how = "directed" if settings.directed else "undirected"
+    sampled = "expected degrees of" if settings.expected else "sampled"
+    macs = sum(op.macs for op in found.ops)
+    share = sum(op.macs for op in found.ops if op.important) / macs if macs else 0.0
+    terminal.data(
+        f"\n{len(found.important)} of {len(found.ops)} operations are important, with {100 * share:.1f} % of the MACs\n"
+        f"best path (*): {best.nodes} of {len(found.tensors)} feature maps, TPS {best.tps:.5f}\n"
+        f"{how}; {sampled} {settings.subnets} sub-networks; coupling {settings.coupling:g}, "
+        f"damping {settings.damping:g} ({100 * found.damping_share:.2g} % of all transitions)\n"
+    )
+
+
+def few(found: Importance) -> list[Any]:
+    """The paths around the best one, where there are too many for a table."""
+    place = found.paths.index(found.best)
+    first = max(0, min(place - 10, len(found.paths) - 20))
+    return list(found.paths[first : first + 20])
+
+
+def chart(found: Importance, terminal: Terminal) -> None:
+    """A bar for every feature map; those on the best path are marked."""
+    table = {op.name: op for op in found.ops}
+    on_path = {name for op in found.best_ops for name in (table[op].source, table[op].target)}
+    highest = max(tensor.tas for tensor in found.tensors)
+    width = max(len(tensor.name) for tensor in found.tensors)
+    for tensor in found.tensors:
+        mark = "*" if tensor.name in on_path else " "
+        terminal.data(f"{mark} {tensor.name:<{width}} {tensor.tas:.5f} {bar(tensor.tas / highest)}\n")
+    terminal.data(f"\n* on the best path: {found.best.nodes} feature maps, TPS {found.best.tps:.5f}\n")
+
+
+def bar(share: float) -> str:
+    """A bar of blocks, to an eighth of a character."""
+    eighths = round(8 * BAR * share)
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip()
