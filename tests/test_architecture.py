@@ -167,6 +167,7 @@ LINES = {
     "rules": ["rules"],
     "sample": ["sample", "SPEC", "-n", "2"],
     "space": ["space", "SPEC"],
+    "viz": ["viz", "SPEC"],
 }
 
 

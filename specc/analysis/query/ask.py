@@ -59,12 +59,11 @@ class Answer:
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
-def ask(
-    graph: Graph, sql: str, marks: Callable[[], Marks | None] | None = None, seconds: float = SECONDS
-) -> Answer:
+def ask(graph: Graph, sql: str, marks: Callable[[], Marks] | None = None, seconds: float = SECONDS) -> Answer:
     """The answer to one SELECT. Raises SpecError where the SQL is wrong, writes, takes too long or gives too much.
 
-    `marks` gives the importance analysis, and is called only where a question needs it; the default is its own.
+    `marks` gives the importance analysis, and is called only where a question needs it; by default with the paper's
+    settings.
     """
     database = sqlite3.connect(":memory:", isolation_level=None)
     try:

@@ -63,7 +63,7 @@ QUESTIONS = (
     ),
     Question(
         "the operations of the best path and what they cost together, stage by stage",
-        "SELECT stage, count(*) AS ops, sum(macs) AS macs FROM steps JOIN ops ON ops.name = steps.op\n"
+        "SELECT stage, count(*) AS ops, sum(macs) AS macs FROM steps JOIN edges USING (op)\n"
         "  GROUP BY stage ORDER BY min(place)",
     ),
     Question(

@@ -9,11 +9,12 @@ from math import prod
 from typing import Any, Final, TypeAlias
 
 from specc.analysis.extent import Extents, text
-from specc.analysis.marks import Marks
+from specc.analysis.marks import Edge, Marks
 from specc.analysis.presence import expressions
 from specc.analysis.query.nesting import Nesting, Place, nesting
 from specc.analysis.report import CostReport, OpRow, cost
 from specc.analysis.space import activity, complete
+from specc.diagnostics import SpecError
 from specc.ir.expr import free, show
 from specc.ir.graph import Graph, Op
 
@@ -26,13 +27,22 @@ BLOCK: Final = 1024
 class Facts:
     """What several tables read, each computed when it is first needed."""
 
-    def __init__(self, graph: Graph, marks: Callable[[], Marks | None]) -> None:
+    def __init__(self, graph: Graph, marks: Callable[[], Marks]) -> None:
         self.graph = graph
         self.find_marks = marks
 
     @cached_property
     def marks(self) -> Marks:
-        return self.find_marks() or Marks()
+        return self.find_marks()
+
+    @cached_property
+    def edges(self) -> Mapping[str, Edge]:
+        """The most important edge of every operation that has any; none where there is no analysis."""
+        try:
+            edges = self.marks.ops
+        except SpecError:
+            return {}
+        return {edge.op: edge for edge in sorted(edges, key=lambda edge: (edge.important, edge.score))}
 
     @cached_property
     def nesting(self) -> Nesting:
@@ -57,7 +67,7 @@ class Facts:
 def op_rows(facts: Facts) -> Iterator[Row]:
     most, least = by_name(facts.largest), by_name(facts.smallest)
     total = facts.largest.macs or 1
-    edges = {edge.name: edge for edge in facts.marks.ops}
+    edges = facts.edges
     for position, op in enumerate(facts.graph.ops):
         here, small, edge = most.get(op.name), least.get(op.name), edges.get(op.name)
         place = facts.place(op.name)

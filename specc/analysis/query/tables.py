@@ -134,11 +134,12 @@ EDGES = Table(
     "edges",
     "TIPS: the operations as edges between feature maps, norms and activations folded in",
     (
-        Column("op", "TEXT", "the operation"),
+        Column("op", "TEXT", "the operation; with #2 the row of the second of its inputs, if it has several"),
         Column("kind", "TEXT", "its kind"),
         Column("stage", "TEXT", "its stage"),
         Column("source", "TEXT", "the feature map it starts at"),
         Column("target", "TEXT", "the feature map it ends at"),
+        Column("macs", "INTEGER", "multiply-accumulates at the largest sub-network"),
         Column("important", "INTEGER", "whether it is important"),
         Column("score", "REAL", "the mean TAS of its two ends"),
     ),
@@ -158,7 +159,7 @@ STEPS = Table(
     "TIPS: the operations of the best path, from the input on",
     (
         Column("place", "INTEGER", "from 1"),
-        Column("op", "TEXT", "the operation"),
+        Column("op", "TEXT", "the operation, as in edges"),
     ),
 )
 SUBNETS = Table(

@@ -1,4 +1,4 @@
-"""The rows of the tables that hold the importance analysis. They are empty where a network has none."""
+"""The rows of the tables that hold the importance analysis."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tas_rows(facts: Facts) -> Iterator[Row]:
 
 def edge_rows(facts: Facts) -> Iterator[Row]:
     for edge in facts.marks.ops:
-        yield edge.name, edge.kind, edge.stage, edge.source, edge.target, int(edge.important), edge.score
+        yield edge.name, edge.kind, edge.stage, edge.source, edge.target, edge.macs, int(edge.important), edge.score
 
 
 def path_rows(facts: Facts) -> Iterator[Row]:
@@ -28,8 +28,7 @@ def path_rows(facts: Facts) -> Iterator[Row]:
 
 
 def step_rows(facts: Facts) -> Iterator[Row]:
-    best = facts.marks.best
-    return iter(enumerate(() if best is None else best.ops, start=1))
+    return iter(enumerate(facts.marks.best_ops, start=1))
 
 
 def subnet_rows(facts: Facts) -> Iterator[Row]:

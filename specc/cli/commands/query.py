@@ -31,16 +31,18 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--csv and --json exclude each other")
     if args.sql is not None and args.examples:
         raise UsageError("--examples takes no question", "leave one of the two out")
-    graph = shared.load(args).graph
+    compiled = shared.load(args)
     if args.examples:
         examples(terminal)
     elif args.sql is None:
         tables(terminal, args.csv)
     else:
+        from specc.analysis.importance import settings_of
+        from specc.analysis.marks import marks_of
         from specc.analysis.query import ask
 
         with terminal.busy("asking"):
-            found = ask(graph, args.sql)
+            found = ask(compiled.graph, args.sql, lambda: marks_of(compiled.graph, settings_of(compiled.model.method)))
         show(found, terminal, args.csv)
     return 0
 

@@ -1,0 +1,88 @@
+"""The lines beside a picture: what the network costs, how many sub-networks it has, which choices there are."""
+
+from __future__ import annotations
+
+from specc.analysis.extent import Extents, choice_range, short
+from specc.analysis.picture.words import shape_of
+from specc.analysis.report import CostReport, cost
+from specc.analysis.space import complete, size
+from specc.assignments import show_assignment
+from specc.diagnostics import SpecError
+from specc.ir.choice import Assignment, Choice
+from specc.ir.graph import Graph
+
+MANY = 2_000
+"""Choices beyond which sub-networks are not counted for a picture."""
+WORDS = 110
+"""Characters of an assignment that are shown."""
+
+
+def facts_of(graph: Graph, report: CostReport, at: Assignment | None) -> tuple[str, ...]:
+    """Parameters, MACs and sub-networks; of one sub-network which that is."""
+    params = f"{short(report.params)} parameters"
+    if at is None and short(report.params_total) != short(report.params):
+        params += f", {short(report.params_total)} with all norm banks"
+    macs = f"{short(report.macs)} MACs"
+    extents, tensors = Extents(graph, at), graph.tensor_table()
+    arrives = "input " + " and ".join(shape_of(tensors[name], extents) for name in graph.inputs[:3])
+    if at is not None:
+        chosen = show_assignment(graph, at)
+        return arrives, params, macs, chosen if len(chosen) <= WORDS else chosen[: WORDS - 1] + "…"
+    if not graph.choices:
+        return arrives, params, macs
+    least = cost(graph, complete(graph, {}, "min"))
+    return arrives, params, f"{macs}, {short(least.macs)} at the smallest", count(graph)
+
+
+def count(graph: Graph) -> str:
+    """`41,184 sub-networks`, `2.3e+23 sub-networks`."""
+    if len(graph.choices) > MANY:
+        return f"{len(graph.choices):,} choices"
+    try:
+        number = size(graph)
+    except SpecError:
+        return f"{len(graph.choices):,} choices"
+    if number < 10**9:
+        return f"{number:,} sub-networks"
+    digits = str(number) if number < 10**4000 else ""
+    return f"{digits[0]}.{digits[1:3]}e{len(digits) - 1} sub-networks" if digits else "more than 1e4000 sub-networks"
+
+
+def global_choices(graph: Graph, at: Assignment | None) -> tuple[str, ...]:
+    """The choices that belong to no lane: `width 0.25–1 step 0.125`."""
+    if at is not None:
+        return ()
+    lanes = lane_paths(graph)
+    found = [said(choice) for choice in graph.choices if choice.name.split(".")[0] not in lanes]
+    return tuple(found[:12]) + ((f"and {len(found) - 12} more",) if len(found) > 12 else ())
+
+
+def lane_paths(graph: Graph) -> frozenset[str]:
+    return frozenset(item.path for item in graph.root.items if not isinstance(item, str) and item.path)
+
+
+def said(choice: Choice) -> str:
+    return f"{choice.name} yes or no" if choice.kind == "skip" else f"{choice.name} {choice_range(choice.options)}"
+
+
+def lane_notes(graph: Graph, path: str, at: Assignment | None) -> tuple[str, ...]:
+    """The elastic dimensions of a lane: `depth 0–2`, `2 skippable`, `kernel 3, 5, 7`, `5 widths`."""
+    if at is not None or not path:
+        return ()
+    kinds: dict[str, list[Choice]] = {}
+    for choice in choices_of(graph, path):
+        kinds.setdefault(choice.kind, []).append(choice)
+    notes = []
+    for kind, choices in kinds.items():
+        ranges = list(dict.fromkeys(choice_range(choice.options) for choice in choices))
+        if kind == "skip":
+            notes.append(f"{len(choices)} skippable")
+        elif kind == "width":
+            notes.append(f"{len(choices)} width{'s'[: len(choices) != 1]}")
+        else:
+            notes.append(f"{kind} {ranges[0]}" if len(ranges) == 1 else f"{len(choices)} {kind}s")
+    return tuple(notes)
+
+
+def choices_of(graph: Graph, path: str) -> tuple[Choice, ...]:
+    return tuple(choice for choice in graph.choices if choice.name.startswith(f"{path}."))

@@ -1,0 +1,106 @@
+"""How operations and shapes are named in a picture: `3×3 /2`, `dw 5×5`, `16–24 × 56 × 56`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from specc.analysis.extent import Extents, percent, short
+from specc.analysis.picture.view import Family, Shape
+from specc.ir.expr import Expr, free, show
+from specc.ir.graph import Op, Tensor
+
+SHAPES: Final[Mapping[str, Shape]] = {
+    "add": "sum",
+    "concat": "join",
+    "scale": "join",
+    "mul": "join",
+    "select": "switch",
+}
+FAMILIES: Final[Mapping[str, Family]] = {
+    "conv": "conv",
+    "patch_embed": "conv",
+    "depthwise": "depthwise",
+    "linear": "linear",
+    "attention": "attention",
+}
+WORDS: Final[Mapping[str, str]] = {
+    "pad_channels": "pad",
+    "batch_norm": "norm",
+    "layer_norm": "norm",
+    "group_norm": "norm",
+    "squeeze_excite": "SE",
+    "class_token": "token",
+    "patch_embed": "patches",
+}
+
+
+def label(op: Op, extents: Extents) -> tuple[str, bool]:
+    """What an operation does, in a few characters, and whether a choice decides that."""
+    params: Any = op.params
+    kernel = getattr(params, "kernel", None)
+    stride = getattr(params, "stride", 1)
+    window = "" if kernel is None else square(extents.range(kernel))
+    step = f"/{stride}" if isinstance(stride, int) and stride > 1 else ""
+    elastic = kernel is not None and bool(free(kernel)) and extents.at is None
+    if op.kind == "conv":
+        groups = extents.of(params.groups)[1]
+        sign = {"dense": "", "triangular": "◺", "diagonal": "⋱"}[op.connection.kind]
+        return f"{sign}{window}{step}" + (f" ×{groups}" if groups > 1 else ""), elastic
+    if op.kind == "depthwise":
+        return f"dw {window}{step}", elastic
+    if op.kind in ("pool", "maxpool"):
+        mode = getattr(params, "mode", "max")
+        return f"{mode} {window}{step}" if window else f"{mode} pool", elastic
+    return WORDS.get(op.kind, op.kind.replace("_", " ")), elastic
+
+
+def square(size: str) -> str:
+    """`3×3`; `3–7` where it is elastic."""
+    return size if "–" in size else f"{size}×{size}"
+
+
+def shape_of(tensor: Tensor, extents: Extents) -> str:
+    """`16–24 × 56 × 56`."""
+    return " × ".join(extents.range(size) for size in (tensor.features, *tensor.space))
+
+
+def condition(guard: Expr) -> str:
+    """A guard as text."""
+    text = show(guard)
+    for plain, sign in ((">=", "≥"), ("<=", "≤"), ("!=", "≠"), ("==", "=")):
+        text = text.replace(plain, sign)
+    return text
+
+
+def describe(
+    ops: Iterable[Op], head: Op, tensors: Mapping[str, Tensor], costs: tuple[int, int], extents: Extents, total: int
+) -> Iterator[str]:
+    """What hovering over a chip says: every operation in it, shapes, costs, conditions, the line of the spec."""
+    ops = tuple(ops)
+    yield f"{head.name} · {head.kind}"
+    for op in ops:
+        if op is not head:
+            yield f"with {op.name} · {op.kind}"
+    before = " + ".join(shape_of(tensors[name], extents) for name in ops[0].inputs[:3])
+    more = " + …" if len(ops[0].inputs) > 3 else ""
+    yield f"{before}{more} → {shape_of(tensors[ops[-1].output], extents)}"
+    macs, params = costs
+    yield f"{params:,} parameters, {macs:,} MACs ({percent(macs / total)})"
+    if head.guard != 1:
+        yield f"present if {condition(head.guard)}"
+    sizes = sorted({name for op in ops for name in free(tensors[op.output].features)})
+    if sizes:
+        yield f"channels by {', '.join(sizes[:4])}{', …' if len(sizes) > 4 else ''}"
+    if head.connection.kind != "dense":
+        blocks = "" if head.connection.blocks is None else f" in {head.connection.blocks} blocks"
+        yield f"{head.connection.kind} connection{blocks}"
+    for op in ops:
+        if op.bank.count > 1:
+            yield f"{op.bank.count} norm banks, by {condition(op.bank.index)}"
+    yield head.origin.location()
+
+
+def costs(macs: int, params: int, share: float) -> str:
+    """`54.9 M MACs (18.3 %), 14 k parameters`."""
+    return f"{short(macs)} MACs ({percent(share)}), {short(params)} parameters"
