@@ -17,7 +17,7 @@ from specc.codegen.runtime import checkpoint
 from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
-from specc.codegen.runtime.subnets import parse, resolved, spelled
+from specc.codegen.runtime.subnets import parse, resolved, short, spelled
 from tests.runtime.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
@@ -129,7 +129,8 @@ def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
     (tmp_path / "at.json").write_text('{"width": 2}')
     assert resolved(space, parse(str(tmp_path / "at.json"))) == {"width": 2, "keep": True}
     assert parse(spelled({"width": 4, "keep": False})) == {"width": 4, "keep": False}
-    assert spelled({"width": 1, "keep": True}) == "width=1,keep=yes"
+    assert spelled({"width": 1, "keep": True}) == short({"width": 1, "keep": True}) == "width=1,keep=yes"
+    assert short({f"s{i}.width": i for i in range(9)}, most=32) == "s0.width=0,s1.width=1,..."
     for wrong in ("", "largest", "width"):
         with pytest.raises(SystemExit):
             parse(wrong)

@@ -168,7 +168,7 @@ def test_listed_sub_networks_train_together(tmp_path: Path) -> None:
     method = "method independent(subnets=[max, at(width=0.5), at(width=0.5, keep=no)])"
     folder = write_project(tmp_path, SPEC, method)
     assert 'SUBNETS = ["max", {"width": 0.5}, {"width": 0.5, "keep": False}]' in (folder / "train.py").read_text()
-    out = run(folder, "train.py", "--epochs", "1", "--device", "cpu", "--lr-scheduler", "multistep", "--amp")
+    out = run(folder, "train.py", "--epochs", "1", "--device", "cpu", "--lr-scheduler", "multistep")
     assert "test accuracy, smallest" in out
 
 

@@ -73,3 +73,12 @@ def spelled(assignment: Assignment) -> str:
         for name, value in assignment.items()
     )
     return ",".join(pairs) or "-"
+
+
+def short(assignment: Assignment, most: int = 48) -> str:
+    """`spelled` for tables: of a long one only the beginning."""
+    text = spelled(assignment)
+    if len(text) <= most:
+        return text
+    kept = text[: most - 4].rpartition(",")[0]
+    return f"{kept},..."
