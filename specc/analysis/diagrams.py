@@ -19,6 +19,9 @@ TRUE: Final = 1
 TABLE_LIMIT: Final = 1_000_000
 """The most combinations of options over which a comparison of several choices is tried out."""
 
+FEW_TERMS: Final = 32
+"""Up to so many terms of a condition are checked for one that the others make superfluous."""
+
 Node: TypeAlias = int
 Literal: TypeAlias = tuple[int, tuple[int, ...]]
 """A choice, by its index, and the positions of the options it may stand at."""
@@ -230,8 +233,13 @@ class Diagrams:
 
     def terms(self, node: Node) -> tuple[Term, ...]:
         """The condition as an irredundant disjunction of conjunctions (Minato and Morreale, for many options)."""
-        terms: list[Term] = run(self._cover(node, node))
-        return tuple(sorted(terms))
+        terms: list[Term] = sorted(run(self._cover(node, node)))
+        if len(terms) <= FEW_TERMS:  # widened literals may leave an earlier term without use
+            for term in tuple(terms):
+                others = [other for other in terms if other is not term]
+                if self.disjunction(others) == node:
+                    terms = others
+        return tuple(terms)
 
     def _cover(self, lower: Node, upper: Node) -> Work:
         """Terms whose disjunction is implied by `lower` and implies `upper`."""

@@ -39,12 +39,6 @@ def literal_text(diagrams: Diagrams, choice: int, positions: Sequence[int], plai
     return f"{name} in ({', '.join(map(quoted, values))})"
 
 
-def any_of(conjunctions: Iterable[Sequence[str]]) -> str:
-    """`(a and b) or c`."""
-    words = [" and ".join(literals) for literals in conjunctions]
-    return words[0] if len(words) == 1 else " or ".join(f"({w})" if " and " in w else w for w in words)
-
-
 def choices_in(terms: Iterable[Term]) -> list[int]:
     """The choices that a condition reads, in the graph's order."""
     return sorted({choice for term in terms for choice, _ in term})

@@ -68,6 +68,10 @@ class Variables:
             return False
         return len({b - a for a, b in pairwise(options)}) <= 1  # type: ignore[operator]
 
+    def holds_options(self, choice: int) -> bool:
+        """Whether a choice's array holds options, not positions: where these are spaced evenly or used as numbers."""
+        return self.linear_options(choice) or (self.has_plain(choice) and self.raw(choice)[0] == "x")
+
     def dtype(self) -> str:
         """float64 holds integers below 2**53 exactly and is the fastest; larger ones need int64 or Python's own."""
         bound = self.program.bound

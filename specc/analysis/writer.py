@@ -27,10 +27,9 @@ def tables(v: Variables) -> list[str]:
             items = [f"{v.option(choice, at)}: {value}" for at, value in enumerate(values)]
             lines += [f"# What depends on {about.name!r} alone.", *dictionary(f"T{choice}", items)]
             arrays.append(f"A{choice} = np.array([*T{choice}.values()], dtype=np.{v.dtype()}).T")
-        elif not v.linear_options(choice) and v.has_plain(choice):
-            items = [f"{option}: {option}" for option in v.options(choice)]
-            lines += dictionary(f"T{choice}", items)
-            arrays.append(f"A{choice} = np.array([*T{choice}], dtype=np.{v.dtype()})")
+        if not v.linear_options(choice) and v.has_plain(choice):
+            lines += wrapped(f"O{choice} = (", v.options(choice), ")")
+            arrays.append(f"V{choice} = np.array(O{choice}, dtype=np.{v.dtype()})")
     for number in v.joint:
         symbol = v.symbols.symbols[number]
         if symbol.node is None:

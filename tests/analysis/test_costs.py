@@ -1,0 +1,46 @@
+"""Costs equal an evaluation op by op, however they are computed."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+
+from specc.analysis.cost import compile_cost, cost, cost_source
+from specc.analysis.space import canonical
+from specc.ir.graph import Graph
+from tests.analysis.graphs import assignments, facts, graphs
+
+SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+@SLOWLY
+@given(graphs())
+def test_costs_are_the_sum_over_present_ops(graph: Graph) -> None:
+    compiled = compile_cost(graph)
+    combinations = list(assignments(graph))
+    expected = [facts(graph, full) for full in combinations]
+    rows = [[choice.position(full[choice.name]) for choice in graph.choices] for full in combinations]
+    macs, params = compiled.many(np.array(rows).reshape(len(rows), len(graph.choices)))
+    assert macs.tolist() == [fact.macs for fact in expected]
+    assert params.tolist() == [fact.params for fact in expected]
+    for full, fact in zip(combinations, expected, strict=True):
+        assert compiled.one(full) == compiled.one(fact.at) == (fact.macs, fact.params)
+
+
+@SLOWLY
+@given(graphs())
+def test_the_report_names_what_is_present(graph: Graph) -> None:
+    for full in list(assignments(graph))[::7]:
+        fact = facts(graph, full)
+        report = cost(graph, canonical(graph, full))
+        assert tuple(op.name for op in report.ops) == fact.present
+        assert (report.macs, report.params) == (fact.macs, fact.params)
+        assert cost(graph, fact.at, "with_norms").macs == fact.macs + 2 * fact.normalised
+        assert compile_cost(graph, "with_norms")(fact.at).macs == fact.macs + 2 * fact.normalised
+
+
+@SLOWLY
+@given(graphs())
+def test_the_source_is_the_same_every_time(graph: Graph) -> None:
+    assert cost_source(graph) == cost_source(graph)
+    compile(cost_source(graph), "costs", "exec")

@@ -1,0 +1,199 @@
+"""Draws have the distribution their name says; windows hold what they should."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import inf
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from specc.analysis.space import canonical, draw, enumerate_space, range_of_costs, size, space_of
+from specc.diagnostics import SpecError
+from specc.ir.expr import Option, Var
+from specc.ir.graph import Graph
+from specc.portable import histogram
+from specc.portable import sweep as sweeping
+from specc.portable.choices import Space
+from specc.portable.choices import draw as draw_independent
+from specc.portable.sweep import sweep
+from tests.analysis.graphs import Builder, assignments, facts, graphs
+from tests.analysis.test_space import key, nested
+
+SLOWLY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+def fits(drawn: Iterable[Mapping[str, object]], shares: Mapping[str, float]) -> bool:
+    """Chi-square against expected shares; the seeds are fixed, so this never fails by chance on another day."""
+    counts = Counter(map(key, drawn))
+    assert set(counts) <= set(shares)
+    total = sum(counts.values())
+    observed = [counts[name] for name in shares]
+    expected = [share * total for share in shares.values()]
+    return len(shares) == 1 or stats.chisquare(observed, expected).pvalue > 1e-4
+
+
+def equal_shares(names: Sequence[str]) -> dict[str, float]:
+    return {name: 1 / len(names) for name in names}
+
+
+@SLOWLY
+@given(graphs(3))
+def test_uniform_draws_are_uniform_over_sub_networks(graph: Graph) -> None:
+    everything = [key(at) for at in enumerate_space(graph)]
+    drawn = draw(graph, 10 * len(everything) + 200, seed=1)
+    assert fits(drawn.assignments, equal_shares(everything))
+    for at, macs, params in list(zip(drawn.assignments, drawn.macs, drawn.params, strict=True))[:20]:
+        fact = facts(graph, {choice.name: choice.smallest for choice in graph.choices} | cast("dict[str, Option]", at))
+        assert (fact.at, fact.macs, fact.params) == (at, macs, params)
+
+
+@SLOWLY
+@given(graphs(3))
+def test_independent_draws_choose_each_active_choice_alone(graph: Graph) -> None:
+    combinations = [key(canonical(graph, full)) for full in assignments(graph)]
+    shares = {name: count / len(combinations) for name, count in Counter(combinations).items()}
+    drawn = draw(graph, 10 * len(combinations) + 200, seed=2, distribution="independent")
+    assert fits(drawn.assignments, shares)
+
+
+@SLOWLY
+@given(graphs(3), st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_windows_hold_every_fitting_sub_network_equally_often(graph: Graph, a: float, b: float, both: bool) -> None:
+    found = [facts(graph, at) for at in filled(graph)]
+    macs = sorted(f.macs for f in found)
+    params = sorted(f.params for f in found)
+    low, high = sorted((a, b))
+    limits = (macs[int(low * (len(macs) - 1))], macs[int(high * (len(macs) - 1))])
+    others = (params[len(params) // 4], inf) if both else (-inf, inf)
+    inside = [
+        key(f.at) for f in found if limits[0] <= f.macs <= limits[1] and others[0] <= f.params <= others[1]
+    ]
+    if not inside:
+        with pytest.raises(SpecError, match="empty-window"):
+            draw(graph, 1, 0, macs=limits, params=others)
+        return
+    drawn = draw(graph, 10 * len(inside) + 100, seed=3, macs=limits, params=others)
+    assert drawn.exact
+    assert fits(drawn.assignments, equal_shares(inside))
+
+
+def filled(graph: Graph) -> list[dict[str, Option]]:
+    smallest = {choice.name: choice.smallest for choice in graph.choices}
+    return [smallest | at for at in enumerate_space(graph)]
+
+
+def test_rounded_costs_still_draw_uniformly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histogram, "ENTRY_LIMIT", 300)
+    monkeypatch.setattr(histogram, "RESOLUTIONS", (16,))
+    b = Builder()
+    before = b.choice("width", *range(5, 13))
+    b.conv(before)
+    for _ in range(2):
+        after = b.choice("width", *range(5, 13))
+        b.conv(after)
+        with b.region(b.choice("skip", 0, 1)):
+            b.conv(b.choice("width", 4, 9))
+            b.conv(after)
+    graph = b.graph()
+    found = [facts(graph, at) for at in filled(graph)]
+    macs = sorted(f.macs for f in found)
+    limits = (macs[len(macs) // 2], macs[len(macs) // 2 + 40])
+    inside = [key(f.at) for f in found if limits[0] <= f.macs <= limits[1]]
+    drawn = draw(graph, 12 * len(inside), seed=0, macs=limits)
+    assert not drawn.exact
+    assert drawn.tries >= len(drawn.assignments) == 12 * len(inside)
+    assert fits(drawn.assignments, equal_shares(inside))
+
+
+def test_draws_depend_on_the_seed_alone() -> None:
+    graph = nested().graph()
+    for distribution in ("uniform", "independent"):
+        first = draw(graph, 20, 7, distribution)
+        assert first.assignments == draw(graph, 20, 7, distribution).assignments
+        assert first.assignments != draw(graph, 20, 8, distribution).assignments
+    # Written down once: the same on every machine and in every release.
+    assert [len(at) for at in draw(graph, 12, 0).assignments] == [4, 4, 4, 4, 4, 3, 4, 4, 4, 3, 4, 1]
+
+
+def test_an_impossible_window_names_what_is_near() -> None:
+    graph = nested().graph()
+    costs = sorted({facts(graph, at).macs for at in filled(graph)})
+    for low, high in pairwise(costs):
+        if high - low > 2:
+            with pytest.raises(SpecError) as caught:
+                draw(graph, 1, 0, macs=(low + 1, high - 1))
+            message = caught.value.diagnostics[0].primary.message
+            assert f"{low:,} and {high:,}" in message
+    with pytest.raises(SpecError, match=f"{costs[-1]:,}"):
+        draw(graph, 1, 0, macs=(costs[-1] + 1, inf))
+    with pytest.raises(SpecError, match=f"{costs[0]:,}"):
+        draw(graph, 1, 0, macs=(0, costs[0] - 1))
+
+
+def test_windows_at_the_ends_hold_the_extremes() -> None:
+    graph = nested().graph()
+    costs = [facts(graph, at).macs for at in filled(graph)]
+    assert set(draw(graph, 5, 0, macs=(max(costs), inf)).macs) == {max(costs)}
+    assert set(draw(graph, 5, 0, macs=(-inf, min(costs))).macs) == {min(costs)}
+
+
+def test_a_long_chain_is_sampled_in_a_window() -> None:
+    """Two hundred choices and a resolution that everything reads: far too many to list, and the tails are thin."""
+    b = Builder(Var("c0.resolution"))
+    b.choice("resolution", 4, 6, 8)
+    for _ in range(40):
+        width = b.choice("width", 8, 16, 24)
+        b.conv(width)
+        for _ in range(2):
+            with b.region(b.choice("skip", 0, 1)):
+                b.conv(b.choice("width", 16, 32))
+                b.conv(width)
+    graph = b.graph()
+    space = space_of(graph)
+    assert size(graph) > 10**50
+    widest_frontier = max(step.rows for step in sweep(space, with_costs=True).steps)
+    assert widest_frontier <= 3 * 3 * 3 * 2
+    low, high = 300_000, 310_000  # about half of what the smallest two thirds of the range would be
+    drawn = draw(graph, 20, 0, macs=(low, high))
+    assert len(drawn.assignments) == 20
+    assert all(low <= macs <= high for macs in drawn.macs)
+
+
+def test_a_space_without_choices_has_one_sub_network() -> None:
+    b = Builder()
+    b.conv(8)
+    graph = b.graph()
+    assert size(graph) == 1
+    assert enumerate_space(graph) == [{}]
+    assert draw(graph, 2, 0).assignments == ({}, {})
+    assert draw(graph, 2, 0, macs=(0, inf)).macs == (3 * 8 * 64, 3 * 8 * 64)
+
+
+def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = nested().graph()
+    costs = [facts(graph, at).macs for at in filled(graph)]
+    monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    drawn = draw(graph, 5, 0, macs=(-inf, sorted(costs)[5]))
+    assert (drawn.exact, drawn.uniform, len(drawn.assignments)) == (False, False, 5)
+    with pytest.raises(SpecError, match="drawn at random"):
+        draw(graph, 5, 0, macs=(max(costs) + 1, inf))
+    with pytest.raises(SpecError, match="space-too-entangled"):
+        draw(graph, 5, 0)
+    with pytest.raises(SpecError, match="space-too-entangled"):
+        size(graph)
+    assert range_of_costs(graph).macs == (min(costs), max(costs))
+    assert not range_of_costs(graph).exact
+
+
+def test_portable_draws_need_no_costs() -> None:
+    space = Space({"a": (1, 2), "b": ("x", "y")}, {"b": ({"a": (2,)},)})
+    expected: list[dict[str, Any]] = [{"a": 1}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}]
+    drawn = [draw_independent(space, random.Random(seed)) for seed in range(20)]
+    assert {key(at) for at in drawn} == {key(at) for at in expected}
