@@ -202,3 +202,8 @@ def test_a_given_name_is_given_once() -> None:
     assert reported(spec("stage s1 { a = relu; a = relu }")) == ["duplicate-name"]
     assert reported(spec("stage s1 { repeat 2 { a = relu } }")) == ["duplicate-name"]
     assert reported(spec("stage s1 { relu }", "norm batch; classes 10")) == ["misplaced"]
+
+
+def test_a_scope_without_operations_leaves_no_trace() -> None:
+    graph = network("stage s1 { }\n  stage s2 { repeat 0 { relu } }\n  stage s3 { relu }")
+    assert [s.name for s in graph.root.items if isinstance(s, Scope)] == ["stem", "s3", "head"]
