@@ -184,9 +184,14 @@ def final_rule(rule: WidthRule, names: Mapping[str, str]) -> WidthRule:
 
 def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
     args: list[tuple[str, Expr]] = [(name, rewrite(value)) for name, value in scope.args]
-    items = tuple(i.path if isinstance(i, OpItem) else final_scope(i, rewrite) for i in scope.items)
+    items: list[str | Scope] = []
+    for item in scope.items:
+        if isinstance(item, OpItem):
+            items.append(item.path)
+        elif (inner := final_scope(item, rewrite)).items:  # a scope without operations leaves no trace
+            items.append(inner)
     return Scope(
-        scope.name, scope.path, scope.kind, rewrite(scope.guard), items, scope.origin, scope.block, tuple(args)
+        scope.name, scope.path, scope.kind, rewrite(scope.guard), tuple(items), scope.origin, scope.block, tuple(args)
     )
 
 
