@@ -203,10 +203,11 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
         )
         return
     state.names[name] = statement
+    before = b.here
     scope = lower_stage(b, statement, env, name)
     if statement.kind == "head":
         state.head = scope
-    elif b.here is not None and statement.kind == "stage":
+    elif b.here is not None and b.here is not before and statement.kind == "stage":
         state.stages.append((scope, b.here))
 
 

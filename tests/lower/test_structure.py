@@ -207,3 +207,4 @@ def test_a_given_name_is_given_once() -> None:
 def test_a_scope_without_operations_leaves_no_trace() -> None:
     graph = network("stage s1 { }\n  stage s2 { repeat 0 { relu } }\n  stage s3 { relu }")
     assert [s.name for s in graph.root.items if isinstance(s, Scope)] == ["stem", "s3", "head"]
+    assert [o.name for o in graph.outputs] == ["head", "s3"]
