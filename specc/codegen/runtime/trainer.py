@@ -54,10 +54,11 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(kind, enabled=amp and not bfloat)
         self.parallel: DistributedDataParallel | None = None
         if world.size > 1:
-            # A sub-network leaves parameters out. Calibration sets the norms' statistics: no pass
-            # needs to exchange them.
+            # A sub-network leaves parameters out; a network without choices (and so without `plan`)
+            # does not. Norm statistics are the first process's when it comes to evaluating.
+            elastic = hasattr(net, "plan")
             self.parallel = DistributedDataParallel(
-                net, find_unused_parameters=True, broadcast_buffers=False
+                net, find_unused_parameters=elastic, broadcast_buffers=False
             )
 
     def passes(self, plans: Sequence[Any]) -> Iterator[Any]:
