@@ -8,7 +8,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
-from hypothesis import settings  # noqa: E402
+from hypothesis import settings
 
 # The same examples in every run, however slow the machine: `make test` decides, and decides the same way twice.
 settings.register_profile("same", deadline=None, derandomize=True)
