@@ -134,7 +134,9 @@ def assert_plain(text: str) -> None:
 def images(graph: Graph, at: Any, side: int) -> torch.Tensor:
     """Two images, small where the network takes any size."""
     channels, *space = image_shape(graph, at)
-    fixed = any(choice.kind == "resolution" for choice in graph.choices) or any(op.kind == "flatten" for op in graph.ops)
+    fixed = any(choice.kind == "resolution" for choice in graph.choices) or any(
+        op.kind == "flatten" for op in graph.ops
+    )
     space = space if fixed else [min(s, side) for s in space]
     return torch.randn(2, channels, *space, generator=torch.Generator().manual_seed(1))
 
@@ -163,7 +165,7 @@ def test_static_networks_run_and_fold(name: str, tmp_path: Path) -> None:
         assert relative(folded(x), net(x)) <= 1e-4
 
 
-@pytest.mark.parametrize("name", ("digits", "resnet50_adn", "mobilenet_v2_tips"))
+@pytest.mark.parametrize("name", ["digits", "resnet50_adn", "mobilenet_v2_tips"])
 def test_training_reaches_what_is_active(name: str, tmp_path: Path) -> None:
     """Forward and backward of the smallest sub-network: its weights get gradients, absent blocks none."""
     spec = compiled(name)

@@ -53,7 +53,7 @@ def test_an_invalid_assignment_is_named_at_once(net: Any, assignment: Any, messa
 
 
 def test_an_unknown_output_is_named_at_once(net: Any) -> None:
-    with pytest.raises(ValueError, match="s3.*head, s1, s2"):
+    with pytest.raises(ValueError, match=r"s3.*head, s1, s2"):
         net.plan("max", outputs=["s3"])
 
 

@@ -62,7 +62,17 @@ def test_projects_are_as_the_formatter_leaves_them(tmp_path: Path) -> None:
 def test_projects_have_no_unused_or_missing_name(tmp_path: Path) -> None:
     for name in spec_names():
         written(files_of(compiled(name)), tmp_path / name)
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select", "F,E9,B,PIE", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--select",
+        "F,E9,B,PIE",
+        str(tmp_path),
+    ]
     found = subprocess.run([*command, "--ignore", "B905,B028"], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
 
@@ -92,8 +102,32 @@ def test_the_same_spec_gives_the_same_bytes() -> None:
     assert len(hashes) == 1
 
 
-HOSTILE = ("forward", "plan", "training", "bind", "self", "F", "nn", "torch", "super", "None", "lambda", "Model", "Tensor",
-           "weight", "x", "p", "print", "complete", "chosen", "resolution", "Plan", "type", "int", "space")  # fmt: skip
+HOSTILE = (
+    "forward",
+    "plan",
+    "training",
+    "bind",
+    "self",
+    "F",
+    "nn",
+    "torch",
+    "super",
+    "None",
+    "lambda",
+    "Model",
+    "Tensor",
+    "weight",
+    "x",
+    "p",
+    "print",
+    "complete",
+    "chosen",
+    "resolution",
+    "Plan",
+    "type",
+    "int",
+    "space",
+)
 
 
 @pytest.mark.parametrize("place", USUAL)
@@ -116,8 +150,18 @@ def test_odd_names_in_every_place(place: str, tmp_path: Path) -> None:
     assert formatted(tmp_path) == ""
 
 
-EVIL = ('x"); import os; os.abort(); ("', "x'''\nimport os", 'a"""\nimport os', "{{ 7 * 7 }}", "a\\", "a\nimport os", "класс", "a b",
-        "__class__", "9lives")  # fmt: skip
+EVIL = (
+    'x"); import os; os.abort(); ("',
+    "x'''\nimport os",
+    'a"""\nimport os',
+    "{{ 7 * 7 }}",
+    "a\\",
+    "a\nimport os",
+    "класс",
+    "a b",
+    "__class__",
+    "9lives",
+)
 
 
 @pytest.mark.parametrize("evil", EVIL)
@@ -137,7 +181,9 @@ def renamed(graph: Graph, word: str) -> Graph:
         path = old.path.replace("s1", word)
         items = tuple(scope(i) if isinstance(i, Scope) else i.replace("s1", word) for i in old.items)
         origin = Span(Source(f"{word}.specc", old.origin.source.text), old.origin.start, old.origin.end)
-        return replace(old, name=old.name.replace("s1", word), path=path, items=items, block=old.block and word, origin=origin)
+        return replace(
+            old, name=old.name.replace("s1", word), path=path, items=items, block=old.block and word, origin=origin
+        )
 
     ops = tuple(
         replace(op, name=op.name.replace("s1", word), inputs=tuple(t.replace("s1", word) for t in op.inputs),
@@ -172,7 +218,12 @@ def test_identifiers() -> None:
     assert class_name("model") == "ModelNet"
     assert comment('a"b\\c\nd') == "a?b?c?d"
     taken = {"a"}
-    assert [fresh("a", taken), fresh("a", taken), fresh("in_", taken), fresh("in_", taken)] == ["a2", "a3", "in_", "in2"]
+    assert [fresh("a", taken), fresh("a", taken), fresh("in_", taken), fresh("in_", taken)] == [
+        "a2",
+        "a3",
+        "in_",
+        "in2",
+    ]
 
 
 def test_calls_are_laid_out_as_the_formatter_does(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The network's own class: its plan is made from an assignment of choices, its forward takes a plan or the one in use."""
+"""The network's own class: its plan is made from an assignment, its forward takes a plan or the one in use."""
 
 from __future__ import annotations
 

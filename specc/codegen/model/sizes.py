@@ -25,7 +25,7 @@ Key: TypeAlias = tuple[str, Values]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Need:
-    """A number that the class's code uses: its role, a value for each instance, and a name if nothing better is found."""
+    """A number that the class's code uses: its role, a value for each instance, a name if nothing better is found."""
 
     role: str
     values: Values

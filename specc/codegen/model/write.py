@@ -135,5 +135,3 @@ def module_doc(context: Context, network: str) -> tuple[str, ...]:
         "of the largest one.",
         "",
     )
-
-
