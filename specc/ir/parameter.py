@@ -51,13 +51,14 @@ REQUIRED: Final = Required()
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `elastic` says that a range, a set or a choice may stand in its place."""
+    """One parameter. `elastic` says that a range, a set or a choice may stand there; `below` bounds a number."""
 
     name: str
     type: Type
     default: object = REQUIRED
     doc: str = ""
     elastic: bool = False
+    below: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ OPTIMIZERS: Final = (
         "sgd",
         (
             Parameter("lr", "number", Fraction(1, 10), "highest learning rate"),
-            Parameter("momentum", "number", Fraction(9, 10)),
+            Parameter("momentum", "number", Fraction(9, 10), below=1),
             Parameter("weight_decay", "number", 0),
             Parameter("nesterov", "flag", False),
         ),
@@ -27,8 +27,8 @@ OPTIMIZERS: Final = (
         (
             Parameter("lr", "number", Fraction(1, 1000), "highest learning rate"),
             Parameter("weight_decay", "number", Fraction(1, 100), "decoupled from the gradient"),
-            Parameter("beta1", "number", Fraction(9, 10)),
-            Parameter("beta2", "number", Fraction(999, 1000)),
+            Parameter("beta1", "number", Fraction(9, 10), below=1),
+            Parameter("beta2", "number", Fraction(999, 1000), below=1),
             Parameter("eps", "number", Fraction(1, 10**8)),
         ),
         "Adam with decoupled weight decay",
@@ -72,7 +72,7 @@ AUGMENTATIONS: Final = (
         "affine",
         (
             Parameter("degrees", "number", 10, "rotated by at most so much"),
-            Parameter("scale", "number", Fraction(1, 10), "enlarged or shrunk by at most this share"),
+            Parameter("scale", "number", Fraction(1, 10), "enlarged or shrunk by at most this share", below=1),
             Parameter("shift", "number", Fraction(1, 10), "moved by at most this share of the image"),
             Parameter("shear", "number", 0, "slanted by at most so many degrees"),
         ),
@@ -116,11 +116,13 @@ TRAIN: Final = Signature(
             (),
             "parameters that weight decay spares",
         ),
-        Parameter("label_smoothing", "number", 0),
+        Parameter("label_smoothing", "number", 0, below=1),
         Parameter("clip", "number", 0, "the gradients' norm is cut to this; 0: never"),
         Parameter("augment", ListOf(Variants(AUGMENTATIONS)), (), "applied in this order to every training image"),
         Parameter("amp", "flag", False, "mixed precision, where the device has it"),
-        Parameter("ema", "number", 0, "decay a step of the weights' moving average, which is then evaluated; 0: none"),
+        Parameter(
+            "ema", "number", 0, "decay a step of the weights' moving average, which is evaluated; 0: none", below=1
+        ),
         Parameter("calibrate", "count", 1024, "training images that set a sub-network's norms before it is evaluated"),
         Parameter("evaluate_every", "integer", 1, "epochs between evaluations"),
         Parameter("seed", "count", 0, "of weights, order of images, augmentation and drawn sub-networks"),
@@ -181,7 +183,11 @@ def dataset(name: str, validation: Fraction, doc: str, *more: Parameter) -> Sign
         (
             Parameter("path", "text", "", "the folder it lies in; nothing is ever downloaded"),
             Parameter(
-                "validation", "number", validation, "share of the training images kept from training, for the search"
+                "validation",
+                "number",
+                validation,
+                "share of the training images kept from training, for the search",
+                below=1,
             ),
             Parameter("seed", "count", 0, "of the splits that the data set does not bring with it"),
             *more,
@@ -190,7 +196,7 @@ def dataset(name: str, validation: Fraction, doc: str, *more: Parameter) -> Sign
     )
 
 
-TEST_SHARE: Final = Parameter("test", "number", Fraction(1, 5), "share of all images held out for testing")
+TEST_SHARE: Final = Parameter("test", "number", Fraction(1, 5), "share of all images held out for testing", below=1)
 
 DATASETS: Final = (
     dataset("digits", Fraction(1, 4), "1,797 handwritten digits of 8x8 pixels, part of scikit-learn", TEST_SHARE),

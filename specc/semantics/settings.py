@@ -158,6 +158,9 @@ def evaluate_setting(
             if number < least:
                 findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be at least {least}")
                 return None if parameter.default is REQUIRED else parameter.default
+            if parameter.below is not None and number >= parameter.below:
+                findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be less than {parameter.below}")
+                return None if parameter.default is REQUIRED else parameter.default
             return number
     return wrong("another kind of value")
 
