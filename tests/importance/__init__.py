@@ -1,0 +1,1 @@
+"""The importance analysis against naive references, its invariants, its command."""
