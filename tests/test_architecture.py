@@ -124,10 +124,17 @@ def test_modules_hold_no_mutable_state(path: Path) -> None:
             names = [ast.unparse(t) for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
             if names == ["__all__"]:
                 continue
-            frozen = isinstance(node, ast.AnnAssign) and "Mapping[" in ast.unparse(node.annotation)
+            frozen = isinstance(node, ast.AnnAssign) and "Mapping[" in spelled_out(node.annotation, tree)
             assert frozen, (
                 f"line {node.lineno}: {names[0]} can be changed; a tuple, or an annotation Final[Mapping[...]]"
             )
+
+
+def spelled_out(annotation: ast.expr, tree: ast.Module) -> str:
+    """An annotation together with what the aliases in it stand for."""
+    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+    aliases = (n for n in tree.body if isinstance(n, ast.AnnAssign) and n.value and ast.unparse(n.target) in names)
+    return " ".join((ast.unparse(annotation), *(ast.unparse(n.value) for n in aliases if n.value)))
 
 
 def is_mutable(value: ast.expr) -> bool:
