@@ -38,7 +38,7 @@ def test_digits_are_1797_real_images_split_by_seed() -> None:
     sizes = [len(part) for part in (data.train, data.validation, data.test)]
     assert sum(sizes) == 1797
     assert 0.19 < sizes[2] / 1797 < 0.21
-    assert data.classes == 10
+    assert data.summary() == "digits: 1,222 training, 216 validation, 359 test images, 10 classes"
     assert data.train.pixels is not None
     assert data.train.pixels.shape[1:] == (1, 8, 8)
     again = load_data(settings("digits", validation=0.15, test=0.2))

@@ -13,11 +13,13 @@ import pytest
 import torch
 
 from specc.codegen.literals import literal, toml
-from specc.codegen.runtime import checkpoint
+from specc.codegen.runtime import augment, checkpoint, datasets, options
 from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
+from specc.ir.parameter import REQUIRED
+from specc.methods import settings as language
 from tests.runtime.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
@@ -48,12 +50,12 @@ SETTINGS: dict[str, Any] = {
 
 
 def test_without_flags_the_settings_hold() -> None:
-    options = train_options(SETTINGS, [])
-    assert (options.epochs, options.batch_size, options.workers) == (40, 128, 4)
-    assert options.optimizer == SETTINGS["train"]["optimizer"]
-    assert options.data == SETTINGS["data"]
-    assert options.output_dir == Path("runs")
-    assert options.resume is None
+    found = train_options(SETTINGS, [])
+    assert (found.epochs, found.batch_size, found.workers) == (40, 128, 4)
+    assert found.optimizer == SETTINGS["train"]["optimizer"]
+    assert found.data == SETTINGS["data"]
+    assert found.output_dir == Path("runs")
+    assert found.resume is None
 
 
 def test_flags_are_torchvisions_and_override_the_settings() -> None:
@@ -62,20 +64,20 @@ def test_flags_are_torchvisions_and_override_the_settings() -> None:
         "--output-dir out --device cpu --label-smoothing 0.1 --clip-grad-norm 1 --model-ema --model-ema-decay 0.99 "
         "--lr-scheduler multistep --lr-warmup-epochs 1 --lr-milestones 1 2 --lr-gamma 0.2 --seed 7"
     )
-    options = train_options(SETTINGS, flags.split())
-    assert options.data == {**SETTINGS["data"], "name": "CIFAR-10", "path": "d"}
-    assert options.optimizer == {**SETTINGS["train"]["optimizer"], "lr": 0.5, "momentum": 0.8, "weight_decay": 0.01}
-    assert options.schedule == {"name": "multistep", "warmup": 1.0, "milestones": [1.0, 2.0], "gamma": 0.2}
-    assert (options.amp, options.ema, options.clip, options.label_smoothing) == (True, 0.99, 1.0, 0.1)
-    assert (options.epochs, options.batch_size, options.workers, options.seed) == (3, 32, 2, 7)
-    assert (options.resume, options.output_dir, options.device) == (Path("c.pt"), Path("out"), "cpu")
+    found = train_options(SETTINGS, flags.split())
+    assert found.data == {**SETTINGS["data"], "name": "CIFAR-10", "path": "d"}
+    assert found.optimizer == {**SETTINGS["train"]["optimizer"], "lr": 0.5, "momentum": 0.8, "weight_decay": 0.01}
+    assert found.schedule == {"name": "multistep", "warmup": 1.0, "milestones": [1.0, 2.0], "gamma": 0.2}
+    assert (found.amp, found.ema, found.clip, found.label_smoothing) == (True, 0.99, 1.0, 0.1)
+    assert (found.epochs, found.batch_size, found.workers, found.seed) == (3, 32, 2, 7)
+    assert (found.resume, found.output_dir, found.device) == (Path("c.pt"), Path("out"), "cpu")
     assert train_options({**SETTINGS, "train": {**SETTINGS["train"], "ema": 0.9}}, ["--no-model-ema"]).ema == 0
 
 
 def test_another_optimizer_starts_from_its_own_defaults_and_odd_flags_are_refused() -> None:
-    options = train_options(SETTINGS, ["--opt", "adamw", "--lr", "0.002"])
-    assert options.optimizer["name"] == "adamw"
-    assert (options.optimizer["lr"], options.optimizer["weight_decay"]) == (0.002, 0.01)
+    found = train_options(SETTINGS, ["--opt", "adamw", "--lr", "0.002"])
+    assert found.optimizer["name"] == "adamw"
+    assert (found.optimizer["lr"], found.optimizer["weight_decay"]) == (0.002, 0.01)
     with pytest.raises(SystemExit, match="adamw has no momentum"):
         train_options(SETTINGS, ["--opt", "adamw", "--momentum", "0.9"])
     with pytest.raises(SystemExit) as stopped:
@@ -90,16 +92,16 @@ def test_another_optimizer_starts_from_its_own_defaults_and_odd_flags_are_refuse
 
 
 def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
-    options = search_options(SETTINGS, [])
-    assert options.budgets == [{"name": "macs", "most": 1e6}]
-    assert options.data is None
-    assert options.checkpoint == Path("runs/checkpoint.pt")
+    found = search_options(SETTINGS, [])
+    assert found.budgets == [{"name": "macs", "most": 1e6}]
+    assert found.data is None
+    assert found.checkpoint == Path("runs/checkpoint.pt")
     flags = "--max-macs 2e5 --max-latency 5 --evaluations 10 --data-path d"
-    options = search_options(SETTINGS, flags.split())
-    assert options.budgets == [{"name": "macs", "most": 2e5}, {"name": "latency", "most": 0.005}]
-    assert options.strategy["evaluations"] == 10
-    assert options.data is not None
-    assert options.data["path"] == "d"
+    found = search_options(SETTINGS, flags.split())
+    assert found.budgets == [{"name": "macs", "most": 2e5}, {"name": "latency", "most": 0.005}]
+    assert found.strategy["evaluations"] == 10
+    assert found.data is not None
+    assert found.data["path"] == "d"
 
 
 def test_broken_settings_are_reported_with_their_line(tmp_path: Path) -> None:
@@ -217,3 +219,22 @@ def test_latencies_are_measured_on_one_thread_and_in_order() -> None:
     assert set(used) == {1}
     assert 0.002 <= timing.fastest <= timing.median <= timing.p90
     assert 5 <= len(used) <= 24
+
+
+def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
+    """`--opt adamw` means what `optimizer=adamw` means in a spec."""
+    for ours, theirs in ((options.OPTIMIZERS, language.OPTIMIZERS), (options.SCHEDULES, language.SCHEDULES)):
+        assert set(ours) == {signature.name for signature in theirs}
+        for signature in theirs:
+            defaults = {p.name: p.default for p in signature.parameters if p.default is not REQUIRED}
+            defaults.pop("warmup", None)
+            given = {name: value for name, value in ours[signature.name].items() if name in defaults}
+            assert given == {name: pytest.approx(float(value)) for name, value in defaults.items()}  # type: ignore[arg-type]
+    assert set(datasets.READERS) == {signature.name for signature in language.DATASETS}
+    per_image = [word for word in augment.PER_IMAGE if word in {s.name for s in language.AUGMENTATIONS}]
+    assert len(per_image) == len(augment.PER_IMAGE)
+    for signature in language.AUGMENTATIONS:
+        word = {"name": signature.name, **{p.name: p.default for p in signature.parameters}}
+        made = augment.batch_augmentation([word])(torch.zeros(2, 3, 8, 8))
+        assert made.shape == (2, 3, 8, 8)
+        assert len(augment.image_augmentation([word], (8, 8))) == int(signature.name in per_image)

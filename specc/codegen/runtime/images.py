@@ -46,6 +46,11 @@ class Data:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def summary(self) -> str:
+        """One line for people."""
+        sizes = f"{len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images"
+        return f"{self.name}: {sizes}, {self.classes} classes"
+
 
 def split(images: Images, share: float, seed: int) -> tuple[Images, Images]:
     """(the rest, a share of every class), chosen by `seed`.
