@@ -38,7 +38,7 @@ $(STAMP):
 	@echo "installed"
 
 demo: setup
-	@$(BIN)/specc compile specs/digits.specc -o $(DEMO) --force
+	@$(BIN)/python -m specc compile specs/digits.specc -o $(DEMO) --force
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/python train.py
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/python search.py
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/python export.py
