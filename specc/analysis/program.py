@@ -133,7 +133,8 @@ def widest(found: Iterable[Scope]) -> tuple[Scope, ...]:
     kept: list[Scope] = []
     by_choice: dict[int, list[Scope]] = {}
     for scope in sorted(set(found), key=lambda scope: (-len(scope), scope)):
-        if len(scope) > 1 and not any(set(scope) <= set(other) for other in by_choice.get(scope[0], ())):
+        rarest = min((by_choice.get(choice, []) for choice in scope), key=len, default=[])
+        if len(scope) > 1 and not any(set(scope) <= set(other) for other in rarest):
             kept.append(scope)
             for choice in scope:
                 by_choice.setdefault(choice, []).append(scope)

@@ -30,10 +30,11 @@ class Variables:
         self.symbols = what.presence.symbols
         self.diagrams: Diagrams = what.presence.diagrams
         self.used = used_symbols(what)
-        self.reads = [
-            sorted(n for n in self.used if self.symbols.symbols[n].scope == (choice,) and not self.is_plain(n))
-            for choice in range(len(self.diagrams.choices))
-        ]
+        self.reads: list[list[int]] = [[] for _ in self.diagrams.choices]
+        for number in sorted(self.used):
+            scope = self.symbols.symbols[number].scope
+            if len(scope) == 1 and not self.is_plain(number):
+                self.reads[scope[0]].append(number)
         self.joint = sorted(n for n in self.used if len(self.symbols.symbols[n].scope) > 1)
         self.asked = self.asked_choices()
 

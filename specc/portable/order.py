@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import log
 
 from specc.portable.choices import Space
 
 CANDIDATES = 24
-"""How many neighbours of the frontier are weighed at each step, in the order of the space, which is the network's."""
+"""How many choices are weighed at each step, in the order of the space, which is the network's."""
 
 
 def neighbours(space: Space, with_costs: bool) -> list[set[int]]:
@@ -29,29 +30,42 @@ def neighbours(space: Space, with_costs: bool) -> list[set[int]]:
 
 
 def elimination_order(space: Space, near: list[set[int]]) -> list[int]:
-    """Every choice once. Greedy: the next one leaves the least to remember, in options of choices still needed.
+    """Every choice once. Greedy: next come those that complete some choice and leave the least to remember.
 
-    A choice is needed while one of its neighbours is still to come. On a chain of stages with blocks hanging from
-    them this remembers a stage's width and its neighbour's; a choice that everything reads stays throughout.
+    A choice must be remembered while one of its neighbours is still to come; what is remembered is measured
+    in combinations of options. On a chain of stages with blocks hanging from them each block comes and goes
+    at once, then the next stage's width; a choice that everything reads stays throughout.
     """
     sizes = [log(len(options)) for options in space.choices.values()]
     left = [len(others) for others in near]
     order: list[int] = []
     waiting = dict.fromkeys(range(len(near)))
     border: dict[int, None] = {}
+    open_: dict[int, None] = {}
+
+    def missing(choice: int) -> list[int]:
+        return sorted(c for c in (choice, *near[choice]) if c in waiting)
+
+    def burden(coming: list[int]) -> float:
+        """By how much the frontier grows."""
+        calls = Counter(other for choice in coming for other in near[choice])
+        grown = sum(sizes[choice] for choice in coming if left[choice] > calls[choice])
+        return grown - sum(sizes[c] for c, n in calls.items() if c in open_ and left[c] == n)
+
     while waiting:
-        candidates = sorted(border)[:CANDIDATES] or [min(waiting)]
-
-        def burden(choice: int) -> float:
-            freed = sum(sizes[u] for u in near[choice] if u not in waiting and left[u] == 1)
-            return (sizes[choice] if left[choice] else 0.0) - freed
-
-        chosen = min(candidates, key=lambda choice: (round(burden(choice), 9), choice))
-        del waiting[chosen]
-        border.pop(chosen, None)
-        order.append(chosen)
-        for other in near[chosen]:
-            left[other] -= 1
-            if other in waiting:
-                border[other] = None
+        candidates = [*sorted(open_)[:CANDIDATES], *sorted(border)[:CANDIDATES]]
+        options = [coming for c in candidates if left[c] <= CANDIDATES and (coming := missing(c))]
+        chosen = min(options, key=lambda coming: (round(burden(coming), 9), coming), default=None)
+        for choice in chosen or [min(border or waiting)]:
+            del waiting[choice]
+            border.pop(choice, None)
+            order.append(choice)
+            if left[choice]:
+                open_[choice] = None
+            for other in near[choice]:
+                left[other] -= 1
+                if other in waiting:
+                    border[other] = None
+                elif not left[other]:
+                    open_.pop(other, None)
     return order

@@ -11,7 +11,7 @@ f(frontier, v, first...) - f(frontier, first...), which no choice that has left 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ from specc.portable.order import elimination_order, neighbours
 Ints = NDArray[np.int64]
 PAIR_LIMIT = 1_000_000
 """The most (row, option) pairs of one step: beyond that a space is too entangled for an exact sweep."""
+ASKED_TOGETHER = 8192
+"""About as many assignments are costed at once, over the steps that ask."""
 
 
 class TooEntangled(Exception):
@@ -77,7 +79,9 @@ def sweep(space: Space, with_costs: bool) -> Sweep:
     sizes = [len(options) for options in space.choices.values()]
     costed = with_costs and space.costs is not None
     columns: dict[tuple[int, ...], Ints] = {}
-    rows, steps = 1, []
+    rows = 1
+    moves: list[Move] = []
+    questions: list[Question] = []
     for now, choice in enumerate(order):
         if rows * sizes[choice] > PAIR_LIMIT:
             raise TooEntangled
@@ -88,11 +92,8 @@ def sweep(space: Space, with_costs: bool) -> Sweep:
         keep = advance(columns, reading.get(choice, ()), choice, now, when, option)
         source, option = source[keep], option[keep]
         columns = {key: column[keep] for key, column in columns.items()}
-        added = (
-            added_cost(space, columns, choice, near[choice])
-            if costed
-            else np.zeros((len(source), 2), np.int64)
-        )
+        if costed:
+            questions.append(question(columns, choice, near[choice]))
         columns = {
             key: column
             for key, column in columns.items()
@@ -101,12 +102,21 @@ def sweep(space: Space, with_costs: bool) -> Sweep:
         target, firsts = distinct(list(columns.values()), len(source))
         rows = len(firsts)
         columns = {key: column[firsts] for key, column in columns.items()}
-        steps.append(Step(choice, source, option, target, added, rows))
-    base = (0, 0)
-    if costed and space.costs is not None:
-        macs, params = space.costs(np.zeros((1, len(sizes)), np.int64))
-        base = (int(macs[0]), int(params[0]))
-    return Sweep(space, tuple(steps), base)
+        moves.append((choice, source, option, target, rows))
+    if space.costs is None or not costed:
+        none = [np.zeros((len(move[1]), 2), np.int64) for move in moves]
+        return Sweep(space, tuple(map(step_of, moves, none)), (0, 0))
+    macs, params = space.costs(np.zeros((1, len(sizes)), np.int64))
+    answers = added_costs(space, questions)
+    return Sweep(space, tuple(map(step_of, moves, answers)), (int(macs[0]), int(params[0])))
+
+
+Move = tuple[int, Ints, Ints, Ints, int]
+
+
+def step_of(move: Move, added: Ints) -> Step:
+    choice, source, option, target, rows = move
+    return Step(choice, source, option, target, added, rows)
 
 
 def constraints_of(space: Space, when: dict[int, int]) -> list[Constraint]:
@@ -162,24 +172,47 @@ def advance(
     return keep
 
 
-def added_cost(
-    space: Space, columns: dict[tuple[int, ...], Ints], choice: int, near: set[int]
-) -> Ints:
-    """[pairs, 2]: what the option of `choice` adds to MACs and parameters, everything to come at its first option."""
-    assert space.costs is not None
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What taking up a choice adds to the costs: for every row of `values`, the positions of the choices `known`.
+
+    `back` says which row every pair asks for.
+    """
+
+    choice: int
+    known: list[int]
+    values: Ints
+    back: Ints
+
+
+def question(columns: dict[tuple[int, ...], Ints], choice: int, near: set[int]) -> Question:
+    """The combinations of positions that the cost of an option depends on."""
     known = [key[0] for key in columns if len(key) == 1 and (key[0] in near or key[0] == choice)]
     back, firsts = distinct([columns[(c,)] for c in known], len(columns[(choice,)]))
-    added = np.empty((len(firsts), 2), np.int64)
-    for start in range(0, len(firsts), 4096):
-        some = firsts[start : start + 4096]
-        at = np.zeros((len(some), len(space.choices)), np.int64)
-        for c in known:
-            at[:, c] = columns[(c,)][some]
-        with_it = space.costs(at)
-        at[:, choice] = 0
-        for kind, before in enumerate(space.costs(at)):
-            added[start : start + 4096, kind] = with_it[kind] - before
-    return added[back]
+    return Question(choice, known, np.stack([columns[(c,)][firsts] for c in known], axis=1), back)
+
+
+def added_costs(space: Space, questions: Sequence[Question]) -> Iterator[Ints]:
+    """For every question [pairs, 2]: what is added to MACs and parameters, everything to come at its first option."""
+    assert space.costs is not None
+    start = 0
+    while start < len(questions):
+        end, total = start, 0
+        while end < len(questions) and (end == start or total < ASKED_TOGETHER):
+            total += len(questions[end].values)
+            end += 1
+        at = np.zeros((total, len(space.choices)), np.int64)
+        parts = [slice(0, 0)]
+        for asked in questions[start:end]:
+            parts.append(slice(parts[-1].stop, parts[-1].stop + len(asked.values)))
+            at[parts[-1], asked.known] = asked.values
+        with_it = np.stack(space.costs(at), axis=1)
+        for asked, part in zip(questions[start:end], parts[1:], strict=True):
+            at[part, asked.choice] = 0
+        added = with_it - np.stack(space.costs(at), axis=1)
+        for asked, part in zip(questions[start:end], parts[1:], strict=True):
+            yield added[part][asked.back]
+        start = end
 
 
 def distinct(columns: list[Ints], length: int) -> tuple[Ints, Ints]:
