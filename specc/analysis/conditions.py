@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import prod
 
 from specc.analysis.diagrams import TRUE, Diagrams, Term
 from specc.analysis.source import compile_cost
@@ -66,6 +67,18 @@ def named(diagrams: Diagrams, term: Term) -> Mapping[str, tuple[Option, ...]]:
         diagrams.choices[choice].name: tuple(diagrams.options[choice][at] for at in positions)
         for choice, positions in term
     }
+
+
+def count_of(space: Space) -> int | None:
+    """The number of canonical assignments; None where choices are too entangled. Imports numpy only if it must."""
+    if not space.active:
+        return prod(len(options) for options in space.choices.values())
+    from specc.portable.sweep import TooEntangled, size
+
+    try:
+        return size(space)
+    except TooEntangled:
+        return None
 
 
 @lru_cache(maxsize=4)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from specc.analysis.conditions import conditions
+from specc.analysis.conditions import conditions, count_of
 from specc.analysis.names import plain_option, quoted
 from specc.analysis.program import Program, program
 from specc.analysis.variables import Variables
@@ -121,12 +121,8 @@ def together_text(graph: Graph, what: Program) -> str:
 
 
 def size_text(space: Space) -> str:
-    from specc.portable.sweep import TooEntangled, size
-
-    try:
-        return str(size(space))
-    except TooEntangled:
-        return "None  # too many to count: the choices decide together, in no order, what else matters"
+    count = count_of(space)
+    return f"{count}" if count is not None else "None  # the choices read one another too much to count"
 
 
 def laid_out(value: object, indent: int, used: int) -> str:

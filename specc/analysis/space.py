@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from specc.analysis.conditions import activity, conditions, space_of
+from specc.analysis.conditions import activity, conditions, count_of, space_of
 from specc.analysis.module import space_module
 from specc.diagnostics import Findings, Rule, SpecError
 from specc.ir.choice import Assignment
@@ -89,16 +89,10 @@ def complete(graph: Graph, partial: Assignment, default: Literal["max", "min"] =
 
 def size(graph: Graph) -> int:
     """The exact number of sub-networks: canonical assignments. Raises SpecError where choices are too entangled."""
-    space = conditions(graph)
-    if not space.active:
-        return prod(len(options) for options in space.choices.values())
-    from specc.portable.sweep import TooEntangled
-    from specc.portable.sweep import size as swept_size
-
-    try:
-        return swept_size(space)
-    except TooEntangled:
-        raise refused(graph, ENTANGLED, "the choices decide together, in no order, what else matters") from None
+    count = count_of(conditions(graph))
+    if count is None:
+        raise refused(graph, ENTANGLED, "the choices decide together, in no order, what else matters")
+    return count
 
 
 def enumerate_space(graph: Graph, limit: int = 100_000) -> list[dict[str, Option]]:

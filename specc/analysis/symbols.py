@@ -54,7 +54,8 @@ class Symbols:
 
     def poly(self, expr: Expr) -> Poly:
         """The polynomial of a numeric expression. Raises ValueError where a function reads too many choices at once."""
-        result: Poly = run(self._poly(expr))
+        known = self._polys.get(id(expr))
+        result: Poly = run(self._poly(expr)) if known is None else known[1]
         return result
 
     def scope(self, expr: Expr) -> frozenset[str]:
