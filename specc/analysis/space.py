@@ -44,7 +44,9 @@ EMPTY_WINDOW = Rule(
     "empty-window",
     "no sub-network costs what was asked for",
     "A budget such as `--macs 60M..100M` keeps the sub-networks whose cost lies between its ends, both included.\n"
-    "Where there is none, the nearest costs that can be reached are named: move an end to one of them.",
+    "Where there is none, the nearest costs that can be reached are named: move an end to one of them.\n"
+    "Wrong:  specc sample specs/mobilenet_v2_us.specc --macs 10M..20M   (the smallest sub-network has 59 M)\n"
+    "Right:  specc sample specs/mobilenet_v2_us.specc --macs 60M..100M",
 )
 TOO_LARGE = Rule(
     "E612",
@@ -59,7 +61,9 @@ ENTANGLED = Rule(
     "space-too-entangled",
     "the choices of a space read one another too much for an exact count",
     "Sub-networks are counted by taking up one choice after another and remembering only what the rest still needs.\n"
-    "That fails where very many choices decide together, in no order, what else matters.",
+    "That fails where very many choices decide together, in no order, what else matters.\n"
+    "Wrong:  when (a1 + a2 + ... + a30) > 7 { ... }, with thirty choices of many options\n"
+    "Right:  conditions of a few choices each, or one choice that stands for their sum.",
 )
 
 

@@ -28,7 +28,7 @@ Table: TypeAlias = tuple[Scope, tuple[Option, ...]]
 VALUE_LIMIT: Final = 1 << 18
 """The most values of one symbol."""
 BOOLEANS: Final = frozenset({"and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge"})
-ONE: Final[Poly] = {(): 1}
+ONE: Final[Mapping[Monomial, Number]] = {(): 1}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
