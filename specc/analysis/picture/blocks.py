@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from specc.analysis.extent import percent
 from specc.analysis.picture.collapse import collapse
-from specc.analysis.picture.view import Cell, Picture
+from specc.analysis.picture.view import Cell, Detour, Picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """One box: its number, its lines of text, whether it may be absent, whether it is here."""
+    """One box: its lines of text (none where ways only meet), whether it may be absent, whether it is here."""
 
     number: int
     lines: tuple[str, ...]
@@ -40,30 +40,56 @@ class Arrow:
     on_path: bool
 
 
+class Chain:
+    """Blocks and arrows while they are made. Block 0 is what comes in.
+
+    last     the block that the next one goes on from, and whether the best path leads through it
+    waiting  the ways around that end at the next block
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.last = (0, True)
+        self.arrows: list[Arrow] = []
+        self.waiting: list[Arrow] = []
+
+    def add(self, lines: tuple[str, ...], optional: bool, present: bool, on_path: bool) -> Block:
+        """The next block, with the arrows that end there."""
+        self.number += 1
+        before, passed = self.last
+        self.arrows.append(Arrow(before, self.number, "", False, passed and on_path))
+        self.arrows.extend(replace(arrow, target=self.number) for arrow in self.waiting)
+        self.waiting = []
+        self.last = (self.number, on_path)
+        return Block(self.number, lines, optional, present, on_path)
+
+
 def blocks(picture: Picture) -> tuple[tuple[Group, ...], tuple[Arrow, ...]]:
-    """Lanes with their blocks, and the arrows between them. Block 0 is what comes in."""
+    """Lanes with their blocks, and the arrows between them.
+
+    Where one way around ends and another begins stands a block without words, so that both can be taken.
+    """
     groups: list[Group] = []
-    arrows: list[Arrow] = []
-    number = 0
-    before_path = False
-    waiting: list[tuple[int, str, bool]] = []
+    chain = Chain()
     for at, lane in enumerate(picture.lanes):
         inside: list[Block] = []
         for unit in collapse(lane.units, 2):
-            first = number + 1
-            for cell in unit.cells:
-                number += 1
-                arrows.append(Arrow(number - 1, number, "", False, before_path and cell.on_path))
-                arrows.extend(Arrow(source, number, label, True, path) for source, label, path in waiting)
-                waiting = []
-                optional = unit.is_optional(number - first)
-                inside.append(Block(number, words(cell, unit.count), optional, cell.present, cell.on_path))
-                before_path = cell.on_path or number == 0
-                ended = [d for d in unit.detours if d.last == number - first]
-                waiting = [(first + d.first - 1, d.label, d.on_path) for d in ended]
+            starts: dict[Detour, int] = {}
+            for place, cell in enumerate(unit.cells):
+                begins = [detour for detour in unit.detours if detour.first == place]
+                if begins and chain.waiting:
+                    inside.append(chain.add((), False, True, bool(picture.best)))
+                starts.update(dict.fromkeys(begins, chain.last[0]))
+                lines = words(cell, unit.count)
+                inside.append(chain.add(lines, unit.is_optional(place), cell.present, cell.on_path))
+                ended = [detour for detour in unit.detours if detour.last == place]
+                chain.waiting = [Arrow(starts[d], 0, f"unless {d.label}", True, d.on_path) for d in ended]
         notes = f", {', '.join(lane.notes)}" if lane.notes else ""
         groups.append(Group(at, f"{lane.name}: {lane.shape}, {percent(lane.share)} of MACs{notes}", tuple(inside)))
-    return tuple(groups), tuple(arrows)
+    if chain.waiting and groups:
+        end = chain.add((), False, True, bool(picture.best))
+        groups[-1] = replace(groups[-1], blocks=(*groups[-1].blocks, end))
+    return tuple(groups), tuple(chain.arrows)
 
 
 def words(cell: Cell, times: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from math import prod
 from specc.analysis.extent import Extents, percent, short
 from specc.analysis.marks import Edge, Marks
 from specc.analysis.picture.cells import LONG, RawCell, RawLane, Region, lanes
-from specc.analysis.picture.facts import facts_of, global_choices, lane_notes
+from specc.analysis.picture.facts import by_lane, facts_of, global_choices, lane_notes
 from specc.analysis.picture.fold import Folded, Folder, RawChip
 from specc.analysis.picture.view import ENTRY, Cell, Chip, Detour, Lane, Link, Picture, Unit
 from specc.analysis.picture.words import FAMILIES, SHAPES, condition, costs, describe, label, shape_of
@@ -59,6 +59,7 @@ class Builder:
         self.path = frozenset(() if marks is None else marks.best_ops)
         self.scale = (min(self.tas.values()), max(self.tas.values())) if self.tas else None
         self.made: dict[str, str] = {}
+        self.choices = by_lane(graph) if at is None else {}
         self.near = {""}
 
     def lane(self, raw: RawLane) -> Lane:
@@ -82,7 +83,7 @@ class Builder:
             macs=macs,
             params=params,
             share=macs / self.total,
-            notes=lane_notes(self.graph, raw.scope.path, self.at),
+            notes=lane_notes(self.choices.get(raw.scope.path, ())),
             units=self.units(cells, [cell.regions for cell, _ in parts], raw.scope.path),
         )
 
@@ -103,7 +104,7 @@ class Builder:
         signature = (
             block,
             tuple((c.shape, c.family, c.label, c.size, c.optional, c.present, c.share) for c in chips),
-            links,
+            tuple((link.source, link.target, link.optional) for link in links),
             tuple(at for at, _ in taps),
             bool(source),
         )

@@ -55,7 +55,9 @@ def joined(many: Cell, one: Cell, count: int) -> Cell:
         )
         for a, b in zip(many.chips, one.chips, strict=True)
     )
-    return replace(many, chips=chips, last=one.last or one.name, on_path=many.on_path or one.on_path)
+    links = tuple(replace(a, on_path=a.on_path or b.on_path) for a, b in zip(many.links, one.links, strict=True))
+    last = one.last or one.name
+    return replace(many, chips=chips, links=links, last=last, on_path=many.on_path or one.on_path)
 
 
 def mean(a: float | None, b: float | None, count: int) -> float | None:

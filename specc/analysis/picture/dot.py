@@ -16,7 +16,7 @@ def dot(picture: Picture) -> str:
 def lines(picture: Picture) -> Iterator[str]:
     groups, arrows = blocks(picture)
     yield f"digraph {quoted(picture.name)} {{"
-    yield '  rankdir=TB; fontname="Helvetica"; compound=true'
+    yield '  rankdir=TB; fontname="Helvetica"; fontsize=11'
     yield '  node [shape=box, style="rounded,filled", fillcolor="#f4f6f8", fontname="Helvetica", fontsize=10]'
     yield '  edge [color="#7b8794", fontname="Helvetica", fontsize=9]'
     yield '  n0 [label="input", shape=plaintext, style=""]'
@@ -24,6 +24,9 @@ def lines(picture: Picture) -> Iterator[str]:
         yield f"  subgraph cluster_{group.number} {{"
         yield f'    label={quoted(group.title)}; labeljust=l; color="#c3ccd5"'
         for block in group.blocks:
+            if not block.lines:
+                yield f"    n{block.number} [shape=point]"
+                continue
             style = ', style="rounded,dashed"' if block.optional else ""
             color = ', fontcolor="#aaaaaa"' if not block.present else ""
             yield f"    n{block.number} [label={quoted(*filter(None, block.lines))}{style}{color}]"

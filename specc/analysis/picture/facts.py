@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from specc.analysis.extent import Extents, choice_range, short
 from specc.analysis.picture.words import shape_of
 from specc.analysis.report import CostReport, cost
@@ -53,7 +55,7 @@ def global_choices(graph: Graph, at: Assignment | None) -> tuple[str, ...]:
     if at is not None:
         return ()
     lanes = lane_paths(graph)
-    found = [said(choice) for choice in graph.choices if choice.name.split(".")[0] not in lanes]
+    found = [said(choice) for choice in graph.choices if choice.name.partition(".")[0] not in lanes]
     return tuple(found[:12]) + ((f"and {len(found) - 12} more",) if len(found) > 12 else ())
 
 
@@ -65,24 +67,28 @@ def said(choice: Choice) -> str:
     return f"{choice.name} yes or no" if choice.kind == "skip" else f"{choice.name} {choice_range(choice.options)}"
 
 
-def lane_notes(graph: Graph, path: str, at: Assignment | None) -> tuple[str, ...]:
+def lane_notes(choices: Iterable[Choice]) -> tuple[str, ...]:
     """The elastic dimensions of a lane: `depth 0–2`, `2 skippable`, `kernel 3, 5, 7`, `5 widths`."""
-    if at is not None or not path:
-        return ()
     kinds: dict[str, list[Choice]] = {}
-    for choice in choices_of(graph, path):
+    for choice in choices:
         kinds.setdefault(choice.kind, []).append(choice)
     notes = []
-    for kind, choices in kinds.items():
-        ranges = list(dict.fromkeys(choice_range(choice.options) for choice in choices))
+    for kind, alike in kinds.items():
+        ranges = list(dict.fromkeys(choice_range(choice.options) for choice in alike))
         if kind == "skip":
-            notes.append(f"{len(choices)} skippable")
+            notes.append(f"{len(alike)} skippable")
         elif kind == "width":
-            notes.append(f"{len(choices)} width{'s'[: len(choices) != 1]}")
+            notes.append(f"{len(alike)} width{'s'[: len(alike) != 1]}")
         else:
-            notes.append(f"{kind} {ranges[0]}" if len(ranges) == 1 else f"{len(choices)} {kind}s")
+            notes.append(f"{kind} {ranges[0]}" if len(ranges) == 1 else f"{len(alike)} {kind}s")
     return tuple(notes)
 
 
-def choices_of(graph: Graph, path: str) -> tuple[Choice, ...]:
-    return tuple(choice for choice in graph.choices if choice.name.startswith(f"{path}."))
+def by_lane(graph: Graph) -> dict[str, list[Choice]]:
+    """The choices that are named after something in a lane, by the lane's path."""
+    found: dict[str, list[Choice]] = {path: [] for path in lane_paths(graph)}
+    for choice in graph.choices:
+        path, dot, _ = choice.name.partition(".")
+        if dot and path in found:
+            found[path].append(choice)
+    return found

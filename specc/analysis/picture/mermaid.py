@@ -23,6 +23,9 @@ def lines(picture: Picture) -> Iterator[str]:
         yield f'  subgraph g{group.number}["{quoted(group.title)}"]'
         yield "    direction LR"
         for block in group.blocks:
+            if not block.lines:
+                yield f'    n{block.number}((" "))'
+                continue
             text = "<br/>".join(map(quoted, filter(None, block.lines)))
             look = ":::absent" if not block.present else ":::may" if block.optional else ""
             yield f'    n{block.number}["{text}"]{look}'

@@ -255,9 +255,9 @@ def draw_detour(sheet: Sheet, detour: Detour, span: Span, base: float) -> None:
     kind = "detour taken" if detour.taken else "best" if detour.on_path else "detour"
     sheet.front.append(f"<g>{title(detour.hover)}{path(points, kind, 7, head=not span.open_right)}")
     room = x1 - x0 - 20
-    words = f"{detour.label}  {detour.saves}"
-    if len(words) * 5.7 > room:
-        words = detour.label
+    words = f"unless {detour.label} {detour.saves}"
+    if len(words) * 5.6 > room:
+        words = f"unless {detour.label}"
     words = cut(words, room, 10.5)
     half = 2.75 * len(words) + 4
     middle = (x0 + x1) / 2
