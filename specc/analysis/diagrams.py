@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from itertools import product
 from typing import Any, Final, TypeAlias
 
+from specc.analysis.entangled import TooManyOptions
 from specc.ir.choice import Choice
 from specc.ir.expr import FUNCTIONS, Apply, Expr, Option, Var, evaluate
 
@@ -197,7 +198,8 @@ class Diagrams:
         for choice in scope:
             combinations *= len(self.options[choice])
         if combinations > TABLE_LIMIT:
-            raise ValueError(f"a condition compares {len(scope)} choices with {combinations:,} combinations of options")
+            message = f"a condition compares {len(scope)} choices, which have {combinations:,} combinations of options"
+            raise TooManyOptions(message)
         names = [self.choices[choice].name for choice in scope]
         results: list[Node] = [
             TRUE if evaluate(expr, dict(zip(names, options, strict=True))) else FALSE

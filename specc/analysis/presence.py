@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
 from specc.analysis.diagrams import FALSE, TRUE, Diagrams, Node, is_logical
+from specc.analysis.entangled import ENTANGLED, TooManyOptions, refused
 from specc.analysis.symbols import Symbols
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Graph, Op, Output, Tensor
@@ -37,28 +38,35 @@ def presence(graph: Graph) -> Presence:
     needed = {output.tensor: TRUE for output in requested(graph)}
     present: list[Node] = []
     for op in reversed(graph.ops):
-        wanted = FALSE
-        for tensor in op.outputs:
-            wanted = diagrams.either(wanted, needed.get(tensor, FALSE))
-        here = diagrams.both(wanted, diagrams.of(op.guard))
-        present.append(here)
-        if wanted == FALSE:
-            continue
-        note_reads(symbols, active, op.guard, wanted)
-        rest = here
-        for tensor, condition in zip(op.inputs, goes_on(op), strict=True):
-            note_reads(symbols, active, condition, rest)
-            holds = diagrams.of(condition)
-            needed[tensor] = diagrams.either(needed.get(tensor, FALSE), diagrams.both(rest, holds))
-            rest = diagrams.without(rest, holds) if op.kind == "select" else rest
-        for name in dict.fromkeys(op.outputs if op.kind == "select" else (*op.inputs, *op.outputs)):
-            for expr in read_by_shape[name]:
+        try:
+            here = note_presence(symbols, needed, active, op)
+            shapes = op.outputs if op.kind == "select" else (*op.inputs, *op.outputs)
+            for expr in (expr for name in dict.fromkeys(shapes) for expr in read_by_shape[name]):
                 note_reads(symbols, active, expr, here)
-        for expr in () if op.kind == "select" else expressions(op.params):
-            note_reads(symbols, active, expr, here)
-        note_reads(symbols, active, op.bank.index, here)
+            for expr in () if op.kind == "select" else expressions(op.params):
+                note_reads(symbols, active, expr, here)
+            note_reads(symbols, active, op.bank.index, here)
+        except TooManyOptions as error:
+            raise refused(ENTANGLED, op.origin, str(error)) from None
+        present.append(here)
     settled = {name: diagrams.ignoring(node, diagrams.index[name]) for name, node in active.items()}
     return Presence(diagrams, symbols, tuple(reversed(present)), settled)
+
+
+def note_presence(symbols: Symbols, needed: dict[str, Node], active: dict[str, Node], op: Op) -> Node:
+    """When an op is present. Adds to `needed` when it needs its inputs, to `active` what deciding that reads."""
+    diagrams = symbols.diagrams
+    wanted = FALSE
+    for tensor in op.outputs:
+        wanted = diagrams.either(wanted, needed.get(tensor, FALSE))
+    note_reads(symbols, active, op.guard, wanted)
+    here = rest = diagrams.both(wanted, diagrams.of(op.guard))
+    for tensor, condition in zip(op.inputs, goes_on(op), strict=True):
+        note_reads(symbols, active, condition, rest)
+        holds = diagrams.of(condition)
+        needed[tensor] = diagrams.either(needed.get(tensor, FALSE), diagrams.both(rest, holds))
+        rest = diagrams.without(rest, holds) if op.kind == "select" else rest
+    return here
 
 
 def requested(graph: Graph) -> Iterator[Output]:

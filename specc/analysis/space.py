@@ -11,8 +11,9 @@ from math import inf
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from specc.analysis.conditions import activity, conditions, count_of, space_of
+from specc.analysis.entangled import ENTANGLED, refused
 from specc.analysis.module import space_module
-from specc.diagnostics import Findings, Rule, SpecError
+from specc.diagnostics import Rule
 from specc.ir.choice import Assignment
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -56,15 +57,6 @@ TOO_LARGE = Rule(
     "Wrong:  an exhaustive search of 10^12 sub-networks\n"
     "Right:  strategy=evolution(evaluations=256), or fewer choices.",
 )
-ENTANGLED = Rule(
-    "E613",
-    "space-too-entangled",
-    "the choices of a space read one another too much for an exact count",
-    "Sub-networks are counted by taking up one choice after another and remembering only what the rest still needs.\n"
-    "That fails where very many choices decide together, in no order, what else matters.\n"
-    "Wrong:  when (a1 + a2 + ... + a30) > 7 { ... }, with thirty choices of many options\n"
-    "Right:  conditions of a few choices each, or one choice that stands for their sum.",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +87,7 @@ def size(graph: Graph) -> int:
     """The exact number of sub-networks: canonical assignments. Raises SpecError where choices are too entangled."""
     count = count_of(conditions(graph))
     if count is None:
-        raise refused(graph, ENTANGLED, "the choices decide together, in no order, what else matters")
+        raise refused(ENTANGLED, graph.origin, "the choices decide together, in no order, what else matters")
     return count
 
 
@@ -104,7 +96,8 @@ def enumerate_space(graph: Graph, limit: int = 100_000) -> list[dict[str, Option
     count = size(graph)
     if count > limit:
         message = f"there are {count:,} sub-networks, and only up to {limit:,} are listed"
-        raise refused(graph, TOO_LARGE, message, "draw some with `specc sample`, or give the network fewer choices")
+        help = "draw some with `specc sample`, or give the network fewer choices"
+        raise refused(TOO_LARGE, graph.origin, message, help)
     return cast("list[dict[str, Option]]", list(portable.every(conditions(graph))))
 
 
@@ -147,7 +140,7 @@ def draw(
         return draw_in_window(space, number, rng, macs, params)
     except EmptyWindow as error:
         help = "move an end of the window to a cost that can be reached"
-        raise refused(graph, EMPTY_WINDOW, str(error), help) from None
+        raise refused(EMPTY_WINDOW, graph.origin, str(error), help) from None
 
 
 def drawn(
@@ -161,11 +154,4 @@ def drawn(
     try:
         return draw_uniform(space, number, rng)
     except TooEntangled:
-        raise refused(graph, ENTANGLED, "the choices decide together, in no order, what else matters") from None
-
-
-def refused(graph: Graph, rule: Rule, message: str, help: str = "") -> SpecError:
-    """One diagnostic at the supernet's name."""
-    findings = Findings()
-    findings.report(rule, graph.origin, message, help=help)
-    return SpecError(findings.diagnostics)
+        raise refused(ENTANGLED, graph.origin, "the choices decide together, in no order, what else matters") from None

@@ -15,6 +15,7 @@ from math import lcm, prod
 from typing import Final, TypeAlias
 
 from specc.analysis.diagrams import TRUE, Diagrams, Node, Work, run
+from specc.analysis.entangled import TooManyOptions
 from specc.ir.expr import FUNCTIONS, Apply, Expr, Number, Option, Var, normal
 
 Monomial: TypeAlias = tuple[int, ...]
@@ -227,7 +228,8 @@ class Symbols:
                 tables.append((yield self._table(arg)))
             scope = tuple(sorted({choice for reads, _ in tables for choice in reads}))
             if prod(len(self.diagrams.options[choice]) for choice in scope) > VALUE_LIMIT:
-                raise ValueError(f"`{expr.function}` is taken of a size that reads {len(scope)} choices at once")
+                message = f"`{expr.function}` of a size that reads {len(scope)} choices: too many combinations of options"
+                raise TooManyOptions(message)
             columns = [tuple(self.spread(table, scope)) for table in tables]
             function = FUNCTIONS[expr.function]
             values = tuple(normal(function(*row)) for row in zip(*columns, strict=True))

@@ -12,6 +12,7 @@ from functools import lru_cache
 from math import prod
 from typing import Literal, TypeAlias
 
+from specc.analysis.entangled import ENTANGLED, TooManyOptions, refused
 from specc.analysis.presence import Presence, presence
 from specc.analysis.symbols import Monomial, Poly, Symbols, add, multiply, scale
 from specc.ir.expr import Expr, Number
@@ -48,6 +49,15 @@ def costs_of(graph: Graph) -> Costs:
 
 
 def op_cost(symbols: Symbols, op: Op, tensors: Mapping[str, Tensor]) -> OpCost:
+    """The share of one op. Raises SpecError where a size in it reads too many choices."""
+    try:
+        return shares(symbols, op, tensors)
+    except TooManyOptions as error:
+        raise refused(ENTANGLED, op.origin, str(error)) from None
+
+
+def shares(symbols: Symbols, op: Op, tensors: Mapping[str, Tensor]) -> OpCost:
+    """`op_cost` without a diagnostic."""
     inputs, outputs = [tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs]
     weights = op.operator.weights(op, inputs, outputs)
     params: Poly = {}

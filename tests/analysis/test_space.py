@@ -20,7 +20,7 @@ from specc.analysis.space import (
     space_of,
 )
 from specc.diagnostics import SpecError
-from specc.ir.expr import Var, apply, evaluate
+from specc.ir.expr import Expr, Var, apply, evaluate
 from specc.ir.graph import Graph, Segment, Tensor
 from specc.portable import choices as portable
 from tests.analysis.graphs import HERE, Builder, assignments, facts, graphs
@@ -145,6 +145,24 @@ def test_listing_is_refused_where_there_is_too_much() -> None:
     with pytest.raises(SpecError, match="space-too-large"):
         enumerate_space(nested().graph(), limit=8)
     assert len(enumerate_space(nested().graph(), limit=9)) == 9
+
+
+def test_what_reads_too_many_choices_at_once_is_refused() -> None:
+    b = Builder()
+    total: Expr = 0
+    for _ in range(8):
+        total = apply("add", total, b.choice("value", *range(8)))
+    b.conv(8)
+    with b.region(apply("gt", total, 7)):
+        b.conv(8)
+    with pytest.raises(SpecError, match="space-too-entangled"):
+        size(b.graph())
+    b = Builder()
+    for _ in range(8):
+        total = apply("add", total, b.choice("value", *range(8)))
+    b.conv(apply("round", apply("div", total, 3)))
+    with pytest.raises(SpecError, match="space-too-entangled"):
+        range_of_costs(b.graph())
 
 
 def test_wrong_assignments_are_named() -> None:
