@@ -45,6 +45,9 @@ class Range(Sequence[Option]):
         return (normal(self.start + i * self.step) for i in range(len(self)))
 
 
+Options: TypeAlias = Range | tuple[Option, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A finite choice with ordered options: the first is the smallest sub-network's, the last the largest's.
@@ -53,7 +56,7 @@ class Choice:
     """
 
     name: str
-    options: Range | tuple[Option, ...]
+    options: Options
     kind: Kind
     origin: Span
 

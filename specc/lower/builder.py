@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 
 from specc.diagnostics import Findings, Rule
-from specc.ir.choice import Kind, Range
+from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
 from specc.ir.graph import ScopeKind, Tensor, Tie
 from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings
@@ -82,7 +82,7 @@ class Builder:
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.peak: dict[str, Option] = {}
         self.peaks: dict[Expr, Option] = {}
-        self.options: dict[str, Range | tuple[Option, ...]] = {}
+        self.options: dict[str, Options] = {}
         self.broken: set[str] = set()
         self.written = 0
         self.depth = 0
@@ -157,14 +157,12 @@ class Builder:
 
     # --- choices ---
 
-    def new_choice(
-        self, owner: Named | None, leaf: str, options: Range | tuple[Option, ...], kind: Kind, origin: Span
-    ) -> str:
+    def new_choice(self, owner: Named | None, leaf: str, options: Options, kind: Kind, origin: Span) -> str:
         """Makes a choice and returns its variable."""
         self.serial += 1
         return self.add_choice(ChoiceItem(f"%c{self.serial}", owner, leaf, options, kind, origin, self.serial))
 
-    def numbered_choice(self, base: str, options: Range | tuple[Option, ...], kind: Kind, origin: Span) -> str:
+    def numbered_choice(self, base: str, options: Options, kind: Kind, origin: Span) -> str:
         """A choice named after its scope, such as `s1.keep`; numbered where the scope has several."""
         scope = self.naming_scope()
         name = Named(scope, base)

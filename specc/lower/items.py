@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from specc.ir.choice import Kind, Range
-from specc.ir.expr import Expr, Option
+from specc.ir.choice import Kind, Options
+from specc.ir.expr import Expr
 from specc.ir.graph import Connection, ScopeKind, Tensor, WidthRule
 from specc.ir.operator import Operator
 from specc.source import Span
@@ -81,7 +81,7 @@ class ChoiceItem:
     variable: str
     owner: Named | None
     leaf: str
-    options: Range | tuple[Option, ...]
+    options: Options
     kind: Kind
     origin: Span
     serial: int

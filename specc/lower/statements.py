@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from specc.diagnostics import Rule
-from specc.ir.choice import Kind
+from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Var, apply
 from specc.ir.graph import Tensor
 from specc.lower.builder import Builder
@@ -127,13 +127,16 @@ def lower_connect_setting(b: Builder, statement: ast.ConnectSetting, env: Env) -
 
 def lower_choice(b: Builder, statement: ast.ChoiceStatement, env: Env) -> None:
     options = evaluate_options(b, statement.options, env)
-    declare_choice(b, statement.name, options, "value")
+    declare_choice(b, statement.name, options)
 
 
-def declare_choice(b: Builder, name: ast.Name, options: object, kind: Kind) -> str:
-    """A choice with a name of its own, which is its variable too."""
+def declare_choice(b: Builder, name: ast.Name, options: Options, kind: Kind | None = None) -> str:
+    """A choice with a name of its own, which is its variable too. One among words chooses operators."""
     b.serial += 1
-    item = ChoiceItem(name.name, None, name.name, options, kind, name.span, b.serial)  # type: ignore[arg-type]
+    words = any(isinstance(option, str) for option in options)
+    item = ChoiceItem(
+        name.name, None, name.name, options, kind or ("operator" if words else "value"), name.span, b.serial
+    )
     return b.add_choice(item)
 
 

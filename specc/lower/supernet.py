@@ -159,7 +159,7 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
             b.settings = replace(b.settings, width=width_setting(b, statement, env))
         case ast.ChoiceStatement():
             options = evaluate_options(b, statement.options, env)
-            declare_choice(b, statement.name, options, "value")
+            declare_choice(b, statement.name, options)
         case ast.ConnectSetting() if statement.connection.name.name == "dense":
             pass
         case ast.ConnectSetting():

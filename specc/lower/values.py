@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Rule
-from specc.ir.choice import Kind, Range
+from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, apply, normal
 from specc.lower.items import Named
 from specc.semantics.arithmetic import BAD_ARITHMETIC, OPERATIONS, WRONG_TYPE, operate
@@ -135,7 +135,7 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
     return Value(name)
 
 
-def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Range | tuple[Option, ...]:
+def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
     """The options of a range or set; (1,) with a diagnostic where it has none."""
     if isinstance(node, ast.RangeExpr):
         low, high = static_number(b, node.low, env), static_number(b, node.high, env)

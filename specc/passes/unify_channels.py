@@ -13,7 +13,7 @@ from itertools import product
 from math import lcm
 
 from specc.diagnostics import Findings, Rule
-from specc.ir.choice import Choice, Range
+from specc.ir.choice import Choice, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, apply, divisible, evaluate, free, round_half_up, substitute
 from specc.ir.graph import Graph, Tie, WidthGroup, WidthRule
 from specc.ir.rewrite import rewrite_graph, substitution
@@ -183,7 +183,7 @@ def same_function(a: Expr, b: Expr) -> tuple[Expr, Expr] | None:
     return None
 
 
-def group_options(maximum: int, rule: WidthRule, multiple: int) -> Range | tuple[Option, ...]:
+def group_options(maximum: int, rule: WidthRule, multiple: int) -> Options:
     """The widths a group may have, the largest its own maximum."""
     unit = lcm(rule.round, multiple)
     if rule.stepless:
@@ -204,7 +204,7 @@ def with_any_options(choice: Choice, rules: dict[str, WidthRule], widest: dict[s
     return replace(choice, options=Range(least, most)) if least < most else None
 
 
-def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Range | tuple[Option, ...]], findings: Findings) -> None:
+def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], findings: Findings) -> None:
     """Compares two sizes at every option of what they read."""
     names = sorted(free(a) | free(b))
     count = 1
