@@ -24,7 +24,7 @@ _GLOBALS: Final = """
     annotations Any BankedBatchNorm1d BankedBatchNorm2d bool complete ConvCut dataclass dict divisible
     ElasticBatchNorm1d ElasticBatchNorm2d ElasticConv2d ElasticLinear ElasticNet F float Fraction half_up int
     known_outputs LinearCut Mapping Model nn NormCut Option Plan resize resolve Sequence space str super Tensor
-    torch tuple
+    position torch tuple
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""

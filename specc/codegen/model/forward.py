@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -90,8 +91,8 @@ def forward_body(
     writer = Writer(flow, web, variables, noted or {})
     lines = writer.block(statements, indent)
     pad = " " * indent
-    if not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending[0]:
-        lines.extend(guarded([f"{pad}return {writer.pending[1]}"]))
+    if not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending.tensors:
+        lines.extend(guarded([f"{pad}return {writer.pending.text}"]))
     else:
         lines.extend(writer.flush(indent))
         lines.extend(guarded([f"{pad}return {', '.join(variables[web[t]] for t in outputs)}"]))
@@ -146,13 +147,49 @@ def coalesce(flow: Flow) -> dict[str, str]:
                 for tensor in members[other]:
                     web[tensor] = head
                 members[head].extend(members.pop(other))
-    for tensor in flow.maker:
-        if flow.under[tensor] and len(members.get(tensor, ())) == 1:
-            join_region(flow, web, members, tensor)
+    join_regions(flow, web, members)
+    alone = {head for head, group in members.items() if len(group) == 1}
     for tensor, step in flow.maker.items():
-        if updates(flow, step) and len(members.get(tensor, ())) == 1:
+        if tensor in alone and updates(flow, step) and web[step.inputs[0]] in alone:
+            alone.discard(tensor)
             web[tensor] = web[step.inputs[0]]
     return web
+
+
+def join_regions(flow: Flow, web: dict[str, str], members: dict[str, list[str]]) -> None:
+    """Lets the steps inside a region go on in the variable in which the region's result will stand.
+
+    What that variable held before the region is read again only where the region is left out. One sweep over the text;
+    `coming` and `live` are the members of each web that are still to be made, and those that are read later.
+    """
+    in_order = flow.made.__getitem__
+    coming = {head: deque(sorted(group, key=in_order)) for head, group in members.items() if len(group) > 1}
+    live: dict[str, list[str]] = {head: [] for head in coming}
+    for tensor in sorted(flow.made, key=in_order):
+        if web[tensor] in coming:
+            coming[web[tensor]].popleft()
+            live[web[tensor]].append(tensor)
+            continue
+        step = flow.maker.get(tensor)
+        target = web[step.inputs[0]] if step is not None and step.inputs else ""
+        if target not in coming or not flow.under[tensor]:
+            continue
+        start, stop = flow.made[tensor], flow.reads.get(tensor, [0])[-1]
+        live[target] = [m for m in live[target] if flow.reads.get(m, [0])[-1] > start]
+        needed = any(r > start and not skips(flow, m, r, tensor) for m in live[target] for r in flow.reads[m])
+        if not needed and (not coming[target] or flow.made[coming[target][0]] >= stop):
+            members[target].extend(members.pop(tensor))
+            web[tensor] = target
+            live[target].append(tensor)
+
+
+def skips(flow: Flow, member: str, place: int, tensor: str) -> bool:
+    """Whether what stands at `place` is a select that does not take `member` wherever `tensor` is made."""
+    select = flow.joins.get(place)
+    if select is None or member not in select.inputs:
+        return False
+    before = select.guards[: select.inputs.index(member)]
+    return any(guard in flow.under[tensor] for guard in before)
 
 
 def updates(flow: Flow, step: Step) -> bool:
@@ -167,38 +204,6 @@ def overwrites(flow: Flow, step: Step) -> bool:
     first = step.inputs[0] if step.inputs else ""
     maker = flow.maker.get(first)
     return maker is not None and maker.overwritable and len(flow.reads[first]) == 1 and first not in flow.kept
-
-
-def join_region(flow: Flow, web: dict[str, str], members: dict[str, list[str]], tensor: str) -> None:
-    """Lets a step inside a region go on in the variable of its input, where the region's result will stand as well.
-
-    What the variable held before the region is only read again where the region is left out.
-    """
-    step = flow.maker[tensor]
-    target = web[step.inputs[0]] if step.inputs else tensor
-    group = members.get(target, [])
-    start, stop = flow.made[tensor], flow.reads.get(tensor, [flow.made[tensor]])[-1]
-    nearest = [m for m in group[-4:] if m != tensor]
-    if target == tensor or len(nearest) < 2:
-        return
-    for member in nearest:
-        reads = [r for r in flow.reads.get(member, ()) if not skips(flow, member, r, tensor)]
-        if flow.made[member] < stop and max(reads, default=0) > start and flow.made[member] != start:
-            return
-        if start < flow.made[member] < stop:
-            return
-    group.append(tensor)
-    members.pop(tensor)
-    web[tensor] = target
-
-
-def skips(flow: Flow, member: str, place: int, tensor: str) -> bool:
-    """Whether what stands at `place` is a select that does not take `member` wherever `tensor` is made."""
-    select = flow.joins.get(place)
-    if select is None or member not in select.inputs:
-        return False
-    before = select.guards[: select.inputs.index(member)]
-    return any(guard in flow.under[tensor] for guard in before)
 
 
 def can_share(flow: Flow, web: Mapping[str, str], a: str, b: str, place: int) -> bool:
@@ -238,6 +243,16 @@ def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> di
     return variables
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """An expression that is not written yet; `closed` if it needs no brackets inside another."""
+
+    tensors: tuple[str, ...]
+    text: str
+    shape: str
+    closed: bool
+
+
 class Writer:
     """Writes statements; keeps the last expression back while the next may contain it."""
 
@@ -249,7 +264,7 @@ class Writer:
         noted: Mapping[str, str],
     ) -> None:
         self.flow, self.web, self.variables, self.noted = flow, web, variables, noted
-        self.pending: tuple[tuple[str, ...], str, str] | None = None
+        self.pending: Pending | None = None
 
     def variable(self, tensor: str) -> str:
         return self.variables[self.web[tensor]]
@@ -261,9 +276,10 @@ class Writer:
             if isinstance(statement, Branch):
                 lines.extend(self.flush(indent))
                 inner = self.block(statement.body, indent + 4) + self.flush(indent + 4)
-                if inner:
-                    other = statement.guard == excluded
-                    lines.append(f"{' ' * indent}{'else' if other else f'if {statement.condition}'}:")
+                if inner and statement.guard == excluded:
+                    lines.extend(otherwise(inner, indent))
+                elif inner:
+                    lines.append(f"{' ' * indent}if {statement.condition}:")
                     lines.extend(inner)
                 excluded = apply("not", statement.guard) if inner else None
                 continue
@@ -295,14 +311,15 @@ class Writer:
             line = f"{' ' * indent}{self.fill(step.update, step.inputs, names)}"
             return [*self.flush(indent), *guarded([line])]
         if self.pending is not None:
-            tensors, text, _ = self.pending
-            nested = self.fill(template, step.inputs, {**names, tensors[0]: text})
-            fits = indent + len(nested) + 7 <= WIDTH
-            if step.nests and alone and tensors == (first,) and step.inputs.count(first) == 1 and fits:
-                self.pending = (step.outputs, nested, self.pending[2] or step.shape)
+            held = self.pending
+            nested = self.fill(template, step.inputs, {**names, held.tensors[0]: held.text})
+            fits = indent + len(nested) + 7 <= WIDTH and ("({0}" in template or held.closed)
+            if step.nests and alone and held.tensors == (first,) and fits:
+                self.pending = Pending(step.outputs, nested, held.shape or step.shape, is_closed(template))
                 return lines
             lines.extend(self.flush(indent))
-        self.pending = (step.outputs, self.fill(template, step.inputs, names), step.shape)
+        text = self.fill(template, step.inputs, names)
+        self.pending = Pending(step.outputs, text, step.shape, is_closed(template))
         return lines
 
     def fill(self, template: str, inputs: Sequence[str], names: Mapping[str, str]) -> str:
@@ -311,8 +328,22 @@ class Writer:
     def flush(self, indent: int) -> list[str]:
         if self.pending is None:
             return []
-        tensors, text, shape = self.pending
-        self.pending = None
-        targets = ", ".join(self.variable(t) for t in tensors)
-        line = f"{' ' * indent}{self.noted.get(tensors[0], '')}{targets} = {text}"
-        return list(guarded([with_comment(line, shape)]))
+        held, self.pending = self.pending, None
+        targets = ", ".join(self.variable(t) for t in held.tensors)
+        line = f"{' ' * indent}{self.noted.get(held.tensors[0], '')}{targets} = {held.text}"
+        return list(guarded([with_comment(line, held.shape)]))
+
+
+def is_closed(template: str) -> bool:
+    """Whether an expression can stand anywhere without brackets: a call, and no sum."""
+    return not template.startswith("{") or template.startswith("{0}.")
+
+
+def otherwise(inner: list[str], indent: int) -> list[str]:
+    """`else:` and its lines, or `elif` where these are one `if` with what belongs to it."""
+    pad = " " * (indent + 4)
+    outer = [line for line in inner if not line.startswith(f"{pad} ")]
+    if outer[0].startswith(f"{pad}if ") and all(line.startswith(f"{pad}el") for line in outer[1:]):
+        dedented = [line[4:] for line in inner]
+        return [f"{' ' * indent}el{dedented[0].lstrip()}", *dedented[1:]]
+    return [f"{' ' * indent}else:", *inner]

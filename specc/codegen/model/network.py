@@ -10,7 +10,7 @@ from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.layout import call, exploded, guarded
 from specc.codegen.model.lines import init_lines, plan_items
-from specc.codegen.model.render import ATOM, Text, needs_rounding, python
+from specc.codegen.model.render import ATOM, Text, needs_rounding, python, whole
 from specc.codegen.model.sizes import Sizes, peaks
 from specc.codegen.model.steps import statements
 from specc.codegen.model.view import ClassView
@@ -58,10 +58,10 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
     if statements_ or resolution is not None or names:
         lines.append("        a = complete(chosen, space.CHOICES)")
     for target, text in statements_:
-        lines.extend(guarded([f"        {target} = {text}"]))
+        lines.extend(assignment(target, text))
     assert cls.active is not None
     literal = {
-        (parameter.role, parameter.values): python(parameter.values[0], lambda e: local_text(e, local))[0]
+        (parameter.role, parameter.values): whole(parameter.values[0], lambda e: local_text(e, local))[0]
         for parameter in cls.active.parameters
     }
     named = replace(cls, active=Sizes({}, (), literal))
@@ -72,6 +72,14 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
     ]
     items = [*head, *plan_items(context, named, 12)]
     return (*lines, *guarded(exploded(f"return {cls.plan_name}", items, indent=8)))
+
+
+def assignment(target: str, text: str) -> tuple[str, ...]:
+    """`target = text`, a long list of options broken as the formatter would."""
+    function, bracket, args = text.removesuffix(")").partition("(")
+    if function == "position" and bracket:
+        return guarded(call(f"{target} = {function}", args.split(", "), indent=8))
+    return guarded([f"        {target} = {text}"])
 
 
 def local_text(expr: Expr, local: dict[Expr, str]) -> Text | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from specc.codegen.literals import quoted
 from specc.ir.expr import INFIX, Apply, Expr, Var, is_whole
 
 Text: TypeAlias = tuple[str, int]
@@ -16,7 +17,9 @@ IF: Final = 0
 
 
 def number(value: Expr) -> str:
-    """A constant in an argument: whole numbers, flags, and decimals for fractions."""
+    """A constant in an argument: whole numbers, flags, words, and decimals for fractions."""
+    if isinstance(value, str):
+        return quoted(value)
     return repr(float(value)) if isinstance(value, Fraction) else repr(value)
 
 
@@ -24,7 +27,7 @@ def constant(value: Expr) -> Text:
     """A constant in exact arithmetic."""
     if isinstance(value, Fraction):
         return f"Fraction({value.numerator}, {value.denominator})", ATOM
-    text = repr(value)
+    text = number(value)
     return text, ATOM if not text.startswith("-") else 7
 
 
@@ -54,8 +57,6 @@ def compose(function: str, args: Sequence[Text]) -> Text:
         case "if":
             condition, yes, no = (parenthesised(a, 1) for a in args)
             return f"{yes} if {condition} else {no}", IF
-        case "position":
-            return f"({', '.join(a[0] for a in args[1:])},).index({args[0][0]})", ATOM
     return f"{function}({', '.join(a[0] for a in args)})", ATOM
 
 
@@ -71,9 +72,41 @@ def python(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
         return known
     if not isinstance(expr, Apply):
         return constant(expr)
+    if expr.function == "position":
+        value, *options = expr.args
+        return f"position({', '.join([python(value, name)[0], *map(number, options)])})", ATOM
     if expr.function == "floor" and isinstance(expr.args[0], Apply) and expr.args[0].function == "div":
         return floor_division([python(arg, name) for arg in expr.args[0].args])
     return compose(expr.function, [python(arg, name) for arg in expr.args])
+
+
+def whole(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
+    """An expression that is a whole number, such as a channel count: quotients are divided at the end, without rest."""
+    above, below = factors(expr)
+    if not below or name(expr) is not None:
+        return python(expr, name)
+    return quotient([python(e, name) for e in above], [python(e, name) for e in below])
+
+
+def factors(expr: Expr) -> tuple[list[Expr], list[Expr]]:
+    """The factors above and below the line of a product of quotients."""
+    if isinstance(expr, Apply) and expr.function in ("mul", "div"):
+        (above, below), (other_above, other_below) = factors(expr.args[0]), factors(expr.args[1])
+        if expr.function == "div":
+            other_above, other_below = other_below, other_above
+        return above + other_above, below + other_below
+    return [expr], []
+
+
+def quotient(above: Sequence[Text], below: Sequence[Text]) -> Text:
+    """`2 * a // (b * c)`; constants stand first."""
+
+    def product(texts: Sequence[Text]) -> Text:
+        ordered = sorted(texts, key=lambda text: not text[0].isdigit())
+        return " * ".join(parenthesised(text, 7) for text in ordered), ATOM if len(texts) == 1 else 6
+
+    top, bottom = product(above), product(below)
+    return f"{parenthesised(top, 6)} // {parenthesised(bottom, 7)}", 6
 
 
 def condition(expr: Expr, name: Callable[[str], str]) -> str:

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from specc.codegen.model.render import ATOM, Text, compose, constant, floor_division, number
+from specc.codegen.model.render import ATOM, Text, compose, constant, factors, floor_division, number, quotient
 from specc.codegen.model.structure import Part
 from specc.codegen.names import fresh, identifier
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate
 from specc.ir.graph import Tensor
 from specc.ops.writing import Values
 
-ARITHMETIC: Final = ("add", "sub", "mul", "floor")
+ARITHMETIC: Final = ("add", "sub", "mul", "div", "floor")
 Key: TypeAlias = tuple[str, Values]
 
 
@@ -165,6 +165,10 @@ def shared_locals(
 def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exact: bool = False) -> Text | None:
     """A vector as Python text over the named ones; None where it cannot be written so."""
     role, values = key
+    if not exact and key not in names and key not in literal:
+        divided = express_quotient(key, names, literal)
+        if divided is not None:
+            return divided
     if key in names:
         return names[key], ATOM
     if key in literal:
@@ -172,7 +176,7 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
     if is_constant(values):
         return constant(values[0]) if exact else (number(values[0]), ATOM)
     first = values[0]
-    if not isinstance(first, Apply) or first.function not in (*ARITHMETIC, "div"):
+    if not isinstance(first, Apply) or first.function not in ARITHMETIC:
         return None
     if any(not isinstance(v, Apply) or v.function != first.function or len(v.args) != len(first.args) for v in values):
         return None
@@ -188,3 +192,17 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
     if first.function == "floor":
         return floor_division(known)
     return compose(first.function, known)
+
+
+def express_quotient(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str]) -> Text | None:
+    """A product with divisors as one division, which leaves no rest where the whole is a channel count."""
+    role, values = key
+    rows = [factors(value) for value in values]
+    above, below = rows[0]
+    if not below or any(len(a) != len(above) or len(b) != len(below) for a, b in rows):
+        return None
+    columns = [tuple(row[0][i] for row in rows) for i in range(len(above))]
+    columns += [tuple(row[1][i] for row in rows) for i in range(len(below))]
+    texts = [express((role, column), names, literal, True) for column in columns]
+    known = [text for text in texts if text is not None]
+    return quotient(known[: len(above)], known[len(above) :]) if len(known) == len(texts) else None

@@ -22,7 +22,7 @@ from specc.ir.graph import Graph
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net": ("ElasticNet", "resize"),
     "plan": ("Option", "Plan", "complete", "known_outputs", "resolve"),
-    "sizes": ("divisible", "half_up"),
+    "sizes": ("divisible", "half_up", "position"),
 }
 
 

@@ -1,0 +1,91 @@
+"""Small networks that use what the paper networks do not: each against torch's counter and its own bound twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from specc.analysis.report import cost
+from specc.passes.bind import bind as bind_graph
+from tests.codegen.projects import assignments, from_text, image_shape, plain, project
+from tests.codegen.test_models import assert_plain, counted, relative, scramble
+from tests.codegen.test_text import formatted
+
+STAGES = {
+    "elastic kernel": "stage s { conv(8, kernel={3, 5, 7}); norm; relu; depthwise(kernel={3, 5}); norm }",
+    "elastic expansion": "choice e in {2, 4}\n  stage s { part(8, e); part(8, e) }",
+    "own expansion each": "stage s { part(8, {2, 3}); part(8, {2, 3}) }",
+    "width per group": "width per_group 0.5..1.0 round 2\n  stage s { part(8, 2); conv(12, kernel=3); norm; hswish }",
+    "any width": "width any 0.25..1.0\n  stage s { conv(20, kernel=3); norm; silu; conv(7, kernel=1) }",
+    "groups": "width per_group 0.5..1.0 round 4\n  stage s { conv(16, kernel=3, groups=4, bias=yes); norm; gelu }",
+    "banks by width": "width uniform {0.5, 1.0} round 2\n  norm batch(bank=width)\n"
+    "  stage s { conv(8, kernel=3); norm; relu }",
+    "many banks": "width uniform 0.05..1.0 step 0.05\n  norm batch(bank=width)\n"
+    "  stage s { conv(40, kernel=3); norm; relu }",
+    "banks by skip": "norm batch(bank=skip)\n  stage s { part(8, 2); skippable { part(8, 2); part(8, 2) } }",
+    "alternatives": "choice op in {three, five, pool}\n  stage s { when op == three { conv(8, kernel=3); norm }"
+    " else { when op == five { conv(8, kernel=5) } else { pool(max, 3, stride=1) } }; relu }",
+    "unlike alternatives": "choice wide in {0, 1}\n"
+    "  stage s { when wide == 1 { conv(8, kernel=3); relu }; conv(8, kernel=1) }",
+    "widening": "width per_group 0.5..1.0 round 2\n  stage s { pad_channels(12); conv(12, kernel=1); norm }",
+    "shortcuts": "stage s { residual { conv(8, kernel=3); norm } shortcut { conv(8, kernel=1); norm }; relu\n"
+    "    residual { conv(16, kernel=3, stride=2); relu6 } shortcut { pool(avg, 2); pad_channels(16) }; sigmoid }",
+    "nested skips": "stage s { skippable outer { part(8, 2); skippable inner { part(8, 2) }; part(8, 2) } }",
+    "depth and width": "width uniform {0.5, 1.0} round 2\n"
+    "  stage s { repeat 1..3 { part(8, 3); conv(8, kernel=3); tanh } }",
+    "pools": "stage s { pool(avg, 3, stride=2); pool(max, size=3); conv(8, kernel=3, dilation=2)\n"
+    "    dropout(0.1); hsigmoid }",
+    "activation first": "stage s { repeat 2 { residual { norm; relu; conv(8, kernel=3) } } }",
+    "skipped activation": "stage s { conv(8, kernel=3); norm; skippable { relu }; conv(8, kernel=1) }",
+}
+HEADS = {
+    "pooled": "pool(avg); linear(classes)",
+    "flattened": "flatten; linear(24); norm(bank=shared); relu; linear(classes)",
+}
+
+
+def text(stage: str, head: str = HEADS["pooled"]) -> str:
+    body = "\n  ".join(part.strip() for part in stage.split("\n"))
+    lines = (
+        "block part(out, expand) {\n  residual {\n    conv(in * expand, kernel=1)\n    norm\n    relu6\n"
+        "    conv(out, kernel=3)\n    norm\n  }\n}\n"
+        f"supernet small {{\n  input image(3, 10, 10)\n  classes 4\n  norm batch\n  {body}\n  head {{ {head} }}\n}}\n"
+    )
+    stem = "stem { conv(8, kernel=3); norm(bank=shared); relu }"
+    return lines.replace("  stage s", f"  {stem}\n  stage s").replace("; ", "\n")
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("stage", STAGES)
+def test_construct(stage: str, head: str, tmp_path: Path) -> None:
+    spec = from_text(text(STAGES[stage], HEADS[head]))
+    graph = spec.graph
+    made = project(spec, tmp_path / "elastic")
+    with torch.device("meta"):
+        meta = made.model.Model().eval()
+    net = made.model.Model().eval()
+    scramble(net)
+    x = torch.randn(3, 3, 10, 10, generator=torch.Generator().manual_seed(1))
+    for number, at in enumerate(assignments(graph, 4)):
+        report = cost(graph, at)
+        assert sum(p.numel() for p in net.parameters()) == report.params_total
+        plan = net.plan(plain(graph, at)) if graph.choices else None
+        assert counted(meta, image_shape(graph, at), plan) == report.macs
+        if plan is None:
+            continue
+        static = project(spec, tmp_path / str(number), bind_graph(graph, at))
+        assert_plain((static.folder / "model.py").read_text())
+        twin = static.model.Model().eval()
+        bound = net.bind(plan, fold=False)
+        twin.load_state_dict(bound.state_dict())
+        assert sum(p.numel() for p in twin.parameters()) == report.params
+        with torch.no_grad():
+            sliced = net(x, plan)
+            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4)):
+                assert relative(other(x), sliced) <= bar, at
+        net.train()
+        net(x, plan).logsumexp(1).mean().backward()  # in-place operations leave autograd what it needs
+        net.eval()
+    assert formatted(tmp_path) == ""
