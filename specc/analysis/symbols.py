@@ -228,7 +228,7 @@ class Symbols:
                 tables.append((yield self._table(arg)))
             scope = tuple(sorted({choice for reads, _ in tables for choice in reads}))
             if prod(len(self.diagrams.options[choice]) for choice in scope) > VALUE_LIMIT:
-                message = f"`{expr.function}` of a size that reads {len(scope)} choices: too many combinations of options"
+                message = f"`{expr.function}` of a size that reads {len(scope)} choices: too many combinations"
                 raise TooManyOptions(message)
             columns = [tuple(self.spread(table, scope)) for table in tables]
             function = FUNCTIONS[expr.function]

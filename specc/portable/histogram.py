@@ -1,7 +1,7 @@
-"""How many assignments reach every row of a sweep at every cost.
+"""How many assignments lead to every row of a sweep at every cost.
 
-With costs as they are this is exact, and possible while distinct costs stay within ENTRY_LIMIT. Beyond that costs are
-rounded down to a coarser unit, and the sum of what the roundings can lose is known.
+With costs as they are this is exact, and possible while there are few distinct ones (`exact`). Otherwise costs are
+rounded down to a coarser unit (`rounded`); what that can lose in all is known, so that nothing is missed.
 """
 
 from __future__ import annotations
@@ -10,99 +10,148 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd, inf
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.portable.sweep import Ints, Step, Sweep, TooEntangled, reach
+from specc.portable.sweep import Ints, Sweep, TooEntangled, leads_to, reach
 
 ENTRY_LIMIT = 3_000_000
 """The most (row, cost) entries times options of one step that are still treated exactly."""
-RESOLUTIONS = (1 << 14, 1 << 11, 1 << 8)
-"""The number of different costs told apart when they are rounded: the first that stays within the limit is taken."""
+CELLS = 12_000_000
+"""The most (row, rounded cost) cells of all steps together: 96 MB."""
+ADDITIONS = 1_500_000_000
+"""The most additions of cells into cells, about a second or two."""
 
 Floats = NDArray[np.float64]
 Limits = tuple[float, float]
+Window = tuple[Limits, Limits]
+"""Limits for MACs and for parameters, inclusive."""
 ANY: Limits = (-inf, inf)
 
 
+class Table(Protocol):
+    """The ways to reach every (row, key) after some step, up to a common factor."""
+
+    def at(self, rows: Ints, keys: Ints) -> Floats: ...
+
+    def ends(self) -> tuple[Ints, Floats]:
+        """The keys of the only row, and the ways to reach them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Entries:
-    """How many ways (`ways`, scaled) lead to each (row, cost), as sorted codes row * span + cost."""
+class Sparse:
+    """Sorted codes row * span + key, and the ways to reach each."""
 
     codes: Ints
     ways: Floats
+    span: int
+
+    def at(self, rows: Ints, keys: Ints) -> Floats:
+        wanted = rows * self.span + keys
+        place = np.minimum(np.searchsorted(self.codes, wanted), len(self.codes) - 1)
+        return np.where((self.codes[place] == wanted) & (keys >= 0), self.ways[place], 0.0)
+
+    def ends(self) -> tuple[Ints, Floats]:
+        return self.codes, self.ways
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense:
+    """The ways to reach every cell, [rows, keys]."""
+
+    ways: Floats
+
+    def at(self, rows: Ints, keys: Ints) -> Floats:
+        inside = (keys >= 0) & (keys < self.ways.shape[1])
+        return np.where(inside, self.ways[rows, np.where(inside, keys, 0)], 0.0)
+
+    def ends(self) -> tuple[Ints, Floats]:
+        keys = np.flatnonzero(self.ways[0]).astype(np.int64)
+        return keys, self.ways[0][keys]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale:
-    """Costs in units, key = sum over kinds of cost // unit * stride, all from 0; `slack` bounds the roundings."""
+    """Costs as keys: the sum over kinds of (cost - base) // unit * stride.
+
+    A kind that is not told apart has span 1. `slack` is the most that all roundings of a kind can lose together;
+    `keys` holds what every pair of every step adds to the key, and `lows` what it adds beside that.
+    """
 
     units: tuple[int, int]
-    strides: tuple[int, int]
-    span: int
-    offset: tuple[int, int]
+    spans: tuple[int, int]
+    bases: tuple[int, int]
     slack: tuple[int, int]
+    lows: tuple[tuple[int, ...], tuple[int, ...]]
     keys: tuple[Ints, ...]
 
+    @property
+    def span(self) -> int:
+        return self.spans[0] * self.spans[1]
 
-def histograms(swept: Sweep, window: tuple[Limits, Limits]) -> tuple[Scale, list[Entries]]:
-    """The entries after every step that can end in the window, with costs as fine as the limit allows."""
-    resolutions = (0, *RESOLUTIONS)
-    for resolution in resolutions:
-        scale = scaled(swept.steps, resolution, window)
-        try:
-            return scale, forward(swept, scale, window)
-        except TooEntangled:
-            if resolution == resolutions[-1]:
-                raise
-    raise TooEntangled
+    def costs(self, keys: Ints, kind: int) -> Ints:
+        """The costs that keys stand for, rounded down."""
+        part = keys // self.spans[1] if kind == 0 else keys % self.spans[1]
+        return part * self.units[kind] + self.bases[kind]
 
 
-def scaled(steps: Sequence[Step], resolution: int, window: tuple[Limits, Limits]) -> Scale:
-    """Units in which every cost is whole (`resolution` 0), or that tell about `resolution` costs apart.
+@dataclass(frozen=True, slots=True, eq=False)
+class Histograms:
+    """The tables before the first step and after every one, and the pairs that lead to every row."""
 
-    A kind without limits is not told apart at all. With both limited, each gets the root of the resolution.
-    """
-    limited = [limits != ANY for limits in window]
-    fine = resolution if sum(limited) < 2 else int(resolution**0.5)
-    units, offset, slack, spans = [], [], [], []
+    swept: Sweep
+    scale: Scale
+    tables: Sequence[Table]
+    leading: Sequence[Sequence[Sequence[int]]]
+
+    @property
+    def is_exact(self) -> bool:
+        return self.scale.slack == (0, 0)
+
+
+def scaled(swept: Sweep, kinds: Sequence[int], most: int | None) -> Scale:
+    """The scale that tells some kinds of cost apart: exactly, or at about `most` keys in all."""
+    units, spans, bases, slack, lows = [], [], [], [], []
     parts: list[list[Ints]] = []
     for kind in (0, 1):
-        lows = [int(step.added[:, kind].min()) for step in steps]
-        costs = [step.added[:, kind] - low for step, low in zip(steps, lows, strict=True)]
-        reach_of_all = sum(int(c.max()) for c in costs)
-        unit = 1
-        if not limited[kind]:
-            costs = [np.zeros_like(c) for c in costs]
-        else:
-            unit = max(1, gcd(*(int(np.gcd.reduce(c)) for c in costs)))
-            unit = max(unit, -(-reach_of_all // fine)) if resolution else unit
-        keys = [c // unit for c in costs]
-        parts.append(keys)
-        offset.append(sum(lows))
-        slack.append(sum(int((c - k * unit).max()) for c, k in zip(costs, keys, strict=True)))
-        spans.append(1 + sum(int(k.max()) for k in keys))
+        low = [int(step.added[:, kind].min()) for step in swept.steps]
+        costs = [step.added[:, kind] - least for step, least in zip(swept.steps, low, strict=True)]
+        total = sum(int(cost.max()) for cost in costs)
+        unit = max(1, gcd(*(int(np.gcd.reduce(cost)) for cost in costs)))
+        if kind not in kinds:
+            unit = total + 1
+        elif most is not None:
+            unit = max(unit, -(-total // max(1, int(most ** (1 / len(kinds))) - len(costs))))
+        keys = [cost // unit for cost in costs]
+        left = [int((cost - key * unit).max()) for cost, key in zip(costs, keys, strict=True)]
         units.append(unit)
+        spans.append(1 + sum(int(key.max()) for key in keys))
+        bases.append(swept.base[kind] + sum(low))
+        slack.append(sum(left) if kind in kinds else 0)
+        lows.append(tuple(low))
+        parts.append(keys)
     return Scale(
         units=(units[0], units[1]),
-        strides=(spans[1], 1),
-        span=spans[0] * spans[1],
-        offset=(offset[0], offset[1]),
+        spans=(spans[0], spans[1]),
+        bases=(bases[0], bases[1]),
         slack=(slack[0], slack[1]),
+        lows=(lows[0], lows[1]),
         keys=tuple(macs * spans[1] + params for macs, params in zip(*parts, strict=True)),
     )
 
 
-def forward(swept: Sweep, scale: Scale, window: tuple[Limits, Limits]) -> list[Entries]:
-    """The entries before the first step and after every one. Raises TooEntangled where they outgrow ENTRY_LIMIT."""
-    steps = swept.steps
-    bounds = [(reach(steps, kind, True), reach(steps, kind, False)) for kind in (0, 1)]
-    passed = [0, 0]
+def exact(swept: Sweep, window: Window) -> Histograms:
+    """The ways to every cost that can still end in the window. Raises TooEntangled where they are too many."""
+    kinds = [kind for kind in (0, 1) if window[kind] != ANY]
+    scale = scaled(swept, kinds, None)
+    bounds = [(reach(swept.steps, kind, True), reach(swept.steps, kind, False)) for kind in kinds]
     codes, ways = np.zeros(1, np.int64), np.ones(1)
-    table = [Entries(codes, ways)]
-    for number, (step, keys) in enumerate(zip(steps, scale.keys, strict=True)):
-        before = steps[number - 1].rows if number else 1
+    tables = [Sparse(codes, ways, scale.span)]
+    for number, (step, keys) in enumerate(zip(swept.steps, scale.keys, strict=True)):
+        before = swept.steps[number - 1].rows if number else 1
         if step.rows * scale.span >= 1 << 62:
             raise TooEntangled
         first = np.searchsorted(step.source, np.arange(before + 1))
@@ -110,40 +159,19 @@ def forward(swept: Sweep, scale: Scale, window: tuple[Limits, Limits]) -> list[E
         if int(fans.sum()) > ENTRY_LIMIT:
             raise TooEntangled
         origin = np.repeat(np.arange(len(codes)), fans)
-        pair = (
-            np.arange(len(origin))
-            - np.repeat(np.cumsum(fans) - fans, fans)
-            + first[codes // scale.span][origin]
-        )
-        codes, ways = gathered(
-            step.target[pair] * scale.span + codes[origin] % scale.span + keys[pair], ways[origin]
-        )
-        keep = np.ones(len(codes), dtype=bool)
-        row = codes // scale.span
-        for kind in (0, 1):
-            passed[kind] += int(step.added[:, kind].min())
-            ends = (bounds[kind][0][number + 1][row], bounds[kind][1][number + 1][row])
-            start = passed[kind] + swept.base[kind]
-            keep &= may_reach(codes % scale.span, kind, scale, start, ends, window[kind])
-        codes, ways = codes[keep], ways[keep]
-        ways = ways / 2.0**100 if len(ways) and ways.max() > 2.0**200 else ways
-        table.append(Entries(codes, ways))
-    return table
-
-
-def may_reach(
-    key: Ints, kind: int, scale: Scale, start: int, ends: tuple[Ints, Ints], limits: Limits
-) -> NDArray[np.bool_]:
-    """Which entries can still end inside the limits of one kind: between `ends` is to come.
-
-    The true cost exceeds what a key says, counted from `start`, by at most the slack.
-    """
-    if limits == ANY:
-        return np.ones(len(key), dtype=bool)
-    part = key // scale.strides[0] if kind == 0 else key % scale.strides[0]
-    cost = part * scale.units[kind] + start
-    least, most = ends
-    return (cost + least <= limits[1]) & (cost + scale.slack[kind] + most >= limits[0])
+        start = (first[codes // scale.span] - np.cumsum(fans) + fans)[origin]
+        pair = np.arange(len(origin)) + start
+        reached = step.target[pair] * scale.span + codes[origin] % scale.span + keys[pair]
+        codes, ways = gathered(reached, ways[origin])
+        row, keep = codes // scale.span, np.ones(len(codes), dtype=bool)
+        for kind, (least, most) in zip(kinds, bounds, strict=True):
+            coming = sum(scale.lows[kind][number + 1 :])
+            cost = scale.costs(codes % scale.span, kind) - coming
+            low, high = window[kind]
+            keep &= (cost + least[number + 1][row] <= high) & (cost + most[number + 1][row] >= low)
+        codes, ways = codes[keep], lightened(ways[keep])
+        tables.append(Sparse(codes, ways, scale.span))
+    return Histograms(swept, scale, tables, [leads_to(step) for step in swept.steps])
 
 
 def gathered(codes: Ints, ways: Floats) -> tuple[Ints, Floats]:
@@ -160,34 +188,59 @@ def gathered(codes: Ints, ways: Floats) -> tuple[Ints, Floats]:
     return unique, summed
 
 
+def lightened(ways: Floats) -> Floats:
+    """Ways far beyond what is ever compared, scaled down before they overflow."""
+    return ways * 2.0**-600 if len(ways) and ways.max() > 2.0**600 else ways
+
+
+def rounded(swept: Sweep, kinds: Sequence[int]) -> Histograms:
+    """The ways to every rounded cost, as finely rounded as CELLS and ADDITIONS allow."""
+    rows = 1 + sum(step.rows for step in swept.steps)
+    pairs = 1 + sum(len(step.source) for step in swept.steps)
+    scale = scaled(swept, kinds, max(1, min(CELLS // rows, ADDITIONS // pairs)))
+    ways, filled = np.ones((1, 1)), 1
+    tables = [Dense(ways)]
+    for step, keys in zip(swept.steps, scale.keys, strict=True):
+        wider = filled + int(keys.max())
+        after = np.zeros((step.rows, wider))
+        moves = zip(step.source.tolist(), step.target.tolist(), keys.tolist(), strict=True)
+        for source, target, key in moves:
+            after[target, key : key + filled] += ways[source]
+        ways, filled = lightened(after.reshape(-1)).reshape(after.shape), wider
+        tables.append(Dense(ways))
+    return Histograms(swept, scale, tables, [leads_to(step) for step in swept.steps])
+
+
+def ends(histograms: Histograms, window: Window) -> tuple[Ints, Floats]:
+    """The final keys whose costs may lie in the window, and the ways to reach them."""
+    scale = histograms.scale
+    keys, ways = histograms.tables[-1].ends()
+    keep = np.ones(len(keys), dtype=bool)
+    for kind in (0, 1):
+        if scale.spans[kind] > 1 or scale.units[kind] == 1:
+            cost = scale.costs(keys, kind)
+            low, high = window[kind]
+            keep &= (cost <= high) & (cost + scale.slack[kind] >= low)
+    return keys[keep], ways[keep]
+
+
 def pick(cumulated: Floats, rng: random.Random) -> int:
     """An index, each with the share by which the cumulated weights rise there."""
     at = int(np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right"))
     return min(at, len(cumulated) - 1)
 
 
-def backwards(
-    swept: Sweep,
-    scale: Scale,
-    table: Sequence[Entries],
-    leading: Sequence[Sequence[Sequence[int]]],
-    end: int,
-    rng: random.Random,
-) -> list[int]:
-    """The option positions of one assignment drawn among those that reach an entry of the last step."""
+def backwards(histograms: Histograms, end: int, rng: random.Random) -> list[int]:
+    """The option positions of one assignment, drawn equally often among those that reach a final key."""
+    swept = histograms.swept
     at = [0] * len(swept.space.choices)
-    code = int(table[-1].codes[end])
+    row, key = 0, end
     for number in reversed(range(len(swept.steps))):
         step = swept.steps[number]
-        row, key = divmod(code, scale.span)
-        pairs = np.array(leading[number][row], dtype=np.int64)
-        earlier = key - scale.keys[number][pairs]
-        sources = step.source[pairs] * scale.span + earlier
-        entries = table[number]
-        place = np.minimum(np.searchsorted(entries.codes, sources), len(entries.codes) - 1)
-        known = (entries.codes[place] == sources) & (earlier >= 0)
-        ways = np.where(known, entries.ways[place], 0.0)
+        pairs = np.array(histograms.leading[number][row], dtype=np.int64)
+        earlier = key - histograms.scale.keys[number][pairs]
+        ways = histograms.tables[number].at(step.source[pairs], earlier)
         chosen = pick(np.cumsum(ways), rng)
         at[step.choice] = int(step.option[pairs[chosen]])
-        code = int(sources[chosen])
+        row, key = int(step.source[pairs[chosen]]), int(earlier[chosen])
     return at

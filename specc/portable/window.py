@@ -8,22 +8,31 @@ some draws are wasted. Their number is limited, so nothing hangs.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import inf
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from specc.portable.choices import Option, Space, assignment_at, draw, positions
-from specc.portable.histogram import ANY, Limits, backwards, histograms, pick
-from specc.portable.sweep import Sweep, TooEntangled, leads_to, sweep
+from specc.portable.histogram import (
+    ANY,
+    Histograms,
+    Limits,
+    Window,
+    backwards,
+    ends,
+    exact,
+    pick,
+    rounded,
+)
+from specc.portable.sweep import Sweep, TooEntangled, sweep
 
 TRIES = 200
-"""The most draws made for each one wanted, where some are wasted."""
+"""The most draws made for each one wanted, from each kind of histogram, where some are wasted."""
 
 
 class EmptyWindow(ValueError):
-    """No sub-network lies in the window. `nearest` holds the (macs, params) of those closest to it, below and above."""
+    """Nothing was found in the window. `nearest` holds the (macs, params) found closest to it."""
 
     def __init__(self, message: str, nearest: tuple[tuple[int, int], ...]) -> None:
         super().__init__(message)
@@ -48,87 +57,106 @@ class Draws:
     uniform: bool = True
 
 
+@dataclass(slots=True)
+class Catch:
+    """What was drawn so far: rows of positions whose costs fit, with these; the costs of all others; all tries."""
+
+    found: list[tuple[list[int], tuple[int, int]]] = field(default_factory=list)
+    missed: list[tuple[int, int]] = field(default_factory=list)
+    tries: int = 0
+
+    def draws(self, space: Space, exact: bool, uniform: bool = True) -> Draws:
+        return Draws(
+            assignments=tuple(assignment_at(space, row) for row, _ in self.found),
+            macs=tuple(macs for _, (macs, _) in self.found),
+            params=tuple(params for _, (_, params) in self.found),
+            exact=exact,
+            tries=self.tries,
+            uniform=uniform,
+        )
+
+
 def draw_in_window(
     space: Space, number: int, rng: random.Random, macs: Limits = ANY, params: Limits = ANY
 ) -> Draws:
     """`number` draws, uniform over the canonical assignments with both costs within their limits (inclusive).
 
-    Raises EmptyWindow where there are none, as far as can be told.
+    Raises EmptyWindow where none was found, naming the nearest costs.
     """
     window = (macs, params)
+    catch = Catch()
     try:
         swept = sweep(space, with_costs=True)
-        scale, table = histograms(swept, window)
     except TooEntangled:
-        return tried_out(space, number, rng, window)
-    last = table[-1]
-    if not len(last.codes):
-        raise empty(swept, window)
-    leading = [leads_to(step) for step in swept.steps]
-    total = np.cumsum(last.ways)
-
-    def attempt() -> list[int]:
-        return backwards(swept, scale, table, leading, pick(total, rng), rng)
-
-    found, tries = kept(space, number, attempt, window)
-    if not found:
-        raise empty(swept, window)
-    return draws(space, found, exact=scale.slack == (0, 0), tries=tries)
-
-
-def tried_out(
-    space: Space, number: int, rng: random.Random, window: tuple[Limits, Limits]
-) -> Draws:
-    """Draws by the `independent` distribution, kept where they fit, from a bounded number of tries."""
-
-    def attempt() -> list[int]:
-        row: list[int] = positions(space, [draw(space, rng)])[0].tolist()
-        return row
-
-    found, tries = kept(space, number, attempt, window)
-    if not found:
-        raise EmptyWindow(f"none of {tries:,} sub-networks drawn at random lies in the window", ())
-    return draws(space, found, exact=False, tries=tries, uniform=False)
+        fish(catch, space, number, lambda: positions(space, [draw(space, rng)])[0].tolist(), window)
+        if not catch.found:
+            message = f"none of {catch.tries:,} sub-networks drawn at random lies in the window"
+            raise EmptyWindow(message, ()) from None
+        return catch.draws(space, exact=False, uniform=False)
+    is_exact = True
+    for histograms in proposals(swept, window):
+        is_exact = histograms.is_exact
+        keys, ways = ends(histograms, window)
+        if not len(keys):
+            raise EmptyWindow(*nearest(swept, window, [], certain=True))
+        fish(catch, space, number, drawer(histograms, keys.tolist(), np.cumsum(ways), rng), window)
+        if len(catch.found) == number:
+            break
+    if not catch.found:
+        raise EmptyWindow(*nearest(swept, window, catch.missed, certain=is_exact))
+    return catch.draws(space, is_exact)
 
 
-Found = list[tuple[list[int], tuple[int, int]]]
+def proposals(swept: Sweep, window: Window) -> Iterator[Histograms]:
+    """The exact histograms, or rounded ones: of the kind whose limits are the narrower, the other, both."""
+    try:
+        found = exact(swept, window)
+    except TooEntangled:
+        pass
+    else:
+        yield found
+        return
+    kinds = [kind for kind in (0, 1) if window[kind] != ANY]
+    alone = [rounded(swept, [kind]) for kind in kinds]
+    yield from sorted(alone, key=lambda histograms: share(histograms, window))
+    if len(kinds) == 2:
+        yield rounded(swept, kinds)
 
 
-def kept(
-    space: Space,
-    number: int,
-    attempt: Callable[[], list[int]],
-    window: tuple[Limits, Limits],
-) -> tuple[Found, int]:
-    """The first `number` attempts whose true costs lie in the window, with these, and how many were made."""
-    found: Found = []
+def share(histograms: Histograms, window: Window) -> float:
+    """The share of all sub-networks that may lie in the window, as far as these histograms tell."""
+    return float(ends(histograms, window)[1].sum() / ends(histograms, (ANY, ANY))[1].sum())
+
+
+def drawer(
+    histograms: Histograms, keys: Sequence[int], cumulated: np.ndarray, rng: random.Random
+) -> Callable[[], list[int]]:
+    """Draws one row of positions among those that reach one of some final keys."""
+    return lambda: backwards(histograms, keys[pick(cumulated, rng)], rng)
+
+
+def fish(
+    catch: Catch, space: Space, number: int, attempt: Callable[[], list[int]], window: Window
+) -> None:
+    """Adds attempts whose true costs lie in the window until there are `number`, or TRIES is used up."""
     tries = 0
-    while len(found) < number and tries < TRIES * number:
-        wanted = min(number - len(found), 1024)
-        tries += wanted
-        rows = [attempt() for _ in range(wanted)]
-        costs = true_costs(space, rows)
-        found += [pair for pair in zip(rows, costs, strict=True) if inside(pair[1], window)]
-    return found, tries
+    while len(catch.found) < number and tries < TRIES * number:
+        rows = [attempt() for _ in range(min(number - len(catch.found), 1024))]
+        tries += len(rows)
+        for row, cost in zip(rows, true_costs(space, rows), strict=True):
+            if inside(cost, window):
+                catch.found.append((row, cost))
+            else:
+                catch.missed.append(cost)
+    catch.tries += tries
 
 
-def draws(space: Space, found: Found, exact: bool, tries: int, uniform: bool = True) -> Draws:
-    """Found rows as assignments."""
-    return Draws(
-        assignments=tuple(assignment_at(space, row) for row, _ in found),
-        macs=tuple(macs for _, (macs, _) in found),
-        params=tuple(params for _, (_, params) in found),
-        exact=exact,
-        tries=tries,
-        uniform=uniform,
-    )
-
-
-def inside(cost: tuple[int, int], window: tuple[Limits, Limits]) -> bool:
+def inside(cost: tuple[int, int], window: Window) -> bool:
     return all(low <= value <= high for value, (low, high) in zip(cost, window, strict=True))
 
 
 def true_costs(space: Space, rows: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """The (MACs, parameters) of rows of positions."""
     assert space.costs is not None
     macs, params = space.costs(
         np.array(rows, dtype=np.int64).reshape(len(rows), len(space.choices))
@@ -136,46 +164,48 @@ def true_costs(space: Space, rows: Sequence[Sequence[int]]) -> list[tuple[int, i
     return list(zip(macs.tolist(), params.tolist(), strict=True))
 
 
-def empty(swept: Sweep, window: tuple[Limits, Limits]) -> EmptyWindow:
-    """What to raise where a window holds nothing: the reachable costs next to it, one kind at a time."""
-    words, nearest = [], []
-    names = ("MACs", "parameters")
-    for kind, (low, high) in enumerate(window):
-        if (low, high) == ANY:
+def nearest(
+    swept: Sweep, window: Window, missed: Sequence[tuple[int, int]], certain: bool
+) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """What to say of a window that nothing was found in, and the costs next to it, one kind at a time."""
+    words, found = [], []
+    for kind, name in enumerate(("MACs", "parameters")):
+        low, high = window[kind]
+        costs = [*missed, *beside(swept, kind, low, high)]
+        if (low, high) == ANY or any(low <= cost[kind] <= high for cost in costs):
             continue
-        alone: tuple[Limits, Limits] = ((low, high), ANY) if kind == 0 else (ANY, (low, high))
-        for costs in closest(swept, kind, low, high):
-            nearest.append(costs)
-        kinds = sorted({costs[kind] for costs in nearest})
-        holds = any(inside(costs, alone) for costs in nearest)
-        if not holds and kinds:
-            words.append(
-                f"the nearest reachable {names[kind]} are {' and '.join(f'{k:,}' for k in kinds)}"
-            )
-    reason = "; ".join(words) or "each limit alone can be met, but not both together"
-    return EmptyWindow(f"no sub-network lies in the window: {reason}", tuple(nearest))
-
-
-def closest(swept: Sweep, kind: int, low: float, high: float) -> list[tuple[int, int]]:
-    """The costs of the sub-networks next below `low` and next above `high`, as far as costs are told apart.
-
-    Where a sub-network lies within the limits, its costs stand alone.
-    """
-    everything: Limits = (-1.0, inf)
-    window = (everything, ANY) if kind == 0 else (ANY, everything)
-    scale, table = histograms(swept, window)
-    key = table[-1].codes // scale.strides[0] if kind == 0 else table[-1].codes % scale.strides[0]
-    cost = key * scale.units[kind] + scale.offset[kind] + swept.base[kind]
-    leading = [leads_to(step) for step in swept.steps]
-    rng = random.Random(0)
-    ends = {
-        int(np.argmin(np.where(side, np.abs(cost - edge), np.inf)))
-        for side, edge in (
-            (cost < low, low),
-            (cost > high, high),
-            ((low <= cost) & (cost <= high), low),
+        below = max(
+            (cost for cost in costs if cost[kind] < low), key=lambda c: c[kind], default=None
         )
-        if side.any() and abs(edge) != inf
-    }
-    rows = [backwards(swept, scale, table, leading, end, rng) for end in sorted(ends)]
+        above = min(
+            (cost for cost in costs if cost[kind] > high), key=lambda c: c[kind], default=None
+        )
+        ends_of = [cost for cost in (below, above) if cost is not None]
+        found += ends_of
+        words.append(
+            f"the nearest {name} are {' and '.join(f'{cost[kind]:,}' for cost in ends_of)}"
+        )
+    reason = "; ".join(words) or "each limit alone can be met, but not both together"
+    start = (
+        "no sub-network lies in the window" if certain else "no sub-network was found in the window"
+    )
+    return f"{start}: {reason}", tuple(found)
+
+
+def beside(swept: Sweep, kind: int, low: float, high: float) -> list[tuple[int, int]]:
+    """True costs of sub-networks on both sides of some limits and within them, as near as histograms tell."""
+    everything: Window = ((-1.0, np.inf), ANY) if kind == 0 else (ANY, (-1.0, np.inf))
+    try:
+        histograms = exact(swept, everything)
+    except TooEntangled:
+        histograms = rounded(swept, [kind])
+    keys, _ = ends(histograms, (ANY, ANY))
+    cost = histograms.scale.costs(keys, kind)
+    chosen = [
+        *keys[cost < low][-8:],
+        *keys[cost > high][:8],
+        *keys[(cost >= low) & (cost <= high)][:1],
+    ]
+    rng = random.Random(0)
+    rows = [backwards(histograms, int(key), rng) for key in chosen]
     return true_costs(swept.space, rows)

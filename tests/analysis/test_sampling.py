@@ -91,7 +91,7 @@ def filled(graph: Graph) -> list[dict[str, Option]]:
 
 def test_rounded_costs_still_draw_uniformly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histogram, "ENTRY_LIMIT", 300)
-    monkeypatch.setattr(histogram, "RESOLUTIONS", (16,))
+    monkeypatch.setattr(histogram, "CELLS", 6000)
     b = Builder()
     before = b.choice("width", *range(5, 13))
     b.conv(before)
