@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,7 +37,11 @@ STATIC = SPEC.replace("width uniform {0.5, 1.0} round 8", "").replace("skippable
 
 
 def write_project(folder: Path, spec: str, method: str) -> Path:
-    for path, text in compile_project(load(Source("tiny.specc", spec.replace("METHOD", method)))).items():
+    return write_files(folder, compile_project(load(Source("tiny.specc", spec.replace("METHOD", method)))))
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> Path:
+    for path, text in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
@@ -148,7 +153,8 @@ def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> N
     assert json.loads((project / "few" / "pareto.json").read_text())["cost"] == "params"
 
 
-def test_what_is_exported_gives_the_same_answers_everywhere(project: Path) -> None:
+def test_what_is_exported_gives_the_same_answers_everywhere(project: Path, tmp_path: Path) -> None:
+    """Also its weights do, in the network that is compiled for the sub-network."""
     out = run(project, "export.py", "--at", "keep=no", "--calibrate", "256")
     assert "width=1,keep=no" in out
     for name in ("static module", "torch.export", "onnxruntime"):
@@ -156,6 +162,22 @@ def test_what_is_exported_gives_the_same_answers_everywhere(project: Path) -> No
     folder = project / "runs" / "export"
     assert sorted(p.name for p in folder.iterdir()) == ["subnet.json", "subnet.onnx", "subnet.pt", "subnet.pt2"]
     assert json.loads((folder / "subnet.json").read_text())["at"] == {"width": 1, "keep": False}
+
+    compiled = load(Source("tiny.specc", SPEC.replace("METHOD", "method us_net(subnets=3)")))
+    write_files(tmp_path, compile_project(compiled, {"width": 1, "keep": 0}))
+    run(tmp_path, LOADED.replace("FOLDER", str(folder)))
+
+
+LOADED = """
+import torch
+from model import Model
+
+net = Model().eval()
+net.load_state_dict(torch.load("FOLDER/subnet.pt", weights_only=True))
+program = torch.export.load("FOLDER/subnet.pt2").module()
+images = torch.randn(8, 1, 8, 8)
+torch.testing.assert_close(net(images), program(images), rtol=1e-4, atol=1e-4)
+"""
 
 
 def test_latencies_of_sliced_and_bound_sub_networks(project: Path) -> None:
