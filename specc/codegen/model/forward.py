@@ -60,7 +60,7 @@ Statement: TypeAlias = Step | Select | Branch
 
 @dataclass(slots=True, eq=False)
 class Flow:
-    """Where every tensor of a body is made and read, as positions in the order of the text."""
+    """Where every tensor of a body is made and read, as positions in the order of the text, and under which guards."""
 
     made: dict[str, int] = field(default_factory=dict)
     reads: dict[str, list[int]] = field(default_factory=dict)
@@ -68,6 +68,7 @@ class Flow:
     under: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
     selects: list[tuple[int, Select]] = field(default_factory=list)
     joins: dict[int, Select] = field(default_factory=dict)
+    at: dict[int, tuple[Expr, ...]] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     length: int = 0
 
@@ -117,6 +118,7 @@ def visit(flow: Flow, statements: Sequence[Statement], under: tuple[Expr, ...]) 
             visit(flow, statement.body, (*under, statement.guard))
             continue
         flow.length += 1
+        flow.at[flow.length] = under
         for tensor in statement.inputs:
             flow.reads.setdefault(tensor, []).append(flow.length)
         for tensor in (statement.output,) if isinstance(statement, Select) else statement.outputs:
@@ -140,7 +142,8 @@ def coalesce(flow: Flow) -> dict[str, str]:
     for place, select in flow.selects:
         inputs = select.inputs
         pairs = [(a, b) for i, a in enumerate(inputs) for b in inputs[i + 1 :] if web[a] != web[b]]
-        if all(can_share(flow, web, a, b, place) for a, b in pairs) and all(flow.reads[t][-1] <= place for t in inputs):
+        joinable = all(flow.reads[t][-1] <= place for t in inputs)
+        if joinable and all(can_share(flow, web, members, a, b, place) for a, b in pairs):
             heads = {web[t] for t in (*inputs, select.output)}
             head = min(heads, key=lambda t: flow.made[t])
             for other in sorted(heads - {head}, key=lambda t: flow.made[t]):
@@ -206,18 +209,31 @@ def overwrites(flow: Flow, step: Step) -> bool:
     return maker is not None and maker.overwritable and len(flow.reads[first]) == 1 and first not in flow.kept
 
 
-def can_share(flow: Flow, web: Mapping[str, str], a: str, b: str, place: int) -> bool:
-    """Whether two inputs of the select at `place` never need a value each at one time.
-
-    Earlier members of their webs are dead by now, or made inside the same region; so the two themselves decide.
-    """
-    if any(apply("not", g) == h or apply("not", h) == g for g in flow.under[a] for h in flow.under[b]):
-        return True
+def can_share(
+    flow: Flow, web: Mapping[str, str], members: Mapping[str, list[str]], a: str, b: str, place: int
+) -> bool:
+    """Whether two inputs of the select at `place` never need a value each at one time."""
+    for g in flow.under[a]:
+        for h in flow.under[b]:
+            if apply("not", g) == h or apply("not", h) == g:
+                first, second = members[web[a]], members[web[b]]
+                return stays_out(flow, first, g, second, h) and stays_out(flow, second, h, first, g)
     earlier, later = sorted((a, b), key=lambda t: flow.made[t])
     if flow.under[earlier] != flow.under[later][: len(flow.under[earlier])]:
         return False
     start = flow.made[web[later]]
     return flow.made[earlier] < start and all(read <= start or read == place for read in flow.reads[earlier])
+
+
+def stays_out(flow: Flow, web: Sequence[str], guard: Expr, other: Sequence[str], against: Expr) -> bool:
+    """Whether no member of `web` that is made outside the region of `guard` is read, where the guard `against` holds,
+    after the web that is made there begins."""
+    begins = min((flow.made[t] for t in other if against in flow.under[t]), default=flow.length + 1)
+    for tensor in web:
+        if guard not in flow.under[tensor] and flow.reads[tensor][-1] > begins:
+            if any(read > begins and guard not in flow.at.get(read, ()) for read in flow.reads[tensor]):
+                return False
+    return True
 
 
 def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:

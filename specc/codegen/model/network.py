@@ -51,12 +51,13 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         '        assignment: Mapping[str, Option] | str = "max",',
         "        outputs: Sequence[str] | None = None,",
         f"    ) -> {cls.plan_name}:",
+        '        """Choices by name, "max" or "min", as what every part runs; `outputs` to get several by name."""',
         "        chosen = resolve(space, assignment)",
     ]
     local, statements_ = local_names(context, cls)
     resolution = resolution_choice(context)
     if statements_ or resolution is not None or names:
-        lines.append("        a = complete(chosen, space.CHOICES)")
+        lines.append("        a = complete(chosen, space.CHOICES)  # inactive choices have a value, too")
     for target, text in statements_:
         lines.extend(assignment(target, text))
     assert cls.active is not None
