@@ -38,6 +38,7 @@ STAGES = {
     "pools": "stage s { pool(avg, 3, stride=2); pool(max, size=3); conv(8, kernel=3, dilation=2)\n"
     "    dropout(0.1); hsigmoid }",
     "activation first": "stage s { repeat 2 { residual { norm; relu; conv(8, kernel=3) } } }",
+    "an empty stage": "stage e { }\n  stage s { conv(8, kernel=3) }",
     "skipped activation": "stage s { conv(8, kernel=3); norm; skippable { relu }; conv(8, kernel=1) }",
 }
 HEADS = {

@@ -94,9 +94,13 @@ def make_entries(
             entries.append(OpEntry(ops[item], fresh(attribute(item.rsplit(".", 1)[-1]), taken)))
         elif item.kind == "region":
             inner = make_entries(found, item, ops, taken, part)
-            entries.append(Region(item.guard, inner))
+            if inner:
+                entries.append(Region(item.guard, inner))
         else:
             child = make_part(found, item, fresh(attribute(item.name), taken), ops)
+            if not child.entries:  # a stage without operations is no module
+                found.parts.pop()
+                continue
             part.height = max(part.height, child.height + 1)
             entries.append(child)
     return tuple(entries)
