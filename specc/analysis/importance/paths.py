@@ -6,8 +6,8 @@ where ways part are tables merged, element by element in numpy. All node counts 
 multiples of one stride, and tables hold no others. A node before all inputs stands at the end of the numbers.
 
 Grades are whole numbers, so that sums are exact and paths that tie do tie: accumulated degrees in the undirected
-reading, TAS in small units otherwise. Where both fit in the 53 bits of a float64, a grade and the MACs are one number,
-the grade's multiple of more MACs than any path has, less its MACs.
+reading, TAS in small units otherwise. Where both fit in an int64, a grade and the MACs are one number: so many times
+more MACs than any path has as the grade says, less the path's MACs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 FINEST: Final = 36
-EXACT: Final = 53
+FLOAT_BITS: Final = 53
 """Bits of a float64 that hold whole numbers exactly."""
+SUM_BITS: Final = 60
+"""Bits of an int64 that sums may use; NOWHERE, the sum of no path, stays far below them whatever is added to it."""
+NOWHERE: Final = -(1 << 62)
 STOP: Final = -1
 """The way on that ends here, at a head."""
 
@@ -36,45 +40,59 @@ class Ways:
 
     sources: Sequence[int]
     targets: Sequence[int]
-    macs: Sequence[float]
+    macs: Sequence[int]
     firsts: Sequence[int]
     lasts: Sequence[int]
     nodes: int
 
 
-@dataclass(slots=True, eq=False)
 class Table:
-    """The best sums for paths of `start`, `start + stride`, ... nodes: `sums[i] + moved[i]`, -inf where there is none.
+    """The best sums for paths of `start`, `start + stride`, ... nodes.
 
-    sums   of each of the marks that nodes and edges have
+    sums   one array for each mark of heads and steps, less `moved`; the first is NOWHERE where there is no path
     """
 
-    start: int
-    sums: list[Floats]
-    moved: list[float]
+    __slots__ = ("moved", "start", "sums")
+
+    def __init__(self, start: int, sums: list[NDArray[Any]], moved: list[float]) -> None:
+        self.start = start
+        self.sums = sums
+        self.moved = moved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
-    """What is summed along paths: numbers of every node and every edge, one list for each sum.
+    """What is summed along paths: a tuple of numbers for every head and for every edge with the node that it leaves.
 
-    The first sum decides which path is better, where two sums are `ranked` the second (the smaller the better) decides
+    The first sum decides which path is better; where two sums are `ranked` the second, the smaller the better, decides
     ties. `unit` is what one grade counts where the first sum holds MACs too, else 0.
     """
 
-    nodes: list[list[float]]
-    edges: list[list[float]]
+    heads: list[tuple[float, ...]]
+    steps: list[tuple[float, ...]]
     ranked: int
-    unit: float
+    unit: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Fork:
-    """Where ways part: for every number of nodes to come, the place in `ways` of the best one."""
+    """Where ways part. `better[i]` has a bit for every number of nodes to come, from `starts[i]` on: whether the way
+    `ways[i + 1]` is better there than all before it.
+    """
 
-    start: int
-    ways: tuple[int, ...]
-    best: NDArray[Any]
+    __slots__ = ("better", "starts", "ways")
+
+    def __init__(self, way: int) -> None:
+        self.ways = [way]
+        self.starts: list[int] = []
+        self.better: list[NDArray[np.uint8]] = []
+
+    def best(self, rest: int, stride: int) -> int:
+        """The best way on where so many nodes are still to come, this one included."""
+        for way, start, bits in zip(reversed(self.ways), reversed(self.starts), reversed(self.better)):
+            place = (rest - start) // stride
+            if 0 <= place < 8 * len(bits) and bits[place >> 3] >> (7 - (place & 7)) & 1:
+                return way
+        return self.ways[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,45 +100,36 @@ class BestPaths:
     """The best path of every node count.
 
     lengths  the node counts there are; `grades`, `macs` and `scores` of the best path of each; `path` gives its edges
+    targets  of the edges, and then the first nodes
+    forks    of every node, and then of the node before all others; None where no path leads on
     """
 
     lengths: tuple[int, ...]
-    grades: Floats
-    macs: Floats
+    grades: NDArray[np.int64]
+    macs: NDArray[np.int64]
     scores: Floats | None
-    ways: Ways
+    targets: Sequence[int]
     stride: int
-    forks: dict[int, Fork]
-    single: list[int]
+    forks: Sequence[Fork | None]
 
     def path(self, length: int) -> tuple[int, ...]:
         """The edges of the best path of a node count that there is, from an input on."""
-        node, found = self.ways.nodes, []
-        rest = length + 1
-        while (way := self.way(node, rest)) != STOP:
-            if node == self.ways.nodes:
-                node = way
-            else:
-                found.append(way)
-                node = self.ways.targets[way]
-            rest -= 1
-        return tuple(found)
-
-    def way(self, node: int, rest: int) -> int:
-        fork = self.forks.get(node)
-        if fork is None:
-            return self.single[node]
-        place = (rest - fork.start) // self.stride
-        if len(fork.ways) == 2:
-            return fork.ways[int(fork.best[place >> 3]) >> (7 - (place & 7)) & 1]
-        return fork.ways[int(fork.best[place])]
+        fork, found = self.forks[-1], []
+        for rest in range(length + 1, 0, -1):
+            assert fork is not None, length
+            way = fork.best(rest, self.stride)
+            if way == STOP:
+                break
+            found.append(way)
+            fork = self.forks[self.targets[way]]
+        return tuple(found[1:])
 
 
 def grades_of(tas: Floats) -> Floats:
     """TAS in whole units of at most 2^-36 of the largest, so that the last bits of a sum never decide a tie."""
     import numpy as np
 
-    bits = min(FINEST, EXACT - 1 - len(tas).bit_length())
+    bits = min(FINEST, FLOAT_BITS - 1 - len(tas).bit_length())
     return np.rint(tas * (2.0**bits / float(tas.max())))
 
 
@@ -128,18 +137,23 @@ def marks_of(ways: Ways, grades: Floats, tas: Floats | None) -> Marks:
     """The sums to take: grades and MACs in one number where that is exact, else apart; and TAS where it is given."""
     import numpy as np
 
-    macs = np.array(ways.macs, dtype=np.float64)
-    unit = float(macs.sum()) + 1
-    free, still = [0.0] * len(ways.sources), [0.0] * ways.nodes
-    exact = (float(grades.sum()) + 1) * unit < 2.0**EXACT
-    if exact:
-        nodes, edges = [(grades * unit).tolist()], [(-macs).tolist()]
-    else:
-        nodes, edges = [grades.tolist(), still], [free, macs.tolist()]
+    total = sum(ways.macs)
+    macs = np.array([count >> max(0, total.bit_length() - SUM_BITS) for count in ways.macs], dtype=np.int64)
+    whole = grades.astype(np.int64)
+    unit = total + 1
+    fits = (int(whole.sum()) + 1) * unit < 1 << SUM_BITS
+    nodes: list[NDArray[Any]] = [whole * unit if fits else whole]
+    edges: list[NDArray[Any]] = [-macs] if fits else [macs * 0]
+    if not fits:
+        nodes.append(whole * 0)
+        edges.append(macs)
     if tas is not None:
-        nodes.append(tas.tolist())
-        edges.append(free)
-    return Marks([[*column, 0.0] for column in nodes], edges, 1 if exact else 2, unit if exact else 0.0)
+        nodes.append(tas)
+        edges.append(macs * 0.0)
+    heads = [tuple(column[head].item() for column in nodes) for head in ways.lasts]
+    sources = np.array(ways.sources, dtype=np.intp)
+    steps = list(zip(*((column[sources] + more).tolist() for column, more in zip(nodes, edges, strict=True))))
+    return Marks(heads, steps + [(0,) * len(nodes)] * len(ways.firsts), 1 if fits else 2, unit if fits else 0)
 
 
 def best_paths(ways: Ways, grades: Floats, tas: Floats | None = None) -> BestPaths:
@@ -149,121 +163,112 @@ def best_paths(ways: Ways, grades: Floats, tas: Floats | None = None) -> BestPat
     """
     import numpy as np
 
-    outgoing = ways_on(ways)
-    heads, stride = stride_of(ways, outgoing)
     marks = marks_of(ways, grades, tas)
-    node_marks, edge_marks = list(zip(*marks.nodes)), [*zip(*marks.edges), (0.0,) * len(marks.nodes)]
-    outside = [len(ways.sources)] * len(ways.firsts)
-    first_reader = list(range(ways.nodes))
-    for target, source in zip(ways.targets, ways.sources):
-        first_reader[target] = min(first_reader[target], source)
-    for first in ways.firsts:
-        first_reader[first] = ways.nodes
+    targets = [*ways.targets, *ways.firsts]
+    outgoing = ways_on(ways)
+    order = (*range(ways.nodes - 1, -1, -1), ways.nodes)
+    stride = stride_of(ways.lasts, targets, outgoing, order)
+    readers = [0] * ways.nodes
+    for target in targets:
+        readers[target] += 1
     tables: list[Table | None] = [None] * (ways.nodes + 1)
-    forks: dict[int, Fork] = {}
-    single = [STOP] * (ways.nodes + 1)
-    for node in (*range(ways.nodes - 1, -1, -1), ways.nodes):
-        leaving = outgoing[node] if node < ways.nodes else ways.firsts
-        options: list[tuple[int, Table]] = []
-        if node in heads:
-            options.append((STOP, Table(0, [np.zeros(1) for _ in marks.nodes], [0.0] * len(marks.nodes))))
-        for way, edge in zip(leaving, leaving if node < ways.nodes else outside):
-            table = tables[ways.targets[way] if node < ways.nodes else way]
-            if table is not None:
-                moved = [a + b for a, b in zip(table.moved, edge_marks[edge])]
-                options.append((way, Table(table.start, table.sums, moved)))
-        if not options:
-            continue
-        if len(options) == 1:
-            single[node], table = options[0]
-        else:
-            table, best = merged([table for _, table in options], stride, marks.ranked)
-            forks[node] = Fork(table.start + 1, tuple(way for way, _ in options), best)
-        table.start += 1
-        table.moved = [a + b for a, b in zip(table.moved, node_marks[node])]
-        tables[node] = table
-        for way in outgoing[node] if node < ways.nodes else ():
-            if first_reader[ways.targets[way]] == node:
-                tables[ways.targets[way]] = None
-    return finished(tables[ways.nodes], ways, marks, stride, forks, single)
+    forks: list[Fork | None] = [None] * (ways.nodes + 1)
+    for head, mark in zip(ways.lasts, marks.heads, strict=True):
+        tables[head], forks[head] = Table(1, [np.zeros(1, dtype=type(x)) for x in mark], [*mark]), Fork(STOP)
+    for node in order:
+        table, fork = tables[node], forks[node]
+        for way in outgoing[node]:
+            target = targets[way]
+            ahead = tables[target]
+            readers[target] -= 1
+            if not readers[target]:
+                tables[target] = None  # nothing else reads it: large graphs keep few tables at a time
+            if ahead is None:
+                continue
+            other = Table(ahead.start + 1, ahead.sums, list(map(add, ahead.moved, marks.steps[way])))
+            if table is None or fork is None:
+                table, fork = other, Fork(way)
+            else:
+                table, bits = merged(table, other, stride, marks.ranked)
+                fork.ways.append(way)
+                fork.starts.append(other.start)
+                fork.better.append(bits)
+        tables[node], forks[node] = table, fork
+    return finished(tables[ways.nodes], targets, marks, stride, forks)
 
 
 def finished(
-    top: Table | None, ways: Ways, marks: Marks, stride: int, forks: dict[int, Fork], single: list[int]
+    top: Table | None, targets: Sequence[int], marks: Marks, stride: int, forks: Sequence[Fork | None]
 ) -> BestPaths:
     """The table of the node before all inputs, without the lengths that no path has."""
     import numpy as np
 
     if top is None:
-        return BestPaths((), np.zeros(0), np.zeros(0), None, ways, stride, forks, single)
-    there = np.flatnonzero(np.isfinite(top.sums[0]))
-    sums = [values[there] + moved for values, moved in zip(top.sums, top.moved)]
-    lengths = tuple((there * stride + top.start - 1).tolist())
+        return BestPaths((), np.zeros(0, np.int64), np.zeros(0, np.int64), None, targets, stride, forks)
+    there = np.flatnonzero(top.sums[0] > NOWHERE // 2)
+    sums: list[NDArray[Any]] = [values[there] + moved for values, moved in zip(top.sums, top.moved)]
     if marks.unit:
-        grades = np.ceil(sums[0] / marks.unit)
+        grades = -(-sums[0] // marks.unit)
         macs = grades * marks.unit - sums[0]
     else:
         grades, macs = sums[0], sums[1]
     scores = sums[-1] if len(sums) > marks.ranked else None
-    return BestPaths(lengths, grades, macs, scores, ways, stride, forks, single)
+    lengths = tuple((there * stride + top.start - 1).tolist())
+    return BestPaths(lengths, grades, macs, scores, targets, stride, forks)
 
 
 def ways_on(ways: Ways) -> list[list[int]]:
-    """The edges that leave each node, in graph order."""
+    """The edges that leave each node, in graph order; those that leave the node before all others are numbered last."""
     outgoing: list[list[int]] = [[] for _ in range(ways.nodes)]
     for edge, source in enumerate(ways.sources):
         outgoing[source].append(edge)
-    return outgoing
+    edges = len(ways.sources)
+    return [*outgoing, list(range(edges, edges + len(ways.firsts)))]
 
 
-def stride_of(ways: Ways, outgoing: list[list[int]]) -> tuple[frozenset[int], int]:
-    """The last nodes, and the greatest stride by whose multiples the node counts of paths from one node differ."""
-    heads = frozenset(ways.lasts)
-    lengths: list[int | None] = [None] * (ways.nodes + 1)
+def stride_of(lasts: Sequence[int], targets: list[int], outgoing: list[list[int]], order: Sequence[int]) -> int:
+    """The greatest stride by whose multiples the node counts of all paths from one node differ."""
+    lengths = [0] * len(outgoing)
+    for head in lasts:
+        lengths[head] = 1
     stride = 0
-    for node in (*range(ways.nodes - 1, -1, -1), ways.nodes):
-        length = 1 if node in heads else None
-        nexts = [ways.targets[way] for way in outgoing[node]] if node < ways.nodes else ways.firsts
-        for target in nexts:
-            other = lengths[target]
-            if other is None:
-                continue
-            if length is None:
-                length = other + 1
-            elif other + 1 != length:
+    for node in order:
+        length = lengths[node]
+        for way in outgoing[node]:
+            other = lengths[targets[way]]
+            if other and length:
                 stride = gcd(stride, other + 1 - length)
+            elif other:
+                length = other + 1
         lengths[node] = length
-    return heads, stride or 1
+    return stride or 1
 
 
-def merged(tables: list[Table], stride: int, ranked: int) -> tuple[Table, NDArray[Any]]:
-    """The better of several tables for every length, and which it is: one bit for two tables, a number for more."""
+def merged(table: Table, other: Table, stride: int, ranked: int) -> tuple[Table, NDArray[np.uint8]]:
+    """The better of two tables for every length, and for the lengths of the other whether it is that, in bits."""
     import numpy as np
 
-    start = min(table.start for table in tables)
-    spans = [((table.start - start) // stride, len(table.sums[0])) for table in tables]
-    size = max(first + length for first, length in spans)
-    first, length = spans[0]
-    moved = tables[0].moved
-    sums = [np.zeros(size) for _ in moved]
-    for held, values in zip(sums, tables[0].sums, strict=True):
-        held[first : first + length] = values
-    sums[0][:first] = sums[0][first + length :] = -np.inf
-    best: NDArray[Any] = np.zeros(size, dtype=np.bool_ if len(tables) == 2 else np.uint32)
-    for number, (table, (first, length)) in enumerate(zip(tables[1:], spans[1:], strict=True), start=1):
-        here = slice(first, first + length)
-        others = [values + (a - b) for values, a, b in zip(table.sums, table.moved, moved)]
-        leading = sums[0][here]
-        better = others[0] > leading
-        if ranked == 2:
-            better |= (others[0] == leading) & (others[1] < sums[1][here])
-        np.maximum(leading, others[0], out=leading)
-        for held, values in zip(sums[1:], others[1:], strict=True):
-            values -= held[here]
-            values *= better
-            held[here] += values
-        if len(tables) == 2:
-            best[here] = better
-        else:
-            np.putmask(best[here], better, number)
-    return Table(start, sums, moved), np.packbits(best) if len(tables) == 2 else best
+    start = min(table.start, other.start)
+    first, second = (table.start - start) // stride, (other.start - start) // stride
+    length, end = len(table.sums[0]), second + len(other.sums[0])
+    if first == 0 and end <= length:
+        sums = [values.copy() for values in table.sums]
+    else:
+        sums = [np.zeros(max(first + length, end), dtype=values.dtype) for values in table.sums]
+        sums[0].fill(NOWHERE)
+        for held, values in zip(sums, table.sums):
+            held[first : first + length] = values
+    moved = table.moved
+    leading = sums[0][second:end]
+    values = other.sums[0] + (other.moved[0] - moved[0])
+    better = values > leading
+    if ranked == 2:
+        fewer = other.sums[1] + (other.moved[1] - moved[1]) < sums[1][second:end]
+        better |= (values == leading) & fewer
+    np.maximum(leading, values, out=leading)
+    for held, theirs, theirs_moved, my_moved in zip(sums[1:], other.sums[1:], other.moved[1:], moved[1:]):
+        values = theirs + (theirs_moved - my_moved)
+        values -= held[second:end]
+        values *= better
+        held[second:end] += values
+    return Table(start, sums, moved), np.packbits(better)

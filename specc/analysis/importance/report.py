@@ -158,7 +158,7 @@ def marked_length(graph: Graph, paths: BestPaths, nodes: int | None) -> int:
             raise refused(graph, NO_SUCH_LENGTH, message, f"there are paths of {spans(paths.lengths)} nodes")
         return nodes
     rows = list(zip(paths.grades.tolist(), paths.macs.tolist(), paths.lengths, strict=True))
-    means = [Fraction(int(grade), length) for grade, _, length in rows]
+    means = [Fraction(grade, length) for grade, _, length in rows]
     tied = [(macs, length) for mean, (_, macs, length) in zip(means, rows, strict=True) if mean == max(means)]
     fewest = [length for macs, length in tied if macs == min(tied)[0]]
     return fewest[0] if len(fewest) == 1 else min(fewest, key=paths.path)
