@@ -1,4 +1,5 @@
-"""What stands in generated/: whole projects as a showcase and MANIFEST, a hash of every spec's project.
+"""What stands in generated/: whole projects as a showcase and MANIFEST, a hash of every spec's project; and the
+code that the README shows.
 
 `python -m tests.generated --write` (`make generated`) is the only way in which it is written; without --write the
 differences are printed and the exit code is 1 where there are any.
@@ -6,14 +7,17 @@ differences are printed and the exit code is 1 where there are any.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
 
 from specc import pipeline
-from tests.folders import GENERATED, SPECS, spec_names
+from specc.source import Source
+from tests.folders import GENERATED, ROOT, SPECS, spec_names
 
 SHOWCASE = ("digits", "mobilenet_v2_us", "resnet50_adn", "mobilenet_v2_pss", "mobilenet_v2_tips")
 """One project a method, and the demo."""
@@ -78,9 +82,28 @@ def write() -> None:
     os.replace(aside, GENERATED)
 
 
+FENCE = re.compile(r"^```python (\S+?)/(\S+)\nclass (\w+).*?^```", re.MULTILINE | re.DOTALL)
+
+
+def refreshed(readme: str) -> str:
+    """The README with the classes that it shows as the compiler writes them now."""
+    spec = re.search(r"^```specc (\w+)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert spec is not None
+    files = pipeline.compile_project(pipeline.load(Source(f"{spec[1]}.specc", spec[2])))
+
+    def written(fence: re.Match[str]) -> str:
+        name, path, shown = fence.groups()
+        found = [n for n in ast.parse(files[path]).body if isinstance(n, ast.ClassDef) and n.name == shown]
+        return f"```python {name}/{path}\n{ast.get_source_segment(files[path], found[0])}\n```"
+
+    return FENCE.sub(written, readme)
+
+
 def main(words: list[str]) -> int:
     if "--write" in words:
         write()
+        readme = ROOT / "README.md"
+        readme.write_text(refreshed(readme.read_text(encoding="utf-8")), encoding="utf-8")
         print(f"wrote {len(SHOWCASE)} projects and the hashes of {len(spec_names())} to {GENERATED.name}/")
         return 0
     made = {name: project(name) for name in spec_names()}

@@ -1,0 +1,278 @@
+"""settings.toml and the flags that override it, spelled as torchvision's reference scripts spell them."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
+    "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False},
+    "adamw": {"lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+}
+SCHEDULES: Mapping[str, Mapping[str, Any]] = {
+    "constant": {},
+    "cosine": {"final": 0.0},
+    "linear": {"final": 0.0},
+    "multistep": {"milestones": [0.5, 0.75], "gamma": 0.1},
+    "exponential": {"gamma": 0.97},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What train.py does: `[train]` of settings.toml, with flags applied, and where it reads and writes."""
+
+    epochs: int
+    batch_size: int
+    optimizer: Mapping[str, Any]
+    schedule: Mapping[str, Any]
+    no_decay: Sequence[str]
+    label_smoothing: float
+    clip: float
+    augment: Sequence[Mapping[str, Any]]
+    amp: bool
+    ema: float
+    calibrate: int
+    evaluate_every: int
+    seed: int
+    data: Mapping[str, Any]
+    device: str
+    workers: int
+    output_dir: Path
+    resume: Path | None
+    test_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What search.py does: `[search]` of settings.toml, with flags applied, and where it reads and writes.
+
+    `data` is None where the data set is to be the one that the checkpoint was trained on.
+    """
+
+    objectives: Sequence[str]
+    strategy: Mapping[str, Any]
+    budgets: Sequence[Mapping[str, Any]]
+    calibrate: int
+    seed: int
+    data: Mapping[str, Any] | None
+    device: str
+    workers: int
+    output_dir: Path
+    checkpoint: Path
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The content of settings.toml. Exits with the line where it is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SystemExit(f"{path.name}: {error}") from None
+
+
+def common_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that all scripts have."""
+    add = parser.add_argument
+    add("--dataset", metavar="NAME", help="another data set: cifar10, imagenet, folder, ...")
+    add("--data-path", metavar="DIR", help="the folder it lies in; nothing is downloaded")
+    add("--device", default="", help="cpu, cuda, cuda:1, ...; a GPU where there is one")
+    add(
+        "-j",
+        "--workers",
+        type=int,
+        default=4,
+        metavar="N",
+        help="processes that decode image files",
+    )
+    add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    add("--seed", type=int)
+
+
+def data_settings(settings: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
+    """`[data]` with --dataset and --data-path applied."""
+    data = dict(settings["data"])
+    if flags.dataset:
+        data["name"] = flags.dataset
+    if flags.data_path:
+        data["path"] = flags.data_path
+    return data
+
+
+def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> TrainOptions:
+    """`[train]` and the command line. Exits with status 2 on a wrong flag, with a message on a wrong setting."""
+    parser = argparse.ArgumentParser(
+        description="Trains the network. settings.toml holds the defaults of most flags."
+    )
+    add = parser.add_argument
+    common_flags(parser)
+    add("--epochs", type=int)
+    add("-b", "--batch-size", type=int, help="images a step, on all processes together")
+    add("--opt", choices=sorted(OPTIMIZERS))
+    add("--lr", type=float)
+    add("--momentum", type=float)
+    add("--wd", "--weight-decay", type=float, dest="weight_decay")
+    add("--lr-scheduler", choices=sorted(SCHEDULES))
+    add("--lr-warmup-epochs", type=float)
+    add("--lr-milestones", type=float, nargs="+", metavar="EPOCH")
+    add("--lr-gamma", type=float)
+    add("--label-smoothing", type=float)
+    add("--clip-grad-norm", type=float, dest="clip")
+    add("--amp", action=argparse.BooleanOptionalAction, help="mixed precision")
+    add(
+        "--model-ema",
+        action=argparse.BooleanOptionalAction,
+        help="evaluate a moving average of the weights",
+    )
+    add("--model-ema-decay", type=float, metavar="D")
+    add(
+        "--calibrate",
+        type=int,
+        metavar="N",
+        help="training images that set the norms before evaluation",
+    )
+    add("--evaluate-every", type=int, metavar="EPOCHS")
+    add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
+    add(
+        "--test-only",
+        action="store_true",
+        help="evaluate the checkpoint given by --resume, train nothing",
+    )
+    flags = parser.parse_args(argv)
+
+    train = dict(settings["train"])
+    for name in (
+        "epochs",
+        "batch_size",
+        "label_smoothing",
+        "clip",
+        "amp",
+        "calibrate",
+        "evaluate_every",
+        "seed",
+    ):
+        if getattr(flags, name) is not None:
+            train[name] = getattr(flags, name)
+    train["optimizer"] = overridden(
+        train["optimizer"],
+        OPTIMIZERS,
+        flags.opt,
+        lr=flags.lr,
+        momentum=flags.momentum,
+        weight_decay=flags.weight_decay,
+    )
+    train["schedule"] = overridden(
+        train["schedule"],
+        SCHEDULES,
+        flags.lr_scheduler,
+        warmup=flags.lr_warmup_epochs,
+        milestones=flags.lr_milestones,
+        gamma=flags.lr_gamma,
+    )
+    if flags.model_ema is not None or flags.model_ema_decay is not None:
+        decay = flags.model_ema_decay or train["ema"] or 0.999
+        train["ema"] = 0.0 if flags.model_ema is False else decay
+    if flags.test_only and flags.resume is None:
+        parser.error("--test-only needs a checkpoint: --resume FILE")
+    return TrainOptions(
+        **known(train, TrainOptions, "train"),
+        data=data_settings(settings, flags),
+        device=flags.device,
+        workers=flags.workers,
+        output_dir=flags.output_dir,
+        resume=flags.resume,
+        test_only=flags.test_only,
+    )
+
+
+def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
+    """`[search]` and the command line."""
+    parser = argparse.ArgumentParser(
+        description="Finds the Pareto-optimal sub-networks of a trained network."
+    )
+    add = parser.add_argument
+    common_flags(parser)
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="default: checkpoint.pt in the output folder",
+    )
+    add("--objectives", nargs="+", choices=("accuracy", "macs", "params", "latency"))
+    add("--strategy", choices=("exhaustive", "evolution", "random"))
+    add("--evaluations", type=int, metavar="N", help="sub-networks evaluated in all")
+    add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
+    add("--max-params", type=float, metavar="N")
+    add("--max-latency", type=float, metavar="MS", help="measured, milliseconds an image")
+    add(
+        "--calibrate",
+        type=int,
+        metavar="N",
+        help="training images that set the norms of every candidate",
+    )
+    flags = parser.parse_args(argv)
+
+    search = dict(settings["search"])
+    for name in ("objectives", "calibrate", "seed"):
+        if getattr(flags, name) is not None:
+            search[name] = getattr(flags, name)
+    strategy = dict(search["strategy"])
+    if flags.strategy:
+        strategy["name"] = flags.strategy
+    if flags.evaluations:
+        strategy["evaluations"] = flags.evaluations
+    search["strategy"] = {"evaluations": 512, "population": 32, "mutation": 0.2, **strategy}
+    limits = {
+        "macs": flags.max_macs,
+        "params": flags.max_params,
+        "latency": None if flags.max_latency is None else flags.max_latency / 1000,
+    }
+    kept = [budget for budget in search["budgets"] if limits[budget["name"]] is None]
+    search["budgets"] = kept + [
+        {"name": n, "most": most} for n, most in limits.items() if most is not None
+    ]
+    return SearchOptions(
+        **known(search, SearchOptions, "search"),
+        data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
+        device=flags.device,
+        workers=flags.workers,
+        output_dir=flags.output_dir,
+        checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
+    )
+
+
+def overridden(
+    section: Mapping[str, Any],
+    known_names: Mapping[str, Mapping[str, Any]],
+    name: str | None,
+    **values: Any,
+) -> dict[str, Any]:
+    """The section with flags applied. Another `name` starts from the defaults that go with it."""
+    chosen = name or section["name"]
+    if chosen not in known_names:
+        raise SystemExit(
+            f"settings.toml: {chosen!r} is unknown: one of {', '.join(sorted(known_names))}"
+        )
+    base = dict(section)
+    if chosen != section["name"]:
+        base = {"name": chosen, **known_names[chosen]}
+        if "warmup" in section:
+            base["warmup"] = section["warmup"]
+    for key, value in values.items():
+        if value is not None:
+            if key not in base:
+                raise SystemExit(f"{chosen} has no {key.replace('_', ' ')}")
+            base[key] = value
+    return base
+
+
+def known(section: Mapping[str, Any], options: type, title: str) -> dict[str, Any]:
+    """The section as keyword arguments. Exits where settings.toml has a key that nothing reads."""
+    names = {field.name for field in fields(options)}
+    for key in section:
+        if key not in names:
+            raise SystemExit(f"settings.toml: [{title}] has no setting {key!r}")
+    return dict(section)

@@ -1,0 +1,120 @@
+"""Binding: one sub-network as a plain static module.
+
+The forward of the network is traced with torch.fx under a plan. Elastic layers become plain `nn.Conv2d`, `nn.Linear`
+and `nn.BatchNorm` at the same attribute paths, with contiguous copies of the weights that the plan uses. In eval mode a
+norm is an affine map per channel, so it can be folded into the convolution or linear layer before it.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .plan import Plan
+
+
+def is_elastic(layer: nn.Module) -> bool:
+    """Whether a layer is called with a cut and knows its plain twin."""
+    return callable(getattr(type(layer), "bound", None))
+
+
+class InplaceProxy(fx.Proxy):
+    """Records `y += x` as what it is; torch.fx's own proxy makes it a sum in a new tensor."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
+class PlanTracer(fx.Tracer):
+    """Records a forward pass in which every layer of torch or of the elastic parts is one step."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.paths = {module: path for path, module in net.named_modules()}
+        self.layers: dict[str, nn.Module] = {}
+
+    def path_of_module(self, mod: nn.Module) -> str:
+        path: str = self.paths[mod]
+        return path
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return InplaceProxy(node, self)
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return is_elastic(m) or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        path = self.path_of_module(m)
+        if is_elastic(m):
+            x, cut = (*args, None)[:2]
+            self.layers[path] = m.bound(cut)  # type: ignore[operator]
+            return self.create_proxy("call_module", path, (x,), {})
+        if self.is_leaf_module(m, path):
+            self.layers[path] = copy.deepcopy(m)
+        return super().call_module(m, forward, args, kwargs)
+
+
+def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.GraphModule:
+    """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
+
+    Its forward takes images only, at the plan's resolution. Parameters and buffers are copies under the same names, of
+    the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded into
+    the layers before them. The result can be saved, compiled and exported.
+    """
+    tracer = PlanTracer(net)
+    if plan is None:
+        graph = tracer.trace(lambda x: net(x))
+    else:
+        alone = replace(plan, resolution=None)
+        graph = tracer.trace(lambda x: net(x, alone))
+    if fold:
+        fold_norms(graph, tracer.layers)
+    clean = (
+        fx.Graph()
+    )  # a graph of its own, since the traced one keeps its tracer, which would be saved with it
+    clean.output(clean.graph_copy(graph, {}))
+    return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
+
+
+def fold_norms(graph: fx.Graph, layers: dict[str, nn.Module]) -> None:
+    """Folds every batch norm that alone reads a convolution or linear layer into it."""
+    for node in graph.nodes:
+        norm = layers.get(node.target) if node.op == "call_module" else None
+        if not isinstance(norm, _BatchNorm):
+            continue
+        before = node.args[0]
+        layer = layers.get(before.target) if before.op == "call_module" else None
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and len(before.users) == 1:
+            fold_norm(layer, norm)
+            node.replace_all_uses_with(before)
+            graph.erase_node(node)
+            del layers[node.target]
+
+
+@torch.no_grad()
+def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
+    """Makes `layer` compute norm(layer(x)) in eval mode.
+
+    w' = s w and b' = s (b - mean) + beta, with s = gamma / sqrt(var + eps).
+    """
+    mean, var = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert var is not None
+    scale = norm.weight.double() / torch.sqrt(var.double() + norm.eps)
+    bias = -mean.double() if layer.bias is None else layer.bias.double() - mean.double()
+    weight = layer.weight.double() * scale.view(-1, *[1] * (layer.weight.dim() - 1))
+    layer.weight.copy_(weight)
+    layer.bias = nn.Parameter((scale * bias + norm.bias.double()).to(layer.weight))

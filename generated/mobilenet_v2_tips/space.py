@@ -1,0 +1,293 @@
+"""The sub-networks of mobilenet_v2_tips: choices, when each matters, and what it costs.
+
+An assignment maps choices to options. It is canonical where it names the active choices alone:
+those that something present in that sub-network reads.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from elastic import choices
+
+# The options of every choice, from the smallest sub-network's to the largest's.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    # mobilenet_v2_tips.specc:27
+    "s2.keep": (False, True),
+    # mobilenet_v2_tips.specc:31
+    "s3.keep1": (False, True),
+    "s3.keep2": (False, True),
+    # mobilenet_v2_tips.specc:35
+    "s4.keep1": (False, True),
+    "s4.keep2": (False, True),
+    "s4.keep3": (False, True),
+    # mobilenet_v2_tips.specc:38
+    "s5.keep1": (False, True),
+    "s5.keep2": (False, True),
+    # mobilenet_v2_tips.specc:42
+    "s6.keep1": (False, True),
+    "s6.keep2": (False, True),
+    # mobilenet_v2_tips.specc:24
+    "stem.conv.width": (16, 24, 32),
+    # std/mobilenet.specc:15
+    "s1.b1.conv.width": (8, 16),
+    # std/mobilenet.specc:13
+    "s2.b1.conv1.width": tuple(range(48, 104, 8)),
+    # std/mobilenet.specc:15
+    "s2.b1.conv2.width": (16, 24),
+    # std/mobilenet.specc:13
+    "s2.b2.conv1.width": tuple(range(72, 152, 8)),
+    "s3.b1.conv1.width": tuple(range(72, 152, 8)),
+    # std/mobilenet.specc:15
+    "s3.b1.conv2.width": (16, 24, 32),
+    # std/mobilenet.specc:13
+    "s3.b2.conv1.width": tuple(range(96, 200, 8)),
+    "s3.b3.conv1.width": tuple(range(96, 200, 8)),
+    "s4.b1.conv1.width": tuple(range(96, 200, 8)),
+    # std/mobilenet.specc:15
+    "s4.b1.conv2.width": (32, 40, 48, 56, 64),
+    # std/mobilenet.specc:13
+    "s4.b2.conv1.width": tuple(range(192, 392, 8)),
+    "s4.b3.conv1.width": tuple(range(192, 392, 8)),
+    "s4.b4.conv1.width": tuple(range(192, 392, 8)),
+    "s5.b1.conv1.width": tuple(range(192, 392, 8)),
+    # std/mobilenet.specc:15
+    "s5.b1.conv2.width": tuple(range(48, 104, 8)),
+    # std/mobilenet.specc:13
+    "s5.b2.conv1.width": tuple(range(288, 584, 8)),
+    "s5.b3.conv1.width": tuple(range(288, 584, 8)),
+    "s6.b1.conv1.width": tuple(range(288, 584, 8)),
+    # std/mobilenet.specc:15
+    "s6.b1.conv2.width": tuple(range(80, 168, 8)),
+    # std/mobilenet.specc:13
+    "s6.b2.conv1.width": tuple(range(480, 968, 8)),
+    "s6.b3.conv1.width": tuple(range(480, 968, 8)),
+    "s7.b1.conv1.width": tuple(range(480, 968, 8)),
+    # std/mobilenet.specc:15
+    "s7.b1.conv2.width": tuple(range(160, 328, 8)),
+}
+
+# When a choice matters, for those that do not always: where one of these rows holds, that is,
+# where each of the choices it names stands at one of the options it lists.
+ACTIVE: dict[str, tuple[Any, ...]] = {
+    "s2.b2.conv1.width": ({"s2.keep": (True,)},),
+    "s3.b2.conv1.width": ({"s3.keep1": (True,)},),
+    "s3.b3.conv1.width": ({"s3.keep2": (True,)},),
+    "s4.b2.conv1.width": ({"s4.keep1": (True,)},),
+    "s4.b3.conv1.width": ({"s4.keep2": (True,)},),
+    "s4.b4.conv1.width": ({"s4.keep3": (True,)},),
+    "s5.b2.conv1.width": ({"s5.keep1": (True,)},),
+    "s5.b3.conv1.width": ({"s5.keep2": (True,)},),
+    "s6.b2.conv1.width": ({"s6.keep1": (True,)},),
+    "s6.b3.conv1.width": ({"s6.keep2": (True,)},),
+}
+
+# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
+TOGETHER: tuple[tuple[str, ...], ...] = (
+    ("s2.keep", "s2.b1.conv2.width", "s2.b2.conv1.width"),
+    ("s3.keep1", "s3.b1.conv2.width", "s3.b2.conv1.width"),
+    ("s3.keep2", "s3.b1.conv2.width", "s3.b3.conv1.width"),
+    ("s4.keep1", "s4.b1.conv2.width", "s4.b2.conv1.width"),
+    ("s4.keep2", "s4.b1.conv2.width", "s4.b3.conv1.width"),
+    ("s4.keep3", "s4.b1.conv2.width", "s4.b4.conv1.width"),
+    ("s5.keep1", "s5.b1.conv2.width", "s5.b2.conv1.width"),
+    ("s5.keep2", "s5.b1.conv2.width", "s5.b3.conv1.width"),
+    ("s6.keep1", "s6.b1.conv2.width", "s6.b2.conv1.width"),
+    ("s6.keep2", "s6.b1.conv2.width", "s6.b3.conv1.width"),
+    ("stem.conv.width", "s1.b1.conv.width"),
+    ("s1.b1.conv.width", "s2.b1.conv1.width"),
+    ("s2.b1.conv1.width", "s2.b1.conv2.width"),
+    ("s2.b1.conv2.width", "s3.b1.conv1.width"),
+    ("s3.b1.conv1.width", "s3.b1.conv2.width"),
+    ("s3.b1.conv2.width", "s4.b1.conv1.width"),
+    ("s4.b1.conv1.width", "s4.b1.conv2.width"),
+    ("s4.b1.conv2.width", "s5.b1.conv1.width"),
+    ("s5.b1.conv1.width", "s5.b1.conv2.width"),
+    ("s5.b1.conv2.width", "s6.b1.conv1.width"),
+    ("s6.b1.conv1.width", "s6.b1.conv2.width"),
+    ("s6.b1.conv2.width", "s7.b1.conv1.width"),
+    ("s7.b1.conv1.width", "s7.b1.conv2.width"),
+)
+
+# The number of sub-networks, each once.
+SIZE = 3143510083169722437050880000
+
+
+def check(assignment: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming the choice and its options, for what is no assignment here."""
+    choices.check(SPACE, assignment)
+
+
+def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """The assignment without inactive choices; what it does not name reads as the first option."""
+    return choices.canonical(SPACE, assignment)
+
+
+def largest() -> dict[str, Any]:
+    """The sub-network with every choice at its last option."""
+    return choices.largest(SPACE)
+
+
+def smallest() -> dict[str, Any]:
+    """The sub-network with every choice at its first option."""
+    return choices.smallest(SPACE)
+
+
+def draw(rng: random.Random) -> dict[str, Any]:
+    """One sub-network at random: each active choice uniform, independently of the others."""
+    return choices.draw(SPACE, rng)
+
+
+def every() -> Iterator[dict[str, Any]]:
+    """Every sub-network once: SIZE of them."""
+    return choices.every(SPACE)
+
+
+def cost(a: Mapping[str, Any]) -> tuple[int, int]:
+    """The MACs for one image and the parameters of one sub-network, by its assignment."""
+    x0 = a["s2.keep"]
+    x1 = a["s3.keep1"]
+    x2 = a["s3.keep2"]
+    x3 = a["s4.keep1"]
+    x4 = a["s4.keep2"]
+    x5 = a["s4.keep3"]
+    x6 = a["s5.keep1"]
+    x7 = a["s5.keep2"]
+    x8 = a["s6.keep1"]
+    x9 = a["s6.keep2"]
+    x10 = a["stem.conv.width"]
+    x11 = a["s1.b1.conv.width"]
+    x12 = a["s2.b1.conv1.width"]
+    x13 = a["s2.b1.conv2.width"]
+    x14 = a["s2.b2.conv1.width"] if x0 else 0
+    x15 = a["s3.b1.conv1.width"]
+    x16 = a["s3.b1.conv2.width"]
+    x17 = a["s3.b2.conv1.width"] if x1 else 0
+    x18 = a["s3.b3.conv1.width"] if x2 else 0
+    x19 = a["s4.b1.conv1.width"]
+    x20 = a["s4.b1.conv2.width"]
+    x21 = a["s4.b2.conv1.width"] if x3 else 0
+    x22 = a["s4.b3.conv1.width"] if x4 else 0
+    x23 = a["s4.b4.conv1.width"] if x5 else 0
+    x24 = a["s5.b1.conv1.width"]
+    x25 = a["s5.b1.conv2.width"]
+    x26 = a["s5.b2.conv1.width"] if x6 else 0
+    x27 = a["s5.b3.conv1.width"] if x7 else 0
+    x28 = a["s6.b1.conv1.width"]
+    x29 = a["s6.b1.conv2.width"]
+    x30 = a["s6.b2.conv1.width"] if x8 else 0
+    x31 = a["s6.b3.conv1.width"] if x9 else 0
+    x32 = a["s7.b1.conv1.width"]
+    x33 = a["s7.b1.conv2.width"]
+    s0 = x12 * (4 * x11 + x13 + 9) + x13 * (2 * x14 + x15)
+    s1 = x17 + x18
+    s2 = x21 + x22 + x23
+    s3 = x26 + x27
+    s4 = x19 * (x20 + 9) + x20 * (x24 + 2 * s2) + x24 * (x25 + 9) + x25 * (x28 + 2 * s3)
+    s5 = x30 + x31
+    s6 = x28 * (x29 + 9) + x29 * (x32 + 2 * s5) + x32 * (x33 + 9)
+    macs = 12544 * x10 * (x11 + 36) + 3136 * s0 + 28224 * x14
+    macs += 784 * (x15 * (x16 + 9) + x16 * (x19 + 2 * s1)) + 196 * s4 + 49 * s6 + 62720 * x33
+    macs += 7056 * s1 + 1764 * (s2 + s3) + 441 * s5 + 1280000
+    s7 = x1 + x2
+    s8 = x3 + x4 + x5
+    s9 = x6 + x7
+    s10 = x8 + x9
+    s11 = x12 + x14 + x15 + x19 + x24 + x28 + s1 + s2 + s3 + s5
+    params = 40 * x10 + x11 * (x10 + x12 + 2) + x13 * (x12 + x15 + 2 * (x14 + x0) + 2)
+    params += x16 * (x15 + x19 + 2 * (s1 + s7) + 2) + x20 * (x19 + x24 + 2 * (s2 + s8) + 2)
+    params += x25 * (x24 + x28 + 2 * (s3 + s9) + 2) + x29 * (x28 + x32 + 2 * (s5 + s10) + 2)
+    params += x32 * (x33 + 13) + 13 * s11 + 1282 * x33 + 1283560
+    return macs, params
+
+
+def macs(a: Mapping[str, Any]) -> int:
+    """The multiply-accumulates for one image."""
+    return cost(a)[0]
+
+
+def params(a: Mapping[str, Any]) -> int:
+    """The parameters in use: the support of the weights, one norm bank."""
+    return cost(a)[1]
+
+
+def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
+    every choice, counted from 0, a sub-network has. Exact."""
+    positions = np.asarray(positions)
+    macs = np.empty(len(positions), dtype=np.int64)
+    params = np.empty(len(positions), dtype=np.int64)
+    for start in range(0, len(positions), 8192):
+        rows = slice(start, start + 8192)
+        macs[rows], params[rows] = batched_block(positions[rows].T)
+    return macs, params
+
+
+def batched_block(i: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a few thousand, [choices, n]."""
+    # The spare rows make the allocator keep its pages from one block to the next.
+    p = np.empty((len(i) + 32, i.shape[1]), dtype=np.float64)[: len(i)]
+    for start in range(0, i.shape[1], 512):
+        p[:, start : start + 512] = i[:, start : start + 512]
+    p[10:34] *= 8
+    x0 = p[0]
+    x1 = p[1]
+    x2 = p[2]
+    x3 = p[3]
+    x4 = p[4]
+    x5 = p[5]
+    x6 = p[6]
+    x7 = p[7]
+    x8 = p[8]
+    x9 = p[9]
+    x10 = p[10] + 16
+    x11 = p[11] + 8
+    x12 = p[12] + 48
+    x13 = p[13] + 16
+    x14 = (p[14] + 72) * x0
+    x15 = p[15] + 72
+    x16 = p[16] + 16
+    x17 = (p[17] + 96) * x1
+    x18 = (p[18] + 96) * x2
+    x19 = p[19] + 96
+    x20 = p[20] + 32
+    x21 = (p[21] + 192) * x3
+    x22 = (p[22] + 192) * x4
+    x23 = (p[23] + 192) * x5
+    x24 = p[24] + 192
+    x25 = p[25] + 48
+    x26 = (p[26] + 288) * x6
+    x27 = (p[27] + 288) * x7
+    x28 = p[28] + 288
+    x29 = p[29] + 80
+    x30 = (p[30] + 480) * x8
+    x31 = (p[31] + 480) * x9
+    x32 = p[32] + 480
+    x33 = p[33] + 160
+    s0 = x12 * (4 * x11 + x13 + 9) + x13 * (2 * x14 + x15)
+    s1 = x17 + x18
+    s2 = x21 + x22 + x23
+    s3 = x26 + x27
+    s4 = x19 * (x20 + 9) + x20 * (x24 + 2 * s2) + x24 * (x25 + 9) + x25 * (x28 + 2 * s3)
+    s5 = x30 + x31
+    s6 = x28 * (x29 + 9) + x29 * (x32 + 2 * s5) + x32 * (x33 + 9)
+    macs = 12544 * x10 * (x11 + 36) + 3136 * s0 + 28224 * x14
+    macs += 784 * (x15 * (x16 + 9) + x16 * (x19 + 2 * s1)) + 196 * s4 + 49 * s6 + 62720 * x33
+    macs += 7056 * s1 + 1764 * (s2 + s3) + 441 * s5 + 1280000
+    s7 = x1 + x2
+    s8 = x3 + x4 + x5
+    s9 = x6 + x7
+    s10 = x8 + x9
+    s11 = x12 + x14 + x15 + x19 + x24 + x28 + s1 + s2 + s3 + s5
+    params = 40 * x10 + x11 * (x10 + x12 + 2) + x13 * (x12 + x15 + 2 * (x14 + x0) + 2)
+    params += x16 * (x15 + x19 + 2 * (s1 + s7) + 2) + x20 * (x19 + x24 + 2 * (s2 + s8) + 2)
+    params += x25 * (x24 + x28 + 2 * (s3 + s9) + 2) + x29 * (x28 + x32 + 2 * (s5 + s10) + 2)
+    params += x32 * (x33 + 13) + 13 * s11 + 1282 * x33 + 1283560
+    return macs, params
+
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)

@@ -1,0 +1,166 @@
+"""The sub-networks of mobilenet_v2_us: choices, when each matters, and what it costs.
+
+An assignment maps choices to options. It is canonical where it names the active choices alone:
+those that something present in that sub-network reads.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from elastic import choices
+
+# The options of every choice, from the smallest sub-network's to the largest's.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    # mobilenet_v2_us.specc:8
+    "width": (
+        0.35,
+        0.375,
+        0.4,
+        0.425,
+        0.45,
+        0.475,
+        0.5,
+        0.525,
+        0.55,
+        0.575,
+        0.6,
+        0.625,
+        0.65,
+        0.675,
+        0.7,
+        0.725,
+        0.75,
+        0.775,
+        0.8,
+        0.825,
+        0.85,
+        0.875,
+        0.9,
+        0.925,
+        0.95,
+        0.975,
+        1,
+    ),
+}
+
+# Every choice matters in every sub-network.
+ACTIVE: dict[str, tuple[Any, ...]] = {}
+
+# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
+TOGETHER: tuple[tuple[str, ...], ...] = ()
+
+# The number of sub-networks, each once.
+SIZE = 27
+
+
+def check(assignment: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming the choice and its options, for what is no assignment here."""
+    choices.check(SPACE, assignment)
+
+
+def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """The assignment without inactive choices; what it does not name reads as the first option."""
+    return choices.canonical(SPACE, assignment)
+
+
+def largest() -> dict[str, Any]:
+    """The sub-network with every choice at its last option."""
+    return choices.largest(SPACE)
+
+
+def smallest() -> dict[str, Any]:
+    """The sub-network with every choice at its first option."""
+    return choices.smallest(SPACE)
+
+
+def draw(rng: random.Random) -> dict[str, Any]:
+    """One sub-network at random: each active choice uniform, independently of the others."""
+    return choices.draw(SPACE, rng)
+
+
+def every() -> Iterator[dict[str, Any]]:
+    """Every sub-network once: SIZE of them."""
+    return choices.every(SPACE)
+
+
+# What depends on 'width' alone.
+T0 = {
+    0.35: (3705363, 209641),
+    0.375: (5002687, 219675),
+    0.4: (5043455, 221341),
+    0.425: (5498616, 231391),
+    0.45: (5540560, 233105),
+    0.475: (6027620, 244323),
+    0.5: (6070740, 246085),
+    0.525: (6273061, 254423),
+    0.55: (6666776, 260313),
+    0.575: (9389461, 275267),
+    0.6: (9434933, 277125),
+    0.625: (10072521, 291463),
+    0.65: (10119169, 293369),
+    0.675: (10369706, 303675),
+    0.7: (10852650, 310173),
+    0.725: (11576086, 326431),
+    0.75: (13066862, 329553),
+    0.775: (13349151, 341155),
+    0.8: (13905154, 349061),
+    0.825: (14714291, 366647),
+    0.85: (15887351, 371201),
+    0.875: (16761315, 390579),
+    0.9: (16813843, 392725),
+    0.925: (17144348, 406295),
+    0.95: (17783700, 414569),
+    0.975: (18743512, 435867),
+    1: (18798392, 438109),
+}
+A0 = np.array([*T0.values()], dtype=np.float64).T
+
+
+def cost(a: Mapping[str, Any]) -> tuple[int, int]:
+    """The MACs for one image and the parameters of one sub-network, by its assignment."""
+    t20, t21 = T0[a["width"]]
+    macs = 16 * t20
+    params = 8 * t21
+    return macs, params
+
+
+def macs(a: Mapping[str, Any]) -> int:
+    """The multiply-accumulates for one image."""
+    return cost(a)[0]
+
+
+def params(a: Mapping[str, Any]) -> int:
+    """The parameters in use: the support of the weights, one norm bank."""
+    return cost(a)[1]
+
+
+def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
+    every choice, counted from 0, a sub-network has. Exact."""
+    positions = np.asarray(positions)
+    macs = np.empty(len(positions), dtype=np.int64)
+    params = np.empty(len(positions), dtype=np.int64)
+    for start in range(0, len(positions), 8192):
+        rows = slice(start, start + 8192)
+        macs[rows], params[rows] = batched_block(positions[rows].T)
+    return macs, params
+
+
+def batched_block(i: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a few thousand, [choices, n]."""
+    # The spare rows make the allocator keep its pages from one block to the next.
+    p = np.empty((len(i) + 32, i.shape[1]), dtype=np.float64)[: len(i)]
+    for start in range(0, i.shape[1], 512):
+        p[:, start : start + 512] = i[:, start : start + 512]
+    t20, t21 = [row[i[0]] for row in A0]
+    macs = 16 * t20
+    params = 8 * t21
+    return macs, params
+
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
