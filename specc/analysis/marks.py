@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from specc.diagnostics import SpecError
 from specc.ir.expr import Option
 
 if TYPE_CHECKING:
@@ -79,11 +78,3 @@ def marks_of(graph: Graph, settings: Settings | None = None) -> Marks:
         best_ops=found.best_ops,
         subnets=found.subnets,
     )
-
-
-def marks_if_any(graph: Graph, settings: Settings | None = None) -> Marks | None:
-    """The marks of a graph, None where the analysis has no answer for it."""
-    try:
-        return marks_of(graph, settings)
-    except SpecError:
-        return None

@@ -13,11 +13,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from specc.analysis.importance.rules import NO_PATH, refused
 from specc.analysis.picture import FORMATS, Picture, build, picture
 from specc.analysis.picture.blocks import blocks
 from specc.analysis.picture.dot import quoted as dot_quoted
 from specc.analysis.picture.draw import cut, path, safe
 from specc.analysis.picture.mermaid import quoted as mermaid_quoted
+from specc.ir.graph import Graph
 from tests.cli.commands import specc as run
 from tests.folders import ROOT, SPECS
 from tests.views.graphs import graph, marks
@@ -238,6 +240,25 @@ def test_the_commands_exit_codes(tmp_path: Path) -> None:
     assert run("viz", spec, "--at", "width=3").code == 1
     assert run("viz", spec, "--format", "png").code == 2
     assert "s1.depth=0" in run("viz", spec, "--at", "min", "--format", "svg").out
+
+
+def test_pictures_without_importance(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = SPECS / "digits.specc"
+    assert "TAS" in run("viz", spec, "--format", "svg").out
+    plain = run("viz", spec, "--format", "svg", "--plain")
+    assert "TAS" not in plain.out
+    assert "depthwise</text>" in plain.out
+
+    def no_answer(graph: Graph, settings: object) -> None:
+        raise refused(graph, NO_PATH, "no head of this network reads its input")
+
+    monkeypatch.setattr("specc.analysis.marks.marks_of", no_answer)
+    done = run("viz", spec, "--format", "svg")
+    assert (done.code, done.out) == (0, plain.out)
+    assert done.err == "note: drawn without importance: no head of this network reads its input\n"
+    empty = run("query", spec, "SELECT count(important), count(*) FROM ops", "--csv")
+    assert empty.out.splitlines()[1] == "0,65"
+    assert run("query", spec, "SELECT * FROM tas").code == 1
 
 
 def test_short_texts_and_paths() -> None:

@@ -17,7 +17,6 @@ class Block:
     lines: tuple[str, ...]
     optional: bool
     present: bool
-    on_path: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,31 +36,29 @@ class Arrow:
     target: int
     label: str
     dashed: bool
-    on_path: bool
 
 
 class Chain:
     """Blocks and arrows while they are made. Block 0 is what comes in.
 
-    last     the block that the next one goes on from, and whether the best path leads through it
+    last     the block that the next one goes on from
     waiting  the ways around that end at the next block
     """
 
     def __init__(self) -> None:
         self.number = 0
-        self.last = (0, True)
+        self.last = 0
         self.arrows: list[Arrow] = []
         self.waiting: list[Arrow] = []
 
-    def add(self, lines: tuple[str, ...], optional: bool, present: bool, on_path: bool) -> Block:
+    def add(self, lines: tuple[str, ...] = (), optional: bool = False, present: bool = True) -> Block:
         """The next block, with the arrows that end there."""
         self.number += 1
-        before, passed = self.last
-        self.arrows.append(Arrow(before, self.number, "", False, passed and on_path))
+        self.arrows.append(Arrow(self.last, self.number, "", False))
         self.arrows.extend(replace(arrow, target=self.number) for arrow in self.waiting)
         self.waiting = []
-        self.last = (self.number, on_path)
-        return Block(self.number, lines, optional, present, on_path)
+        self.last = self.number
+        return Block(self.number, lines, optional, present)
 
 
 def blocks(picture: Picture) -> tuple[tuple[Group, ...], tuple[Arrow, ...]]:
@@ -75,21 +72,32 @@ def blocks(picture: Picture) -> tuple[tuple[Group, ...], tuple[Arrow, ...]]:
         inside: list[Block] = []
         for unit in collapse(lane.units, 2):
             starts: dict[Detour, int] = {}
+            optional = unit.optional()
+            firsts, lasts = by_ends(unit.detours)
             for place, cell in enumerate(unit.cells):
-                begins = [detour for detour in unit.detours if detour.first == place]
+                begins = firsts.get(place, [])
                 if begins and chain.waiting:
-                    inside.append(chain.add((), False, True, bool(picture.best)))
-                starts.update(dict.fromkeys(begins, chain.last[0]))
+                    inside.append(chain.add())
+                starts.update(dict.fromkeys(begins, chain.last))
                 lines = words(cell, unit.count)
-                inside.append(chain.add(lines, unit.is_optional(place), cell.present, cell.on_path))
-                ended = [detour for detour in unit.detours if detour.last == place]
-                chain.waiting = [Arrow(starts[d], 0, f"unless {d.label}", True, d.on_path) for d in ended]
+                inside.append(chain.add(lines, place in optional, cell.present))
+                ended = lasts.get(place, [])
+                chain.waiting = [Arrow(starts[d], 0, f"unless {d.label}", True) for d in ended]
         notes = f", {', '.join(lane.notes)}" if lane.notes else ""
         groups.append(Group(at, f"{lane.name}: {lane.shape}, {percent(lane.share)} of MACs{notes}", tuple(inside)))
     if chain.waiting and groups:
-        end = chain.add((), False, True, bool(picture.best))
-        groups[-1] = replace(groups[-1], blocks=(*groups[-1].blocks, end))
+        groups[-1] = replace(groups[-1], blocks=(*groups[-1].blocks, chain.add()))
     return tuple(groups), tuple(chain.arrows)
+
+
+def by_ends(detours: tuple[Detour, ...]) -> tuple[dict[int, list[Detour]], dict[int, list[Detour]]]:
+    """The detours by the cells they begin before, and by those they end behind."""
+    firsts: dict[int, list[Detour]] = {}
+    lasts: dict[int, list[Detour]] = {}
+    for detour in detours:
+        firsts.setdefault(detour.first, []).append(detour)
+        lasts.setdefault(detour.last, []).append(detour)
+    return firsts, lasts
 
 
 def words(cell: Cell, times: int) -> tuple[str, ...]:

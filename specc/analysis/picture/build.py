@@ -233,17 +233,28 @@ class Builder:
         guards: dict[tuple[int, int], Expr] = {}
         for region, _, first, last in sorted(spans.values(), key=lambda span: -span[1]):
             guards[first, last] = both(region.guard, guards.get((first, last), 1))
+        passed = self.passed(cells, list(guards))
         for (first, last), guard in guards.items():
             inside = cells[first : last + 1]
             macs, params = sum(cell.macs for cell in inside), sum(cell.params for cell in inside)
             text = condition(guard)
             taken = self.at is not None and not evaluate(guard, self.at)
             about = (f"left out unless {text}", f"saves {costs(macs, params, macs / self.total)}")
-            passed = bool(self.path) and not any(cell.on_path for cell in inside)
             brief = text.replace(f"{lane}.", "") if lane else text
             saves = f"−{short(macs)} ({percent(macs / self.total)})"
-            found.append(Detour(first, last, brief, saves, taken, passed, about))
+            found.append(Detour(first, last, brief, saves, taken, (first, last) in passed, about))
         return tuple(found)
+
+    def passed(self, cells: list[Cell], spans: list[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+        """The detours that the best path takes: the widest around cells that it leaves out. `spans`: widest last."""
+        found: set[tuple[int, int]] = set()
+        covered: set[int] = set()
+        for first, last in reversed(spans if self.path else []):
+            inside = range(first, last + 1)
+            if first not in covered and not any(cells[at].on_path for at in inside):
+                found.add((first, last))
+                covered.update(inside)
+        return frozenset(found)
 
 
 def name_of(raw: RawCell) -> str:

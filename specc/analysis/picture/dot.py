@@ -32,9 +32,8 @@ def lines(picture: Picture) -> Iterator[str]:
             yield f"    n{block.number} [label={quoted(*filter(None, block.lines))}{style}{color}]"
         yield "  }"
     for arrow in arrows:
-        look = [f"label={quoted(arrow.label)}", "style=dashed", "constraint=false"] if arrow.dashed else []
-        look += ['color="#e8590c"', "penwidth=2.5"] if arrow.on_path else []
-        yield f"  n{arrow.source} -> n{arrow.target}" + (f" [{', '.join(look)}]" if look else "")
+        look = f" [label={quoted(arrow.label)}, style=dashed, constraint=false]" if arrow.dashed else ""
+        yield f"  n{arrow.source} -> n{arrow.target}{look}"
     yield "}"
 
 

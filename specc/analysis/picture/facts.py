@@ -13,7 +13,7 @@ from specc.diagnostics import SpecError
 from specc.ir.choice import Assignment, Choice
 from specc.ir.graph import Graph
 
-MANY = 2_000
+MANY = 400
 """Choices beyond which sub-networks are not counted for a picture."""
 WORDS = 110
 """Characters of an assignment that are shown."""
@@ -55,8 +55,7 @@ def global_choices(graph: Graph, at: Assignment | None) -> tuple[str, ...]:
     if at is not None:
         return ()
     lanes = lane_paths(graph)
-    found = [said(choice) for choice in graph.choices if choice.name.partition(".")[0] not in lanes]
-    return tuple(found[:12]) + ((f"and {len(found) - 12} more",) if len(found) > 12 else ())
+    return tuple(said(choice) for choice in graph.choices if choice.name.partition(".")[0] not in lanes)
 
 
 def lane_paths(graph: Graph) -> frozenset[str]:

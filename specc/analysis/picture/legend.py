@@ -62,7 +62,7 @@ def entries(picture: Picture, x: float, y: float) -> Iterator[tuple[float, list[
         yield x + 36 + width("elastic"), [text(x, y + 1, "16–32", ink), text(x + 36, y + 1, "elastic", "t")]
         x += 36 + width("elastic")
     if picture.has_detours:
-        words = "left out unless; MACs saved"
+        words = "left out unless its condition holds; MACs saved"
         yield x + 36 + width(words), [path([(x, y - 3), (x + 30, y - 3)], "detour"), text(x + 36, y + 1, words, "t")]
         x += 36 + width(words)
     if picture.best:

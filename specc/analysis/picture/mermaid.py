@@ -30,18 +30,13 @@ def lines(picture: Picture) -> Iterator[str]:
             look = ":::absent" if not block.present else ":::may" if block.optional else ""
             yield f'    n{block.number}["{text}"]{look}'
         yield "  end"
-    best = []
-    for number, arrow in enumerate(arrows):
+    for arrow in arrows:
         if arrow.dashed:
             yield f'  n{arrow.source} -. "{quoted(arrow.label)}" .-> n{arrow.target}'
         else:
             yield f"  n{arrow.source} --> n{arrow.target}"
-        if arrow.on_path:
-            best.append(number)
     yield "  classDef may stroke-dasharray: 5 3"
     yield "  classDef absent opacity:0.35,stroke-dasharray: 5 3"
-    if best:
-        yield f"  linkStyle {','.join(map(str, best))} stroke:#e8590c,stroke-width:3px"
 
 
 def quoted(text: str) -> str:

@@ -119,59 +119,88 @@ def place_lane(lane: Lane, room: float) -> PlacedLane:
     return PlacedLane(lane, units, rows)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A cell that is to be put in a row: its unit, its number there, the room before and behind it."""
+
+    unit: int
+    number: int
+    cell: PlacedCell
+    before: float
+    behind: float
+
+
 def place_rows(units: Sequence[Unit], room: float) -> tuple[Row, ...]:
     """The cells of some units in as many rows as they need; a unit is broken only where it is wider than a row."""
-    flat: list[tuple[int, int, PlacedCell]] = []
+    levels = [heights(unit) for unit in units]
+    flat: list[Piece] = []
     rows: list[Row] = []
     x = 0.0
     for at, unit in enumerate(units):
-        cells = [place_cell(cell) for cell in unit.cells]
-        gaps = [gap(unit, number) for number in range(len(cells) + 1)]
-        width = sum(gaps) + sum(cell.width for cell in cells)
+        pieces = pieces_of(at, unit)
+        width = sum(piece.before + piece.cell.width + piece.behind for piece in pieces)
         if flat and x + width > room >= width:
-            rows.append(row(flat, units))
+            rows.append(row(flat, units, levels))
             flat, x = [], 0.0
-        for number, cell in enumerate(cells):
-            if flat and x + gaps[number] + cell.width > room:
-                rows.append(row(flat, units))
+        for piece in pieces:
+            if flat and x + piece.before + piece.cell.width > room:
+                rows.append(row(flat, units, levels))
                 flat, x = [], 0.0
-            flat.append((at, number, cell))
-            x += gaps[number] + cell.width
-        x += gaps[-1]
+            flat.append(piece)
+            x += piece.before + piece.cell.width + piece.behind
     if flat:
-        rows.append(row(flat, units))
+        rows.append(row(flat, units, levels))
     return tuple(rows)
 
 
-def gap(unit: Unit, number: int) -> float:
-    """The room before the cell of this number in a unit, or behind its last: half of `BETWEEN` at the unit's ends."""
-    turns = any(number in (detour.first, detour.last + 1) for detour in unit.detours)
-    inner = 0 < number < len(unit.cells)
-    return (BETWEEN if inner else BETWEEN / 2) + ((MORE if inner else MORE / 2) if turns else 0)
+def pieces_of(at: int, unit: Unit) -> list[Piece]:
+    """The cells of a unit; half of `BETWEEN` is before the first and behind the last."""
+    turns = {number for detour in unit.detours for number in (detour.first, detour.last + 1)}
+    end = len(unit.cells)
+
+    def gap(number: int) -> float:
+        more = MORE if number in turns else 0
+        return BETWEEN + more if 0 < number < end else (BETWEEN + more) / 2
+
+    placed = (place_cell(cell) for cell in unit.cells)
+    return [Piece(at, n, cell, gap(n), gap(end) if n + 1 == end else 0.0) for n, cell in enumerate(placed)]
 
 
-def row(flat: Sequence[tuple[int, int, PlacedCell]], units: Sequence[Unit]) -> Row:
+def heights(unit: Unit) -> list[int]:
+    """For every detour how many lie between it and the cells; the innermost come first."""
+    top = [0] * len(unit.cells)
+    found = []
+    for detour in unit.detours:
+        inside = range(detour.first, detour.last + 1)
+        level = max(top[number] for number in inside)
+        found.append(level)
+        for number in inside:
+            top[number] = level + 1
+    return found
+
+
+def row(flat: Sequence[Piece], units: Sequence[Unit], levels: Sequence[Sequence[int]]) -> Row:
     """One row: the x of its cells, the detours below them."""
     cells: list[tuple[float, int, PlacedCell]] = []
     here: dict[int, list[tuple[int, float, float]]] = {}
-    x = -gap(units[flat[0][0]], flat[0][1])
-    for at, number, cell in flat:
-        x += gap(units[at], number)
-        cells.append((x, at, cell))
-        here.setdefault(at, []).append((number, x, x + cell.width))
-        x += cell.width + (gap(units[at], number + 1) if number + 1 == len(units[at].cells) else 0)
-    deepest = {at: max(cell.down for _, unit, cell in cells if unit == at) for at in here}
+    deepest: dict[int, float] = {}
+    x = -flat[0].before
+    for piece in flat:
+        x += piece.before
+        end = x + piece.cell.width
+        cells.append((x, piece.unit, piece.cell))
+        here.setdefault(piece.unit, []).append((piece.number, x, end))
+        deepest[piece.unit] = max(deepest.get(piece.unit, 0.0), piece.cell.down)
+        x = end + piece.behind
     spans: list[Span] = []
-    for at, numbers in here.items():
-        below: list[tuple[int, int, int]] = []
-        for index, detour in enumerate(units[at].detours):
-            inside = [entry for entry in numbers if detour.first <= entry[0] <= detour.last]
-            level = 1 + max((lv for a, b, lv in below if a <= detour.last and detour.first <= b), default=-1)
-            below.append((detour.first, detour.last, level))
-            if inside:
-                left, right = inside[0][0] > detour.first, inside[-1][0] < detour.last
-                y = deepest[at] + DETOUR * (level + 1) - 6
-                spans.append(Span(at, index, inside[0][1], inside[-1][2], y, left, right))
+    for at, entries in here.items():
+        low, high = entries[0][0], entries[-1][0]
+        for index, (detour, level) in enumerate(zip(units[at].detours, levels[at], strict=True)):
+            if detour.last < low or detour.first > high:
+                continue
+            first, last = entries[max(detour.first, low) - low], entries[min(detour.last, high) - low]
+            y = deepest[at] + DETOUR * (level + 1) - 6
+            spans.append(Span(at, index, first[1], last[2], y, detour.first < low, detour.last > high))
     down = max((*deepest.values(), *(span.y + 9 for span in spans)))
     return Row(tuple(cells), tuple(spans), max(cell.up for _, _, cell in cells), down)
 

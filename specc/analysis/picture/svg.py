@@ -22,13 +22,37 @@ from specc.analysis.picture.place import (
     place,
 )
 from specc.analysis.picture.style import css, level_class, text_class
-from specc.analysis.picture.view import Cell, Chip, Detour, Picture
+from specc.analysis.picture.view import Chip, Detour, Picture, Unit
 
 SPACE = 16
 """Between two lanes."""
 ROWS = 12
 """Between two rows of a lane."""
 LEFT = MARGIN + LABEL
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Where the last cell ended, whether it is present, and whether the best path comes out there."""
+
+    x: float
+    y: float
+    present: bool
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Of a unit's cells those that may be left out; and where the best path turns into a detour, and comes back."""
+
+    optional: frozenset[int]
+    enters: frozenset[int]
+    leaves: frozenset[int]
+
+
+def around(unit: Unit) -> Around:
+    taken = [detour for detour in unit.detours if detour.on_path]
+    return Around(unit.optional(), frozenset(d.first for d in taken), frozenset(d.last for d in taken))
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +63,7 @@ class Sheet:
     ground: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     front: list[str] = field(default_factory=list)
-    snake: tuple[float, float, Cell] | None = None
+    snake: Reached | None = None
 
 
 def svg(picture: Picture) -> str:
@@ -78,19 +102,29 @@ def header(sheet: Sheet, width: float) -> float:
     sheet.front.append(text(MARGIN, y, cut(" · ".join(picture.facts), width - 2 * MARGIN), "t"))
     if picture.choices:
         y += 18
-        line = f"everywhere: {' · '.join(picture.choices)}"
+        line = f"everywhere: {listed(picture.choices, int((width - 2 * MARGIN) / 6.2) - 12)}"
         sheet.front.append(text(MARGIN, y, cut(line, width - 2 * MARGIN, 11.5), "note"))
     return y + 16
+
+
+def listed(words: Sequence[str], most: int) -> str:
+    """As many of some words as `most` characters hold, and how many more there are."""
+    for count in range(len(words), 1, -1):
+        rest = f" · and {len(words) - count} more" if count < len(words) else ""
+        if sum(map(len, words[:count])) + 3 * (count - 1) + len(rest) <= most:
+            return " · ".join(words[:count]) + rest
+    return words[0] + (f" · and {len(words) - 1} more" if len(words) > 1 else "")
 
 
 def draw_lane(sheet: Sheet, placed: PlacedLane, y: float, width: float) -> float:
     """A lane from `y` down; gives the y below it."""
     top = y
     y += 10
+    ways = [around(unit) for unit in placed.units]
     numbers: dict[int, int] = {}
     for index, row in enumerate(placed.rows):
         base = y + row.up
-        draw_row(sheet, placed, row, base, top - SPACE / 2 if index == 0 else y - ROWS / 2, numbers)
+        draw_row(sheet, placed, row, base, top - SPACE / 2 if index == 0 else y - ROWS / 2, ways, numbers)
         y = base + row.down + (ROWS if index + 1 < len(placed.rows) else 10)
     bottom = max(y, top + 82 + 14 * len(wrapped(placed.lane.notes)))
     sheet.ground.append(rect(MARGIN - 8, top, width - 2 * MARGIN + 16, bottom - top, "lane", 8))
@@ -128,7 +162,7 @@ def wrapped(notes: Sequence[str]) -> list[str]:
 
 
 def draw_row(
-    sheet: Sheet, placed: PlacedLane, row: Row, base: float, turn: float, numbers: dict[int, int]
+    sheet: Sheet, placed: PlacedLane, row: Row, base: float, turn: float, ways: list[Around], numbers: dict[int, int]
 ) -> None:
     """One row of cells, what connects them, and the detours below.
 
@@ -137,33 +171,35 @@ def draw_row(
     """
     for x, unit, cell in row.cells:
         left = LEFT + x
-        arrive(sheet, cell, left, base, row.up, turn)
-        whole = placed.units[unit]
         number = numbers[unit] = numbers.get(unit, -1) + 1
-        draw_cell(sheet, cell, left, base, row.up, whole.count, whole.is_optional(number))
-        sheet.snake = (left + cell.width, base, cell.cell)
+        enters = cell.cell.on_path or number in ways[unit].enters
+        arrive(sheet, cell, (left, base), base - row.up, turn, enters)
+        draw_cell(sheet, cell, left, base, row.up, placed.units[unit].count, number in ways[unit].optional)
+        passed = cell.cell.on_path or number in ways[unit].leaves
+        sheet.snake = Reached(left + cell.width, base, cell.cell.present, passed)
     for span in row.spans:
         draw_detour(sheet, placed.units[span.unit].detours[span.detour], span, base)
 
 
-def arrive(sheet: Sheet, cell: PlacedCell, x: float, y: float, up: float, turn: float) -> None:
-    """The line from the cell before; a name where the tensor comes from elsewhere."""
+def arrive(sheet: Sheet, cell: PlacedCell, to: tuple[float, float], top: float, turn: float, enters: bool) -> None:
+    """The line from the cell before, on the best path if it `enters` here; a name for what comes from elsewhere."""
+    x, y = to
     if cell.cell.source:
         words = cut(f"from {cell.cell.source}", 120)
-        sheet.front.append(text(x, y - up - 2, words, "kind"))
+        sheet.front.append(text(x, top - 2, words, "kind"))
         sheet.lines.append(path([(x - 10, y), (x, y)], "wire", head=True))
         return
     if sheet.snake is None:
         sheet.lines.append(path([(x - 14, y), (x, y)], "wire", head=True))
         return
-    before, level, last = sheet.snake
-    best = last.on_path and cell.cell.on_path
+    last = sheet.snake
+    best = last.passed and enters
     off = "" if last.present and cell.cell.present else " off"
-    if level == y and before < x:
-        sheet.lines.append(path([(before, y), (x, y)], ("best" if best else "wire") + off, head=not best))
+    if last.y == y and last.x < x:
+        sheet.lines.append(path([(last.x, y), (x, y)], ("best" if best else "wire") + off, head=not best))
     else:
-        out, edge = before + 8 + MORE, x - 8 - MORE
-        corners = [(before, level), (out, level), (out, turn), (edge, turn), (edge, y), (x, y)]
+        out, edge = last.x + 8 + MORE, x - 8 - MORE
+        corners = [(last.x, last.y), (out, last.y), (out, turn), (edge, turn), (edge, y), (x, y)]
         sheet.lines.append(path(corners, "best" if best else "thin", 7, head=not best))
 
 
@@ -255,10 +291,8 @@ def draw_detour(sheet: Sheet, detour: Detour, span: Span, base: float) -> None:
     kind = "detour taken" if detour.taken else "best" if detour.on_path else "detour"
     sheet.front.append(f"<g>{title(detour.hover)}{path(points, kind, 7, head=not span.open_right)}")
     room = x1 - x0 - 20
-    words = f"unless {detour.label} {detour.saves}"
-    if len(words) * 5.6 > room:
-        words = f"unless {detour.label}"
-    words = cut(words, room, 10.5)
+    wordings = (f"unless {detour.label} {detour.saves}", f"unless {detour.label}", detour.label)
+    words = cut(next((words for words in wordings if len(words) * 5.6 <= room), detour.label), room, 10.5)
     half = 2.75 * len(words) + 4
     middle = (x0 + x1) / 2
     sheet.front.append(rect(middle - half, y - 7, 2 * half, 14, "gap"))

@@ -99,9 +99,13 @@ class Unit:
     detours: tuple[Detour, ...] = ()
     count: int = 1
 
-    def is_optional(self, cell: int) -> bool:
-        """Whether a detour leads around the cell of this number."""
-        return any(detour.first <= cell <= detour.last for detour in self.detours)
+    def optional(self) -> frozenset[int]:
+        """The numbers of the cells around which a detour leads. The last detours are the widest."""
+        found: set[int] = set()
+        for detour in reversed(self.detours):
+            if detour.first not in found:
+                found.update(range(detour.first, detour.last + 1))
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from specc.cli import arguments as shared
 from specc.cli.failure import Failure, reason
 from specc.cli.terminal import Terminal
+from specc.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from specc.analysis.marks import Marks
     from specc.ir.choice import Assignment
     from specc.pipeline import Compiled
 
@@ -29,6 +31,7 @@ def arguments(parser: ArgumentParser) -> None:
     text = "what to write; by the file's ending if not given, else html"
     parser.add_argument("--format", choices=FORMATS, help=text)
     shared.at(parser, None, "draw one sub-network")
+    parser.add_argument("--plain", action="store_true", help="without importance: colours say the kind of operation")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
@@ -40,7 +43,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         at = assignment(compiled, args.at, args.seed)
     format = args.format or by_ending(args.output)
     with terminal.busy("drawing"):
-        drawn = draw(compiled, at, format)
+        found = None if args.plain or format in ("mermaid", "dot") else importance(compiled, terminal)
+        drawn = draw(compiled, at, found, format)
     if args.output in (None, "-"):
         if args.json:
             terminal.json({"spec": compiled.name, "format": format, "text": drawn})
@@ -57,13 +61,22 @@ def run(args: Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def draw(compiled: Compiled, at: Assignment | None, format: str) -> str:
+def importance(compiled: Compiled, terminal: Terminal) -> Marks | None:
+    """What the importance analysis says; a note where it has no answer."""
     from specc.analysis.importance import settings_of
-    from specc.analysis.marks import marks_if_any
+    from specc.analysis.marks import marks_of
+
+    try:
+        return marks_of(compiled.graph, settings_of(compiled.model.method))
+    except SpecError as error:
+        terminal.note(f"note: drawn without importance: {error.diagnostics[0].primary.message}")
+        return None
+
+
+def draw(compiled: Compiled, at: Assignment | None, found: Marks | None, format: str) -> str:
     from specc.analysis.picture import build, picture
 
-    marks = marks_if_any(compiled.graph, settings_of(compiled.model.method))
-    return picture(build(compiled.graph, at, marks), format)
+    return picture(build(compiled.graph, at, found), format)
 
 
 def by_ending(output: str | None) -> str:
