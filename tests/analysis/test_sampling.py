@@ -90,13 +90,13 @@ def filled(graph: Graph) -> list[dict[str, Option]]:
 
 
 def test_rounded_costs_still_draw_uniformly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histogram, "ENTRY_LIMIT", 300)
-    monkeypatch.setattr(histogram, "CELLS", 6000)
+    monkeypatch.setattr(histogram, "ENTRY_LIMIT", 100)
+    monkeypatch.setattr(histogram, "CELLS", 1500)
     b = Builder()
-    before = b.choice("width", *range(5, 13))
+    before = b.choice("width", *range(5, 11))
     b.conv(before)
     for _ in range(2):
-        after = b.choice("width", *range(5, 13))
+        after = b.choice("width", *range(5, 11))
         b.conv(after)
         with b.region(b.choice("skip", 0, 1)):
             b.conv(b.choice("width", 4, 9))
