@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
+from itertools import product
 from math import prod
+from typing import Final
 
-from specc.ir.choice import Assignment
+from specc.ir.choice import Assignment, Range
 from specc.ir.expr import Apply, Expr, Option, Var, decimal, evaluate, free
 from specc.ir.graph import Graph
 
-TABLE_LIMIT = 4096
-"""The most combinations of options that are tried; beyond, the smallest and the largest sub-network stand for all."""
+MANY: Final = 4096
+"""The most options of one choice that are tried; `FEW` of several together. Beyond, the two ends stand for all."""
+FEW: Final = 64
 
 
 class Extents:
@@ -46,11 +48,7 @@ class Extents:
             return value, value
         names = sorted(free(expr))
         tables = [self.options[name] for name in names]
-        if len(names) == 1 and len(tables[0]) <= TABLE_LIMIT:
-            values = [whole(evaluate(expr, {names[0]: option})) for option in tables[0]]
-        elif prod(map(len, tables)) <= 64:
-            from itertools import product
-
+        if prod(map(len, tables)) <= (MANY if len(names) == 1 else FEW):
             values = [whole(evaluate(expr, dict(zip(names, row, strict=True)))) for row in product(*tables)]
         else:
             values = [whole(evaluate(expr, end)) for end in self.ends]
@@ -84,18 +82,15 @@ def percent(share: float) -> str:
     return f"{value:.1f} %" if value >= 0.95 else f"{value:.1g} %"
 
 
-def choice_range(options: Mapping[str, object] | object) -> str:
+def choice_range(options: Range | tuple[Option, ...]) -> str:
     """`0.25–1 step 0.125`, `128–224 step 8`, `3, 5, 7`: the options of a choice in a few words."""
-    from specc.ir.choice import Range
-
     if isinstance(options, Range) and len(options) > 2:
         first, last = text(options[0]), text(options[-1])
         step = text(options.step)
         return f"{first}–{last}" if step == "1" else f"{first}–{last} step {step}"
-    assert isinstance(options, (tuple, Range))
     values = [text(option) for option in options]
     return ", ".join(values) if len(values) <= 6 else f"{values[0]}, {values[1]}, … {values[-1]}"
 
 
-def text(option: object) -> str:
+def text(option: Option) -> str:
     return decimal(option) if isinstance(option, Fraction) else str(option)

@@ -19,6 +19,7 @@ from specc.analysis.picture.blocks import blocks
 from specc.analysis.picture.dot import quoted as dot_quoted
 from specc.analysis.picture.draw import cut, path, safe
 from specc.analysis.picture.mermaid import quoted as mermaid_quoted
+from specc.analysis.picture.svg import listed
 from specc.ir.graph import Graph
 from tests.cli.commands import specc as run
 from tests.folders import ROOT, SPECS
@@ -262,6 +263,8 @@ def test_pictures_without_importance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_texts_and_paths() -> None:
+    assert listed(["width 1–2", "depth 0–2", "op a, b"], 60) == "width 1–2 · depth 0–2 · op a, b"
+    assert listed(["width 1–2", "depth 0–2", "op a, b"], 24) == "width 1–2 · and 2 more"
     assert cut("inverted_residual", 40) == "inv…al"
     assert cut("short", 400) == "short"
     assert path([(0, 0), (10, 0), (10, 10)], "wire") == '<path d="M0 0L5 0Q10 0 10 5L10 10" class="wire"/>'

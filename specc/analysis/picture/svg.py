@@ -102,7 +102,7 @@ def header(sheet: Sheet, width: float) -> float:
     sheet.front.append(text(MARGIN, y, cut(" · ".join(picture.facts), width - 2 * MARGIN), "t"))
     if picture.choices:
         y += 18
-        line = f"everywhere: {listed(picture.choices, int((width - 2 * MARGIN) / 6.2) - 12)}"
+        line = f"everywhere: {listed(picture.choices, int((width - 2 * MARGIN) / 6.5) - 12)}"
         sheet.front.append(text(MARGIN, y, cut(line, width - 2 * MARGIN, 11.5), "note"))
     return y + 16
 
