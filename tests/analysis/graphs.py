@@ -120,7 +120,7 @@ class Builder:
         return _Region(self, condition)
 
     def graph(self) -> Graph:
-        outputs = self.outputs or [Output("main", self.here, "head")]
+        outputs = [*self.outputs, Output("main", self.here, "head")]
         root = Scope("random", "", "network", 1, tuple(op.name for op in self.ops), HERE)
         parts = (tuple(self.tensors), tuple(self.ops), tuple(self.choices), tuple(outputs))
         return Graph("random", ("image",), *parts, root, 10, HERE)
@@ -182,7 +182,7 @@ def widths(draw: st.DrawFn, b: Builder) -> Expr:
 
 def items(draw: st.DrawFn, b: Builder, width: Expr, shared: Var | None, depth: int) -> None:
     """A shape-keeping piece of network, perhaps with others in it."""
-    what = draw(st.sampled_from(("block", "skip", "repeat", "word", "norm", "reuse")))
+    what = draw(st.sampled_from(("block", "skip", "repeat", "word", "norm", "reuse", "exit")))
     if what == "skip":
         with b.region(b.choice("skip", 0, 1)):
             block(draw, b, width, shared)
@@ -203,6 +203,13 @@ def items(draw: st.DrawFn, b: Builder, width: Expr, shared: Var | None, depth: i
             branches.append(b.here)
         b.guard = guard
         b.put("select", None, SelectParams((apply("eq", word, "wide"), 1)), tuple(branches))
+    elif what == "exit":
+        before, guard = b.here, b.guard
+        b.guard = both(guard, apply("eq", b.choice("exit", 1, 2, 3), 2)) if draw(st.booleans()) else guard
+        b.conv(draw(st.sampled_from((5, width))))
+        kind = draw(st.sampled_from(("exit", "features")))
+        b.outputs.append(Output(f"e{len(b.outputs)}", b.here, kind))  # type: ignore[arg-type]
+        b.here, b.guard = before, guard
     elif what == "norm":
         b.put("batch_norm", bank=bank(draw, b))
     elif what == "reuse" and any(c.kind == "skip" for c in b.choices):
@@ -282,7 +289,7 @@ class Facts:
 def facts(graph: Graph, full: Mapping[str, Option]) -> Facts:
     """What DESIGN says of presence and activity, read literally."""
     tensors = graph.tensor_table()
-    needed = {output.tensor for output in graph.outputs}
+    needed = {output.tensor for output in graph.outputs if output.kind != "features"}
     reads: set[str] = set()
     present: list[Op] = []
     for op in reversed(graph.ops):
