@@ -309,3 +309,20 @@ def test_two_networks_have_nothing_in_common(tmp_path: Path) -> None:
     assert one.model.Model is not two.model.Model
     x = torch.randn(1, 1, 8, 8)
     assert one.model.Model().eval()(x).shape == two.model.Model().eval()(x).shape
+
+
+def test_plans_pass_through_distributed_training(net: Any, tmp_path: Path) -> None:
+    """DDP hands a plan on as it is, and averages the gradients of what was present."""
+    from torch import distributed
+    from torch.nn.parallel import DistributedDataParallel
+
+    distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        wrapped = DistributedDataParallel(net, find_unused_parameters=True).train()
+        x = torch.randn(8, 1, 8, 8)
+        with wrapped.no_sync():
+            wrapped(x, net.plan("max")).square().mean().backward()
+        wrapped(x, net.plan("min")).square().mean().backward()
+    finally:
+        distributed.destroy_process_group()
+    assert all(parameter.grad is not None for parameter in net.parameters())
