@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from specc.ir.expr import show
 from specc.passes.importance_view import View, importance_view
 from specc.pipeline import load
 from tests.folders import SPECS
+from tests.importance.reference import all_paths
 from tests.networks import network
 
 ALL = sorted(SPECS.glob("*.specc"))
@@ -136,3 +138,25 @@ def test_branches_of_a_choice_end_at_one_map() -> None:
     assert found["s1.conv2"] == ("s1.relu", "s1.select", "m == 1")
     assert found["s1.conv3"] == ("stem.relu", "s1.select", "not m == 1")
     assert not any("#" in name for name in found)
+
+
+def test_every_head_and_exit_is_a_last_node() -> None:
+    graph = network("stage s1 { conv(16, kernel=3); relu }; stage s2 { conv(16, kernel=3); relu }")
+    exits = tuple(replace(output, kind="exit") if output.name == "s1" else output for output in graph.outputs)
+    view = importance_view(graph.with_(outputs=exits))
+    assert [view.nodes[last] for last in view.lasts] == ["head.linear", "s1.relu"]
+    assert {path[-1] for path in all_paths(view)} == {edge_to(view, "head.linear"), edge_to(view, "s1.relu")}
+
+
+def test_every_input_is_a_first_node() -> None:
+    graph = network("stage s1 { residual { conv(16, kernel=3); relu; conv(16, kernel=3) } }")
+    second = replace(graph.tensor_table()["stem.relu"], name="second")
+    ops = tuple(replace(op, inputs=(op.inputs[0], "second")) if op.kind == "add" else op for op in graph.ops)
+    view = importance_view(graph.with_(inputs=("input", "second"), tensors=(second, *graph.tensors), ops=ops))
+    assert [view.nodes[first] for first in view.firsts] == ["input", "second"]
+    assert rows(view)["s1.add#2"] == ("second", "s1.add", "1")
+    assert rows(view)["s1.conv2"] == ("s1.relu", "s1.add", "1")
+
+
+def edge_to(view: View, node: str) -> int:
+    return next(number for number, edge in enumerate(view.edges) if view.nodes[edge.target] == node)
