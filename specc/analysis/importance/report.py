@@ -157,11 +157,15 @@ def marked_length(graph: Graph, paths: BestPaths, nodes: int | None) -> int:
             message = f"no path has {nodes} nodes"
             raise refused(graph, NO_SUCH_LENGTH, message, f"there are paths of {spans(paths.lengths)} nodes")
         return nodes
-    rows = list(zip(paths.grades.tolist(), paths.macs.tolist(), paths.lengths, strict=True))
-    means = [Fraction(grade, length) for grade, _, length in rows]
-    tied = [(macs, length) for mean, (_, macs, length) in zip(means, rows, strict=True) if mean == max(means)]
-    fewest = [length for macs, length in tied if macs == min(tied)[0]]
-    return fewest[0] if len(fewest) == 1 else min(fewest, key=paths.path)
+    macs = dict(zip(paths.lengths, paths.macs.tolist(), strict=True))
+    means = {
+        length: Fraction(grade, length) for length, grade in zip(paths.lengths, paths.grades.tolist(), strict=True)
+    }
+    highest = max(means.values())
+    tied = [length for length, mean in means.items() if mean == highest]
+    fewest = min(macs[length] for length in tied)
+    left = [length for length in tied if macs[length] == fewest]
+    return left[0] if len(left) == 1 else min(left, key=paths.path)
 
 
 def op_scores(
