@@ -62,7 +62,7 @@ def test_flags_are_torchvisions_and_override_the_settings() -> None:
     flags = (
         "--data-path d --dataset CIFAR-10 --epochs 3 -b 32 --lr 0.5 --momentum 0.8 --wd 0.01 -j 2 --resume c.pt --amp "
         "--output-dir out --device cpu --label-smoothing 0.1 --clip-grad-norm 1 --model-ema --model-ema-decay 0.99 "
-        "--lr-scheduler multistep --lr-warmup-epochs 1 --lr-milestones 1 2 --lr-gamma 0.2 --seed 7"
+        "--lr-scheduler MultiStepLR --lr-warmup-epochs 1 --lr-milestones 1 2 --lr-gamma 0.2 --seed 7"
     )
     found = train_options(SETTINGS, flags.split())
     assert found.data == {**SETTINGS["data"], "name": "CIFAR-10", "path": "d"}
@@ -78,6 +78,7 @@ def test_another_optimizer_starts_from_its_own_defaults_and_odd_flags_are_refuse
     found = train_options(SETTINGS, ["--opt", "adamw", "--lr", "0.002"])
     assert found.optimizer["name"] == "adamw"
     assert (found.optimizer["lr"], found.optimizer["weight_decay"]) == (0.002, 0.01)
+    assert train_options(SETTINGS, ["--lr-scheduler", "cosineannealinglr"]).schedule["name"] == "cosine"
     with pytest.raises(SystemExit, match="adamw has no momentum"):
         train_options(SETTINGS, ["--opt", "adamw", "--momentum", "0.9"])
     with pytest.raises(SystemExit) as stopped:
@@ -145,8 +146,12 @@ def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs" / "checkpoint.pt"
-    checkpoint.save(path, {"epoch": 1, "net": {"w": torch.ones(3)}, "average": None})
-    assert torch.equal(checkpoint.weights(checkpoint.load(path))["w"], torch.ones(3))
+    net, other = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+    checkpoint.save(path, {"epoch": 1, "net": net.state_dict(), "average": None})
+    checkpoint.trained(other, checkpoint.load(path))
+    assert torch.equal(net.weight, other.weight)
+    with pytest.raises(SystemExit, match=r"of another network, train this one first: size mismatch for weight"):
+        checkpoint.trained(torch.nn.Linear(3, 1), checkpoint.load(path))
 
     def interrupted(content: object, file: Any) -> None:
         file.write(b"half")
@@ -156,6 +161,9 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save(path, {"epoch": 2})
     assert checkpoint.load(path)["epoch"] == 1
+    (tmp_path / "text.pt").write_text("no tensors here")
+    with pytest.raises(SystemExit, match=r"text.pt is no checkpoint of train.py"):
+        checkpoint.load(tmp_path / "text.pt")
     with pytest.raises(SystemExit, match="there is no checkpoint"):
         checkpoint.load(tmp_path / "none.pt")
 
