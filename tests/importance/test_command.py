@@ -96,6 +96,7 @@ WRONG = [
     (("--damping", 1), "E713", "outside [0, 1)"),
     (("--damping=-1e-5",), "E713", "-1e-05"),
     (("--directed", "--damping", 0), "E714", "needs a damping above 0"),
+    (("--subnets", 10**9), "E719", "20,000,000 states"),
     (("--nodes", 36), "E715", "35, 37, 39"),
     (("--nodes", 0), "E715", "35, 37, 39"),
 ]

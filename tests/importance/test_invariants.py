@@ -65,6 +65,16 @@ def test_coupling_never_changes_the_order_of_undirected_tas(case: Case, coupling
                 assert other.tas[a] < other.tas[b]
 
 
+@pytest.mark.parametrize(("nodes", "subnets", "share"), [(152, 8, 0.001), (20_000, 32, 0.16)])
+def test_the_share_of_damping_grows_with_the_states(nodes: int, subnets: int, share: float) -> None:
+    """It is a probability for each pair of states (FACTS)."""
+    loops = np.zeros(nodes)
+    loops[[0, -1]] = 1
+    chain = Joined(np.arange(nodes - 1), np.arange(1, nodes), np.ones((nodes - 1, subnets)), loops)
+    for solve in (undirected, directed):
+        assert solve(chain, 1.0, 1e-5).damping_share == pytest.approx(share, rel=0.3)
+
+
 def residual_edges(found: Importance) -> set[str]:
     return {op.name for op in found.ops if op.kind == "add"}
 

@@ -38,6 +38,7 @@ def importance(graph: Graph, settings: Settings | None = None) -> Importance:
     settings = settings or Settings()
     check_settings(graph, settings)
     view = importance_view(graph)
+    check_size(graph, len(view.nodes), settings.subnets)
     pairs = pairs_of(view)
     presence = guards_present(graph, view, pairs, settings)
     joined = joined_pairs(view, pairs, presence.holds, settings.subnets)

@@ -78,6 +78,15 @@ EXPECTED: Final = Rule(
     "Wrong:  specc importance net.specc --expected --directed\n"
     "Right:  specc importance net.specc --directed --subnets 64",
 )
+TOO_MANY: Final = Rule(
+    "E719",
+    "too-many-states",
+    "the sampled sub-networks make a chain of too many states",
+    "Every feature map in every sampled sub-network is a state of the chain, held in memory; T = 8 is usually enough.\n"
+    "Wrong:  specc importance net.specc --subnets 1000000000\n"
+    "Right:  specc importance net.specc --expected     what very many samples would tend to",
+)
+MOST_STATES: Final = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,13 @@ def check_settings(graph: Graph, settings: Settings) -> None:
         raise refused(
             graph, EXPECTED, "the directed reading has no expected degrees", "sample more sub-networks instead"
         )
+
+
+def check_size(graph: Graph, nodes: int, subnets: int) -> None:
+    """Raises SpecError where the chain would have too many states."""
+    if nodes * subnets > MOST_STATES:
+        message = f"{nodes:,} feature maps in {subnets:,} sub-networks are more than {MOST_STATES:,} states"
+        raise refused(graph, TOO_MANY, message, f"sample at most {MOST_STATES // nodes:,}")
 
 
 def refused(graph: Graph, rule: Rule, message: str, help: str = "") -> SpecError:
