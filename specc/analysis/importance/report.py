@@ -17,6 +17,7 @@ from specc.analysis.importance.rules import (
     TOO_FEW,
     Settings,
     check_settings,
+    check_size,
     refused,
 )
 from specc.analysis.importance.scores import Importance, OpScore, PathScore, TensorScore, spans
