@@ -72,7 +72,7 @@ def test_the_share_of_damping_grows_with_the_states(nodes: int, subnets: int, sh
     loops[[0, -1]] = 1
     chain = Joined(np.arange(nodes - 1), np.arange(1, nodes), np.ones((nodes - 1, subnets)), loops)
     for solve in (undirected, directed):
-        assert solve(chain, 1.0, 1e-5).damping_share == pytest.approx(share, rel=0.4)
+        assert solve(chain, 1.0, 1e-5).damping_share == pytest.approx(share, rel=0.5)
 
 
 def residual_edges(found: Importance) -> set[str]:
