@@ -12,7 +12,10 @@ from specc.analysis.totals import costs_of
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Option, Var, apply
 from specc.ir.graph import Graph
-from specc.portable.choices import Space
+from specc.portable.choices import Space, every, independent_parts
+
+FEW = 1000
+"""So many combinations of options are counted one by one."""
 
 
 def activity(graph: Graph) -> Mapping[str, Expr]:
@@ -70,15 +73,26 @@ def named(diagrams: Diagrams, term: Term) -> Mapping[str, tuple[Option, ...]]:
 
 
 def count_of(space: Space) -> int | None:
-    """The number of canonical assignments; None where choices are too entangled. Imports numpy only if it must."""
-    if not space.active:
-        return prod(len(options) for options in space.choices.values())
-    from specc.portable.sweep import TooEntangled, size
+    """The number of canonical assignments; None where choices are too entangled.
 
-    try:
-        return size(space)
-    except TooEntangled:
-        return None
+    Choices that decide about others are counted with them, one by one where they are few: numpy is imported only
+    where they are many.
+    """
+    total = 1
+    for part in independent_parts(space):
+        combinations = prod(len(options) for options in part.choices.values())
+        if not part.active:
+            total *= combinations
+        elif combinations <= FEW:
+            total *= sum(1 for _ in every(part))
+        else:
+            from specc.portable.sweep import TooEntangled, size
+
+            try:
+                total *= size(part)
+            except TooEntangled:
+                return None
+    return total
 
 
 @lru_cache(maxsize=4)

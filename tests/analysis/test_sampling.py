@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from specc.analysis import conditions
 from specc.analysis.space import canonical, draw, enumerate_space, range_of_costs, size, space_of
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var
@@ -180,6 +181,7 @@ def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) 
     graph = nested().graph()
     costs = [facts(graph, at).macs for at in filled(graph)]
     monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    monkeypatch.setattr(conditions, "FEW", 1)
     drawn = draw(graph, 5, 0, macs=(-inf, sorted(costs)[5]))
     assert (drawn.exact, drawn.uniform, len(drawn.assignments)) == (False, False, 5)
     with pytest.raises(SpecError, match="drawn at random"):
