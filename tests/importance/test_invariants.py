@@ -71,8 +71,9 @@ def test_the_share_of_damping_grows_with_the_states(nodes: int, subnets: int, sh
     loops = np.zeros(nodes)
     loops[[0, -1]] = 1
     chain = Joined(np.arange(nodes - 1), np.arange(1, nodes), np.ones((nodes - 1, subnets)), loops)
-    for solve in (undirected, directed):
-        assert solve(chain, 1.0, 1e-5).damping_share == pytest.approx(share, rel=0.5)
+    both = [solve(chain, 1.0, 1e-5).damping_share for solve in (undirected, directed)]
+    assert both[0] == pytest.approx(share, rel=0.4)
+    assert both[0] < both[1] < 1.2 * both[0]  # directed rows are shorter by the edges that lead back
 
 
 def residual_edges(found: Importance) -> set[str]:
