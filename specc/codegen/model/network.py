@@ -30,7 +30,7 @@ def network_view(context: Context, cls: Class) -> ClassView:
         init_lines=(*init_lines(context, cls), *(("        self.use(self.plan())",) if elastic else ())),
         forward_lines=elastic_forward(context, cls) if elastic else static_forward(context, cls),
         plan_name=cls.plan_name if elastic else "",
-        plan_base="Plan",
+        plan_base="Plan" if elastic else "",
         plan_doc=(),
         fields=tuple(cls.plan_fields) if elastic else (),
         plan_lines=plan_method(context, cls, names) if elastic else (),
