@@ -318,7 +318,8 @@ def test_plans_pass_through_distributed_training(net: Any, tmp_path: Path) -> No
 
     distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
-        wrapped = DistributedDataParallel(net, find_unused_parameters=True).train()
+        net.train()
+        wrapped = DistributedDataParallel(net, find_unused_parameters=True)
         x = torch.randn(8, 1, 8, 8)
         with wrapped.no_sync():
             wrapped(x, net.plan("max")).square().mean().backward()
