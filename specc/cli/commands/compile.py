@@ -71,7 +71,9 @@ def write(files: dict[str, str], compiled: Compiled, args: Namespace, terminal: 
         raise Failure(f"cannot write {args.output}: {reason(error)}") from None
     for line in stand_in(compiled):
         terminal.note(line)
-    terminal.note(f"wrote {len(files)} files to {args.output}; next: cd {args.output} && python train.py")
+    from shlex import quote
+
+    terminal.note(f"wrote {len(files)} files to {args.output}; next: cd {quote(args.output)} && python train.py")
     if args.json:
         terminal.json({"spec": compiled.name, "output": args.output, "files": sorted(files)})
     return 0
