@@ -43,7 +43,7 @@ def main() -> None:
     world = World(0, 1, torch.device("cpu"))
     saved = checkpoint.load(flags.checkpoint or flags.output_dir / "checkpoint.pt")
     net = Model().eval()
-    net.load_state_dict(checkpoint.weights(saved))
+    checkpoint.trained(net, saved)
     data = dict(saved["data"])
     if flags.data_path:
         data["path"] = flags.data_path

@@ -237,6 +237,8 @@ class DigitsPlan(Plan):
 class Digits(ElasticNet):
     """The network, digits.specc:4."""
 
+    _plan: DigitsPlan
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

@@ -392,6 +392,8 @@ class MobilenetV2PssPlan(Plan):
 class MobilenetV2Pss(ElasticNet):
     """The network, mobilenet_v2_pss.specc:5."""
 
+    _plan: MobilenetV2PssPlan
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

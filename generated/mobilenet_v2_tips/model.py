@@ -461,6 +461,8 @@ class MobilenetV2TipsPlan(Plan):
 class MobilenetV2Tips(ElasticNet):
     """The network, mobilenet_v2_tips.specc:9."""
 
+    _plan: MobilenetV2TipsPlan
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

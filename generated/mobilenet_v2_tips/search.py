@@ -41,7 +41,7 @@ def main() -> None:
     world = join(options.device)
     saved = checkpoint.load(options.checkpoint, world.device)
     net = Model().to(world.device).to(memory_format=torch.channels_last).eval()
-    net.load_state_dict(checkpoint.weights(saved))
+    checkpoint.trained(net, saved)
     loading = Loading(load_data(options.data or saved["data"]), IMAGE, world, options.workers)
 
     costs = [name for name in options.objectives if name != "accuracy"] or ["macs"]

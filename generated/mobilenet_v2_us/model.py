@@ -393,6 +393,8 @@ class MobilenetV2UsPlan(Plan):
 class MobilenetV2Us(ElasticNet):
     """The network, mobilenet_v2_us.specc:5."""
 
+    _plan: MobilenetV2UsPlan
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

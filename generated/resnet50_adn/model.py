@@ -299,6 +299,8 @@ class Resnet50AdnPlan(Plan):
 class Resnet50Adn(ElasticNet):
     """The network, resnet50_adn.specc:6."""
 
+    _plan: Resnet50AdnPlan
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

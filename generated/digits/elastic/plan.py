@@ -122,7 +122,8 @@ def complete(
 class Space(Protocol):
     """The project's module space.py."""
 
-    CHOICES: Mapping[str, Sequence[Option]]
+    @property
+    def CHOICES(self) -> Mapping[str, Sequence[Any]]: ...
 
     def canonical(self, assignment: Mapping[str, Any], /) -> dict[str, Any]: ...
 

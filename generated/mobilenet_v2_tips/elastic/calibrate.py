@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from .bind import wide
 from .plan import Cut, Plan, map_cuts
 
 SomePlan = TypeVar("SomePlan", bound=Plan)
@@ -28,7 +29,7 @@ class Moments:
 
     def add(self, count: int, mean: Tensor, var: Tensor) -> None:
         """Takes in a batch: `count` values a channel, their mean and (biased) variance [C]."""
-        mean, var = mean.double(), var.double()
+        mean, var = wide(mean), wide(var)
         total = self.count + count
         apart = mean - self.mean
         self.mean = self.mean + apart * (count / total)
@@ -44,8 +45,7 @@ class Moments:
 
 @torch.no_grad()
 def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePlan:
-    """The same plan with norm statistics measured on `batches`: images [N, C, H, W], or tuples that begin
-    with them.
+    """The same plan with norm statistics measured on `batches`: of images, or of tuples beginning with them.
 
     As in a training step every norm normalises with its batch's own statistics; the mean and variance over
     all images, each counting alike, become the plan's. The network's own statistics, its mode and the
@@ -55,8 +55,7 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
 
     def measure(norm: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x, cut = args
-        x_float = x.float()
-        var, mean = torch.var_mean(x_float, [0, *range(2, x.dim())], correction=0)
+        var, mean = torch.var_mean(x.float(), [0, *range(2, x.dim())], correction=0)
         _, moments = found.setdefault(id(cut), (cut, Moments()))
         moments.add(x.numel() // x.shape[1], mean, var)
         return x, cut.calibrated(mean, var)

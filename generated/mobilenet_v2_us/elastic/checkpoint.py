@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -25,16 +27,28 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """Reads what `save` wrote; runs no code from the file. Exits with a plain message where there is none."""
     if not path.is_file():
         raise SystemExit(f"there is no checkpoint {path}: run train.py first, or name one")
-    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    try:
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise SystemExit(f"{path} is no checkpoint of train.py: {error}") from None
     return content
 
 
-def weights(content: dict[str, Any]) -> dict[str, Any]:
-    """The weights to evaluate: the moving average's where the run kept one."""
-    state: dict[str, Any] = (
-        content["net"] if content["average"] is None else content["average"]["net"]
-    )
-    return state
+def trained(net: nn.Module, content: dict[str, Any]) -> None:
+    """Gives a network the weights to evaluate: the moving average's where the run kept one."""
+    average = content["average"]
+    fill(net, content["net"] if average is None else average["net"])
+
+
+def fill(net: nn.Module, state: dict[str, Any]) -> None:
+    """Gives a network these weights. Exits where they are of another one."""
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise SystemExit(
+            f"the checkpoint is of another network, train this one first: {first}"
+        ) from None
 
 
 def seed_epoch(seed: int, epoch: int, rank: int = 0) -> random.Random:

@@ -175,3 +175,25 @@ def parents_first(space: Space) -> list[str]:
                 parents = {parent for term in space.active.get(name, ()) for parent in term}
                 stack.extend((parent, False) for parent in sorted(parents, reverse=True))
     return list(order)
+
+
+def independent_parts(space: Space) -> list[Space]:
+    """The space as parts that decide nothing about one another: its size is the product of theirs."""
+    part_of = {name: [name] for name in space.choices}
+    for name, terms in space.active.items():
+        for parent in {parent for term in terms for parent in term}:
+            ours, theirs = part_of[name], part_of[parent]
+            if ours is not theirs:
+                small, large = sorted((ours, theirs), key=len)
+                large += small
+                part_of.update((member, large) for member in small)
+    distinct = {id(members): members for members in part_of.values()}
+    place = {name: at for at, name in enumerate(space.choices)}
+    found = [sorted(members, key=place.__getitem__) for members in distinct.values()]
+    return [
+        Space(
+            {name: space.choices[name] for name in members},
+            {name: space.active[name] for name in members if name in space.active},
+        )
+        for members in found
+    ]

@@ -13,6 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from .checkpoint import fill
 from .distributed import World
 from .interfaces import Criterion
 
@@ -105,12 +106,10 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues from `state()`. Raises ValueError where it was made with other settings."""
+        """Continues from `state()`. Exits where that is of another network or another --model-ema."""
         if (state["average"] is None) != (self.average is None):
-            raise ValueError(
-                "the checkpoint and this run disagree on the moving average (--model-ema)"
-            )
-        self.net.load_state_dict(state["net"])
+            raise SystemExit("the checkpoint and this run disagree on --model-ema")
+        fill(self.net, state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         # The rate is a function of the step alone, so that a run may be resumed with another number of epochs.

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .plan import Plan
@@ -82,9 +82,8 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
         graph = tracer.trace(lambda x: net(x, alone))
     if fold:
         fold_norms(graph, tracer.layers)
-    clean = (
-        fx.Graph()
-    )  # a graph of its own, since the traced one keeps its tracer, which would be saved with it
+    # a graph of its own: the traced one keeps its tracer, which would be saved with it
+    clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))
     return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
 
@@ -113,8 +112,13 @@ def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
     mean, var = norm.running_mean, norm.running_var
     assert mean is not None
     assert var is not None
-    scale = norm.weight.double() / torch.sqrt(var.double() + norm.eps)
-    bias = -mean.double() if layer.bias is None else layer.bias.double() - mean.double()
-    weight = layer.weight.double() * scale.view(-1, *[1] * (layer.weight.dim() - 1))
+    scale = wide(norm.weight) / torch.sqrt(wide(var) + norm.eps)
+    bias = -wide(mean) if layer.bias is None else wide(layer.bias) - wide(mean)
+    weight = wide(layer.weight) * scale.view(-1, *[1] * (layer.weight.dim() - 1))
     layer.weight.copy_(weight)
-    layer.bias = nn.Parameter((scale * bias + norm.bias.double()).to(layer.weight))
+    layer.bias = nn.Parameter((scale * bias + wide(norm.bias)).to(layer.weight))
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor in double precision, on the CPU if its device has none."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()

@@ -115,7 +115,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     add("--lr", type=float)
     add("--momentum", type=float)
     add("--wd", "--weight-decay", type=float, dest="weight_decay")
-    add("--lr-scheduler", choices=sorted(SCHEDULES))
+    add("--lr-scheduler", type=ours, choices=sorted(SCHEDULES))
     add("--lr-warmup-epochs", type=float)
     add("--lr-milestones", type=float, nargs="+", metavar="EPOCH")
     add("--lr-gamma", type=float)
@@ -242,6 +242,11 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         output_dir=flags.output_dir,
         checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
     )
+
+
+def ours(name: str) -> str:
+    """torchvision names schedules after torch's classes: cosineannealinglr is cosine."""
+    return name.lower().removesuffix("lr").removesuffix("annealing")
 
 
 def overridden(
