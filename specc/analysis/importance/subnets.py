@@ -7,13 +7,15 @@ under that condition either, so each component of choices is drawn on its own.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
-from specc.analysis.importance.cover import Component, draw_covering, draw_switch, inclusion
+from specc.analysis.importance.cover import MOST_POINTS, Component, draw_covering, draw_switch, inclusion
 from specc.ir.choice import Choice
-from specc.ir.expr import Expr, Option, Var, apply, evaluate, free
+from specc.ir.expr import Apply, Expr, Option, Var, apply, evaluate, free
 from specc.passes.importance_view import View
 
 if TYPE_CHECKING:
@@ -65,7 +67,10 @@ def pairs_of(view: View) -> Pairs:
 
 
 def components(view: View, guards: Iterable[Expr], choices: Sequence[Choice]) -> list[Component]:
-    """The choices that guards read, joined where one guard reads several, in the graph's order."""
+    """The choices that guards read, joined where one guard reads several, in the graph's order.
+
+    Operations that no sub-network has, as under `when k == 1 { when k == 2 { .. } }`, need not be kept.
+    """
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -83,7 +88,8 @@ def components(view: View, guards: Iterable[Expr], choices: Sequence[Choice]) ->
     for choice in choices:
         if choice.name in parent:
             members.setdefault(root(choice.name), []).append(choice)
-    wanted = {edge.guard for edge in view.edges if edge.kind != "select"}
+    table = {choice.name: choice for choice in choices}
+    wanted = {edge.guard for edge in view.edges if edge.kind != "select" and can_hold(edge.guard, table)}
     read: dict[str, list[Expr]] = {name: [] for name in members}
     for guard, names in reading:
         if names:
@@ -92,6 +98,17 @@ def components(view: View, guards: Iterable[Expr], choices: Sequence[Choice]) ->
         Component(tuple(found), tuple(read[name]), tuple(guard for guard in read[name] if guard in wanted))
         for name, found in members.items()
     ]
+
+
+def can_hold(guard: Expr, choices: Mapping[str, Choice]) -> bool:
+    """Whether a condition holds under some options; taken for granted where it reads too many to try them all."""
+    if not isinstance(guard, Apply):
+        return True
+    names = sorted(free(guard))
+    options = [tuple(choices[name].options) for name in names]
+    if prod(map(len, options)) > MOST_POINTS:
+        return True
+    return any(evaluate(guard, dict(zip(names, point, strict=True))) for point in product(*options))
 
 
 def draw_subnets(view: View, pairs: Pairs, choices: Sequence[Choice], number: int, seed: int) -> Subnets:
