@@ -8,6 +8,7 @@ No function recurses in Python: a condition over thousands of choices is as deep
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from fractions import Fraction
 from itertools import product
 from typing import Any, Final, TypeAlias
 
@@ -110,31 +111,31 @@ class Diagrams:
         return self.both(a, b) == a
 
     def _apply(self, name: str, a: Node, b: Node) -> Work:
-        if name == "and":
-            if FALSE in (a, b):
-                return FALSE
-            if a in (TRUE, b):
-                return b
-            if b == TRUE:
-                return a
-        elif name == "or":
-            if TRUE in (a, b):
-                return TRUE
-            if a in (FALSE, b):
-                return b
-            if b == FALSE:
-                return a
-        elif a <= TRUE:
-            return TRUE - a
-        key = (name, min(a, b), max(a, b)) if name != "differs" else (name, a, b)
-        known = self._results.get(key)
+        known = self._known(name, a, b)
         if known is None:
             level = min(self.level(a), self.level(b))
             children = []
             for left, right in zip(self.split(a, level), self.split(b, level), strict=True):
-                children.append((yield self._apply(name, left, right)))
-            known = self._results[key] = self.make(level, children)
+                child = self._known(name, left, right)
+                children.append((yield self._apply(name, left, right)) if child is None else child)
+            known = self._results[(name, a, b)] = self.make(level, children)
         return known
+
+    def _known(self, name: str, a: Node, b: Node) -> Node | None:
+        """What `_apply` gives, where that takes no work."""
+        if name == "and":
+            if a <= TRUE:
+                return b if a else FALSE
+            if b <= TRUE or a == b:
+                return a if b else FALSE
+        elif name == "or":
+            if a <= TRUE:
+                return TRUE if a else b
+            if b <= TRUE or a == b:
+                return TRUE if b == TRUE else a
+        elif a <= TRUE:
+            return TRUE - a
+        return self._results.get((name, a, b))
 
     def split(self, node: Node, level: int) -> tuple[Node, ...]:
         """A node's children for the options of a choice: itself for all of them where it does not ask that choice."""
@@ -193,6 +194,10 @@ class Diagrams:
         return self._tried_out(expr)
 
     def _tried_out(self, expr: Expr) -> Node:
+        match expr:
+            case Apply(function, (Var(name), int() | Fraction() | str() as bound)):
+                options, compare = self.options[self.index[name]], FUNCTIONS[function]
+                return self.make(self.index[name], [TRUE if compare(o, bound) else FALSE for o in options])
         scope = sorted(self.index[name] for name in self.scope(expr))
         combinations = 1
         for choice in scope:
@@ -256,11 +261,14 @@ class Diagrams:
             always = self.both(always, child)
         found: list[Term] = []
         for position in range(len(lowers)):
+            if lowers[position] in (FALSE, always):
+                continue
             part = yield self._cover(self.without(lowers[position], always), uppers[position])
             if not part:
                 continue
             covered = self.disjunction(part)
-            where = tuple(at for at, child in enumerate(uppers) if self.implies(covered, child))
+            fits = {child: self.implies(covered, child) for child in set(uppers)}
+            where = tuple(at for at, child in enumerate(uppers) if fits[child])
             found.extend(((level, where), *term) for term in part)
             for at in where:
                 lowers[at] = self.without(lowers[at], covered)

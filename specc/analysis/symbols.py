@@ -122,7 +122,8 @@ class Symbols:
 
     def literal(self, choice: int, positions: Sequence[int]) -> int:
         """The symbol that is 1 where a choice stands at one of some positions."""
-        return self.of_single(choice, tuple(int(at in positions) for at in range(len(self.diagrams.options[choice]))))
+        allowed = set(positions)
+        return self.of_single(choice, tuple(int(at in allowed) for at in range(len(self.diagrams.options[choice]))))
 
     def of_single(self, choice: int, values: tuple[int, ...]) -> int:
         """The symbol of an integer function of one choice."""
