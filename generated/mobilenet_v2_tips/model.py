@@ -481,7 +481,7 @@ class MobilenetV2Tips(ElasticNet):
         assignment: Mapping[str, Option] | str = "max",
         outputs: Sequence[str] | None = None,
     ) -> MobilenetV2TipsPlan:
-        """Choices by name, "max" or "min", as what every part runs; `outputs` to get several by name."""
+        """The plan of a sub-network: "max", "min" or choices by name. `outputs` asks for a dict of these."""
         chosen = resolve(space, assignment)
         a = complete(chosen, space.CHOICES)  # inactive choices have a value, too
         return MobilenetV2TipsPlan(

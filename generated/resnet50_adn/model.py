@@ -316,7 +316,7 @@ class Resnet50Adn(ElasticNet):
         assignment: Mapping[str, Option] | str = "max",
         outputs: Sequence[str] | None = None,
     ) -> Resnet50AdnPlan:
-        """Choices by name, "max" or "min", as what every part runs; `outputs` to get several by name."""
+        """The plan of a sub-network: "max", "min" or choices by name. `outputs` asks for a dict of these."""
         chosen = resolve(space, assignment)
         a = complete(chosen, space.CHOICES)  # inactive choices have a value, too
         return Resnet50AdnPlan(

@@ -51,7 +51,7 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         '        assignment: Mapping[str, Option] | str = "max",',
         "        outputs: Sequence[str] | None = None,",
         f"    ) -> {cls.plan_name}:",
-        '        """Choices by name, "max" or "min", as what every part runs; `outputs` to get several by name."""',
+        '        """The plan of a sub-network: "max", "min" or choices by name. `outputs` asks for a dict of these."""',
         "        chosen = resolve(space, assignment)",
     ]
     local, statements_ = local_names(context, cls)
