@@ -149,6 +149,10 @@ def test_too_entangled_for_probabilities() -> None:
         importance(graph, Settings(expected=True, directed=True))
 
 
+def test_too_many_states() -> None:
+    assert refusal("stage s1 { relu }", Settings(subnets=10**9))[0] == "too-many-states"
+
+
 def test_no_path_to_a_head() -> None:
     graph = load(TIPS).graph
     headless = graph.with_(outputs=tuple(output for output in graph.outputs if output.kind == "features"))

@@ -8,6 +8,7 @@ from typing import Final, cast
 from specc.diagnostics import Findings, Rule, SpecError
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
+from specc.methods.tips.ranges import out_of_range
 
 NO_SUBNETS: Final = Rule(
     "E711",
@@ -16,23 +17,6 @@ NO_SUBNETS: Final = Rule(
     "TIPS joins the graphs of T sampled sub-networks into one Markov chain, so T is 1 or more; 8 are usually enough.\n"
     "Wrong:  specc importance net.specc --subnets 0\n"
     "Right:  specc importance net.specc --subnets 8",
-)
-COUPLING: Final = Rule(
-    "E712",
-    "coupling-out-of-range",
-    "the coupling of sub-networks is not in (0, 1]",
-    "The coupling (lambda, Eq. 5) is the weight that joins the copies of a feature map in different sub-networks.\n"
-    "At 0 they would have nothing to do with one another; above 1 they would count more than the network's own edges.\n"
-    "Wrong:  specc importance net.specc --coupling 2\n"
-    "Right:  specc importance net.specc --coupling 0.5",
-)
-DAMPING: Final = Rule(
-    "E713",
-    "damping-out-of-range",
-    "the damping is not in [0, 1)",
-    "The damping (kappa, Eq. 20) is a small probability of going from any state of the chain to any other.\n"
-    "Wrong:  specc importance net.specc --damping 1\n"
-    "Right:  specc importance net.specc --damping 1e-5",
 )
 DIRECTED_DAMPING: Final = Rule(
     "E714",
@@ -133,10 +117,9 @@ def check_settings(graph: Graph, settings: Settings) -> None:
         raise refused(
             graph, NO_SUBNETS, f"{settings.subnets} sub-networks are none to look at", "sample 8, as the paper"
         )
-    if not 0 < coupling <= 1:
-        raise refused(graph, COUPLING, f"the coupling is {coupling:g}, outside (0, 1]", "1 is the paper's")
-    if not 0 <= damping < 1:
-        raise refused(graph, DAMPING, f"the damping is {damping:g}, outside [0, 1)", "1e-5 is the paper's")
+    wrong = out_of_range(coupling, damping)
+    if wrong is not None:
+        raise refused(graph, *wrong)
     if settings.directed and damping == 0:
         message = "the directed chain needs a damping above 0: without it everything ends at the heads"
         raise refused(graph, DIRECTED_DAMPING, message, "1e-5 is the paper's; the undirected reading can do without")

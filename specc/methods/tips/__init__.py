@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, cast
 
+from specc.ir.expr import Number
+from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Parameter, Signature, Variants
-from specc.methods.protocol import Method, StandIn
+from specc.methods.protocol import Method, Report, StandIn
+from specc.methods.tips.ranges import out_of_range
 
 IMPORTANCE: Final = Signature(
     "importance",
@@ -29,4 +33,19 @@ SIGNATURE: Final = Signature(
     "topologically important paths, sampled wider",
 )
 
-METHOD: Final[Method] = StandIn("tips", SIGNATURE, subnets="subnets", beside=1)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tips(StandIn):
+    """TIPS's parameters, with the ranges of its analysis checked."""
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        StandIn.check(self, graph, call, report)
+        analysis = cast(Call, call["analysis"])
+        coupling, damping = (float(cast(Number, analysis[name])) for name in ("coupling", "damping"))
+        wrong = out_of_range(coupling, damping)
+        if wrong is not None:
+            rule, message, help = wrong
+            report(rule, message, at="analysis", help=help)
+
+
+METHOD: Final[Method] = Tips("tips", SIGNATURE, subnets="subnets", beside=1)
