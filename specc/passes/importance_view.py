@@ -13,7 +13,7 @@ skipped and no identity edges lead through it, the select behind it gives a bypa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from specc.ir.expr import Apply, Expr, apply, both
@@ -100,9 +100,10 @@ def importance_view(graph: Graph) -> View:
         around = ways_around(op, guards) if op.kind == "select" else frozenset()
         silent = {i for i in around if any(passes_on(operands[i], other, places) for other in operands)}
         loud = [i for i in range(len(operands)) if i not in silent]
-        free = {i for i in loud if i not in around and readers[operands[i].root] == 1}
-        free = {i for i in free if operands[i].root not in graph.inputs}
-        merged = contractible(operands, loud, free) if len(operands) > 1 and len(op.outputs) == 1 else frozenset()
+        merged: frozenset[int] = frozenset()
+        if len(operands) > 1 and len(op.outputs) == 1:
+            once = {i for i in loud if readers[operands[i].root] == 1 and operands[i].root not in graph.inputs}
+            merged = contractible(operands, loud, once - around)
         for number, output in enumerate(op.outputs):
             node = homes[output]
             for i in loud:
@@ -112,8 +113,8 @@ def importance_view(graph: Graph) -> View:
                 else:
                     guard = taken(op, i) if i in around else 1 if len(operands) > 1 else op.guard
                     node.rows.append(draft(op, place, i, number, operands[i], guard, i not in around))
-            if op.kind == "select" and len(merged) == 1:
-                node.label = operands[min(merged)].label
+        if op.kind == "select" and len(merged) == 1:
+            homes[op.output].label = operands[min(merged)].label
     return finished(graph, homes, gone, places)
 
 
@@ -152,7 +153,7 @@ def node_readers(graph: Graph, homes: Mapping[str, Node]) -> Mapping[str, int]:
     return readers
 
 
-def contractible(operands: list[Node], loud: list[int], free: set[int]) -> frozenset[int]:
+def contractible(operands: list[Node], loud: list[int], free: Set[int]) -> frozenset[int]:
     """Those of the free operands whose edges may end at the output without doubling another edge.
 
     `loud` are the operands that have a row of their own where they are not contracted.
