@@ -122,34 +122,83 @@ def apply(function: str, *args: Expr) -> Expr:
 
 def simplify(function: str, args: tuple[Expr, ...]) -> Expr:
     """The neutral and absorbing elements of the few functions that stand in guards and shapes."""
-    match function, args:
-        case "add", (0, x) | (x, 0):
-            return x
-        case (("add" | "mul"), (Apply(inner, (x, int() | Fraction() as a)), int() | Fraction() as b)) if (
-            inner == function
-        ):
-            return apply(function, x, FUNCTIONS[function](a, b))
-        case "sub", (x, 0):
-            return x
-        case "mul", (0, _) | (_, 0):
-            return 0
-        case ("mul", (1, x) | (x, 1)) | ("div", (x, 1)):
-            return x
-        case "and", (0, _) | (_, 0):
-            return 0
-        case "and", (x, y) if isinstance(x, int) or isinstance(y, int) or x == y:
-            return x if isinstance(y, int) or x == y else y
-        case "or", (0, x) | (x, 0):
-            return x
-        case "or", (x, y) if isinstance(x, int) or isinstance(y, int):
-            return 1
-        case "if", (condition, a, b) if not isinstance(condition, (Var, Apply)) or a == b:
-            return a if a == b or condition else b
-        case (("floor" | "ceil" | "round"), (x,)) if is_whole(x):
-            return x
-        case (("min" | "max"), (x, y)) if x == y:
-            return x
-    return Apply(function, args)
+    rule = SIMPLER.get(function)
+    simpler = None if rule is None else rule(*args)
+    return Apply(function, args) if simpler is None else simpler
+
+
+def simpler_sum(a: Expr, b: Expr) -> Expr | None:
+    if type(b) is int and b == 0:
+        return a
+    return b if type(a) is int and a == 0 else joined("add", a, b)
+
+
+def simpler_product(a: Expr, b: Expr) -> Expr | None:
+    for this, other in ((a, b), (b, a)):
+        if type(this) is int and this in (0, 1):
+            return other if this else 0
+    return joined("mul", a, b)
+
+
+def joined(function: str, a: Expr, b: Expr) -> Expr | None:
+    """(x + 2) + 3 is x + 5, and likewise for products: long chains stay flat."""
+    if isinstance(a, Apply) and a.function == function and isinstance(b, (int, Fraction)):
+        x, constant = a.args
+        if isinstance(constant, (int, Fraction)):
+            return apply(function, x, FUNCTIONS[function](constant, b))
+    return None
+
+
+def simpler_and(a: Expr, b: Expr) -> Expr | None:
+    for this, other in ((a, b), (b, a)):
+        if isinstance(this, int):
+            return other if this else 0
+    return a if a == b else None
+
+
+def simpler_or(a: Expr, b: Expr) -> Expr | None:
+    for this, other in ((a, b), (b, a)):
+        if isinstance(this, int):
+            return 1 if this else other
+    return a if a == b else None
+
+
+def simpler_if(condition: Expr, a: Expr, b: Expr) -> Expr | None:
+    if a == b or not isinstance(condition, (Var, Apply)):
+        return a if a == b or condition else b
+    return None
+
+
+def unless_one(a: Expr, b: Expr) -> Expr | None:
+    return a if type(b) is int and b == 1 else None
+
+
+def unless_zero(a: Expr, b: Expr) -> Expr | None:
+    return a if type(b) is int and b == 0 else None
+
+
+def unless_whole(x: Expr) -> Expr | None:
+    return x if is_whole(x) else None
+
+
+def unless_equal(a: Expr, b: Expr) -> Expr | None:
+    return a if a == b else None
+
+
+SIMPLER: Final[Mapping[str, Callable[..., Expr | None]]] = {
+    "add": simpler_sum,
+    "sub": unless_zero,
+    "mul": simpler_product,
+    "div": unless_one,
+    "and": simpler_and,
+    "or": simpler_or,
+    "if": simpler_if,
+    "floor": unless_whole,
+    "ceil": unless_whole,
+    "round": unless_whole,
+    "min": unless_equal,
+    "max": unless_equal,
+}
 
 
 def is_whole(expr: Expr) -> bool:

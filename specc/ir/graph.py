@@ -28,7 +28,7 @@ class Segment:
 
     @property
     def features(self) -> Expr:
-        return apply("mul", self.size, self.spread)
+        return self.size if self.spread == 1 else apply("mul", self.size, self.spread)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +43,8 @@ class Tensor:
     @property
     def features(self) -> Expr:
         """The number of active channels (of features, for a flattened map)."""
+        if len(self.channels) == 1:
+            return self.channels[0].features
         total: Expr = 0
         for segment in self.channels:
             total = apply("add", total, segment.features)

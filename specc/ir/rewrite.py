@@ -16,6 +16,8 @@ Params = TypeVar("Params")
 
 def substitution(values: Mapping[str, Expr]) -> Rewrite:
     """Substitutes choices, each distinct expression once."""
+    if not values:
+        return unchanged
     done: dict[Expr, Expr] = {}
 
     def rewrite(expr: Expr) -> Expr:
@@ -29,8 +31,15 @@ def substitution(values: Mapping[str, Expr]) -> Rewrite:
     return rewrite
 
 
+def unchanged(expr: Expr) -> Expr:
+    """The rewrite that replaces nothing; known to the functions below, which then do not look."""
+    return expr
+
+
 def rewrite_params(params: Params, rewrite: Rewrite) -> Params:
     """An operator's params with every expression in their fields replaced, in tuples and segments too."""
+    if rewrite is unchanged:
+        return params
     kind = type(params)
     old = [getattr(params, name) for name in kind.__slots__]  # type: ignore[attr-defined]
     new = [value if type(value) is int else rewrite_value(value, rewrite) for value in old]
@@ -38,6 +47,8 @@ def rewrite_params(params: Params, rewrite: Rewrite) -> Params:
 
 
 def rewrite_value(value: Any, rewrite: Rewrite) -> Any:
+    if rewrite is unchanged:
+        return value
     if isinstance(value, (Var, Apply)):
         return rewrite(value)
     if isinstance(value, Segment):

@@ -158,8 +158,10 @@ class Builder:
     # --- choices ---
 
     def new_choice(self, owner: Named | None, leaf: str, options: Options, kind: Kind, origin: Span) -> str:
-        """Makes a choice and returns its variable."""
+        """Makes a choice and returns its variable: its name, where that is known already."""
         self.serial += 1
+        if owner is self.root and leaf and leaf not in self.options and leaf not in self.model.names.choices:
+            return self.add_choice(ChoiceItem(leaf, None, leaf, options, kind, origin, self.serial))
         return self.add_choice(ChoiceItem(f"%c{self.serial}", owner, leaf, options, kind, origin, self.serial))
 
     def numbered_choice(self, base: str, options: Options, kind: Kind, origin: Span) -> str:

@@ -24,7 +24,7 @@ from specc.ir.graph import (
     WidthRule,
 )
 from specc.ir.parameter import Call
-from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_segment, substitution
+from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_value, substitution
 from specc.lower.builder import Builder
 from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
@@ -89,6 +89,9 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[tuple[str, Ten
 
 
 def name_everything(scope: ScopeItem) -> None:
+    """Names for all that a scope holds, from the outside inwards: a path begins with its scope's."""
+    outer = scope.scope.path if scope.scope is not None else ""
+    scope.full_path = outer if scope.kind == "region" else f"{outer}.{scope.name}" if outer else scope.name
     give_names(scope)
     for item in scope.items:
         if isinstance(item, ScopeItem):
@@ -110,8 +113,8 @@ def check_choice_names(b: Builder) -> None:
 
 
 def final_tensor(tensor: Tensor, names: Mapping[str, str], rewrite: Rewrite) -> Tensor:
-    channels = tuple(rewrite_segment(s, rewrite) for s in tensor.channels)
-    return Tensor(names[tensor.name], channels, tuple(rewrite(s) for s in tensor.space), tensor.origin)
+    channels, space = rewrite_value(tensor.channels, rewrite), rewrite_value(tensor.space, rewrite)
+    return Tensor(names[tensor.name], channels, space, tensor.origin)
 
 
 def final_op(b: Builder, op: OpItem, tensors: Mapping[str, str], rewrite: Rewrite, names: Mapping[str, str]) -> Op:

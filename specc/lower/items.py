@@ -42,12 +42,12 @@ class ScopeItem(Named):
     args: tuple[tuple[str, Expr], ...] = ()
     items: list[OpItem | ScopeItem] = field(default_factory=list)
     names: list[Named] = field(default_factory=list)
+    full_path: str = ""
 
     @property
     def path(self) -> str:
-        if self.kind == "region":
-            return self.scope.path if self.scope is not None else ""
-        return Named.path.fget(self)  # type: ignore[attr-defined, no-any-return]
+        """Empty until `name_everything` has come by."""
+        return self.full_path
 
 
 @dataclass(slots=True, eq=False)

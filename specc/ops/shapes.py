@@ -80,7 +80,7 @@ def window_space(
                 help=f"use a kernel of at most {padded}, or downscale less before it",
             )
             return space
-    done = {size: windowed(call, size, kernel, stride, padding, dilation) for size in space}
+    done = {size: windowed(call, size, kernel, stride, padding, dilation) for size in dict.fromkeys(space)}
     return tuple(done[size] for size in space)
 
 
