@@ -118,7 +118,7 @@ T0 = {
     0.975: (18743512, 435867),
     1: (18798392, 438109),
 }
-A0 = np.array([*T0.values()], dtype=np.float64).T
+A0 = np.array([*T0.values()], dtype=np.int32).T
 
 
 def cost(a: Mapping[str, Any]) -> tuple[int, int]:
@@ -154,9 +154,9 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def batched_block(i: np.ndarray) -> tuple[Any, Any]:
     """`batched` for a few thousand, [choices, n]."""
     # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 32, i.shape[1]), dtype=np.float64)[: len(i)]
-    for start in range(0, i.shape[1], 512):
-        p[:, start : start + 512] = i[:, start : start + 512]
+    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+    for start in range(0, i.shape[1], 1024):
+        p[:, start : start + 1024] = i[:, start : start + 1024]
     t20, t21 = [row[i[0]] for row in A0]
     macs = 16 * t20
     params = 8 * t21

@@ -102,9 +102,9 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def batched_block(i: np.ndarray) -> tuple[Any, Any]:
     """`batched` for a few thousand, [choices, n]."""
     # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 32, i.shape[1]), dtype=np.float64)[: len(i)]
-    for start in range(0, i.shape[1], 512):
-        p[:, start : start + 512] = i[:, start : start + 512]
+    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.uint32)[: len(i)]
+    for start in range(0, i.shape[1], 1024):
+        p[:, start : start + 1024] = i[:, start : start + 1024]
     x0 = p[0]
     x1 = p[1]
     x2 = p[2]

@@ -8,9 +8,9 @@ from specc.analysis.diagrams import Term
 from specc.analysis.names import literal_text, quoted
 from specc.analysis.variables import Variables
 
-TILE = 512
+TILE = 1024
 """Rows that are transposed together, so that what is read stays in the cache from one column to the next."""
-SPARE = 32
+SPARE = 96
 """Rows allocated without need: a block this large makes the allocator keep its pages for the next one."""
 TARGETS = 8
 """The most variables that one line sets."""

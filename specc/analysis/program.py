@@ -54,6 +54,8 @@ class Program:
     active    for choices that do not always matter: the terms of which one must hold
     together  the sets of choices that some part of the totals reads together; none lies in another
     bound     a number that no total and no intermediate exceeds in absolute value
+    unsigned  a number that no total exceeds, where nothing is divided and no factor or value is negative: modulo anything
+              larger, the totals come out right whatever becomes of intermediates; None elsewhere
     """
 
     presence: Presence
@@ -63,6 +65,7 @@ class Program:
     active: Mapping[int, tuple[Term, ...]]
     together: tuple[Scope, ...]
     bound: int
+    unsigned: int | None
 
 
 def program(graph: Graph, count: Count = "macs") -> Program:
@@ -81,7 +84,11 @@ def program(graph: Graph, count: Count = "macs") -> Program:
     joint = gathered(symbols, joint)
     joint, linear = merged(joint, len(symbols.symbols))
     sums = tuple(factored({m: f for (tag, m), f in joint.items() if tag == kind}) for kind in (0, 1))
-    return Program(where, (sums[0], sums[1]), divisor, linear, active, together, 4 * bound + 1)
+    factors = [*joint.values(), *(factor for pairs in linear.values() for factor, _ in pairs)]
+    read = {number for _, monomial in joint for number in monomial if number < len(symbols.symbols)}
+    signed = divisor != 1 or min(factors, default=0) < 0 or any(min(symbols.symbols[n].values) < 0 for n in read)
+    unsigned = None if signed else bound
+    return Program(where, (sums[0], sums[1]), divisor, linear, active, together, 4 * bound + 1, unsigned)
 
 
 def simple(symbols: Symbols, polys: Sequence[Poly], divisor: int) -> Joint:
@@ -283,4 +290,3 @@ def part(symbol: int, inner: Sum) -> Part:
         common = -common
     parts = tuple(Part(p.factor // common, p.symbols, p.inner) for p in inner.parts)
     return Part(common, (symbol,), Sum(inner.constant // common, parts))
-

@@ -45,17 +45,23 @@ def entries(picture: Picture, x: float, y: float) -> Iterator[tuple[float, list[
         families = {chip.family for chip in chips if chip.shape == "box"}
         for family, words in NAMES:
             if family in families:
-                yield x + 24 + width(words), [
-                    rect(x, y - 9, 18, 12, f"chip {family}", 6 if family == "depthwise" else 2),
-                    text(x + 24, y + 1, words, "t"),
-                ]
+                yield (
+                    x + 24 + width(words),
+                    [
+                        rect(x, y - 9, 18, 12, f"chip {family}", 6 if family == "depthwise" else 2),
+                        text(x + 24, y + 1, words, "t"),
+                    ],
+                )
                 x += 24 + width(words)
     words = "share of MACs; a full bar is " + f"{100 * picture.most:.1f} %"
-    yield x + 32 + width(words), [
-        rect(x, y - 5, 26, 4, "track", 2),
-        rect(x, y - 5, 14, 4, "bar", 2),
-        text(x + 32, y + 1, words, "t"),
-    ]
+    yield (
+        x + 32 + width(words),
+        [
+            rect(x, y - 5, 26, 4, "track", 2),
+            rect(x, y - 5, 14, 4, "bar", 2),
+            text(x + 32, y + 1, words, "t"),
+        ],
+    )
     x += 32 + width(words)
     if any(chip.elastic or chip.elastic_label for chip in chips):
         ink = "c e" if picture.scale is None else "c b"
@@ -66,10 +72,13 @@ def entries(picture: Picture, x: float, y: float) -> Iterator[tuple[float, list[
         yield x + 36 + width(words), [path([(x, y - 3), (x + 30, y - 3)], "detour"), text(x + 36, y + 1, words, "t")]
         x += 36 + width(words)
     if picture.best:
-        yield x + 36 + width(picture.best), [
-            path([(x, y - 3), (x + 30, y - 3)], "best"),
-            text(x + 36, y + 1, picture.best, "t"),
-        ]
+        yield (
+            x + 36 + width(picture.best),
+            [
+                path([(x, y - 3), (x + 30, y - 3)], "best"),
+                text(x + 36, y + 1, picture.best, "t"),
+            ],
+        )
 
 
 def scale(picture: Picture, y: float) -> Iterator[str]:
