@@ -54,8 +54,8 @@ class Program:
     active    for choices that do not always matter: the terms of which one must hold
     together  the sets of choices that some part of the totals reads together; none lies in another
     bound     a number that no total and no intermediate exceeds in absolute value
-    unsigned  a number that no total exceeds, where nothing is divided and no factor or value is negative: modulo anything
-              larger, the totals come out right whatever becomes of intermediates; None elsewhere
+    unsigned  a number that no total exceeds, where nothing is divided and no factor or value is negative: modulo
+              anything larger, the totals come out right whatever becomes of intermediates; None elsewhere
     """
 
     presence: Presence
