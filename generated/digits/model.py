@@ -1,7 +1,7 @@
 """Digits, an elastic network, written by specc from digits.specc:4.
 
     net = Model()
-    plan = net.plan({"width": 0.25})  # what is left out stays at its largest
+    plan = net.plan({"width": 0.2})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 1, 8, 8]
 
 A plan says which channels, layers and norm banks a sub-network uses. Shapes in comments are those
@@ -256,9 +256,9 @@ class Digits(ElasticNet):
         chosen = resolve(space, assignment)
         a = complete(chosen, space.CHOICES)  # inactive choices have a value, too
         width = a["width"]
-        c32 = divisible(32 * width, 8)
-        c64 = divisible(64 * width, 8)
-        c128 = divisible(128 * width, 8)
+        c32 = divisible(32 * width, 2)
+        c64 = divisible(64 * width, 2)
+        c128 = divisible(128 * width, 2)
         return DigitsPlan(
             chosen=tuple(chosen.items()),
             resolution=None,

@@ -17,7 +17,7 @@ from elastic import choices
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
     # digits.specc:7
-    "width": (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1),
+    "width": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1),
     # digits.specc:10
     "s1.depth": (0, 1, 2),
     # digits.specc:12
@@ -31,7 +31,7 @@ ACTIVE: dict[str, tuple[Any, ...]] = {}
 TOGETHER: tuple[tuple[str, ...], ...] = (("width", "s1.depth"), ("width", "s2.depth"))
 
 # The number of sub-networks, each once.
-SIZE = 63
+SIZE = 81
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -66,20 +66,22 @@ def every() -> Iterator[dict[str, Any]]:
 
 # What depends on 'width' alone.
 T0 = {
-    0.25: (32, 16, 8, 1, 2, 4),
-    0.375: (48, 24, 16, 4, 6, 9),
-    0.5: (64, 32, 16, 4, 8, 16),
-    0.625: (80, 40, 24, 9, 15, 25),
-    0.75: (96, 48, 24, 9, 18, 36),
-    0.875: (112, 56, 32, 16, 28, 49),
-    1: (128, 64, 32, 16, 32, 64),
+    0.2: (26, 12, 6, 9, 9, 36, 39),
+    0.3: (38, 20, 10, 25, 25, 100, 95),
+    0.4: (52, 26, 12, 36, 39, 169, 169),
+    0.5: (64, 32, 16, 64, 64, 256, 256),
+    0.6: (76, 38, 20, 100, 95, 361, 361),
+    0.7: (90, 44, 22, 121, 121, 484, 495),
+    0.8: (102, 52, 26, 169, 169, 676, 663),
+    0.9: (116, 58, 28, 196, 203, 841, 841),
+    1: (128, 64, 32, 256, 256, 1024, 1024),
 }
 A0 = np.array([*T0.values()], dtype=np.int32).T
 
 
 def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t0, t1, t4, t7, t8, t9 = T0[a["width"]]
+    t0, t1, t4, t7, t8, t9, t10 = T0[a["width"]]
     x1 = a["s1.depth"]
     t5 = x1 == 2
     t6 = x1 >= 1
@@ -88,12 +90,12 @@ def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     t3 = x2 >= 1
     s0 = t5 + t6
     s1 = 2 * s0 + 3
-    s3 = t2 + t3
-    s2 = 3 * s3 + 1
-    macs = 10 * t0 + 144 * t4 * (12 * s0 + 19) + 12288 * t7 * s1 + 3072 * t8 + 2048 * t9 * s2
-    macs += 432 * t1 * s3
-    params = 12 * t0 + t1 * (41 * s3 + 2) + t4 * (41 * s0 + 91) + 192 * (t7 * s1 + t8)
-    params += 128 * t9 * s2 + 10
+    s2 = t2 + t3
+    s3 = 3 * t8 + t10
+    macs = 10 * t0 + 144 * t4 * (12 * s0 + 19) + 768 * t7 * s1 + 48 * s2 * (9 * t1 + 8 * t9)
+    macs += 128 * s3
+    params = 12 * (t0 + t7 * s1) + t1 * (41 * s2 + 2) + t4 * (41 * s0 + 91) + 24 * t9 * s2 + 8 * s3
+    params += 10
     return macs, params
 
 
@@ -125,7 +127,7 @@ def batched_block(i: np.ndarray) -> tuple[Any, Any]:
     p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
-    t0, t1, t4, t7, t8, t9 = [row[i[0]] for row in A0]
+    t0, t1, t4, t7, t8, t9, t10 = [row[i[0]] for row in A0]
     x1 = p[1]
     t5 = 1 * (x1 == 2)
     t6 = 1 * (x1 >= 1)
@@ -134,12 +136,12 @@ def batched_block(i: np.ndarray) -> tuple[Any, Any]:
     t3 = 1 * (x2 >= 1)
     s0 = t5 + t6
     s1 = 2 * s0 + 3
-    s3 = t2 + t3
-    s2 = 3 * s3 + 1
-    macs = 10 * t0 + 144 * t4 * (12 * s0 + 19) + 12288 * t7 * s1 + 3072 * t8 + 2048 * t9 * s2
-    macs += 432 * t1 * s3
-    params = 12 * t0 + t1 * (41 * s3 + 2) + t4 * (41 * s0 + 91) + 192 * (t7 * s1 + t8)
-    params += 128 * t9 * s2 + 10
+    s2 = t2 + t3
+    s3 = 3 * t8 + t10
+    macs = 10 * t0 + 144 * t4 * (12 * s0 + 19) + 768 * t7 * s1 + 48 * s2 * (9 * t1 + 8 * t9)
+    macs += 128 * s3
+    params = 12 * (t0 + t7 * s1) + t1 * (41 * s2 + 2) + t4 * (41 * s0 + 91) + 24 * t9 * s2 + 8 * s3
+    params += 10
     return macs, params
 
 

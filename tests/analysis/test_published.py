@@ -19,7 +19,7 @@ def graph_of(name: str) -> Graph:
 
 
 SIZES = {
-    "digits": 7 * 3 * 3,
+    "digits": 9 * 3 * 3,
     "mlp80_tips": 2**40,
     "mobilenet_v2_adn": 2**5,
     "mobilenet_v2_pss": 41_184,

@@ -38,7 +38,7 @@ def test_the_second_process_reads_the_tables_of_the_first(tmp_path: Path) -> Non
     assert not run(str(tmp_path))
     (kept,) = (tmp_path / "specc").iterdir()
     whole = kept.read_bytes()
-    for damaged in (b"", b"junk", whole[:-7], whole[:100] + b"\0" + whole[101:]):
+    for damaged in (b"", b"junk", whole[:-7], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
         kept.write_bytes(damaged)
         assert run(str(tmp_path))
         assert not run(str(tmp_path))

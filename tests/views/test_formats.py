@@ -173,7 +173,7 @@ def test_hovering_shows_figures() -> None:
         "s1.b2.depthwise · depthwise",
         "with s1.b2.norm2 · batch_norm",
         "with s1.b2.relu6_2 · relu6",
-        "24–96 × 8 × 8 → 24–96 × 8 × 8",
+        "18–96 × 8 × 8 → 18–96 × 8 × 8",
         "1,056 parameters, 55,296 MACs (2.1 %)",
         "present if s1.depth ≥ 1",
         "channels by width",

@@ -118,7 +118,7 @@ def test_one_sub_network() -> None:
     assert sum(lane.macs for lane in shown.lanes) == cost(net, at).macs
     assert not any(chip.elastic for chip in chips(shown))
     digits = build(graph("digits"), complete(graph("digits"), {}, "min"))
-    assert digits.lanes[1].shape == "8 × 8 × 8"
+    assert digits.lanes[1].shape == "6 × 8 × 8"
 
 
 def test_equal_neighbours_are_drawn_once() -> None:
