@@ -1,8 +1,8 @@
 # Everything happens in a virtual environment of its own, .venv, made on first use and again when pyproject.toml changes.
 #   make demo      compile, train, search and export the digits network
 #   make test      what decides whether a change is good; `make test-all` adds the slow tests
-# Needs python3 (3.11 or newer), make and a package index. PIP_ARGS reaches pip: without a GPU,
-#   make test PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"   saves a large download.
+# Needs python3 (3.11 or newer), make and a package index. PIP_ARGS reaches pip, as in PIP_ARGS="--index-url ..."
+# where torch should come from an index of smaller, CPU-only builds.
 
 PYTHON   ?= python3
 EXTRAS   ?= train,export,tb,dev
