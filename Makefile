@@ -12,6 +12,7 @@ WORKERS  ?= 2
 BIN   := .venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 DEMO  := runs/demo/digits
+COPIED = specc/codegen/runtime/*.py specc/portable/*.py specc/ops/*/torch.py specc/methods/*/step.py
 
 # One thread is as fast as two on such small networks, and does not suffer where cores are shared.
 demo test test-all bench: export OMP_NUM_THREADS := 1
@@ -56,10 +57,14 @@ bench: setup
 
 lint: setup
 	@$(BIN)/ruff check specc tests
+	@$(BIN)/ruff format --check specc tests
+	@$(BIN)/ruff format --check --line-length 100 $(COPIED)
 	@$(BIN)/mypy
 
 format: setup
 	@$(BIN)/ruff check --fix specc tests
+	@$(BIN)/ruff format specc tests
+	@$(BIN)/ruff format --line-length 100 $(COPIED)
 
 # The showcase: the only way in which generated/ is written.
 generated: setup

@@ -82,7 +82,5 @@ def toml_value(value: object) -> str:
 def toml_text(text: str) -> str:
     """A basic string: quotes, backslashes and control characters escaped."""
     named = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    escaped = (
-        named.get(c) or (f"\\u{ord(c):04x}" if ord(c) < 32 or 127 <= ord(c) < 160 else c) for c in text
-    )
+    escaped = (named.get(c) or (f"\\u{ord(c):04x}" if ord(c) < 32 or 127 <= ord(c) < 160 else c) for c in text)
     return '"' + "".join(escaped) + '"'

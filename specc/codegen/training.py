@@ -206,5 +206,3 @@ def plain(value: object) -> object:
         case bool() | int() | str():
             return value
     raise TypeError(f"a setting cannot be {value!r}")
-
-

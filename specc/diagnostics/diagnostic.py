@@ -59,8 +59,10 @@ class Findings:
     ) -> None:
         """Adds one diagnostic; a second one of the same rule at the same place is dropped."""
         for earlier in self.diagnostics:
-            if earlier.rule is rule and earlier.primary.span.start == span.start and (
-                earlier.primary.span.source is span.source
+            if (
+                earlier.rule is rule
+                and earlier.primary.span.start == span.start
+                and (earlier.primary.span.source is span.source)
             ):
                 return
         labels = tuple(Label(*pair) for pair in secondary)

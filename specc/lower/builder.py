@@ -11,8 +11,7 @@ from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
 from specc.ir.graph import ScopeKind, Tensor, Tie
-from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings
-from specc.lower.values import Value
+from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
 from specc.semantics.model import Model
 from specc.semantics.names import DUPLICATE_NAME
 from specc.source import Span

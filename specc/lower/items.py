@@ -16,6 +16,15 @@ from specc.source import Span
 from specc.syntax import ast
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A number, a flag, a word or an expression. `follows` says that it came from `in` (or is the class count), so that
+    a channel argument takes it as it is instead of making a width group."""
+
+    x: Expr | bool
+    follows: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Named:
     """Something with a place in the spec's nesting. `base` is its kind's name, or its given name if `given`."""

@@ -14,8 +14,8 @@ from specc.ir.graph import Tensor
 from specc.ir.operator import Operator
 from specc.ir.parameter import REQUIRED, Parameter, Words
 from specc.lower.builder import Builder
-from specc.lower.items import BankRequest, GroupItem, OpItem
-from specc.lower.values import Env, Place, Value, evaluate
+from specc.lower.items import BankRequest, GroupItem, OpItem, Value
+from specc.lower.values import Env, Place, evaluate
 from specc.ops import operators
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS

@@ -10,9 +10,9 @@ from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Var, apply
 from specc.ir.graph import Tensor
 from specc.lower.builder import Builder
-from specc.lower.items import ChoiceItem, ScopeItem, Settings
+from specc.lower.items import ChoiceItem, ScopeItem, Settings, Value
 from specc.lower.operators import BAD_SIZE, KINDS, call_operator, plain_op
-from specc.lower.values import Env, Place, Value, decide, evaluate, evaluate_options
+from specc.lower.values import Env, Place, decide, evaluate, evaluate_options
 from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import block_signature, written_operator

@@ -10,7 +10,7 @@ from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.finish import finish
-from specc.lower.items import ScopeItem
+from specc.lower.items import ScopeItem, Value
 from specc.lower.operators import BAD_SIZE
 from specc.lower.statements import (
     declare_choice,
@@ -19,7 +19,7 @@ from specc.lower.statements import (
     lower_stage,
     lower_statements,
 )
-from specc.lower.values import Env, Place, Value, evaluate, evaluate_options
+from specc.lower.values import Env, Place, evaluate, evaluate_options
 from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, apply, normal
-from specc.lower.items import Named
+from specc.lower.builder import Builder
+from specc.lower.items import Named, Value
 from specc.semantics.arithmetic import BAD_ARITHMETIC, OPERATIONS, WRONG_TYPE, operate
 from specc.semantics.names import UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
-
-if TYPE_CHECKING:
-    from specc.lower.builder import Builder
 
 EMPTY_RANGE = Rule(
     "E301",
@@ -41,15 +38,6 @@ DUPLICATE_OPTION = Rule(
     "Right:  kernel={3, 5}",
 )
 MOST_OPTIONS = 100_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """A number, a flag, a word or an expression. `follows` says that it came from `in` (or is the class count), so that
-    a channel argument takes it as it is instead of making a width group."""
-
-    x: Expr | bool
-    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

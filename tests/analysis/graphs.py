@@ -106,9 +106,7 @@ class Builder:
         name = f"op{len(self.ops)}"
         channels = before.channels if width is None else (Segment(width),)
         self.tensors.append(Tensor(f"{name}.out", channels, before.space, HERE))
-        self.ops.append(
-            Op(name, Toy(kind), params, inputs, (f"{name}.out",), self.guard, HERE, bank=bank)
-        )
+        self.ops.append(Op(name, Toy(kind), params, inputs, (f"{name}.out",), self.guard, HERE, bank=bank))
         self.here = f"{name}.out"
         return self.here
 

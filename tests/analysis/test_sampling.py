@@ -73,9 +73,7 @@ def test_windows_hold_every_fitting_sub_network_equally_often(graph: Graph, a: f
     low, high = sorted((a, b))
     limits = (macs[int(low * (len(macs) - 1))], macs[int(high * (len(macs) - 1))])
     others = (params[len(params) // 4], inf) if both else (-inf, inf)
-    inside = [
-        key(f.at) for f in found if limits[0] <= f.macs <= limits[1] and others[0] <= f.params <= others[1]
-    ]
+    inside = [key(f.at) for f in found if limits[0] <= f.macs <= limits[1] and others[0] <= f.params <= others[1]]
     if not inside:
         with pytest.raises(SpecError, match="empty-window"):
             draw(graph, 1, 0, macs=limits, params=others)

@@ -102,9 +102,7 @@ def test_weight_decay_spares_the_kinds_that_the_recipe_names() -> None:
 
 def test_optimizers_take_their_settings() -> None:
     net = Net()
-    first = build_optimizer(
-        net, {"name": "sgd", "lr": 0.3, "momentum": 0.8, "weight_decay": 0.01, "nesterov": True}
-    )
+    first = build_optimizer(net, {"name": "sgd", "lr": 0.3, "momentum": 0.8, "weight_decay": 0.01, "nesterov": True})
     assert isinstance(first, SGD)
     group = first.param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"], group["nesterov"]) == (0.3, 0.8, 0.01, True)

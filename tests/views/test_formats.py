@@ -98,7 +98,7 @@ def test_html_loads_and_runs_nothing(name: str) -> None:
     assert not re.search(r"<script|<link|<img|<iframe|\bsrc=|\bhref=|\bon[a-z]+=|javascript:|@import", text)
     assert text.count("<svg ") == 1
     assert "prefers-color-scheme:dark" in text
-    assert "color-scheme\" content=\"light dark" in text
+    assert 'color-scheme" content="light dark' in text
 
 
 @pytest.mark.parametrize("format", sorted(FORMATS))

@@ -209,9 +209,7 @@ def overwrites(flow: Flow, step: Step) -> bool:
     return maker is not None and maker.overwritable and len(flow.reads[first]) == 1 and first not in flow.kept
 
 
-def can_share(
-    flow: Flow, web: Mapping[str, str], members: Mapping[str, list[str]], a: str, b: str, place: int
-) -> bool:
+def can_share(flow: Flow, web: Mapping[str, str], members: Mapping[str, list[str]], a: str, b: str, place: int) -> bool:
     """Whether two inputs of the select at `place` never need a value each at one time."""
     for g in flow.under[a]:
         for h in flow.under[b]:
