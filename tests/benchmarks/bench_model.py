@@ -39,6 +39,9 @@ def run() -> list[Row]:
         net = network("mobilenet_v2_us", folder)
         copy_weights(static["mobilenet_v2"][1], net)
         rows += elastic_rows(net, static["mobilenet_v2"][1], folder)
+        net = network("resnet50_adn", folder)
+        whole, theirs = with_plan(net, net.plan()), static["resnet50"][1]
+        rows += [row("elastic resnet50 at its maximum / torchvision's", whole, theirs, shape, 1.03) for shape in SHAPES]
     return rows
 
 
