@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 from math import prod
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, evaluate, free, tabulate
-from specc.ir.graph import Graph, Tensor
+from specc.ir.graph import Graph
 from specc.ir.rewrite import rewrite_graph
 from specc.passes.drop_dead import choices_read
+from specc.source import Span
 
 SIZE_AT_OPTION = Rule(
     "E511",
@@ -34,23 +36,34 @@ def check_sizes(graph: Graph, findings: Findings) -> Graph:
     constant: dict[Expr, Expr] = {}
     tables: dict[Expr, tuple[Option, ...]] = {}
     done: set[Expr] = set()
-    for tensor in graph.tensors:
-        for size in (*(s.size for s in tensor.channels), *tensor.space):
-            if isinstance(size, Apply) and size not in done:
-                done.add(size)
-                seen: set[Option] = set()
-                for value, options in values_of(size, choices, tables):
-                    if not isinstance(value, int) or value < 1:
-                        report(tensor, f"this size would be {value}", dict(zip(sorted(free(size)), options)), findings)
-                        break
-                    seen.add(value)
-                if len(seen) == 1 and combinations(size, choices) <= TABLE_LIMIT:
-                    constant[size] = seen.pop()
-            elif isinstance(size, int) and size < 1:
-                report(tensor, f"this size is {size}", {}, findings)
+    for size, origin, what in sizes_of(graph):
+        if isinstance(size, Apply) and size not in done:
+            done.add(size)
+            seen: set[Option] = set()
+            for value, options in values_of(size, choices, tables):
+                if not isinstance(value, int) or value < 1:
+                    at = dict(zip(sorted(free(size)), options))
+                    report(origin, f"{what} would be {shown(value)}", at, findings)
+                    break
+                seen.add(value)
+            if len(seen) == 1 and combinations(size, choices) <= TABLE_LIMIT:
+                constant[size] = seen.pop()
+        elif isinstance(size, int) and size < 1:
+            report(origin, f"{what} is {size}", {}, findings)
     if not constant:
         return graph
     return without_unread(rewrite_graph(graph, lambda expr: constant.get(expr, expr)))
+
+
+def sizes_of(graph: Graph) -> Iterator[tuple[Expr, Span, str]]:
+    """Every size that must be whole and positive: channels, heights, widths, and the groups of convolutions."""
+    for tensor in graph.tensors:
+        for size in (*(s.size for s in tensor.channels), *tensor.space):
+            yield size, tensor.origin, "this size"
+    for op in graph.ops:
+        groups = getattr(op.params, "groups", 1)
+        if groups != 1:
+            yield groups, op.origin, "the number of groups"
 
 
 def values_of(
@@ -75,11 +88,15 @@ def combinations(size: Expr, choices: Mapping[str, Choice]) -> int:
     return prod(len(choices[name].options) for name in free(size))
 
 
-def report(tensor: Tensor, message: str, values: dict[str, Option], findings: Findings) -> None:
+def shown(value: Option) -> str:
+    return f"{float(value):g}" if isinstance(value, Fraction) else str(value)
+
+
+def report(origin: Span, message: str, values: dict[str, Option], findings: Findings) -> None:
     where = ", ".join(f"{name}={value}" for name, value in values.items())
     findings.report(
         SIZE_AT_OPTION,
-        tensor.origin,
+        origin,
         message + (f" at {where}" if where else ""),
         help="round it (`floor(..)`, `divisible(.., 8)`), or leave the options out that do not fit",
     )

@@ -159,6 +159,9 @@ class Union:
                 size = apply("if", apply("eq", Var(rule.choice), 1), group.maximum, size)
             return size, None
         share = apply("div", apply("mul", Var(rule.choice), group.maximum), widest[rule.choice])
+        if multiple > 1:  # whole groups of a grouped convolution
+            wholes = apply("max", 1, apply("round", apply("div", share, multiple)))
+            return apply("mul", wholes, multiple), None
         return apply("max", 1, apply("round", share)), None
 
 

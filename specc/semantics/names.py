@@ -85,7 +85,7 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
     for index in range(len(files)):
         blocks: dict[str, tuple[ast.Block, int]] = {b.name.name: (b, index) for b in own[index][0]}
         values = list(own[index][1])
-        for imported in reachable(files, index):
+        for imported in files[index].imports:
             for block in own[imported][0]:
                 earlier = blocks.get(block.name.name)
                 if earlier is not None and earlier[0] is not block:
@@ -104,11 +104,6 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
         return None
     declared = choice_statements(files, supernet)
     return Names(tuple(scopes), supernet, sections, choice_names(declared, findings), option_words(declared))
-
-
-def reachable(files: tuple[LoadedFile, ...], index: int) -> tuple[int, ...]:
-    """The files that a file imports itself, in order."""
-    return files[index].imports
 
 
 def own_names(

@@ -110,3 +110,16 @@ def test_flatten_multiplies_segments() -> None:
     (segment,) = graph.tensor_table()["head.flatten"].channels
     assert segment.spread == 16
     assert size_at(graph, "head.flatten", {"stem.conv.width": 8}) == (128,)
+
+
+def test_any_width_keeps_whole_groups() -> None:
+    graph = network("stage s1 { conv(16, kernel=3, groups=4) }", "norm batch; width any 0.25..1.0")
+    sizes = [size_at(graph, "stem.conv", {"width": n})[0] for n in choices(graph)["width"]]
+    assert set(sizes) == {4, 8, 12, 16}
+    assert [size_at(graph, "s1.conv", {"width": n})[0] for n in choices(graph)["width"]] == sizes
+
+
+def test_a_group_must_be_whole_at_every_option() -> None:
+    settings = "norm batch; width per_group 0.5..1.0 round 2"
+    stage = "stage s1 { conv(in * 2, kernel=1); conv(32, kernel=3, groups=4) }"
+    assert reported(spec(stage, settings)) == ["bad-size-at-option"]
