@@ -19,6 +19,7 @@ STAGES = {
     "own expansion each": "stage s { part(8, {2, 3}); part(8, {2, 3}) }",
     "width per group": "width per_group 0.5..1.0 round 2\n  stage s { part(8, 2); conv(12, kernel=3); norm; hswish }",
     "any width": "width any 0.25..1.0\n  stage s { conv(20, kernel=3); norm; silu; conv(7, kernel=1) }",
+    "groups of any width": "width any 0.25..1.0\n  stage s { conv(16, kernel=3, groups=4); norm; conv(24, kernel=1) }",
     "groups": "width per_group 0.5..1.0 round 4\n  stage s { conv(16, kernel=3, groups=4, bias=yes); norm; gelu }",
     "banks by width": "width uniform {0.5, 1.0} round 2\n  norm batch(bank=width)\n"
     "  stage s { conv(8, kernel=3); norm; relu }",
