@@ -54,11 +54,15 @@ class Tensor:
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Which inputs an output channel sees: all of them (dense), or in K blocks or per channel (`blocks` None) those
-    up to
-    its own (triangular) or its own only (diagonal)."""
+    up to its own (triangular) or its own only (diagonal).
+
+    `least` is, for a triangular connection per channel, how many inputs and outputs the narrowest sub-network has:
+    output channels below the second all see the first.
+    """
 
     kind: Literal["dense", "triangular", "diagonal"] = "dense"
     blocks: int | None = None
+    least: tuple[int, int] = (1, 1)
 
 
 DENSE = Connection()
@@ -110,7 +114,7 @@ class Op:
         return self.outputs[0]
 
 
-ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "block", "region"]
+ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +126,7 @@ class Scope:
     args   the block's arguments as evaluated, for a block
     guard  what this scope adds to its parent's guard: 1 but for a region
     items  op names and scopes, in the order of execution
+    output the name of the output that this scope computes: asking for it makes the scope present, whatever its guard
     """
 
     name: str
@@ -132,12 +137,12 @@ class Scope:
     origin: Span
     block: str = ""
     args: tuple[tuple[str, Expr], ...] = ()
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """A tensor that can be asked for, by name; `main` is what a plain call returns. `features` mark the ends of
-    stages."""
+    """A tensor that can be asked for, by name: a head's or an exit's answer, or the end of a stage."""
 
     name: str
     tensor: str
@@ -195,9 +200,25 @@ class ListedSubnet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LabelLevel:
+    """A level of the labels: its classes, and which of them each class of the finest level belongs to.
+
+    `parents` is None for the finest level, which is the data's own.
+    """
+
+    name: str
+    classes: int
+    parents: tuple[int, ...] | None
+    origin: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from
-    outside."""
+    outside.
+
+    `main` is the tensor that a plain call returns; "" stands for the first head's.
+    """
 
     name: str
     inputs: tuple[str, ...]
@@ -211,6 +232,13 @@ class Graph:
     listed: tuple[ListedSubnet, ...] = ()
     widths: tuple[WidthGroup, ...] = ()
     ties: tuple[Tie, ...] = ()
+    main: str = ""
+    labels: tuple[LabelLevel, ...] = ()
+
+    def answer(self) -> str:
+        """The name of the tensor that a plain call returns."""
+        heads = [output for output in self.outputs if output.kind == "head"]
+        return self.main or (heads or list(self.outputs))[0].tensor
 
     def tensor_table(self) -> Mapping[str, Tensor]:
         return {tensor.name: tensor for tensor in self.tensors}

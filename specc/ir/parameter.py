@@ -36,6 +36,7 @@ Plain: TypeAlias = Literal[
     "flag",  # yes or no
     "text",  # "a string"
     "assignment",  # max, min or at(choice=option, ...)
+    "tensors",  # all unnamed arguments: feature maps by name, `here`, or calls
     "bank",  # shared, skip, width, subnet or the name of a choice
 ]
 Type: TypeAlias = Plain | Words | Variants | ListOf

@@ -39,6 +39,7 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
         bound,
         ops=tuple(ops),
         outputs=tuple(Output(o.name, alias.get(o.tensor, o.tensor), o.kind) for o in bound.outputs),
+        main=alias.get(bound.main, bound.main),
         choices=tuple(c for c in bound.choices if c.name not in assignment),
         root=without(bound.root, kept),
         listed=(),

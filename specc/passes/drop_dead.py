@@ -12,7 +12,7 @@ from specc.ir.graph import Graph, Op, Scope, Segment, Tensor
 
 def drop_dead(graph: Graph, findings: Findings) -> Graph:
     """The graph of what its outputs need."""
-    needed = {output.tensor for output in graph.outputs}
+    needed = {output.tensor for output in graph.outputs} | {graph.answer()}
     ops: list[Op] = []
     for op in reversed(graph.ops):
         if any(name in needed for name in op.outputs):

@@ -40,6 +40,8 @@ def problems(graph: Graph) -> Iterator[str]:
     for output in graph.outputs:
         if output.tensor not in known:
             yield f"the output {output.name} is not written"
+    if graph.answer() not in known:
+        yield "the answer of a plain call is not written"
     choices = graph.choice_table()
     if len(choices) != len(graph.choices):
         yield "two choices have one name"

@@ -152,8 +152,7 @@ def static_forward(context: Context, cls: Class) -> tuple[str, ...]:
 
 def main_output(context: Context) -> str:
     """What a plain call returns: the head's tensor."""
-    heads = [output for output in context.graph.outputs if output.kind == "head"]
-    return (heads or list(context.graph.outputs))[0].tensor
+    return context.graph.answer()
 
 
 def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
