@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from math import prod
+from typing import Any, TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options
@@ -50,6 +51,8 @@ TOO_LARGE = Rule(
     "Wrong:  repeat 100000 { repeat 100000 { relu } }\n"
     "Right:  repeat 100 { relu }",
 )
+Lowering: TypeAlias = Callable[["Builder", Any, Any], None]
+"""What lowers one kind of statement: the builder, the statement, the names it sees."""
 SETTLE_LIMIT = 4096
 MOST_STATEMENTS = 200_000
 DEEPEST_NESTING = 100
@@ -62,8 +65,9 @@ class TooLarge(Exception):
 class Builder:
     """Mutable, local to one lowering."""
 
-    def __init__(self, model: Model, findings: Findings) -> None:
+    def __init__(self, model: Model, lowerings: Mapping[type, Lowering], findings: Findings) -> None:
         self.model = model
+        self.lowerings = lowerings
         self.findings = findings
         self.file_values: list[dict[str, Value]] = [{} for _ in model.names.files]
         self.root = ScopeItem(None, "", kind="network", origin=model.names.supernet.span)

@@ -8,17 +8,13 @@ from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
+from specc.lower.bodies import lower_statements
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
+from specc.lower.choices import declare_choice, lower_choice
 from specc.lower.finish import finish
 from specc.lower.items import ScopeItem, Value
 from specc.lower.operators import BAD_SIZE
-from specc.lower.statements import (
-    declare_choice,
-    lower_choice,
-    lower_norm_setting,
-    lower_stage,
-    lower_statements,
-)
+from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage
 from specc.lower.values import Env, Place, evaluate, evaluate_options
 from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
@@ -55,7 +51,7 @@ MISPLACED = Rule(
 
 def lower(model: Model, findings: Findings) -> Graph | None:
     """The graph of a checked spec, its width groups still open; None where anything was reported."""
-    b = Builder(model, findings)
+    b = Builder(model, STATEMENTS, findings)
     for statement in statements_of(model.names.supernet.body):
         if isinstance(statement, ast.Skippable) and statement.name is not None:
             b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1

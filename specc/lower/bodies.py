@@ -1,0 +1,32 @@
+"""Bodies: statements one after another, each lowered by the function that the builder has for its kind."""
+
+from __future__ import annotations
+
+from specc.lower.builder import Builder
+from specc.lower.values import Env, Place, evaluate
+from specc.semantics.reserved import refuse
+from specc.syntax import ast
+
+
+def lower_body(b: Builder, body: ast.Body, env: Env) -> Env:
+    """The statements of a body in their order. Settings made in it end with it."""
+    settings = b.settings
+    b.enter(body.span, len(body.statements))
+    env = lower_statements(b, body.statements, env)
+    b.depth -= 1
+    b.settings = settings
+    return env
+
+
+def lower_statements(b: Builder, statements: tuple[ast.Statement, ...], env: Env) -> Env:
+    for statement in statements:
+        if isinstance(statement, ast.LetStatement):
+            place = Place(b.naming_scope(), statement.name.name)
+            env = env.with_(statement.name.name, evaluate(b, statement.value, env, place))
+        else:
+            lower = b.lowerings.get(type(statement))
+            if lower is None:
+                refuse(statement.span, "this statement", b.findings)
+            else:
+                lower(b, statement, env)
+    return env

@@ -1,0 +1,139 @@
+"""Regions: what a choice may leave out - optional rounds of a repeat, skippables, the sides of a `when`."""
+
+from __future__ import annotations
+
+from specc.diagnostics import Rule
+from specc.ir.expr import Apply, Expr, Var, apply
+from specc.ir.graph import Tensor
+from specc.lower.bodies import lower_body
+from specc.lower.builder import Builder
+from specc.lower.choices import declare_choice
+from specc.lower.items import Value
+from specc.lower.operators import BAD_SIZE, plain_op
+from specc.lower.values import Env, decide, evaluate, evaluate_options
+from specc.semantics.arithmetic import WRONG_TYPE
+from specc.source import Span
+from specc.syntax import ast
+
+CHANGES_SHAPE = Rule(
+    "E331",
+    "changes-shape",
+    "a sub-path that may be left out changes the shape",
+    "What a skippable, an optional round of a repeat or a `when` over a choice puts out replaces what came in, "
+    "so both have\n"
+    "the same channels, height and width.\n"
+    "Wrong:  skippable { conv(128, kernel=3, stride=2) }     where 64 channels arrive\n"
+    "Right:  conv(128, kernel=3, stride=2); skippable { conv(128, kernel=3) }",
+)
+TOO_MANY_ROUNDS = Rule(
+    "E332",
+    "too-many-rounds",
+    "a repeat has too many rounds",
+    "A repeat is written out, round by round, up to 100,000 of them.\nWrong:  repeat 10000000 { }\nRight:  "
+    "repeat 100 { }",
+)
+MOST_ROUNDS = 100_000
+
+
+def lower_repeat(b: Builder, statement: ast.Repeat, env: Env) -> None:
+    """Fixed rounds one after the other; optional ones each in a region whose guard is depth > round."""
+    depth, rounds, least = repeat_count(b, statement, env)
+    for i in range(rounds):
+        inner = env if statement.index is None else env.with_(statement.index.name, Value(i))
+        if i < least:
+            lower_body(b, statement.body, inner)
+        else:
+            guard = b.folded(apply("ge", depth, i + 1))
+            optional(b, guard, statement.body, inner, statement.span, "this round of the repeat")
+
+
+def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int, int]:
+    """The depth (a number or a choice), the most rounds and the fewest."""
+    node = statement.count
+    if isinstance(node, (ast.RangeExpr, ast.SetExpr)):
+        options = evaluate_options(b, node, env)
+        depth: Expr | bool
+        if len(options) == 1:
+            depth = options[0]
+        else:
+            depth = Var(b.numbered_choice(b.prefix + "depth", options, "depth", node.span))
+    else:
+        depth = evaluate(b, node, env).x
+    if isinstance(depth, Apply):
+        b.findings.report(WRONG_TYPE, node.span, "the count of a repeat is a number, a range, a set or a choice")
+        return 1, 1, 1
+    options = b.options.get(depth.choice, (1,)) if isinstance(depth, Var) else (depth,)
+    for option in options:
+        if isinstance(option, (bool, str)) or not isinstance(option, int) or option < 0:
+            b.findings.report(BAD_SIZE, node.span, "the count of a repeat must be a whole number from 0")
+            return 1, 1, 1
+    counts = [option for option in options if isinstance(option, int)]
+    if max(counts) > MOST_ROUNDS:
+        b.findings.report(TOO_MANY_ROUNDS, node.span, f"{max(counts):,} rounds are more than {MOST_ROUNDS:,}")
+        return 1, 1, 1
+    return depth, max(counts), min(counts)
+
+
+def optional(b: Builder, guard: Expr, body: ast.Body, env: Env, span: Span, what: str) -> None:
+    """A body that is present under a guard and otherwise leaves what comes in."""
+    before = b.incoming(span)
+    with b.inside("region", "", span, guard=guard):
+        lower_body(b, body, env)
+    join(b, before, guard, span, what)
+
+
+def join(b: Builder, before: Tensor, guard: Expr, span: Span, what: str) -> None:
+    """The select after a region: its output where the guard holds, `before` otherwise."""
+    after = b.here
+    if after is None or after is before:
+        return
+    if after.name in b.broken or before.name in b.broken:
+        return
+    if shape(b, after) != shape(b, before):
+        b.findings.report(
+            CHANGES_SHAPE,
+            span,
+            f"{what} may be left out, but it changes the shape",
+            secondary=[
+                (before.origin, f"before it: {b.describe(before)[9:]}"),
+                (after.origin, f"after it: {b.describe(after)[9:]}"),
+            ],
+            help="keep what changes the shape outside, and leave out only what follows it",
+        )
+        return
+    plain_op(b, "select", b.prefix + "select", (after, before), span, conditions=(guard, 1))
+
+
+def shape(b: Builder, tensor: Tensor) -> tuple[int, ...]:
+    return (b.maximum(tensor.features), *(b.maximum(s) for s in tensor.space))
+
+
+def lower_skippable(b: Builder, statement: ast.Skippable, env: Env) -> None:
+    if statement.name is not None:
+        variable = declare_choice(b, statement.name, (0, 1), "skip")
+    else:
+        variable = b.numbered_choice(b.prefix + "keep", (0, 1), "skip", statement.span)
+    if b.stage is not None:
+        b.skippables.setdefault(id(b.stage), []).append(b.choices[-1])
+    optional(b, Var(variable), statement.body, env, statement.span, "this sub-path")
+
+
+def lower_when(b: Builder, statement: ast.When, env: Env) -> None:
+    """A condition on fixed values is taken now; one on choices makes a region for each side and a select after them."""
+    guard = decide(b, statement.condition, env)
+    if not isinstance(guard, (Var, Apply)):
+        taken = statement.body if guard else statement.otherwise
+        if taken is not None:
+            lower_body(b, taken, env)
+        return
+    if statement.otherwise is None:
+        optional(b, guard, statement.body, env, statement.span, "this branch")
+        return
+    before = b.incoming(statement.span)
+    with b.inside("region", "", statement.body.span, guard=guard):
+        lower_body(b, statement.body, env)
+    first, b.here = b.incoming(statement.span), before
+    with b.inside("region", "", statement.otherwise.span, guard=b.folded(apply("not", guard))):
+        lower_body(b, statement.otherwise, env)
+    second, b.here = b.incoming(statement.span), first
+    join(b, second, guard, statement.span, "one of these branches")
