@@ -10,7 +10,8 @@ import pytest
 
 from specc.analysis.cost import CostReport, Count, cost
 from specc.ir.choice import Assignment
-from specc.ir.graph import Graph
+from specc.ir.expr import evaluate
+from specc.ir.graph import Graph, Scope
 from specc.ir.parameter import Call
 from specc.pipeline import Compiled, load
 
@@ -29,7 +30,13 @@ MAXIMA = {
     "mobilenet_v1_pss": (4_231_976, 568_740_352),
     "mobilenet_v2_pss": (3_504_872, 300_774_272),
     "mobilenet_v2_tips": (3_504_872, 300_774_272),
+    "mobilenet_v2_cifar100_tips": (4_495_076, 47_559_104),
+    "mobilenet_v2_tiny_tips": (4_674_376, 189_878_016),
     "resnet34_tips": (21_797_672, 3_663_761_408),
+    "resnet34_tiny_tips": (21_387_272, 299_143_168),
+    "resnext50_32x4d": (25_028_904, 4_230_479_872),
+    "resnext50_tips": (25_028_904, 4_230_479_872),
+    "wide_resnet50_2_tips": (68_883_240, 11_398_021_120),
 }
 """Parameters in use and MACs at the largest sub-network."""
 
@@ -57,7 +64,7 @@ def of_kind(graph: Graph, kind: str) -> list[str]:
 
 def test_every_spec_is_here() -> None:
     names = {path.stem for path in SPECS.glob("*.specc")}
-    assert names == {*MAXIMA, "mlp80_tips", "digits"}
+    assert names == {*MAXIMA, *PERCEPTRONS, "digits"}
 
 
 @pytest.mark.parametrize("name", MAXIMA)
@@ -82,25 +89,47 @@ def test_params_of_a_spec_give_its_other_networks(name: str, params: dict[str, s
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "millions"),
-    [
-        ("mobilenet_v2_tips", {"width_mult": "1.4", "size": "32", "first_stride": "1", "labels": "100"}, 47.56),
-        ("mobilenet_v2_tips", {"width_mult": "1.4", "size": "64", "first_stride": "1", "labels": "200"}, 189.9),
-        ("resnet34_tips", {"size": "64", "labels": "200"}, 299.1),
-    ],
+    ("name", "millions"),
+    [("mobilenet_v2_cifar100_tips", "47.56"), ("mobilenet_v2_tiny_tips", "189.9"), ("resnet34_tiny_tips", "299.1")],
 )
-def test_small_images_of_tips(name: str, params: dict[str, str], millions: float) -> None:
-    graph = compiled(name, **params).graph
-    macs = report(graph, largest(graph)).macs / 1e6
-    assert macs == pytest.approx(millions, abs=0.051 if millions > 100 else 0.0051)
+def test_small_images_of_tips(name: str, millions: str) -> None:
+    digits = len(millions.partition(".")[2])
+    assert f"{MAXIMA[name][1] / 1e6:.{digits}f}" == millions
 
 
-def test_the_perceptron_of_tips_has_80_layers_of_80_neurons_between_its_first_and_its_last() -> None:
-    graph = compiled("mlp80_tips").graph
+PERCEPTRONS = {"mlp80_tips": 80, "mlp100_tips": 100, "mlp120_tips": 120, "mlp140_tips": 140}
+
+
+@pytest.mark.parametrize("name", PERCEPTRONS)
+def test_the_perceptrons_of_tips_have_80_neurons_between_their_first_layer_and_their_last(name: str) -> None:
+    graph = compiled(name).graph
+    layers = PERCEPTRONS[name]
     linear = [op for op in report(graph, largest(graph)).ops if op.kind == "linear"]
-    assert [op.out for op in linear] == [(80,)] * 81 + [(10,)]
-    assert len(of_kind(graph, "skip")) == 40
-    assert sum(op.kind == "add" for op in graph.ops) == 40
+    assert [op.out for op in linear] == [(80,)] * (layers + 1) + [(10,)]
+    assert len(of_kind(graph, "skip")) == sum(op.kind == "add" for op in graph.ops) == layers // 2
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MAXIMA if name.endswith("_tips")))
+def test_tips_may_drop_every_block_that_keeps_its_shape_and_no_other(name: str) -> None:
+    graph = compiled(name).graph
+    tensors, ops = graph.tensor_table(), {op.name: op for op in graph.ops}
+
+    def shape(tensor: str) -> tuple[object, ...]:
+        found = tensors[tensor]
+        return tuple(evaluate(size, assignment) for size in (found.features, *found.space))
+
+    assignment: Assignment = largest(graph)  # type: ignore[assignment]
+    found = [(ops[inside[0]], ops[inside[-1]]) for inside in blocks(graph.root)]
+    assert len(found) >= 16
+    for first, last in found:
+        assert (shape(first.inputs[0]) == shape(last.output)) == (first.guard != 1), first.name
+
+
+def blocks(scope: Scope) -> list[list[str]]:
+    """The ops of every block call, in their order."""
+    inside = [name for item in scope.items for name in ([item] if isinstance(item, str) else [])]
+    nested = [found for item in scope.items if isinstance(item, Scope) for found in blocks(item)]
+    return [inside, *nested] if scope.kind == "block" else nested
 
 
 # --- US-Nets: one width ------------------------------------------------------------------------------
