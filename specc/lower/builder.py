@@ -14,9 +14,7 @@ from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substi
 from specc.ir.graph import ScopeKind, Tensor, Tie
 from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
 from specc.semantics.model import Model
-from specc.semantics.names import DUPLICATE_NAME
 from specc.source import Span
-from specc.syntax import ast
 
 NO_INPUT = Rule(
     "E311",
@@ -77,6 +75,8 @@ class Builder:
         self.guard: Expr = 1
         self.settings = Settings()
         self.here: Tensor | None = None
+        self.scattered: Span | None = None
+        self.lost: dict[str, Span] = {}
         self.ops: list[OpItem] = []
         self.tensors: list[Tensor] = []
         self.choices: list[ChoiceItem] = []
@@ -110,10 +110,23 @@ class Builder:
     def incoming(self, span: Span) -> Tensor:
         """The tensor that the next operator reads."""
         if self.here is None:
-            self.findings.report(NO_INPUT, span, "nothing arrives here", help="put `input image(3, 224, 224)` first")
-            self.here = Tensor("%none", (), (1, 1), span)
-            self.broken.add(self.here.name)
+            if self.scattered is not None:
+                message, help = "several tensors come from there: which of them arrives here?", "write `from=name`"
+                self.findings.report(NO_INPUT, span, message, secondary=[(self.scattered, "there")], help=help)
+            else:
+                help = "put `input image(3, 224, 224)` first"
+                self.findings.report(NO_INPUT, span, "nothing arrives here", help=help)
+            self.here = self.guess(span)
         return self.here
+
+    def guess(self, span: Span) -> Tensor:
+        """A tensor that stands for one that could not be found; what reads it reports nothing more."""
+        self.broken.add("%none")
+        return Tensor("%none", (), (1, 1), span)
+
+    def scatter(self, span: Span) -> None:
+        """Says that several tensors come from a place, so that none is the incoming one."""
+        self.here, self.scattered = None, span
 
     def new_tensor(self, channels: tuple, space: tuple[Expr, ...], origin: Span) -> Tensor:  # type: ignore[type-arg]
         self.serial += 1
@@ -128,16 +141,6 @@ class Builder:
             assert scope.scope is not None
             scope = scope.scope
         return scope
-
-    def take_name(self, scope: ScopeItem, name: ast.Name) -> None:
-        """Notes a name that the spec gives. Assigning it again, as the rounds of a repeat do, is for later versions."""
-        if any(item.given and item.base == name.name for item in scope.names):
-            self.findings.report(
-                DUPLICATE_NAME,
-                name.span,
-                f"`{name.name}` names an operation of this scope already",
-                help="a name in a repeat is given anew in every round; leave it out there",
-            )
 
     @contextmanager
     def inside(

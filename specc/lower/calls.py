@@ -1,60 +1,144 @@
-"""Calls of operators and blocks."""
+"""Calls of operators and blocks, the tensors they read, and the names of those they give."""
 
 from __future__ import annotations
 
+from specc.diagnostics import Rule
+from specc.diagnostics.near import near
+from specc.ir.graph import Tensor
 from specc.lower.bodies import lower_body
 from specc.lower.builder import Builder
 from specc.lower.operators import KINDS, call_operator
 from specc.lower.values import Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
-from specc.semantics.check import block_signature, written_operator
+from specc.semantics.check import block_signature, takes_tensors, written_operator
 from specc.semantics.names import UNKNOWN_NAME
-from specc.semantics.reserved import refuse
 from specc.semantics.signature import bind_arguments
 from specc.syntax import ast
 
+WRONG_RESULTS = Rule(
+    "E333",
+    "wrong-number-of-results",
+    "an operation gives more or fewer tensors than are named",
+    "An operation with several results names all of them; every other gives one tensor.\n"
+    "Wrong:  (l, m, r) = split(2)\n"
+    "Right:  (l, r) = split(2)",
+)
+
 
 def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
-    """An operator or a block; a name that holds a word (`act=relu`) stands for that operator."""
-    name, call = statement.call.name.name, statement.call
-    target = statement.targets[0] if len(statement.targets) == 1 else None
-    held = env.names.get(name)
+    """A call as a statement: what it gives becomes the incoming tensor and gets the names on its left side."""
+    names = statement.targets
+    results = call(b, statement.call, names[0] if len(names) == 1 else None, env)
+    if results and len(results) != max(len(names), 1):
+        number = "1 tensor" if len(results) == 1 else f"{len(results)} tensors"
+        message = f"this gives {number}, and {len(names) or 'none'} of them {'is' if len(names) < 2 else 'are'} named"
+        help = "name every result: `(l, r) = split(2)`" if len(results) > 1 else "write `name = ...`"
+        b.findings.report(WRONG_RESULTS, statement.span, message, help=help)
+    for name, tensor in zip(names, results):
+        env.frame[name.name] = tensor
+    if len(results) > 1:
+        b.scatter(statement.span)
+
+
+def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> tuple[Tensor, ...]:
+    """The tensors that an operator or a block gives; a name that holds a word (`act=relu`) stands for that operator."""
+    name, held = node.name.name, env.names.get(node.name.name)
+    source = next((a for a in node.args if a.name is not None and a.name.name == "from"), None)
+    if source is not None:
+        b.here = tensor_of(b, source.value, env)
     if held is not None:
-        if isinstance(held.x, str) and written_operator(held.x) is not None:
-            call_operator(b, held.x, call, target, env)
-        else:
+        if not isinstance(held.x, str) or written_operator(held.x) is None:
             b.findings.report(
-                WRONG_TYPE, call.name.span, f"`{name}` holds a value, and an operator or block must stand here"
+                WRONG_TYPE, node.name.span, f"`{name}` holds a value, and an operator or block must stand here"
             )
-    elif written_operator(name) is not None:
-        call_operator(b, name, call, target, env)
+            return ()
+        name = held.x
     elif name in b.model.names.files[env.file].blocks:
-        call_block(b, call, target, env)
-    else:
-        b.findings.report(UNKNOWN_NAME, call.name.span, f"there is no operator or block `{name}` here")
+        return call_block(b, node, target, env)
+    if (signature := written_operator(name)) is None:
+        b.findings.report(UNKNOWN_NAME, node.name.span, f"there is no operator or block `{name}` here")
+        return ()
+    tensors = None
+    if takes_tensors(signature):
+        before = b.here
+        tensors = tuple(tensor_of(b, arg.value, env) for arg in node.args if arg.name is None)
+        b.here = before
+    return call_operator(b, name, node, target, tensors, env)
 
 
-def call_block(b: Builder, call: ast.CallExpr, target: ast.Name | None, env: Env) -> None:
+def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> tuple[Tensor, ...]:
     """Writes out a block where it is called: arguments in the caller's names, defaults in its own."""
-    block, home = b.model.names.files[env.file].blocks[call.name.name]
-    if "from" in (bound := bind_arguments(block_signature(block), call.args, call.span, b.findings, also=("from",))):
-        refuse(bound["from"].span, "`from=`, reading a named tensor", b.findings)
-    in_stage = b.naming_scope().kind in ("stem", "stage", "head")
+    block, home = b.model.names.files[env.file].blocks[node.name.name]
+    bound = bind_arguments(block_signature(block), node.args, node.span, b.findings, also=("from",))
+    in_stage = b.naming_scope().kind in ("stem", "stage", "head", "exit")
     base = target.name if target is not None else b.prefix + ("b" if in_stage else block.name.name)
-    if target is not None:
-        b.take_name(b.naming_scope(), target)
-    with b.inside("block", base, call.span, given=target is not None) as scope:
+    tensors = {
+        name: tensor_of(b, arg.value, env) for name, arg in bound.items() if name != "from" and is_tensor(b, arg, env)
+    }
+    with b.inside("block", base, node.span, given=target is not None) as scope:
         scope.block = block.name.name
         inner = Env({}, home)
         for parameter in block.parameters:
             name = parameter.name.name
             place = Place(scope, name, KINDS.get(name, "value"))
+            if name in tensors:
+                inner.frame[name] = tensors[name]
+                continue
             if name in bound:
                 value = evaluate(b, bound[name].value, env, place)
             elif parameter.default is not None:
                 value = evaluate(b, parameter.default, inner, place)
             else:
-                return
+                return ()
             inner.names[name] = value
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
+    return () if b.here is None else (b.here,)
+
+
+def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
+    """The tensor that a name, `here` or a call stands for. A call reads what arrives, and leaves it as it was."""
+    match node:
+        case ast.Name("here"):
+            return b.incoming(node.span)
+        case ast.Name(name) if name in env.frame and name not in env.names:
+            return env.frame[name]
+        case ast.Name(name) if name in b.lost and name not in env.names:
+            b.findings.report(
+                UNKNOWN_NAME,
+                node.span,
+                f"the tensor `{name}` may not be there",
+                secondary=[(b.lost[name], "it is made here, in what a choice may leave out")],
+                help="give it the name before, so that there is always one",
+            )
+        case ast.Name(name) if name not in env.names and name not in b.model.names.choices:
+            help = near(name, env.frame) or "a tensor is named where it is made: `a = conv(64, kernel=3)`"
+            b.findings.report(UNKNOWN_NAME, node.span, f"there is no tensor `{name}` yet", help=help)
+        case ast.CallExpr() if is_operation(b, node, env):
+            before, scattered = b.here, b.scattered
+            results = call(b, node, None, env)
+            b.here, b.scattered = before, scattered
+            if len(results) == 1:
+                return results[0]
+            if results:
+                message = f"this gives {len(results)} tensors, and one must stand here"
+                b.findings.report(WRONG_RESULTS, node.span, message, help="name them first: `(l, r) = split(2)`")
+        case _:
+            help = "it is a name, `here` or a call: `concat(here, conv(64, kernel=3))`"
+            b.findings.report(WRONG_TYPE, node.span, "this is a value, and a tensor must stand here", help=help)
+    return b.guess(node.span)
+
+
+def is_operation(b: Builder, node: ast.CallExpr, env: Env) -> bool:
+    name = node.name.name
+    return written_operator(name) is not None or name in b.model.names.files[env.file].blocks or name in env.names
+
+
+def is_tensor(b: Builder, arg: ast.Arg, env: Env) -> bool:
+    """Whether an argument of a block is a tensor rather than a value."""
+    match arg.value:
+        case ast.Name(name):
+            return name not in env.names and (name == "here" or name in env.frame)
+        case ast.CallExpr():
+            return is_operation(b, arg.value, env)
+    return False

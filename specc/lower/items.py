@@ -6,6 +6,7 @@ names are only known once a scope is complete. Until then choices and width grou
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from specc.ir.choice import Kind, Options
@@ -125,14 +126,15 @@ class Settings:
 
 def give_names(scope: ScopeItem) -> None:
     """Numbers what a scope holds: a kind that stands once goes without a number, but blocks of a stage always have
-    one."""
+    one. A name that the spec gives several times, as the rounds of a repeat do, is numbered like a kind."""
     count: dict[str, int] = {}
     for item in scope.names:
         count[item.base] = count.get(item.base, 0) + 1
-    taken = {item.base for item in scope.names if item.given}
+    given = Counter(item.base for item in scope.names if item.given)
+    taken = {base for base, times in given.items() if times == 1}
     number: dict[str, int] = {}
     for item in scope.names:
-        if item.given:
+        if item.given and item.base in taken:
             item.name = item.base
             continue
         if count[item.base] == 1 and item.base != "b" and item.base not in taken:

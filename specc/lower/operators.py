@@ -136,15 +136,21 @@ class Call:
         return self.places.get(parameter, self.span) if parameter is not None else self.span
 
 
-def call_operator(b: Builder, name: str, call: ast.CallExpr, target: ast.Name | None, env: Env) -> None:
-    """Lowers `conv(64, kernel=3)`: evaluates and checks the arguments, lets the operator build, adds the op."""
+def call_operator(
+    b: Builder, name: str, call: ast.CallExpr, target: ast.Name | None, tensors: tuple[Tensor, ...] | None, env: Env
+) -> tuple[Tensor, ...]:
+    """Lowers `conv(64, kernel=3)`: evaluates and checks the arguments, lets the operator build, adds the op.
+
+    `tensors` are the unnamed arguments of an operator that takes tensors; any other reads the incoming one. Returns
+    the operation's results, none where an argument is missing.
+    """
     args, env_of_args = call.args, [(env, arg) for arg in call.args]
     if name == "norm":
         if b.settings.norm is None:
             b.findings.report(
                 NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start"
             )
-            return
+            return ()
         given = {a.name.name for a in args if a.name is not None}
         setting_env = cast(Env, b.settings.norm_env)
         inherited = [a for a in b.settings.norm.norm.args if a.name is None or a.name.name not in given]
@@ -153,32 +159,33 @@ def call_operator(b: Builder, name: str, call: ast.CallExpr, target: ast.Name | 
     operator = operators()[name]
     base = "norm" if name == "batch_norm" else name
     item = add_item(b, operator, base, call.span, target)
-    state = Call(b, operator, item, (b.incoming(call.span),), call.span)
+    state = Call(b, operator, item, (b.incoming(call.span),) if tensors is None else tensors, call.span)
     envs = {id(arg): arg_env for arg_env, arg in env_of_args}
     bound = bind_arguments(operator.signature, tuple(a for _, a in env_of_args), call.span, b.findings, OPERATOR_EXTRAS)
     refuse_later(b, bound)
     if (width := bound.get("width")) is not None:
         state.width_word = width_word(b, width, env)
     for parameter in operator.signature.parameters:
+        if parameter.type == "tensors":
+            continue
         arg = bound.get(parameter.name)
         state.places[parameter.name] = arg.span if arg is not None else call.span
         if arg is None:
             if parameter.default is REQUIRED:
-                return
+                return ()
             state.args[parameter.name] = parameter.default
             if parameter.type == "bank":
                 item.bank = bank_request(b, cast(str, parameter.default), call.span)
         else:
             bind_value(b, state, parameter, arg, envs[id(arg)])
     finish_op(b, state)
+    return item.outputs
 
 
 def add_item(b: Builder, operator: Operator, base: str, span: Span, target: ast.Name | None) -> OpItem:
     """An operation with its place in the names of its scope."""
     scope = b.naming_scope()
     given = target is not None
-    if target is not None:
-        b.take_name(scope, target)
     item = OpItem(scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=span)
     scope.names.append(item)
     return item
@@ -279,7 +286,7 @@ def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:
 
 
 def refuse_later(b: Builder, bound: Mapping[str, ast.Arg]) -> None:
-    for name, what in (("connect", "a connection other than dense"), ("from", "`from=`, reading a named tensor")):
+    for name, what in (("connect", "a connection other than dense"),):
         if (arg := bound.get(name)) is not None and not (
             name == "connect" and isinstance(arg.value, ast.Name) and arg.value.name == "dense"
         ):

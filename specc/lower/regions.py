@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from specc.diagnostics import Rule
 from specc.ir.expr import Apply, Expr, Var, apply
 from specc.ir.graph import Tensor
@@ -76,19 +78,24 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
 
 def optional(b: Builder, guard: Expr, body: ast.Body, env: Env, span: Span, what: str) -> None:
     """A body that is present under a guard and otherwise leaves what comes in."""
-    before = b.incoming(span)
+    before, names = b.incoming(span), dict(env.frame)
     with b.inside("region", "", span, guard=guard):
         lower_body(b, body, env)
+    given = dict(env.frame)
     join(b, before, guard, span, what)
+    join_names(b, given, names, env, guard, span, what)
 
 
 def join(b: Builder, before: Tensor, guard: Expr, span: Span, what: str) -> None:
     """The select after a region: its output where the guard holds, `before` otherwise."""
-    after = b.here
-    if after is None or after is before:
-        return
-    if after.name in b.broken or before.name in b.broken:
-        return
+    if b.here is not None:
+        b.here = joined(b, b.here, before, guard, span, what)
+
+
+def joined(b: Builder, after: Tensor, before: Tensor, guard: Expr, span: Span, what: str) -> Tensor:
+    """`after` where the guard holds, `before` otherwise. Reports shapes that differ."""
+    if after is before or after.name in b.broken or before.name in b.broken:
+        return after
     if shape(b, after) != shape(b, before):
         b.findings.report(
             CHANGES_SHAPE,
@@ -100,8 +107,28 @@ def join(b: Builder, before: Tensor, guard: Expr, span: Span, what: str) -> None
             ],
             help="keep what changes the shape outside, and leave out only what follows it",
         )
-        return
-    plain_op(b, "select", b.prefix + "select", (after, before), span, conditions=(guard, 1))
+        return after
+    return plain_op(b, "select", b.prefix + "select", (after, before), span, conditions=(guard, 1))
+
+
+def join_names(
+    b: Builder,
+    given: Mapping[str, Tensor],
+    otherwise: Mapping[str, Tensor],
+    env: Env,
+    guard: Expr,
+    span: Span,
+    what: str,
+) -> None:
+    """After a region: a name that was given anew in it stands for either tensor, one that only it gives is lost."""
+    here = b.here
+    for name in dict.fromkeys((*otherwise, *given)):
+        if name in given and name in otherwise:
+            env.frame[name] = joined(b, given[name], otherwise[name], guard, span, f"`{name}`, given anew in {what},")
+        else:
+            env.frame.pop(name, None)
+            b.lost[name] = (given.get(name) or otherwise[name]).origin
+    b.here = here
 
 
 def shape(b: Builder, tensor: Tensor) -> tuple[int, ...]:
@@ -129,11 +156,14 @@ def lower_when(b: Builder, statement: ast.When, env: Env) -> None:
     if statement.otherwise is None:
         optional(b, guard, statement.body, env, statement.span, "this branch")
         return
-    before = b.incoming(statement.span)
+    before, names = b.incoming(statement.span), dict(env.frame)
     with b.inside("region", "", statement.body.span, guard=guard):
         lower_body(b, statement.body, env)
-    first, b.here = b.incoming(statement.span), before
+    first, b.here, given = b.incoming(statement.span), before, dict(env.frame)
+    env.frame.clear()
+    env.frame.update(names)
     with b.inside("region", "", statement.otherwise.span, guard=b.folded(apply("not", guard))):
         lower_body(b, statement.otherwise, env)
-    second, b.here = b.incoming(statement.span), first
+    second, b.here, otherwise = b.incoming(statement.span), first, dict(env.frame)
     join(b, second, guard, statement.span, "one of these branches")
+    join_names(b, given, otherwise, env, guard, statement.span, "one of these branches")

@@ -201,6 +201,8 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
     state.names[name] = statement
     before = b.here
     scope = lower_stage(b, statement, env, name)
+    if b.here is not None:
+        env.frame[name] = b.here
     if statement.kind == "head":
         state.head = scope
     elif b.here is not None and b.here is not before and statement.kind == "stage":
@@ -210,9 +212,6 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
 def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> None:
     """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, or `vector(features)`."""
     shape = statement.shape
-    if state.inputs:
-        refuse(statement.span, "a second input", b.findings)
-        return
     if shape.name.name not in ("image", "vector"):
         help = near(shape.name.name, ("image", "vector")) or "it is image(..) or vector(..)"
         b.findings.report(UNKNOWN_NAME, shape.name.span, f"there is no input `{shape.name.name}`", help=help)
@@ -226,7 +225,8 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
                 UNKNOWN_NAME, arg.name.span, f"an input has no `{arg.name.name}`", help="it may have `resolution=`"
             )
             return
-        place = Place(b.root, "resolution", "resolution") if elastic else None
+        leaf = "resolution" if statement.name is None else f"{statement.name.name}.resolution"
+        place = Place(b.root, leaf, "resolution") if elastic else None
         x = evaluate(b, arg.value, env, place).x
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (x,)
         if not options or any(isinstance(o, (bool, str)) or not isinstance(o, int) or o < 1 for o in options):
@@ -255,7 +255,15 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
         )
         return
     name = statement.name.name if statement.name is not None else "input"
+    if any(tensor.name == name for tensor in state.inputs):
+        span = statement.span if statement.name is None else statement.name.span
+        b.findings.report(
+            DUPLICATE_NAME, span, f"there is an input `{name}` already", help="name each: `input left image(..)`"
+        )
+        return
     tensor = Tensor(name, (Segment(sizes[0]),), space, statement.span)
     b.tensors.append(tensor)
-    b.here = tensor
-    state.inputs = (tensor,)
+    b.here = env.frame[name] = tensor
+    state.inputs = (*state.inputs, tensor)
+    if len(state.inputs) > 1:
+        b.scatter(statement.span)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, apply, normal
+from specc.ir.graph import Tensor
 from specc.lower.builder import Builder
 from specc.lower.items import Named, Value
-from specc.semantics.arithmetic import BAD_ARITHMETIC, OPERATIONS, WRONG_TYPE, operate
+from specc.semantics.arithmetic import BAD_ARITHMETIC, FUNCTION_ARITY, OPERATIONS, WRONG_TYPE, operate
 from specc.semantics.names import UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
@@ -51,13 +52,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Env:
-    """The names a piece of a spec sees: its own, then those of its file."""
+    """The names a piece of a spec sees: its own, then those of its file.
+
+    `frame` holds the tensors that have a name in the block (or supernet) around. All its braces share the frame, so
+    that a name given again in one of them is seen after it.
+    """
 
     names: dict[str, Value]
     file: int
+    frame: dict[str, Tensor] = field(default_factory=dict)
 
     def with_(self, name: str, value: Value) -> Env:
-        return Env({**self.names, name: value}, self.file)
+        return Env({**self.names, name: value}, self.file, self.frame)
 
 
 ONE = Value(1)
@@ -83,8 +89,11 @@ def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = N
                 return Value(apply("not", operand.x), operand.follows)
             return Value(operate("sub", (0, operand.x), node.span, b.findings), operand.follows)
         case ast.CallExpr():
-            args = [evaluate(b, a.value, env, place, peak) for a in node.args]
             function = node.name.name
+            if function not in FUNCTION_ARITY:
+                b.findings.report(WRONG_TYPE, node.span, f"`{function}` gives a tensor, and a value must stand here")
+                return ONE
+            args = [evaluate(b, a.value, env, place, peak) for a in node.args]
             for value, arg in zip(args[1:], node.args[1:], strict=True):
                 if function == "divisible" and (not isinstance(value.x, int) or value.x < 1):
                     b.findings.report(BAD_ARITHMETIC, arg.span, "the divisor must be a positive whole number")
@@ -118,6 +127,9 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
         return value
     if name in b.model.names.choices:
         return Value(Var(name))
+    if name == "here" or name in env.frame:
+        b.findings.report(WRONG_TYPE, node.span, f"`{name}` is a tensor, and a value must stand here")
+        return ONE
     if "." in name:
         b.findings.report(UNKNOWN_NAME, node.span, f"there is no value `{name}` here")
     return Value(name)

@@ -38,6 +38,11 @@ def written_operator(name: str) -> Signature | None:
     return None if operator is None or name in ("select", "add", "batch_norm") else operator.signature
 
 
+def takes_tensors(signature: Signature) -> bool:
+    """Whether an operator's unnamed arguments are tensors, as those of `concat(a, b)`."""
+    return bool(signature.parameters) and signature.parameters[0].type == "tensors"
+
+
 def operator_names() -> tuple[str, ...]:
     return ("norm", *(name for name in operators() if written_operator(name) is not None))
 
@@ -76,8 +81,25 @@ def check_names(names: Names, findings: Findings) -> None:
                 for s in names.supernet.body.statements
                 if isinstance(s, (ast.LetStatement, ast.ParamStatement))
             }
-            checker.body(names.supernet.body, inside | {"classes"})
+            checker.body(names.supernet.body, inside | {"classes"} | outer_tensors(names.supernet.body))
     check_recursion(names, findings)
+
+
+def named_tensors(body: ast.Body) -> set[str]:
+    """The names that calls in a body, and in the braces in it, give to tensors."""
+    calls = (s for s in statements_of(body) if isinstance(s, ast.CallStatement))
+    return {target.name for statement in calls for target in statement.targets}
+
+
+def outer_tensors(body: ast.Body) -> set[str]:
+    """The tensors with a name in a supernet: inputs, the ends of stages, and what calls are named."""
+    found = named_tensors(body) | {"input"}
+    stages = [s for s in body.statements if isinstance(s, ast.Stage)]
+    numbered = [s for s in stages if s.kind == "stage"]
+    found.update(s.name.name for s in stages if s.name is not None)
+    found.update(s.kind if s.kind != "stage" else f"s{1 + numbered.index(s)}" for s in stages if s.name is None)
+    found.update(s.name.name for s in body.statements if isinstance(s, ast.InputStatement) and s.name is not None)
+    return found
 
 
 class Checker:
@@ -96,7 +118,7 @@ class Checker:
             if parameter.default is not None:
                 self.expression(parameter.default, inside)
             inside.add(parameter.name.name)
-        self.body(block.body, inside)
+        self.body(block.body, inside | named_tensors(block.body))
 
     def body(self, body: ast.Body, outside: set[str]) -> None:
         inside = outside
@@ -113,7 +135,7 @@ class Checker:
                 case ast.ClassesStatement():
                     self.expression(statement.value, inside)
                 case ast.CallStatement():
-                    self.call(statement, inside)
+                    self.call(statement.call, inside)
                 case ast.NormSetting():
                     self.norm_setting(statement, inside)
                 case ast.WidthSetting():
@@ -154,10 +176,8 @@ class Checker:
             bind_arguments(operators()["batch_norm"].signature, setting.norm.args, setting.span, self.findings)
         self.arguments(setting.norm.args, inside)
 
-    def call(self, statement: ast.CallStatement, inside: set[str]) -> None:
-        name, args, span = statement.call.name, statement.call.args, statement.call.span
-        if len(statement.targets) > 1:
-            refuse(statement.span, "an operation with several results", self.findings)
+    def call(self, call: ast.CallExpr, inside: set[str]) -> None:
+        name, args, span = call.name, call.args, call.span
         signature = written_operator(name.name)
         if signature is not None:
             bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
@@ -209,24 +229,29 @@ class Checker:
                     # In `choice op in {conv3, conv5}` the options are words of the spec's own.
                     if not isinstance(item, ast.Name):
                         self.expression(item, inside)
+            case ast.CallExpr() if self.is_operation(value, inside):
+                self.call(value, inside)
             case ast.CallExpr():
                 self.function(value)
                 self.arguments(value.args, inside)
 
     def name(self, name: ast.Name, inside: set[str]) -> None:
-        known = name.name in inside or name.name in self.choices or name.name in known_words() or name.name == "in"
-        if name.name == "here" and not known:
-            refuse(name.span, "`here`, the incoming tensor as a value,", self.findings)
-        elif not known and name.name not in self.option_words:
+        known = name.name in inside or name.name in self.choices or name.name in known_words()
+        if not known and name.name not in ("in", "here") and name.name not in self.option_words:
             self.unknown(name.name, name.span, "value", (*inside, *self.choices))
+
+    def is_operation(self, call: ast.CallExpr, inside: set[str]) -> bool:
+        """Whether a call in an argument's place gives a tensor: of an operator, a block, or a name that holds one."""
+        name = call.name.name
+        if name in FUNCTION_ARITY:
+            return False
+        known = written_operator(name) is not None or name in LATER_OPERATORS
+        return known or name in self.scope.blocks or name in inside
 
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name
         if name not in FUNCTION_ARITY:
-            if name in LATER_OPERATORS or name in operators() or name in self.scope.blocks:
-                refuse(call.span, "an operation in a value's place", self.findings)
-            else:
-                self.unknown(name, call.name.span, "function", FUNCTION_ARITY)
+            self.unknown(name, call.name.span, "function", FUNCTION_ARITY)
             return
         needed = FUNCTION_ARITY[name]
         for arg in call.args:
@@ -249,12 +274,12 @@ def check_recursion(names: Names, findings: Findings) -> None:
 
     def visit(block: ast.Block, home: int, path: list[ast.Block]) -> None:
         path.append(block)
-        for statement, target in calls_of(block.body, names, home):
+        for call, target in calls_of(block.body, names, home):
             if target[0] in path:
                 way = [b.name.name for b in path[path.index(target[0]) :]]
                 findings.report(
                     RECURSION,
-                    statement.span,
+                    call.span,
                     f"`{target[0].name.name}` calls itself: {' -> '.join([*way, target[0].name.name])}",
                     secondary=[(target[0].name.span, "the block is defined here")],
                     help="`repeat n { ... }` writes a body out n times",
@@ -270,8 +295,17 @@ def check_recursion(names: Names, findings: Findings) -> None:
                 visit(block, home, [])
 
 
-def calls_of(body: ast.Body, names: Names, home: int) -> Iterable[tuple[ast.CallStatement, tuple[ast.Block, int]]]:
-    """The block calls in a body, with the blocks that they mean in their file."""
+def calls_of(body: ast.Body, names: Names, home: int) -> Iterable[tuple[ast.CallExpr, tuple[ast.Block, int]]]:
+    """The block calls in a body, those in arguments included, with the blocks that they mean in their file."""
     for statement in statements_of(body):
-        if isinstance(statement, ast.CallStatement) and statement.call.name.name in names.files[home].blocks:
-            yield statement, names.files[home].blocks[statement.call.name.name]
+        for call in nested_calls(statement.call) if isinstance(statement, ast.CallStatement) else ():
+            if call.name.name in names.files[home].blocks:
+                yield call, names.files[home].blocks[call.name.name]
+
+
+def nested_calls(call: ast.CallExpr) -> Iterable[ast.CallExpr]:
+    """A call and the calls among its arguments."""
+    yield call
+    for arg in call.args:
+        if isinstance(arg.value, ast.CallExpr):
+            yield from nested_calls(arg.value)

@@ -31,7 +31,11 @@ def bind_arguments(
     `connect`)."""
     parameters = signature.parameters
     bound: dict[str, ast.Arg] = {}
+    several = bool(parameters) and parameters[0].type == "tensors"
     for index, arg in enumerate(args):
+        if arg.name is None and several:
+            bound.setdefault(parameters[0].name, arg)
+            continue
         if arg.name is None:
             if index >= len(parameters):
                 takes = "takes no arguments" if not parameters else f"takes at most {len(parameters)} unnamed arguments"

@@ -198,9 +198,9 @@ def test_long_chains_of_sums_stay_flat() -> None:
     assert size_at(graph, "s1.conv500", {"stem.conv.width": 8})[0] == 508
 
 
-def test_a_given_name_is_given_once() -> None:
-    assert reported(spec("stage s1 { a = relu; a = relu }")) == ["duplicate-name"]
-    assert reported(spec("stage s1 { repeat 2 { a = relu } }")) == ["duplicate-name"]
+def test_a_name_given_again_is_numbered() -> None:
+    assert names(network("stage s1 { a = relu; a = relu }"))[3:5] == ["s1.a1", "s1.a2"]
+    assert names(network("stage s1 { repeat 3 { a = relu } }"))[3:6] == ["s1.a1", "s1.a2", "s1.a3"]
     assert reported(spec("stage s1 { relu }", "norm batch; classes 10")) == ["misplaced"]
 
 
