@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Final
 
 from specc.diagnostics import Findings, Rule, SpecError
 from specc.diagnostics.near import near
@@ -116,15 +117,16 @@ def build_model(
             if isinstance(value, (int, Fraction)):
                 values[statement.name.name] = value
     sections = names.sections
+    method = method_call(sections.get("method"), values, findings)
     return Model(
         name=names.supernet.name.name,
         files=files,
         names=names,
         params=params,
-        method=method_call(sections.get("method"), values, findings),
+        method=method,
         data=data_call(sections.get("data"), values, findings),
-        train=train_call(sections.get("train"), values, findings),
-        search=search_call(sections.get("search"), values, findings),
+        train=train_call(sections.get("train"), values, findings, method.name),
+        search=search_call(sections.get("search"), values, findings, method.name),
     )
 
 
@@ -187,7 +189,29 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
         from specc.analysis.space import space_module
 
         texts["space.py"] = space_module(graph)
+        texts |= method_files(compiled, graph)
     return marked(project_files(graph, compiled.model, texts))
+
+
+def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
+    """What the method adds to the project, written from the answers to the analyses that it asks for."""
+    call = compiled.model.method
+    method = find_method(call.name)
+    assert method is not None, call.name
+    found = {request.name: ANALYSES[request.name](graph, request) for request in method.requests(graph, call)}
+    return method.files(graph, call, found)
+
+
+def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:
+    """TAS, TPS and the important operations; the request's arguments are those of `analysis=importance(..)`."""
+    from specc.analysis.importance import importance, settings_of
+    from specc.analysis.importance.data import as_data
+
+    return as_data(graph.name, importance(graph, settings_of(Call("", (("analysis", request),)))))
+
+
+ANALYSES: Final[Mapping[str, Callable[[Graph, Call], Mapping[str, Any]]]] = {"importance": importance_data}
+"""The analyses that methods may ask for, by the name of the request."""
 
 
 def bind_fully(graph: Graph, at: Assignment) -> Graph:

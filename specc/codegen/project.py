@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-import specc
 from specc.codegen.graph_json import graph_json
 from specc.codegen.model.write import model_text
 from specc.codegen.training import Sections, training_files, training_parts
@@ -17,8 +17,11 @@ RUNTIME: Final = "specc.codegen.runtime"
 ALWAYS: Final = (f"{RUNTIME}.bind",)
 ELASTIC: Final = (f"{RUNTIME}.calibrate", f"{RUNTIME}.net", f"{RUNTIME}.plan")
 PACKAGE_DOC: Final = '"""What does not depend on the spec, copied from specc."""\n'
-IMPORT: Final = re.compile(r"^( *)from (specc(?:\.\w+)+) import (\w+)", re.MULTILINE)
+IMPORT: Final = re.compile(r"^( *)from (\w+(?:\.\w+)+) import (\w+)", re.MULTILINE)
 """An import of another part, as parts write them: the module's path in full, on the left margin or in an `if`."""
+
+Roots: TypeAlias = frozenset[str]
+"""The packages whose modules are parts: specc, and that of a method from outside."""
 
 
 def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> dict[str, str]:
@@ -30,23 +33,24 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> di
     written = model_text(graph)
     files = {"model.py": written.text, **training_files(graph, model), "ir.json": graph_json(graph), **texts}
     wanted = [*ALWAYS, *training_parts(graph, model)]
+    roots = frozenset(module.split(".")[0] for module in wanted)
     if graph.choices:
         wanted += ELASTIC
     wanted += [f"{RUNTIME}.{part}" for part in written.runtime]
     wanted += [f"specc.ops.{folder}.torch" for folder in written.operators]
     for path, text in texts.items():
         if path.endswith(".py"):
-            wanted += imported(text)
-            files[path] = localised(text, "elastic.")
-    parts = closure(wanted)
+            wanted += imported(text, roots)
+            files[path] = localised(text, "elastic.", roots)
+    parts = closure(wanted, roots)
     files["elastic/__init__.py"] = PACKAGE_DOC
     for module, text in parts.items():
-        files[f"elastic/{part_name(module)}.py"] = localised(text, ".")
+        files[f"elastic/{part_name(module)}.py"] = localised(text, ".", roots)
     return {path: files[path] for path in sorted(files)}
 
 
-def closure(modules: Iterable[str]) -> dict[str, str]:
-    """The texts of some modules of specc and of all modules of specc that they import."""
+def closure(modules: Iterable[str], roots: Roots) -> dict[str, str]:
+    """The texts of some parts and of all parts that they import."""
     found: dict[str, str] = {}
     names: dict[str, str] = {}
     waiting = list(modules)
@@ -57,20 +61,26 @@ def closure(modules: Iterable[str]) -> dict[str, str]:
         found[module] = module_text(module)
         clash = names.setdefault(part_name(module), module)
         assert clash == module, f"{clash} and {module} would be one file"
-        waiting.extend(imported(found[module]))
+        waiting.extend(imported(found[module], roots))
     return found
 
 
-def imported(text: str) -> list[str]:
-    """The modules of specc that a part imports. `from specc.codegen.runtime import x` means the module x."""
-    return [f"{module}.{name}" if is_package(module) else module for _, module, name in IMPORT.findall(text)]
+def imported(text: str, roots: Roots) -> list[str]:
+    """The parts that a part imports. `from specc.codegen.runtime import x` means the module x."""
+    return [
+        f"{module}.{name}" if is_package(module) else module
+        for _, module, name in IMPORT.findall(text)
+        if module.split(".")[0] in roots
+    ]
 
 
-def localised(text: str, prefix: str) -> str:
+def localised(text: str, prefix: str, roots: Roots) -> str:
     """A part's text with its imports of other parts as they are in a project: `prefix` is "." or "elastic."."""
 
     def replacement(match: re.Match[str]) -> str:
         indent, module, name = match.groups()
+        if module.split(".")[0] not in roots:
+            return match.group()
         home = prefix.rstrip(".") or "." if is_package(module) else f"{prefix}{part_name(module)}"
         return f"{indent}from {home} import {name}"
 
@@ -84,7 +94,11 @@ def part_name(module: str) -> str:
 
 
 def module_file(module: str) -> Path:
-    return Path(specc.__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    """Where a part's text lies; a part is never imported, only the package that it stands in is."""
+    root, *names = module.split(".")
+    file = import_module(root).__file__
+    assert file is not None, module
+    return Path(file).parent.joinpath(*names).with_suffix(".py")
 
 
 def module_text(module: str) -> str:

@@ -7,13 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specc.methods import method_folder
+
 if TYPE_CHECKING:
     import jinja2
 
 
 @cache
 def environment() -> jinja2.Environment:
-    """The templates of this package and of specc/methods. A name that a template misspells is an error."""
+    """The templates of this package and of the methods. A name that a template misspells is an error."""
     import jinja2
 
     from specc.codegen.template_cache import TemplateCache, cache_folder
@@ -21,7 +23,9 @@ def environment() -> jinja2.Environment:
     here = Path(__file__).parent
     folder = cache_folder()
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader([here / "templates", here.parent / "methods"]),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.FileSystemLoader(here / "templates"), jinja2.FunctionLoader(method_template)]
+        ),
         bytecode_cache=None if folder is None else TemplateCache(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -29,6 +33,13 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,  # nothing is HTML
     )
+
+
+def method_template(name: str) -> str | None:
+    """The text of `us_net/loop.jinja`, which lies in the method's own folder, wherever that is."""
+    method, _, file = name.partition("/")
+    path = method_folder(method) / file
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def render(template: str, values: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ All decisions are made here, in a frozen view; the templates hold what is left: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -15,8 +15,8 @@ from specc.codegen.render import render
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Signature
-from specc.methods import find_method
-from specc.methods.protocol import Method
+from specc.methods import find_method, method_folder, method_package
+from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
 
 
@@ -66,12 +66,15 @@ SEARCH_PARTS: Final = ("front", "picture")
 class View:
     """All that the templates of one project read.
 
-    image     (channels, height, width) at the largest resolution
-    choices   how many choices the network has; 0 makes it static
-    loop      the template with the method's lines in the training loop
-    values    the method's arguments as Python text, by name; `subnets` is laid out for its constant
-    draws     whether the method draws sub-networks at random
-    method    as the spec says; `trains_as` is the method whose step it is trained with
+    image      (channels, height, width) at the largest resolution
+    choices    how many choices the network has; 0 makes it static
+    loop       the template with the method's lines in the training loop
+    hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
+    constants  what train.py names at its top for the method
+    values     the method's arguments as Python text, by name
+    judge_doc  what train.py's `judge` says of itself
+    draws      whether the method draws sub-networks at random
+    method     as the spec says; `trains_as` is the method whose step it is trained with
     """
 
     name: str
@@ -81,9 +84,10 @@ class View:
     classes: int
     choices: int
     loop: str
+    hooks: Mapping[str, str]
+    constants: tuple[Constant, ...]
     values: Mapping[str, str]
-    subnets: str
-    subnets_comment: str
+    judge_doc: str
     draws: bool
     method_text: str
     dataset: str
@@ -109,7 +113,7 @@ def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
 def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
     """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
     parts = PARTS + SEARCH_PARTS if graph.choices else PARTS
-    step = f"specc.methods.{trained(graph, sections.method).name}.step"
+    step = f"{method_package(trained(graph, sections.method).name)}.step"
     return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), step)
 
 
@@ -126,13 +130,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
         classes=graph.classes,
         choices=len(graph.choices),
         loop=f"{call.name}/loop.jinja",
-        values={name: literal(plain(value)) for name, value in call.values},
-        subnets=literal(subnets(call["subnets"], graph), used=len("SUBNETS = ")),
-        subnets_comment=(
-            "Sub-networks a step, the largest and the smallest among them."
-            if method.draws
-            else "The sub-networks of every step; what they leave out is at its largest."
+        hooks={hook: hook_template(call.name, hook) for hook in HOOKS},
+        constants=tuple(
+            replace(c, value=literal(subnets(c.value, graph), used=len(f"{c.name} = ")))
+            for c in method.constants(graph, call)
         ),
+        values={name: literal(plain(value)) for name, value in call.values},
+        judge_doc=judge_doc(graph, method),
         draws=method.draws,
         method_text=method.signature.doc,
         dataset=data.name,
@@ -150,6 +154,21 @@ def method_named(name: str) -> Method:
     method = find_method(name)
     assert method is not None, name
     return method
+
+
+def hook_template(method: str, hook: str) -> str:
+    """The name of a method's template; "" where it has none for this place."""
+    return f"{method}/{hook}.jinja" if (method_folder(method) / f"{hook}.jinja").is_file() else ""
+
+
+def judge_doc(graph: Graph, method: Method) -> str:
+    """What is evaluated, in a line."""
+    if not graph.choices:
+        return "The network's score."
+    calibrated = ", each with its norms calibrated" if method.calibrates else ""
+    hooks = [hook for hook in ("judge", "judged") if hook_template(method.name, hook)]
+    which = "those that stand for all sub-networks" if hooks else "the largest and the smallest sub-network"
+    return f"Scores of {which}{calibrated}."
 
 
 def image_shape(graph: Graph) -> tuple[int, int, int]:
@@ -176,16 +195,14 @@ def settings_text(data: Call, sections: Sections) -> str:
 
 
 def subnets(value: object, graph: Graph) -> object:
-    """A number, or a list of "max", "min" and assignments, in which a skippable is kept (True) or not."""
-    if not isinstance(value, tuple):
-        return value
-    skips = {choice.name for choice in graph.choices if choice.kind == "skip"}
-    return [
-        subnet
-        if isinstance(subnet, str)
-        else {name: bool(option) if name in skips else plain(option) for name, option in subnet.values}
-        for subnet in value
-    ]
+    """A constant's value as plain data; in assignments a skippable is kept (True) or not."""
+    match value:
+        case Call("at", options):
+            skips = {choice.name for choice in graph.choices if choice.kind == "skip"}
+            return {name: bool(option) if name in skips else plain(option) for name, option in options}
+        case tuple():
+            return [subnets(item, graph) for item in value]
+    return plain(value)
 
 
 def without_name(call: Call) -> dict[str, object]:

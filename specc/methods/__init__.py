@@ -1,4 +1,12 @@
-"""Sampling methods: one folder each, found by looking. A folder holds `METHOD` and, where it trains, `step.py`."""
+"""Sampling methods: one folder each, found by looking. See `protocol.Method` for what a folder holds.
+
+A method need not be specc's own: a package that is installed with an entry point in the group `specc.methods`,
+
+    [project.entry-points."specc.methods"]
+    my_method = "my_package.my_method"
+
+brings one, in a folder of the same make.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +24,44 @@ REFUSED: Final[Mapping[str, str]] = {
 """Methods that people will ask for and that specc does not have: the reason, for the diagnostic."""
 
 
+GROUP: Final = "specc.methods"
+"""The entry-point group by which an installed package brings methods of its own: `name = package of the method`."""
+
+
 def method_names() -> tuple[str, ...]:
-    """Every method's name, sorted; nothing is imported."""
-    here = Path(__file__).parent
-    return tuple(sorted(folder.parent.name for folder in here.glob("*/__init__.py")))
+    """Every method's name, sorted; nothing of a method is imported."""
+    return tuple(sorted({*own_names(), *outside()}))
+
+
+def own_names() -> frozenset[str]:
+    """The methods of specc's own folder."""
+    return frozenset(folder.parent.name for folder in Path(__file__).parent.glob("*/__init__.py"))
+
+
+def outside() -> Mapping[str, str]:
+    """The package of every method that an installed distribution brings, by the method's name."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+def method_package(name: str) -> str | None:
+    """The dotted name of a method's package, or None. specc's own come first, and are found without searching."""
+    return f"specc.methods.{name}" if name in own_names() else outside().get(name)
 
 
 def find_method(name: str) -> Method | None:
     """The method of that name, or None. Imports its folder alone, because `specc check` is timed."""
-    if name not in method_names():
+    package = method_package(name)
+    if package is None:
         return None
-    method: Method = import_module(f"specc.methods.{name}").METHOD
+    method: Method = import_module(package).METHOD
     return method
+
+
+def method_folder(name: str) -> Path:
+    """The folder of a method that exists."""
+    package = method_package(name)
+    file = import_module(package).__file__ if package is not None else None
+    assert file is not None, name
+    return Path(file).parent

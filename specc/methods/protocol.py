@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from specc.diagnostics import Rule
 from specc.ir.graph import Graph
@@ -16,11 +17,27 @@ class Report(Protocol):
     def __call__(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A constant at the top of train.py, which the method's lines read.
+
+    `value` is plain data: text, numbers, yes or no, tuples of such; in it a sub-network is "max", "min" or
+    `Call("at", ((choice, option), ...))`.
+    """
+
+    name: str
+    value: object
+    comment: str
+
+
 class Method(Protocol):
     """One way of training sub-networks together. Stateless; one instance, `METHOD`, in each folder of specc/methods.
 
     In a method's call an `assignment` argument is "max", "min" or `Call("at", ((choice, option), ...))`,
     which stands for the largest sub-network with these choices set.
+
+    `Basics` has what most methods answer. Beside `METHOD` the folder holds `step.py`, which is copied into projects,
+    and templates: `loop.jinja` and what `HOOKS` lists.
     """
 
     @property
@@ -39,11 +56,16 @@ class Method(Protocol):
         """Whether a step draws sub-networks at random."""
         ...
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether a sub-network's norms are measured anew before it is evaluated, unless the spec says otherwise."""
+        ...
+
     def training(self, call: Call) -> Call:
         """The call of `trains_as` that trains it."""
         ...
 
-    def subnets_per_step(self, call: Call) -> int:
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
         """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
         ...
 
@@ -51,9 +73,69 @@ class Method(Protocol):
         """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
         ...
 
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        """What train.py names at its top."""
+        ...
+
+    def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        """The analyses that the pipeline is to run for `files`, as calls: `Call("importance", ...)`."""
+        ...
+
+    def files(self, graph: Graph, call: Call, found: Found) -> Mapping[str, str]:
+        """More files of the project, by path. `found` has the answers to `requests`, by the analysis's name."""
+        ...
+
+
+Found: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""The answers of analyses as plain data: what `specc importance --json` prints, under the name `importance`."""
+
+HOOKS: Final = ("memory", "epoch", "judged", "judge", "finish")
+"""Templates that a method's folder may hold beside `loop.jinja`; each adds lines to train.py.
+
+memory   in `build_trainer`, 4 columns in: sets `trainer.memory`, something with `state()` and `restore(state)` that
+         lasts between steps and is saved in checkpoints
+epoch    in `train`, 12 columns in, before an epoch's batches
+judged   in `judge`, 4 columns in: sets `subnets`, the assignments to evaluate by name, in the place of the largest
+         and the smallest
+judge    in `judge`, 4 columns in: its whole body, which returns scores by name
+finish   at the end of `main`, 4 columns in, before the processes part
+"""
+
+
+class Basics:
+    """The answers that most methods give. A method is a frozen dataclass with a name and a signature over this."""
+
+    __slots__ = ()
+
+    name: str
+
+    @property
+    def trains_as(self) -> str:
+        return self.name
+
+    @property
+    def draws(self) -> bool:
+        return True
+
+    @property
+    def calibrates(self) -> bool:
+        return True
+
+    def training(self, call: Call) -> Call:
+        return call
+
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        return ()
+
+    def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        return ()
+
+    def files(self, graph: Graph, call: Call, found: Found) -> Mapping[str, str]:
+        return {}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StandIn:
+class StandIn(Basics):
     """A method that has its parameters but no step yet: it is trained as US-Nets, and the compiler says so."""
 
     name: str
@@ -65,14 +147,13 @@ class StandIn:
     def trains_as(self) -> str:
         return "us_net"
 
-    @property
-    def draws(self) -> bool:
-        return True
-
     def training(self, call: Call) -> Call:
-        return Call("us_net", (("subnets", self.subnets_per_step(call)), ("distill", True), ("temperature", 1)))
+        return Call("us_net", (("subnets", self.number(call)), ("distill", True), ("temperature", 1)))
 
-    def subnets_per_step(self, call: Call) -> int:
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
+        return self.number(call)
+
+    def number(self, call: Call) -> int:
         """A fixed number, or the value of the parameter that `subnets` names, and `beside` more; at least 2."""
         if isinstance(self.subnets, int):
             return self.subnets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 from specc.diagnostics import Findings, Rule
@@ -81,12 +82,21 @@ def data_call(section: ast.Section | None, values: Values, findings: Findings) -
     return None
 
 
-def train_call(section: ast.Section | None, values: Values, findings: Findings) -> Call:
-    return settings_call(TRAIN, section, values, findings)
+def train_call(section: ast.Section | None, values: Values, findings: Findings, method: str) -> Call:
+    return settings_call(calibrating(TRAIN, method), section, values, findings)
 
 
-def search_call(section: ast.Section | None, values: Values, findings: Findings) -> Call:
-    return settings_call(SEARCH, section, values, findings)
+def search_call(section: ast.Section | None, values: Values, findings: Findings, method: str) -> Call:
+    return settings_call(calibrating(SEARCH, method), section, values, findings)
+
+
+def calibrating(signature: Signature, method: str) -> Signature:
+    """The settings as a method has them: one whose norms need no calibration has `calibrate=0` as its default."""
+    found = find_method(method)
+    if found is None or found.calibrates:
+        return signature
+    changed = (replace(p, default=0) if p.name == "calibrate" else p for p in signature.parameters)
+    return replace(signature, parameters=tuple(changed))
 
 
 def settings_call(signature: Signature, section: ast.Section | None, values: Values, findings: Findings) -> Call:

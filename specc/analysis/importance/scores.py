@@ -83,6 +83,10 @@ class Importance:
         """Whether damping makes so many of the transitions that it hides the graph."""
         return self.damping_share > DAMPING_WARNING
 
+    def top(self, number: int | None) -> tuple[OpScore, ...]:
+        """All operations in the order of the graph, or so many of the highest score."""
+        return self.ops if number is None else tuple(sorted(self.ops, key=lambda op: -op.score)[:number])
+
     def path(self, nodes: int) -> tuple[str, ...]:
         """The operations of the best path of so many nodes. Raises ValueError where paths have other node counts."""
         if nodes not in self.all_paths.lengths:

@@ -19,7 +19,7 @@ from specc.cli.failure import UsageError
 from specc.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from specc.analysis.importance import Importance, OpScore
+    from specc.analysis.importance import Importance
 
 SUMMARY = "say which operations matter (TAS, TPS)"
 BAR: Final = 48
@@ -48,6 +48,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     compiled = shared.load(args)
 
     from specc.analysis.importance import importance, settings_of
+    from specc.analysis.importance.data import as_data
 
     settings = replace(
         settings_of(compiled.model.method, args.subnets, args.coupling, args.damping),
@@ -63,52 +64,12 @@ def run(args: Namespace, terminal: Terminal) -> int:
         help = "it is per pair of states, so larger graphs need a smaller one: try --damping 1e-8"
         terminal.note(f"warning: the damping makes {share} of all transitions; {help}")
     if args.json:
-        terminal.json(as_json(compiled.graph.name, found, args.top))
+        terminal.json(as_data(compiled.graph.name, found, args.top))
     elif args.chart:
         chart(found, terminal)
     else:
         tables(found, terminal, args.top)
     return 0
-
-
-def shown_ops(found: Importance, top: int | None) -> list[OpScore]:
-    """All operations in the order of the graph, or those of highest score."""
-    if top is None:
-        return list(found.ops)
-    return sorted(found.ops, key=lambda op: -op.score)[:top]
-
-
-def as_json(spec: str, found: Importance, top: int | None) -> dict[str, Any]:
-    settings = found.settings
-    return {
-        "spec": spec,
-        "tensors": [{"name": tensor.name, "tas": tensor.tas} for tensor in found.tensors],
-        "ops": [op_json(op) for op in shown_ops(found, top)],
-        "paths": [{"nodes": p.nodes, "tps": p.tps, "mean_tas": p.mean_tas} for p in found.paths],
-        "best": {"nodes": found.best.nodes, "tps": found.best.tps, "ops": [*found.best_ops]},
-        "subnets": settings.subnets,
-        "coupling": settings.coupling,
-        "damping": settings.damping,
-        "damping_share": found.damping_share,
-        "directed": settings.directed,
-        "expected": settings.expected,
-        "seed": settings.seed,
-    }
-
-
-def op_json(op: OpScore) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "name": op.name,
-        "kind": op.kind,
-        "stage": op.stage,
-        "source": op.source,
-        "target": op.target,
-        "present": [*op.present],
-        "important": op.important,
-        "score": op.score,
-        "macs": op.macs,
-    }
-    return row if op.probability is None else {**row, "probability": op.probability}
 
 
 def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
@@ -123,7 +84,7 @@ def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
             f"{op.score:.5f}",
             "important" if op.important else "",
         )
-        for op in shown_ops(found, top)
+        for op in found.top(top)
     ]
     columns = ("operation", "kind", "stage", "present", "macs", "score", "")
     terminal.table(columns, rows, right=("present", "macs", "score"))

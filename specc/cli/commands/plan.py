@@ -70,7 +70,8 @@ def method(compiled: Compiled) -> dict[str, Any]:
     call = compiled.model.method
     found = find_method(call.name)
     assert found is not None, call.name
-    return {"name": call.name, "trains_as": found.trains_as, "subnets_per_step": found.subnets_per_step(call)}
+    subnets = found.subnets_per_step(compiled.graph, call)
+    return {"name": call.name, "trains_as": found.trains_as, "subnets_per_step": subnets}
 
 
 def data(compiled: Compiled) -> dict[str, Any]:

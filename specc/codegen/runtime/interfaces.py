@@ -55,6 +55,18 @@ class Passes(Protocol):
         """The logits (B, classes) of one sub-network."""
         ...
 
+    def answers(self, images: Tensor, plan: Any, /) -> dict[str, Tensor]:
+        """The outputs of one sub-network, by name, for a plan that asks for several."""
+        ...
+
     def backward(self, loss: Tensor, /) -> None:
         """Adds the loss's gradients to those of the step's other passes."""
         ...
+
+
+class Memory(Protocol):
+    """What a method keeps from one step to the next; saved in checkpoints as plain data."""
+
+    def state(self) -> Any: ...
+
+    def restore(self, state: Any, /) -> None: ...

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from specc.codegen.runtime.checkpoint import fill
 from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.interfaces import Criterion
+from specc.codegen.runtime.interfaces import Criterion, Memory
 
 
 class Trainer:
@@ -25,7 +25,8 @@ class Trainer:
             trainer.backward(loss of trainer.forward(images, plan))
         trainer.update()
 
-    Several sub-networks add their gradients before the one update.
+    Several sub-networks add their gradients before the one update. `memory` is what the method keeps from one step
+    to the next, where it keeps anything.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Trainer:
         self.world = world
         self.clip = clip
         self.average = Average(net, ema) if ema else None
+        self.memory: Memory | None = None
         self.amp = amp
         kind = world.device.type
         bfloat = kind != "cuda" or torch.cuda.is_bf16_supported()
@@ -76,6 +78,12 @@ class Trainer:
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
+    def answers(self, images: Tensor, plan: Any) -> dict[str, Tensor]:
+        """The outputs that the plan asks for, by name, in float32."""
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
+            found: Any = run(self.parallel or self.net, images, plan)
+        return {name: value.float() for name, value in found.items()}
+
     def backward(self, loss: Tensor) -> None:
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
@@ -103,6 +111,7 @@ class Trainer:
             "schedule": {"last_epoch": self.schedule.last_epoch},
             "scaler": self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state(),
+            "memory": None if self.memory is None else self.memory.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -121,6 +130,8 @@ class Trainer:
             group["lr"] = base * factor(self.schedule.last_epoch)
         if self.average is not None:
             self.average.restore(state["average"])
+        if self.memory is not None:
+            self.memory.restore(state["memory"])
 
 
 def run(net: Any, images: Tensor, plan: Any = None) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Final
 from specc.ir.expr import show
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, ListOf, Parameter, Signature
-from specc.methods.protocol import NO_SUCH_SUBNET, Method, Report
+from specc.methods.protocol import NO_SUCH_SUBNET, Basics, Constant, Method, Report
 
 SIGNATURE: Final = Signature(
     "independent",
@@ -25,19 +25,22 @@ SIGNATURE: Final = Signature(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Independent:
+class Independent(Basics):
     """Each step: the sum of the cross-entropies of the listed sub-networks. With `[max]` this is plain training."""
 
     name: str = "independent"
     signature: Signature = SIGNATURE
-    trains_as: str = "independent"
-    draws: bool = False
 
-    def training(self, call: Call) -> Call:
-        return call
+    @property
+    def draws(self) -> bool:
+        return False
 
-    def subnets_per_step(self, call: Call) -> int:
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return len(listed(call))
+
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        comment = "The sub-networks of every step; what they leave out is at its largest."
+        return (Constant("SUBNETS", listed(call), comment),) if graph.choices else ()
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
         table = graph.choice_table()

@@ -7,7 +7,15 @@ from typing import Final
 
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Parameter, Signature
-from specc.methods.protocol import TOO_FEW_SUBNETS, Method, Report, needs_choices, subnets_parameter
+from specc.methods.protocol import (
+    TOO_FEW_SUBNETS,
+    Basics,
+    Constant,
+    Method,
+    Report,
+    needs_choices,
+    subnets_parameter,
+)
 
 SIGNATURE: Final = Signature(
     "us_net",
@@ -21,31 +29,35 @@ SIGNATURE: Final = Signature(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UsNet:
+class UsNet(Basics):
     """Each step: the largest sub-network on the labels, the smallest and n - 2 random ones on the largest's answers."""
 
     name: str = "us_net"
     signature: Signature = SIGNATURE
-    trains_as: str = "us_net"
-    draws: bool = True
 
-    def training(self, call: Call) -> Call:
-        return call
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
+        return subnets(call)
 
-    def subnets_per_step(self, call: Call) -> int:
-        number = call["subnets"]
-        assert isinstance(number, int), number
-        return number
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        comment = "Sub-networks a step, the largest and the smallest among them."
+        return (Constant("SUBNETS", subnets(call), comment),)
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
         needs_choices(graph, self.name, report)
-        if self.subnets_per_step(call) < 2:
+        if subnets(call) < 2:
             report(
                 TOO_FEW_SUBNETS,
-                f"{self.subnets_per_step(call)} sub-network a step cannot hold the largest and the smallest",
+                f"{subnets(call)} sub-network a step cannot hold the largest and the smallest",
                 at="subnets",
                 help="write `subnets=4`, as the paper does, or any number from 2",
             )
+
+
+def subnets(call: Call) -> int:
+    """The `subnets` argument."""
+    number = call["subnets"]
+    assert isinstance(number, int), number
+    return number
 
 
 METHOD: Final[Method] = UsNet()
