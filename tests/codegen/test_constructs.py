@@ -40,6 +40,14 @@ STAGES = {
     "    dropout(0.1); hsigmoid }",
     "activation first": "stage s { repeat 2 { residual { norm; relu; conv(8, kernel=3) } } }",
     "an empty stage": "stage e { }\n  stage s { conv(8, kernel=3) }",
+    "named tensors": "stage s { a = conv(8, kernel=3); b = conv(8, kernel=5, from=stem); norm; relu\n"
+    "    residual { relu(from=a); conv(8, kernel=1) }; residual { conv(8, kernel=3, from=b) } }",
+    "a tensor carried through rounds": "stage s { h = conv(8, kernel=3); repeat 1..3 { conv(8, kernel=1)\n"
+    "    residual { h = relu(from=h) } }; residual { tanh(from=h) } }",
+    "a tensor from before": "stage s { part(8, 2) }\n  stage t { part(8, 3); residual { silu(from=stem) } }",
+    "tensors of a block": "stage s { a = conv(8, kernel=3); skippable { mixed(a) } }",
+    "a name on both sides": "choice op in {one, two}\n  stage s { when op == one { a = conv(8, kernel=3) }"
+    " else { a = conv(8, kernel=5); relu }; residual { tanh(from=a) } }",
     "skipped activation": "stage s { conv(8, kernel=3); norm; skippable { relu }; conv(8, kernel=1) }",
 }
 HEADS = {
@@ -53,6 +61,7 @@ def text(stage: str, head: str = HEADS["pooled"]) -> str:
     lines = (
         "block part(out, expand) {\n  residual {\n    conv(in * expand, kernel=1)\n    norm\n    relu6\n"
         "    conv(out, kernel=3)\n    norm\n  }\n}\n"
+        "block mixed(other) {\n  residual {\n    conv(8, kernel=1, from=other)\n  }\n}\n"
         f"supernet small {{\n  input image(3, 10, 10)\n  classes 4\n  norm batch\n  {body}\n  head {{ {head} }}\n}}\n"
     )
     stem = "stem { conv(8, kernel=3); norm(bank=shared); relu }"
@@ -91,3 +100,29 @@ def test_construct(stage: str, head: str, tmp_path: Path) -> None:
         net(x, plan).logsumexp(1).mean().backward()  # in-place operations leave autograd what it needs
         net.eval()
     assert formatted(tmp_path) == ""
+
+
+TWO_INPUTS = """
+supernet two {
+  input left image(1, 8, 8);  input right image(3, resolution=8..12 step 4);  classes 4
+  norm batch;  width uniform {0.5, 1.0} round 2
+  stem { a = conv(8, kernel=3, from=left); norm; relu; pool(avg)
+         conv(8, kernel=3, from=right); norm; relu; residual { conv(8, kernel=1) }; pool(avg)
+         linear(8); residual { a = pool(avg, from=a); linear(8) } }
+  head { linear(classes) }
+}
+"""
+
+
+def test_a_network_of_two_inputs_takes_both(tmp_path: Path) -> None:
+    made = project(from_text(TWO_INPUTS), tmp_path)
+    net = made.model.Model().eval()
+    left, right = torch.randn(2, 1, 8, 8), torch.randn(2, 3, 12, 12)
+    for at in ("max", "min"):
+        plan = net.plan(at)
+        sliced = net(left, right, plan)
+        assert sliced.shape == (2, 4)
+        smaller = torch.nn.functional.interpolate(right, (8, 8), mode="bilinear", align_corners=False, antialias=True)
+        for fold in (False, True):
+            whole = made.bind.bind(net, plan, fold)(left, right if at == "max" else smaller)
+            assert relative(sliced, whole) < 1e-5

@@ -14,7 +14,7 @@ from specc.codegen.model.render import ATOM, Text, needs_rounding, python, whole
 from specc.codegen.model.sizes import Sizes, peaks
 from specc.codegen.model.steps import statements
 from specc.codegen.model.view import ClassView
-from specc.codegen.names import choice_leaf, comment, fresh
+from specc.codegen.names import attribute, choice_leaf, comment, fresh
 from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Output
 
@@ -130,9 +130,17 @@ def collect(expr: Expr, role: str, context: Context, wanted: dict[Expr, str]) ->
 
 
 def resolution_choice(context: Context) -> str | None:
-    """The choice of the input's height and width."""
-    image = context.structure.tensors[context.graph.inputs[0]]
-    return next((size.choice for size in image.space if isinstance(size, Var)), None)
+    """The choice of the inputs' height and width."""
+    images = [context.structure.tensors[name] for name in context.graph.inputs]
+    return next((size.choice for image in images for size in image.space if isinstance(size, Var)), None)
+
+
+def input_names(context: Context) -> dict[str, str]:
+    """The parameter of forward for every input: `x`, or the spec's names where there are several."""
+    if len(context.graph.inputs) == 1:
+        return {context.graph.inputs[0]: "x"}
+    taken = {"self", "plan", "outputs", "p", *context.reserved}
+    return {name: fresh(attribute(name), taken) for name in context.graph.inputs}
 
 
 def asked_outputs(context: Context) -> tuple[Output, ...]:
@@ -146,8 +154,10 @@ def output_names(context: Context) -> str:
 
 def static_forward(context: Context, cls: Class) -> tuple[str, ...]:
     main = [main_output(context)]
-    body = forward_body(statements(context, cls), cls.first.inputs, main, ["x"], 8)
-    return ("    def forward(self, x: Tensor) -> Tensor:", *body)
+    names = input_names(context)
+    body = forward_body(statements(context, cls), tuple(names), main, tuple(names.values()), 8)
+    parameters = ["self", *(f"{name}: Tensor" for name in names.values())]
+    return (*guarded(call("def forward", parameters, ") -> Tensor:", 4)), *body)
 
 
 def main_output(context: Context) -> str:
@@ -160,20 +170,22 @@ def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
     main = main_output(context)
     several = len(asked_outputs(context)) > 1
     result = "Tensor | dict[str, Tensor]" if several else "Tensor"
-    parameters = ["self", "x: Tensor", f"plan: {cls.plan_name} | None = None"]
+    inputs = input_names(context)
+    parameters = ["self", *(f"{name}: Tensor" for name in inputs.values()), f"plan: {cls.plan_name} | None = None"]
     lines = list(call("def forward", parameters, f") -> {result}:", 4))
     lines.append("        p = self._plan if plan is None else plan")
     if resolution_choice(context) is not None:
         lines.append("        if p.resolution is not None:")
-        lines.append("            x = resize(x, p.resolution)")
+        elastic = [n for n in inputs if any(isinstance(s, Var) for s in context.structure.tensors[n].space)]
+        lines.extend(f"            {inputs[n]} = resize({inputs[n]}, p.resolution)" for n in elastic)
     if not several:
-        return (*lines, *forward_body(statements(context, cls), cls.first.inputs, [main], ["x"], 8))
+        return (*lines, *forward_body(statements(context, cls), tuple(inputs), [main], tuple(inputs.values()), 8))
     names: dict[str, list[str]] = {}
     for output in asked_outputs(context):
         names.setdefault(output.tensor, []).append(output.name)
     lines.append("        outputs: dict[str, Tensor] = {}")
     prefixes = {tensor: "".join(f"outputs[{quoted(n)}] = " for n in those) for tensor, those in names.items()}
-    body = forward_body(statements(context, cls), cls.first.inputs, [main], ["x"], 8, prefixes)
+    body = forward_body(statements(context, cls), tuple(inputs), [main], tuple(inputs.values()), 8, prefixes)
     last = body[-1].removeprefix("        return ")
     final = f"        return {last} if p.outputs is None else {{name: outputs[name] for name in p.outputs}}"
     return (*lines, *body[:-1], final)

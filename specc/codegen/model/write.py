@@ -10,7 +10,7 @@ from specc.codegen.literals import quoted
 from specc.codegen.model.classes import add_plans, class_view, prepare
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.naming import class_names
-from specc.codegen.model.network import network_view
+from specc.codegen.model.network import input_names, network_view
 from specc.codegen.model.render import number as literal
 from specc.codegen.model.sizes import peaks
 from specc.codegen.model.structure import Part, structure, walk
@@ -102,11 +102,9 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     third = ["import torch"] if "torch." in body else []
     third += ["import torch.nn.functional as F"] if "F." in body else []
     third.append("from torch import Tensor, nn" if "nn." in body or not elastic else "from torch import Tensor")
-    first: list[str] = []
-    if elastic:
-        first.append("import space")
-        modules = {**{name: sorted(names) for name, names in sources.items()}, **runtime}
-        first += [f"from elastic.{module} import {', '.join(modules[module])}" for module in sorted(modules)]
+    first = ["import space"] if elastic else []
+    modules = {**{name: sorted(names) for name, names in sources.items()}, **runtime}
+    first += [f"from elastic.{module} import {', '.join(modules[module])}" for module in sorted(modules)]
     blocks = [standard, lines, third, first]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     return tuple(text.split("\n")), tuple(sorted(runtime))
@@ -115,9 +113,17 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
 def module_doc(context: Context, network: str) -> tuple[str, ...]:
     """What the module is and how it is called."""
     graph = context.graph
-    image = context.structure.tensors[graph.inputs[0]]
-    shape = ", ".join(map(str, peaks((image.features, *image.space), context.largest)))
+    names = input_names(context)
+    images = {name: context.structure.tensors[input] for input, name in names.items()}
+    shapes = {
+        name: ", ".join(map(str, peaks((image.features, *image.space), context.largest)))
+        for name, image in images.items()
+    }
+    shape = next(iter(shapes.values()))
     origin = comment(graph.origin.location())
+    if not graph.choices and len(names) > 1:
+        inputs = ", ".join(f"{name} [N, {shape}]" for name, shape in shapes.items())
+        return (f"{network}, written by specc from {origin}.", "", f"Inputs: {inputs}.", "")
     if not graph.choices:
         return (f"{network}, written by specc from {origin}. Images are [N, {shape}].",)
     asked = next((c for c in graph.choices if c.name == "width"), graph.choices[0])
@@ -129,7 +135,9 @@ def module_doc(context: Context, network: str) -> tuple[str, ...]:
         "",
         "    net = Model()",
         f"    plan = net.plan({{{quoted(asked.name)}: {option}}})  # what is left out stays at its largest",
-        f"    logits = net(images, plan)  # images are [N, {shape}]",
+        f"    logits = net(images, plan)  # images are [N, {shape}]"
+        if len(names) == 1
+        else f"    logits = net({', '.join(names.values())}, plan)",
         "",
         "A plan says which channels, layers and norm banks a sub-network uses. Shapes in comments are those",
         "of the largest one.",
