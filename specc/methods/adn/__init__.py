@@ -1,23 +1,146 @@
-"""ADN (adaptive depth): skippable sub-paths, the whole teaching the base. It trains as US-Nets today."""
+"""ADN (Kang and Lee, 2024): the network with all its skippable sub-paths teaches the one without any."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from specc.ir.parameter import Parameter, Signature, Words
-from specc.methods.protocol import Method, StandIn
+from specc.diagnostics import Rule
+from specc.ir.expr import free
+from specc.ir.graph import Graph, Scope
+from specc.ir.parameter import Call, Parameter, Signature, Words
+from specc.methods.protocol import Basics, Constant, Method, Report
 
 SIGNATURE: Final = Signature(
     "adn",
     (
         Parameter("alpha", "number", Fraction(1, 2), "the share of the labels' loss; the rest is distillation (Eq. 8)"),
-        Parameter(
-            "features", Words(("stages", "none")), "stages", "whether the stages' pooled features are distilled too"
-        ),
-        Parameter("temperature", "number", 1),
+        Parameter("features", Words(("stages", "none")), "stages", "whether the stages' pooled features teach too"),
+        Parameter("logits", "flag", True, "whether the super-net's answers teach"),
+        Parameter("specialize", "flag", True, "`no`: both sub-networks learn the labels alone, half each (Table 3)"),
+        Parameter("temperature", "number", 1, "of every softmax in the distillation"),
     ),
-    "the super-network and its base, with self-distillation of logits and features",
+    "the super-net and the base-net, with self-distillation of logits and features",
 )
 
-METHOD: Final[Method] = StandIn("adn", SIGNATURE, subnets=2)
+NO_SKIPPABLES: Final = Rule(
+    "E604",
+    "no-skippables",
+    "adaptive depth needs sub-paths that can be skipped",
+    "`adn` trains two sub-networks: the one that runs every `skippable` sub-path and the one that runs none.\n\n"
+    "  wrong:  stage s1 { repeat 1..3 { bottleneck(64) } }                       method adn\n"
+    "  right:  stage s1 { bottleneck(64); skippable { repeat 2 { bottleneck(64) } } }   method adn\n"
+    "Wrong:  a network without `skippable` under `method adn`\n"
+    "Right:  skippable { bottleneck(64) }",
+)
+NO_STAGE_FEATURES: Final = Rule(
+    "E605",
+    "no-stage-features",
+    "the features that teach are those of stages, and no stage has a skippable sub-path",
+    "Eq. 8 compares what a stage gives with and without its own skippable sub-path.\n"
+    "Wrong:  stem { skippable { .. } }   method adn(features=stages)\n"
+    "Right:  stage s1 { .. skippable { .. } }   method adn(features=stages)",
+)
+UNTRAINED: Final = Rule(
+    "E606",
+    "untrained-choice",
+    "the method would never train some options of a choice",
+    "`adn` runs the super-net and the base-net alone, so nothing but skippable sub-paths may be elastic: other\n"
+    "widths, depths or resolutions would be sub-networks that no step has trained.\n"
+    "Wrong:  width uniform 0.5..1.0 step 0.25 .. skippable { .. }   method adn\n"
+    "Right:  the same with `method us_net`, or without the `width` setting",
+)
+NOTHING_TEACHES: Final = Rule(
+    "E607",
+    "nothing-teaches",
+    "neither features nor logits teach the base-net, and it learns no labels",
+    "Wrong:  method adn(features=none, logits=no)\nRight:  method adn(specialize=no)     both learn the labels",
+)
+BAD_SHARE: Final = Rule(
+    "E608",
+    "share-out-of-range",
+    "a share of a loss is not in [0, 1], or a temperature is 0",
+    "Wrong:  method adn(alpha=2)\nRight:  method adn(alpha=0.5)",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adn(Basics):
+    """Each step: the super-net on the labels, the base-net on the super-net's logits and stage features."""
+
+    name: str = "adn"
+    signature: Signature = SIGNATURE
+
+    @property
+    def draws(self) -> bool:
+        return False
+
+    @property
+    def calibrates(self) -> bool:
+        return False
+
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
+        return 2
+
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        heads = tuple(output.name for output in graph.outputs if output.kind == "head")[:1]
+        features = stages_that_skip(graph) if call["specialize"] and call["features"] == "stages" else ()
+        comment = "What the two sub-networks answer: the logits, then the features of the stages that can skip."
+        return (Constant("OUTPUTS", (*heads, *features), comment),)
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        skips = [choice.name for choice in graph.choices if choice.kind == "skip"]
+        others = [choice.name for choice in graph.choices if choice.kind != "skip" and len(choice.options) > 1]
+        if not skips:
+            report(
+                NO_SKIPPABLES,
+                "`adn` trains a network with and without its skippable sub-paths, and this one has none",
+                help="put the blocks that only refine a stage's features into `skippable { }`",
+            )
+        elif call["specialize"] and call["features"] == "stages" and not stages_that_skip(graph):
+            report(
+                NO_STAGE_FEATURES,
+                "no stage has a skippable sub-path, so no features can be compared",
+                at="features",
+                help="put the sub-paths into stages, or write `features=none`",
+            )
+        if skips and others:
+            report(
+                UNTRAINED,
+                f"`adn` trains depth alone; `{others[0]}` would have options that no step trains",
+                help="fix it, or write `method us_net`, which draws every choice",
+            )
+        if call["specialize"] and call["features"] == "none" and not call["logits"]:
+            report(NOTHING_TEACHES, "nothing would teach the base-net", at="logits", help="write `specialize=no`")
+        alpha, temperature = call["alpha"], call["temperature"]
+        assert isinstance(alpha, (int, Fraction))
+        assert isinstance(temperature, (int, Fraction))
+        if alpha > 1:
+            report(BAD_SHARE, f"alpha is {float(alpha):g}, above 1", at="alpha", help="0.5 is the paper's")
+        if temperature == 0:
+            report(BAD_SHARE, "the temperature is 0", at="temperature", help="1 is the paper's")
+
+
+def stages_that_skip(graph: Graph) -> tuple[str, ...]:
+    """The stages that hold a skippable sub-path, as their features are named among the outputs."""
+    skips = {choice.name for choice in graph.choices if choice.kind == "skip"}
+    features = {output.name for output in graph.outputs if output.kind == "features"}
+    stages = (scope for scope in graph.root.items if isinstance(scope, Scope) and scope.kind == "stage")
+    return tuple(
+        stage.name
+        for stage in stages
+        if stage.name in features and any(free(scope.guard) & skips for scope in scopes(stage))
+    )
+
+
+def scopes(scope: Scope) -> Iterator[Scope]:
+    """A scope and all scopes in it."""
+    yield scope
+    for item in scope.items:
+        if isinstance(item, Scope):
+            yield from scopes(item)
+
+
+METHOD: Final[Method] = Adn()
