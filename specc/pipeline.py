@@ -18,8 +18,10 @@ from specc.methods import find_method
 from specc.passes import run_passes
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
+from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
+from specc.semantics.recipe import check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.source import Source
 from specc.syntax import ast
@@ -69,7 +71,8 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     if names is None or findings:
         return None
     check_names(names, findings)
-    model = None if findings else build_model(files, names, params, findings)
+    tables = read_tables(names.supernet, folder, source.shown or source.name, read_named, findings)
+    model = None if findings else build_model(files, names, params, tables, findings)
     if model is None or findings:
         return None
     graph = lower(model, findings)
@@ -78,7 +81,9 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
         return None
     check_method(model, graph, findings)
     check_search(model, graph, findings)
-    return None if findings else Compiled(model.name, model, graph, tuple(f.tree.source for f in files))
+    check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
+    sources = (*(f.tree.source for f in files), *tables.values())
+    return None if findings else Compiled(model.name, model, graph, sources)
 
 
 def open_spec(spec: str | Path | Source, findings: Findings) -> tuple[Source | None, Path]:
@@ -96,7 +101,11 @@ def read_named(path: Path, name: str, shown: str, findings: Findings) -> Source 
 
 
 def build_model(
-    files: tuple[LoadedFile, ...], names: Names, texts: Mapping[str, str], findings: Findings
+    files: tuple[LoadedFile, ...],
+    names: Names,
+    texts: Mapping[str, str],
+    tables: Mapping[str, Source],
+    findings: Findings,
 ) -> Model | None:
     """The model: overrides parsed, sections evaluated against their signatures."""
     params = {name: parse_param(text) for name, text in texts.items()}
@@ -127,6 +136,7 @@ def build_model(
         data=data_call(sections.get("data"), values, findings),
         train=train_call(sections.get("train"), values, findings, method.name),
         search=search_call(sections.get("search"), values, findings, method.name),
+        tables=tables,
     )
 
 
@@ -226,6 +236,6 @@ def spec_texts(compiled: Compiled) -> dict[str, str]:
     spec, *imported = compiled.files
     texts = {"spec.specc": spec.text}
     for source in imported:
-        if source.name.endswith(".specc") and not source.shown.startswith("std/"):
+        if source.name.endswith((".specc", ".csv")) and not source.shown.startswith("std/"):
             texts.setdefault(source.name, source.text)
     return texts

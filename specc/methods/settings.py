@@ -33,31 +33,76 @@ OPTIMIZERS: Final = (
         ),
         "Adam with decoupled weight decay",
     ),
+    Signature(
+        "rmsprop",
+        (
+            Parameter("lr", "number", Fraction(1, 100), "highest learning rate"),
+            Parameter("momentum", "number", Fraction(9, 10), below=1),
+            Parameter("weight_decay", "number", 0),
+            Parameter("alpha", "number", Fraction(9, 10), "decay of the squared gradients' mean", below=1),
+            Parameter("eps", "number", Fraction(316, 10_000), "added to its root"),
+        ),
+        "gradients divided by their running size, as MobileNetV3 and EfficientNet are trained",
+    ),
 )
 
-WARMUP: Final = Parameter("warmup", "number", 0, "epochs of linear warm-up from a hundredth of the learning rate")
+WARMUP: Final = (
+    Parameter("warmup", "number", 0, "epochs in which the rate rises in a straight line, before all else"),
+    Parameter("warmup_from", "number", Fraction(1, 100), "the first rate of all, as a share of the highest", below=1),
+)
 
 SCHEDULES: Final = (
-    Signature("constant", (WARMUP,), "the same rate throughout"),
+    Signature("constant", WARMUP, "the same rate throughout"),
     Signature(
         "cosine",
-        (WARMUP, Parameter("final", "number", 0, "the last rate, as a share of the highest")),
+        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1]),
         "half a cosine from the highest rate to the last, a little at every step",
     ),
-    Signature("linear", (WARMUP, Parameter("final", "number", 0)), "a straight line from the highest rate to the last"),
+    Signature(
+        "linear",
+        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1]),
+        "a straight line from the highest rate to the last",
+    ),
     Signature(
         "multistep",
         (
             Parameter("milestones", ListOf("number"), doc="epochs; below 1: shares of the run, as in [0.5, 0.75]"),
             Parameter("gamma", "number", Fraction(1, 10), "what the rate is multiplied with at each"),
-            WARMUP,
+            *WARMUP,
         ),
         "a drop at each milestone",
     ),
     Signature(
         "exponential",
-        (Parameter("gamma", "number", doc="what the rate is multiplied with after every epoch"), WARMUP),
-        "a small drop after every epoch",
+        (
+            Parameter("gamma", "number", doc="what the rate is multiplied with at each"),
+            Parameter("every", "number", 1, "epochs between two drops"),
+            *WARMUP,
+        ),
+        "drops at even distances: a small one every epoch, or a tenth every 30 epochs",
+    ),
+)
+
+INITIALISATIONS: Final = (
+    Signature("default", (), "every layer as PyTorch initialises it"),
+    Signature(
+        "msra",
+        (
+            Parameter("fan", Words(("out", "in")), "out", "of the values that a convolution feeds, or that feed it"),
+            Parameter("linear", "number", 0, "standard deviation of linear layers' weights; 0: as PyTorch does"),
+        ),
+        "convolutions normal with variance 2 / fan (He et al., 2015), norms 1 and 0, biases 0",
+    ),
+    Signature(
+        "trunc_normal",
+        (Parameter("std", "number", Fraction(2, 100), "standard deviation of all weights"),),
+        "all weights normal, cut at two standard deviations, biases 0: as vision transformers start",
+    ),
+    Signature(
+        "xavier",
+        (),
+        "linear layers uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010), convolutions normal "
+        "with variance 1 / inputs, biases 0",
     ),
 )
 
@@ -90,10 +135,23 @@ AUGMENTATIONS: Final = (
     ),
     Signature(
         "randaugment",
-        (Parameter("operations", "integer", 2), Parameter("magnitude", "count", 9)),
+        (
+            Parameter("operations", "integer", 2, "one after another, drawn for every image"),
+            Parameter("magnitude", "count", 9, "how strong they are, of 30", below=31),
+        ),
         "RandAugment (Cubuk et al., 2020)",
     ),
-    Signature("erase", (Parameter("probability", "number", Fraction(1, 4)),), "a random rectangle becomes noise"),
+    Signature(
+        "autoaugment",
+        (Parameter("policy", Words(("imagenet", "cifar10", "svhn")), "imagenet", "the data it was learnt on"),),
+        "AutoAugment (Cubuk et al., 2019)",
+    ),
+    Signature("trivialaugment", (), "TrivialAugment, wide: one operation of any strength (Muller and Hutter, 2021)"),
+    Signature(
+        "erase",
+        (Parameter("probability", "number", Fraction(1, 4), "the share of images it happens to"),),
+        "a random rectangle becomes noise",
+    ),
 )
 
 TRAIN: Final = Signature(
@@ -109,14 +167,24 @@ TRAIN: Final = Signature(
                 (("lr", Fraction(1, 10)), ("momentum", Fraction(9, 10)), ("weight_decay", 0), ("nesterov", False)),
             ),
         ),
-        Parameter("schedule", Variants(SCHEDULES), Call("cosine", (("warmup", 0), ("final", 0)))),
+        Parameter(
+            "schedule",
+            Variants(SCHEDULES),
+            Call("cosine", (("warmup", 0), ("final", 0), ("warmup_from", Fraction(1, 100)))),
+        ),
         Parameter(
             "no_decay",
-            ListOf(Words(("bias", "norm", "depthwise"))),
+            ListOf(Words(("bias", "norm", "depthwise", "position", "class_token"))),
             (),
             "parameters that weight decay spares",
         ),
-        Parameter("label_smoothing", "number", 0, below=1),
+        Parameter("init", Variants(INITIALISATIONS), Call("default"), "how the weights start"),
+        Parameter("zero_init_residual", "flag", False, "the last norm of every residual's body starts at 0"),
+        Parameter("label_smoothing", "number", 0, "share of a label that goes to all classes alike", below=1),
+        Parameter("mixup", "number", 0, "mixes two images and their labels by a share from Beta(x, x); 0: never"),
+        Parameter("cutmix", "number", 0, "pastes a part of another image by a share from Beta(x, x); 0: never"),
+        Parameter("repeats", "integer", 1, "how often an image stands in its batch, each time augmented anew"),
+        Parameter("accumulate", "integer", 1, "parts that a batch is cut into, where it does not fit into memory"),
         Parameter("clip", "number", 0, "the gradients' norm is cut to this; 0: never"),
         Parameter("augment", ListOf(Variants(AUGMENTATIONS)), (), "applied in this order to every training image"),
         Parameter("amp", "flag", False, "mixed precision, where the device has it"),

@@ -14,6 +14,7 @@ from specc.methods import REFUSED, find_method, method_names
 from specc.methods.settings import DATASETS, LATER_DATASETS, SEARCH, TRAIN
 from specc.semantics.arithmetic import OPERATIONS, WRONG_TYPE, operate
 from specc.semantics.names import UNKNOWN_NAME
+from specc.semantics.recipe import check_recipe
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
 from specc.syntax import ast
@@ -83,7 +84,9 @@ def data_call(section: ast.Section | None, values: Values, findings: Findings) -
 
 
 def train_call(section: ast.Section | None, values: Values, findings: Findings, method: str) -> Call:
-    return settings_call(calibrating(TRAIN, method), section, values, findings)
+    call = settings_call(calibrating(TRAIN, method), section, values, findings)
+    check_recipe(call, section, findings)
+    return call
 
 
 def search_call(section: ast.Section | None, values: Values, findings: Findings, method: str) -> Call:

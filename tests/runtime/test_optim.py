@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, AdamW
-from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LinearLR, LRScheduler, MultiStepLR, SequentialLR
+from torch.optim import SGD, AdamW, RMSprop
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    SequentialLR,
+    StepLR,
+)
 
 from specc.codegen.runtime.optim import build_optimizer, build_schedule, learning_rate, parameter_groups
 
@@ -70,6 +78,20 @@ def test_linear_reaches_its_end_and_exponential_drops_every_epoch() -> None:
     assert ours({"name": "exponential", "gamma": 0.9}) == pytest.approx(wanted)
 
 
+def test_drops_at_even_distances_are_torchs_step() -> None:
+    optimizer = sgd()
+    theirs = rates(optimizer, StepLR(optimizer, 12, gamma=0.5))
+    assert ours({"name": "exponential", "gamma": 0.5, "every": 2.4}) == pytest.approx(theirs)
+
+
+def test_warmup_starts_where_the_recipe_says() -> None:
+    optimizer = sgd()
+    warm = LinearLR(optimizer, start_factor=0.25, total_iters=2 * STEPS)
+    main = CosineAnnealingLR(optimizer, (EPOCHS - 2) * STEPS)
+    theirs = rates(optimizer, SequentialLR(optimizer, [warm, main], [2 * STEPS]))
+    assert ours({"name": "cosine", "final": 0, "warmup": 2, "warmup_from": 0.25}) == pytest.approx(theirs)
+
+
 def test_an_unknown_schedule_is_reported_at_once() -> None:
     with pytest.raises(ValueError, match="unknown schedule 'cosinus'"):
         learning_rate({"name": "cosinus"}, 1, 1)
@@ -82,6 +104,15 @@ class Net(nn.Module):
         self.norm = nn.BatchNorm2d(8)
         self.deep = nn.Conv2d(8, 8, 3, groups=8, bias=False)
         self.head = nn.Linear(8, 3)
+        self.where = Position()
+
+
+class Position(nn.Module):
+    decays_as = "position"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(4, 8))
 
 
 def names(net: nn.Module, group: Mapping[str, Any]) -> set[str]:
@@ -91,11 +122,12 @@ def names(net: nn.Module, group: Mapping[str, Any]) -> set[str]:
 def test_weight_decay_spares_the_kinds_that_the_recipe_names() -> None:
     net = Net()
     decayed, spared = parameter_groups(net, 1e-4, ["bias", "norm", "depthwise"])
-    assert names(net, decayed) == {"stem.weight", "head.weight"}
+    assert names(net, decayed) == {"stem.weight", "head.weight", "where.table"}
+    assert names(net, parameter_groups(net, 1e-4, ["position", "class_token"])[1]) == {"where.table"}
     assert names(net, spared) == {"stem.bias", "norm.weight", "norm.bias", "deep.weight", "head.bias"}
     assert (decayed["weight_decay"], spared["weight_decay"]) == (1e-4, 0.0)
     (everything,) = parameter_groups(net, 1e-4, [])
-    assert len(names(net, everything)) == 7
+    assert len(names(net, everything)) == 8
     with pytest.raises(ValueError, match="not biases"):
         parameter_groups(net, 1e-4, ["biases"])
 
@@ -110,5 +142,12 @@ def test_optimizers_take_their_settings() -> None:
     second = build_optimizer(net, adam)
     assert isinstance(second, AdamW)
     assert second.param_groups[0]["betas"] == (0.9, 0.98)
+    third = build_optimizer(
+        net, {"name": "rmsprop", "lr": 0.064, "momentum": 0.9, "weight_decay": 1e-5, "alpha": 0.95, "eps": 0.0316}
+    )
+    assert isinstance(third, RMSprop)
+    group = third.param_groups[0]
+    assert (group["lr"], group["momentum"], group["alpha"], group["eps"]) == (0.064, 0.9, 0.95, 0.0316)
+    assert group["weight_decay"] == 1e-5
     with pytest.raises(ValueError, match="unknown optimizer 'lion'"):
         build_optimizer(net, {**adam, "name": "lion"})

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from specc.codegen.literals import literal, toml
-from specc.codegen.runtime import augment, checkpoint, datasets, options
+from specc.codegen.runtime import augment, checkpoint, datasets, recipe
 from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
@@ -28,9 +28,15 @@ SETTINGS: dict[str, Any] = {
         "epochs": 40,
         "batch_size": 128,
         "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "nesterov": False},
-        "schedule": {"name": "cosine", "warmup": 2, "final": 0},
+        "schedule": {"name": "cosine", "warmup": 2, "final": 0, "warmup_from": 0.01},
         "no_decay": [],
+        "init": {"name": "default"},
+        "zero_init_residual": False,
         "label_smoothing": 0,
+        "mixup": 0,
+        "cutmix": 0,
+        "repeats": 1,
+        "accumulate": 1,
         "clip": 0,
         "augment": [{"name": "crop", "padding": 1}],
         "amp": False,
@@ -67,7 +73,8 @@ def test_flags_are_torchvisions_and_override_the_settings() -> None:
     found = train_options(SETTINGS, flags.split())
     assert found.data == {**SETTINGS["data"], "name": "CIFAR-10", "path": "d"}
     assert found.optimizer == {**SETTINGS["train"]["optimizer"], "lr": 0.5, "momentum": 0.8, "weight_decay": 0.01}
-    assert found.schedule == {"name": "multistep", "warmup": 1.0, "milestones": [1.0, 2.0], "gamma": 0.2}
+    warmup = {"warmup": 1.0, "warmup_from": 0.01}
+    assert found.schedule == {"name": "multistep", **warmup, "milestones": [1.0, 2.0], "gamma": 0.2}
     assert (found.amp, found.ema, found.clip, found.label_smoothing) == (True, 0.99, 1.0, 0.1)
     assert (found.epochs, found.batch_size, found.workers, found.seed) == (3, 32, 2, 7)
     assert (found.resume, found.output_dir, found.device) == (Path("c.pt"), Path("out"), "cpu")
@@ -90,6 +97,41 @@ def test_another_optimizer_starts_from_its_own_defaults_and_odd_flags_are_refuse
     wrong = {**SETTINGS, "train": {**SETTINGS["train"], "optimizer": {"name": "lion"}}}
     with pytest.raises(SystemExit, match="'lion' is unknown"):
         train_options(wrong, [])
+
+
+def test_the_flags_of_stronger_recipes_are_torchvisions_too() -> None:
+    flags = (
+        "--mixup-alpha 0.2 --cutmix-alpha 1.0 --auto-augment imagenet --random-erase 0.1 --ra-sampler --ra-reps 4 "
+        "--norm-weight-decay 0 --transformer-embedding-decay 0 --bias-weight-decay 0.0001 --opt rmsprop "
+        "--lr-scheduler steplr --lr-step-size 2 --lr-gamma 0.973 --lr-warmup-epochs 5 --lr-warmup-decay 0.1 "
+        "--accumulate 2 --weight-decay 0.0001"
+    )
+    found = train_options(SETTINGS, flags.split())
+    assert (found.mixup, found.cutmix, found.repeats, found.accumulate) == (0.2, 1.0, 4, 2)
+    assert [word["name"] for word in found.augment] == ["crop", "autoaugment", "erase"]
+    assert found.augment[1]["policy"] == "imagenet"
+    assert found.augment[2]["probability"] == 0.1
+    assert found.no_decay == ["norm", "position", "class_token"]
+    assert found.schedule == {"name": "exponential", "gamma": 0.973, "every": 2.0, "warmup": 5.0, "warmup_from": 0.1}
+    assert found.optimizer["eps"] == 0.0316
+
+
+def test_flags_replace_what_the_recipe_says_and_leave_the_rest() -> None:
+    policy = {"name": "randaugment", "operations": 2, "magnitude": 9}
+    words = [policy, {"name": "erase", "probability": 0.5}, {"name": "flip"}]
+    train = {**SETTINGS["train"], "augment": words, "repeats": 5, "no_decay": ["norm", "bias"]}
+    strong = {**SETTINGS, "train": train}
+    found = train_options(strong, ["--auto-augment", "ta_wide", "--random-erase", "0", "--norm-weight-decay", "1e-4"])
+    assert [word["name"] for word in found.augment] == ["trivialaugment", "flip"]
+    assert found.no_decay == ["bias"]
+    assert train_options(strong, ["--ra-sampler"]).repeats == 5
+    assert train_options(strong, ["--no-ra-sampler"]).repeats == 1
+    assert train_options(SETTINGS, ["--ra-sampler"]).repeats == 3
+    assert train_options(strong, []).augment == words
+    with pytest.raises(SystemExit, match="--norm-weight-decay is 0 or that of all parameters, 0.0001"):
+        train_options(strong, ["--norm-weight-decay", "0.5"])
+    with pytest.raises(SystemExit, match="accumulate must be at least 1"):
+        train_options(strong, ["--accumulate", "0"])
 
 
 def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
@@ -231,11 +273,12 @@ def test_latencies_are_measured_on_one_thread_and_in_order() -> None:
 
 def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
     """`--opt adamw` means what `optimizer=adamw` means in a spec."""
-    for ours, theirs in ((options.OPTIMIZERS, language.OPTIMIZERS), (options.SCHEDULES, language.SCHEDULES)):
+    for ours, theirs in ((recipe.OPTIMIZERS, language.OPTIMIZERS), (recipe.SCHEDULES, language.SCHEDULES)):
         assert set(ours) == {signature.name for signature in theirs}
         for signature in theirs:
             defaults = {p.name: p.default for p in signature.parameters if p.default is not REQUIRED}
-            defaults.pop("warmup", None)
+            for shared in ("warmup", "warmup_from"):
+                defaults.pop(shared, None)
             given = {name: value for name, value in ours[signature.name].items() if name in defaults}
             assert given == {name: pytest.approx(float(value)) for name, value in defaults.items()}  # type: ignore[arg-type]
     assert set(datasets.READERS) == {signature.name for signature in language.DATASETS}

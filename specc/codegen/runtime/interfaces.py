@@ -12,7 +12,7 @@ Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""
 
 Criterion: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""The loss of logits (B, classes) against labels (B)."""
+"""The loss of logits (B, classes) against labels: classes (B), or shares of all classes (B, classes)."""
 
 Batches: TypeAlias = Iterable[tuple[Tensor, Tensor]]
 """Pairs of images (B, C, H, W) and labels (B)."""

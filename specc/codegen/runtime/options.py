@@ -9,17 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
-    "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False},
-    "adamw": {"lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-}
-SCHEDULES: Mapping[str, Mapping[str, Any]] = {
-    "constant": {},
-    "cosine": {"final": 0.0},
-    "linear": {"final": 0.0},
-    "multistep": {"milestones": [0.5, 0.75], "gamma": 0.1},
-    "exponential": {"gamma": 0.97},
-}
+from specc.codegen.runtime.recipe import recipe_flags, with_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +21,13 @@ class TrainOptions:
     optimizer: Mapping[str, Any]
     schedule: Mapping[str, Any]
     no_decay: Sequence[str]
+    init: Mapping[str, Any]
+    zero_init_residual: bool
     label_smoothing: float
+    mixup: float
+    cutmix: float
+    repeats: int
+    accumulate: int
     clip: float
     augment: Sequence[Mapping[str, Any]]
     amp: bool
@@ -109,25 +105,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     )
     add = parser.add_argument
     common_flags(parser)
-    add("--epochs", type=int)
-    add("-b", "--batch-size", type=int, help="images a step, on all processes together")
-    add("--opt", choices=sorted(OPTIMIZERS))
-    add("--lr", type=float)
-    add("--momentum", type=float)
-    add("--wd", "--weight-decay", type=float, dest="weight_decay")
-    add("--lr-scheduler", type=ours, choices=sorted(SCHEDULES))
-    add("--lr-warmup-epochs", type=float)
-    add("--lr-milestones", type=float, nargs="+", metavar="EPOCH")
-    add("--lr-gamma", type=float)
-    add("--label-smoothing", type=float)
-    add("--clip-grad-norm", type=float, dest="clip")
-    add("--amp", action=argparse.BooleanOptionalAction, help="mixed precision")
-    add(
-        "--model-ema",
-        action=argparse.BooleanOptionalAction,
-        help="evaluate a moving average of the weights",
-    )
-    add("--model-ema-decay", type=float, metavar="D")
+    recipe_flags(parser)
     add(
         "--calibrate",
         type=int,
@@ -143,38 +121,10 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     )
     flags = parser.parse_args(argv)
 
-    train = dict(settings["train"])
-    for name in (
-        "epochs",
-        "batch_size",
-        "label_smoothing",
-        "clip",
-        "amp",
-        "calibrate",
-        "evaluate_every",
-        "seed",
-    ):
+    train = with_flags(settings["train"], flags)
+    for name in ("calibrate", "evaluate_every", "seed"):
         if getattr(flags, name) is not None:
             train[name] = getattr(flags, name)
-    train["optimizer"] = overridden(
-        train["optimizer"],
-        OPTIMIZERS,
-        flags.opt,
-        lr=flags.lr,
-        momentum=flags.momentum,
-        weight_decay=flags.weight_decay,
-    )
-    train["schedule"] = overridden(
-        train["schedule"],
-        SCHEDULES,
-        flags.lr_scheduler,
-        warmup=flags.lr_warmup_epochs,
-        milestones=flags.lr_milestones,
-        gamma=flags.lr_gamma,
-    )
-    if flags.model_ema is not None or flags.model_ema_decay is not None:
-        decay = flags.model_ema_decay or train["ema"] or 0.999
-        train["ema"] = 0.0 if flags.model_ema is False else decay
     if flags.test_only and flags.resume is None:
         parser.error("--test-only needs a checkpoint: --resume FILE")
     return TrainOptions(
@@ -242,36 +192,6 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         output_dir=flags.output_dir,
         checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
     )
-
-
-def ours(name: str) -> str:
-    """torchvision names schedules after torch's classes: cosineannealinglr is cosine."""
-    return name.lower().removesuffix("lr").removesuffix("annealing")
-
-
-def overridden(
-    section: Mapping[str, Any],
-    known_names: Mapping[str, Mapping[str, Any]],
-    name: str | None,
-    **values: Any,
-) -> dict[str, Any]:
-    """The section with flags applied. Another `name` starts from the defaults that go with it."""
-    chosen = name or section["name"]
-    if chosen not in known_names:
-        raise SystemExit(
-            f"settings.toml: {chosen!r} is unknown: one of {', '.join(sorted(known_names))}"
-        )
-    base = dict(section)
-    if chosen != section["name"]:
-        base = {"name": chosen, **known_names[chosen]}
-        if "warmup" in section:
-            base["warmup"] = section["warmup"]
-    for key, value in values.items():
-        if value is not None:
-            if key not in base:
-                raise SystemExit(f"{chosen} has no {key.replace('_', ' ')}")
-            base[key] = value
-    return base
 
 
 def known(section: Mapping[str, Any], options: type, title: str) -> dict[str, Any]:

@@ -26,7 +26,8 @@ class Trainer:
         trainer.update()
 
     Several sub-networks add their gradients before the one update. `memory` is what the method keeps from one step
-    to the next, where it keeps anything.
+    to the next, where it keeps anything. With `parts` above 1 the images of so many steps are one batch: the mean of
+    their gradients makes one update, at the last of them.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Trainer:
         amp: bool = False,
         clip: float = 0.0,
         ema: float = 0.0,
+        parts: int = 1,
     ) -> None:
         self.net = net
         self.optimizer = optimizer
@@ -47,6 +49,8 @@ class Trainer:
         self.criterion = criterion
         self.world = world
         self.clip = clip
+        self.parts = parts
+        self.part = 0
         self.average = Average(net, ema) if ema else None
         self.memory: Memory | None = None
         self.amp = amp
@@ -66,9 +70,11 @@ class Trainer:
 
     def passes(self, plans: Sequence[Any]) -> Iterator[Any]:
         """The plans of one step. The processes exchange their gradients after the last one's backward pass only."""
-        self.optimizer.zero_grad(set_to_none=True)
+        if self.part == 0:
+            self.optimizer.zero_grad(set_to_none=True)
+        complete = self.part == self.parts - 1
         for i, plan in enumerate(plans):
-            alone = self.parallel is not None and i < len(plans) - 1
+            alone = self.parallel is not None and not (complete and i == len(plans) - 1)
             with self.parallel.no_sync() if alone and self.parallel else nullcontext():
                 yield plan
 
@@ -85,10 +91,13 @@ class Trainer:
         return {name: value.float() for name, value in found.items()}
 
     def backward(self, loss: Tensor) -> None:
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss / self.parts).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """One step of the optimizer, the schedule and the moving average."""
+        """One step of the optimizer, the schedule and the moving average, once all parts of a batch are in."""
+        self.part = (self.part + 1) % self.parts
+        if self.part:
+            return
         if self.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)

@@ -1,0 +1,120 @@
+"""Settings of `train { }` that do not go together, or not with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+from specc.diagnostics import Findings, Rule
+from specc.ir.graph import Graph
+from specc.ir.parameter import Call
+from specc.source import Span
+from specc.syntax import ast
+
+BEYOND_THE_RUN: Final = Rule(
+    "E234",
+    "beyond-the-run",
+    "a part of the schedule lies beyond the last epoch",
+    "A milestone, the first drop and the end of the warm-up come before the run's end. Milestones below 1 are shares\n"
+    "of the run.\n"
+    "Wrong:  train { epochs=90; schedule=multistep([60, 100, 140]) }\n"
+    "Right:  train { epochs=150; schedule=multistep([60, 100, 140]) }",
+)
+NOTHING_TO_REPEAT: Final = Rule(
+    "E235",
+    "nothing-to-repeat",
+    "images are repeated that nothing tells apart",
+    "With repeats=3 every image stands three times in its batch, each time augmented anew; without augmentation\n"
+    "these are three equal images.\n"
+    "Wrong:  train { repeats=3 }\n"
+    "Right:  train { repeats=3; augment=[resized_crop, flip] }",
+)
+NO_MOMENTUM: Final = Rule(
+    "E236",
+    "nesterov-without-momentum",
+    "Nesterov's momentum stands without a momentum",
+    "`nesterov` says how the momentum is applied, so there must be one.\n"
+    "Wrong:  train { optimizer=sgd(momentum=0, nesterov=yes) }\n"
+    "Right:  train { optimizer=sgd(momentum=0.9, nesterov=yes) }",
+)
+UNEVEN_PARTS: Final = Rule(
+    "E237",
+    "uneven-parts",
+    "a batch is not cut evenly",
+    "accumulate=n computes a batch in n equal parts, one after another, so n divides `batch_size`; and a part\n"
+    "holds more than one image, for norms need several.\n"
+    "Wrong:  train { batch_size=100; accumulate=8 }\n"
+    "Right:  train { batch_size=96; accumulate=8 }",
+)
+NO_RESIDUAL_NORM: Final = Rule(
+    "E238",
+    "no-residual-norm",
+    "zero_init_residual stands in a network whose residuals do not end in norms",
+    "A residual's body that ends in a norm starts as the identity when that norm's scale starts at 0.\n"
+    "Without a norm at its end there is nothing to set.\n"
+    "Wrong:  residual { conv(64, kernel=3); norm; relu } ...  train { zero_init_residual=yes }\n"
+    "Right:  residual { conv(64, kernel=3); norm } relu ...  train { zero_init_residual=yes }",
+)
+
+
+def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -> None:
+    """Reports what contradicts itself."""
+    if section is None or findings:
+        return
+    schedule, optimizer = train["schedule"], train["optimizer"]
+    assert isinstance(schedule, Call)
+    assert isinstance(optimizer, Call)
+    epochs, batch_size, accumulate = (whole(train, name) for name in ("epochs", "batch_size", "accumulate"))
+
+    for when, what in late(schedule, epochs):
+        message = f"{what} {shown(when)}, and the run has {epochs} epochs"
+        findings.report(BEYOND_THE_RUN, place(section, "schedule"), message, help="train longer, or begin earlier")
+    if optimizer.name == "sgd" and optimizer["nesterov"] and not optimizer["momentum"]:
+        message = "`nesterov=yes` needs a momentum above 0"
+        findings.report(NO_MOMENTUM, place(section, "optimizer"), message, help="0.9 is usual")
+    if whole(train, "repeats") > 1 and not train["augment"]:
+        message = f"every image stands {train['repeats']} times in its batch, and nothing tells the copies apart"
+        findings.report(NOTHING_TO_REPEAT, place(section, "repeats"), message, help="add augment=[crop, flip] or more")
+    if accumulate > 1 and (batch_size % accumulate or batch_size // accumulate < 2):
+        message = f"a batch of {batch_size} can't be computed in {accumulate} equal parts of more than one image"
+        help = f"batch_size={accumulate * max(2, round(batch_size / accumulate))} can"
+        findings.report(UNEVEN_PARTS, place(section, "accumulate"), message, help=help)
+
+
+def late(schedule: Call, epochs: int) -> Iterator[tuple[int | Fraction, str]]:
+    """The parts of a schedule at or behind the end of the run, with how they are called."""
+    for name, value in schedule.values:
+        if name == "milestones" and isinstance(value, tuple):
+            yield from ((m, "a milestone is at epoch") for m in value if m >= max(epochs, 1))
+        elif isinstance(value, (int, Fraction)) and value >= epochs:
+            if name == "warmup":
+                yield value, "the warm-up ends at epoch"
+            elif name == "every":
+                yield value, "the first drop is at epoch"
+
+
+def check_residual_ends(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
+    """Reports a `zero_init_residual` that finds no norm to set."""
+    if section is None or not train["zero_init_residual"]:
+        return
+    norms = {op.output for op in graph.ops if op.kind.endswith("_norm")}
+    if not any(op.kind == "add" and op.inputs[0] in norms for op in graph.ops):
+        message = "no residual of this network ends in a norm"
+        findings.report(NO_RESIDUAL_NORM, place(section, "zero_init_residual"), message, help="leave it out")
+
+
+def whole(train: Call, name: str) -> int:
+    value = train[name]
+    assert isinstance(value, int)
+    return value
+
+
+def shown(number: int | Fraction) -> str:
+    return f"{float(number):g}"
+
+
+def place(section: ast.Section, setting: str) -> Span:
+    """Where a setting stands; the section where it is left out."""
+    named = (arg.span for arg in section.settings if arg.name is not None and arg.name.name == setting)
+    return next(named, section.span)
