@@ -15,7 +15,7 @@ from specc.analysis.diagrams import FALSE, TRUE, Diagrams, Node, is_logical
 from specc.analysis.entangled import ENTANGLED, TooManyOptions, refused
 from specc.analysis.symbols import Symbols
 from specc.ir.expr import Apply, Expr, Var
-from specc.ir.graph import Graph, Op, Output, Tensor
+from specc.ir.graph import Graph, Op, Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +29,16 @@ class Presence:
 
 
 def presence(graph: Graph) -> Presence:
-    """The conditions of one graph whose widths are unified, with every head and exit requested."""
+    """The conditions of one graph whose widths are unified, with what a plain call returns requested.
+
+    Coarser levels' classifiers and the ends of stages are by-products: only who asks for them has them.
+    """
     diagrams = Diagrams(graph.choices)
     symbols = Symbols(diagrams)
     tensors = graph.tensor_table()
     active = {choice.name: FALSE for choice in graph.choices}
     read_by_shape: dict[str, tuple[Expr, ...]] = {name: tuple(shape_of(tensor)) for name, tensor in tensors.items()}
-    needed = {output.tensor: TRUE for output in requested(graph)}
+    needed = {graph.answer(): TRUE}
     present: list[Node] = []
     for op in reversed(graph.ops):
         try:
@@ -67,11 +70,6 @@ def note_presence(symbols: Symbols, needed: dict[str, Node], active: dict[str, N
         needed[tensor] = diagrams.either(needed.get(tensor, FALSE), diagrams.both(rest, holds))
         rest = diagrams.without(rest, holds) if op.kind == "select" else rest
     return here
-
-
-def requested(graph: Graph) -> Iterator[Output]:
-    """The outputs that count: heads and exits. The features of stages are by-products."""
-    return (output for output in graph.outputs if output.kind != "features")
 
 
 def goes_on(op: Op) -> tuple[Expr, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from specc.analysis.presence import goes_on, requested
+from specc.analysis.presence import goes_on
 from specc.analysis.symbols import Poly, Symbols
 from specc.analysis.totals import Count, costs_of, with_norms
 from specc.ir.choice import Assignment
@@ -19,7 +19,8 @@ BYTES = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpRow:
-    """One present op in a report; `out` is its output's shape without the batch: (channels, height, width)."""
+    """One present op in a report; `out` is its output's shape without the batch: (channels, height, width) of a map,
+    (tokens, features) of tokens."""
 
     name: str
     kind: str
@@ -66,8 +67,7 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
 
     present = [diagrams.at(node, full) for node in costs.presence.present]
     shapes = {
-        tensor.name: (value(symbols.poly(tensor.features)), *(value(symbols.poly(size)) for size in tensor.space))
-        for tensor in graph.tensors
+        tensor.name: tuple(value(symbols.poly(size)) for size in tensor.shape) for tensor in graph.tensors
     }
     stages = dict(stages_of(graph))
     rows = tuple(
@@ -125,7 +125,7 @@ def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Map
 
     end = len(kept)
     last = {real(name): at for at, op in enumerate(kept) if op.kind != "select" for name in op.inputs}
-    last.update((real(output.tensor), end) for output in requested(graph))
+    last[real(graph.answer())] = end
     alive = {name for name in graph.inputs if name in last}
     now = most = sum(elements[name] for name in alive)
     for at, op in enumerate(kept):

@@ -33,7 +33,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
-    """A feature map. `channels` is a tuple of segments; `space` is (height, width), or () for a vector."""
+    """A feature map, tokens or a vector. `channels` is a tuple of segments.
+
+    `space` is (height, width) for a map [N, C, H, W], (tokens,) for tokens [N, T, C], and () for a vector [N, C].
+    """
 
     name: str
     channels: tuple[Segment, ...]
@@ -50,19 +53,29 @@ class Tensor:
             total = apply("add", total, segment.features)
         return total
 
+    @property
+    def shape(self) -> tuple[Expr, ...]:
+        """The sizes after the batch's: channels, height and width; tokens and channels; or features."""
+        return (*self.space, self.features) if len(self.space) == 1 else (self.features, *self.space)
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Which inputs an output channel sees: all of them (dense), or in K blocks or per channel (`blocks` None) those
-    up to its own (triangular) or its own only (diagonal).
+    """Which weights of a convolution or linear layer exist.
 
-    `least` is, for a triangular connection per channel, how many inputs and outputs the narrowest sub-network has:
-    output channels below the second all see the first.
+    dense       all of them
+    triangular  in `blocks` equal blocks, output block i sees the input blocks up to i; or, without blocks, every
+                output channel sees the input channels that are active wherever it is (`specc.portable.triangle`)
+    diagonal    in `blocks` equal blocks, output block i sees input block i
+
+    For a triangular connection per channel `least` and `most` are the (inputs, outputs) of the narrowest and of the
+    largest sub-network: they fix the triangle, also where the op itself is bound to a part of it.
     """
 
     kind: Literal["dense", "triangular", "diagonal"] = "dense"
     blocks: int | None = None
     least: tuple[int, int] = (1, 1)
+    most: tuple[int, int] = (0, 0)
 
 
 DENSE = Connection()
@@ -142,11 +155,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """A tensor that can be asked for, by name: a head's or an exit's answer, or the end of a stage."""
+    """A tensor that can be asked for, by name: a head's or an exit's answer, or the end of a stage.
+
+    `level` is the level of the labels that a head or exit answers, where the spec has `labels`.
+    """
 
     name: str
     tensor: str
     kind: Literal["head", "exit", "features"]
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,9 +174,10 @@ class WidthRule:
                `round` between the first and the last, where they are `stepless`
     uniform    one choice of a ratio; every group is divisible(ratio * C)
     any        one choice n, the active channels of the widest group; every group is round(n * C / Cmax)
+    by         a choice k of the spec's own, up to K; every width is C * k / K, and no group is made
     """
 
-    kind: Literal["per_group", "uniform", "any"]
+    kind: Literal["per_group", "uniform", "any", "by"]
     ratios: tuple[Number, ...]
     stepless: bool
     round: int

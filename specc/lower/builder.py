@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
-from specc.ir.graph import ScopeKind, Tensor, Tie
-from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
+from specc.ir.graph import LabelLevel, ScopeKind, Tensor, Tie
+from specc.lower.branching import Branching
+from specc.lower.items import Answer, ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
 from specc.semantics.model import Model
 from specc.source import Span
 
@@ -75,6 +76,7 @@ class Builder:
         self.guard: Expr = 1
         self.settings = Settings()
         self.here: Tensor | None = None
+        self.branches: Branching | None = None
         self.scattered: Span | None = None
         self.lost: dict[str, Span] = {}
         self.ops: list[OpItem] = []
@@ -83,6 +85,11 @@ class Builder:
         self.groups: dict[str, GroupItem] = {}
         self.ties: list[Tie] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
+        self.passed: list[Expr] = []
+        self.answers: list[Answer] = []
+        self.exits: dict[str, Span] = {}
+        self.levels: tuple[LabelLevel, ...] = ()
+        self.levelled = False
         self.peak: dict[str, Option] = {}
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Options] = {}
@@ -144,14 +151,15 @@ class Builder:
 
     @contextmanager
     def inside(
-        self, kind: ScopeKind, base: str, origin: Span, *, given: bool = False, guard: Expr = 1
+        self, kind: ScopeKind, base: str, origin: Span, *, given: bool = False, guard: Expr = 1, output: str = ""
     ) -> Iterator[ScopeItem]:
         """A scope around what is lowered in it; settings changed inside end with it."""
         names = self.naming_scope()
         scope = ScopeItem(self.scope if kind == "region" else names, base, given, kind=kind, origin=origin, guard=guard)
+        scope.output, scope.passed = output, len(self.passed)
         if kind != "region":
             names.names.append(scope)
-        self.scope.items.append(scope)
+        self.room(origin).items.append(scope)
         kept = self.scope, self.settings, self.guard, self.prefix
         self.scope, self.guard = scope, both(self.guard, guard)
         if kind != "region":
@@ -160,6 +168,23 @@ class Builder:
             yield scope
         finally:
             self.scope, self.settings, self.guard, self.prefix = kept
+            for guard in self.passed[scope.passed :]:
+                self.guard = both(self.guard, guard)
+
+    def room(self, origin: Span) -> ScopeItem:
+        """Where the next item of the present scope goes: into the region of what follows the exits in it, if any."""
+        scope = self.scope
+        while scope.passed < len(self.passed):
+            last = scope.items[-1] if scope.items else None
+            if not (isinstance(last, ScopeItem) and last.is_rest):
+                guard: Expr = 1
+                for passed in self.passed[scope.passed :]:
+                    guard = both(guard, passed)
+                last = ScopeItem(scope, "", kind="region", origin=origin, guard=guard)
+                last.passed, last.is_rest = len(self.passed), True
+                scope.items.append(last)
+            scope = last
+        return scope
 
     # --- choices ---
 
@@ -227,20 +252,9 @@ class Builder:
         then."""
         if left.name in self.broken or right.name in self.broken:
             return False
-        both_places = [(left.origin, self.describe(left)), (right.origin, self.describe(right))]
-        same_rank = len(left.space) == len(right.space)
-        if not same_rank or any(
-            self.maximum(a) != self.maximum(b) for a, b in zip(left.space, right.space, strict=True)
-        ):
-            self.findings.report(
-                SIZE_MISMATCH,
-                origin,
-                f"{what} differ in height and width",
-                secondary=both_places,
-                help="a stride inside needs a shortcut with the same stride: "
-                "`residual { } shortcut { conv(.., stride=2) }`",
-            )
+        if not self.tie_space(left, right, what, origin):
             return False
+        both_places = [(left.origin, self.describe(left)), (right.origin, self.describe(right))]
         if self.maximum(left.features) != self.maximum(right.features):
             self.findings.report(
                 CHANNEL_MISMATCH,
@@ -250,23 +264,51 @@ class Builder:
                 help="give both the same number of channels, or project one: `shortcut { conv(out, kernel=1) }`",
             )
             return False
-        pairs = [*zip(left.space, right.space, strict=True)]
-        if len(left.channels) == len(right.channels):
-            pairs += [(a.size, b.size) for a, b in zip(left.channels, right.channels, strict=True)]
+        if self.cuts(left) == self.cuts(right):
+            pairs = [(a.size, b.size) for a, b in zip(left.channels, right.channels, strict=True)]
         else:
-            pairs.append((left.features, right.features))
+            pairs = [(left.features, right.features)]
+        self.add_ties(pairs, left, right, what, origin)
+        return True
+
+    def tie_space(self, left: Tensor, right: Tensor, what: str, origin: Span) -> bool:
+        """Demands equal heights and widths; returns False where they differ at the largest sub-network already."""
+        if left.name in self.broken or right.name in self.broken:
+            return False
+        same_rank = len(left.space) == len(right.space)
+        if same_rank and all(self.maximum(a) == self.maximum(b) for a, b in zip(left.space, right.space, strict=True)):
+            self.add_ties(list(zip(left.space, right.space, strict=True)), left, right, what, origin)
+            return True
+        self.findings.report(
+            SIZE_MISMATCH,
+            origin,
+            f"{what} differ in height and width",
+            secondary=[(left.origin, self.describe(left)), (right.origin, self.describe(right))],
+            help="a stride inside needs a shortcut with the same stride: "
+            "`residual { } shortcut { conv(.., stride=2) }`",
+        )
+        return False
+
+    def cuts(self, tensor: Tensor) -> list[tuple[int, int]]:
+        """How a tensor's channels are cut into segments at the largest sub-network."""
+        return [(self.maximum(s.size), self.maximum(s.spread)) for s in tensor.channels]
+
+    def add_ties(
+        self, pairs: list[tuple[Expr, Expr]], left: Tensor, right: Tensor, what: str, origin: Span
+    ) -> None:
         for a, b in pairs:
             if a != b:
                 self.ties.append(Tie(a, b, left.origin, right.origin, origin, what))
-        return True
 
     def describe(self, tensor: Tensor) -> str:
-        size = " x ".join(str(self.maximum(s)) for s in tensor.space)
-        return f"this has {self.maximum(tensor.features)} channels" + (f" of {size}" if size else "")
+        size, channels = " x ".join(str(self.maximum(s)) for s in tensor.space), self.maximum(tensor.features)
+        if len(tensor.space) == 1:
+            return f"this has {size} tokens of {channels} channels"
+        return f"this has {channels} channels" + (f" of {size}" if size else "")
 
     def add_op(self, op: OpItem) -> Tensor:
         """Puts an operation where lowering stands; its first output becomes the incoming tensor."""
         self.ops.append(op)
-        self.scope.items.append(op)
+        self.room(op.origin).items.append(op)
         self.here = op.outputs[0]
         return self.here

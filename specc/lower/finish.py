@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from dataclasses import dataclass
+from typing import Literal, cast
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
@@ -56,8 +57,20 @@ BANK_SUBNET = Rule(
 )
 
 
-def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[tuple[str, Tensor, str], ...], classes: int) -> Graph:
-    """The graph of what was lowered, with its width groups still open."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """An output whose tensor still goes by its provisional name."""
+
+    name: str
+    tensor: Tensor
+    kind: Literal["head", "exit", "features"]
+    level: str = ""
+
+
+def finish(
+    b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], main: Tensor, classes: int
+) -> Graph:
+    """The graph of what was lowered, with its width groups still open. A plain call returns `main`."""
     name_everything(b.root)
     check_choice_names(b)
     names = {c.variable: c.name for c in b.choices}
@@ -73,7 +86,7 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[tuple[str, Ten
         tensors=tuple(final_tensor(t, tensors, rewrite) for t in b.tensors if t.name in tensors),
         ops=tuple(final_op(b, op, tensors, rewrite, names) for op in b.ops),
         choices=tuple(choices.values()),
-        outputs=tuple(Output(name, tensors[t.name], kind) for name, t, kind in outputs),  # type: ignore[arg-type]
+        outputs=tuple(Output(o.name, tensors[o.tensor.name], o.kind, o.level) for o in outputs),
         root=final_scope(b.root, rewrite),
         classes=classes,
         origin=b.model.names.supernet.span,
@@ -85,6 +98,8 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[tuple[str, Ten
         ties=tuple(
             Tie(rewrite(t.left), rewrite(t.right), t.left_origin, t.right_origin, t.origin, t.what) for t in b.ties
         ),
+        main=tensors[main.name] if sum(o.kind != "features" for o in outputs) > 1 else "",
+        labels=b.levels,
     )
 
 
@@ -194,7 +209,15 @@ def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
         elif (inner := final_scope(item, rewrite)).items:  # a scope without operations leaves no trace
             items.append(inner)
     return Scope(
-        scope.name, scope.path, scope.kind, rewrite(scope.guard), tuple(items), scope.origin, scope.block, tuple(args)
+        scope.name,
+        scope.path,
+        scope.kind,
+        rewrite(scope.guard),
+        tuple(items),
+        scope.origin,
+        scope.block,
+        tuple(args),
+        scope.output,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from specc.ir.choice import Kind, Options
 from specc.ir.expr import Expr
-from specc.ir.graph import Connection, ScopeKind, Tensor, WidthRule
+from specc.ir.graph import DENSE, Connection, ScopeKind, Tensor, WidthRule
 from specc.ir.operator import Operator
 from specc.source import Span
 from specc.syntax import ast
@@ -43,7 +44,12 @@ class Named:
 
 @dataclass(slots=True, eq=False)
 class ScopeItem(Named):
-    """A scope being filled. Regions share their parent's path and names."""
+    """A scope being filled. Regions share their parent's path and names.
+
+    output   the output that it computes, "" for none
+    passed   how many exits stand before it
+    is_rest  whether it is the region of what follows an exit in its parent
+    """
 
     kind: ScopeKind = "block"
     origin: Span = field(kw_only=True)
@@ -53,11 +59,27 @@ class ScopeItem(Named):
     items: list[OpItem | ScopeItem] = field(default_factory=list)
     names: list[Named] = field(default_factory=list)
     full_path: str = ""
+    output: str = ""
+    passed: int = 0
+    is_rest: bool = False
 
     @property
     def path(self) -> str:
         """Empty until `name_everything` has come by."""
         return self.full_path
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a head or an exit answers: the name of its output, the label level (""; the finest), the condition under
+    which a plain call returns it - None for a level that only who asks for it gets - and where it is written."""
+
+    name: str
+    kind: Literal["head", "exit"]
+    tensor: Tensor
+    level: str
+    condition: Expr | None
+    origin: Span
 
 
 @dataclass(slots=True, eq=False)
@@ -122,6 +144,7 @@ class Settings:
     norm: ast.NormSetting | None = None
     norm_env: object = None
     width: WidthRule | None = None
+    connect: Connection = DENSE
 
 
 def give_names(scope: ScopeItem) -> None:

@@ -10,16 +10,18 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind
 from specc.ir.expr import Apply, Expr, Var, apply
-from specc.ir.graph import Tensor
+from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
 from specc.ir.parameter import REQUIRED, Parameter, Words
+from specc.lower.branching import adapt
 from specc.lower.builder import Builder
+from specc.lower.connections import own_connection
 from specc.lower.items import BankRequest, GroupItem, OpItem, Value
 from specc.lower.values import Env, Place, evaluate
-from specc.ops import operators
+from specc.lower.widths import sliced
+from specc.ops import norms, operators
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
-from specc.semantics.reserved import refuse
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
 from specc.syntax import ast
@@ -83,6 +85,10 @@ class Call:
         self.values: dict[str, Value] = {}
         self.places: dict[str, Span] = {}
         self.width_word: str | None = None
+        self.node: ast.CallExpr | None = None
+        self.multiple = 1
+        self.connection = builder.settings.connect
+        self.connects = False
         self.earlier_findings = len(builder.findings.diagnostics)
 
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
@@ -92,6 +98,7 @@ class Call:
         if word == "fixed":
             return self.builder.maximum(x)
         rule = self.builder.settings.width
+        multiple = lcm(multiple, self.multiple)
         if word == "follow" or rule is None:
             if rule is not None and self.width_word is None and not value.follows and isinstance(x, (Var, Apply)):
                 self.report(
@@ -102,6 +109,8 @@ class Call:
                 )
             return x
         b = self.builder
+        if rule.kind == "by":
+            return sliced(b, x, rule, self.place(parameter))
         b.serial += 1
         group = GroupItem(f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, self.place(parameter), b.serial)
         b.groups[group.variable] = group
@@ -115,14 +124,30 @@ class Call:
             item.multiple = lcm(item.multiple, group)
         return apply("div", channels, group)
 
+    @property
+    def reads_input(self) -> bool:
+        return not any(tensor.name.startswith("%") for tensor in self.inputs)
+
     def maximum(self, expr: Expr) -> int:
         return self.builder.maximum(expr)
 
     def folded(self, expr: Expr) -> Expr:
         return self.builder.folded(expr)
 
+    def follows(self, kind: str) -> bool:
+        ahead = {tensor.name for tensor in self.inputs}
+        for op in reversed(self.builder.ops):
+            if any(tensor.name in ahead for tensor in op.outputs):
+                if op.operator.kind == kind:
+                    return True
+                ahead.update(op.inputs)
+        return False
+
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:
         self.builder.tie(left, right, what, self.span)
+
+    def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
+        self.builder.tie_space(left, right, what, self.span)
 
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         if not self.follows_error():
@@ -155,14 +180,16 @@ def call_operator(
         setting_env = cast(Env, b.settings.norm_env)
         inherited = [a for a in b.settings.norm.norm.args if a.name is None or a.name.name not in given]
         env_of_args = [(setting_env, a) for a in inherited] + env_of_args
-        name = "batch_norm"
+        name = norms()[b.settings.norm.norm.name.name]
     operator = operators()[name]
-    base = "norm" if name == "batch_norm" else name
+    base = "norm" if name in norms().values() else name
     item = add_item(b, operator, base, call.span, target)
     state = Call(b, operator, item, (b.incoming(call.span),) if tensors is None else tensors, call.span)
     envs = {id(arg): arg_env for arg_env, arg in env_of_args}
     bound = bind_arguments(operator.signature, tuple(a for _, a in env_of_args), call.span, b.findings, OPERATOR_EXTRAS)
-    refuse_later(b, bound)
+    state.node = call
+    if (own := own_connection(b, name, bound, env)) is not None:
+        state.connection, state.connects = own, True
     if (width := bound.get("width")) is not None:
         state.width_word = width_word(b, width, env)
     for parameter in operator.signature.parameters:
@@ -193,11 +220,17 @@ def add_item(b: Builder, operator: Operator, base: str, span: Span, target: ast.
 
 def finish_op(b: Builder, state: Call) -> Tensor:
     """Lets the operator infer its params and output and adds it to the graph."""
+    if b.branches is not None:
+        state.multiple = adapt(b.branches, state)
+    common = b.branches is not None and not b.branches.begun
     built = state.operator.build(state)
     item = state.item
     item.params = built.params
+    item.connection = built.connection or DENSE
     item.inputs = tuple(t.name for t in state.inputs)
     item.outputs = tuple(b.new_tensor(channels, space, item.origin) for channels, space in built.outputs)
+    if b.branches is not None and common:
+        b.branches.common.update(t.name for t in item.outputs)
     item.guard = b.guard
     if state.follows_error() or len(b.findings.diagnostics) > state.earlier_findings:
         b.broken.update(t.name for t in item.outputs)
@@ -285,19 +318,13 @@ def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:
     return None
 
 
-def refuse_later(b: Builder, bound: Mapping[str, ast.Arg]) -> None:
-    for name, what in (("connect", "a connection other than dense"),):
-        if (arg := bound.get(name)) is not None and not (
-            name == "connect" and isinstance(arg.value, ast.Name) and arg.value.name == "dense"
-        ):
-            refuse(arg.span, what, b.findings)
-
-
 def bank_of(b: Builder, arg: ast.Arg, env: Env) -> BankRequest:
     """The bank argument: a bank word, or the choice that selects the bank."""
     if isinstance(arg.value, ast.Name) and arg.value.name not in env.names:
         return bank_request(b, arg.value.name, arg.value.span)
     x = evaluate(b, arg.value, env).x
+    if isinstance(arg.value, ast.Name) and (isinstance(x, int) or arg.value.name in b.model.names.choices):
+        return bank_request(b, "shared", arg.value.span)  # in a head for one option, which has norms of its own
     if isinstance(x, str):
         return bank_request(b, x, arg.value.span)
     if isinstance(x, Var):

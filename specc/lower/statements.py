@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from specc.ir.expr import Apply, Var
 from specc.lower.bodies import lower_body
+from specc.lower.branches import lower_branches
 from specc.lower.builder import Builder, Lowering
 from specc.lower.calls import lower_call
 from specc.lower.choices import lower_choice
-from specc.lower.items import ScopeItem, Settings
+from specc.lower.connections import lower_connect_setting
+from specc.lower.exits import HEAD_BY, lower_exit
+from specc.lower.items import ScopeItem
 from specc.lower.operators import plain_op
 from specc.lower.regions import lower_repeat, lower_skippable, lower_when
 from specc.lower.values import Env, decide
@@ -20,16 +24,11 @@ from specc.syntax import ast
 
 
 def lower_norm_setting(b: Builder, statement: ast.NormSetting, env: Env) -> None:
-    b.settings = Settings(statement, env, b.settings.width)
+    b.settings = replace(b.settings, norm=statement, norm_env=env)
 
 
 def lower_width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> None:
-    b.settings = Settings(b.settings.norm, b.settings.norm_env, width_setting(b, statement, env))
-
-
-def lower_connect_setting(b: Builder, statement: ast.ConnectSetting, env: Env) -> None:
-    if statement.connection.name.name != "dense":
-        refuse(statement.span, f"`connect {statement.connection.name.name}`", b.findings)
+    b.settings = replace(b.settings, width=width_setting(b, statement, env))
 
 
 def lower_residual(b: Builder, statement: ast.Residual, env: Env) -> None:
@@ -64,21 +63,17 @@ def fixed_condition(b: Builder, condition: ast.Expression | None, env: Env) -> b
 
 
 def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem:
-    """A stem, stage or head. Norm banks by skip look at the skippables of the stage they stand in."""
+    """A stem or stage. Norm banks by skip look at the skippables of the stage they stand in."""
     if statement.by:
-        refuse(statement.by[0].span, "a head for every option of a choice", b.findings)
+        message = f"a {statement.kind} does not stand by a choice; heads do"
+        b.findings.report(HEAD_BY, statement.by[0].span, message, help="leave `by` out, or write a `head by ..`")
     kind = statement.kind
-    assert kind in ("stem", "stage", "head")
+    assert kind in ("stem", "stage")
     with b.inside(kind, name, statement.span, given=True) as scope:  # type: ignore[arg-type]
         b.stage = scope
         lower_body(b, statement.body, env)
         b.stage = None
     return scope
-
-
-def lower_later(b: Builder, statement: ast.Branches | ast.Exit, env: Env) -> None:
-    """What the language has a place for and nobody builds yet."""
-    refuse(statement.span, "`branches`" if isinstance(statement, ast.Branches) else "early exits", b.findings)
 
 
 STATEMENTS: Final[Mapping[type, Lowering]] = {
@@ -91,6 +86,6 @@ STATEMENTS: Final[Mapping[type, Lowering]] = {
     ast.Skippable: lower_skippable,
     ast.Residual: lower_residual,
     ast.When: lower_when,
-    ast.Branches: lower_later,
-    ast.Exit: lower_later,
+    ast.Branches: lower_branches,
+    ast.Exit: lower_exit,
 }

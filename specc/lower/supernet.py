@@ -11,8 +11,10 @@ from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.bodies import lower_statements
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.choices import declare_choice, lower_choice
-from specc.lower.finish import finish
+from specc.lower.exits import check_answers, lower_exit, lower_head, returned
+from specc.lower.finish import Wanted, finish
 from specc.lower.items import ScopeItem, Value
+from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
 from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage
 from specc.lower.values import Env, Place, evaluate, evaluate_options
@@ -23,14 +25,6 @@ from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, statements_of
 from specc.semantics.reserved import refuse
 from specc.syntax import ast
 
-HEAD_SHAPE = Rule(
-    "E361",
-    "head-shape",
-    "the head does not end in one value a class",
-    "A classifier's head ends in a vector of `classes` values.\n"
-    "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
-    "Right:  classes 10 ... head { pool(avg); linear(classes) }",
-)
 MISSING_PART = Rule(
     "E362",
     "missing-part",
@@ -63,13 +57,15 @@ def lower(model: Model, findings: Findings) -> Graph | None:
             env = lower_supernet_statement(b, statement, env, state)
     except TooLarge:
         return None
-    if b.here is not None and not findings:
+    if (b.here is not None or b.answers) and not findings:
         state.finish_head()
     elif not findings:
         findings.report(NO_INPUT, model.names.supernet.name.span, "this supernet has no input")
     if findings:
         return None
-    graph = finish(b, state.inputs, state.outputs(), state.classes or 0)
+    main = returned(b)
+    assert main is not None
+    graph = finish(b, state.inputs, state.outputs(), main, state.classes or 0)
     return None if findings else graph
 
 
@@ -110,11 +106,11 @@ class SupernetState:
         self.head: ScopeItem | None = None
         self.names: dict[str, ast.Stage] = {}
 
-    def outputs(self) -> tuple[tuple[str, Tensor, str], ...]:
-        """The head's answer, then the end of every stage."""
-        assert self.b.here is not None
-        features = tuple((scope.base, tensor, "features") for scope, tensor in self.stages)
-        return (("head", self.b.here, "head"), *features)
+    def outputs(self) -> tuple[Wanted, ...]:
+        """The answers of the heads, then those of the exits, then the end of every stage."""
+        answers = sorted(self.b.answers, key=lambda answer: answer.kind == "exit")
+        features = tuple(Wanted(scope.base, tensor, "features") for scope, tensor in self.stages)
+        return (*(Wanted(a.name, a.tensor, a.kind, a.level) for a in answers), *features)
 
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
@@ -122,14 +118,7 @@ class SupernetState:
             lacks = "says no `classes`" if self.classes is None else "has no `head`"
             b.findings.report(MISSING_PART, span, f"this supernet {lacks}")
             return
-        assert b.here is not None
-        if b.here.space or b.maximum(b.here.features) != self.classes or isinstance(b.here.features, Var):
-            b.findings.report(
-                HEAD_SHAPE,
-                b.here.origin,
-                f"the head ends here: {b.describe(b.here)[9:]}, not in a fixed vector of {self.classes} values",
-                help="end it with `linear(classes)`",
-            )
+        check_answers(b, self.classes)
 
 
 def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, state: SupernetState) -> Env:
@@ -156,12 +145,12 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
         case ast.ChoiceStatement():
             options = evaluate_options(b, statement.options, env)
             declare_choice(b, statement.name, options)
-        case ast.ConnectSetting() if statement.connection.name.name == "dense":
-            pass
         case ast.ConnectSetting():
-            refuse(statement.span, f"`connect {statement.connection.name.name}`", b.findings)
+            lower_connect_setting(b, statement, env)
         case ast.LabelsStatement():
-            refuse(statement.span, "`labels`", b.findings)
+            lower_labels(b, statement, env, state.classes)
+        case ast.Exit():
+            lower_exit(b, statement, env)
         case ast.Stage():
             lower_named_stage(b, statement, env, state)
         case _:
@@ -200,12 +189,13 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
         return
     state.names[name] = statement
     before = b.here
+    if statement.kind == "head":
+        state.head = lower_head(b, statement, env, name)
+        return
     scope = lower_stage(b, statement, env, name)
     if b.here is not None:
         env.frame[name] = b.here
-    if statement.kind == "head":
-        state.head = scope
-    elif b.here is not None and b.here is not before and statement.kind == "stage":
+    if b.here is not None and b.here is not before and statement.kind == "stage":
         state.stages.append((scope, b.here))
 
 

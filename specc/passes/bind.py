@@ -3,12 +3,13 @@ choices."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from specc.diagnostics import Findings
 from specc.ir.choice import Assignment
 from specc.ir.expr import Expr
-from specc.ir.graph import SHARED, Graph, Op, Output, Scope
+from specc.ir.graph import DENSE, SHARED, Connection, Graph, Op, Output, Scope
 from specc.ir.rewrite import rewrite_graph, substitution
 from specc.passes.drop_dead import drop_dead
 from specc.passes.verify import verify
@@ -28,6 +29,9 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
         op = replace(op, inputs=tuple(alias.get(name, name) for name in op.inputs))
         if op.guard == 0:
             continue
+        if op.kind == "narrow" and op.params.inputs == op.params.kept:  # type: ignore[attr-defined]
+            alias[op.output] = op.inputs[0]
+            continue
         if op.kind == "select":
             op, chosen = settle_select(op)
             if chosen is not None:
@@ -38,7 +42,7 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
     static = replace(
         bound,
         ops=tuple(ops),
-        outputs=tuple(Output(o.name, alias.get(o.tensor, o.tensor), o.kind) for o in bound.outputs),
+        outputs=outputs_left(bound, ops, alias, all(c.name in assignment for c in bound.choices)),
         main=alias.get(bound.main, bound.main),
         choices=tuple(c for c in bound.choices if c.name not in assignment),
         root=without(bound.root, kept),
@@ -47,6 +51,15 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
     result = drop_dead(static, Findings())
     verify(result, after="bind")
     return result
+
+
+def outputs_left(graph: Graph, ops: Sequence[Op], alias: Mapping[str, str], static: bool) -> tuple[Output, ...]:
+    """The outputs that are still computed; a static network has one answer, and coarser levels' classifiers go."""
+    made = {name for op in ops for name in op.outputs} | set(graph.inputs)
+    answer = alias.get(graph.answer(), graph.answer())
+    outputs = [replace(o, tensor=alias.get(o.tensor, o.tensor)) for o in graph.outputs]
+    kept = [o for o in outputs if o.tensor in made]
+    return tuple(o for o in kept if o.kind == "features" or o.tensor == answer or not static)
 
 
 def settle_select(op: Op) -> tuple[Op, str | None]:
@@ -76,7 +89,16 @@ def shrunk(op: Op) -> Op:
                 changes[name] = value
     params = replace(op.params, **changes) if changes else op.params  # type: ignore[type-var]
     bank = SHARED if isinstance(op.bank.index, int) else op.bank
-    return replace(op, params=params, bank=bank)
+    return replace(op, params=params, bank=bank, connection=shrunk_connection(op, params))
+
+
+def shrunk_connection(op: Op, params: object) -> Connection:
+    """Of K blocks those that are left; one alone is dense."""
+    blocks = op.connection.blocks
+    if blocks is None:
+        return op.connection
+    left = blocks * params.full_out // op.params.full_out  # type: ignore[attr-defined]
+    return replace(op.connection, blocks=left) if left > 1 else DENSE
 
 
 def without(scope: Scope, kept: set[str]) -> Scope:

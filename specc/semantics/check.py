@@ -11,15 +11,16 @@ from functools import cache
 from specc.diagnostics import Findings
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
-from specc.ops import operators
+from specc.ops import norms, operators
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, once, statements_of
-from specc.semantics.reserved import LATER_NORMS, LATER_OPERATORS, refuse
+from specc.semantics.reserved import LATER_OPERATORS, refuse
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
 from specc.source import Span
 from specc.syntax import ast
 
 WIDTH_WORDS = ("own", "follow", "fixed")
+CONNECT_WORDS = ("dense", "triangular", "diagonal")
 BANK_WORDS = ("shared", "skip", "width", "subnet")
 OPERATOR_EXTRAS = ("width", "connect", "from")
 
@@ -33,9 +34,16 @@ def block_signature(block: ast.Block) -> Signature:
 def written_operator(name: str) -> Signature | None:
     """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
     if name == "norm":
-        return Signature("norm", operators()["batch_norm"].signature.parameters)
+        return norm_signature()
     operator = operators().get(name)
-    return None if operator is None or name in ("select", "add", "batch_norm") else operator.signature
+    return None if operator is None or name in ("select", "narrow", "branch_sum", *norms().values()) else operator.signature
+
+
+@cache
+def norm_signature() -> Signature:
+    """What `norm` may be given: the parameters of every norm. Lowering knows which norm is set."""
+    parameters = {p.name: p for kind in norms().values() for p in operators()[kind].signature.parameters}
+    return Signature("norm", tuple(parameters.values()))
 
 
 def takes_tensors(signature: Signature) -> bool:
@@ -62,7 +70,7 @@ def known_words() -> frozenset[str]:
         return ()
 
     found = {word for op in operators().values() for p in op.signature.parameters for word in words(p.type)}
-    return frozenset((*found, *WIDTH_WORDS, *BANK_WORDS, *operator_names()))
+    return frozenset((*found, *WIDTH_WORDS, *CONNECT_WORDS, *BANK_WORDS, *operator_names()))
 
 
 def check_names(names: Names, findings: Findings) -> None:
@@ -160,7 +168,21 @@ class Checker:
                     self.body(statement.body, inside)
                     if statement.otherwise is not None:
                         self.body(statement.otherwise, inside)
-                case ast.Skippable() | ast.Stage():
+                case ast.ConnectSetting():
+                    self.arguments(statement.connection.args, inside)
+                case ast.Branches():
+                    for part in (statement.count, statement.by):
+                        if part is not None:
+                            self.expression(part, inside)
+                    self.body(statement.body, inside)
+                case ast.LabelsStatement():
+                    for _, count, _ in statement.levels:
+                        self.expression(count, inside)
+                case ast.Stage() | ast.Exit():
+                    by = statement.by if isinstance(statement, ast.Stage) else (statement.by,)
+                    levels = {"level.classes"} if any(b is not None and b.name == "level" for b in by) else set()
+                    self.body(statement.body, inside | levels)
+                case ast.Skippable():
                     self.body(statement.body, inside)
                 case ast.InputStatement():
                     for arg in statement.shape.args:
@@ -168,12 +190,11 @@ class Checker:
 
     def norm_setting(self, setting: ast.NormSetting, inside: set[str]) -> None:
         kind = setting.norm.name
-        if kind.name in LATER_NORMS:
-            refuse(kind.span, f"`norm {kind.name}`", self.findings)
-        elif kind.name != "batch":
-            self.unknown(kind.name, kind.span, "norm", ("batch", *LATER_NORMS))
+        if kind.name not in norms():
+            self.unknown(kind.name, kind.span, "norm", norms())
         else:
-            bind_arguments(operators()["batch_norm"].signature, setting.norm.args, setting.span, self.findings)
+            signature = operators()[norms()[kind.name]].signature
+            bind_arguments(signature, setting.norm.args, setting.span, self.findings)
         self.arguments(setting.norm.args, inside)
 
     def call(self, call: ast.CallExpr, inside: set[str]) -> None:
@@ -209,7 +230,11 @@ class Checker:
 
     def arguments(self, args: tuple[ast.Arg, ...], inside: set[str]) -> None:
         for arg in args:
-            self.expression(arg.value, inside)
+            named = arg.name is not None and arg.name.name == "connect"
+            if named and isinstance(arg.value, ast.CallExpr) and arg.value.name.name in CONNECT_WORDS:
+                self.arguments(arg.value.args, inside)  # triangular(6)
+            else:
+                self.expression(arg.value, inside)
 
     def expression(self, value: ast.Expression, inside: set[str]) -> None:
         match value:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from specc.ir.parameter import Call
 from specc.semantics.files import LoadedFile
 from specc.semantics.names import Names
+from specc.source import Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,6 +16,7 @@ class Model:
     """A spec whose names all stand for something and whose sections are complete.
 
     params  what `-p name=value` set, by name: a number, a flag or a word
+    tables  the files that `labels` names, by their paths as written
     """
 
     name: str
@@ -25,3 +27,4 @@ class Model:
     data: Call | None
     train: Call
     search: Call
+    tables: Mapping[str, Source] = field(default_factory=dict)

@@ -232,9 +232,10 @@ class Branches:
 
 @node
 class Exit:
-    """`exit name { }`."""
+    """`exit name { }`, `exit name by level { }`."""
 
     name: Name
+    by: Name | None
     body: Body
     span: Span
 

@@ -227,7 +227,7 @@ def branches(parts: Parts) -> ast.Branches:
 
 
 def exit_(parts: Parts) -> ast.Exit:
-    return ast.Exit(parts[1], parts[2], _whole(parts))
+    return ast.Exit(parts[1], parts[3] if len(parts) > 3 else None, parts[-1], _whole(parts))
 
 
 def residual(parts: Parts) -> ast.Residual:

@@ -172,8 +172,8 @@ def _with_body(node: ast.TopLevel | ast.Statement) -> list[Segment]:
             return [f"repeat {phrase(count)} " + (f"as {index.name} " if index else ""), braces(body)]
         case ast.Skippable(name, body):
             return ["skippable " + (f"{name.name} " if name else ""), braces(body)]
-        case ast.Exit(name, body):
-            return [f"exit {name.name} ", braces(body)]
+        case ast.Exit(name, by, body):
+            return [f"exit {name.name} " + (f"by {by.name} " if by else ""), braces(body)]
         case ast.Branches(count, by, merge, body):
             text = f"branches {phrase(count)} " + (f"by {phrase(by)} " if by is not None else "")
             return [f"{text}{merge.name} ", braces(body)]

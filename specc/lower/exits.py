@@ -1,0 +1,287 @@
+"""Several answers: early exits, heads for every option of a choice, a classifier for every level of the labels.
+
+The choice `exit` says where a network answers: at one of its exits, in their order, or at its head. An exit is present
+where it is that choice, and leaves the incoming tensor as it was; what stands after it is present where the choice is
+another. A head by a choice is one head an option, each reading what is active at its own. What a plain call returns is
+a select over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from specc.diagnostics import Rule
+from specc.diagnostics.near import near
+from specc.ir.choice import Options
+from specc.ir.expr import Apply, Expr, Option, Var, apply, both, show, substitute
+from specc.ir.graph import LabelLevel, Tensor
+from specc.ir.rewrite import rewrite_segment
+from specc.lower.bodies import lower_body
+from specc.lower.builder import Builder
+from specc.lower.items import Answer, ChoiceItem, ScopeItem, Value
+from specc.lower.operators import plain_op
+from specc.lower.values import Env
+from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
+from specc.source import Span
+from specc.syntax import ast
+
+EXIT_MISPLACED = Rule(
+    "E381",
+    "exit-misplaced",
+    "an exit stands where the network can't end",
+    "An exit is a classifier beside the way from the input to the head; it may stand between stages, in a stage and in "
+    "a\n"
+    "block. What a choice may leave out has none: whether the network can end there would depend on that choice. Nor "
+    "has\n"
+    "a head or another exit, which are ends themselves.\n"
+    "Wrong:  stage s1 { skippable { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } }\n"
+    "Right:  stage s1 { skippable { conv(16, kernel=3) }; exit e1 { pool(avg); linear(classes) } }",
+)
+HEAD_BY = Rule(
+    "E382",
+    "head-by",
+    "a head or exit stands `by` something that it can't be made for",
+    "`head by k` makes a head for every option of the choice k, `head by level` one for every level of the labels, "
+    "`head by\n"
+    "k, level` one for both. An exit is made for every level at most: which exit it is is a choice already.\n"
+    "Wrong:  head by k, m { pool(avg); linear(classes) }     exit e1 by k { pool(avg); linear(classes) }\n"
+    "Right:  head by k { pool(avg); linear(classes) }        exit e1 by level { pool(avg); linear(level.classes) }",
+)
+NARROW_RUNS = Rule(
+    "E383",
+    "head-by-of-several-runs",
+    "a head by a choice reads channels in several runs that depend on that choice",
+    "A head for one option reads the first channels of what arrives; joined channels (`concat`) have several runs.\n"
+    "Wrong:  concat(a, b); head by k { pool(avg); linear(classes) }\n"
+    "Right:  concat(a, b); conv(64, kernel=1, width=fixed) ... head by k { pool(avg); linear(classes) }",
+)
+HEAD_SHAPE = Rule(
+    "E361",
+    "head-shape",
+    "the head does not end in one value a class",
+    "A classifier's head ends in a vector of `classes` values; so do exits, and for a coarse level of the labels it is\n"
+    "`level.classes`.\n"
+    "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
+    "Right:  classes 10 ... head { pool(avg); linear(classes) }",
+)
+EXIT = "exit"
+HEAD = "head"
+LEVEL = "level"
+
+
+def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
+    """A classifier beside the trunk. From here on everything stands under the condition that this exit is not taken."""
+    name = statement.name.name
+    if not fits(b, statement):
+        return
+    choice = exit_choice(b, statement)
+    taken = apply("eq", Var(EXIT), name)
+    levels = levels_by(b, (statement.by,) if statement.by is not None else (), (LEVEL,))
+    before = b.incoming(statement.span)
+    for level in levels:
+        own = name if level is None else f"{name}_{level.name}"
+        inner = with_level(Env(dict(env.names), env.file, dict(env.frame)), level)
+        with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
+            lower_body(b, statement.body, inner)
+        answer(b, own, "exit", level, taken, levels, statement.span)
+        b.here = before
+    options = (*choice.options[:-1], name, HEAD)
+    choice.options = b.options[EXIT] = options
+    b.passed.append(apply("ne", Var(EXIT), name))
+    b.guard = both(b.guard, b.passed[-1])
+
+
+def fits(b: Builder, statement: ast.Exit) -> bool:
+    """Whether an exit may stand here."""
+    name, place = statement.name, outside(b.scope)
+    reason = {
+        "region": "this exit stands in what a choice may leave out, and so could not always be taken",
+        "head": "this exit stands in a head, where the network ends anyway",
+        "exit": "this exit stands in another exit, where the network ends anyway",
+    }.get(place.kind if place is not None else "")
+    if place is not None and reason is not None:
+        help = "put it before or behind"
+        b.findings.report(EXIT_MISPLACED, statement.span, reason, secondary=[(place.origin, "this one")], help=help)
+        return False
+    if any(a.kind == "head" for a in b.answers):
+        b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
+        return False
+    earlier = b.exits.get(name.name)
+    if earlier is not None or name.name == HEAD:
+        told = f"there is an exit `{name.name}` already" if earlier is not None else "`head` is what the head answers"
+        places = [(earlier, "it is here")] if earlier is not None and earlier is not statement.span else []
+        help = "in a repeat or a block that is called twice, an exit is made each time: write the rounds out"
+        b.findings.report(DUPLICATE_NAME, name.span, told, secondary=places, help=help)
+        return False
+    b.exits[name.name] = statement.span
+    return True
+
+
+def outside(scope: ScopeItem | None) -> ScopeItem | None:
+    """The innermost scope around in which no exit may stand."""
+    while scope is not None and scope.kind not in ("region", "head", "exit"):
+        scope = scope.scope
+    return scope
+
+
+def exit_choice(b: Builder, statement: ast.Exit) -> ChoiceItem:
+    """The choice of where to answer, made with the first exit."""
+    for item in b.choices:
+        if item.variable == EXIT and item.kind == "exit":
+            return item
+    b.serial += 1
+    item = ChoiceItem(EXIT, None, EXIT, (HEAD,), "exit", statement.span, b.serial)
+    b.add_choice(item)
+    return item
+
+
+def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem | None:
+    """The head; `by` a choice, by level or by both: a head for every option, for every level. The first of them."""
+    choice = next((by for by in statement.by if by.name != LEVEL), None)
+    levels = levels_by(b, statement.by, (LEVEL, *(() if choice is None else (choice.name,))))
+    options = options_of(b, choice)
+    before, first = b.here, None
+    for option in options:
+        guard: Expr = 1 if choice is None else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
+        for level in levels:
+            own = name + ("" if option is None else word(option)) + ("" if level is None else f"_{level.name}")
+            inner = with_level(Env(dict(env.names), env.file, dict(env.frame)), level)
+            b.here = before
+            output = own if option is not None or level is not None else ""
+            with (
+                at_option(b, choice, option),
+                b.inside("head", own, statement.span, given=True, guard=guard, output=output) as scope,
+            ):
+                first = first or scope
+                if choice is not None and option is not None:
+                    inner.names[choice.name] = Value(option)
+                    narrow(b, choice.name, option, statement.span)
+                b.stage = scope
+                lower_body(b, statement.body, inner)
+                b.stage = None
+            answer(b, own, "head", level, guard, levels, statement.span)
+    return first
+
+
+def narrow(b: Builder, choice: str, option: Option, span: Span) -> None:
+    """What arrives, cut to what is active where the choice stands at one option."""
+    tensor = b.incoming(span)
+    values: dict[str, Expr] = {choice: option}
+    kept = tuple(rewrite_segment(s, lambda e: substitute(e, values)) for s in tensor.channels)
+    if kept == tensor.channels or tensor.name in b.broken:
+        return
+    if len(kept) > 1:
+        message = f"{len(kept)} runs of channels arrive here, and the head for {choice} = {show(option)} reads the first"
+        b.findings.report(NARROW_RUNS, span, message, help="put a convolution of fixed width before the head")
+        return
+    plain_op(b, "narrow", "narrow", (tensor,), span, channels=kept)
+
+
+@contextmanager
+def at_option(b: Builder, choice: ast.Name | None, option: Option | None) -> Iterator[None]:
+    """While a head for one option is lowered, its choice has this option alone: sizes and conditions are its own."""
+    if choice is None or option is None:
+        yield
+        return
+    name = choice.name
+    kept = b.options[name], b.peak[name], b.peaks
+    b.options[name], b.peak[name], b.peaks = (option,), option, {}
+    try:
+        yield
+    finally:
+        b.options[name], b.peak[name], b.peaks = kept
+
+
+def options_of(b: Builder, choice: ast.Name | None) -> Sequence[Option | None]:
+    """The options that a head is made for; (None,) for a single head."""
+    if choice is None:
+        return (None,)
+    options: Options | None = b.options.get(choice.name) if choice.name in b.model.names.choices else None
+    if options is None:
+        names = (*b.model.names.choices, LEVEL)
+        help = near(choice.name, names) or "a head stands by a choice that is declared: `choice k in 1..4`"
+        b.findings.report(UNKNOWN_NAME, choice.span, f"there is no choice `{choice.name}`", help=help)
+        return (None,)
+    return tuple(options)
+
+
+def levels_by(b: Builder, by: Sequence[ast.Name], allowed: Sequence[str]) -> Sequence[LabelLevel | None]:
+    """The levels that a classifier is made for; (None,) where it does not stand by level."""
+    found: list[LabelLevel | None] = [None]
+    seen: list[str] = []
+    for name in by:
+        if name.name not in allowed or name.name in seen:
+            message = f"it stands by `{name.name}` twice" if name.name in seen else f"it can't stand by `{name.name}` too"
+            b.findings.report(HEAD_BY, name.span, message, help="it stands by one choice, by `level`, or by both")
+            continue
+        seen.append(name.name)
+        if name.name == LEVEL:
+            if not b.levels:
+                help = 'say what they are: `labels { fine = classes; coarse = 20 from "coarse.csv" }`'
+                b.findings.report(HEAD_BY, name.span, "there are no levels: the spec has no `labels` before", help=help)
+            found = [*b.levels] or [None]
+            b.levelled = True
+    return found
+
+
+def with_level(env: Env, level: LabelLevel | None) -> Env:
+    """The names inside a classifier of one level: `level.classes`."""
+    if level is not None:
+        env.names["level.classes"] = Value(level.classes, follows=True)
+    return env
+
+
+def answer(
+    b: Builder,
+    name: str,
+    kind: str,
+    level: LabelLevel | None,
+    condition: Expr,
+    levels: Sequence[LabelLevel | None],
+    span: Span,
+) -> None:
+    """Notes what a classifier answers: a plain call returns the finest level's."""
+    if b.here is None:
+        return
+    finest = level is levels[0]
+    own = b.levels[0].name if level is None and b.levels else "" if level is None else level.name
+    b.answers.append(Answer(name, kind, b.here, own, condition if finest else None, span))  # type: ignore[arg-type]
+
+
+def word(option: Option) -> str:
+    """An option as a part of a name: 3, or 0_5 for a half."""
+    return show(option).replace(".", "_").replace("/", "_").replace("-", "_")
+
+
+def returned(b: Builder) -> Tensor | None:
+    """The tensor that a plain call returns: a select where there are several candidates."""
+    answers = list(candidates(b))
+    if len(answers) < 2:
+        return answers[0].tensor if answers else None
+    b.passed.clear()
+    b.guard = 1
+    conditions = (*(a.condition for a in answers[:-1]), 1)
+    tensors = tuple(a.tensor for a in answers)
+    return plain_op(b, "select", "answer", tensors, b.model.names.supernet.name.span, conditions=conditions)
+
+
+def candidates(b: Builder) -> Iterator[Answer]:
+    """The answers that a plain call may return, exits first."""
+    return (a for a in b.answers if a.condition is not None)
+
+
+def check_answers(b: Builder, classes: int) -> None:
+    """Reports answers that are no fixed vectors of one value a class, outputs of one name, and levels without a
+    classifier."""
+    for found in b.answers:
+        wanted = next((level.classes for level in b.levels if level.name == found.level), classes)
+        tensor = found.tensor
+        if tensor.space or b.maximum(tensor.features) != wanted or isinstance(tensor.features, (Var, Apply)):
+            ends = f"the {found.kind} ends here: {b.describe(tensor)[9:]}, not in a fixed vector of {wanted} values"
+            values = "classes" if found.level in ("", b.levels[0].name if b.levels else "") else "level.classes"
+            b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `linear({values})`")
+    if b.levels and not b.levelled:
+        message = "these labels have several levels, and nothing classifies any but the finest"
+        b.findings.report(HEAD_BY, b.levels[0].origin, message, help="write `head by level { ... linear(level.classes) }`")
+
