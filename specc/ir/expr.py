@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeAlias
 
+from specc.portable.triangle import support
+
 Number: TypeAlias = int | Fraction
 Option: TypeAlias = int | Fraction | str
 """What a choice may be set to. Booleans are ints in Python and here."""
@@ -109,6 +111,7 @@ FUNCTIONS: Final[Mapping[str, Callable[..., Option]]] = {
     "not": lambda a: int(not a),
     "if": lambda condition, a, b: a if condition else b,
     "position": position,
+    "support": support,
 }
 
 
@@ -213,7 +216,7 @@ def is_whole(expr: Expr) -> bool:
     match expr:
         case int():
             return True
-        case Apply("floor" | "ceil" | "round" | "divisible" | "position", _):
+        case Apply("floor" | "ceil" | "round" | "divisible" | "position" | "support", _):
             return True
         case Apply("add" | "sub" | "mul" | "min" | "max", args):
             return all(is_whole(a) for a in args)

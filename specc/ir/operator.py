@@ -11,12 +11,12 @@ from specc.ir.expr import Expr
 from specc.ir.parameter import Signature
 
 if TYPE_CHECKING:
-    from specc.ir.graph import Op, Segment, Tensor
+    from specc.ir.graph import Connection, Op, Segment, Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A parameter tensor of an op: its shape where everything is active, and the active part of it.
+    """A parameter tensor of an op: its shape where everything is active, and factors of the size of the active part.
 
     An op with norm banks has `copies` of it, one of which is in use.
     """
@@ -36,6 +36,21 @@ class OpCall(Protocol):
     @property
     def args(self) -> Mapping[str, object]: ...
 
+    @property
+    def connection(self) -> Connection:
+        """What `connect` says here; dense where it says nothing."""
+        ...
+
+    @property
+    def connects(self) -> bool:
+        """Whether that stands in the call itself, not in a setting around it."""
+        ...
+
+    @property
+    def reads_input(self) -> bool:
+        """Whether the network's own input is what comes in."""
+        ...
+
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
         """The active size behind a `channels` argument: a new width group, an expression that follows, or a fixed
         number."""
@@ -53,8 +68,16 @@ class OpCall(Protocol):
         """The expression, or the number it always is."""
         ...
 
+    def follows(self, kind: str) -> bool:
+        """Whether an operation of a kind stands before this one, on any way from the network's input."""
+        ...
+
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:
         """Demands that two tensors have the same shape, segment by segment."""
+        ...
+
+    def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
+        """Demands that two tensors have the same height and width, or as many tokens."""
         ...
 
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
@@ -64,10 +87,14 @@ class OpCall(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a call becomes: the op's params and the shapes of its outputs, as (channels, space) pairs."""
+    """What a call becomes: the op's params and the shapes of its outputs, as (channels, space) pairs.
+
+    `connection` is what the op's weights have of what `connect` asks for; None for a dense one.
+    """
 
     params: object
     outputs: tuple[tuple[tuple[Segment, ...], tuple[Expr, ...]], ...]
+    connection: Connection | None = None
 
 
 class Operator(Protocol):

@@ -119,6 +119,8 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
     name = node.name
     if name == "in":
         features = b.incoming(node.span).features
+        if b.branches is not None and b.branches.begun:
+            features = b.branches.own_channels(b.maximum(features))
         return Value(b.maximum(features) if peak else features, follows=True)
     value = env.names.get(name) or b.file_values[env.file].get(name)
     if value is not None:

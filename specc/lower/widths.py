@@ -7,12 +7,12 @@ from fractions import Fraction
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.choice import Range
-from specc.ir.expr import Number
+from specc.ir.expr import Expr, Number, Var, apply
 from specc.ir.graph import WidthRule
 from specc.lower.builder import Builder
-from specc.lower.values import Env, evaluate_options, static_number
+from specc.lower.values import Env, evaluate, evaluate_options, static_number
 from specc.semantics.names import UNKNOWN_NAME
-from specc.semantics.reserved import refuse
+from specc.source import Span
 from specc.syntax import ast
 
 BAD_RATIO = Rule(
@@ -31,6 +31,15 @@ UNIFORM_STEP = Rule(
     "Wrong:  width uniform 0.25..1.0 round 8\n"
     "Right:  width uniform 0.25..1.0 step 0.125 round 8   or   width uniform {0.25, 0.5, 1.0} round 8",
 )
+BY_SLICES = Rule(
+    "E373",
+    "bad-slices",
+    "`width by` or `branches by` does not cut into equal slices",
+    "`width by k` keeps the first k of K slices of every width, K being the largest option of k, and `branches n by k`\n"
+    "the first k of K shares of n branches. So k is a choice of whole numbers from 1 up, and K divides what is cut.\n"
+    "Wrong:  choice k in 1..6 ... width by k ... conv(64, kernel=3)\n"
+    "Right:  choice k in 1..6 ... width by k ... conv(96, kernel=3)",
+)
 MODES = ("per_group", "uniform", "any", "fixed", "by")
 
 
@@ -40,8 +49,9 @@ def width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> WidthRul
     if mode == "fixed":
         return None
     if mode == "by":
-        refuse(statement.span, "`width by`", b.findings)
-        return None
+        assert statement.options is not None
+        slices = slice_choice(b, statement.options, env)
+        return None if slices is None else WidthRule("by", (), False, 1, slices, statement.span)
     if mode not in MODES:
         b.findings.report(
             UNKNOWN_NAME,
@@ -99,3 +109,33 @@ def ratios_of(b: Builder, node: ast.Expression, env: Env) -> tuple[Number, ...]:
             return (low, high)
     options = evaluate_options(b, node, env)
     return tuple(sorted(o for o in options if not isinstance(o, str))) or (1,)
+
+
+def slice_choice(b: Builder, node: ast.Expression, env: Env) -> str | None:
+    """The choice that says how many slices are kept; None, with a diagnostic, where it is none."""
+    x = evaluate(b, node, env).x
+    options = b.options.get(x.choice, ()) if isinstance(x, Var) else ()
+    if not isinstance(x, Var) or any(isinstance(o, str) or not isinstance(o, int) or o < 1 for o in options):
+        message = "the number of slices is a choice of whole numbers from 1"
+        b.findings.report(BY_SLICES, node.span, message, help="declare it first: `choice k in 1..6`")
+        return None
+    if not options:
+        message = f"the choice `{x.choice}` is declared after this"
+        b.findings.report(BY_SLICES, node.span, message, help="put `choice k in 1..6` before it")
+        return None
+    return x.choice
+
+
+def sliced(b: Builder, width: Expr, rule: WidthRule, origin: Span) -> Expr:
+    """The first k of K slices of a width: C * k / K."""
+    most, slices = b.maximum(width), b.maximum(Var(rule.choice))
+    if most % slices:
+        b.findings.report(
+            BY_SLICES,
+            origin,
+            f"{slices} slices do not divide {most} channels",
+            secondary=[(rule.origin, "every width is cut by this setting")],
+            help=f"use a multiple of {slices}, or `width=fixed`",
+        )
+        return most
+    return apply("mul", Var(rule.choice), most // slices)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from specc.diagnostics import Findings
 from specc.ir.graph import Graph
 from specc.passes.check_sizes import check_sizes
+from specc.passes.connections import check_connections
 from specc.passes.drop_dead import drop_dead
 from specc.passes.resolve_banks import resolve_banks
 from specc.passes.unify_channels import unify_channels
@@ -14,7 +15,7 @@ from specc.passes.verify import verify
 
 Pass = Callable[[Graph, Findings], Graph]
 
-PASSES: tuple[Pass, ...] = (unify_channels, resolve_banks, drop_dead, check_sizes)
+PASSES: tuple[Pass, ...] = (unify_channels, check_connections, resolve_banks, drop_dead, check_sizes)
 
 
 def run_passes(graph: Graph, findings: Findings) -> Graph | None:

@@ -11,6 +11,7 @@ class Activation(Weightless):
     """`relu`, `silu`, ...: one value at a time."""
 
     folds = True
+    channelwise = True
 
     def __init__(self, kind: str, doc: str) -> None:
         self.kind = kind

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from specc.ir.operator import Built, OpCall
-from specc.ir.parameter import Signature
+from specc.ir.parameter import Parameter, Signature
+from specc.ops.shapes import require_several
 from specc.ops.weightless import NoParams, Weightless
 
 
 class Add(Weightless):
-    """The sum that closes `residual { }`; its first input is the body's output, its second the shortcut's."""
+    """`add(a, b, ..)`, and the sum that closes `residual { }`: its first input is the body's output, its second the
+    shortcut's."""
 
     kind = "add"
-    signature = Signature("add", (), "The sum of feature maps of one shape.")
+    channelwise = True
+    signature = Signature(
+        "add",
+        (Parameter("inputs", "tensors", doc="two or more of one shape"),),
+        "The sum of feature maps of one shape.",
+    )
 
     def build(self, call: OpCall) -> Built:
+        require_several(call, "a sum")
         first, *others = call.inputs
         for other in others:
             call.tie(first, other, "the two sides of this sum")

@@ -6,9 +6,10 @@ from specc.ops.writing import Sites, Writer, Written
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`x + y`: the shortcut first, as the formula is mostly written; or `y += x` where more follows in the block."""
+    """`x + y`: of two the shortcut first, as the formula is mostly written; or `y += x` where more follows."""
     count = len(sites[0].inputs)
-    call = " + ".join(f"{{{i}}}" for i in reversed(range(count)))
+    order = range(count) if count > 2 else reversed(range(count))
+    call = " + ".join(f"{{{i}}}" for i in order)
     return Written(call=call, update="{0} += {1}" if count == 2 else "", overwritable=True)
 
 

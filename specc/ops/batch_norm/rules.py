@@ -11,7 +11,7 @@ from specc.ir.expr import Expr, Number
 from specc.ir.graph import Op, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
-from specc.ops.shapes import product
+from specc.ops.shapes import product, refuse_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class BatchNorm:
 
     kind = "batch_norm"
     folds = True
+    channelwise = True
     signature = Signature(
         "batch",
         (
@@ -40,7 +41,7 @@ class BatchNorm:
     )
 
     def build(self, call: OpCall) -> Built:
-        tensor = call.inputs[0]
+        tensor = refuse_tokens(call, "a batch norm")
         params = BatchNormParams(
             channels=tensor.features,
             eps=cast(Number, call.args["eps"]),

@@ -6,21 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
-from specc.ir.graph import Op, Tensor
+from specc.ir.graph import DENSE, Connection, Op, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
-from specc.ops.shapes import one, product, require_map, same_padding, window_space
-
-GROUPS_DIVIDE = Rule(
-    "E404",
-    "groups-do-not-divide",
-    "the groups of a convolution do not divide its channels",
-    "`groups=g` splits input and output channels into g equal parts, so g must divide both.\n"
-    "Wrong:  conv(64, kernel=3, groups=12)\n"
-    "Right:  conv(64, kernel=3, groups=16)",
-)
+from specc.ops.runs import is_elastic
+from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_space
+from specc.ops.triangular.rules import connected, pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +66,37 @@ class Convolution:
         tensor = require_map(call, "a convolution")
         full_groups = cast(int, call.args["groups"])
         inputs, full_inputs = tensor.features, call.maximum(tensor.features)
+        full_out = call.maximum(cast(Expr, call.args["out"]))
+        connection = connected(call, tensor, full_out, full_groups)
+        if connection.kind == "diagonal" and connection.blocks is not None:
+            full_groups, connection = connection.blocks, DENSE  # blocks on the diagonal are groups
         if full_groups == 1:
             out = call.out_channels("out")
-            return build_convolution(call, tensor, inputs, out, groups=1)
-        full_out = call.maximum(cast(Expr, call.args["out"]))
+            return build_convolution(call, tensor, inputs, out, groups=1, connection=connection)
         for channels, which in ((full_inputs, "input"), (full_out, "output")):
             if channels % full_groups:
                 call.report(
                     GROUPS_DIVIDE, f"{full_groups} groups do not divide {channels} {which} channels", at="groups"
                 )
                 return build_convolution(call, tensor, inputs, full_out, groups=1)
-        groups = call.whole_groups(inputs, full_inputs // full_groups)
+        per_group = full_inputs // full_groups
+        if len(tensor.channels) > 1:
+            runs = grouped_runs(call, tensor, per_group, full_out // full_groups)
+            groups = apply("div", inputs, per_group)
+            return build_convolution(call, tensor, inputs, total(runs), groups, channels=runs)
+        groups = call.whole_groups(inputs, per_group)
         out = product(groups, full_out // full_groups)
         return build_convolution(call, tensor, inputs, out, groups)
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(ConvParams, op.params)
-        per_group = apply("div", p.inputs, p.groups)
         full = (p.full_out, p.full_inputs // p.full_groups, p.full_kernel, p.full_kernel)
-        weight = Weight("weight", full, (p.out, per_group, p.kernel, p.kernel))
+        weight = Weight("weight", full, (*connected_pairs(op), p.kernel, p.kernel))
         return (weight, Weight("bias", (p.full_out,), (p.out,))) if p.bias else (weight,)
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(ConvParams, op.params)
-        per_group = apply("div", p.inputs, p.groups)
-        return product(p.out, per_group, p.kernel, p.kernel, *outputs[0].space)
+        return product(*connected_pairs(op), p.kernel, p.kernel, *outputs[0].space)
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return 0
@@ -108,6 +106,7 @@ class Depthwise(Convolution):
     """`depthwise(kernel=k)`: one filter a channel."""
 
     kind = "depthwise"
+    channelwise = True
     signature = Signature(
         "depthwise",
         (*WINDOW, BIAS),
@@ -116,7 +115,8 @@ class Depthwise(Convolution):
 
     def build(self, call: OpCall) -> Built:
         tensor = require_map(call, "a depthwise convolution")
-        return build_convolution(call, tensor, tensor.features, tensor.features, groups=tensor.features)
+        inputs = tensor.features
+        return build_convolution(call, tensor, inputs, inputs, inputs, channels=tensor.channels)
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(ConvParams, op.params)
@@ -128,8 +128,24 @@ class Depthwise(Convolution):
         return product(p.out, p.kernel, p.kernel, *outputs[0].space)
 
 
-def build_convolution(call: OpCall, tensor: Tensor, inputs: Expr, out: Expr, groups: Expr) -> Built:
-    """Params and output shape of either kind."""
+def connected_pairs(op: Op) -> tuple[Expr, ...]:
+    """Factors of the number of pairs of an input and an output channel that a convolution joins."""
+    p = cast(ConvParams, op.params)
+    if op.connection.kind == "dense":
+        return p.out, apply("div", p.inputs, p.groups)
+    return (pairs(op.connection, p.inputs, p.out, p.full_inputs, p.full_out),)
+
+
+def build_convolution(
+    call: OpCall,
+    tensor: Tensor,
+    inputs: Expr,
+    out: Expr,
+    groups: Expr,
+    connection: Connection = DENSE,
+    channels: tuple[Segment, ...] | None = None,
+) -> Built:
+    """Params and output shape of either kind. `channels` are the output's, one run of `out` if not given."""
     kernel = cast(Expr, call.args["kernel"])
     stride = cast(int, call.args["stride"])
     dilation = cast(int, call.args["dilation"])
@@ -150,8 +166,41 @@ def build_convolution(call: OpCall, tensor: Tensor, inputs: Expr, out: Expr, gro
         full_kernel=call.maximum(kernel),
         full_groups=call.maximum(groups),
     )
-    channels = tensor.channels if out is inputs else one(out)
-    return Built(params, ((channels, window_space(call, tensor.space, kernel, stride, padding, dilation)),))
+    space = window_space(call, tensor.space, kernel, stride, padding, dilation)
+    return Built(params, ((channels or one(out), space),), connection)
+
+
+def grouped_runs(call: OpCall, tensor: Tensor, per_group: int, out_per_group: int) -> tuple[Segment, ...]:
+    """The output of groups over several runs: as many runs, each of its own groups. Fixed ones next to each other
+    are one."""
+    runs: list[Expr] = []
+    whole = 0
+    for segment in tensor.channels:
+        if not is_elastic(segment.size):
+            whole += call.maximum(segment.size)
+            continue
+        if whole:
+            runs.append(whole)
+        runs.append(segment.size)
+        whole = 0
+    if whole:
+        runs.append(whole)
+    for run in runs:
+        if call.maximum(run) % per_group:
+            call.report(
+                GROUPS_DIVIDE,
+                f"groups of {per_group} channels do not fit a run of {call.maximum(run)} that is joined here",
+                at="groups",
+            )
+            return one(product(tensor.features, out_per_group))
+    return tuple(Segment(product(call.whole_groups(run, per_group), out_per_group)) for run in runs)
+
+
+def total(channels: tuple[Segment, ...]) -> Expr:
+    found: Expr = 0
+    for segment in channels:
+        found = apply("add", found, segment.features)
+    return found
 
 
 OPERATORS = (Convolution(), Depthwise())

@@ -30,6 +30,7 @@ class Dropout(Weightless):
     """`dropout(0.2)`."""
 
     kind = "dropout"
+    channelwise = True
     folds = True
     signature = Signature(
         "dropout",

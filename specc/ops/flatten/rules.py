@@ -24,6 +24,7 @@ class Flatten(Weightless):
     """`flatten`."""
 
     kind = "flatten"
+    channelwise = True
     folds = True
     signature = Signature("flatten", (), "A feature map as a vector, channel by channel.")
 

@@ -10,7 +10,8 @@ from specc.ir.expr import Expr
 from specc.ir.graph import Op, Segment, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
-from specc.ops.shapes import NEEDS_VECTOR, one, product
+from specc.ops.shapes import NEEDS_VECTOR, described, one, product
+from specc.ops.triangular.rules import connected, pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,18 @@ class Linear:
             Parameter("out", "channels", doc="output features"),
             Parameter("bias", "flag", True, "add a learned offset"),
         ),
-        "A fully connected layer on a vector.",
+        "A fully connected layer on a vector, or on each of some tokens.",
     )
 
     def build(self, call: OpCall) -> Built:
         tensor = call.inputs[0]
-        if tensor.space:
+        if len(tensor.space) == 2:
             call.report(
                 NEEDS_VECTOR,
-                f"linear needs a vector, but a map of {call.maximum(tensor.features)} channels arrives here",
+                f"linear needs a vector or tokens, but {described(call, tensor)} here",
                 help="put `pool(avg)` or `flatten` before it",
             )
+        connection = connected(call, tensor, cast(Expr, call.args["out"]))
         out = call.out_channels("out")
         params = LinearParams(
             inputs=tensor.features,
@@ -59,19 +61,29 @@ class Linear:
             full_inputs=call.maximum(tensor.features),
             full_out=call.maximum(out),
         )
-        return Built(params, ((one(out), ()),))
+        return Built(params, ((one(out), tensor.space if len(tensor.space) == 1 else ()),), connection)
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(LinearParams, op.params)
-        weight = Weight("weight", (p.full_out, p.full_inputs), (p.out, p.inputs))
+        columns = p.full_inputs
+        if op.connection.kind == "diagonal" and op.connection.blocks is not None:
+            columns //= op.connection.blocks
+        weight = Weight("weight", (p.full_out, columns), connected_pairs(op))
         return (weight, Weight("bias", (p.full_out,), (p.out,))) if p.bias else (weight,)
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        p = cast(LinearParams, op.params)
-        return product(p.out, p.inputs)
+        return product(*connected_pairs(op), *outputs[0].space)
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return 0
+
+
+def connected_pairs(op: Op) -> tuple[Expr, ...]:
+    """Factors of the number of pairs of features that the layer joins."""
+    p = cast(LinearParams, op.params)
+    if op.connection.kind == "dense":
+        return p.out, p.inputs
+    return (pairs(op.connection, p.inputs, p.out, p.full_inputs, p.full_out),)
 
 
 OPERATORS = (Linear(),)

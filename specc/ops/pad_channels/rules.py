@@ -1,11 +1,13 @@
-"""Zero channels appended to a feature map: the parameter-free shortcut of a widening residual."""
+"""Zero channels appended to a feature map, or to each of its slices: the parameter-free shortcut of a widening
+residual."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from specc.diagnostics import Rule
-from specc.ir.expr import Expr
+from specc.ir.expr import Expr, apply
 from specc.ir.operator import Built, OpCall
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import one
@@ -21,12 +23,29 @@ PAD_NARROWS = Rule(
 )
 
 
+PAD_SLICES = Rule(
+    "E411",
+    "pad-slices",
+    "the slices of pad_channels do not divide its channels",
+    "`pad_channels(out, slices=K)` appends zeros to each of K equal slices, so K divides what arrives and `out`, and a\n"
+    "sub-network has whole slices of both.\n"
+    "Wrong:  conv(64, kernel=3); pad_channels(128, slices=6)\n"
+    "Right:  conv(96, kernel=3); pad_channels(192, slices=6)",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PadChannelsParams:
-    """Active channels before and after. Where the active output is narrower than the input, the last are dropped."""
+    """Active channels before and after. Where the active output is narrower than the input, the last are dropped.
+
+    Of several slices each gets its own zeros: from `slice_inputs` channels to `slice_out`.
+    """
 
     inputs: Expr
     out: Expr
+    slices: int
+    slice_inputs: int
+    slice_out: int
 
 
 class PadChannels(Weightless):
@@ -35,20 +54,32 @@ class PadChannels(Weightless):
     kind = "pad_channels"
     signature = Signature(
         "pad_channels",
-        (Parameter("out", "channels", doc="channels after padding"),),
+        (
+            Parameter("out", "channels", doc="channels after padding"),
+            Parameter("slices", "integer", 1, "equal slices that are padded each on its own"),
+        ),
         "Appends zero channels.",
     )
 
     def build(self, call: OpCall) -> Built:
-        tensor = call.inputs[0]
+        tensor, slices = call.inputs[0], cast(int, call.args["slices"])
         out = call.out_channels("out")
-        if call.maximum(out) < call.maximum(tensor.features):
-            call.report(
-                PAD_NARROWS,
-                f"{call.maximum(tensor.features)} channels can't be padded to {call.maximum(out)}",
-                at="out",
-            )
-        return Built(PadChannelsParams(tensor.features, out), ((one(out), tensor.space),))
+        before, after = call.maximum(tensor.features), call.maximum(out)
+        if after < before:
+            call.report(PAD_NARROWS, f"{before} channels can't be padded to {after}", at="out")
+        if before % slices or after % slices:
+            message = f"{slices} slices do not divide {before} and {after} channels"
+            call.report(PAD_SLICES, message, at="slices")
+        elif slices > 1 and active_slices(tensor.features, before, slices) != active_slices(out, after, slices):
+            message = "what arrives and what leaves do not keep the same whole slices"
+            call.report(PAD_SLICES, message, at="slices", help="cut both with one `width by k`")
+        params = PadChannelsParams(tensor.features, out, slices, before // slices, after // slices)
+        return Built(params, ((one(out), tensor.space),))
+
+
+def active_slices(channels: Expr, maximum: int, slices: int) -> Expr:
+    """How many slices of a width are active."""
+    return apply("div", apply("mul", channels, slices), maximum)
 
 
 OPERATORS = (PadChannels(),)

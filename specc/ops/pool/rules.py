@@ -38,6 +38,7 @@ class Pool(Weightless):
     """`pool(avg)`, `pool(avg, 2)`, `pool(max, size=7)`."""
 
     kind = "pool"
+    channelwise = True
     signature = Signature(
         "pool",
         (
@@ -66,6 +67,7 @@ class MaxPool(Weightless):
     """`maxpool(3, stride=2)`."""
 
     kind = "maxpool"
+    channelwise = True
     signature = Signature(
         "maxpool",
         (

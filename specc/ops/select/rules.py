@@ -22,6 +22,7 @@ class Select(Weightless):
     """Goes on with the input of the first true condition. Never written in a spec; lowering adds it."""
 
     kind = "select"
+    channelwise = True
     signature = Signature("select", (), "Where alternatives meet again.")
 
     def build(self, call: OpCall) -> Built:
