@@ -1,0 +1,71 @@
+"""Group normalisation: over the pixels and channels of each of some groups, with one bank of scales or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+from specc.ir.expr import Expr, Number
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.parameter import Parameter, Signature
+from specc.ops.shapes import GROUPS_DIVIDE, product, refuse_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class GroupNormParams:
+    """`channels` and `groups` are active, `full_*` those of the largest sub-network. The size of a group is fixed."""
+
+    channels: Expr
+    groups: Expr
+    eps: Number
+    full_channels: int
+    full_groups: int
+
+
+class GroupNorm:
+    """`norm`, under the setting `norm group(..)`."""
+
+    kind = "group_norm"
+    folds = True
+    signature = Signature(
+        "group",
+        (
+            Parameter("groups", "integer", 32, "groups of channels; widths become multiples of a group"),
+            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance"),
+            Parameter("bank", "bank", "shared", "which sub-networks share scales and offsets"),
+        ),
+        "Normalisation over the pixels and channels of each group, with a learned scale and offset per channel.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        tensor = refuse_tokens(call, "a group norm")
+        full_channels, full_groups = call.maximum(tensor.features), cast(int, call.args["groups"])
+        if full_channels % full_groups:
+            call.report(GROUPS_DIVIDE, f"{full_groups} groups do not divide {full_channels} channels", at="groups")
+            full_groups = 1
+        params = GroupNormParams(
+            channels=tensor.features,
+            groups=call.whole_groups(tensor.features, full_channels // full_groups),
+            eps=cast(Number, call.args["eps"]),
+            full_channels=full_channels,
+            full_groups=full_groups,
+        )
+        return Built(params, ((tensor.channels, tensor.space),))
+
+    def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
+        p = cast(GroupNormParams, op.params)
+        return tuple(
+            Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
+        )
+
+    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        return 0
+
+    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        return product(outputs[0].features, *outputs[0].space)
+
+
+OPERATORS = (GroupNorm(),)

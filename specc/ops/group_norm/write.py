@@ -1,0 +1,31 @@
+"""Group norms in generated code. They have no statistics, so only elastic and banked ones take part in plans."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import cast
+
+from specc.ops.group_norm.rules import GroupNormParams
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
+
+
+def params(site: Site) -> GroupNormParams:
+    return cast(GroupNormParams, site.op.params)
+
+
+def write(sites: Sites, elastic: bool) -> Written:
+    """`nn.GroupNorm(groups, channels)`, elastic with `cut(channels)`, banked with `cut(channels, bank)`."""
+    channels = Arg(each(sites, lambda site: params(site).channels), "channels")
+    groups = Arg(each(sites, lambda site: params(site).groups), "channels")
+    eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
+    banks = each(sites, lambda site: site.op.bank.count)
+    if any(count != 1 for count in banks):
+        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
+        args = (groups, channels, Arg(banks, "banks", "banks"), eps)
+        return Written("BankedGroupNorm", "group_norm", args, (channels, bank), overwritable=True)
+    if varies(channels.values):
+        return Written("ElasticGroupNorm", "group_norm", (groups, channels, eps), (channels,), overwritable=True)
+    return Written("nn.GroupNorm", args=(groups, channels, eps), overwritable=True)
+
+
+WRITERS = (Writer("group_norm", write),)

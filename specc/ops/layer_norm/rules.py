@@ -1,0 +1,62 @@
+"""Layer normalisation over the channels of every token, vector or pixel, with one bank of scales or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+from specc.ir.expr import Expr, Number
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.parameter import Parameter, Signature
+from specc.ops.shapes import product
+
+
+@dataclass(frozen=True, slots=True)
+class LayerNormParams:
+    """`channels` are active, `full_channels` those of the largest sub-network."""
+
+    channels: Expr
+    eps: Number
+    full_channels: int
+
+
+class LayerNorm:
+    """`norm`, under the setting `norm layer(..)`. On a map every pixel is normalised by itself."""
+
+    kind = "layer_norm"
+    folds = True
+    signature = Signature(
+        "layer",
+        (
+            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance"),
+            Parameter("bank", "bank", "shared", "which sub-networks share scales and offsets"),
+        ),
+        "Layer normalisation over the channels of every token, vector or pixel, with a learned scale and offset.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        tensor = call.inputs[0]
+        params = LayerNormParams(
+            channels=tensor.features,
+            eps=cast(Number, call.args["eps"]),
+            full_channels=call.maximum(tensor.features),
+        )
+        return Built(params, ((tensor.channels, tensor.space),))
+
+    def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
+        p = cast(LayerNormParams, op.params)
+        return tuple(
+            Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
+        )
+
+    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        return 0
+
+    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        return product(outputs[0].features, *outputs[0].space)
+
+
+OPERATORS = (LayerNorm(),)

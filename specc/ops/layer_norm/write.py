@@ -1,0 +1,35 @@
+"""Layer norms in generated code. They have no statistics, so only elastic and banked ones take part in plans."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final, cast
+
+from specc.ops.layer_norm.rules import LayerNormParams
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
+
+ON_MAPS: Final = "{layer}({0}.permute(0, 2, 3, 1){cut}).permute(0, 3, 1, 2)"
+"""The channels of a map moved to the end, where layer norms look for them, and back."""
+
+
+def params(site: Site) -> LayerNormParams:
+    return cast(LayerNormParams, site.op.params)
+
+
+def write(sites: Sites, elastic: bool) -> Written:
+    """`nn.LayerNorm(channels)`, elastic with `cut(channels)`, banked with `cut(channels, bank)`."""
+    call = ON_MAPS if len(sites[0].inputs[0].space) == 2 else ""
+    channels = Arg(each(sites, lambda site: params(site).channels), "channels")
+    eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
+    banks = each(sites, lambda site: site.op.bank.count)
+    if any(count != 1 for count in banks):
+        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
+        args = (channels, Arg(banks, "banks", "banks"), eps)
+        return Written("BankedLayerNorm", "layer_norm", args, (channels, bank), call=call, overwritable=not call)
+    if varies(channels.values):
+        args = (channels, eps)
+        return Written("ElasticLayerNorm", "layer_norm", args, (channels,), call=call, overwritable=not call)
+    return Written("nn.LayerNorm", args=(channels, eps), call=call, overwritable=not call)
+
+
+WRITERS = (Writer("layer_norm", write),)

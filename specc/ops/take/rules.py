@@ -1,0 +1,51 @@
+"""From tokens to a vector: the class token, or the mean of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from specc.diagnostics import Rule
+from specc.ir.operator import Built, OpCall
+from specc.ir.parameter import Parameter, Signature, Words
+from specc.ops.shapes import require_tokens
+from specc.ops.weightless import Weightless
+
+NO_CLASS_TOKEN = Rule(
+    "E433",
+    "no-class-token",
+    "take(class_token) stands where no class token was added",
+    "`take(class_token)` goes on with the token that `class_token` put before the others.\n"
+    "Wrong:  patch_embed(16, dim=768); take(class_token)\n"
+    "Right:  patch_embed(16, dim=768); class_token; take(class_token)   or   take(mean)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeParams:
+    """`which` token goes on."""
+
+    which: Literal["class_token", "mean"]
+
+
+class Take(Weightless):
+    """`take(class_token)`, `take(mean)`."""
+
+    kind = "take"
+    folds = True
+    channelwise = True
+    signature = Signature(
+        "take",
+        (Parameter("which", Words(("class_token", "mean")), doc="the class token, or the mean of all tokens"),),
+        "Tokens to one vector.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        tensor = require_tokens(call, "`take`")
+        which = cast(Literal["class_token", "mean"], call.args["which"])
+        if which == "class_token" and not call.follows("class_token"):
+            call.report(NO_CLASS_TOKEN, "there is no class token here", help="put `class_token` before the first block")
+        return Built(TakeParams(which), ((tensor.channels, ()),))
+
+
+OPERATORS = (Take(),)

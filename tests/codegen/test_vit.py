@@ -1,0 +1,143 @@
+"""Vision transformers: torchvision's as an oracle, and elastic ones against their own bound twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torchvision.models import VisionTransformer
+
+from specc.analysis.report import cost
+from specc.passes.bind import bind as bind_graph
+from tests.codegen.projects import Project, assignments, from_text, image_shape, plain, project
+from tests.codegen.test_models import counted, relative, scramble
+from tests.codegen.test_text import formatted
+
+torch.set_num_threads(1)
+
+
+def spec(
+    stage: str, settings: str = "", rate: str = "", stem: str = "class_token\n    position", take: str = "class_token"
+) -> str:
+    """A small transformer on images of 16 x 16: 16 patches, 24 features, heads of 6."""
+    return (
+        "import std.vit\n\nsupernet small {\n  input image(3, 16, 16)\n  classes 5\n"
+        f"  norm layer(eps=1e-6)\n{settings}  stem {{\n    patch_embed(4, dim=24)\n    {stem}\n{rate}  }}\n{stage}"
+        f"  head {{\n    norm(bank=shared)\n    take({take})\n    linear(classes)\n  }}\n}}\n"
+    )
+
+
+STATIC = spec("  stage s { repeat 3 { encoder(4, mlp=40) } }\n")
+
+
+def torchvisions() -> VisionTransformer:
+    net = VisionTransformer(
+        image_size=16, patch_size=4, num_layers=3, num_heads=4, hidden_dim=24, mlp_dim=40, num_classes=5
+    )
+    scramble(net)
+    return net.eval()
+
+
+def with_weights_of(net: nn.Module, other: VisionTransformer) -> None:
+    """Copies by order: ours begin with the patch embedding, torchvision's with the class token."""
+    token, weight, bias, *rest = other.parameters()
+    mine, theirs = list(net.parameters()), [weight, bias, token, *rest]
+    assert [p.shape for p in mine] == [p.shape for p in theirs]
+    with torch.no_grad():
+        for p, q in zip(mine, theirs, strict=True):
+            p.copy_(q)
+
+
+def test_a_static_transformer_computes_what_torchvisions_does(tmp_path: Path) -> None:
+    made = project(from_text(STATIC), tmp_path)
+    net, other = made.model.Model().eval(), torchvisions()
+    with_weights_of(net, other)
+    x = torch.randn(3, 3, 16, 16)
+    with torch.no_grad():
+        assert relative(net(x), other(x)) <= 1e-5
+        assert relative(made.bind.bind(net)(x), other(x)) <= 1e-5
+    net.train()
+    torch.testing.assert_close(gradients(net, x), gradients(other.train(), x), rtol=1e-4, atol=1e-6)
+    assert formatted(tmp_path / "model.py") == ""
+
+
+def gradients(net: nn.Module, x: torch.Tensor) -> list[float]:
+    """The sizes of the parameters' gradients, sorted."""
+    net.zero_grad()
+    net(x).logsumexp(1).mean().backward()
+    return sorted(float(p.grad.norm()) for p in net.parameters() if p.grad is not None)
+
+
+STAGES = {
+    "one width": ("  width uniform {0.5, 1.0}\n", "  stage s { repeat 2 { encoder(4, mlp=40) } }\n"),
+    "a width a group": ("  width per_group 0.25..1.0\n", "  stage s { repeat 2 { encoder(4, mlp=40) } }\n"),
+    "any width": ("  width any 0.25..1.0\n", "  stage s { encoder(4, mlp=40) }\n"),
+    "elastic depth": ("", "  stage s { repeat 1..3 { encoder(4, mlp=40) } }\n"),
+    "elastic perceptrons": ("", "  stage s { repeat 2 { encoder(4, mlp={20, 40}) } }\n"),
+    "elastic heads": ("", "  stage s { encoder({1, 2, 4}, mlp=40); encoder({2, 4}, mlp=40) }\n"),
+    "elastic heads and width": (
+        "  width uniform {0.5, 1.0}\n",
+        "  stage s { repeat 2 { encoder({2, 4}, mlp=40) } }\n",
+    ),
+    "skipped blocks": (
+        "  norm layer(eps=1e-6, bank=skip)\n",
+        "  stage s { encoder(4, mlp=40); skippable { encoder(4, mlp=40) } }\n"
+        "  stage t { encoder(4, mlp=40); skippable { encoder(4, mlp=40) } }\n",
+    ),
+    "banks by width": (
+        "  width uniform {0.5, 1.0}\n  norm layer(bank=width)\n",
+        "  stage s { encoder(4, mlp=40); skippable { encoder(4, mlp=40) } }\n",
+    ),
+    "noise": (
+        "  width uniform {0.5, 1.0}\n",
+        "  stage s { encoder(4, mlp=40, dropout=0.1, attention_dropout=0.2, drop_path=0.3) }\n",
+    ),
+}
+
+
+def lines(text: str) -> str:
+    """A spec with a statement a line."""
+    return text.replace("; ", "\n")
+
+
+@pytest.mark.parametrize("take", ["class_token", "mean"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_elastic_transformers(stage: str, take: str, tmp_path: Path) -> None:
+    settings, body = STAGES[stage]
+    check(
+        spec(body, settings, stem="class_token\n    position" if take == "class_token" else "position", take=take),
+        tmp_path,
+    )
+
+
+def check(text: str, folder: Path, count: int = 4) -> Project:
+    """Parameters, MACs, and sliced against bound - by torch.fx and by the compiler - at several sub-networks."""
+    compiled = from_text(text)
+    graph = compiled.graph
+    made = project(compiled, folder / "elastic")
+    with torch.device("meta"):
+        meta = made.model.Model().eval()
+    net = made.model.Model().eval()
+    scramble(net)
+    for number, at in enumerate(assignments(graph, count)):
+        report = cost(graph, at)
+        plan = net.plan(plain(graph, at))
+        assert sum(p.numel() for p in net.parameters()) == report.params_total
+        assert counted(meta, image_shape(graph, at), plan) == report.macs
+        static = project(compiled, folder / str(number), bind_graph(graph, at))
+        twin, bound = static.model.Model().eval(), net.bind(plan, fold=False)
+        twin.load_state_dict(bound.state_dict())
+        assert sum(p.numel() for p in twin.parameters()) == report.params
+        assert counted(bound.to("meta"), image_shape(graph, at), None) == report.macs
+        x = torch.randn(2, *image_shape(graph, at), generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            sliced = net(x, plan)
+            for other in (twin, net.bind(plan)):
+                assert relative(other(x), sliced) <= 1e-5, at
+        net.train()
+        net(x, plan).logsumexp(1).mean().backward()
+        net.eval()
+    assert formatted(folder / "elastic" / "model.py") == ""
+    return made
