@@ -21,10 +21,13 @@ MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
 
 _GLOBALS: Final = """
-    annotations Any BankedBatchNorm1d BankedBatchNorm2d bool complete ConvCut dataclass dict divisible
-    ElasticBatchNorm1d ElasticBatchNorm2d ElasticConv2d ElasticLinear ElasticNet F float Fraction half_up int
-    known_outputs LinearCut Mapping Model nn NormCut Option Plan resize resolve Sequence space str super Tensor
-    position torch tuple
+    BankedSegmentedBatchNorm1d BankedSegmentedBatchNorm2d DropPath SegmentedBatchNorm1d SegmentedBatchNorm2d
+    SegmentedConv2d SegmentedConvCut SegmentedLinear SegmentedLinearCut SegmentedNormCut
+    annotations Any Attention AttentionCut BankedBatchNorm1d BankedBatchNorm2d BankedGroupNorm BankedLayerNorm bool
+    ClassToken ClassTokenCut complete ConvCut dataclass dict divisible ElasticAttention ElasticBatchNorm1d
+    ElasticBatchNorm2d ElasticClassToken ElasticConv2d ElasticGroupNorm ElasticLayerNorm ElasticLinear ElasticNet
+    ElasticPosition F float Fraction GroupNormCut half_up int known_outputs LayerNormCut LinearCut Mapping Model nn
+    NormCut Option Plan Position position PositionCut resize resolve Sequence space str super Tensor torch tuple
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""

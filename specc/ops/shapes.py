@@ -18,9 +18,9 @@ KERNEL_TOO_LARGE = Rule(
 NEEDS_IMAGE = Rule(
     "E402",
     "needs-feature-map",
-    "an operator on feature maps stands where only a vector arrives",
-    "Convolutions, pooling and batch norm of maps need height and width; after a global pool or flatten there "
-    "is none.\n"
+    "an operator on feature maps stands where a vector or tokens arrive",
+    "Convolutions and pools need height and width; after a global pool, a flatten or a patch embedding there is "
+    "none.\n"
     "Wrong:  pool(avg); conv(64, kernel=3)\n"
     "Right:  conv(64, kernel=3); pool(avg)",
 )
@@ -28,22 +28,94 @@ NEEDS_VECTOR = Rule(
     "E403",
     "needs-vector",
     "a linear layer stands where a feature map arrives",
-    "`linear` takes a vector. Pool over the whole map, or flatten it, first.\n"
+    "`linear` takes a vector, or tokens one by one. Pool over the whole map, or flatten it, first.\n"
     "Wrong:  conv(64, kernel=3); linear(classes)\n"
     "Right:  conv(64, kernel=3); pool(avg); linear(classes)",
+)
+NEEDS_TOKENS = Rule(
+    "E431",
+    "needs-tokens",
+    "an operator on tokens stands where a feature map or a vector arrives",
+    "Attention, class tokens, positions and `take` work on tokens, which a patch embedding makes of an image or map.\n"
+    "Wrong:  conv(64, kernel=3); attention(heads=4)\n"
+    "Right:  patch_embed(4, dim=64); attention(heads=4)",
+)
+NORM_OF_TOKENS = Rule(
+    "E437",
+    "norm-of-tokens",
+    "a norm over images or pixels stands where tokens arrive",
+    "Batch norm and group norm are for feature maps and vectors; tokens are normalised one by one, by a layer norm.\n"
+    "Wrong:  norm batch ... patch_embed(16, dim=768); norm\n"
+    "Right:  norm layer(eps=1e-6) ... patch_embed(16, dim=768); norm",
+)
+GROUPS_DIVIDE = Rule(
+    "E404",
+    "groups-do-not-divide",
+    "the groups of a convolution or a group norm do not divide its channels",
+    "`groups=g` splits the channels into g equal parts - a convolution's input and output channels both - so g must "
+    "divide them.\n"
+    "Wrong:  conv(64, kernel=3, groups=12)\n"
+    "Right:  conv(64, kernel=3, groups=16)",
+)
+
+FEW_TENSORS = Rule(
+    "E409",
+    "few-tensors",
+    "an operator that joins tensors is given fewer than two",
+    "`add` and `concat` take all tensors that they join, by name, as `here` or as calls.\n"
+    "Wrong:  concat(conv(16, kernel=3))\n"
+    "Right:  concat(here, conv(16, kernel=3))",
 )
 
 
 def require_map(call: OpCall, name: str) -> Tensor:
     """The only input, reported unless it has height and width."""
     tensor = call.inputs[0]
-    if not tensor.space:
+    if len(tensor.space) != 2:
         call.report(
             NEEDS_IMAGE,
-            f"{name} needs a feature map, but a vector of {call.maximum(tensor.features)} features arrives here",
-            help="move it before the global pool or the flatten",
+            f"{name} needs a feature map, but {described(call, tensor)} here",
+            help=f"move it before the {'patch embedding' if tensor.space else 'global pool or the flatten'}",
         )
     return tensor
+
+
+def require_tokens(call: OpCall, name: str) -> Tensor:
+    """The only input, reported unless it is a row of tokens."""
+    tensor = call.inputs[0]
+    if len(tensor.space) != 1:
+        call.report(
+            NEEDS_TOKENS,
+            f"{name} needs tokens, but {described(call, tensor)} here",
+            help="put `patch_embed(size, dim)` before it" if tensor.space else "move it before the vector is made",
+        )
+    return tensor
+
+
+def refuse_tokens(call: OpCall, name: str) -> Tensor:
+    """The only input, reported if it is a row of tokens."""
+    tensor = call.inputs[0]
+    if len(tensor.space) == 1:
+        message = f"{name} can't normalise tokens, but {described(call, tensor)} here"
+        call.report(NORM_OF_TOKENS, message, help="set `norm layer` around the tokens")
+    return tensor
+
+
+def require_several(call: OpCall, name: str) -> None:
+    """Reports a call that joins fewer than two tensors."""
+    if len(call.inputs) < 2:
+        call.report(FEW_TENSORS, f"{name} takes two tensors or more, and {len(call.inputs)} is given")
+
+
+def described(call: OpCall, tensor: Tensor) -> str:
+    """What arrives, for messages: `a vector of 64 features arrives`."""
+    channels = call.maximum(tensor.features)
+    match len(tensor.space):
+        case 0:
+            return f"a vector of {channels} features arrives"
+        case 1:
+            return f"{call.maximum(tensor.space[0])} tokens of {channels} features arrive"
+    return f"a map of {channels} channels arrives"
 
 
 def windowed(call: OpCall, size: Expr, kernel: Expr, stride: int, padding: Expr, dilation: int = 1) -> Expr:

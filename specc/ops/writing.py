@@ -20,7 +20,7 @@ from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Op, Tensor
 
 Role: TypeAlias = Literal[
-    "channels", "kernel", "stride", "padding", "dilation", "banks", "bank", "rate", "size", "extra"
+    "channels", "kernel", "stride", "padding", "dilation", "banks", "bank", "heads", "rate", "size", "extra"
 ]
 
 
@@ -34,7 +34,10 @@ class Site:
 
 
 Sites: TypeAlias = tuple[Site, ...]
-Values: TypeAlias = tuple[Expr, ...]
+Counts: TypeAlias = tuple[Expr, ...]
+"""Channels in several runs: how many there are in each."""
+Value: TypeAlias = Expr | Counts
+Values: TypeAlias = tuple[Value, ...]
 """One value for each site."""
 
 
@@ -61,7 +64,8 @@ class Written:
     args          its arguments, at the largest sub-network
     cut           the arguments of `layer.cut(..)`, which makes the op's part of a plan; None where it needs none
     number        a number that the op reads: from the plan where it is elastic, else from an attribute
-    call          forward's expression of an op without a layer; `{0}`, `{1}`: inputs, `{number}`: the number
+    call          forward's expression; `{0}`, `{1}`: inputs, `{number}`: the number. With a layer it is a plain call of
+                  it unless it says more: `{layer}({0}{cut}).flatten(2)`
     inplace       the same with its first input overwritten, "" where autograd needs that input
     update        a statement that adds to its first input in place, "" for none
     overwritable  whether autograd can do without this op's output, so that the next op may overwrite it
@@ -100,9 +104,19 @@ def writers() -> Mapping[str, Writer]:
 
 def varies(values: Values) -> bool:
     """Whether a number depends on a choice anywhere."""
-    return any(isinstance(value, (Var, Apply)) for value in values)
+    return any(isinstance(number, (Var, Apply)) for value in values for number in numbers(value))
 
 
-def each(sites: Sites, read: Callable[[Site], Expr]) -> Values:
+def numbers(value: Value) -> Counts:
+    """The numbers in a value: itself, or those of each run."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def channel_axis(sites: Sites) -> int:
+    """The dimension of the channels of what enters: the last one of tokens [N, T, C], else the one after the batch."""
+    return 2 if len(sites[0].inputs[0].space) == 1 else 1
+
+
+def each(sites: Sites, read: Callable[[Site], Value]) -> Values:
     """A number at every site."""
     return tuple(read(site) for site in sites)

@@ -12,7 +12,7 @@ NOT_YET = Rule(
     "E901",
     "not-yet",
     "a construct that specc does not build yet",
-    "The language has a place for branches, slices, triangular connections, exits, free DAGs and transformers;\n"
+    "The language has a place for branches, slices, triangular connections, exits and free DAGs;\n"
     "this version refuses them.\n"
     "Wrong:  branches 8 by k sum { conv(4, kernel=3) }\n"
     "Right:  conv(32, kernel=3, groups=8)",
@@ -21,14 +21,11 @@ NOT_YET = Rule(
 LATER_OPERATORS: Final[Mapping[str, str]] = {
     name: what
     for what, names in {
-        "free DAGs": ("concat", "split", "shuffle", "scale", "upsample", "add"),
-        "transformers": ("patch_embed", "class_token", "position", "attention", "take", "layer_norm"),
         "squeeze-excite": ("squeeze_excite", "se"),
-        "stochastic depth": ("drop_path", "stochastic_depth"),
+        "stochastic depth": ("stochastic_depth",),
     }.items()
     for name in names
 }
-LATER_NORMS: Final = ("layer", "group")
 
 
 def refuse(span: Span, what: str, findings: Findings) -> None:

@@ -61,8 +61,8 @@ def square(size: str) -> str:
 
 
 def shape_of(tensor: Tensor, extents: Extents) -> str:
-    """`16–24 × 56 × 56`."""
-    return " × ".join(extents.range(size) for size in (tensor.features, *tensor.space))
+    """`16–24 × 56 × 56`; tokens as `50 × 768`."""
+    return " × ".join(extents.range(size) for size in tensor.shape)
 
 
 def condition(guard: Expr) -> str:

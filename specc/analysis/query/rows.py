@@ -109,7 +109,7 @@ def tensor_rows(facts: Facts) -> Iterator[Row]:
         op_name = writers.get(tensor.name)
         low, high = facts.extents.of(tensor.features)
         space = [facts.extents.of(size)[1] for size in tensor.space]
-        height, width = (None, None) if not space else (space[0], space[-1])
+        height, width = (None, None) if not space else (space[0], space[1] if len(space) == 2 else 1)
         stage = facts.place(op_name).stage if op_name else ""
         count = readers.get(tensor.name, 0)
         size = show(tensor.features)

@@ -64,7 +64,7 @@ TENSORS = Table(
         Column("stage", "TEXT", "the stage of that operation"),
         Column("channels", "INTEGER", "channels, or features, at most"),
         Column("channels_min", "INTEGER", "and at least"),
-        Column("height", "INTEGER", "at the largest resolution; NULL for a vector"),
+        Column("height", "INTEGER", "at the largest resolution; of tokens how many; NULL for a vector"),
         Column("width", "INTEGER", "likewise"),
         Column("elements", "INTEGER", "numbers in it at most"),
         Column("size", "TEXT", "the expression behind its channels: divisible(32 * width, 8)"),

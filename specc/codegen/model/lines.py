@@ -31,16 +31,19 @@ def fields(context: Context, cls: Class) -> list[str]:
         if written is not None and written.cut is not None:
             cut = cut_type(written.layer)
             context.sources[written.source].add(cut)
-            never = cut == "NormCut" and not maybe
+            never = (cut in ("NormCut", "SegmentedNormCut") or written.layer.startswith("Banked")) and not maybe
             lines.append(f"{entry.attribute}: {cut}" if never else f"{entry.attribute}: {cut} | None")
         elif written is not None and written.number is not None and varies(written.number.values):
-            lines.append(f"{entry.attribute}: int{maybe}")
+            counted = "tuple[int, ...]" if isinstance(written.number.values[0], tuple) else "int"
+            lines.append(f"{entry.attribute}: {counted}{maybe}")
     return lines
 
 
 def cut_type(layer: str) -> str:
     """The class of what `layer.cut` returns."""
-    return "NormCut" if "Norm" in layer else layer.removeprefix("Elastic").removesuffix("2d") + "Cut"
+    if "BatchNorm" in layer:
+        return "SegmentedNormCut" if "Segmented" in layer else "NormCut"
+    return layer.removeprefix("Elastic").removeprefix("Banked").removesuffix("2d") + "Cut"
 
 
 def option_type(choice: Choice) -> str:
@@ -103,6 +106,8 @@ def init_lines(context: Context, cls: Class) -> tuple[str, ...]:
 
 
 def parameter_type(parameter: Parameter) -> str:
+    if isinstance(parameter.values[0], tuple):
+        return "tuple[int, ...]"
     return "float" if parameter.role in ("extra", "rate") else "int"
 
 
@@ -159,4 +164,4 @@ def active_type(context: Context, cls: Class, parameter: Parameter) -> str:
     first = parameter.values[0]
     if parameter.role == "choice" and isinstance(first, Var) and first.choice in cls.choices:
         return option_type(context.choices[first.choice])
-    return "int"
+    return "tuple[int, ...]" if isinstance(first, tuple) else "int"

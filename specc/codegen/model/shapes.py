@@ -26,7 +26,7 @@ def shape_comment(
     if isinstance(column[0], OpEntry) and column[0].op.kind in SILENT:
         return ""
     pairs = [ends(structure, entry) for entry in column]
-    shapes = [tuple(peaks((t.features, *t.space), largest) for t in pair) for pair in pairs if pair is not None]
+    shapes = [tuple(peaks(tensor.shape, largest) for tensor in pair) for pair in pairs if pair is not None]
     if len(shapes) != len(column) or all(before == after for before, after in shapes):
         return ""
     if cls.first.scope.kind != "block":
@@ -51,8 +51,8 @@ def block_shape(structure: Structure, cls: Class, after: Sequence[Tensor], large
         return ""
     entering = [peaks(structure.tensors[part.inputs[0]].space, largest) for part in cls.parts]
     leaving = [peaks(tensor.space, largest) for tensor in after]
-    if not leaving[0]:
-        return f"[N, {channels}]"
+    if len(leaving[0]) < 2:
+        return f"[N, T, {channels}]" if leaving[0] else f"[N, {channels}]"
     for factor in (1, 2, 4, 8):
         if all(divided(before, factor) == size for before, size in zip(entering, leaving)):
             part = "" if factor == 1 else f"/{factor}"

@@ -56,7 +56,9 @@ def step(entry: OpEntry, written: Written, shape: str) -> Step:
     op = entry.op
     template, inplace = written.call, written.inplace
     if written.layer:
-        template = f"self.{entry.attribute}({{0}}{f', p.{entry.attribute}' if written.cut is not None else ''})"
+        cut = f", p.{entry.attribute}" if written.cut is not None else ""
+        template = (written.call or "{layer}({0}{cut})").replace("{layer}", f"self.{entry.attribute}")
+        template = template.replace("{cut}", cut)
     if written.number is not None:
         value = f"{'p' if varies(written.number.values) else 'self'}.{entry.attribute}"
         template, inplace = template.replace("{number}", value), inplace.replace("{number}", value)
@@ -66,7 +68,7 @@ def step(entry: OpEntry, written: Written, shape: str) -> Step:
 
 def forward_lines(context: Context, cls: Class) -> tuple[str, ...]:
     first = cls.first
-    names = list(INPUT_NAMES[: len(first.inputs)])
+    names = [*INPUT_NAMES, *(f"t{i}" for i in range(2, len(first.inputs)))][: len(first.inputs)]
     parameters = [f"{name}: Tensor" for name in names]
     if cls.has_plan:
         parameters.append(f"p: {cls.plan_name}")

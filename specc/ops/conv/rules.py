@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from specc.ir.expr import Expr, apply
-from specc.ir.graph import DENSE, Connection, Op, Tensor
+from specc.ir.graph import DENSE, Connection, Op, Segment, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.runs import is_elastic
