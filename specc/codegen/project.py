@@ -17,7 +17,7 @@ RUNTIME: Final = "specc.codegen.runtime"
 ALWAYS: Final = (f"{RUNTIME}.bind",)
 ELASTIC: Final = (f"{RUNTIME}.calibrate", f"{RUNTIME}.net", f"{RUNTIME}.plan")
 PACKAGE_DOC: Final = '"""What does not depend on the spec, copied from specc."""\n'
-IMPORT: Final = re.compile(r"^( *)from (\w+(?:\.\w+)+) import (\w+)", re.MULTILINE)
+IMPORT: Final = re.compile(r"^( *)from (\w+(?:\.\w+)+) import (\w+|\()", re.MULTILINE)
 """An import of another part, as parts write them: the module's path in full, on the left margin or in an `if`."""
 
 Roots: TypeAlias = frozenset[str]
