@@ -1,0 +1,79 @@
+"""Checks a project against what the compiler says of it: each case's parameters, MACs and answers, in PyTorch.
+
+    python verify.py < cases.json
+
+A case is {"at": assignment or null, "inputs": [shape, ..]}. For each, a line of JSON says what torch counts: parameters
+of the bound sub-network, MACs by torch's own FLOP counter, and how far its answers are from the sliced network's.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    net = import_module("model").Model().eval()
+    scatter(net)
+    allocated = sum(p.numel() for p in net.parameters())
+    for case in json.load(sys.stdin):
+        found = {"params_total": allocated, **check(net, case["at"], case["inputs"])}
+        print(json.dumps(found), flush=True)
+
+
+@torch.no_grad()
+def scatter(net: nn.Module) -> None:
+    """Gives scales and running statistics of norms values that would show a mix-up of channels or banks."""
+    for name, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):
+        if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
+            tensor.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean") or (tensor.dim() == 1 and tensor.is_floating_point()):
+            tensor.uniform_(-0.1, 0.1)
+
+
+@torch.no_grad()
+def check(net: Any, at: dict[str, Any] | None, shapes: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """What torch says of one sub-network; of the whole network where `at` is None and it has no choices."""
+    inputs = [torch.randn(1, *shape) for shape in shapes]
+    if at is None:
+        return {"params": size(net), "macs": macs(net, inputs), "difference": 0.0, "folded": 0.0}
+    plan = net.plan(at)
+    sliced = net(*inputs, plan)
+    bound, folded = net.bind(plan, fold=False), net.bind(plan)
+    return {
+        "params": size(bound),
+        "macs": macs(bound, inputs),
+        "difference": relative(bound(*inputs), sliced),
+        "folded": relative(folded(*inputs), sliced),
+    }
+
+
+def size(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def macs(net: nn.Module, inputs: Sequence[Tensor]) -> int:
+    """Multiply-accumulates of one image: half of what torch counts."""
+    with FlopCounterMode(display=False) as counter:
+        net(*inputs)
+    flops: int = counter.get_total_flops()
+    return flops // 2
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    """The largest difference, as a share of the largest value."""
+    return float((a - b).abs().max() / b.abs().max())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`specc verify`: torch agrees with what specc says, and where it does not, the command says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from specc import pipeline
+from tests.cli.commands import SMALL, specc
+
+STATIC = """
+supernet plain {
+  input image(1, 8, 8);  classes 4
+  norm batch
+  stem { conv(8, kernel=3); norm; relu }
+  head { pool(avg); linear(classes) }
+}
+method independent(subnets=[max])
+"""
+
+
+def test_an_elastic_network_agrees_with_torch(tmp_path: Path) -> None:
+    (tmp_path / "small.specc").write_text(SMALL, encoding="utf-8")
+    done = specc("verify", tmp_path / "small.specc", "--json", "-n", 2)
+    assert done.code == 0, done.err
+    assert done.json["agrees"] is True
+    assert 3 <= len(done.json["cases"]) <= 4
+    for case in done.json["cases"]:
+        assert case["specc"] == case["torch"]
+        assert 0 <= case["folded"] <= 1e-4
+
+
+def test_a_static_network_agrees_with_torch() -> None:
+    done = specc("verify", "-", stdin=STATIC)
+    assert done.code == 0, done.err
+    assert "agrees" in done.out
+    assert "the network" in done.out
+
+
+def test_a_difference_is_a_bug_in_specc(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(compiled: pipeline.Compiled, at: Any = None) -> Mapping[str, str]:
+        files = dict(right(compiled, at))
+        files["model.py"] = files["model.py"].replace("bias=False", "bias=True")
+        return files
+
+    right = pipeline.compile_project
+    monkeypatch.setattr(pipeline, "compile_project", wrong)
+    done = specc("verify", "-", stdin=STATIC)
+    assert done.code == 70
+    assert "DIFFERS" in done.out
+    assert "(torch: " in done.out
+    assert "this is a bug in specc" in done.err
+
+
+def test_a_project_that_does_not_run_is_a_bug_in_specc(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = pipeline.compile_project
+    broken = {"model.py": "raise ValueError('no model')\n"}
+    monkeypatch.setattr(pipeline, "compile_project", lambda compiled, at=None: {**right(compiled, at), **broken})
+    done = specc("verify", "-", stdin=STATIC)
+    assert done.code == 70
+    assert "no model" in done.err
