@@ -18,6 +18,7 @@ def drop_dead(graph: Graph, findings: Findings) -> Graph:
         if any(name in needed for name in op.outputs):
             ops.append(op)
             needed.update(op.inputs)
+            needed.update(op.outputs)  # all parts of a split, of which one may be read by nothing
     ops.reverse()
     needed.update(graph.inputs)
     tensors = tuple(t for t in graph.tensors if t.name in needed)

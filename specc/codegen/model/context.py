@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from specc.codegen.model.answers import Answers
 from specc.codegen.model.sizes import Namer, Sizes
 from specc.codegen.model.structure import OpEntry, Part, Structure
 from specc.ir.choice import Choice
@@ -49,7 +50,7 @@ class Class:
 
 @dataclass(slots=True, eq=False)
 class Context:
-    """What all classes of a model are written with."""
+    """What all classes of a model are written with. `answers` is set where the network has several."""
 
     graph: Graph
     structure: Structure
@@ -58,6 +59,7 @@ class Context:
     classes: list[Class] = field(default_factory=list)
     sources: dict[str, set[str]] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
+    answers: Answers | None = None
 
     def of(self, part: Part) -> Class:
         return self.classes[part.group]

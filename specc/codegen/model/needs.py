@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.render import number
-from specc.codegen.model.sizes import Key, Need, Parameter, is_constant, peaks
+from specc.codegen.model.sizes import Key, Need, Parameter, at_largest, is_constant
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region
 from specc.codegen.names import choice_leaf
 from specc.ir.expr import Apply, Expr, Option, Var, free
@@ -108,7 +108,7 @@ def literals(cls: Class, needs: Sequence[Need], largest: Mapping[str, Option]) -
     block = cls.first.scope.kind == "block"
     found: dict[Key, str] = {}
     for need in needs:
-        peak = peaks(need.values, largest)
+        peak = at_largest(need.values, largest)
         if not block or (need.role != "channels" and is_constant(peak)):
             found[(need.role, need.values)] = number(peak[0])
     return found

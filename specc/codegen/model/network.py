@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from specc.codegen.literals import quoted
+from specc.codegen.model.answers import WANTED, Answers, answer_text, exit_test
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.layout import call, exploded, guarded
 from specc.codegen.model.lines import init_lines, plan_items
-from specc.codegen.model.render import ATOM, Text, needs_rounding, python, whole
+from specc.codegen.model.render import ATOM, COMPARED, Text, needs_rounding, python, whole
+from specc.codegen.model.render import condition as render_condition
 from specc.codegen.model.sizes import Sizes, peaks
-from specc.codegen.model.steps import statements
+from specc.codegen.model.steps import noted_here, statements
 from specc.codegen.model.view import ClassView
 from specc.codegen.names import attribute, choice_leaf, comment, fresh
 from specc.ir.expr import Apply, Expr, Var, free
@@ -40,7 +42,7 @@ def network_view(context: Context, cls: Class) -> ClassView:
 def needed(cls: Class) -> list[Expr]:
     """What `plan` needs of the assignment."""
     assert cls.active is not None
-    return [parameter.values[0] for parameter in cls.active.parameters]
+    return [parameter.first for parameter in cls.active.parameters]
 
 
 def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str, ...]:
@@ -62,17 +64,41 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         lines.extend(assignment(target, text))
     assert cls.active is not None
     literal = {
-        (parameter.role, parameter.values): whole(parameter.values[0], lambda e: local_text(e, local))[0]
+        (parameter.role, parameter.values): whole(parameter.first, lambda e: local_text(e, local))[0]
         for parameter in cls.active.parameters
     }
     named = replace(cls, active=Sizes({}, (), literal))
     head = [
         "chosen=tuple(chosen.items())",
         f"resolution={'None' if resolution is None else choice_text(resolution, local)}",
-        f"outputs=known_outputs(outputs, {output_names(context)})",
     ]
+    if context.answers is None:
+        head.append(f"outputs=known_outputs(outputs, {output_names(context)})")
+    else:
+        lines.extend(wanted_lines(context, context.answers, lambda choice: choice_text(choice, local)))
+        head += ["outputs=None if outputs is None else wanted", "answer=answer"]
     items = [*head, *plan_items(context, named, 12)]
     return (*lines, *guarded(exploded(f"return {cls.plan_name}", items, indent=8)))
+
+
+def wanted_lines(context: Context, answers: Answers, text: Callable[[str], str]) -> list[str]:
+    """Which output a plain call returns, which ones this sub-network computes, and which of them the plan wants."""
+    read = {name for condition, _ in answers.candidates for name in free(condition)}
+    variables = {name: text(name) for name in read}
+    exits = next((choice for choice in context.choices.values() if choice.kind == "exit"), None)
+    lines = list(assignment("answer", answer_text(answers, variables, context.choices)))
+    for target, features in (("answers", False), ("features", True)):
+        rows = []
+        for output in asked_outputs(context):
+            if (output.kind == "features") is features:
+                at, condition = answers.reached[output.name]
+                tests = [] if at is None or exits is None else [exit_test(at, exits, text(exits.name))]
+                tests += [] if condition == 1 else [render_condition(condition, text)]
+                kept = [test for test in tests if test != "True"]
+                rows.append(f"{quoted(output.name)}: {' and '.join(kept) or 'True'}")
+        lines.extend(guarded(call(f"{target} = ", rows, "}", 8, "{")))
+    lines.append("        wanted = wanted_outputs(outputs, answer, answers, features)")
+    return lines
 
 
 def assignment(target: str, text: str) -> tuple[str, ...]:
@@ -84,9 +110,11 @@ def assignment(target: str, text: str) -> tuple[str, ...]:
 
 
 def local_text(expr: Expr, local: dict[Expr, str]) -> Text | None:
-    """A variable or a choice of the assignment; None for anything else."""
+    """A variable, a choice of the assignment or whether an output is wanted; None for anything else."""
     if expr in local:
         return local[expr], ATOM
+    if isinstance(expr, Var) and expr.choice.startswith(WANTED):
+        return f"{quoted(expr.choice.removeprefix(WANTED))} in wanted", COMPARED
     return (f"a[{quoted(expr.choice)}]", ATOM) if isinstance(expr, Var) else None
 
 
@@ -102,7 +130,7 @@ def local_names(context: Context, cls: Class) -> tuple[dict[Expr, str], list[tup
     wanted: dict[Expr, str] = {}
     assert cls.active is not None
     for parameter in cls.active.parameters:
-        collect(parameter.values[0], parameter.role, context, wanted)
+        collect(parameter.first, parameter.role, context, wanted)
     for expr, name in wanted.items():
         if isinstance(expr, Var):
             local[expr] = fresh(name, taken)
@@ -171,6 +199,7 @@ def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
     several = len(asked_outputs(context)) > 1
     result = "Tensor | dict[str, Tensor]" if several else "Tensor"
     inputs = input_names(context)
+    given = tuple(inputs), tuple(inputs.values())
     parameters = ["self", *(f"{name}: Tensor" for name in inputs.values()), f"plan: {cls.plan_name} | None = None"]
     lines = list(call("def forward", parameters, f") -> {result}:", 4))
     lines.append("        p = self._plan if plan is None else plan")
@@ -179,13 +208,13 @@ def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
         elastic = [n for n in inputs if any(isinstance(s, Var) for s in context.structure.tensors[n].space)]
         lines.extend(f"            {inputs[n]} = resize({inputs[n]}, p.resolution)" for n in elastic)
     if not several:
-        return (*lines, *forward_body(statements(context, cls), tuple(inputs), [main], tuple(inputs.values()), 8))
-    names: dict[str, list[str]] = {}
-    for output in asked_outputs(context):
-        names.setdefault(output.tensor, []).append(output.name)
+        return (*lines, *forward_body(statements(context, cls), given[0], [main], given[1], 8))
     lines.append("        outputs: dict[str, Tensor] = {}")
-    prefixes = {tensor: "".join(f"outputs[{quoted(n)}] = " for n in those) for tensor, those in names.items()}
-    body = forward_body(statements(context, cls), tuple(inputs), [main], tuple(inputs.values()), 8, prefixes)
+    prefixes = noted_here(context, cls)
+    if context.answers is not None:
+        ending = "p.result(outputs)"
+        return (*lines, *forward_body(statements(context, cls), given[0], [], given[1], 8, prefixes, ending))
+    body = forward_body(statements(context, cls), given[0], [main], given[1], 8, prefixes)
     last = body[-1].removeprefix("        return ")
     final = f"        return {last} if p.outputs is None else {{name: outputs[name] for name in p.outputs}}"
     return (*lines, *body[:-1], final)

@@ -13,14 +13,22 @@ Text: TypeAlias = tuple[str, int]
 """Python text and how strongly its outermost operation binds: `a + b` is 5, `a * b` 6, a name or call 9."""
 
 ATOM: Final = 9
+COMPARED: Final = 4
 IF: Final = 0
 
 
-def number(value: Expr) -> str:
-    """A constant in an argument: whole numbers, flags, words, and decimals for fractions."""
+def number(value: Expr | tuple[Expr, ...]) -> str:
+    """A constant in an argument: whole numbers, flags, words, decimals for fractions, and tuples of these."""
+    if isinstance(value, tuple):
+        return in_brackets([number(item) for item in value])
     if isinstance(value, str):
         return quoted(value)
     return repr(float(value)) if isinstance(value, Fraction) else repr(value)
+
+
+def in_brackets(texts: Sequence[str]) -> str:
+    """A tuple's text."""
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 
 def constant(value: Expr) -> Text:

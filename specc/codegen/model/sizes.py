@@ -8,16 +8,27 @@ A sum, difference or product of known numbers is written as such (`6 * in_`); wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from specc.codegen.model.render import ATOM, Text, compose, constant, factors, floor_division, number, quotient
+from specc.codegen.model.render import (
+    ATOM,
+    Text,
+    compose,
+    constant,
+    factors,
+    floor_division,
+    in_brackets,
+    number,
+    quotient,
+)
 from specc.codegen.model.structure import Part
 from specc.codegen.names import fresh, identifier
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate
 from specc.ir.graph import Tensor
-from specc.ops.writing import Values
+from specc.ops.runs import channel_values
+from specc.ops.writing import Values, numbers
 
 ARITHMETIC: Final = ("add", "sub", "mul", "div", "floor")
 Key: TypeAlias = tuple[str, Values]
@@ -39,6 +50,13 @@ class Parameter:
     name: str
     role: str
     values: Values
+
+    @property
+    def first(self) -> Expr:
+        """The number at the first instance; the network's own parameters have no other, and are no runs."""
+        value = self.values[0]
+        assert not isinstance(value, tuple)
+        return value
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +83,7 @@ class Namer:
             if need.values == leaves:
                 return "out"
         if self.parts[0].scope.kind == "block" and need.role != "choice":
-            peak = peaks(need.values, self.largest)
+            peak = at_largest(need.values, self.largest)
             for index, (name, _) in enumerate(self.parts[0].scope.args):
                 if peak == tuple(argument(part, index) for part in self.parts) and fits(name, need.role):
                     return name
@@ -76,7 +94,7 @@ class Namer:
         names = [getattr(part, side) for part in self.parts]
         if any(len(name) != 1 for name in names):
             return None
-        return tuple(self.tensors[name[0]].features for name in names)
+        return channel_values([self.tensors[name[0]] for name in names])
 
 
 def argument(part: Part, index: int) -> Expr | None:
@@ -86,7 +104,7 @@ def argument(part: Part, index: int) -> Expr | None:
 
 def fits(name: str, role: str) -> bool:
     """Whether an argument's name can stand for a number of a role: `stride` never names a channel count."""
-    roles = ("kernel", "stride", "padding", "dilation", "groups")
+    roles = ("kernel", "stride", "padding", "dilation", "groups", "heads")
     return name not in ("in", "expand") and (name == role if name in roles or role != "channels" else True)
 
 
@@ -95,10 +113,21 @@ def peaks(values: Iterable[Expr], largest: Mapping[str, Option]) -> tuple[Option
     return tuple(evaluate(v, largest) if isinstance(v, (Var, Apply)) else v for v in values)
 
 
+def at_largest(values: Values, largest: Mapping[str, Option]) -> Values:
+    """The numbers at the largest sub-network, those of runs as well."""
+    return tuple(peaks(v, largest) if isinstance(v, tuple) else peaks((v,), largest)[0] for v in values)
+
+
 def is_constant(values: Values) -> bool:
     """One literal for all instances. True is no 1 here."""
     first = values[0]
-    return not isinstance(first, (Var, Apply)) and all(v == first and type(v) is type(first) for v in values)
+    fixed = not any(isinstance(number, (Var, Apply)) for number in numbers(first))
+    return fixed and all(v == first and type(v) is type(first) for v in values)
+
+
+def per_run(values: Values) -> list[Values]:
+    """The numbers of each run at every instance, for channels that come in as many runs everywhere."""
+    return [tuple(numbers(value)[i] for value in values) for i in range(len(numbers(values[0])))]
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +156,7 @@ def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, st
         names[key] = namer.name(need)
         chosen[key] = Parameter(names[key], need.role, need.values)
 
-    for need in needs:
+    for need in in_runs(needs, namer):
         key = (need.role, need.values)
         if key in names or is_constant(need.values) or key in literal:
             continue
@@ -139,11 +168,22 @@ def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, st
         if express((need.role, need.values), names, literal) is None:
             add(need)
     order: dict[Key, int] = {}
-    for need in needs:
+    for need in in_runs(needs, namer):
         order.setdefault((need.role, need.values), len(order))
     parameters = sorted(chosen.items(), key=lambda item: (item[0][0] != "channels", order[item[0]]))
     variables = shared_locals(composite, names, literal, namer)
     return Sizes(names, tuple(parameter for _, parameter in parameters), literal, variables)
+
+
+def in_runs(needs: Sequence[Need], namer: Namer) -> Iterator[Need]:
+    """The needs, with channels in runs as a number a run where the class is no block: it stands once, and has names
+    for these numbers. A block takes them as one tuple, since it may be called on fewer runs and on more."""
+    block = namer.parts[0].scope.kind == "block"
+    for need in needs:
+        if block or not isinstance(need.values[0], tuple):
+            yield need
+        else:
+            yield from (Need(need.role, values, need.fallback) for values in per_run(need.values))
 
 
 def shared_locals(
@@ -173,9 +213,11 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
         return names[key], ATOM
     if key in literal:
         return literal[key], ATOM
-    if is_constant(values):
-        return constant(values[0]) if exact else (number(values[0]), ATOM)
     first = values[0]
+    if isinstance(first, tuple):
+        return express_runs(key, names, literal)
+    if is_constant(values):
+        return constant(first) if exact else (number(first), ATOM)
     if not isinstance(first, Apply) or first.function not in ARITHMETIC:
         return None
     if any(not isinstance(v, Apply) or v.function != first.function or len(v.args) != len(first.args) for v in values):
@@ -194,10 +236,22 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
     return compose(first.function, known)
 
 
+def express_runs(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str]) -> Text | None:
+    """Channels in runs as a tuple of numbers; None where there are not as many everywhere."""
+    role, values = key
+    if len({len(numbers(value)) for value in values}) > 1:
+        return None
+    texts = [express((role, column), names, literal) for column in per_run(values)]
+    known = [text[0] for text in texts if text is not None]
+    return (in_brackets(known), ATOM) if len(known) == len(texts) else None
+
+
 def express_quotient(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str]) -> Text | None:
     """A product with divisors as one division, which leaves no rest where the whole is a channel count."""
     role, values = key
-    rows = [factors(value) for value in values]
+    rows = [factors(value) for value in values if not isinstance(value, tuple)]
+    if not rows:
+        return None
     above, below = rows[0]
     if not below or any(len(a) != len(above) or len(b) != len(below) for a, b in rows):
         return None

@@ -180,7 +180,8 @@ def entry_key(found: Structure, entry: Entry, numbers: dict[str, int], choices: 
     ranks = tuple((numbers[t], len(found.tensors[t].space)) for t in op.inputs)
     for tensor in op.outputs:
         numbers[tensor] = len(numbers)
-    return entry.attribute, op.kind, ranks, params_key(op.params, choices), len(op.outputs)
+    connection = op.connection.kind, op.connection.blocks is None
+    return entry.attribute, op.kind, connection, ranks, params_key(op.params, choices), len(op.outputs)
 
 
 def params_key(value: object, choices: dict[str, int]) -> Hashable:

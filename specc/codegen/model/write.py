@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from specc.codegen.literals import quoted
+from specc.codegen.model.answers import answers_of, flag_choices, written_graph
 from specc.codegen.model.classes import add_plans, class_view, prepare
 from specc.codegen.model.context import Class, Context
+from specc.codegen.model.layout import WIDTH
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_view
 from specc.codegen.model.render import number as literal
@@ -21,7 +23,7 @@ from specc.ir.graph import Graph
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net": ("ElasticNet", "resize"),
-    "plan": ("Option", "Plan", "complete", "known_outputs", "resolve"),
+    "plan": ("Option", "Plan", "complete", "known_outputs", "resolve", "wanted_outputs"),
     "sizes": ("divisible", "half_up", "position"),
 }
 
@@ -38,8 +40,11 @@ class ModelText:
 
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
+    answers = answers_of(graph)
+    graph = written_graph(graph, answers)
     found = structure(graph)
-    context = Context(graph, found, graph.choice_table(), {choice.name: choice.largest for choice in graph.choices})
+    choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}
+    context = Context(graph, found, choices, {name: choice.largest for name, choice in choices.items()}, answers=answers)
     network = class_name(graph.name)
     names = class_names(found.groups, network)
     context.reserved = MODEL_GLOBALS.union(names)
@@ -104,10 +109,16 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     third.append("from torch import Tensor, nn" if "nn." in body or not elastic else "from torch import Tensor")
     first = ["import space"] if elastic else []
     modules = {**{name: sorted(names) for name, names in sources.items()}, **runtime}
-    first += [f"from elastic.{module} import {', '.join(modules[module])}" for module in sorted(modules)]
+    first += [line for module in sorted(modules) for line in import_from(f"elastic.{module}", modules[module])]
     blocks = [standard, lines, third, first]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     return tuple(text.split("\n")), tuple(sorted(runtime))
+
+
+def import_from(module: str, names: Sequence[str]) -> tuple[str, ...]:
+    """`from module import names` as import sorters lay it out."""
+    line = f"from {module} import {', '.join(names)}"
+    return (line,) if len(line) <= WIDTH else (f"from {module} import (", *(f"    {name}," for name in names), ")")
 
 
 def module_doc(context: Context, network: str) -> tuple[str, ...]:

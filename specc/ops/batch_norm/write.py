@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import cast
 
 from specc.ops.batch_norm.rules import BatchNormParams
+from specc.ops.runs import entering, segmented
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 
 
@@ -18,9 +19,14 @@ def params(site: Site) -> BatchNormParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.BatchNorm2d(channels)` (1d for vectors), elastic with `cut(channels)`, banked with `cut(channels, bank)`."""
+    """`nn.BatchNorm2d(channels)` (1d for vectors), elastic with `cut(channels)`, banked with `cut(channels, bank)`.
+
+    Where channels come in several runs, `channels` has the number of each.
+    """
     rank = "2d" if sites[0].inputs[0].space else "1d"
-    channels = Arg(each(sites, lambda site: params(site).channels), "channels")
+    in_runs = segmented(sites)
+    channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
+    source, kind = ("segmented", "Segmented") if in_runs else ("batch_norm", "Elastic")
     extras = (
         Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000)),
         Arg(each(sites, lambda site: params(site).momentum), "extra", "momentum", Fraction(1, 10)),
@@ -29,9 +35,10 @@ def write(sites: Sites, elastic: bool) -> Written:
     if any(count != 1 for count in banks):
         bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
         args = (channels, Arg(banks, "banks", "banks"), *extras)
-        return Written(f"BankedBatchNorm{rank}", "batch_norm", args, (channels, bank), overwritable=True)
+        kind = "Banked" if kind == "Elastic" else "BankedSegmented"
+        return Written(f"{kind}BatchNorm{rank}", source, args, (channels, bank), overwritable=True)
     if elastic:
-        return Written(f"ElasticBatchNorm{rank}", "batch_norm", (channels, *extras), (channels,), overwritable=True)
+        return Written(f"{kind}BatchNorm{rank}", source, (channels, *extras), (channels,), overwritable=True)
     return Written(f"nn.BatchNorm{rank}", args=(channels, *extras), overwritable=True)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from specc.ops.conv.rules import ConvParams
+from specc.ops.runs import entering, leaving, segmented
+from specc.ops.triangular.write import connected
 from specc.ops.writing import Arg, Role, Site, Sites, Writer, Written, each, varies
 
 
@@ -13,13 +15,19 @@ def params(site: Site) -> ConvParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin with `cut(in, out)` or `cut(in, out, kernel, padding)`."""
+    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin with `cut(in, out)` or `cut(in, out, kernel, padding)`.
+
+    Where channels come in several runs, `in` has the number of each, and so has `out` of a grouped convolution.
+    """
 
     def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
         return Arg(each(sites, lambda site: getattr(params(site), field)), role, name, default)
 
     inputs, out, kernel = arg("inputs", "channels"), arg("out", "channels"), arg("kernel", "kernel")
     padding = arg("padding", "padding", "padding", 0)
+    in_runs = segmented(sites)
+    if in_runs:
+        inputs, out = Arg(entering(sites), "channels"), Arg(leaving(sites), "channels")
     args = (
         inputs,
         out,
@@ -30,11 +38,14 @@ def write(sites: Sites, elastic: bool) -> Written:
         arg("groups", "channels", "groups", 1),
         arg("bias", "extra", "bias", True),
     )
+    layer, source = ("SegmentedConv2d", "segmented") if in_runs else ("ElasticConv2d", "conv")
     if varies(kernel.values):
-        return Written("ElasticConv2d", "conv", args, (inputs, out, kernel, padding), overwritable=True)
-    if varies(inputs.values) or varies(out.values):
-        return Written("ElasticConv2d", "conv", args, (inputs, out), overwritable=True)
-    return Written("nn.Conv2d", args=args, overwritable=True)
+        written = Written(layer, source, args, (inputs, out, kernel, padding), overwritable=True)
+    elif varies(inputs.values) or varies(out.values):
+        written = Written(layer, source, args, (inputs, out), overwritable=True)
+    else:
+        written = Written("nn.Conv2d", args=args, overwritable=True)
+    return connected(sites, written, "Conv2d")
 
 
 WRITERS = (Writer("conv", write), Writer("depthwise", write))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from specc.ops.linear.rules import LinearParams
+from specc.ops.runs import entering, segmented
+from specc.ops.triangular.write import connected
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
 
 
@@ -13,13 +15,16 @@ def params(site: Site) -> LinearParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.Linear(in, out)`, or its elastic twin with `cut(in, out)`: the first features of each."""
-    inputs = Arg(each(sites, lambda site: params(site).inputs), "channels")
+    """`nn.Linear(in, out)`, or its elastic twin with `cut(in, out)`: the first features of each, or of each run."""
+    in_runs = segmented(sites)
+    inputs = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).inputs), "channels")
     out = Arg(each(sites, lambda site: params(site).out), "channels")
     args = (inputs, out, Arg(each(sites, lambda site: params(site).bias), "extra", "bias", True))
+    if in_runs:
+        return Written("SegmentedLinear", "segmented", args, (inputs, out), overwritable=True)
     if varies(inputs.values) or varies(out.values):
-        return Written("ElasticLinear", "linear", args, (inputs, out), overwritable=True)
-    return Written("nn.Linear", args=args, overwritable=True)
+        return connected(sites, Written("ElasticLinear", "linear", args, (inputs, out), overwritable=True), "Linear")
+    return connected(sites, Written("nn.Linear", args=args, overwritable=True), "Linear")
 
 
 WRITERS = (Writer("linear", write),)

@@ -1,0 +1,76 @@
+"""Weights for channels that come in several runs, of each of which a sub-network may use the first ones.
+
+What reads `torch.cat((a, b), 1)` has weights for all of a's channels and then for b's. Where a is narrow, the weights
+in use are not the first ones: they are gathered, run by run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from specc.codegen.runtime.plan import Cut
+
+Runs: TypeAlias = tuple[tuple[int, int], ...]
+"""Where each run of weights in use starts, and how many they are. Runs that touch are one."""
+
+
+def runs(counts: Sequence[int], sizes: Sequence[int]) -> Runs:
+    """The weights of the first `counts[i]` channels of each run of `sizes[i]`."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for count, size in zip(counts, sizes, strict=True):
+        before = found[-1] if found else (0, 0)
+        if sum(before) == start:
+            found[-1:] = [(before[0], before[1] + count)]
+        else:
+            found.append((start, count))
+        start += size
+    return tuple(found)
+
+
+def gathered(tensor: Tensor, runs: Runs, axis: int = 0) -> Tensor:
+    """The runs of a tensor along an axis, one after another: a view where there is one, else a copy."""
+    pieces = [tensor.narrow(axis, start, count) for start, count in runs]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, axis)
+
+
+@torch.no_grad()
+def scatter(tensor: Tensor, values: Tensor, runs: Runs) -> None:
+    """Puts gathered values [counts of the runs] back where they were gathered from."""
+    for (start, count), piece in zip(runs, torch.split(values, [c for _, c in runs]), strict=True):
+        tensor[start : start + count] = piece
+
+
+def marks(tensors: Sequence[Tensor | None]) -> tuple[int, ...]:
+    """By which a cut knows that what it gathered is still true: where tensors lie, and how often they were changed.
+
+    Changes through `.data` are not counted by torch and not seen. Tensors of inference mode have no count: a mark
+    of 0, under which nothing is remembered.
+    """
+    found: list[int] = []
+    for tensor in tensors:
+        if tensor is not None:
+            found += (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version + 1)
+    return tuple(found)
+
+
+def remembered(
+    cut: Cut, own: Sequence[Tensor | None], slices: Callable[..., Any], *counters: Tensor
+) -> Any:
+    """`slices(*own)` without gradients, from the cut's memory if nothing was changed since it was gathered.
+
+    `counters` are further tensors that are changed whenever `own` are.
+    """
+    here = marks((*own, *counters))
+    addresses, kept = cut._memory
+    if addresses == here:
+        return kept[: len(kept) - len(own)]
+    detached = [None if tensor is None else tensor.detach() for tensor in own]
+    views = slices(*detached)
+    # with the tensors themselves, so that no others can come to lie where they do
+    cut.remember(here, (*views, *detached))
+    return views

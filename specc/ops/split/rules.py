@@ -1,0 +1,99 @@
+"""One tensor's channels in equal parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from specc.diagnostics import Rule
+from specc.ir.expr import Expr, apply
+from specc.ir.graph import Segment, Tensor
+from specc.ir.operator import Built, OpCall
+from specc.ir.parameter import Parameter, Signature
+from specc.ops.runs import is_elastic
+from specc.ops.weightless import Weightless
+
+SPLIT_DIVIDES = Rule(
+    "E410",
+    "split-does-not-divide",
+    "a split does not divide the channels",
+    "`split(n)` gives n parts of equal size, so n must divide the channels.\n"
+    "Wrong:  conv(64, kernel=3); (a, b, c) = split(3)\n"
+    "Right:  conv(66, kernel=3); (a, b, c) = split(3)",
+)
+CUTS_ELASTIC = Rule(
+    "E415",
+    "elastic-run-cut-apart",
+    "channels that are elastic as one are cut apart or mixed",
+    "A sub-network keeps the first channels of an elastic run. If its parts went different ways, a narrow sub-network\n"
+    "would send channels one way that the largest sends another. Parts may be cut where one run ends and the next\n"
+    "begins, and anywhere in channels that are fixed.\n"
+    "Wrong:  width per_group 0.5..1.0 round 8; conv(64, kernel=3); (l, r) = split(2)\n"
+    "Right:  width per_group 0.5..1.0 round 8; conv(64, kernel=3, width=fixed); (l, r) = split(2)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitParams:
+    """The active channels of every part, in order."""
+
+    parts: tuple[Expr, ...]
+
+
+class Split(Weightless):
+    """`(l, r) = split(2)`."""
+
+    kind = "split"
+    signature = Signature(
+        "split",
+        (Parameter("parts", "integer", doc="number of parts, each with a name: `(l, r) = split(2)`"),),
+        "The channels in equal parts, in their order.",
+    )
+
+    def build(self, call: OpCall) -> Built:
+        tensor = call.inputs[0]
+        count = cast(int, call.args["parts"])
+        total = call.maximum(tensor.features)
+        if total % count:
+            call.report(SPLIT_DIVIDES, f"{count} parts do not divide {total} channels", at="parts")
+            whole = (tensor.channels, tensor.space)
+            return Built(SplitParams((tensor.features,) * count), (whole,) * count)
+        parts = parted(call, tensor, count, total // count)
+        sizes = tuple(Tensor("", part, (), tensor.origin).features for part in parts)
+        return Built(SplitParams(sizes), tuple((part, tensor.space) for part in parts))
+
+
+def parted(call: OpCall, tensor: Tensor, count: int, size: int) -> list[tuple[Segment, ...]]:
+    """The segments of each of `count` parts of `size` features; fixed ones are cut where a part ends."""
+    parts: list[list[Segment]] = [[] for _ in range(count)]
+    place = 0
+    for segment in tensor.channels:
+        spread = call.maximum(segment.spread)
+        left = call.maximum(segment.features)
+        room = size - place % size
+        if left > room and (is_elastic(segment.size) or room % spread or size % spread):
+            report_cut(call, segment, room)
+            return [[Segment(size)] for _ in range(count)]  # type: ignore[misc]
+        if left <= room:
+            parts[place // size].append(segment)
+            place += left
+            continue
+        while left:
+            taken = min(left, size - place % size)
+            parts[place // size].append(Segment(apply("div", taken, spread), segment.spread))
+            place += taken
+            left -= taken
+    return [tuple(part) for part in parts]
+
+
+def report_cut(call: OpCall, segment: Segment, room: int) -> None:
+    """Says which run would be cut apart, and where."""
+    whole = call.maximum(segment.features)
+    if is_elastic(segment.size):
+        message = f"{whole} channels that are elastic as one would be cut after {room} of them"
+        call.report(CUTS_ELASTIC, message, help="fix them where they are made, with `width=fixed`")
+    else:
+        call.report(SPLIT_DIVIDES, f"{whole} flattened features would be cut inside a channel", help="split before")
+
+
+OPERATORS = (Split(),)
