@@ -44,7 +44,7 @@ class GroupNorm:
         tensor = refuse_tokens(call, "a group norm")
         full_channels, full_groups = call.maximum(tensor.features), cast(int, call.args["groups"])
         if full_channels % full_groups:
-            call.report(GROUPS_DIVIDE, f"{full_groups} groups do not divide {full_channels} channels", at="groups")
+            call.report(GROUPS_DIVIDE, f"{full_groups} groups do not divide {full_channels} channels")
             full_groups = 1
         params = GroupNormParams(
             channels=tensor.features,
