@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -189,7 +191,7 @@ def test_banks_are_cut_alike() -> None:
     assert norm.bound(norm.cut(COUNTS, 1)).num_features == 9
 
 
-LAYERS = {
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...], tuple[int, ...]]] = {
     "conv": (lambda: SegmentedConv2d(SIZES, 8, 3, padding=1), (COUNTS, 6), (2, 9, 5, 5)),
     "linear": (lambda: SegmentedLinear(SIZES, 8), (COUNTS, 6), (2, 9)),
     "norm": (lambda: SegmentedBatchNorm2d(SIZES), (COUNTS,), (2, 9, 5, 5)),
@@ -200,7 +202,7 @@ LAYERS = {
 @pytest.mark.parametrize("kind", LAYERS)
 def test_what_is_gathered_is_never_stale(kind: str, change: str) -> None:
     make, sizes, shape = LAYERS[kind]
-    layer = scrambled(make()).eval()
+    layer: nn.Module = scrambled(make()).eval()
     x = torch.randn(shape)
     cut = layer.cut(*sizes)  # type: ignore[operator]
     with torch.no_grad():
@@ -211,6 +213,24 @@ def test_what_is_gathered_is_never_stale(kind: str, change: str) -> None:
         after = layer(x, cut)
         assert torch.equal(after, layer(x, pickle.loads(pickle.dumps(cut))))
         assert not torch.equal(after, before.to(after.dtype)) or change == "another type"
+
+
+def test_the_steps_of_fused_optimizers_are_seen() -> None:
+    """They change parameters without torch's counting it."""
+    linear = SegmentedLinear(SIZES, 8)
+    cut = linear.cut(COUNTS, 6)
+    optimizer = torch.optim.SGD(linear.parameters(), 0.5, fused=True)
+    x = torch.randn(2, 9)
+    with torch.no_grad():
+        before = linear(x, cut)
+    linear(torch.randn(2, 13)).sum().backward()
+    version = linear.weight._version
+    optimizer.step()
+    assert linear.weight._version == version
+    with torch.no_grad():
+        after = linear(x, cut)
+    assert torch.equal(after, F.linear(x, linear.weight[:6][:, KEPT], linear.bias[:6]))
+    assert not torch.equal(before, after)
 
 
 def test_tensors_of_inference_mode_are_gathered_each_time() -> None:

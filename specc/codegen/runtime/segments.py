@@ -45,32 +45,41 @@ def scatter(tensor: Tensor, values: Tensor, runs: Runs) -> None:
         tensor[start : start + count] = piece
 
 
-def marks(tensors: Sequence[Tensor | None]) -> tuple[int, ...]:
-    """By which a cut knows that what it gathered is still true: where tensors lie, and how often they were changed.
+class Remembers:
+    """A layer whose gathered weights are remembered by cuts, in inference, until its own are changed.
 
-    Changes through `.data` are not counted by torch and not seen. Tensors of inference mode have no count: a mark
-    of 0, under which nothing is remembered.
+    torch counts the changes that are made to a tensor in place, but not those of fused optimizers and not those of
+    running statistics. A layer therefore counts its calls in training as well: what changes comes with one of them.
+    Changes through `.data` alone are not seen.
+    """
+
+    calls_in_training = 0
+
+    def counts(self, training: bool) -> None:
+        """Notes a call; in training, if it is one."""
+        if training or torch.is_grad_enabled():
+            self.calls_in_training += 1
+
+    def remembered(self, cut: Cut, own: Sequence[Tensor | None], slices: Callable[..., Any]) -> Any:
+        """`slices(*own)` without gradients, from the cut's memory if nothing was changed since it was gathered."""
+        here = (self.calls_in_training + 1, *marks(own))
+        addresses, kept = cut._memory
+        if addresses == here:
+            return kept[: len(kept) - len(own)]
+        detached = [None if tensor is None else tensor.detach() for tensor in own]
+        views = slices(*detached)
+        # with the tensors themselves, so that no others can come to lie where they do
+        cut.remember(here, (*views, *detached))
+        return views
+
+
+def marks(tensors: Sequence[Tensor | None]) -> tuple[int, ...]:
+    """Where tensors lie and how often they were changed.
+
+    Tensors of inference mode have no count: a mark of 0, under which a cut remembers nothing.
     """
     found: list[int] = []
     for tensor in tensors:
         if tensor is not None:
             found += (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version + 1)
     return tuple(found)
-
-
-def remembered(
-    cut: Cut, own: Sequence[Tensor | None], slices: Callable[..., Any], *counters: Tensor
-) -> Any:
-    """`slices(*own)` without gradients, from the cut's memory if nothing was changed since it was gathered.
-
-    `counters` are further tensors that are changed whenever `own` are.
-    """
-    here = marks((*own, *counters))
-    addresses, kept = cut._memory
-    if addresses == here:
-        return kept[: len(kept) - len(own)]
-    detached = [None if tensor is None else tensor.detach() for tensor in own]
-    views = slices(*detached)
-    # with the tensors themselves, so that no others can come to lie where they do
-    cut.remember(here, (*views, *detached))
-    return views

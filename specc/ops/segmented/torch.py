@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.codegen.runtime.plan import Cut
-from specc.codegen.runtime.segments import Runs, gathered, remembered, runs, scatter
+from specc.codegen.runtime.segments import Remembers, Runs, gathered, runs, scatter
 from specc.ops.batch_norm.torch import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
 from specc.ops.conv.torch import ConvCut, ElasticConv2d
 
@@ -33,7 +33,7 @@ class SegmentedConvCut(ConvCut):
     columns: Runs
 
 
-class SegmentedConv2d(ElasticConv2d):
+class SegmentedConv2d(Remembers, ElasticConv2d):
     """`ElasticConv2d` on runs of input channels. Grouped ones, which keep whole groups, have runs of outputs as well.
 
     Input [N, sum of in_channels, H, W], output [N, out_channels or their sum, H', W'], with the cut's channels.
@@ -78,13 +78,17 @@ class SegmentedConv2d(ElasticConv2d):
         groups = sum(in_) // per_group
         return SegmentedConvCut(rows, ((0, per_group),), kernel or whole, groups, border)
 
+    def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
+        self.counts(False)
+        return super().forward(x, cut)
+
     def weights(self, cut: ConvCut) -> Views:
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses, gathered."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
         if torch.is_grad_enabled():
             return self.slices(cut, weight, bias)
-        views: Views = remembered(cut, (weight, bias), lambda w, b: self.slices(cut, w, b))
+        views: Views = self.remembered(cut, (weight, bias), lambda w, b: self.slices(cut, w, b))
         return views
 
     def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:
@@ -105,7 +109,7 @@ class SegmentedLinearCut(Cut):
     out: int
 
 
-class SegmentedLinear(nn.Linear):
+class SegmentedLinear(Remembers, nn.Linear):
     """`nn.Linear` at its largest size on runs of features, called with the cut of a sub-network.
 
     Input [N, sum of in_features] or [N, T, sum of in_features], output [N, out] or [N, T, out].
@@ -122,6 +126,7 @@ class SegmentedLinear(nn.Linear):
         return SegmentedLinearCut(runs(in_, self.run_sizes), out)
 
     def forward(self, x: Tensor, cut: SegmentedLinearCut | None = None) -> Tensor:
+        self.counts(False)
         if cut is None:
             return F.linear(x, self.weight, self.bias)
         weight, bias = self.weights(cut)
@@ -133,7 +138,7 @@ class SegmentedLinear(nn.Linear):
         assert weight is not None
         if torch.is_grad_enabled():
             return linear_slices(cut, weight, bias)
-        views: Views = remembered(cut, (weight, bias), lambda w, b: linear_slices(cut, w, b))
+        views: Views = self.remembered(cut, (weight, bias), lambda w, b: linear_slices(cut, w, b))
         return views
 
     @torch.no_grad()
@@ -161,7 +166,7 @@ class SegmentedNormCut(NormCut):
         return SegmentedNormCut(self.features, self.bank, mean, var, self.runs)
 
 
-class SegmentedBatchNorm(ElasticBatchNorm):
+class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
     """`ElasticBatchNorm1d` and `2d` on runs of channels: `features` has the size of each run."""
 
     def __init__(self, features: Sequence[int], eps: float = 1e-5, momentum: float = 0.1) -> None:
@@ -173,6 +178,7 @@ class SegmentedBatchNorm(ElasticBatchNorm):
         return SegmentedNormCut(sum(features), int(bank), None, None, kept)
 
     def forward(self, x: Tensor, cut: NormCut | None = None) -> Tensor:
+        self.counts(self.training)
         if not self.training or cut is None or cut.features == self.num_features:
             return super().forward(x, cut)
         assert isinstance(cut, SegmentedNormCut)
@@ -195,13 +201,7 @@ class SegmentedBatchNorm(ElasticBatchNorm):
         assert isinstance(cut, SegmentedNormCut)
         if torch.is_grad_enabled():
             return norm_slices(cut, own)
-        assert self.num_batches_tracked is not None
-        views: Statistics = remembered(
-            cut,
-            own,
-            lambda *tensors: norm_slices(cut, tensors),
-            self.num_batches_tracked,  # torch does not count changes of running statistics
-        )
+        views: Statistics = self.remembered(cut, own, lambda *tensors: norm_slices(cut, tensors))
         return views
 
     @torch.no_grad()
