@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TypeAlias
 
 from specc.codegen.names import attribute, fresh
 from specc.ir.expr import Apply, Expr, Var
-from specc.ir.graph import Graph, Op, Scope, Tensor
+from specc.ir.graph import Graph, Op, Output, Scope, Tensor
 from specc.ops.writing import Site
 
 
@@ -19,6 +19,7 @@ class Part:
     entries  ops, parts and regions in the order of execution
     inputs   tensors that it reads and does not make; outputs: those it makes that are read outside
     kind_    the class it is an instance of and `index` its place among them, once known
+    notes    whether heads or exits are computed in it, which it notes in a dict
     """
 
     scope: Scope
@@ -29,6 +30,7 @@ class Part:
     height: int = 0
     group: int = -1
     index: int = -1
+    notes: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -68,9 +70,8 @@ def structure(graph: Graph) -> Structure:
     """Reads a graph's nesting. Time grows linearly with the ops, recursion only with the depth of nesting."""
     found = Structure(graph, graph.tensor_table())
     ops = {op.name: op for op in graph.ops}
-    escaping = {output.tensor for output in graph.outputs}
     make_part(found, graph.root, "", ops)
-    add_boundaries(found.root, escaping)
+    add_boundaries(found.root, graph.outputs)
     found.parts.sort(key=lambda part: part.height)
     for height in range(found.root.height + 1):
         group_parts(found, [part for part in found.parts if part.height == height])
@@ -102,7 +103,8 @@ def make_entries(
                 found.parts.pop()
                 continue
             part.height = max(part.height, child.height + 1)
-            entries.append(child)
+            part.notes = part.notes or bool(item.output) or child.notes
+            entries.append(child if item.guard == 1 else Region(item.guard, (child,)))
     return tuple(entries)
 
 
@@ -115,8 +117,18 @@ def walk(entries: tuple[Entry, ...]) -> Iterator[OpEntry | Part]:
             yield entry
 
 
-def add_boundaries(root: Part, escaping: set[str]) -> None:
-    """Finds every part's inputs and outputs, with the number of every op's place in the order of execution."""
+def is_repeated(scope: Scope) -> bool:
+    """Whether a scope may have a class in common with others: blocks, and heads and exits of which there are several."""
+    return scope.kind == "block" or bool(scope.output)
+
+
+def add_boundaries(root: Part, outputs: Sequence[Output]) -> None:
+    """Finds every part's inputs and outputs, with the number of every op's place in the order of execution.
+
+    What a head or exit answers leaves it, and is noted by the part around: it leaves no other.
+    """
+    escaping = {output.tensor for output in outputs}
+    noted = {output.tensor: output.name for output in outputs if output.kind != "features"}
     made: dict[str, int] = {}
     last: dict[str, int] = {}
     spans: list[tuple[Part, int, int]] = []
@@ -140,7 +152,10 @@ def add_boundaries(root: Part, escaping: set[str]) -> None:
         inside = sequence[start:stop]
         read = dict.fromkeys(t for op in inside for t in op.inputs if not start <= made.get(t, -1) < stop)
         part.inputs = tuple(read)
-        part.outputs = tuple(t for op in inside for t in op.outputs if t in escaping or last.get(t, -1) >= stop)
+        gone = {t for t, name in noted.items() if part.notes and part.scope.output != name}
+        part.outputs = tuple(
+            t for op in inside for t in op.outputs if (t in escaping and t not in gone) or last.get(t, -1) >= stop
+        )
 
 
 def group_parts(found: Structure, parts: list[Part]) -> None:
@@ -161,7 +176,7 @@ def part_key(found: Structure, part: Part) -> Hashable:
     scope = part.scope
     numbers: dict[str, int] = {name: i for i, name in enumerate(part.inputs)}
     choices: dict[str, int] = {}
-    name = scope.block if scope.kind == "block" else scope.path
+    name = scope.block if scope.kind == "block" else "" if scope.output else scope.path
     keys = tuple(entry_key(found, entry, numbers, choices) for entry in part.entries)
     outputs = tuple(numbers[name] for name in part.outputs)
     return scope.kind, name, len(part.inputs), keys, outputs

@@ -38,14 +38,12 @@ PAD_SLICES = Rule(
 class PadChannelsParams:
     """Active channels before and after. Where the active output is narrower than the input, the last are dropped.
 
-    Of several slices each gets its own zeros: from `slice_inputs` channels to `slice_out`.
+    Of several slices each gets its own zeros; `slices` are active.
     """
 
     inputs: Expr
     out: Expr
-    slices: int
-    slice_inputs: int
-    slice_out: int
+    slices: Expr
 
 
 class PadChannels(Weightless):
@@ -67,14 +65,16 @@ class PadChannels(Weightless):
         before, after = call.maximum(tensor.features), call.maximum(out)
         if after < before:
             call.report(PAD_NARROWS, f"{before} channels can't be padded to {after}", at="out")
+        active: Expr = slices
         if before % slices or after % slices:
             message = f"{slices} slices do not divide {before} and {after} channels"
             call.report(PAD_SLICES, message, at="slices")
-        elif slices > 1 and active_slices(tensor.features, before, slices) != active_slices(out, after, slices):
-            message = "what arrives and what leaves do not keep the same whole slices"
-            call.report(PAD_SLICES, message, at="slices", help="cut both with one `width by k`")
-        params = PadChannelsParams(tensor.features, out, slices, before // slices, after // slices)
-        return Built(params, ((one(out), tensor.space),))
+        elif slices > 1:
+            active = active_slices(tensor.features, before, slices)
+            if active != active_slices(out, after, slices):
+                message = "what arrives and what leaves do not keep the same whole slices"
+                call.report(PAD_SLICES, message, at="slices", help="cut both with one `width by k`")
+        return Built(PadChannelsParams(tensor.features, out, active), ((one(out), tensor.space),))
 
 
 def active_slices(channels: Expr, maximum: int, slices: int) -> Expr:

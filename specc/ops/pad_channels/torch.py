@@ -7,16 +7,19 @@ from torch import Tensor, nn
 
 
 class PadSlices(nn.Module):
-    """Widens every slice of a map [N, slices * before, H, W] on its own, to `after` channels with zeros behind."""
+    """Widens each of `slices` slices of a map [N, in, H, W] by zeros behind it, to `out` channels in all.
 
-    def __init__(self, before: int, after: int) -> None:
+    Fewer slices may arrive, as they do in a sub-network.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, slices: int) -> None:
         super().__init__()
-        self.before = before
-        self.after = after
+        self.before = in_channels // slices
+        self.after = out_channels // slices
 
     def forward(self, x: Tensor) -> Tensor:
         slices = x.unflatten(1, (-1, self.before))
         return F.pad(slices, (0, 0, 0, 0, 0, self.after - self.before)).flatten(1, 2)
 
     def extra_repr(self) -> str:
-        return f"{self.before}, {self.after}"
+        return f"slices of {self.before} to {self.after}"

@@ -9,9 +9,12 @@ from specc.ops.pad_channels.rules import PadChannelsParams
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 
 
+def params(site: Site) -> PadChannelsParams:
+    return cast(PadChannelsParams, site.op.params)
+
+
 def extra(site: Site) -> Expr:
-    params = cast(PadChannelsParams, site.op.params)
-    return apply("sub", params.out, params.inputs)
+    return apply("sub", params(site).out, params(site).inputs)
 
 
 def write(sites: Sites, elastic: bool) -> Written:
@@ -19,10 +22,11 @@ def write(sites: Sites, elastic: bool) -> Written:
 
     Slices are padded by a layer, which needs no plan: as many are padded as arrive.
     """
-    if any(cast(PadChannelsParams, site.op.params).slices > 1 for site in sites):
-        inputs = Arg(each(sites, lambda site: cast(PadChannelsParams, site.op.params).slice_inputs), "channels")
-        out = Arg(each(sites, lambda site: cast(PadChannelsParams, site.op.params).slice_out), "channels")
-        return Written("PadSlices", "pad_channels", (inputs, out))
+    slices = Arg(each(sites, lambda site: params(site).slices), "size", "slices")
+    if any(value != 1 for value in slices.values):
+        inputs = Arg(each(sites, lambda site: params(site).inputs), "channels")
+        out = Arg(each(sites, lambda site: params(site).out), "channels")
+        return Written("PadSlices", "pad_channels", (inputs, out, slices))
     number = Arg(each(sites, extra), "channels")
     return Written(number=number, call="F.pad({0}, (0, 0, 0, 0, 0, {number}))")
 

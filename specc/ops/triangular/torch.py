@@ -45,6 +45,12 @@ class BlockLinearCut(LinearCut):
     __slots__ = ()
 
 
+class DiagonalLinearCut(LinearCut):
+    """The first blocks of a layer of blocks on the diagonal."""
+
+    __slots__ = ()
+
+
 class Masked(nn.Module):
     """A layer whose weight [out, in, ..] is zero where `mask` [out, in] is false."""
 
@@ -219,3 +225,40 @@ class ElasticBlockLinear(Masked, ElasticLinear):
             own = None if bias is None else bias[first:last]
             rows.append(F.linear(x[..., :seen_in], weight[first:last, :seen_in], own))
         return torch.cat(rows, -1)
+
+
+class ElasticDiagonalLinear(nn.Linear):
+    """A linear layer in which output block i of `blocks` sees input block i alone; weight [out, in / blocks]."""
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, blocks: int
+    ) -> None:
+        super().__init__(in_features // blocks, out_features, bias)
+        self.blocks = blocks
+
+    def cut(self, in_: int, out: int) -> DiagonalLinearCut | None:
+        return None if out == self.out_features else DiagonalLinearCut(in_, out)
+
+    def forward(self, x: Tensor, cut: LinearCut | None = None) -> Tensor:
+        weight, bias = self.active(cut)
+        per_block = weight.unflatten(0, (-1, self.out_features // self.blocks))
+        y = torch.einsum("...ki,koi->...ko", x.unflatten(-1, (-1, self.in_features)), per_block)
+        flat = y.flatten(-2)
+        return flat if bias is None else flat + bias
+
+    def active(self, cut: LinearCut | None) -> Views:
+        """The weight and bias of the blocks that a cut keeps."""
+        if cut is None:
+            return self.weight, self.bias
+        return self.weight[: cut.out], None if self.bias is None else self.bias[: cut.out]
+
+    @torch.no_grad()
+    def bound(self, cut: LinearCut | None) -> nn.Linear:
+        """A plain `nn.Linear`, its weight zero outside the blocks."""
+        weight, bias = self.active(cut)
+        dense = torch.block_diag(*weight.split(self.out_features // self.blocks))
+        plain = nn.Linear(dense.shape[1], dense.shape[0], bias is not None, device="meta")
+        plain.weight = nn.Parameter(dense)
+        if bias is not None:
+            plain.bias = nn.Parameter(bias.detach().clone())
+        return plain.train(self.training)

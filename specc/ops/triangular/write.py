@@ -1,4 +1,4 @@
-"""Layers with a triangular connection in generated code."""
+"""Layers with a triangular or diagonal connection in generated code."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 WRITERS: Final[tuple[Writer, ...]] = ()
 
 
-def triangular(sites: Sites, plain: Written, kind: str) -> Written:
+def connected(sites: Sites, plain: Written, kind: str) -> Written:
     """The written layer with its connection: `plain` is how a dense one is written, `kind` is Conv2d or Linear.
 
-    `blocks=K`, or the widths that fix the triangle: `least_in=`, `least_out=`, and `most_in=`, `most_out=` where the
+    A triangular or diagonal one has `blocks=K`, or the widths that fix the triangle: `least_in=`, `least_out=`, and `most_in=`, `most_out=` where the
     layer is a part of a larger one.
     """
 
     def size(name: str, read: Callable[[Connection], int]) -> Arg:
         return Arg(each(sites, lambda site: read(site.op.connection)), "size", name)
 
-    if sites[0].op.connection.blocks is not None:
+    connection = sites[0].op.connection
+    if connection.kind == "dense":
+        return plain
+    if connection.blocks is not None:
         more: tuple[Arg, ...] = (size("blocks", lambda c: c.blocks or 1),)
-        layer = f"ElasticBlock{kind}"
+        layer = f"ElasticBlock{kind}" if connection.kind == "triangular" else f"ElasticDiagonal{kind}"
     else:
         more = (size("least_in", lambda c: c.least[0]), size("least_out", lambda c: c.least[1]))
         if any(site.op.connection.most != full(site) for site in sites):
