@@ -50,10 +50,15 @@ def attribute(name: str) -> str:
 
 
 def class_name(name: str) -> str:
-    """`inverted_residual` as `InvertedResidual`."""
-    words = identifier(name).strip("_").split("_")
-    text = identifier("".join(word[:1].upper() + word[1:] for word in words))
+    """`inverted_residual` as `InvertedResidual`; a name that model.py uses gets something behind it."""
+    text = camel(name)
     return f"{text.rstrip('_')}Net" if text in MODEL_GLOBALS or text.endswith("_") else text
+
+
+def camel(name: str) -> str:
+    """`inverted_residual` as `InvertedResidual`, as a part of a class's name."""
+    words = identifier(name).strip("_").split("_")
+    return identifier("".join(word[:1].upper() + word[1:] for word in words))
 
 
 def fresh(name: str, taken: MutableSet[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from specc.codegen.model.structure import OpEntry, Part, walk
-from specc.codegen.names import MODEL_GLOBALS, class_name, fresh
+from specc.codegen.names import MODEL_GLOBALS, camel, class_name, fresh
 from specc.ir.expr import Expr
 
 
@@ -20,7 +20,7 @@ def class_names(groups: Sequence[Sequence[Part]], network: str) -> list[str]:
         if first.scope.kind == "network":
             names.append(network)
             continue
-        wanted = class_name(first.scope.block if first.scope.kind == "block" else first.scope.path)
+        wanted = class_name(plain_name(group))
         others = [g for g in groups if g is not group and same_block(g[0], first)]
         if others and not is_common(group, others):
             wanted += difference(group, others)
@@ -28,6 +28,14 @@ def class_names(groups: Sequence[Sequence[Part]], network: str) -> list[str]:
         taken.add(f"{name}Plan")
         names.append(name)
     return names
+
+
+def plain_name(group: Sequence[Part]) -> str:
+    """The block's, stage's or head's name; exits of one structure, and heads, are called after what they are."""
+    scope = group[0].scope
+    if scope.kind == "block":
+        return scope.block
+    return scope.kind if scope.output and len(group) > 1 else scope.path
 
 
 def same_block(a: Part, b: Part) -> bool:
@@ -48,7 +56,7 @@ def difference(group: Sequence[Part], others: Sequence[Sequence[Part]]) -> str:
         value = next(iter(mine))
         if len(mine) == 1 and not mine & theirs and isinstance(value, (int, str, Fraction)):
             text = word(value)
-            found.append((len(theirs), index, f"{class_name(name)}{text if text.isdigit() else class_name(text)}"))
+            found.append((len(theirs), index, f"{camel(name)}{text if text.isdigit() else camel(text)}"))
     if found:  # the argument of the fewest values is what makes variants; sizes differ anyway
         return min(found)[2]
     kinds, common = op_names(group[0]), op_names(max(others, key=len)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -101,7 +102,7 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
             lines.append("from fractions import Fraction")
         always = ("ElasticNet", "Option", "Plan")
         for part, names in RUNTIME_NAMES.items():
-            used = [n for n in names if n in always or f"{n}(" in body]
+            used = [n for n in names if n in always or re.search(rf"(?<![\w.]){n}\(", body)]
             if used:
                 runtime[part] = used
     third = ["import torch"] if "torch." in body else []
