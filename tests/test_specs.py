@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from specc.pipeline import Compiled, load
 SPECS = Path(__file__).parent.parent / "specs"
 
 MAXIMA = {
+    "efficientnet_b0": (5_288_548, 385_814_752),
+    "efficientnet_b0_tips": (5_288_548, 385_814_752),
+    "mobilenet_v2_ofa": (6_108_776, 582_195_824),
     "resnet18": (11_689_512, 1_814_073_344),
     "resnet34": (21_797_672, 3_663_761_408),
     "resnet50": (25_557_032, 4_089_184_256),
@@ -36,9 +40,15 @@ MAXIMA = {
     "resnet34_tiny_tips": (21_387_272, 299_143_168),
     "resnext50_32x4d": (25_028_904, 4_230_479_872),
     "resnext50_tips": (25_028_904, 4_230_479_872),
+    "vit_b_32": (88_224_232, 4_409_186_304),
+    "vit_b_32_adn": (88_224_232, 4_409_186_304),
     "wide_resnet50_2_tips": (68_883_240, 11_398_021_120),
 }
 """Parameters in use and MACs at the largest sub-network."""
+
+
+TWINS = {path.stem for path in SPECS.glob("*.specc") if path.stem.startswith(("digits", "glyphs"))}
+"""Specs that train in a minute or two; they have no published figures."""
 
 
 def compiled(name: str, **params: str) -> Compiled:
@@ -64,7 +74,7 @@ def of_kind(graph: Graph, kind: str) -> list[str]:
 
 def test_every_spec_is_here() -> None:
     names = {path.stem for path in SPECS.glob("*.specc")}
-    assert names == {*MAXIMA, *PERCEPTRONS, "digits"}
+    assert names - TWINS == {*MAXIMA, *PERCEPTRONS, "mobilenet_v3_ofa"}
 
 
 @pytest.mark.parametrize("name", MAXIMA)
@@ -126,10 +136,14 @@ def test_tips_may_drop_every_block_that_keeps_its_shape_and_no_other(name: str) 
 
 
 def blocks(scope: Scope) -> list[list[str]]:
-    """The ops of every block call, in their order."""
-    inside = [name for item in scope.items for name in ([item] if isinstance(item, str) else [])]
-    nested = [found for item in scope.items if isinstance(item, Scope) for found in blocks(item)]
-    return [inside, *nested] if scope.kind == "block" else nested
+    """The ops of every block call in a stage, in their order."""
+    if scope.kind == "block":
+        return [ops_inside(scope)]
+    return [found for item in scope.items if isinstance(item, Scope) for found in blocks(item)]
+
+
+def ops_inside(scope: Scope) -> list[str]:
+    return [name for item in scope.items for name in ([item] if isinstance(item, str) else ops_inside(item))]
 
 
 # --- US-Nets: one width ------------------------------------------------------------------------------
@@ -222,6 +236,66 @@ def test_the_lower_bounds_of_table_4(name: str, bound: str, millions: float) -> 
     assert lower_bound(name, bound) == pytest.approx(millions, abs=0.0051)
 
 
+# --- Once-for-all: kernels, expansions, depths -------------------------------------------------------
+
+
+def mobilenet_v3(side: int, kernel: int, expand: int, depth: int) -> tuple[int, int]:
+    """Parameters and MACs of the uniform sub-networks of once-for-all's MobileNetV3, layer by layer."""
+    params = macs = 0
+
+    def conv(inputs: int, out: int, kernel: int, size: int, bias: int) -> None:
+        nonlocal params, macs
+        params += out * inputs * kernel**2 + bias * out  # a norm has two for each channel, a bias one
+        macs += out * inputs * kernel**2 * size**2
+
+    def block(inputs: int, out: int, kernel: int, expand: int, before: int, size: int, excite: bool) -> None:
+        hidden = inputs * expand
+        if expand != 1:
+            conv(inputs, hidden, 1, before, 2)
+        conv(1, hidden, kernel, size, 2)
+        if excite:
+            squeeze = max(8, (hidden // 4 + 4) // 8 * 8)
+            squeeze += 8 if squeeze < 0.9 * (hidden // 4) else 0
+            conv(hidden, squeeze, 1, 1, 1)
+            conv(squeeze, hidden, 1, 1, 1)
+        conv(hidden, out, 1, size, 2)
+
+    size = side // 2
+    conv(3, 16, 3, size, 2)
+    block(16, 16, 3, 1, size, size, False)
+    inputs = 16
+    for out, stride, excite in ((24, 2, False), (40, 2, True), (80, 2, False), (112, 1, True), (160, 2, True)):
+        block(inputs, out, kernel, expand, size, size // stride, excite)
+        inputs, size = out, size // stride
+        for _ in range(depth - 1):
+            block(out, out, kernel, expand, size, size, excite)
+    conv(160, 960, 1, size, 2)
+    conv(960, 1280, 1, 1, 0)
+    conv(1280, 1000, 1, 1, 1)
+    return params, macs
+
+
+def test_mobilenet_v3_ofa_is_once_for_alls_space() -> None:
+    graph = compiled("mobilenet_v3_ofa").graph
+    for at, figures in (
+        (largest(graph), mobilenet_v3(224, kernel=7, expand=6, depth=4)),
+        (smallest(graph), mobilenet_v3(128, kernel=3, expand=3, depth=2)),
+    ):
+        found = report(graph, at)
+        assert (found.params, found.macs) == figures
+    architectures = (9**2 + 9**3 + 9**4) ** 5
+    assert f"{architectures:.1e}" == "2.2e+19"
+    assert space_size(graph) == architectures * 25
+
+
+def test_mobilenet_v2_ofa_trains_every_depth_and_expansion() -> None:
+    """Every stage has from one block up to MobileNetV2's, each with one of three expansions; s7 has one block."""
+    per_stage = [sum(3**depth for depth in range(1, blocks + 1)) for blocks in (2, 3, 4, 3, 3, 1)]
+    graph = compiled("mobilenet_v2_ofa").graph
+    assert space_size(graph) == prod(per_stage)
+    assert report(graph, smallest(graph)).macs < 260e6  # the smallest budget that TIPS compares at
+
+
 # --- The demo ----------------------------------------------------------------------------------------
 
 
@@ -248,6 +322,13 @@ def test_specs_are_formatted(path: Path) -> None:
 
 
 TRAINING = {
+    "efficientnet_b0_tips": ("tips", 150, 512, "0.04", "0", "cosine"),
+    "mobilenet_v2_cifar100_tips": ("tips", 200, 256, "0.08", "0", "cosine"),
+    "mobilenet_v2_ofa": ("ofa", 150, 512, "0.04", "0", "cosine"),
+    "mobilenet_v2_tiny_tips": ("tips", 200, 256, "0.08", "0", "cosine"),
+    "resnet34_tiny_tips": ("tips", 200, 256, "0.08", "0", "cosine"),
+    "resnext50_tips": ("tips", 90, 512, "0.04", "0", "cosine"),
+    "wide_resnet50_2_tips": ("tips", 90, 512, "0.04", "0", "cosine"),
     "mobilenet_v2_us": ("us_net", 250, 1024, "0.5", "4e-5", "linear"),
     "resnet50_adn": ("adn", 150, 256, "0.1", "1e-4", "multistep"),
     "mobilenet_v2_adn": ("adn", 150, 256, "0.045", "4e-5", "multistep"),

@@ -6,6 +6,9 @@ identity edge.
 Where contracting operands would lay two edges between the same two maps, these operands are left as they are.
 So a residual addition is the edge from a block's input to its output.
 
+A map that is scaled by what is made of itself alone, as by squeeze-excite, stays the same feature map: the operations
+of its gate belong to the edge that ends there.
+
 Identity edges stay in every sub-network. All other edges are present under the guard of their op; where a region may be
 skipped and no identity edges lead through it, the select behind it gives a bypass edge, present iff it is skipped.
 """
@@ -86,14 +89,14 @@ def importance_view(graph: Graph) -> View:
 
     Linear in its size but for the search for identity paths through regions, which ends where the region begins.
     """
-    uses = tensor_uses(graph)
-    homes = folded(graph, uses)
-    readers = node_readers(graph, homes)
+    inner = folded_ops(graph)
+    homes = folded(graph, inner, tensor_uses(graph, inner))
+    readers = node_readers(graph, inner, homes)
     places = {tensor.name: place for place, tensor in enumerate(graph.tensors)}
     guards = {name: conjuncts(op.guard) for op in graph.ops for name in op.outputs}
     gone: dict[str, Node] = {}
     for place, op in enumerate(graph.ops):
-        if is_folded(op):
+        if op.name in inner:
             homes[op.inputs[0]].ops.append(op.name)
             continue
         operands = [homes[name] for name in op.inputs]
@@ -118,37 +121,78 @@ def importance_view(graph: Graph) -> View:
     return finished(graph, homes, gone, places)
 
 
-def is_folded(op: Op) -> bool:
-    return op.operator.folds and len(op.inputs) == len(op.outputs) == 1
+def folded_ops(graph: Graph) -> Mapping[str, bool]:
+    """The ops that belong to the edge before them. True for those that go on with its map: norms, activations and what
+    scales it; False for those of a gate, which only that scaling reads."""
+    inner: dict[str, bool] = {}
+    origins: dict[str, str] = {}
+    writers = {name: op for op in graph.ops for name in op.outputs}
+    readers: dict[str, list[str]] = {output.tensor: [""] for output in graph.outputs if output.kind != "features"}
+    for op in graph.ops:
+        for name in op.inputs:
+            readers.setdefault(name, []).append(op.name)
+    for op in graph.ops:
+        if not op.operator.folds or len(op.outputs) != 1:
+            continue
+        origin = origins.get(op.inputs[0], op.inputs[0])
+        if len(op.inputs) > 1:
+            gate, sources = gate_of(op, writers, readers)
+            if any(origins.get(name, name) != origin for name in sources):
+                continue
+            inner.update(dict.fromkeys(gate, False))
+        inner[op.name] = True
+        origins[op.output] = origin
+    return inner
 
 
-def tensor_uses(graph: Graph) -> Mapping[str, int]:
-    """How often each tensor is read; once more where it is a head or an exit."""
-    uses = Counter(name for op in graph.ops for name in op.inputs)
+def gate_of(op: Op, writers: Mapping[str, Op], readers: Mapping[str, list[str]]) -> tuple[set[str], set[str]]:
+    """The ops that are there for an op's further inputs alone, and the tensors that they start from."""
+    gate: set[str] = set()
+    sources: set[str] = set()
+    ahead = list(op.inputs[1:])
+    while ahead:
+        name = ahead.pop()
+        writer = writers.get(name)
+        if writer is not None and writer.name in gate:
+            continue
+        read_by = [reader for n in writer.outputs for reader in readers.get(n, ())] if writer is not None else []
+        if writer is None or name == op.inputs[0] or any(r not in gate and r != op.name for r in read_by):
+            sources.add(name)
+        else:
+            gate.add(writer.name)
+            sources -= set(writer.outputs)
+            ahead += writer.inputs
+    return gate, sources
+
+
+def tensor_uses(graph: Graph, inner: Mapping[str, bool]) -> Mapping[str, int]:
+    """How often each tensor is read, by gates not counted; once more where it is a head or an exit."""
+    uses = Counter(name for op in graph.ops if inner.get(op.name, True) for name in op.inputs)
     uses.update(output.tensor for output in graph.outputs if output.kind != "features")
     return uses
 
 
-def folded(graph: Graph, uses: Mapping[str, int]) -> dict[str, Node]:
+def folded(graph: Graph, inner: Mapping[str, bool], uses: Mapping[str, int]) -> dict[str, Node]:
     """The node of every tensor: a norm's or activation's output is the same feature map as its input.
 
     Its name moves on with it as long as nothing else reads what came before.
     """
     homes = {name: Node(name, "", name) for name in graph.inputs}
     for op in graph.ops:
-        if not is_folded(op):
+        if op.name not in inner:
             homes.update((name, Node(name, name, name)) for name in op.outputs)
             continue
         before, after = op.inputs[0], op.outputs[0]
-        node = homes[after] = homes[before]
-        if node.tip == before and uses[before] == 1:
+        node = homes[before]
+        homes.update((name, node) for name in op.outputs)
+        if inner[op.name] and node.tip == before and uses[before] == 1:
             node.tip = node.label = after
     return homes
 
 
-def node_readers(graph: Graph, homes: Mapping[str, Node]) -> Mapping[str, int]:
+def node_readers(graph: Graph, inner: Mapping[str, bool], homes: Mapping[str, Node]) -> Mapping[str, int]:
     """How many operands and outputs each node is, by its root."""
-    readers = Counter(homes[name].root for op in graph.ops if not is_folded(op) for name in op.inputs)
+    readers = Counter(homes[name].root for op in graph.ops if op.name not in inner for name in op.inputs)
     readers.update(homes[output.tensor].root for output in graph.outputs if output.kind != "features")
     return readers
 

@@ -53,6 +53,7 @@ def test_views_of_specs_are_sound(path: Path) -> None:
         ("mobilenet_v2_tips", 55),
         ("mobilenet_v1", 30),
         ("resnet18", 21),
+        ("efficientnet_b0", 52),
         ("resnet34_tips", 37),
         ("resnet50", 53),
         ("resnet50_adn", 53),
@@ -129,6 +130,54 @@ def test_norms_before_a_convolution_belong_to_it() -> None:
     table = {edge.name: edge.ops for edge in found.edges}
     assert table["s1.conv1"] == ("s1.conv1", "s1.norm2", "s1.relu2")
     assert table["stem.conv"] == ("stem.conv", "stem.norm", "stem.relu", "s1.norm1", "s1.relu1")
+
+
+EXCITED = "conv(32, kernel=1); norm; relu; scale(here, excitation(32, squeeze=8)); conv(16, kernel=1); norm"
+
+
+def excited(text: str) -> View:
+    return importance_view(network(f"stage s1 {{ {text} }}", rest="import std.squeeze_excite"))
+
+
+def test_squeeze_excite_folds_into_its_convolution() -> None:
+    view = excited(f"residual {{ {EXCITED} }}")
+    assert rows(view) == {
+        "stem.conv": ("input", "stem.relu", "1"),
+        "s1.conv1": ("stem.relu", "s1.scale", "1"),
+        "s1.conv2": ("s1.scale", "s1.add", "1"),
+        "s1.add#2": ("stem.relu", "s1.add", "1"),
+        "head.pool": ("s1.add", "head.pool", "1"),
+        "head.linear": ("head.pool", "head.linear", "1"),
+    }
+    gate = ("pool", "linear1", "relu", "linear2", "sigmoid")
+    inside = ("s1.norm1", "s1.relu", *(f"s1.b1.{op}" for op in gate), "s1.scale")
+    assert {edge.name: edge.ops for edge in view.edges}["s1.conv1"] == ("s1.conv1", *inside)
+
+
+def test_squeeze_excite_may_be_skipped_with_its_block() -> None:
+    whole = rows(excited(f"skippable {{ residual {{ {EXCITED} }} }}"))
+    assert whole["s1.conv1"] == ("stem.relu", "s1.scale", "s1.keep")
+    assert whole["s1.add#2"] == ("stem.relu", "s1.add", "1")
+    assert not any("b1" in name or "scale" in name for name in whole)
+
+
+def test_two_gates_on_one_map_both_belong_to_it() -> None:
+    view = excited("conv(16, kernel=3); repeat 2 { scale(here, excitation(16, squeeze=4)) }; conv(16, kernel=1)")
+    assert rows(view)["s1.conv1"][1] == rows(view)["s1.conv2"][0] == "s1.scale2"
+
+
+def test_a_gate_of_another_map_is_an_operand() -> None:
+    found = stage("a = conv(16, kernel=3); b = conv(16, kernel=1, from=stem); g = pool(avg, from=a); scale(b, g)")
+    assert found == {
+        "s1.a": ("stem.relu", "s1.a", "1"),
+        "s1.b": ("stem.relu", "s1.scale", "1"),
+        "s1.g": ("s1.a", "s1.scale", "1"),
+    }
+
+
+def test_a_gate_that_is_read_elsewhere_too_is_an_operand() -> None:
+    found = stage("a = conv(16, kernel=3); g = pool(avg); h = linear(16); scale(a, g); scale(here, h)")
+    assert {"s1.g", "s1.h"} <= set(found)
 
 
 def test_branches_of_a_choice_end_at_one_map() -> None:
