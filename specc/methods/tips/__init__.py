@@ -1,15 +1,18 @@
-"""TIPS: important operations are sampled wider. It trains as US-Nets today."""
+"""TIPS (Li et al., 2023): the operations that matter, by the topology of the network, are sampled wider."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, cast
 
+from specc.diagnostics import Rule
 from specc.ir.expr import Number
 from specc.ir.graph import Graph
-from specc.ir.parameter import Call, Parameter, Signature, Variants
-from specc.methods.protocol import Method, Report, StandIn
+from specc.ir.parameter import Call, Parameter, Signature, Variants, Words
+from specc.methods.protocol import Basics, Constant, Found, Method, Report, needs_choices
+from specc.methods.tips.groups import importance_json, width_groups
 from specc.methods.tips.ranges import out_of_range
 
 IMPORTANCE: Final = Signature(
@@ -22,25 +25,78 @@ IMPORTANCE: Final = Signature(
     "the TAS and TPS of the network's graph",
 )
 IMPORTANCE_DEFAULTS: Final = tuple((parameter.name, parameter.default) for parameter in IMPORTANCE.parameters)
+NO_ANALYSIS: Final = Signature("none", (), "all operations alike")
 
 SIGNATURE: Final = Signature(
     "tips",
     (
         Parameter("subnets", "integer", 3, "sub-networks a step beside the super-network"),
-        Parameter("boost", "number", Fraction(3, 2), "how much wider important operations are drawn"),
-        Parameter("analysis", Variants((IMPORTANCE,)), Call("importance", IMPORTANCE_DEFAULTS)),
+        Parameter("boost", "number", Fraction(3, 2), "how much wider important groups are drawn; 1: all alike"),
+        Parameter("keep", "number", Fraction(1, 2), "how often a skippable sub-path is kept; important ones boosted"),
+        Parameter("groups", Words(("together", "apart")), "together", "whether a sub-network's groups share one draw"),
+        Parameter("distill", "number", 1, "weight of the super-network's answers beside the labels (Eq. 21)"),
+        Parameter("analysis", Variants((IMPORTANCE, NO_ANALYSIS)), Call("importance", IMPORTANCE_DEFAULTS)),
     ),
     "topologically important paths, sampled wider",
 )
 
+ONE_WIDTH: Final = Rule(
+    "E631",
+    "one-width-for-all",
+    "important operations cannot be wider than others under one width for all",
+    "`tips` draws the channels of important groups `boost` times as wide as those of other groups, so each group\n"
+    "needs a width of its own.\n"
+    "Wrong:  width uniform 0.5..1.0 step 0.25 .. method tips\n"
+    "Right:  width per_group 0.5..1.0 round 8 .. method tips",
+)
+BAD_DRAW: Final = Rule(
+    "E632",
+    "draw-out-of-range",
+    "a boost is under 1, or a probability is not in (0, 1]",
+    "Important groups are drawn `boost` times as wide as the others, and never wider than they are; a skippable\n"
+    "sub-path is kept with the probability `keep`.\n"
+    "Wrong:  method tips(boost=0.5)\n"
+    "Right:  method tips(boost=1.5)",
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tips(StandIn):
-    """TIPS's parameters, with the ranges of its analysis checked."""
+class Tips(Basics):
+    """Each step: the super-network on the labels, drawn sub-networks on the labels and on its answers."""
+
+    name: str = "tips"
+    signature: Signature = SIGNATURE
+
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
+        return subnets(call) + 1
+
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        return (Constant("SUBNETS", subnets(call), "Sub-networks a step, beside the super-network."),)
+
+    def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        analysis = cast(Call, call["analysis"])
+        return (analysis,) if analysis.name == "importance" else ()
+
+    def files(self, graph: Graph, call: Call, found: Found) -> Mapping[str, str]:
+        return {"importance.json": importance_json(graph, found.get("importance", {}))}
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
-        StandIn.check(self, graph, call, report)
+        needs_choices(graph, self.name, report)
         analysis = cast(Call, call["analysis"])
+        boost, keep = cast(Number, call["boost"]), cast(Number, call["keep"])
+        if boost < 1:
+            report(BAD_DRAW, f"the boost is {float(boost):g}, below 1", at="boost", help="1.5 is the paper's")
+        if not 0 < keep <= 1:
+            report(BAD_DRAW, f"`keep` is {float(keep):g}, outside (0, 1]", at="keep", help="write `keep=0.5`")
+        if analysis.name != "importance":
+            return
+        widths = [choice for choice in graph.choices if choice.kind == "width" and len(choice.options) > 1]
+        if boost > 1 and widths and not width_groups(graph):
+            report(
+                ONE_WIDTH,
+                f"all groups have the width `{widths[0].name}`, so important ones cannot be wider",
+                help="write `width per_group ..`, or `boost=1` for uniform sampling",
+            )
         coupling, damping = (float(cast(Number, analysis[name])) for name in ("coupling", "damping"))
         wrong = out_of_range(coupling, damping)
         if wrong is not None:
@@ -48,4 +104,9 @@ class Tips(StandIn):
             report(rule, message, at="analysis", help=help)
 
 
-METHOD: Final[Method] = Tips("tips", SIGNATURE, subnets="subnets", beside=1)
+def subnets(call: Call) -> int:
+    """The `subnets` argument."""
+    return cast(int, call["subnets"])
+
+
+METHOD: Final[Method] = Tips()
