@@ -103,7 +103,21 @@ def test_the_important_operations_of_resnet34(reading: dict[str, float], seed: i
     assert set(found.important) == residual_edges(found) | whole
 
 
-@pytest.mark.parametrize("spec", ["mobilenet_v2_tips", "resnet34_tips"])
+@pytest.mark.parametrize("reading", [{}, {"directed": True}], ids=str)
+def test_the_important_operations_of_efficientnet(reading: dict[str, bool]) -> None:
+    """As MobileNetV2's, with every gate in the edge of its depthwise convolution and in that one's cost."""
+    graph = load(SPECS / "efficientnet_b0_tips.specc").graph
+    found = importance(graph, replace(Settings(), **reading))  # type: ignore[arg-type]
+    outside = [op for op in graph.ops if "squeeze_excite" not in op.name and not free(op.guard)]
+    whole = {op.name for op in outside if op.kind in ("conv", "depthwise", "linear", "pool")}
+    assert len(residual_edges(found)) == 9
+    assert set(found.important) == residual_edges(found) | whole
+    table = {op.name: op for op in found.ops}
+    assert table["s1.b1.depthwise"].macs == 32 * 9 * 112**2 + 2 * 32 * 8
+    assert sum(op.macs for op in found.ops) == 385_814_752
+
+
+@pytest.mark.parametrize("spec", ["efficientnet_b0_tips", "mobilenet_v2_tips", "resnet34_tips"])
 def test_expected_degrees_find_the_same(spec: str) -> None:
     graph = load(SPECS / f"{spec}.specc").graph
     expected = importance(graph, Settings(expected=True))
