@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -31,3 +32,24 @@ def test_two_processes_make_the_steps_of_one(tmp_path: Path) -> None:
         weights.append(torch.load(path, weights_only=True))
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_two_processes_keep_the_pools_of_one(tmp_path: Path) -> None:
+    """Constraints and draws come from a common generator, scores are means over the processes: one state for all."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    for name, launcher in (("one", ["-m"]), ("two", torchrun)):
+        subprocess.run(
+            [sys.executable, *launcher, "tests.runtime.pss_processes", str(tmp_path / name)],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+    alone, first, second = (json.loads((tmp_path / name).read_text()) for name in ("one.0", "two.0", "two.1"))
+    assert first == second
+    assert first["capacities"] == alone["capacities"]
+    for mine, theirs in zip(first["entries"], alone["entries"], strict=True):
+        assert [at for at, _ in mine] == [at for at, _ in theirs]
+        assert [score for _, score in mine] == pytest.approx([score for _, score in theirs], abs=1e-5)
