@@ -22,6 +22,7 @@ from specc.syntax import ast
 WIDTH_WORDS = ("own", "follow", "fixed")
 CONNECT_WORDS = ("dense", "triangular", "diagonal")
 BANK_WORDS = ("shared", "skip", "width", "subnet")
+SETTING_WORDS = frozenset(("in", "here", "norm", *WIDTH_WORDS, *CONNECT_WORDS, *BANK_WORDS))
 OPERATOR_EXTRAS = ("width", "connect", "from")
 
 
@@ -35,8 +36,9 @@ def written_operator(name: str) -> Signature | None:
     """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
     if name == "norm":
         return norm_signature()
-    operator = operators().get(name)
-    return None if operator is None or name in ("select", "narrow", "branch_sum", *norms().values()) else operator.signature
+    if name not in operators() or name in ("select", "narrow", "branch_sum", *norms().values()):
+        return None
+    return operators()[name].signature
 
 
 @cache
@@ -70,7 +72,7 @@ def known_words() -> frozenset[str]:
         return ()
 
     found = {word for op in operators().values() for p in op.signature.parameters for word in words(p.type)}
-    return frozenset((*found, *WIDTH_WORDS, *CONNECT_WORDS, *BANK_WORDS, *operator_names()))
+    return frozenset((*found, *SETTING_WORDS, *operator_names()))
 
 
 def check_names(names: Names, findings: Findings) -> None:
@@ -202,7 +204,7 @@ class Checker:
         signature = written_operator(name.name)
         if signature is not None:
             bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
-            args = tuple(arg for arg in args if not self.wrong_word(signature, bound, arg, inside))
+            args = tuple(arg for arg in args if not self.word(signature, bound, arg, inside))
         elif name.name in self.scope.blocks:
             block = self.scope.blocks[name.name][0]
             known = self.signatures.get(name.name) or block_signature(block)
@@ -215,14 +217,16 @@ class Checker:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)
 
-    def wrong_word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
-        """Reports a name in the place of one of a few words that is none of them and nothing else either."""
+    def word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
+        """Whether a name stands in the place of one of a few words. Reports one that is none of them, nor a value."""
         for parameter in signature.parameters:
             value = arg.value
             if bound.get(parameter.name) is not arg or not isinstance(parameter.type, Words):
                 continue
             words = parameter.type.words
-            if isinstance(value, ast.Name) and value.name not in words and value.name not in inside:
+            if isinstance(value, ast.Name) and value.name in words:
+                return True
+            if isinstance(value, ast.Name) and value.name not in inside:
                 message = f"`{parameter.name}` of `{signature.name}` is one of {', '.join(words)}"
                 self.findings.report(WRONG_TYPE, value.span, message, help=near(value.name, words))
                 return True
@@ -261,8 +265,10 @@ class Checker:
                 self.arguments(value.args, inside)
 
     def name(self, name: ast.Name, inside: set[str]) -> None:
-        known = name.name in inside or name.name in self.choices or name.name in known_words()
-        if not known and name.name not in ("in", "here") and name.name not in self.option_words:
+        word = name.name
+        if word in inside or word in self.choices or word in self.option_words or word in SETTING_WORDS:
+            return
+        if word not in operators() and word not in known_words():
             self.unknown(name.name, name.span, "value", (*inside, *self.choices))
 
     def is_operation(self, call: ast.CallExpr, inside: set[str]) -> bool:

@@ -1,0 +1,5 @@
+"""Batch norm."""
+
+from typing import Final
+
+NORMS: Final = ("batch",)

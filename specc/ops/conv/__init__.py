@@ -1,0 +1,5 @@
+"""Convolutions."""
+
+from typing import Final
+
+KINDS: Final = ("conv", "depthwise")

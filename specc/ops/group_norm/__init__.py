@@ -1,0 +1,5 @@
+"""Group norm."""
+
+from typing import Final
+
+NORMS: Final = ("group",)

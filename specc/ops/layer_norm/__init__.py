@@ -1,0 +1,5 @@
+"""Layer norm."""
+
+from typing import Final
+
+NORMS: Final = ("layer",)

@@ -1,0 +1,5 @@
+"""Pooling."""
+
+from typing import Final
+
+KINDS: Final = ("pool", "maxpool")
