@@ -15,6 +15,7 @@ from specc.ir.graph import Graph, Op
 
 BYTES = 4
 """Of one float32 activation."""
+VIEWS = ("select", "narrow")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,14 +85,14 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
     )
     kept = [op for op, here in zip(graph.ops, present, strict=True) if here]
     elements = {name: prod(shape) for name, shape in shapes.items()}
-    sources = {op.output: chosen(symbols, op, full) for op in kept if op.kind == "select"}
+    sources = {op.output: chosen(symbols, op, full) for op in kept if op.kind in VIEWS}
     return CostReport(
         spec=graph.name,
         at=dict(at),
         params=sum(row.params for row in rows),
         params_total=sum(op.total for op in costs.ops),
         macs=sum(row.macs for row in rows),
-        activations=sum(elements[name] for op in kept if op.kind != "select" for name in op.outputs),
+        activations=sum(elements[name] for op in kept if op.kind not in VIEWS for name in op.outputs),
         peak_bytes=BYTES * peak(graph, kept, elements, sources),
         ops=rows,
     )
@@ -105,7 +106,7 @@ def whole(value: Number) -> int:
 
 
 def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
-    """The input with which a select goes on."""
+    """The input with which a select goes on; a narrow has only one."""
     for tensor, condition in zip(op.inputs, goes_on(op), strict=True):
         if symbols.diagrams.at(symbols.diagrams.of(condition), full):
             return tensor
@@ -115,7 +116,7 @@ def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
 def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Mapping[str, str]) -> int:
     """The most elements alive while the ops run in order: a tensor lives until its last reader has run.
 
-    A select copies nothing: its output is the tensor it goes on with.
+    A select or narrow copies nothing: its output is the tensor it goes on with, or a part of it.
     """
 
     def real(name: str) -> str:
@@ -124,12 +125,12 @@ def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Map
         return name
 
     end = len(kept)
-    last = {real(name): at for at, op in enumerate(kept) if op.kind != "select" for name in op.inputs}
+    last = {real(name): at for at, op in enumerate(kept) if op.kind not in VIEWS for name in op.inputs}
     last[real(graph.answer())] = end
     alive = {name for name in graph.inputs if name in last}
     now = most = sum(elements[name] for name in alive)
     for at, op in enumerate(kept):
-        if op.kind == "select":
+        if op.kind in VIEWS:
             continue
         alive.update(op.outputs)
         now += sum(elements[name] for name in op.outputs)

@@ -60,8 +60,7 @@ HEAD_SHAPE = Rule(
     "E361",
     "head-shape",
     "the head does not end in one value a class",
-    "A classifier's head ends in a vector of `classes` values; so do exits, and for a coarse level of the labels it is\n"
-    "`level.classes`.\n"
+    "A classifier's head ends in a vector of `classes` values; so does an exit. By level, it is `level.classes`.\n"
     "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
     "Right:  classes 10 ... head { pool(avg); linear(classes) }",
 )
@@ -143,7 +142,7 @@ def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeIt
     options = options_of(b, choice)
     before, first = b.here, None
     for option in options:
-        guard: Expr = 1 if choice is None else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
+        guard: Expr = 1 if choice is None or len(options) == 1 else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
         for level in levels:
             own = name + ("" if option is None else word(option)) + ("" if level is None else f"_{level.name}")
             inner = with_level(Env(dict(env.names), env.file, dict(env.frame)), level)
@@ -172,10 +171,10 @@ def narrow(b: Builder, choice: str, option: Option, span: Span) -> None:
     if kept == tensor.channels or tensor.name in b.broken:
         return
     if len(kept) > 1:
-        message = f"{len(kept)} runs of channels arrive here, and the head for {choice} = {show(option)} reads the first"
+        message = f"{len(kept)} runs of channels arrive here, and the head for {choice} = {show(option)} reads one"
         b.findings.report(NARROW_RUNS, span, message, help="put a convolution of fixed width before the head")
         return
-    plain_op(b, "narrow", "narrow", (tensor,), span, channels=kept)
+    plain_op(b, "narrow", "narrow", (tensor,), span, out=kept[0].features)
 
 
 @contextmanager
@@ -212,7 +211,8 @@ def levels_by(b: Builder, by: Sequence[ast.Name], allowed: Sequence[str]) -> Seq
     seen: list[str] = []
     for name in by:
         if name.name not in allowed or name.name in seen:
-            message = f"it stands by `{name.name}` twice" if name.name in seen else f"it can't stand by `{name.name}` too"
+            twice = name.name in seen
+            message = f"it stands by `{name.name}` twice" if twice else f"it can't stand by `{name.name}` too"
             b.findings.report(HEAD_BY, name.span, message, help="it stands by one choice, by `level`, or by both")
             continue
         seen.append(name.name)
@@ -283,5 +283,5 @@ def check_answers(b: Builder, classes: int) -> None:
             b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `linear({values})`")
     if b.levels and not b.levelled:
         message = "these labels have several levels, and nothing classifies any but the finest"
-        b.findings.report(HEAD_BY, b.levels[0].origin, message, help="write `head by level { ... linear(level.classes) }`")
-
+        help = "write `head by level { ... linear(level.classes) }`"
+        b.findings.report(HEAD_BY, b.levels[0].origin, message, help=help)

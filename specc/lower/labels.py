@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from specc.ir.graph import LabelLevel
 from specc.lower.builder import Builder
 from specc.lower.operators import BAD_SIZE
@@ -61,7 +63,7 @@ def check_finest(b: Builder, name: ast.Name, count: int, file: ast.Text | None, 
 
 def check_nesting(b: Builder, levels: list[LabelLevel]) -> None:
     """A class of one level lies within one class of the next."""
-    for finer, coarser in zip(levels, levels[1:]):
+    for finer, coarser in pairwise(levels):
         if finer.parents is None or coarser.parents is None:
             continue
         inside: dict[int, int] = {}

@@ -11,6 +11,7 @@ from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.bodies import lower_statements
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.choices import declare_choice, lower_choice
+from specc.lower.connections import lower_connect_setting
 from specc.lower.exits import check_answers, lower_exit, lower_head, returned
 from specc.lower.finish import Wanted, finish
 from specc.lower.items import ScopeItem, Value
@@ -22,7 +23,6 @@ from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, statements_of
-from specc.semantics.reserved import refuse
 from specc.syntax import ast
 
 MISSING_PART = Rule(

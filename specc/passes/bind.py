@@ -23,13 +23,14 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
     """
     values: dict[str, Expr] = dict(assignment)
     bound = rewrite_graph(graph, substitution(values))
+    sizes = {tensor.name: tensor.features for tensor in bound.tensors}
     alias: dict[str, str] = {}
     ops: list[Op] = []
     for op in bound.ops:
         op = replace(op, inputs=tuple(alias.get(name, name) for name in op.inputs))
         if op.guard == 0:
             continue
-        if op.kind == "narrow" and op.params.inputs == op.params.kept:  # type: ignore[attr-defined]
+        if op.kind == "narrow" and op.params.out == sizes[op.inputs[0]]:  # type: ignore[attr-defined]
             alias[op.output] = op.inputs[0]
             continue
         if op.kind == "select":

@@ -239,4 +239,3 @@ def members(found: list[Cell], count: int, level: ast.Name, table: Source, findi
 
 def are_numbers(found: list[Cell]) -> bool:
     return all(cell.text.isascii() and cell.text.isdigit() for cell in found)
-

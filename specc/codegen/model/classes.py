@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from specc.codegen.model.answers import WANTED
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.lines import fields, init_lines, plan_lines
 from specc.codegen.model.needs import active_needs, guard_choices, init_needs, literals
@@ -36,7 +37,10 @@ def prepare(context: Context, name: str, parts: Sequence[Part]) -> Class:
     init = init_needs(context, cls)
     cls.init = choose_parameters(init, cls.namer, literals(cls, init, context.largest))
     first = {p.values[0].choice: p.name for p in cls.active.parameters if isinstance(p.values[0], Var)}
-    cls.choices = {choice: first[choice] for choice in guard_choices(parts[0])}
+    read = guard_choices(parts[0])
+    if parts[0].scope.kind == "network":  # which asks the plan's list of outputs instead
+        read = tuple(choice for choice in read if not choice.startswith(WANTED))
+    cls.choices = {choice: first[choice] for choice in read}
     return cls
 
 
@@ -72,6 +76,10 @@ def class_view(context: Context, cls: Class) -> ClassView:
     scope = cls.first.scope
     if scope.kind == "block":
         doc = f"{comment(scope.block)}, {comment(block_origin(cls.first).location())}."
+    elif len(cls.parts) > 1:
+        paths = [part.scope.path for part in cls.parts]
+        names = comment(", ".join(paths) if len(paths) < 4 else f"{paths[0]} to {paths[-1]}")
+        doc = f"{scope.kind}s {names}, {comment(scope.origin.location())}."
     else:
         title = comment(scope.path) if scope.path == scope.kind else f"{scope.kind} {comment(scope.path)}"
         doc = f"{title}, {comment(scope.origin.location())}."

@@ -48,11 +48,13 @@ class Select:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Branch:
-    """Statements under a condition."""
+    """Statements under a condition. With `unless`, its opposite, they are all that is left to do: forward ends where it
+    holds."""
 
     condition: str
     guard: Expr
     body: tuple[Statement, ...]
+    unless: str = ""
 
 
 Statement: TypeAlias = Step | Select | Branch
@@ -80,8 +82,9 @@ def forward_body(
     parameters: Sequence[str],
     indent: int,
     noted: Mapping[str, str] | None = None,
+    ending: str = "",
 ) -> tuple[str, ...]:
-    """The lines of a forward that takes `inputs` as its `parameters` and returns `outputs`.
+    """The lines of a forward that takes `inputs` as its `parameters` and returns `outputs`, or the expression `ending`.
 
     `noted` has text to write before the assignment of some tensors; these are always assigned.
     """
@@ -89,10 +92,12 @@ def forward_body(
     flow.kept = frozenset((*outputs, *(noted or {})))
     web = coalesce(flow)
     variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)))
-    writer = Writer(flow, web, variables, noted or {})
+    writer = Writer(flow, web, variables, noted or {}, outputs, ending)
     lines = writer.block(statements, indent)
     pad = " " * indent
-    if not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending.tensors:
+    if ending:
+        lines.extend([*writer.flush(indent), f"{pad}return {ending}"])
+    elif not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending.tensors:
         lines.extend(guarded([f"{pad}return {writer.pending.text}"]))
     else:
         lines.extend(writer.flush(indent))
@@ -276,8 +281,11 @@ class Writer:
         web: Mapping[str, str],
         variables: Mapping[str, str],
         noted: Mapping[str, str],
+        outputs: Sequence[str],
+        ending: str,
     ) -> None:
         self.flow, self.web, self.variables, self.noted = flow, web, variables, noted
+        self.outputs, self.ending = outputs, ending
         self.pending: Pending | None = None
 
     def variable(self, tensor: str) -> str:
@@ -287,6 +295,10 @@ class Writer:
         lines: list[str] = []
         excluded: Expr | None = None
         for statement in statements:
+            if isinstance(statement, Branch) and statement.unless:
+                lines.extend([*self.flush(indent), *self.leave(statement, indent)])
+                lines.extend(self.block(statement.body, indent))
+                continue
             if isinstance(statement, Branch):
                 lines.extend(self.flush(indent))
                 inner = self.block(statement.body, indent + 4) + self.flush(indent + 4)
@@ -304,6 +316,15 @@ class Writer:
             else:
                 lines.extend(self.step(statement, indent))
         return lines
+
+    def leave(self, branch: Branch, indent: int) -> list[str]:
+        """The end of forward where nothing of what follows is wanted. Instead of what is not made yet it returns what
+        arrives there, which nobody reads."""
+        arrives = first_input(branch.body)
+        names = [self.variable(t if self.flow.made[t] < self.flow.made[arrives] else arrives) for t in self.outputs]
+        text = self.ending or ", ".join(names)
+        pad = " " * indent
+        return [*guarded([f"{pad}if {branch.unless}:"]), *guarded([f"{pad}    return {text}"])]
 
     def select(self, select: Select, indent: int) -> list[str]:
         names = [self.variable(t) for t in select.inputs]
@@ -343,9 +364,17 @@ class Writer:
         if self.pending is None:
             return []
         held, self.pending = self.pending, None
-        targets = ", ".join(self.variable(t) for t in held.tensors)
-        line = f"{' ' * indent}{self.noted.get(held.tensors[0], '')}{targets} = {held.text}"
+        noted = self.noted.get(held.tensors[0], "")
+        read = not noted or held.tensors[0] in self.flow.reads
+        targets = f"{', '.join(self.variable(t) for t in held.tensors)} = " if read else ""
+        line = f"{' ' * indent}{noted}{targets}{held.text}"
         return list(guarded([with_comment(line, held.shape)]))
+
+
+def first_input(statements: Sequence[Statement]) -> str:
+    """What the first step of some statements reads."""
+    first = statements[0]
+    return first_input(first.body) if isinstance(first, Branch) else first.inputs[0]
 
 
 def is_closed(template: str) -> bool:

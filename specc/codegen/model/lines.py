@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from specc.codegen.model.answers import WANTED, exit_test, is_rest
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.layout import call, exploded, guarded, nested
-from specc.codegen.model.needs import child_need, left_out, op_need
+from specc.codegen.model.needs import child_need, left_out, op_need, sorted_free
 from specc.codegen.model.render import condition
 from specc.codegen.model.sizes import Parameter
 from specc.codegen.model.structure import Entry, Part, Region
 from specc.ir.choice import Choice
-from specc.ir.expr import Expr, Var
+from specc.ir.expr import Expr, Var, evaluate
 from specc.ops.writing import varies
 
 
@@ -111,11 +112,15 @@ def parameter_type(parameter: Parameter) -> str:
     return "float" if parameter.role in ("extra", "rate") else "int"
 
 
-def plan_items(context: Context, cls: Class, indent: int) -> list[str]:
-    """The arguments of the plan's constructor: `conv1=self.conv1.cut(in_, hidden)`."""
+def plan_items(context: Context, cls: Class, indent: int, texts: Mapping[str, str] | None = None) -> list[str]:
+    """The arguments of the plan's constructor: `conv1=self.conv1.cut(in_, hidden)`.
+
+    `texts` says how the choices that guards read are called; by the parameters' names, where it is not given.
+    """
     assert cls.active is not None
     sizes = cls.active
-    items = [f"{name}={name}" for name in cls.choices.values()]
+    called = cls.choices if texts is None else texts
+    items = [f"{name}={called[choice]}" for choice, name in cls.choices.items()]
     regions = in_regions(cls.first)
     for place, entry in enumerate(cls.rows[0]):
         if isinstance(entry, Part):
@@ -138,14 +143,26 @@ def plan_items(context: Context, cls: Class, indent: int) -> list[str]:
             else:
                 continue
         if place in regions:
-            present = " and ".join(parenthesised_guard(cls, g) for g in regions[place])
-            made = f"{made} if {present} else None"
+            made = f"{made} if {presence(context, regions[place], called)} else None"
         items.append(f"{entry.attribute}={made}")
     return items
 
 
-def parenthesised_guard(cls: Class, guard: Expr) -> str:
-    text = condition(guard, cls.choices.__getitem__)
+def presence(context: Context, guards: Sequence[Expr], called: Mapping[str, str]) -> str:
+    """When something under several guards is there. A head or exit is wanted only where the network gets to it."""
+    for guard in guards:
+        if isinstance(guard, Var) and guard.choice.startswith(WANTED):
+            return called[guard.choice]
+    rests = [guard for guard in guards if is_rest(context.choices, guard)]
+    texts = [parenthesised(condition(guard, called.__getitem__)) for guard in guards if guard not in rests]
+    if rests:
+        exits = context.choices[sorted_free(rests[0])[0]]
+        at = frozenset(o for o in exits.options if all(evaluate(guard, {exits.name: o}) for guard in rests))
+        texts.insert(0, exit_test(at, exits, called[exits.name]))
+    return " and ".join(texts)
+
+
+def parenthesised(text: str) -> str:
     return f"({text})" if " or " in text else text
 
 

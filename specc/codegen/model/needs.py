@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.render import number
 from specc.codegen.model.sizes import Key, Need, Parameter, at_largest, is_constant
-from specc.codegen.model.structure import Entry, OpEntry, Part, Region
+from specc.codegen.model.structure import Entry, OpEntry, Part, Region, is_repeated
 from specc.codegen.names import choice_leaf
 from specc.ir.expr import Apply, Expr, Option, Var, free
 from specc.ops.writing import Arg, Values, varies
@@ -105,7 +105,7 @@ def child_values(context: Context, row_entries: Sequence[Entry], parameter: Para
 
 def literals(cls: Class, needs: Sequence[Need], largest: Mapping[str, Option]) -> dict[Key, str]:
     """The numbers that `__init__` writes out: all in a stage, which stands once; in a block what counts no channels."""
-    block = cls.first.scope.kind == "block"
+    block = is_repeated(cls.first.scope)
     found: dict[Key, str] = {}
     for need in needs:
         peak = at_largest(need.values, largest)

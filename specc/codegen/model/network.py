@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from specc.codegen.literals import quoted
-from specc.codegen.model.answers import WANTED, Answers, answer_text, exit_test
+from specc.codegen.model.answers import WANTED, Answers, answer_text, exit_test, wanted_text
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
-from specc.codegen.model.layout import call, exploded, guarded
+from specc.codegen.model.layout import WIDTH, call, exploded, guarded
 from specc.codegen.model.lines import init_lines, plan_items
 from specc.codegen.model.render import ATOM, COMPARED, Text, needs_rounding, python, whole
 from specc.codegen.model.render import condition as render_condition
@@ -19,17 +19,19 @@ from specc.codegen.model.view import ClassView
 from specc.codegen.names import attribute, choice_leaf, comment, fresh
 from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Output
+from specc.passes.slices import separable
 
 
 def network_view(context: Context, cls: Class) -> ClassView:
     """The class of the whole network: with choices an `ElasticNet`, without a plain `nn.Module`."""
     elastic = bool(context.graph.choices)
     names = sorted({name for expr in needed(cls) for name in free(expr)})
+    slices = separable(context.graph) if elastic else None
     return ClassView(
         name=cls.name,
-        base="ElasticNet" if elastic else "nn.Module",
+        base="nn.Module" if not elastic else "ElasticNet" if slices is None else "SlicedNet",
         doc=(f"The network, {comment(context.graph.origin.location())}.",),
-        init_lines=(*init_lines(context, cls), *(("        self.use(self.plan())",) if elastic else ())),
+        init_lines=(*slices_lines(context, slices), *init_lines(context, cls), *(("        self.use(self.plan())",) if elastic else ())),
         forward_lines=elastic_forward(context, cls) if elastic else static_forward(context, cls),
         plan_name=cls.plan_name if elastic else "",
         plan_base="Plan" if elastic else "",
@@ -37,6 +39,14 @@ def network_view(context: Context, cls: Class) -> ClassView:
         fields=tuple(cls.plan_fields) if elastic else (),
         plan_lines=plan_method(context, cls, names) if elastic else (),
     )
+
+
+def slices_lines(context: Context, slices: str | None) -> tuple[str, ...]:
+    """What a network of slices says of them: the choice of how many are active, and its options."""
+    if slices is None:
+        return ()
+    counts = ", ".join(str(option) for option in context.choices[slices].options)
+    return (f"    slices = {quoted(slices)}", f"    counts = ({counts},)" if "," not in counts else f"    counts = ({counts})", "")
 
 
 def needed(cls: Class) -> list[Expr]:
@@ -56,7 +66,7 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         '        """The plan of a sub-network: "max", "min" or choices by name. `outputs` asks for a dict of these."""',
         "        chosen = resolve(space, assignment)",
     ]
-    local, statements_ = local_names(context, cls)
+    local, texts, statements_ = local_names(context, cls)
     resolution = resolution_choice(context)
     if statements_ or resolution is not None or names:
         lines.append("        a = complete(chosen, space.CHOICES)  # inactive choices have a value, too")
@@ -76,8 +86,8 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         head.append(f"outputs=known_outputs(outputs, {output_names(context)})")
     else:
         lines.extend(wanted_lines(context, context.answers, lambda choice: choice_text(choice, local)))
-        head += ["outputs=None if outputs is None else wanted", "answer=answer"]
-    items = [*head, *plan_items(context, named, 12)]
+        head += ["outputs=None if outputs is None else wanted", "answer=answer", "wanted=wanted"]
+    items = [*head, *plan_items(context, named, 12, texts)]
     return (*lines, *guarded(exploded(f"return {cls.plan_name}", items, indent=8)))
 
 
@@ -96,7 +106,9 @@ def wanted_lines(context: Context, answers: Answers, text: Callable[[str], str])
                 tests += [] if condition == 1 else [render_condition(condition, text)]
                 kept = [test for test in tests if test != "True"]
                 rows.append(f"{quoted(output.name)}: {' and '.join(kept) or 'True'}")
-        lines.extend(guarded(call(f"{target} = ", rows, "}", 8, "{")))
+        one = f"        {target} = {{{', '.join(rows)}}}"
+        many = (f"        {target} = {{", *(f"            {row}," for row in rows), "        }")
+        lines.extend((one,) if len(one) <= WIDTH else many)
     lines.append("        wanted = wanted_outputs(outputs, answer, answers, features)")
     return lines
 
@@ -114,7 +126,7 @@ def local_text(expr: Expr, local: dict[Expr, str]) -> Text | None:
     if expr in local:
         return local[expr], ATOM
     if isinstance(expr, Var) and expr.choice.startswith(WANTED):
-        return f"{quoted(expr.choice.removeprefix(WANTED))} in wanted", COMPARED
+        return wanted_text(expr.choice, "wanted"), COMPARED
     return (f"a[{quoted(expr.choice)}]", ATOM) if isinstance(expr, Var) else None
 
 
@@ -122,17 +134,28 @@ def choice_text(choice: str, local: dict[Expr, str]) -> str:
     return local.get(Var(choice), f"a[{quoted(choice)}]")
 
 
-def local_names(context: Context, cls: Class) -> tuple[dict[Expr, str], list[tuple[str, str]]]:
-    """Local variables for choices of one word and for rounded channel counts: `c32 = divisible(32 * width, 8)`."""
-    taken = {"self", "a", "chosen", "assignment", "outputs", *context.reserved}
+def local_names(context: Context, cls: Class) -> tuple[dict[Expr, str], dict[str, str], list[tuple[str, str]]]:
+    """Local variables for choices of one word and for rounded channel counts: `c32 = divisible(32 * width, 8)`.
+
+    Also what the choices that the network's own guards read are called.
+    """
+    taken = {"self", "a", "chosen", "assignment", "outputs", "answer", "answers", "features", "wanted"}
+    taken.update(context.reserved)
     local: dict[Expr, str] = {}
     lines: list[tuple[str, str]] = []
     wanted: dict[Expr, str] = {}
+    conditions = context.answers.candidates if context.answers is not None else ()
+    read = dict.fromkeys([*cls.choices, *(name for condition, _ in conditions for name in sorted(free(condition)))])
+    texts = {choice: fresh(choice_leaf(choice), taken) for choice in read}
+    for choice, name in texts.items():
+        local[Var(choice)] = name
+        lines.append((name, f"a[{quoted(choice)}]"))
+    texts.update({flag: wanted_text(flag, "wanted") for flag in (context.answers.flags if context.answers else ())})
     assert cls.active is not None
     for parameter in cls.active.parameters:
         collect(parameter.first, parameter.role, context, wanted)
     for expr, name in wanted.items():
-        if isinstance(expr, Var):
+        if isinstance(expr, Var) and expr not in local:
             local[expr] = fresh(name, taken)
             lines.append((local[expr], f"a[{quoted(expr.choice)}]"))
     for expr, name in wanted.items():
@@ -140,7 +163,7 @@ def local_names(context: Context, cls: Class) -> tuple[dict[Expr, str], list[tup
             text = python(expr, lambda e, own=expr: None if e == own else local_text(e, local))[0]  # type: ignore[misc]
             local[expr] = fresh(name, taken)
             lines.append((local[expr], text))
-    return local, lines
+    return local, texts, lines
 
 
 def collect(expr: Expr, role: str, context: Context, wanted: dict[Expr, str]) -> None:

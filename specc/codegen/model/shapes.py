@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from specc.codegen.model.sizes import peaks
-from specc.codegen.model.structure import OpEntry, Part, Structure
+from specc.codegen.model.structure import OpEntry, Part, Structure, is_repeated
 from specc.ir.expr import Option
 from specc.ir.graph import Tensor
 
@@ -29,7 +29,7 @@ def shape_comment(
     shapes = [tuple(peaks(tensor.shape, largest) for tensor in pair) for pair in pairs if pair is not None]
     if len(shapes) != len(column) or all(before == after for before, after in shapes):
         return ""
-    if cls.first.scope.kind != "block":
+    if not is_repeated(cls.first.scope):
         return f"[N, {', '.join(map(str, shapes[0][1]))}]"
     return block_shape(structure, cls, [pair[1] for pair in pairs if pair is not None], largest)
 

@@ -23,12 +23,11 @@ from specc.codegen.model.render import (
     number,
     quotient,
 )
-from specc.codegen.model.structure import Part
+from specc.codegen.model.structure import Part, is_repeated
 from specc.codegen.names import fresh, identifier
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate
 from specc.ir.graph import Tensor
-from specc.ops.runs import channel_values
-from specc.ops.writing import Values, numbers
+from specc.ops.writing import Values, channel_values, numbers
 
 ARITHMETIC: Final = ("add", "sub", "mul", "div", "floor")
 Key: TypeAlias = tuple[str, Values]
@@ -82,7 +81,7 @@ class Namer:
                 return "channels" if enters == leaves else "in_"
             if need.values == leaves:
                 return "out"
-        if self.parts[0].scope.kind == "block" and need.role != "choice":
+        if is_repeated(self.parts[0].scope) and need.role != "choice":
             peak = at_largest(need.values, self.largest)
             for index, (name, _) in enumerate(self.parts[0].scope.args):
                 if peak == tuple(argument(part, index) for part in self.parts) and fits(name, need.role):
@@ -178,7 +177,7 @@ def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, st
 def in_runs(needs: Sequence[Need], namer: Namer) -> Iterator[Need]:
     """The needs, with channels in runs as a number a run where the class is no block: it stands once, and has names
     for these numbers. A block takes them as one tuple, since it may be called on fewer runs and on more."""
-    block = namer.parts[0].scope.kind == "block"
+    block = is_repeated(namer.parts[0].scope)
     for need in needs:
         if block or not isinstance(need.values[0], tuple):
             yield need

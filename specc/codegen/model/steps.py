@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from specc.codegen.literals import quoted
+from specc.codegen.model.answers import is_rest, wanted_text
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import Branch, Select, Statement, Step, forward_body
 from specc.codegen.model.layout import call, guarded
 from specc.codegen.model.render import condition
 from specc.codegen.model.shapes import shape_comment
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region
-from specc.ir.expr import Expr
+from specc.ir.expr import Apply, Expr, apply
 from specc.ops.writing import Written, varies
 
 NESTING: Final = frozenset(("add", "relu", "relu6", "hswish", "hsigmoid", "silu", "gelu", "sigmoid", "tanh", "flatten"))
@@ -25,13 +27,17 @@ def statements(context: Context, cls: Class) -> list[Statement]:
     places = iter(range(len(cls.rows[0])))
 
     def text_of(guard: Expr) -> str:
-        return condition(guard, lambda choice: f"p.{cls.choices[choice]}")
+        return condition(
+            guard,
+            lambda choice: f"p.{cls.choices[choice]}" if choice in cls.choices else wanted_text(choice, "p.wanted"),
+        )
 
     def convert(entries: Sequence[Entry]) -> list[Statement]:
         found: list[Statement] = []
         for entry in entries:
             if isinstance(entry, Region):
-                found.append(Branch(text_of(entry.guard), entry.guard, tuple(convert(entry.entries))))
+                unless = text_of(opposite(entry.guard)) if is_rest(context.choices, entry.guard) else ""
+                found.append(Branch(text_of(entry.guard), entry.guard, tuple(convert(entry.entries)), unless))
                 continue
             place = next(places)
             if isinstance(entry, OpEntry) and entry.op.kind == "select":
@@ -42,7 +48,8 @@ def statements(context: Context, cls: Class) -> list[Statement]:
             if isinstance(entry, Part):
                 child = context.of(entry)
                 inputs = [f"{{{i}}}" for i in range(len(entry.inputs))]
-                args = ", ".join([*inputs, *([f"p.{entry.attribute}"] if child.has_plan else [])])
+                more = [f"p.{entry.attribute}"] if child.has_plan else []
+                args = ", ".join([*inputs, *more, *(["outputs"] if entry.notes and context.answers else [])])
                 found.append(Step(f"self.{entry.attribute}({args})", entry.inputs, entry.outputs, shape=shape))
             else:
                 found.append(step(entry, cls.written[place], shape))
@@ -66,13 +73,39 @@ def step(entry: OpEntry, written: Written, shape: str) -> Step:
     return Step(template, op.inputs, op.outputs, inplace, written.update, written.overwritable, nests, shape)
 
 
+def opposite(guard: Expr) -> Expr:
+    """The condition that one of some exits is taken."""
+    match guard:
+        case Apply("and", (first, second)):
+            return apply("or", opposite(first), opposite(second))
+        case Apply("ne", (first, second)):
+            return apply("eq", first, second)
+    return apply("not", guard)
+
+
+def noted_here(context: Context, cls: Class) -> dict[str, str]:
+    """The outputs that a part notes: those of the heads and exits that stand in it, for the network those of stages."""
+    own = {entry.scope.output for entry in cls.rows[0] if isinstance(entry, Part)}
+    others = {part.scope.output for part in context.structure.parts} - own
+    root = cls.first.scope.kind == "network"
+    names: dict[str, list[str]] = {}
+    for output in context.graph.outputs:
+        if output.name in own or (root and (output.kind == "features" or output.name not in others)):
+            names.setdefault(output.tensor, []).append(output.name)
+    return {tensor: "".join(f"outputs[{quoted(name)}] = " for name in those) for tensor, those in names.items()}
+
+
 def forward_lines(context: Context, cls: Class) -> tuple[str, ...]:
     first = cls.first
     names = [*INPUT_NAMES, *(f"t{i}" for i in range(2, len(first.inputs)))][: len(first.inputs)]
     parameters = [f"{name}: Tensor" for name in names]
     if cls.has_plan:
         parameters.append(f"p: {cls.plan_name}")
+    noting = first.notes and context.answers is not None
+    if noting:
+        parameters.append("outputs: dict[str, Tensor]")
     result = "Tensor" if len(first.outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(first.outputs))}]"
     head = guarded(call("def forward", ["self", *parameters], f") -> {result}:", indent=4))
-    body = forward_body(statements(context, cls), first.inputs, first.outputs, names, 8)
+    noted = noted_here(context, cls) if noting else None
+    body = forward_body(statements(context, cls), first.inputs, first.outputs, names, 8, noted)
     return (*head, *body)

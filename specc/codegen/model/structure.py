@@ -118,7 +118,7 @@ def walk(entries: tuple[Entry, ...]) -> Iterator[OpEntry | Part]:
 
 
 def is_repeated(scope: Scope) -> bool:
-    """Whether a scope may have a class in common with others: blocks, and heads and exits of which there are several."""
+    """Whether a scope may have a class in common with others: blocks, exits, and heads where there are several."""
     return scope.kind == "block" or bool(scope.output)
 
 

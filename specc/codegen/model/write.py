@@ -45,7 +45,8 @@ def model_text(graph: Graph) -> ModelText:
     graph = written_graph(graph, answers)
     found = structure(graph)
     choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}
-    context = Context(graph, found, choices, {name: choice.largest for name, choice in choices.items()}, answers=answers)
+    largest = {name: choice.largest for name, choice in choices.items()}
+    context = Context(graph, found, choices, largest, answers=answers)
     network = class_name(graph.name)
     names = class_names(found.groups, network)
     context.reserved = MODEL_GLOBALS.union(names)

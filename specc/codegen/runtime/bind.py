@@ -91,12 +91,20 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
                 lambda inputs: net(*(inputs[i] for i in range(len(names))), *plans)
             )
             part_inputs(graph, names)
+    drop_unread(graph)
     if fold:
         fold_norms(graph, tracer.layers)
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
     clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))
     return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
+
+
+def drop_unread(graph: fx.Graph) -> None:
+    """Leaves out what no output depends on: a plan may ask for an early output alone."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+from specc.ir.expr import Expr
 from specc.ir.operator import Built, OpCall
 from specc.ir.parameter import Signature
 from specc.ops.shapes import one
@@ -13,9 +14,9 @@ from specc.ops.weightless import Weightless
 
 @dataclass(frozen=True, slots=True)
 class NarrowParams:
-    """`out`: how many channels stay, a fixed number."""
+    """`out`: how many channels stay."""
 
-    out: int
+    out: Expr
 
 
 class Narrow(Weightless):
@@ -26,7 +27,7 @@ class Narrow(Weightless):
     signature = Signature("narrow", (), "The first channels of a tensor.")
 
     def build(self, call: OpCall) -> Built:
-        out = cast(int, call.args["out"])
+        out = cast(Expr, call.args["out"])
         return Built(NarrowParams(out), ((one(out), call.inputs[0].space),))
 
 
