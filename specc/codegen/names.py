@@ -15,12 +15,14 @@ _ATTRIBUTES: Final = """
     register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
     register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
     to_empty train training type xpu zero_grad plan use bind bound cut self chosen resolution outputs assignment
-    normalise_batch
+    normalise_batch slices counts steps
 """
 MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
 
 _GLOBALS: Final = """
+    BlockConvCut BlockLinearCut DiagonalLinearCut ElasticBlockConv2d ElasticBlockLinear ElasticDiagonalLinear
+    ElasticTriangularConv2d ElasticTriangularLinear PadSlices SlicedNet TriangularConvCut TriangularLinearCut
     BankedSegmentedBatchNorm1d BankedSegmentedBatchNorm2d DropPath SegmentedBatchNorm1d SegmentedBatchNorm2d
     SegmentedConv2d SegmentedConvCut SegmentedLinear SegmentedLinearCut SegmentedNormCut
     annotations Any Attention AttentionCut BankedBatchNorm1d BankedBatchNorm2d BankedGroupNorm BankedLayerNorm bool

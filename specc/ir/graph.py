@@ -174,7 +174,7 @@ class WidthRule:
                `round` between the first and the last, where they are `stepless`
     uniform    one choice of a ratio; every group is divisible(ratio * C)
     any        one choice n, the active channels of the widest group; every group is round(n * C / Cmax)
-    by         a choice k of the spec's own, up to K; every width is C * k / K, and no group is made
+    by         a choice k of the spec's own, up to K, its one ratio; every width is C * k / K, and no group is made
     """
 
     kind: Literal["per_group", "uniform", "any", "by"]

@@ -51,7 +51,9 @@ def width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> WidthRul
     if mode == "by":
         assert statement.options is not None
         slices = slice_choice(b, statement.options, env)
-        return None if slices is None else WidthRule("by", (), False, 1, slices, statement.span)
+        if slices is None:
+            return None
+        return WidthRule("by", (b.maximum(Var(slices)),), False, 1, slices, statement.span)
     if mode not in MODES:
         b.findings.report(
             UNKNOWN_NAME,
@@ -127,8 +129,9 @@ def slice_choice(b: Builder, node: ast.Expression, env: Env) -> str | None:
 
 
 def sliced(b: Builder, width: Expr, rule: WidthRule, origin: Span) -> Expr:
-    """The first k of K slices of a width: C * k / K."""
-    most, slices = b.maximum(width), b.maximum(Var(rule.choice))
+    """The first k of K slices of a width: C * k / K. In a head for one option of k it is a number."""
+    (slices,), options = rule.ratios, b.options[rule.choice]
+    most, kept = b.maximum(width), options[0] if len(options) == 1 else Var(rule.choice)
     if most % slices:
         b.findings.report(
             BY_SLICES,
@@ -138,4 +141,4 @@ def sliced(b: Builder, width: Expr, rule: WidthRule, origin: Span) -> Expr:
             help=f"use a multiple of {slices}, or `width=fixed`",
         )
         return most
-    return apply("mul", Var(rule.choice), most // slices)
+    return apply("mul", kept, most // slices)

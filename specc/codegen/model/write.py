@@ -26,6 +26,7 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net": ("ElasticNet", "resize"),
     "plan": ("Option", "Plan", "complete", "known_outputs", "resolve", "wanted_outputs"),
     "sizes": ("divisible", "half_up", "position"),
+    "slices": ("SlicedNet",),
 }
 
 
@@ -101,7 +102,8 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
         lines += ["from collections.abc import Mapping, Sequence", "from dataclasses import dataclass"]
         if "Fraction(" in body:
             lines.append("from fractions import Fraction")
-        always = ("ElasticNet", "Option", "Plan")
+        base = "SlicedNet" if "class (SlicedNet)" in body else "ElasticNet"
+        always = (base, "Option", "Plan")
         for part, names in RUNTIME_NAMES.items():
             used = [n for n in names if n in always or re.search(rf"(?<![\w.]){n}\(", body)]
             if used:

@@ -246,6 +246,14 @@ class ElasticDiagonalLinear(nn.Linear):
         flat = y.flatten(-2)
         return flat if bias is None else flat + bias
 
+    def added(self, new: Tensor, have: int) -> Tensor:
+        """The output blocks from feature `have` on, of the new input blocks alone."""
+        count = new.shape[-1] // self.in_features
+        last = have + count * self.out_features // self.blocks
+        rows = self.weight[have:last].unflatten(0, (count, -1))
+        y = torch.einsum("...ki,koi->...ko", new.unflatten(-1, (count, -1)), rows).flatten(-2)
+        return y if self.bias is None else y + self.bias[have:last]
+
     def active(self, cut: LinearCut | None) -> Views:
         """The weight and bias of the blocks that a cut keeps."""
         if cut is None:

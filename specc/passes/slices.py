@@ -1,0 +1,141 @@
+"""Whether a network is one of slices: slice i of every feature map depends on slices up to i only.
+
+Then the sub-network of k slices is the first part of every larger one: all answers come from one pass, and each can be
+had by adding one slice to what is there already (slicing networks vertically, section 3.2). Heads are exempt: they
+read all slices that are active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, cast
+
+from specc.ir.choice import Choice
+from specc.ir.expr import Apply, Expr, Var, free
+from specc.ir.graph import Graph, Op, Scope, Tensor
+from specc.passes.drop_dead import choices_read
+from specc.passes.verify import scope_ops
+
+State: TypeAlias = Literal["fixed", "sliced", "mixed"]
+"""Of a feature map: the same for every k, cut in slices that depend on earlier ones only, or a problem already."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """An op because of which a slice depends on a later one, or on how many there are."""
+
+    op: Op
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slices:
+    """How a network is cut: the choice of how many slices are active, and what stands in the way of its promise."""
+
+    choice: str
+    problems: tuple[Problem, ...]
+
+
+@lru_cache(maxsize=8)
+def slices_of(graph: Graph) -> Slices | None:
+    """The slices of a finished graph; None where no choice cuts its widths in equal slices."""
+    choices = graph.choice_table()
+    for choice in graph.choices:
+        if any(sliced_by(tensor, choice) for tensor in graph.tensors):
+            return Slices(choice.name, tuple(problems(graph, choices[choice.name])))
+    return None
+
+
+def separable(graph: Graph) -> str | None:
+    """The choice of how many slices are active, in a network that keeps the promise; None in any other."""
+    found = slices_of(graph)
+    return found.choice if found is not None and not found.problems else None
+
+
+def sliced_by(tensor: Tensor, choice: Choice) -> bool:
+    """Whether a tensor's channels are the first k of K equal slices."""
+    most = choice.largest
+    if len(tensor.channels) != 1 or not isinstance(most, int):
+        return False
+    return whole_slices(tensor.channels[0].size, choice)
+
+
+def whole_slices(count: Expr, choice: Choice) -> bool:
+    """Whether a count is so many times k."""
+    variable = Var(choice.name)
+    return count == variable or (isinstance(count, Apply) and count.function == "mul" and count.args[0] == variable)
+
+
+def problems(graph: Graph, choice: Choice) -> Iterator[Problem]:
+    """Every op of the body that breaks the promise, each once; what follows from one is not another."""
+    tensors = graph.tensor_table()
+    states: dict[str, State] = dict.fromkeys(graph.inputs, "fixed")
+    body = set(body_ops(graph.root))
+    for op in graph.ops:
+        if op.name not in body:
+            states.update(dict.fromkeys(op.outputs, "mixed"))
+            continue
+        reason = reads_count(op, choice) or (
+            "" if any(states[name] == "mixed" for name in op.inputs) else broken(op, tensors, states, choice)
+        )
+        if reason:
+            yield Problem(op, reason)
+        bad = bool(reason) or any(states[name] == "mixed" for name in op.inputs)
+        for name in op.outputs:
+            states[name] = "mixed" if bad else "sliced" if sliced_by(tensors[name], choice) else "fixed"
+
+
+def body_ops(root: Scope) -> Iterator[str]:
+    """The ops that are in no head and no exit, and that do not choose among their answers."""
+    for item in root.items:
+        if isinstance(item, Scope):
+            if item.kind not in ("head", "exit") and not item.output:
+                yield from (body_ops(item) if item.kind == "region" else scope_ops(item))
+
+
+def reads_count(op: Op, choice: Choice) -> str:
+    """Why an op is not the same in every sub-network, if it is not."""
+    if choice.name in free(op.bank.index):
+        return f"it has a norm bank for each {choice.name}, so a slice would depend on how many there are"
+    if choice.name in free(op.guard):
+        return f"whether it is there depends on {choice.name}"
+    for name in ("kernel", "conditions"):
+        value = getattr(op.params, name, ())
+        values = value if isinstance(value, tuple) else (value,)
+        if any(choice.name in free(v) for v in values):
+            return f"what it does depends on {choice.name}"
+    return ""
+
+
+def broken(op: Op, tensors: Mapping[str, Tensor], states: Mapping[str, State], choice: Choice) -> str:
+    """Why an output slice would depend on a later input slice, or have none of its own; "" where neither is so."""
+    slices = cast(int, choice.largest)
+    after = [tensors[name] for name in op.outputs]
+    cut = [sliced_by(tensor, choice) for tensor in after]
+    loose = [t for t in after if choice.name in choices_read((), (t,)) and not sliced_by(t, choice)]
+    if loose:
+        return f"its output does not come in {slices} equal slices"
+    if all(states[name] == "fixed" for name in op.inputs):
+        return "" if not any(cut) or op.kind in ("conv", "linear", "patch_embed") else "it makes slices of what has none"
+    if op.kind == "pad_channels":
+        return "" if whole_slices(cast(Any, op.params).slices, choice) else f"it needs slices={slices}: each is padded on its own"
+    if getattr(op.operator, "channelwise", False):
+        return "" if all(cut) else "its output is not cut in slices"
+    if op.kind in ("conv", "linear"):
+        return weighted(op, slices, choice)
+    return f"`{op.kind}` mixes the channels of all slices"
+
+
+def weighted(op: Op, slices: int, choice: Choice) -> str:
+    """Why a convolution or linear layer over slices breaks the promise, if it does."""
+    blocks = op.connection.blocks
+    if op.connection.kind != "dense":
+        if blocks is not None and blocks % slices == 0:
+            return ""
+        return f"its {blocks or 'channel by channel'} blocks are not {slices} slices"
+    groups: Expr = getattr(op.params, "groups", 1)
+    if groups != 1:
+        return "" if whole_slices(groups, choice) else f"its groups do not fall into {slices} slices"
+    return f"every output reads all slices; write connect=triangular({slices}) or connect=diagonal({slices})"
