@@ -33,12 +33,18 @@ def main() -> None:
 
 @torch.no_grad()
 def scatter(net: nn.Module) -> None:
-    """Gives scales and running statistics of norms values that would show a mix-up of channels or banks."""
+    """Gives scales and running statistics of norms values that would show a mix-up of channels or banks.
+
+    No weight is left at zero by chance: a triangular layer makes its own zeros when a checkpoint is loaded.
+    """
     for name, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):
         if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
             tensor.uniform_(0.5, 1.5)
         elif name.endswith("running_mean") or (tensor.dim() == 1 and tensor.is_floating_point()):
             tensor.uniform_(-0.1, 0.1)
+        elif tensor.is_floating_point():
+            tensor[tensor == 0] = 1e-3
+    net.load_state_dict(net.state_dict())
 
 
 @torch.no_grad()
@@ -59,15 +65,33 @@ def check(net: Any, at: dict[str, Any] | None, shapes: Sequence[Sequence[int]]) 
 
 
 def size(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
+    """Parameters; of the weights of layers those that are not zero, as a triangular connection's mask makes them."""
+    return sum(p.numel() for p in net.parameters()) - sum(map(zeros, layers(net)))
 
 
 def macs(net: nn.Module, inputs: Sequence[Tensor]) -> int:
-    """Multiply-accumulates of one image: half of what torch counts."""
+    """Multiply-accumulates of one image: half of what torch counts, less those with weights that are zero."""
+    spared = 0
+
+    def spare(layer: nn.Conv2d | nn.Linear, _: object, output: Tensor) -> None:
+        nonlocal spared
+        spared += zeros(layer) * (output.numel() // layer.weight.shape[0])
+
+    hooks = [layer.register_forward_hook(spare) for layer in layers(net)]
     with FlopCounterMode(display=False) as counter:
         net(*inputs)
+    for hook in hooks:
+        hook.remove()
     flops: int = counter.get_total_flops()
-    return flops // 2
+    return flops // 2 - spared
+
+
+def layers(net: nn.Module) -> list[Any]:
+    return [layer for layer in net.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+
+
+def zeros(layer: nn.Conv2d | nn.Linear) -> int:
+    return layer.weight.numel() - int(layer.weight.count_nonzero())
 
 
 def relative(a: Tensor, b: Tensor) -> float:
