@@ -63,6 +63,12 @@ PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 
 SEARCH_PARTS: Final = ("front", "picture")
 
+BUILT_IN: Final = {
+    "digits": ", part of scikit-learn: nothing to fetch",
+    "glyphs": ", characters rendered from Pillow's own font: nothing to fetch",
+}
+"""Where the data sets that lie in no folder come from."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
@@ -93,6 +99,7 @@ class View:
     draws: bool
     method_text: str
     dataset: str
+    dataset_from: str
     folder_needed: bool
     settings: str
 
@@ -142,7 +149,8 @@ def training_view(graph: Graph, sections: Sections) -> View:
         draws=method.draws,
         method_text=method.signature.doc,
         dataset=data.name,
-        folder_needed=data.name != "digits",
+        dataset_from=BUILT_IN.get(data.name, ""),
+        folder_needed=data.name not in BUILT_IN,
         settings=settings_text(data, sections),
     )
 

@@ -11,7 +11,7 @@ from specc.diagnostics.near import near
 from specc.ir.expr import Option, normal
 from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.methods import REFUSED, find_method, method_names
-from specc.methods.settings import DATASETS, LATER_DATASETS, SEARCH, TRAIN
+from specc.methods.settings import DATASETS, SEARCH, TRAIN
 from specc.semantics.arithmetic import OPERATIONS, WRONG_TYPE, operate
 from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.recipe import check_recipe
@@ -77,7 +77,7 @@ def data_call(section: ast.Section | None, values: Values, findings: Findings) -
     findings.report(
         UNKNOWN_DATA,
         name.span,
-        LATER_DATASETS.get(name.name, f"there is no data set `{name.name}`"),
+        f"there is no data set `{name.name}`",
         help=near(name.name, names) or f"the data sets are: {', '.join(names)}",
     )
     return None

@@ -128,7 +128,7 @@ def test_flags_replace_what_the_recipe_says_and_leave_the_rest() -> None:
     assert train_options(strong, ["--no-ra-sampler"]).repeats == 1
     assert train_options(SETTINGS, ["--ra-sampler"]).repeats == 3
     assert train_options(strong, []).augment == words
-    with pytest.raises(SystemExit, match="--norm-weight-decay is 0 or that of all parameters, 0.0001"):
+    with pytest.raises(SystemExit, match=r"--norm-weight-decay is 0 or that of all parameters, 0\.0001"):
         train_options(strong, ["--norm-weight-decay", "0.5"])
     with pytest.raises(SystemExit, match="accumulate must be at least 1"):
         train_options(strong, ["--accumulate", "0"])

@@ -76,7 +76,7 @@ def test_the_share_of_mixup_is_drawn_from_beta() -> None:
     torch.manual_seed(0)
     images, labels = torch.zeros(2, 1, 1, 1), torch.tensor([0, 1])
     for alpha in (0.2, 2.0):
-        found = []
+        found: list[float] = []
         while len(found) < 400:
             shares = Mixing(alpha, 0, 2)(images, labels)[1]
             if shares[0, 0] + shares[1, 0] == 1 and shares[0, 0] not in (0, 1):  # the two were exchanged
@@ -165,9 +165,10 @@ def test_processes_and_parts_share_what_one_process_sees_at_once() -> None:
     pair = [World(rank, 2, CPU) for rank in range(2)]
     for batch, first, second in zip(whole, *(shown(world, 12, repeats=3) for world in pair), strict=True):
         assert batch == first + second
-    assert sum(shown(ALONE, 12, repeats=3, parts=2), []) == sum(whole, [])
-    parts = [shown(world, 12, repeats=3, parts=2) for world in pair]
-    assert [sum((parts[rank][step] for step in steps for rank in (0, 1)), []) for steps in ((0, 1), (2, 3))] == whole
+    halves = shown(ALONE, 12, repeats=3, parts=2)
+    assert [halves[0] + halves[1], halves[2] + halves[3]] == whole
+    one, two = (shown(world, 12, repeats=3, parts=2) for world in pair)
+    assert [one[step] + two[step] + one[step + 1] + two[step + 1] for step in (0, 2)] == whole
     with pytest.raises(SystemExit, match="a batch of 12 cannot be cut into 26 parts"):
         shown(pair[0], 12, parts=13)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from specc.codegen.runtime.glyphs import glyphs
 from specc.codegen.runtime.images import Data, Images, split
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -68,6 +69,11 @@ def digits(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
     pixels = torch.from_numpy(np.rint(bunch.images * (255 / 16)).astype(np.uint8))[:, None]
     images = Images(tuple(int(label) for label in bunch.target), pixels)
     return split(images, float(settings.get("test", 0.2)), int(settings["seed"]))
+
+
+def rendered_glyphs(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+    """Characters in Pillow's own font, rendered here: nothing lies in a folder."""
+    return glyphs(settings)
 
 
 def mnist(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
@@ -206,6 +212,7 @@ def first(name: str, places: Iterable[Path], *parts: str) -> Path:
 
 READERS: Mapping[str, Reader] = {
     "digits": digits,
+    "glyphs": rendered_glyphs,
     "mnist": mnist,
     "fashion_mnist": mnist,
     "cifar10": cifar,

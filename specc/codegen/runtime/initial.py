@@ -33,8 +33,9 @@ def initialise(net: nn.Module, settings: Mapping[str, Any], zeroed: Sequence[str
         if name != "default":
             for own, parameter in module.named_parameters(recurse=False):
                 fill(module, own, parameter, settings)
-        if hasattr(module, "keep_zeros"):
-            module.keep_zeros()
+        keep_zeros = getattr(module, "keep_zeros", None)
+        if keep_zeros is not None:
+            keep_zeros()
     for path in zeroed:
         for own, parameter in net.get_submodule(path).named_parameters():
             if own.rpartition(".")[2] == "weight":
@@ -43,7 +44,7 @@ def initialise(net: nn.Module, settings: Mapping[str, Any], zeroed: Sequence[str
 
 def fill(module: nn.Module, name: str, parameter: Tensor, settings: Mapping[str, Any]) -> None:
     """One parameter, by what it is: norms stay 1 and 0, as they are made."""
-    if hasattr(module, "eps"):
+    if hasattr(module, "eps") or name.startswith("transform"):
         return
     if hasattr(module, "decays_as"):  # a position or a class token
         if settings["name"] == "trunc_normal":
@@ -58,8 +59,9 @@ def fill(module: nn.Module, name: str, parameter: Tensor, settings: Mapping[str,
         case "trunc_normal":
             truncated(parameter, float(settings["std"]))
         case "msra" if parameter.ndim > 2:
-            mode = "fan_out" if settings["fan"] == "out" else "fan_in"
-            nn.init.kaiming_normal_(parameter, mode=mode, nonlinearity="relu")
+            # The weights that one channel feeds (outwards, as torch counts them, of all groups) or is fed by.
+            fan = parameter.numel() // parameter.shape[settings["fan"] == "out"]
+            nn.init.normal_(parameter, std=math.sqrt(2 / fan))
         case "msra" if settings["linear"]:
             nn.init.normal_(parameter, std=float(settings["linear"]))
         case "xavier" if parameter.ndim > 2:
