@@ -7,11 +7,10 @@ channels are no longer the first ones: `concat(a, b)` with a narrow `a` has a ga
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from specc.ir.expr import Apply, Expr, Var, apply
-from specc.ir.graph import Segment, Tensor
-from specc.ops.writing import Sites, Values
+from specc.ir.graph import Segment
 
 
 def is_elastic(expr: Expr) -> bool:
@@ -29,26 +28,3 @@ def runs(channels: Iterable[Segment]) -> tuple[Expr, ...]:
             found.append(whole)
             whole = 0
     return tuple(found) if whole == 0 and found else (*found, whole)
-
-
-def channel_values(tensors: Sequence[Tensor]) -> Values:
-    """The channels of a tensor at every site: a number, or, where some have several runs, the numbers of each run."""
-    cut = tuple(runs(tensor.channels) for tensor in tensors)
-    if any(len(found) > 1 for found in cut):
-        return cut
-    return tuple(tensor.features for tensor in tensors)
-
-
-def entering(sites: Sites) -> Values:
-    """The channels of the first input."""
-    return channel_values([site.inputs[0] for site in sites])
-
-
-def leaving(sites: Sites) -> Values:
-    """The channels of the first output."""
-    return channel_values([site.outputs[0] for site in sites])
-
-
-def segmented(sites: Sites) -> bool:
-    """Whether the channels that enter an op come in several runs anywhere."""
-    return isinstance(entering(sites)[0], tuple)

@@ -104,7 +104,8 @@ def refuse_tokens(call: OpCall, name: str) -> Tensor:
 def require_several(call: OpCall, name: str) -> None:
     """Reports a call that joins fewer than two tensors."""
     if len(call.inputs) < 2:
-        call.report(FEW_TENSORS, f"{name} takes two tensors or more, and {len(call.inputs)} is given")
+        message = f"{name} takes two tensors or more, and {len(call.inputs) or 'none'} is given"
+        call.report(FEW_TENSORS, message, help="the incoming tensor is `here`")
 
 
 def described(call: OpCall, tensor: Tensor) -> str:

@@ -7,7 +7,7 @@ becomes a literal, a parameter of the class or an expression of parameters is no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 import specc.ops
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Op, Tensor
+from specc.ops.runs import runs
 
 Role: TypeAlias = Literal[
     "channels", "kernel", "stride", "padding", "dilation", "banks", "bank", "heads", "rate", "size", "extra"
@@ -120,3 +121,26 @@ def channel_axis(sites: Sites) -> int:
 def each(sites: Sites, read: Callable[[Site], Value]) -> Values:
     """A number at every site."""
     return tuple(read(site) for site in sites)
+
+
+def channel_values(tensors: Sequence[Tensor]) -> Values:
+    """The channels of a tensor at every site: a number, or, where some have several runs, the numbers of each run."""
+    cut = tuple(runs(tensor.channels) for tensor in tensors)
+    if any(len(found) > 1 for found in cut):
+        return cut
+    return tuple(tensor.features for tensor in tensors)
+
+
+def entering(sites: Sites) -> Values:
+    """The channels of the first input."""
+    return channel_values([site.inputs[0] for site in sites])
+
+
+def leaving(sites: Sites) -> Values:
+    """The channels of the first output."""
+    return channel_values([site.outputs[0] for site in sites])
+
+
+def segmented(sites: Sites) -> bool:
+    """Whether the channels that enter an op come in several runs anywhere."""
+    return isinstance(entering(sites)[0], tuple)

@@ -6,16 +6,26 @@ from collections.abc import Callable
 
 from specc.diagnostics import Findings
 from specc.ir.graph import Graph
+from specc.passes.check_runs import check_runs
 from specc.passes.check_sizes import check_sizes
 from specc.passes.connections import check_connections
 from specc.passes.drop_dead import drop_dead
 from specc.passes.resolve_banks import resolve_banks
+from specc.passes.tighten_guards import tighten_guards
 from specc.passes.unify_channels import unify_channels
 from specc.passes.verify import verify
 
 Pass = Callable[[Graph, Findings], Graph]
 
-PASSES: tuple[Pass, ...] = (unify_channels, check_connections, resolve_banks, drop_dead, check_sizes)
+PASSES: tuple[Pass, ...] = (
+    unify_channels,
+    check_connections,
+    tighten_guards,
+    resolve_banks,
+    drop_dead,
+    check_sizes,
+    check_runs,
+)
 
 
 def run_passes(graph: Graph, findings: Findings) -> Graph | None:

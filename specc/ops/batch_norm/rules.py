@@ -28,6 +28,7 @@ class BatchNorm:
     """`norm`, under the setting `norm batch(..)`."""
 
     kind = "batch_norm"
+    reads_runs = True
     folds = True
     channelwise = True
     signature = Signature(

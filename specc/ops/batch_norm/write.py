@@ -10,8 +10,7 @@ from fractions import Fraction
 from typing import cast
 
 from specc.ops.batch_norm.rules import BatchNormParams
-from specc.ops.runs import entering, segmented
-from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, entering, segmented
 
 
 def params(site: Site) -> BatchNormParams:

@@ -19,6 +19,7 @@ from specc.ops.triangular.rules import connected, pairs
 class ConvParams:
     """`inputs`, `out`, `groups` and `kernel` are active sizes; `full_*` are those of the largest sub-network.
 
+    `transforms` are kernel sizes, smaller than the largest, that are learned transforms of the next larger one.
     `group_inputs` and `group_out` are the channels of one group: fixed, so that an elastic grouped convolution
     keeps whole groups.
     """
@@ -35,6 +36,7 @@ class ConvParams:
     full_out: int
     full_kernel: int
     full_groups: int
+    transforms: tuple[int, ...] = ()
 
 
 WINDOW = (
@@ -50,6 +52,7 @@ class Convolution:
     """`conv(out, kernel=k)`."""
 
     kind = "conv"
+    reads_runs = True
     folds = False
     signature = Signature(
         "conv",
@@ -92,7 +95,7 @@ class Convolution:
         p = cast(ConvParams, op.params)
         full = (p.full_out, p.full_inputs // p.full_groups, p.full_kernel, p.full_kernel)
         weight = Weight("weight", full, (*connected_pairs(op), p.kernel, p.kernel))
-        return (weight, Weight("bias", (p.full_out,), (p.out,))) if p.bias else (weight,)
+        return (weight, *bias_and_transforms(p))
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(ConvParams, op.params)
@@ -121,7 +124,7 @@ class Depthwise(Convolution):
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(ConvParams, op.params)
         weight = Weight("weight", (p.full_out, 1, p.full_kernel, p.full_kernel), (p.out, 1, p.kernel, p.kernel))
-        return (weight, Weight("bias", (p.full_out,), (p.out,))) if p.bias else (weight,)
+        return (weight, *bias_and_transforms(p))
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(ConvParams, op.params)
@@ -134,6 +137,13 @@ def connected_pairs(op: Op) -> tuple[Expr, ...]:
     if op.connection.kind == "dense":
         return p.out, apply("div", p.inputs, p.groups)
     return (pairs(op.connection, p.inputs, p.out, p.full_inputs, p.full_out),)
+
+
+def bias_and_transforms(p: ConvParams) -> tuple[Weight, ...]:
+    """The weights beside the filters. A sub-network's filters are transformed once, when it is bound: it keeps none."""
+    bias = (Weight("bias", (p.full_out,), (p.out,)),) if p.bias else ()
+    sizes = () if isinstance(p.kernel, int) else p.transforms
+    return (*bias, *(Weight(f"transform{size}", (size**2, size**2), (0,)) for size in sizes))
 
 
 def build_convolution(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from specc.ops.conv.rules import ConvParams
-from specc.ops.runs import entering, leaving, segmented
 from specc.ops.triangular.write import connected
-from specc.ops.writing import Arg, Role, Site, Sites, Writer, Written, each, varies
+from specc.ops.writing import Arg, Role, Site, Sites, Writer, Written, each, entering, leaving, segmented, varies
 
 
 def params(site: Site) -> ConvParams:
@@ -39,7 +38,13 @@ def write(sites: Sites, elastic: bool) -> Written:
         arg("bias", "extra", "bias", True),
     )
     layer, source = ("SegmentedConv2d", "segmented") if in_runs else ("ElasticConv2d", "conv")
-    if varies(kernel.values):
+    sizes = params(sites[0]).transforms
+    if varies(kernel.values) and sizes and not in_runs:
+        transformed = (*args, Arg(each(sites, lambda site: params(site).transforms), "extra", "transforms"))
+        written = Written(
+            "TransformedConv2d", "transformed", transformed, (inputs, out, kernel, padding), overwritable=True
+        )
+    elif varies(kernel.values):
         written = Written(layer, source, args, (inputs, out, kernel, padding), overwritable=True)
     elif varies(inputs.values) or varies(out.values):
         written = Written(layer, source, args, (inputs, out), overwritable=True)

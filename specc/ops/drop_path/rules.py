@@ -15,6 +15,7 @@ class DropPath(Weightless):
     """`drop_path(0.2)`, at the end of a residual's body."""
 
     kind = "drop_path"
+    channelwise = True
     folds = True
     signature = Signature(
         "drop_path",

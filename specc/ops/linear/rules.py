@@ -33,6 +33,7 @@ class Linear:
     """`linear(out)`."""
 
     kind = "linear"
+    reads_runs = True
     folds = False
     signature = Signature(
         "linear",

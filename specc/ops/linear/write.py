@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from specc.ops.linear.rules import LinearParams
-from specc.ops.runs import entering, segmented
 from specc.ops.triangular.write import connected
-from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, entering, segmented, varies
 
 
 def params(site: Site) -> LinearParams:

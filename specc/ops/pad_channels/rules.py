@@ -50,6 +50,7 @@ class PadChannels(Weightless):
     """`pad_channels(out)`."""
 
     kind = "pad_channels"
+    one_run = True
     signature = Signature(
         "pad_channels",
         (

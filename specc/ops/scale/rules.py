@@ -23,6 +23,7 @@ class Scale(Weightless):
     """`scale(x, gate)`: a map, tokens or a vector times a vector of as many channels."""
 
     kind = "scale"
+    channelwise = True
     folds = True
     signature = Signature(
         "scale",
@@ -32,7 +33,8 @@ class Scale(Weightless):
 
     def build(self, call: OpCall) -> Built:
         if len(call.inputs) != 2:
-            call.report(NEEDS_GATE, f"`scale` takes a tensor and its gate, and {len(call.inputs)} are given")
+            message = f"`scale` takes a tensor and its gate, and {len(call.inputs) or 'none'} are given"
+            call.report(NEEDS_GATE, message, help="the incoming tensor is `here`: `scale(here, gate)`")
             return Built(NoParams(), ((call.inputs[0].channels, call.inputs[0].space),))
         tensor, gate = call.inputs
         if gate.space:

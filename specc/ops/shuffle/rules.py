@@ -48,7 +48,8 @@ class Shuffle(Weightless):
         total = call.maximum(tensor.features)
         built = Built(ShuffleParams(groups), ((tensor.channels, tensor.space),))
         if total % groups:
-            call.report(SHUFFLE_DIVIDES, f"{groups} groups do not divide {total} channels", at="groups")
+            message = f"{groups} groups do not divide {total} channels"
+            call.report(SHUFFLE_DIVIDES, message, at="groups", help=f"make as many channels as {groups} divides")
             return built
         if groups == 1:
             return built
@@ -57,10 +58,11 @@ class Shuffle(Weightless):
         first, *others = tensor.channels
         size = total // groups
         if len(tensor.channels) != groups or any(call.maximum(s.features) != size for s in tensor.channels):
-            runs = ", ".join(str(call.maximum(segment.features)) for segment in tensor.channels)
+            runs = " and ".join(str(call.maximum(segment.features)) for segment in tensor.channels)
+            arrive = f"runs of {runs} arrive, not all fixed" if others else f"{runs} that are elastic as one arrive"
             call.report(
                 CUTS_ELASTIC,
-                f"{groups} groups of {size} channels are mixed, and runs of {runs} arrive, of which some are elastic",
+                f"{groups} groups of {size} channels are mixed, and {arrive}",
                 help="join tensors of one size, one a group, or fix the channels with `width=fixed`",
             )
             return built

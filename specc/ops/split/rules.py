@@ -55,7 +55,8 @@ class Split(Weightless):
         count = cast(int, call.args["parts"])
         total = call.maximum(tensor.features)
         if total % count:
-            call.report(SPLIT_DIVIDES, f"{count} parts do not divide {total} channels", at="parts")
+            message = f"{count} parts do not divide {total} channels"
+            call.report(SPLIT_DIVIDES, message, at="parts", help=f"make as many channels as {count} divides")
             whole = (tensor.channels, tensor.space)
             return Built(SplitParams((tensor.features,) * count), (whole,) * count)
         parts = parted(call, tensor, count, total // count)
@@ -93,7 +94,8 @@ def report_cut(call: OpCall, segment: Segment, room: int) -> None:
         message = f"{whole} channels that are elastic as one would be cut after {room} of them"
         call.report(CUTS_ELASTIC, message, help="fix them where they are made, with `width=fixed`")
     else:
-        call.report(SPLIT_DIVIDES, f"{whole} flattened features would be cut inside a channel", help="split before")
+        message = f"{whole} flattened features would be cut inside a channel"
+        call.report(SPLIT_DIVIDES, message, help="split before `flatten`")
 
 
 OPERATORS = (Split(),)

@@ -23,6 +23,7 @@ class Upsample(Weightless):
     """`upsample(2)`, `upsample(2, mode=bilinear)`."""
 
     kind = "upsample"
+    channelwise = True
     signature = Signature(
         "upsample",
         (
