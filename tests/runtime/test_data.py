@@ -116,6 +116,9 @@ def test_tiny_imagenet_takes_its_validation_classes_from_the_annotations(tmp_pat
     images, labels = next(iter(loading_of(data, (3, 64, 64)).evaluation(data.test)))
     assert images.shape == (3, 3, 64, 64)
     assert labels.tolist() == [1, 0, 1]
+    (root / "val" / "val_annotations.txt").write_text("val_0.JPEG\tn77\t0\t0\t62\t62\n")
+    with pytest.raises(SystemExit, match=r"val_0\.JPEG is of no class in"):
+        load_data(settings("tiny_imagenet", tmp_path))
 
 
 def test_cub_200_follows_its_own_split(tmp_path: Path) -> None:
@@ -124,14 +127,27 @@ def test_cub_200_follows_its_own_split(tmp_path: Path) -> None:
         write_image(root / "images" / f"c{i % 2}" / f"{i}.jpg", 40 * i)
     rows = {
         "images.txt": [f"c{i % 2}/{i}.jpg" for i in range(6)],
+        "classes.txt": ["001.Black_footed_Albatross", "002.Laysan_Albatross"],
         "image_class_labels.txt": [str(i % 2 + 1) for i in range(6)],
         "train_test_split.txt": ["1", "1", "1", "1", "0", "0"],
     }
     for name, values in rows.items():
-        (root / name).write_text("".join(f"{i + 1} {value}\n" for i, value in enumerate(values)))
+        lines = [f"{i + 1} {value}\n" for i, value in enumerate(values)]
+        # The lists go by the images' numbers, whatever their order.
+        (root / name).write_text("".join(reversed(lines) if name == "image_class_labels.txt" else lines))
     data = load_data(settings("CUB-200", tmp_path))
     assert [path.name for path in data.test.files] == ["4.jpg", "5.jpg"]
     assert data.test.labels == (0, 1)
+    assert sorted(zip(data.train.labels, [int(path.stem) % 2 for path in data.train.files], strict=True))[0] == (0, 0)
+    assert all(label == int(path.stem) % 2 for label, path in zip(data.train.labels, data.train.files, strict=True))
+    images, _ = next(iter(loading_of(data, (3, 224, 224)).evaluation(data.test)))
+    assert images.shape == (2, 3, 224, 224)
+    (root / "train_test_split.txt").write_text("1 1\n")
+    with pytest.raises(SystemExit, match="not of the same images"):
+        load_data(settings("cub200", tmp_path))
+    (root / "train_test_split.txt").unlink()
+    with pytest.raises(SystemExit, match="Nothing is downloaded"):
+        load_data(settings("cub200", tmp_path))
 
 
 def test_any_folder_of_images(tmp_path: Path) -> None:
@@ -149,6 +165,28 @@ def test_any_folder_of_images(tmp_path: Path) -> None:
     assert all((red > 0) == (label == 1) for red, label in zip(reds.tolist(), labels.tolist(), strict=True))
     grey = next(iter(loading_of(data, (1, 8, 8)).evaluation(data.test)))[0]
     assert grey.shape == (4, 1, 8, 8)
+
+
+def test_worker_processes_change_nothing_and_repeat_themselves(tmp_path: Path) -> None:
+    for part, count in (("train", 12), ("val", 2)):
+        for k, name in enumerate(("a", "b")):
+            for i in range(count):
+                write_image(tmp_path / part / name / f"{i}.png", 10 * i + 5 * k, (20, 16))
+    data = load_data(settings("folder", tmp_path))
+
+    def epoch(workers: int, words: list[dict[str, Any]]) -> list[Tensor]:
+        torch.manual_seed(0)
+        loading = loading_of(data, (3, 8, 8), workers=workers)
+        return [images for images, _ in loading.training(6, words, seed=0, epoch=3, repeats=3)]
+
+    for first, second in zip(epoch(0, []), epoch(2, []), strict=True):
+        assert torch.equal(first, second)
+        assert len({tuple(image.flatten().tolist()) for image in first}) == 2
+    words: list[dict[str, Any]] = [{"name": "resized_crop", "smallest": 0.3}, {"name": "color_jitter", "strength": 0.4}]
+    for first, second in zip(epoch(2, words), epoch(2, words), strict=True):
+        assert torch.equal(first, second)
+        # Repeated augmentation: each copy is another view of its image.
+        assert len({tuple(image.flatten().tolist()) for image in first}) == 6
 
 
 def test_what_is_missing_or_unknown_is_said_plainly(tmp_path: Path) -> None:

@@ -148,28 +148,34 @@ def tiny_imagenet(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Im
         for line in annotations.read_text(encoding="utf-8").splitlines()
         if line.strip()
     ]
+    strange = [row[0] for row in rows if len(row) < 2 or row[1] not in number]
+    if strange:
+        raise SystemExit(f"{annotations}: {strange[0]} is of no class in {root / 'train'}")
     files = tuple(root / "val" / "images" / row[0] for row in rows)
     return train, Images(tuple(number[row[1]] for row in rows), files=files)
 
 
 def cub200(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
-    """Lists of an id and a value each (`images.txt`, `train_test_split.txt`, ...) beside `images/`."""
+    """Lists of an image's number and a value each (`images.txt`, `train_test_split.txt`, ...) beside `images/`."""
     root = first("cub200", (folder, folder / "CUB_200_2011"), "images.txt").parent
 
-    def column(name: str) -> list[str]:
-        return [
-            line.split()[1]
-            for line in (root / name).read_text(encoding="utf-8").splitlines()
-            if line.strip()
-        ]
+    def listed(name: str) -> dict[str, str]:
+        lines = first("cub200", (root,), name).read_text(encoding="utf-8").splitlines()
+        rows = (line.split(maxsplit=1) for line in lines if line.strip())
+        return {row[0]: row[-1].strip() for row in rows}
 
-    files = tuple(root / "images" / name for name in column("images.txt"))
-    labels = tuple(int(label) - 1 for label in column("image_class_labels.txt"))
-    everything = Images(labels, files=files)
-    training = [flag == "1" for flag in column("train_test_split.txt")]
+    files, labels = listed("images.txt"), listed("image_class_labels.txt")
+    training = listed("train_test_split.txt")
+    if not files.keys() == labels.keys() == training.keys():
+        raise SystemExit(f"the lists in {root} are not of the same images")
+    everything = Images(
+        tuple(int(labels[i]) - 1 for i in files),
+        files=tuple(root / "images" / name for name in files.values()),
+    )
+    chosen = [training[i] == "1" for i in files]
     return (
-        everything.take([i for i, flag in enumerate(training) if flag]),
-        everything.take([i for i, flag in enumerate(training) if not flag]),
+        everything.take([i for i, flag in enumerate(chosen) if flag]),
+        everything.take([i for i, flag in enumerate(chosen) if not flag]),
     )
 
 
