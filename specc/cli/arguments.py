@@ -99,6 +99,32 @@ def window(text: str) -> tuple[Fraction | None, Fraction | None]:
     return ends
 
 
+TIMES: Final[Mapping[str, Fraction]] = {
+    "s": Fraction(1),
+    "ms": Fraction(1, 1000),
+    "us": Fraction(1, 10**6),
+}
+
+
+def times(text: str) -> tuple[Fraction | None, Fraction | None]:
+    """`2ms..2.5ms`, `..3ms`: a window of latencies, in seconds. Raises UsageError."""
+    low, dots, high = text.partition("..")
+    if not dots or not (low.strip() or high.strip()):
+        raise UsageError(f"`{text}` is not a range", "write LO..HI, as in 2ms..3ms; one of the two may be left out")
+    ends = (seconds(low) if low.strip() else None, seconds(high) if high.strip() else None)
+    if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
+        raise UsageError(f"the range `{text}` is empty: it ends before it begins")
+    return ends
+
+
+def seconds(text: str) -> Fraction:
+    """`1.5ms` in seconds. Raises UsageError."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)(s|ms|us)", text.strip())
+    if match is None:
+        raise UsageError(f"`{text}` is not a time", "a time ends in s, ms or us, as in 1.5ms")
+    return Fraction(match[1]) * TIMES[match[2]]
+
+
 def positive(name: str) -> Callable[[str], int]:
     """A parser of positive whole numbers that names its argument. Raises UsageError."""
 

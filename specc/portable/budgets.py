@@ -131,7 +131,7 @@ def swapped(space: Space) -> Space:
         macs, params = both(rows)
         return params, macs
 
-    return Space(space.choices, space.active, space.together, costs)
+    return Space(space.choices, space.active, space.together, costs, space.kinds[::-1])
 
 
 def shown(kind: str, cost: int) -> str:

@@ -136,7 +136,7 @@ def latency_space(space: Space, table: LatencyTable) -> Space:
         return total, np.zeros(len(rows), dtype=np.int64)
 
     together = tuple(block.choices for block in table.blocks if len(block.choices) > 1)
-    return Space(space.choices, space.active, together, costs)
+    return Space(space.choices, space.active, together, costs, ("nanoseconds", "nothing"))
 
 
 def predicted(

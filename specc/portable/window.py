@@ -169,7 +169,7 @@ def nearest(
 ) -> tuple[str, tuple[tuple[int, int], ...]]:
     """What to say of a window that nothing was found in, and the costs next to it, one kind at a time."""
     words, found = [], []
-    for kind, name in enumerate(("MACs", "parameters")):
+    for kind, name in enumerate(swept.space.kinds):
         low, high = window[kind]
         costs = [*missed, *beside(swept, kind, low, high)]
         if (low, high) == ANY or any(low <= cost[kind] <= high for cost in costs):

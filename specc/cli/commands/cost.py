@@ -8,11 +8,15 @@ peak_bytes    most bytes of activations alive at once, in float32
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from specc.assignments import assignment_json, show_assignment
 from specc.cli import arguments as shared
 from specc.cli.assignment import assignment
+from specc.cli.failure import Failure, reason
 from specc.cli.terminal import Terminal
+from specc.ir.choice import Assignment
+from specc.ir.graph import Graph
 
 SUMMARY = "count parameters, MACs and memory of a sub-network"
 TOTALS = ("params", "params_total", "macs", "activations", "peak_bytes")
@@ -22,6 +26,9 @@ def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
     shared.at(parser, "max", "the sub-network")
     text = "macs counts convolutions, linear layers and matrix products; with_norms adds 2 per normalised element"
+    parser.add_argument(
+        "--latency", type=Path, metavar="FILE", help="also predicts it, from a table of measured blocks"
+    )
     parser.add_argument("--count", choices=("macs", "with_norms"), default="macs", help=text)
 
 
@@ -32,6 +39,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     graph = compiled.graph
     at = assignment(compiled, args.at, args.seed)
     report = cost(graph, at, args.count)
+    time = None if args.latency is None else predicted(graph, args.latency, at)
     if args.json:
         totals = {name: getattr(report, name) for name in TOTALS}
         ops = [
@@ -45,11 +53,24 @@ def run(args: Namespace, terminal: Terminal) -> int:
             }
             for op in report.ops
         ]
-        terminal.json({"spec": graph.name, "at": assignment_json(graph, at), **totals, "ops": ops})
+        timed = {} if time is None else {"latency": time}
+        terminal.json({"spec": graph.name, "at": assignment_json(graph, at), **totals, **timed, "ops": ops})
         return 0
     rows = [(op.name, op.kind, op.stage, op.params, op.macs, " x ".join(map(str, op.out))) for op in report.ops]
     terminal.table(("name", "kind", "stage", "params", "macs", "out"), rows, right=("params", "macs", "out"))
     terminal.data(f"\nat {show_assignment(graph, at)}\n")
     for name in TOTALS:
         terminal.data(f"{name:<13}{getattr(report, name):>18,}\n")
+    if time is not None:
+        terminal.data(f"{'latency':<13}{1e3 * time:>15,.3f} ms\n")
     return 0
+
+
+def predicted(graph: Graph, path: Path, at: Assignment) -> float:
+    """Seconds, as the table in a file has them. Raises Failure where it cannot be read."""
+    from specc.analysis.latency import latency
+
+    try:
+        return latency(graph, path, at)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"cannot read {path}: {reason(error)}") from None

@@ -1,17 +1,24 @@
 """Draws sub-networks: uniformly, or with each choice on its own; also within budgets.
 
-A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it.
+A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it, and inside all
+windows where there are several. Latencies are predicted, as sums over the blocks of a latency table.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import cast
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from specc.assignments import assignment_json, show_assignment
 from specc.cli import arguments as shared
+from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.ir.expr import Option
+
+if TYPE_CHECKING:
+    from specc.ir.graph import Graph
+    from specc.portable.window import Draws
 
 SUMMARY = "draw sub-networks at random, also within a budget"
 
@@ -22,24 +29,56 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
     parser.add_argument("--macs", type=shared.window, metavar="LO..HI", help="multiply-accumulates, as in 60M..100M")
     parser.add_argument("--params", type=shared.window, metavar="LO..HI", help="parameters, as in 1M..2M")
+    parser.add_argument("--latency", type=shared.times, metavar="LO..HI", help="predicted time, as in 2ms..3ms")
+    parser.add_argument(
+        "--latency-table", type=Path, metavar="FILE", help="what the blocks take: latency.<device>.json"
+    )
     text = "uniform over all sub-networks, or each active choice on its own (uniform)"
     parser.add_argument("--distribution", choices=("uniform", "independent"), default="uniform", help=text)
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    if args.latency is not None and args.latency_table is None:
+        raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
+    graph = shared.load(args).graph
+    with terminal.busy(f"drawing {args.number:,} sub-networks"):
+        draws, latencies = drawn(args, graph)
+    note(draws, args.number, terminal)
+    assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
+    rows = list(zip(assignments, draws.macs, draws.params, strict=True))
+    if args.json:
+        found = [{"at": assignment_json(graph, at), "macs": m, "params": p} for at, m, p in rows]
+        terminal.json([row | {"latency": t} for row, t in zip(found, latencies, strict=True)] if latencies else found)
+        return 0
+    times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in rows]
+    table = [(m, p, *time, show_assignment(graph, at)) for (at, m, p), time in zip(rows, times, strict=True)]
+    columns = ("macs", "params", "latency") if latencies else ("macs", "params")
+    terminal.table((*columns, "at"), table, right=columns)
+    return 0
+
+
+def drawn(args: Namespace, graph: Graph) -> tuple[Draws, tuple[float, ...]]:
+    """The draws, and their latencies where there is a table of them."""
+    from specc.analysis.latency import draw_timed
     from specc.analysis.space import draw
     from specc.api import limits
 
-    graph = shared.load(args).graph
-    with terminal.busy(f"drawing {args.number:,} sub-networks"):
-        drawn = draw(graph, args.number, args.seed, args.distribution, limits(args.macs), limits(args.params))
-    assignments = cast("tuple[dict[str, Option], ...]", drawn.assignments)
-    rows = list(zip(assignments, drawn.macs, drawn.params, strict=True))
-    if len(rows) < args.number:
-        terminal.note(f"note: only {len(rows)} found in {drawn.tries} tries; widen the window for more")
-    if args.json:
-        terminal.json([{"at": assignment_json(graph, at), "macs": m, "params": p} for at, m, p in rows])
-    else:
-        table = [(macs, params, show_assignment(graph, at)) for at, macs, params in rows]
-        terminal.table(("macs", "params", "at"), table, right=("macs", "params"))
-    return 0
+    macs, params = limits(args.macs), limits(args.params)
+    if args.latency_table is None:
+        return draw(graph, args.number, args.seed, args.distribution, macs, params), ()
+    try:
+        timed = draw_timed(graph, args.latency_table, args.number, args.seed, limits(args.latency), macs, params)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"cannot read {args.latency_table}: {reason(error)}") from None
+    return timed.draws, timed.latencies
+
+
+def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
+    """Says what is not as one would expect: too few draws, many tries, or another distribution."""
+    found = len(draws.assignments)
+    if not draws.uniform:
+        terminal.note("note: the choices read one another too much; each was drawn on its own, not uniformly")
+    if found < wanted:
+        terminal.note(f"note: only {found} found in {draws.tries} tries; widen the window for more")
+    elif not draws.exact:
+        terminal.note(f"note: costs were rounded; {found / draws.tries:.0%} of {draws.tries} tries lay in the window")

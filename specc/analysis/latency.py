@@ -1,0 +1,70 @@
+"""Latencies predicted from a table of measured blocks, which a generated project's bench.py writes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from specc.analysis.entangled import refused
+from specc.analysis.space import ANY, EMPTY_WINDOW, Limits, space_of
+from specc.diagnostics import Rule
+from specc.ir.expr import Option
+from specc.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from specc.portable.latency_table import LatencyTable
+    from specc.portable.timed import TimedDraws
+
+WRONG_TABLE: Final = Rule(
+    "E614",
+    "wrong-latency-table",
+    "a latency table is of another network, or none",
+    "A table says what each block of a network takes for every combination of the choices that the block reads; the\n"
+    "latency of a sub-network is their sum. Its choices and their options must be those of the spec.\n"
+    "Wrong:  specc sample specs/digits.specc --latency ..2ms --latency-table another_network/latency.cpu.json\n"
+    "Right:  specc sample specs/digits.specc --latency ..2ms --latency-table digits/latency.cpu.json",
+)
+
+
+def table_of(graph: Graph, path: Path) -> LatencyTable:
+    """The table in a file. Raises SpecError where it does not fit, OSError where it cannot be read."""
+    from specc.portable.latency_table import WrongTable, read_table
+
+    try:
+        return read_table(path, space_of(graph))
+    except WrongTable as error:
+        help = "measure the blocks of the project that was compiled from this spec"
+        raise refused(WRONG_TABLE, graph.origin, str(error), help) from None
+
+
+def latency(graph: Graph, path: Path, at: Mapping[str, Option]) -> float:
+    """The predicted latency of a canonical assignment, in seconds."""
+    from specc.portable.choices import Assignment
+    from specc.portable.latency_table import predicted
+
+    (found,) = predicted(space_of(graph), table_of(graph, path), [cast("Assignment", at)])
+    return found
+
+
+def draw_timed(
+    graph: Graph,
+    path: Path,
+    number: int,
+    seed: int,
+    latency: Limits,
+    macs: Limits = ANY,
+    params: Limits = ANY,
+) -> TimedDraws:
+    """`number` independent draws, uniform over the sub-networks within all limits. Raises SpecError where there are
+    none."""
+    from specc.portable import timed
+    from specc.portable.window import EmptyWindow
+
+    table = table_of(graph, path)
+    try:
+        return timed.draw_timed(space_of(graph), table, number, random.Random(seed), latency, macs, params)
+    except EmptyWindow as error:
+        help = "move an end of a window to a cost that can be reached"
+        raise refused(EMPTY_WINDOW, graph.origin, str(error), help) from None
