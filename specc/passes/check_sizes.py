@@ -56,7 +56,7 @@ def check_sizes(graph: Graph, findings: Findings) -> Graph:
 
 
 def sizes_of(graph: Graph) -> Iterator[tuple[Expr, Span, str]]:
-    """Every size that must be whole and positive: channels, heights, widths, and the groups of convolutions."""
+    """Every size that must be whole and positive: channels, heights, widths, groups and heads."""
     for tensor in graph.tensors:
         for size in (*(s.size for s in tensor.channels), *tensor.space):
             yield size, tensor.origin, "this size"
@@ -64,6 +64,8 @@ def sizes_of(graph: Graph) -> Iterator[tuple[Expr, Span, str]]:
         groups = getattr(op.params, "groups", 1)
         if groups != 1:
             yield groups, op.origin, "the number of groups"
+        if (heads := getattr(op.params, "heads", 1)) != 1:
+            yield heads, op.origin, "the number of heads"
 
 
 def values_of(
