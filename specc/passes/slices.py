@@ -118,9 +118,15 @@ def broken(op: Op, tensors: Mapping[str, Tensor], states: Mapping[str, State], c
     if loose:
         return f"its output does not come in {slices} equal slices"
     if all(states[name] == "fixed" for name in op.inputs):
-        return "" if not any(cut) or op.kind in ("conv", "linear", "patch_embed") else "it makes slices of what has none"
+        return (
+            "" if not any(cut) or op.kind in ("conv", "linear", "patch_embed") else "it makes slices of what has none"
+        )
     if op.kind == "pad_channels":
-        return "" if whole_slices(cast(Any, op.params).slices, choice) else f"it needs slices={slices}: each is padded on its own"
+        return (
+            ""
+            if whole_slices(cast(Any, op.params).slices, choice)
+            else f"it needs slices={slices}: each is padded on its own"
+        )
     if getattr(op.operator, "channelwise", False):
         return "" if all(cut) else "its output is not cut in slices"
     if op.kind in ("conv", "linear"):

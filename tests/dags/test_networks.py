@@ -96,7 +96,11 @@ NETWORKS = {
         stage b { conv(12, kernel=1, width=fixed); shuffle(3); conv(6, kernel=1) }"""
     ),
     "a block of several tensors": text_of(
-        """stage a { x2 = conv(6, kernel=1); x3 = conv(4, kernel=1); meet(x2, stem); skippable { meet2(here, x3) }; add(x3, conv(4, kernel=1)) }""",
+        """stage a {
+            x2 = conv(6, kernel=1); x3 = conv(4, kernel=1)
+            meet(x2, stem); skippable { meet2(here, x3) }
+            add(x3, conv(4, kernel=1))
+        }""",
         blocks="block meet(a, b) { concat(a, b); norm; relu; conv(6, kernel=3) }\n"
         "block meet2(a, b) { concat(a, b, conv(2, kernel=1, from=b)); norm; relu; conv(6, kernel=3) }",
     ),

@@ -155,7 +155,8 @@ def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, st
         names[key] = namer.name(need)
         chosen[key] = Parameter(names[key], need.role, need.values)
 
-    for need in in_runs(needs, namer):
+    single = list(in_runs([need for need in needs if (need.role, need.values) not in literal], namer))
+    for need in single:
         key = (need.role, need.values)
         if key in names or is_constant(need.values) or key in literal:
             continue
@@ -167,7 +168,7 @@ def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, st
         if express((need.role, need.values), names, literal) is None:
             add(need)
     order: dict[Key, int] = {}
-    for need in in_runs(needs, namer):
+    for need in single:
         order.setdefault((need.role, need.values), len(order))
     parameters = sorted(chosen.items(), key=lambda item: (item[0][0] != "channels", order[item[0]]))
     variables = shared_locals(composite, names, literal, namer)

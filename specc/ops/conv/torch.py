@@ -33,7 +33,9 @@ class ElasticConv2d(nn.Conv2d):
     size of its groups and uses fewer of them. A smaller kernel is the centre of the largest.
     """
 
-    def cut(self, in_: int, out: int, kernel: int | None = None, padding: int | None = None) -> ConvCut | None:
+    def cut(
+        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+    ) -> ConvCut | None:
         """The cut for these channel counts, and kernel with its padding; None where nothing is cut off."""
         whole = self.kernel_size[0]
         if (in_, out, kernel or whole) == (self.in_channels, self.out_channels, whole):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from specc.diagnostics import Rule
-from specc.ir.expr import Expr
+from specc.ir.expr import Expr, apply
 from specc.ir.operator import Built, OpCall
 from specc.ir.parameter import Parameter, Signature, Words
 from specc.ops.shapes import require_map, same_padding, window_space
@@ -25,13 +25,20 @@ POOL_SIZE = Rule(
 
 @dataclass(frozen=True, slots=True)
 class PoolParams:
-    """`kernel` None is the whole map, giving a vector - or `size` x `size` windows where that is given."""
+    """`kernel` None is the whole map, giving a vector - or `size` x `size` windows where that is given.
+
+    `ceil` lets a last window reach over the border.
+    """
 
     mode: Literal["avg", "max"]
     kernel: int | None
     stride: int
     padding: int
     size: int | None
+    ceil: bool = False
+
+
+CEIL = Parameter("ceil", "flag", False, "also take a last window that reaches over the border")
 
 
 class Pool(Weightless):
@@ -47,6 +54,7 @@ class Pool(Weightless):
             Parameter("stride", "integer", None, "step of the window; the kernel if not given"),
             Parameter("padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given"),
             Parameter("size", "integer", None, "adapt the windows to give this height and width"),
+            CEIL,
         ),
         "Pools windows; without a kernel the whole map, which leaves a vector.",
     )
@@ -74,6 +82,7 @@ class MaxPool(Weightless):
             Parameter("kernel", "integer", doc="height and width of the window"),
             Parameter("stride", "integer", None, "step of the window; the kernel if not given"),
             Parameter("padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given"),
+            CEIL,
         ),
         "The maximum of every window.",
     )
@@ -90,7 +99,17 @@ def window_pool(call: OpCall, mode: Literal["avg", "max"], kernel: int) -> Built
     given = cast("int | None", call.args["padding"])
     padding = cast(int, same_padding(kernel)) if given is None else given
     space = window_space(call, tensor.space, kernel, stride, padding)
-    return Built(PoolParams(mode, kernel, stride, padding, None), ((tensor.channels, space),))
+    ceil = cast(bool, call.args["ceil"])
+    if ceil and space != tensor.space:
+        space = tuple(reaching_over(size, kernel, stride, padding) for size in tensor.space)
+    return Built(PoolParams(mode, kernel, stride, padding, None, ceil), ((tensor.channels, space),))
+
+
+def reaching_over(size: Expr, kernel: int, stride: int, padding: int) -> Expr:
+    """The number of windows of which the last may reach over the border, but begins inside the map or before it."""
+    windows = apply("add", apply("ceil", apply("div", apply("add", size, 2 * padding - kernel), stride)), 1)
+    begin_inside = apply("add", apply("floor", apply("div", apply("add", size, padding - 1), stride)), 1)
+    return apply("min", windows, begin_inside)
 
 
 OPERATORS = (Pool(), MaxPool())

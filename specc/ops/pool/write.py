@@ -21,9 +21,9 @@ def write(sites: Sites, elastic: bool) -> Written:
     average = params(sites[0]).mode == "avg"
     if params(sites[0]).kernel is not None:
         layer = "nn.AvgPool2d" if average else "nn.MaxPool2d"
-        return Written(
-            layer, args=(arg("kernel", "kernel"), arg("stride", "stride"), arg("padding", "padding", "padding", 0))
-        )
+        ceil = Arg(each(sites, lambda site: params(site).ceil), "extra", "ceil_mode", False)
+        args = (arg("kernel", "kernel"), arg("stride", "stride"), arg("padding", "padding", "padding", 0), ceil)
+        return Written(layer, args=args)
     if params(sites[0]).size is not None:
         return Written("nn.AdaptiveAvgPool2d" if average else "nn.AdaptiveMaxPool2d", args=(arg("size", "size"),))
     return Written(call="{0}.mean((2, 3))" if average else "{0}.amax((2, 3))")

@@ -91,7 +91,7 @@ def blocks_below(inputs: int, outputs: int, blocks: int) -> Tensor:
     return column <= row.unsqueeze(1)
 
 
-class ElasticTriangularConv2d(Masked, ElasticConv2d):
+class TriangularConv2d(Masked, ElasticConv2d):
     """A convolution of any width: each output channel sees the inputs that are active wherever it is itself.
 
     So a channel is the same function at every width, and one norm fits all. `least_in` and `least_out` are the widths
@@ -131,7 +131,7 @@ class ElasticTriangularConv2d(Masked, ElasticConv2d):
         return super().slices(cut, weight * self.mask if torch.is_grad_enabled() else weight, bias)
 
 
-class ElasticBlockConv2d(Masked, ElasticConv2d):
+class BlockConv2d(Masked, ElasticConv2d):
     """A convolution of slices: output block i of `blocks` sees the input blocks up to i.
 
     Computed one block of outputs after another, so that nothing of a later input reaches an earlier output, not even
@@ -172,7 +172,7 @@ class ElasticBlockConv2d(Masked, ElasticConv2d):
         return torch.cat(rows, 1)
 
 
-class ElasticTriangularLinear(Masked, ElasticLinear):
+class TriangularLinear(Masked, ElasticLinear):
     """A linear layer of any width: each output feature sees the inputs that are active wherever it is itself."""
 
     def __init__(
@@ -204,7 +204,7 @@ class ElasticTriangularLinear(Masked, ElasticLinear):
         return F.linear(x, *self.weights(cut))
 
 
-class ElasticBlockLinear(Masked, ElasticLinear):
+class BlockLinear(Masked, ElasticLinear):
     """A linear layer of slices: output block i of `blocks` sees the input blocks up to i, one after another."""
 
     def __init__(self, in_features: int, out_features: int, *, blocks: int, **more: Any) -> None:
@@ -227,7 +227,7 @@ class ElasticBlockLinear(Masked, ElasticLinear):
         return torch.cat(rows, -1)
 
 
-class ElasticDiagonalLinear(nn.Linear):
+class DiagonalLinear(nn.Linear):
     """A linear layer in which output block i of `blocks` sees input block i alone; weight [out, in / blocks]."""
 
     def __init__(

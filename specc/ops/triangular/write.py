@@ -27,12 +27,12 @@ def connected(sites: Sites, plain: Written, kind: str) -> Written:
         return plain
     if connection.blocks is not None:
         more: tuple[Arg, ...] = (size("blocks", lambda c: c.blocks or 1),)
-        layer = f"ElasticBlock{kind}" if connection.kind == "triangular" else f"ElasticDiagonal{kind}"
+        layer = f"Block{kind}" if connection.kind == "triangular" else f"Diagonal{kind}"
     else:
         more = (size("least_in", lambda c: c.least[0]), size("least_out", lambda c: c.least[1]))
         if any(site.op.connection.most != full(site) for site in sites):
             more += (size("most_in", lambda c: c.most[0]), size("most_out", lambda c: c.most[1]))
-        layer = f"ElasticTriangular{kind}"
+        layer = f"Triangular{kind}"
     return replace(plain, layer=layer, source="triangular", args=(*plain.args, *more))
 
 
