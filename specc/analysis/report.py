@@ -147,7 +147,7 @@ def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:
     stack = [(graph.root, "")]
     while stack:
         scope, stage = stack.pop()
-        if scope.kind in ("stem", "stage", "head"):
+        if scope.kind in ("stem", "stage", "head") or (scope.kind == "exit" and not stage):
             stage = scope.path
         for item in scope.items:
             if isinstance(item, str):

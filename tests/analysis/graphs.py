@@ -121,7 +121,7 @@ class Builder:
         outputs = [*self.outputs, Output("main", self.here, "head")]
         root = Scope("random", "", "network", 1, tuple(op.name for op in self.ops), HERE)
         parts = (tuple(self.tensors), tuple(self.ops), tuple(self.choices), tuple(outputs))
-        return Graph("random", ("image",), *parts, root, 10, HERE)
+        return Graph("random", ("image",), *parts, root, 10, HERE, main=self.here)
 
 
 class _Region:
@@ -287,7 +287,7 @@ class Facts:
 def facts(graph: Graph, full: Mapping[str, Option]) -> Facts:
     """What DESIGN says of presence and activity, read literally."""
     tensors = graph.tensor_table()
-    needed = {output.tensor for output in graph.outputs if output.kind != "features"}
+    needed = {graph.answer()}
     reads: set[str] = set()
     present: list[Op] = []
     for op in reversed(graph.ops):
