@@ -15,10 +15,12 @@ from specc.ir.expr import evaluate
 from specc.ir.graph import Graph, Scope
 from specc.ir.parameter import Call
 from specc.pipeline import Compiled, load
+from tests.codegen.projects import STATIC
 
 SPECS = Path(__file__).parent.parent / "specs"
 
 MAXIMA = {
+    "densenet121": (7_978_856, 2_834_161_664),
     "efficientnet_b0": (5_288_548, 385_814_752),
     "efficientnet_b0_tips": (5_288_548, 385_814_752),
     "mobilenet_v2_ofa": (6_108_776, 582_195_824),
@@ -76,6 +78,10 @@ def of_kind(graph: Graph, kind: str) -> list[str]:
 def test_every_spec_is_here() -> None:
     names = {path.stem for path in SPECS.glob("*.specc")}
     assert names - TWINS == {*MAXIMA, *PERCEPTRONS, "mobilenet_v3_ofa"}
+
+
+def test_specs_without_choices_are_listed() -> None:
+    assert set(STATIC) == {path.stem for path in SPECS.glob("*.specc") if not compiled(path.stem).graph.choices}
 
 
 @pytest.mark.parametrize("name", MAXIMA)

@@ -61,7 +61,7 @@ def reads_runs(op: Op, inputs: list[Tensor], outputs: list[Tensor]) -> bool:
 
 
 def check_alike(op: Op, inputs: list[Tensor], largest: dict[str, Option], findings: Findings) -> None:
-    """The runs of all inputs must be of the same sizes at the largest sub-network; at others, unification sees to it."""
+    """The runs of all inputs must be alike at the largest sub-network; at the others unification sees to it."""
     first = inputs[0]
     for other in inputs[1:]:
         if sizes(first, largest) != sizes(other, largest):

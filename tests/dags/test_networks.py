@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ def one_thread() -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_is_one_in_all_its_forms(name: str, tmp_path: Path) -> None:
-    spec, _, net = check(NETWORKS[name], tmp_path)
+    spec, _, network = check(NETWORKS[name], tmp_path)
+    net: Any = network
     at = assignments(spec.graph, 1)[-1]
     present = {row.name for row in cost(spec.graph, at).ops if row.params}
     if "bank" not in name:
@@ -138,7 +140,7 @@ def chosen(norm: Any, kept: Tensor, x: Tensor, training: bool) -> Tensor:
     return y
 
 
-def by_hand(net: Any, at: dict[str, int], x: Tensor, training: bool) -> Tensor:
+def by_hand(net: Any, at: Mapping[str, Any], x: Tensor, training: bool) -> Tensor:
     """The network of `SLICED`, its weights sliced run by run: a's 6 channels, b's 10, the last convolution's 12."""
     first, a, b, last = (at[name] for name in ("stem.conv.width", "a.a.width", "a.b.width", "a.conv.width"))
     both = torch.tensor([*range(a), *range(6, 6 + b)])

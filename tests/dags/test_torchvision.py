@@ -19,7 +19,8 @@ from tests.test_torchvision import counted, hand_over
 
 
 def googlenet() -> nn.Module:
-    return models.googlenet(aux_logits=False, init_weights=False)
+    net: nn.Module = models.googlenet(aux_logits=False, init_weights=False)
+    return net
 
 
 FOLDER = Path(__file__).parent / "specs"
