@@ -21,7 +21,7 @@ from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
-from specc.semantics.recipe import check_residual_ends
+from specc.semantics.recipe import check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.source import Source
 from specc.syntax import ast
@@ -82,8 +82,15 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_method(model, graph, findings)
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
+    check_data(model.data, model.names.sections.get("data"), graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values())
-    return None if findings else Compiled(model.name, model, graph, sources)
+    return None if findings else Compiled(model.name, model, prepared(model, graph), sources)
+
+
+def prepared(model: Model, graph: Graph) -> Graph:
+    """The graph with what the method adds to it."""
+    method = find_method(model.method.name)
+    return graph if method is None else method.prepared(graph, model.method)
 
 
 def open_spec(spec: str | Path | Source, findings: Findings) -> tuple[Source | None, Path]:
@@ -220,7 +227,30 @@ def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:
     return as_data(graph.name, importance(graph, settings_of(Call("", (("analysis", request),)))))
 
 
-ANALYSES: Final[Mapping[str, Callable[[Graph, Call], Mapping[str, Any]]]] = {"importance": importance_data}
+def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
+    """The sets of channels that can change places, and the modules of model.py that hold them."""
+    from specc.analysis.channels import channel_sets
+    from specc.codegen.names import attribute
+
+    def module(op: str) -> str:
+        return ".".join(attribute(part) for part in op.split("."))
+
+    return {
+        "sets": [
+            {
+                "choices": [*found.choices],
+                "rows": [*map(module, found.rows)],
+                "columns": [*map(module, found.columns)],
+            }
+            for found in channel_sets(graph)
+        ]
+    }
+
+
+ANALYSES: Final[Mapping[str, Callable[[Graph, Call], Mapping[str, Any]]]] = {
+    "importance": importance_data,
+    "channels": channel_data,
+}
 """The analyses that methods may ask for, by the name of the request."""
 
 

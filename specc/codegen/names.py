@@ -21,10 +21,10 @@ MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
 
 _GLOBALS: Final = """
-    BlockConvCut BlockLinearCut DiagonalLinearCut ElasticBlockConv2d ElasticBlockLinear ElasticDiagonalLinear
-    ElasticTriangularConv2d ElasticTriangularLinear PadSlices SlicedNet TriangularConvCut TriangularLinearCut
+    BlockConvCut BlockLinearCut DiagonalLinearCut BlockConv2d BlockLinear DiagonalLinear
+    TriangularConv2d TriangularLinear PadSlices SlicedNet TriangularConvCut TriangularLinearCut
     BankedSegmentedBatchNorm1d BankedSegmentedBatchNorm2d DropPath SegmentedBatchNorm1d SegmentedBatchNorm2d
-    SegmentedConv2d SegmentedConvCut SegmentedLinear SegmentedLinearCut SegmentedNormCut
+    TransformedConv2d SegmentedConv2d SegmentedConvCut SegmentedLinear SegmentedLinearCut SegmentedNormCut
     annotations Any Attention AttentionCut BankedBatchNorm1d BankedBatchNorm2d BankedGroupNorm BankedLayerNorm bool
     ClassToken ClassTokenCut complete ConvCut dataclass dict divisible ElasticAttention ElasticBatchNorm1d
     ElasticBatchNorm2d ElasticClassToken ElasticConv2d ElasticGroupNorm ElasticLayerNorm ElasticLinear ElasticNet

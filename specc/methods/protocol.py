@@ -73,6 +73,10 @@ class Method(Protocol):
         """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
         ...
 
+    def prepared(self, graph: Graph, call: Call) -> Graph:
+        """The finished graph with what the method adds to its operations: weights that no spec writes down."""
+        ...
+
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         """What train.py names at its top."""
         ...
@@ -124,6 +128,9 @@ class Basics:
 
     def training(self, call: Call) -> Call:
         return call
+
+    def prepared(self, graph: Graph, call: Call) -> Graph:
+        return graph
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         return ()

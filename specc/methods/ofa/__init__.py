@@ -1,25 +1,141 @@
-"""Once-for-all: progressive shrinking, phase by phase. It trains as US-Nets today."""
+"""Once-for-all (Cai et al., 2020): the largest network first, then kernels, depths and widths are let go in turn."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from typing import Final, cast
 
-from specc.ir.parameter import ListOf, Parameter, Signature, Words
-from specc.methods.protocol import Method, StandIn
+from specc.diagnostics import Rule
+from specc.ir.choice import Kind
+from specc.ir.expr import Expr, evaluate, free
+from specc.ir.graph import DENSE, Graph, Op
+from specc.ir.parameter import Call, ListOf, Parameter, Signature, Words
+from specc.methods.ofa.phases import RELEASES, shrinking_json
+from specc.methods.protocol import Basics, Constant, Found, Method, Report, needs_choices
+from specc.ops.conv.rules import ConvParams
 
 SIGNATURE: Final = Signature(
     "ofa",
     (
-        Parameter("subnets", "integer", 2, "sub-networks a step"),
+        Parameter("subnets", "integer", 2, "sub-networks a step, once the largest is trained"),
         Parameter(
             "phases",
-            ListOf(Words(("full", "kernel", "depth", "expand", "width", "resolution"))),
+            ListOf(Words(("full", *RELEASES))),
             ("full", "kernel", "depth", "expand"),
-            "which choices are released, one after another",
+            "which choices are let go, one kind after another",
         ),
-        Parameter("distill", "number", 1, "weight of the largest sub-network's answers"),
+        Parameter("epochs", ListOf("number"), (), "the phases' shares of the epochs; none: once-for-all's"),
+        Parameter("distill", "number", 1, "weight of the largest network's answers beside the labels"),
+        Parameter("transforms", "flag", True, "smaller kernels are learned transforms of larger ones; `no`: centres"),
     ),
     "progressive shrinking",
 )
 
-METHOD: Final[Method] = StandIn("ofa", SIGNATURE, subnets="subnets")
+FIRST: Final = "begin with `full`, which trains the largest network"
+ONCE: Final = "write each phase once: what it lets go stays so"
+PHASE_ORDER: Final = Rule(
+    "E633",
+    "phase-order",
+    "the phases of progressive shrinking are out of order",
+    "The largest network is trained first, in the phase `full`, and teaches the others after it. Each kind of choice\n"
+    "is let go once.\n"
+    "Wrong:  method ofa(phases=[kernel, full])\n"
+    "Right:  method ofa(phases=[full, kernel, depth, expand])",
+)
+NEVER_RELEASED: Final = Rule(
+    "E634",
+    "never-released",
+    "no phase lets a choice go",
+    "A choice stays at its largest option until the phase of its kind: `depth` also lets `skippable` sub-paths go,\n"
+    "and `kernel`, `expand`, `width` and `resolution` their own. A resolution that no phase names is drawn from the\n"
+    "start.\n"
+    "Wrong:  width per_group 0.5..1.0 round 8 .. method ofa(phases=[full, kernel, depth])\n"
+    "Right:  width per_group 0.5..1.0 round 8 .. method ofa(phases=[full, kernel, depth, width])",
+)
+PHASE_SHARES: Final = Rule(
+    "E635",
+    "phase-shares",
+    "the phases' shares of the epochs are not one for each phase",
+    "Shares may have any scale: `[6, 4, 5, 5]` and `[0.3, 0.2, 0.25, 0.25]` are the same.\n"
+    "Wrong:  method ofa(phases=[full, depth], epochs=[1, 1, 1])\n"
+    "Right:  method ofa(phases=[full, depth], epochs=[2, 1])",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ofa(Basics):
+    """First the largest network on the labels; then drawn sub-networks on the labels and on its answers."""
+
+    name: str = "ofa"
+    signature: Signature = SIGNATURE
+
+    def subnets_per_step(self, graph: Graph, call: Call) -> int:
+        return cast(int, call["subnets"])
+
+    def prepared(self, graph: Graph, call: Call) -> Graph:
+        if not call["transforms"]:
+            return graph
+        return graph.with_(ops=tuple(transformed(graph, op) for op in graph.ops))
+
+    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
+        comment = "Sub-networks a step, once the largest is trained."
+        return (Constant("SUBNETS", call["subnets"], comment),)
+
+    def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        return (Call("channels"),)
+
+    def files(self, graph: Graph, call: Call, found: Found) -> Mapping[str, str]:
+        return {"shrinking.json": shrinking_json(graph, call, found["channels"]["sets"])}
+
+    def check(self, graph: Graph, call: Call, report: Report) -> None:
+        needs_choices(graph, self.name, report)
+        phases = cast("tuple[str, ...]", call["phases"])
+        shares = cast("tuple[Fraction | int, ...]", call["epochs"])
+        if phases[:1] != ("full",):
+            first = phases[0] if phases else "none"
+            report(
+                PHASE_ORDER, f"the first phase is {first}: nothing has been trained to teach", at="phases", help=FIRST
+            )
+        twice = [phase for phase in dict.fromkeys(phases) if phases.count(phase) > 1]
+        if twice:
+            report(PHASE_ORDER, f"the phase `{twice[0]}` stands there more than once", at="phases", help=ONCE)
+        if shares and (len(shares) != len(phases) or sum(shares) == 0):
+            report(
+                PHASE_SHARES,
+                f"there are {len(phases)} phases and {len(shares)} shares of the epochs",
+                at="epochs",
+                help=f"write one number for each of {', '.join(phases)}",
+            )
+        kinds: tuple[Kind, ...] = tuple(kind for phase in phases for kind in RELEASES.get(phase, ()))
+        for choice in graph.choices:
+            if choice.kind not in (*kinds, "resolution") and len(choice.options) > 1:
+                wanted = [phase for phase, released in RELEASES.items() if choice.kind in released]
+                report(
+                    NEVER_RELEASED,
+                    f"no phase lets `{choice.name}` go, so its smaller options would not be trained",
+                    at="phases",
+                    help=f"add `{wanted[0]}` to the phases" if wanted else "write `method us_net`, which draws it",
+                )
+                return
+
+
+def transformed(graph: Graph, op: Op) -> Op:
+    """A convolution of elastic kernel with a learned transform for each of its smaller kernels."""
+    p = op.params
+    if not isinstance(p, ConvParams) or isinstance(p.kernel, int) or op.connection != DENSE:
+        return op
+    sizes = tuple(size for size in sizes_of(graph, p.kernel) if size < p.full_kernel)
+    return replace(op, params=replace(p, transforms=sizes))
+
+
+def sizes_of(graph: Graph, kernel: Expr) -> tuple[int, ...]:
+    """The kernel sizes that an expression takes, rising."""
+    names = sorted(free(kernel))
+    options = [tuple(graph.choice_table()[name].options) for name in names]
+    return tuple(sorted({cast(int, evaluate(kernel, dict(zip(names, at)))) for at in product(*options)}))
+
+
+METHOD: Final[Method] = Ofa()

@@ -1,0 +1,100 @@
+"""Sets of channels that can change places: in every layer that writes or reads them at once, no answer changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from specc.ir.expr import free
+from specc.ir.graph import DENSE, Graph, Op, Tensor
+
+WRITERS: Final = frozenset(("conv", "linear"))
+"""Operators that mix the channels they read into new ones: rows of their weights are written, columns are read."""
+
+ROWS: Final = frozenset(("conv", "linear", "depthwise", "batch_norm"))
+"""Operators whose weights have a row, an entry or a filter for each channel that leaves."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChannelSet:
+    """Channels that stand in the same place in several feature maps.
+
+    choices  what their number depends on
+    rows     ops with a row, an entry or a filter for each of these channels: what writes them, norms, depthwise ones
+    columns  ops with a column for each: what reads them
+    """
+
+    choices: tuple[str, ...]
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+class Places:
+    """Feature maps whose channels stand in the same places, as a forest; and those that must keep their order."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.parent = {name: name for name in names}
+        self.fixed: set[str] = set()
+
+    def root(self, name: str) -> str:
+        while self.parent[name] != name:
+            self.parent[name] = self.parent[self.parent[name]]
+            name = self.parent[name]
+        return name
+
+    def join(self, names: Iterable[str]) -> None:
+        first, *others = map(self.root, names)
+        for other in others:
+            self.parent[other] = first
+
+
+def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
+    """The elastic sets of a finished graph, in the order of their first feature maps.
+
+    A set is left out where something needs its order: the images, an answer, a group of a grouped convolution, a part
+    of a concatenation, flattened maps, or an operator that is none of the plain ones.
+    """
+    tensors = graph.tensor_table()
+    places = Places(tensor.name for tensor in graph.tensors)
+    places.fixed.update(graph.inputs)
+    places.fixed.update(output.tensor for output in graph.outputs if output.kind != "features")
+    places.fixed.update(t.name for t in graph.tensors if len(t.channels) != 1 or t.channels[0].spread != 1)
+    for op in graph.ops:
+        if is_dense(op):
+            continue
+        if keeps_places(op) and (op.kind in ROWS or not has_weights(op, tensors)):
+            places.join((*op.inputs, *op.outputs))
+        else:
+            places.fixed.update((*op.inputs, *op.outputs))
+    fixed = {places.root(name) for name in places.fixed}
+    sets: dict[str, tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
+    for tensor in graph.tensors:
+        root = places.root(tensor.name)
+        if root not in fixed:
+            choices, _, _ = sets.setdefault(root, ({}, {}, {}))
+            choices.update(dict.fromkeys(sorted(free(tensor.features))))
+    for op in graph.ops:
+        written, read = sets.get(places.root(op.outputs[0])), sets.get(places.root(op.inputs[0]))
+        if written is not None and op.kind in ROWS:
+            written[1][op.name] = None
+        if read is not None and is_dense(op):
+            read[2][op.name] = None
+    return tuple(
+        ChannelSet(tuple(choices), tuple(rows), tuple(cols)) for choices, rows, cols in sets.values() if choices
+    )
+
+
+def is_dense(op: Op) -> bool:
+    """Whether every output channel reads every input channel."""
+    return op.kind in WRITERS and op.connection == DENSE and getattr(op.params, "groups", 1) == 1
+
+
+def keeps_places(op: Op) -> bool:
+    """Whether channel c of what leaves depends on channel c of what enters alone."""
+    return op.operator.kind != "flatten" and bool(getattr(op.operator, "channelwise", False))
+
+
+def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:
+    ends = ([tensors[name] for name in names] for names in (op.inputs, op.outputs))
+    return bool(op.operator.weights(op, *ends))

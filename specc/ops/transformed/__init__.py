@@ -1,0 +1,1 @@
+"""Convolutions whose smaller kernels are learned transforms of larger ones. They are no operators: conv writes them."""
