@@ -5,7 +5,7 @@ All decisions are made here, in a frozen view; the templates hold what is left: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
@@ -89,6 +89,8 @@ class View:
     method: str
     trains_as: str
     image: tuple[int, int, int]
+    inputs: tuple[tuple[int, int, int], ...]
+    input_names: str
     classes: int
     choices: int
     loop: str
@@ -121,7 +123,7 @@ def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
 
 def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
     """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
-    parts = PARTS + SEARCH_PARTS if graph.choices else PARTS
+    parts = [*PARTS, *(SEARCH_PARTS if graph.choices else ()), *(("stacked",) if len(graph.inputs) > 1 else ())]
     step = f"{method_package(trained(graph, sections.method).name)}.step"
     return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), step)
 
@@ -130,12 +132,15 @@ def training_view(graph: Graph, sections: Sections) -> View:
     """Everything decided."""
     call = trained(graph, sections.method)
     method = method_named(call.name)
-    data = sections.data or default_call(next(s for s in DATASETS if s.name == "folder"))
+    usual = "folder" if len(graph.inputs) == 1 else "own"
+    data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     return View(
         name=graph.name,
         method=sections.method.name if graph.choices else call.name,
         trains_as=call.name,
-        image=image_shape(graph),
+        image=stacked_shape(graph),
+        inputs=tuple(input_shapes(graph)) if len(graph.inputs) > 1 else (),
+        input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
         classes=graph.classes,
         choices=len(graph.choices),
         loop=f"{call.name}/loop.jinja",
@@ -181,16 +186,23 @@ def judge_doc(graph: Graph, method: Method) -> str:
     return f"Scores of {which}{calibrated}."
 
 
-def image_shape(graph: Graph) -> tuple[int, int, int]:
-    """(channels, height, width) of the first input where every choice is at its last option; 1x1 for a vector."""
+def stacked_shape(graph: Graph) -> tuple[int, int, int]:
+    """(channels, height, width) of an example: of the input, or of all inputs in one image."""
+    channels, heights, widths = zip(*input_shapes(graph), strict=True)
+    return sum(channels), max(heights), max(widths)
+
+
+def input_shapes(graph: Graph) -> Iterator[tuple[int, int, int]]:
+    """(channels, height, width) of every input where every choice is at its last option; 1x1 for a vector."""
     largest = {choice.name: choice.largest for choice in graph.choices}
-    tensor = graph.tensor_table()[graph.inputs[0]]
-    channels, *space = (evaluate(size, largest) for size in (tensor.features, *tensor.space))
-    height, width = space or (1, 1)
-    assert isinstance(channels, int)
-    assert isinstance(height, int)
-    assert isinstance(width, int)
-    return channels, height, width
+    for name in graph.inputs:
+        tensor = graph.tensor_table()[name]
+        channels, *space = (evaluate(size, largest) for size in (tensor.features, *tensor.space))
+        height, width = space or (1, 1)
+        assert isinstance(channels, int)
+        assert isinstance(height, int)
+        assert isinstance(width, int)
+        yield channels, height, width
 
 
 def default_call(signature: Signature) -> Call:

@@ -288,4 +288,5 @@ DATASETS: Final = (
         Fraction(10, 100),
         "any folder with train/ and val/ (or test/), in which every class has a folder of images",
     ),
+    dataset("own", Fraction(10, 100), "what the function `load` of a Python file of yours returns"),
 )

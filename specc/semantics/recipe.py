@@ -54,8 +54,26 @@ NO_RESIDUAL_NORM: Final = Rule(
     "A residual's body that ends in a norm starts as the identity when that norm's scale starts at 0.\n"
     "Without a norm at its end there is nothing to set.\n"
     "Wrong:  residual { conv(64, kernel=3); norm; relu } ...  train { zero_init_residual=yes }\n"
-    "Right:  residual { conv(64, kernel=3); norm } relu ...  train { zero_init_residual=yes }",
+    "Right:  residual { conv(64, kernel=3); norm }; relu ...  train { zero_init_residual=yes }",
 )
+
+ONE_IMAGE: Final = Rule(
+    "E239",
+    "one-image-data",
+    "a data set of single images stands in a spec with several inputs",
+    "An example of these data sets is one image. For several inputs, `data own` takes a Python file of yours, whose\n"
+    "function `load` brings the inputs of an example as one image, channels after channels.\n"
+    "Wrong:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data cifar10\n"
+    'Right:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data own(path="pairs.py")',
+)
+
+
+def check_data(data: Call | None, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
+    """Reports a data set that cannot feed all inputs."""
+    if len(graph.inputs) > 1 and data is not None and section is not None and data.name != "own":
+        message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"
+        help = 'write data own(path="pairs.py"), or leave `data` out'
+        findings.report(ONE_IMAGE, section.call.span if section.call else section.span, message, help=help)
 
 
 def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import runpy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,28 @@ def by_folder(root: Path) -> tuple[Images, tuple[str, ...]]:
     return Images(tuple(labels), files=tuple(files)), names
 
 
+def own(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+    """What the function `load` of a Python file returns: training and test data, each (pixels, labels).
+
+    Pixels are bytes (N, C, H, W), an array or a tensor; labels N numbers from 0. For a network of several inputs the
+    channels of all stand one after another, in the inputs' order. `load` is called with the settings of `[data]`.
+    """
+    if folder.is_dir() or not folder.exists():
+        raise SystemExit(f"own: name the Python file with --data-path FILE; {folder} is none")
+    load = runpy.run_path(str(folder)).get("load")
+    if not callable(load):
+        raise SystemExit(f"{folder} has no function `load(settings)`")
+    parts = []
+    for pixels, labels in load(dict(settings)):
+        tensor = torch.as_tensor(pixels)
+        if tensor.dtype != torch.uint8 or tensor.dim() != 4 or len(tensor) != len(labels):
+            shown = f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}, {len(labels)} labels"
+            raise SystemExit(f"{folder}: bytes (N, C, H, W) and N labels are wanted, not {shown}")
+        parts.append(Images(tuple(int(label) for label in labels), tensor))
+    train, test = parts
+    return train, test
+
+
 def first(name: str, places: Iterable[Path], *parts: str) -> Path:
     """The first of these that exists. Exits with the places that were tried where none does."""
     candidates = [place / part for place in places for part in parts]
@@ -227,4 +250,5 @@ READERS: Mapping[str, Reader] = {
     "imagenet": image_folder,
     "cub200": cub200,
     "folder": image_folder,
+    "own": own,
 }
