@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from specc.ir.expr import Expr
+from specc.ir.expr import Expr, free
 from specc.ir.graph import Graph, Op, Scope
 
 LARGE = 96
@@ -56,16 +56,26 @@ def lanes(graph: Graph) -> tuple[RawLane, ...]:
             found.append(RawLane(graph.root, cells))
         loose.clear()
 
-    for item in graph.root.items:
-        if isinstance(item, Scope) and item.kind in ("stem", "stage", "head"):
+    exits = frozenset(choice.name for choice in graph.choices if choice.kind == "exit")
+    for item in through(graph.root, exits):
+        if isinstance(item, Scope) and item.kind in ("stem", "stage", "head", "exit"):
             flush()
-            cells = cut(item.items, ops)
+            cells = cut(tuple(through(item, exits)), ops)
             if cells:
                 found.append(RawLane(item, cells))
         else:
             loose.append(item)
     flush()
     return tuple(found)
+
+
+def through(scope: Scope, exits: frozenset[str]) -> Iterator[str | Scope]:
+    """The items of a scope, with those behind its exits as if no exit were there."""
+    for item in scope.items:
+        if isinstance(item, Scope) and item.kind == "region" and free(item.guard) and free(item.guard) <= exits:
+            yield from through(item, exits)
+        else:
+            yield item
 
 
 def cut(items: tuple[str | Scope, ...], ops: Mapping[str, Op]) -> tuple[RawCell, ...]:
@@ -84,7 +94,7 @@ def cut(items: tuple[str | Scope, ...], ops: Mapping[str, Op]) -> tuple[RawCell,
                 cells.append(open_run)
             open_run.ops.append(op)
             continue
-        if item.kind == "block" and len(inside := operations(item, ops)) <= LARGE:
+        if item.kind in ("block", "exit") and len(inside := operations(item, ops)) <= LARGE:
             open_run = None
             if inside:
                 cells.append(RawCell(item, regions, inside))

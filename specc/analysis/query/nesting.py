@@ -42,7 +42,7 @@ def nesting(graph: Graph) -> Nesting:
         if isinstance(item, str):
             places[item] = place
             continue
-        if item.kind in ("stem", "stage", "head"):
+        if item.kind in ("stem", "stage", "head") or (item.kind == "exit" and not place.stage):
             place = Place(item.path, place.block)
             parts.setdefault(item.path, (item.kind, 0))
         elif item.kind == "block":
