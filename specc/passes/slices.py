@@ -130,18 +130,17 @@ def broken(op: Op, tensors: Mapping[str, Tensor], states: Mapping[str, State], c
     if getattr(op.operator, "channelwise", False):
         return "" if all(cut) else "its output is not cut in slices"
     if op.kind in ("conv", "linear"):
-        return weighted(op, slices, choice)
+        return weighted(op, slices)
     return f"`{op.kind}` mixes the channels of all slices"
 
 
-def weighted(op: Op, slices: int, choice: Choice) -> str:
+def weighted(op: Op, slices: int) -> str:
     """Why a convolution or linear layer over slices breaks the promise, if it does."""
     blocks = op.connection.blocks
     if op.connection.kind != "dense":
         if blocks is not None and blocks % slices == 0:
             return ""
         return f"its {blocks or 'channel by channel'} blocks are not {slices} slices"
-    groups: Expr = getattr(op.params, "groups", 1)
-    if groups != 1:
-        return "" if whole_slices(groups, choice) else f"its groups do not fall into {slices} slices"
+    if getattr(op.params, "groups", 1) != 1:
+        return ""  # as many whole groups as come in; `broken` has seen that the output comes in slices
     return f"every output reads all slices; write connect=triangular({slices}) or connect=diagonal({slices})"
