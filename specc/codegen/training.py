@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
+from specc.codegen.blocks import blocks_of
 from specc.codegen.literals import literal, toml
 from specc.codegen.render import render
 from specc.ir.expr import evaluate
@@ -62,8 +63,9 @@ PARTS: Final = (
 PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 
 SEARCH_PARTS: Final = ("front", "picture")
+TABLE_PARTS: Final = ("block_times",)
 
-BUILT_IN: Final = {
+BUILT_IN: Final[Mapping[str, str]] = {
     "digits": ", part of scikit-learn: nothing to fetch",
     "glyphs": ", characters rendered from Pillow's own font: nothing to fetch",
 }
@@ -82,6 +84,7 @@ class View:
     values     the method's arguments as Python text, by name
     judge_doc  what train.py's `judge` says of itself
     draws      whether the method draws sub-networks at random
+    blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
     method     as the spec says; `trains_as` is the method whose step it is trained with
     """
 
@@ -99,6 +102,7 @@ class View:
     values: Mapping[str, str]
     judge_doc: str
     draws: bool
+    blocks: str
     method_text: str
     dataset: str
     dataset_from: str
@@ -124,6 +128,7 @@ def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
 def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
     """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
     parts = [*PARTS, *(SEARCH_PARTS if graph.choices else ()), *(("stacked",) if len(graph.inputs) > 1 else ())]
+    parts += TABLE_PARTS if has_table(graph) else ()
     step = f"{method_package(trained(graph, sections.method).name)}.step"
     return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), step)
 
@@ -152,12 +157,18 @@ def training_view(graph: Graph, sections: Sections) -> View:
         values={name: literal(plain(value)) for name, value in call.values},
         judge_doc=judge_doc(graph, method),
         draws=method.draws,
+        blocks=literal({path: [*reads] for path, reads in blocks_of(graph).items()}) if has_table(graph) else "",
         method_text=method.signature.doc,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
         folder_needed=data.name not in BUILT_IN,
         settings=settings_text(data, sections),
     )
+
+
+def has_table(graph: Graph) -> bool:
+    """Whether bench.py can tabulate the latencies of blocks: where there are choices, and one image comes in."""
+    return bool(graph.choices) and len(graph.inputs) == 1
 
 
 def trained(graph: Graph, call: Call) -> Call:

@@ -29,7 +29,8 @@ METHOD
 data digits
 train {
   epochs=4; batch_size=256; optimizer=sgd(lr=0.2); ema=0.9; augment=[crop(padding=1)]
-  calibrate=128; evaluate_every=2
+  calibrate=128; evaluate_every=2; init=msra
+  mixup=0.2; cutmix=1.0; repeats=2; accumulate=2
 }
 search { calibrate=256 }
 """
@@ -218,12 +219,6 @@ def test_one_sub_network_is_a_project_without_choices() -> None:
     assert "us_net" not in files["train.py"]
     assert "plans = [None]" in files["train.py"]
     assert "import space" not in files["export.py"]
-
-
-def test_a_method_that_stands_in_says_so(tmp_path: Path) -> None:
-    folder = write_project(tmp_path, SPEC, "method tips")
-    assert "The spec names the method `tips`" in (folder / "README.md").read_text()
-    assert "SUBNETS = 4" in (folder / "train.py").read_text()
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ class Cut:
 
     def inputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """The inputs, contiguous. One that is smaller than the largest is resized to its own size."""
-        parts = images.split([channels for channels, _, _ in self.shapes], dim=1)
+        parts = torch.split(images, [channels for channels, _, _ in self.shapes], dim=1)
         return tuple(
             part.contiguous()
             if (height, width) == largest(self.shapes)
