@@ -36,6 +36,8 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> di
     roots = frozenset(module.split(".")[0] for module in wanted)
     if graph.choices:
         wanted += ELASTIC
+    if is_backbone(graph):
+        wanted.append(f"{RUNTIME}.pyramid")
     wanted += [f"{RUNTIME}.{part}" for part in written.runtime]
     wanted += [f"specc.ops.{folder}.torch" for folder in written.operators]
     for path, text in texts.items():
@@ -47,6 +49,13 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> di
     for module, text in parts.items():
         files[f"elastic/{part_name(module)}.py"] = localised(text, ".", roots)
     return {path: files[path] for path in sorted(files)}
+
+
+def is_backbone(graph: Graph) -> bool:
+    """Whether detectors can read an elastic network's stages: several of them give feature maps of one image."""
+    tensors = graph.tensor_table()
+    maps = [output for output in graph.outputs if output.kind == "features" and len(tensors[output.tensor].space) == 2]
+    return bool(graph.choices) and len(maps) > 1 and len(graph.inputs) == 1
 
 
 def closure(modules: Iterable[str], roots: Roots) -> dict[str, str]:
