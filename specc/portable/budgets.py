@@ -109,8 +109,8 @@ def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Sp
         path = folder / table_name(str(budget["device"]))
         if not path.is_file():
             raise WrongTable(
-                f"a latency budget needs measured blocks: there is no {path.name} beside train.py "
-                "(elastic/latency_table.py says what it holds)"
+                f"a latency budget needs measured blocks: there is no {path.name} beside train.py; "
+                "`python bench.py --table` makes one, on this machine"
             )
         step = round(budget["step"] * NANOSECONDS)
         return latency_space(space, read_table(path, space)), max(1, step)

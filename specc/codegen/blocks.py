@@ -1,0 +1,75 @@
+"""The blocks of a network that latencies are measured of, and the choices that each reads.
+
+A block is a module of the generated model: a block call of a stage, or a stage, stem or head without such calls. What
+stands beside block calls in a stage is measured layer by layer; an operation without a layer there takes no time of its
+own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+
+from specc.codegen.model.structure import Entry, OpEntry, Part, Region, structure, walk
+from specc.ir.expr import Apply, Expr, Var, free
+from specc.ir.graph import Graph, Op, Tensor
+
+
+def blocks_of(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """For every block, by its attribute path, the choices that its shape depends on, in the graph's order."""
+    found = structure(graph)
+    blocks: dict[str, frozenset[str]] = {}
+    for path, entries, guards in units(found.root.entries, "", frozenset()):
+        reads = set(guards)
+        for entry in entries:
+            reads |= op_reads(entry.op, found.tensors)
+        blocks[path] = frozenset(reads)
+    return {path: tuple(c.name for c in graph.choices if c.name in reads) for path, reads in blocks.items()}
+
+
+def units(
+    entries: tuple[Entry, ...], path: str, guards: frozenset[str]
+) -> Iterator[tuple[str, list[OpEntry], frozenset[str]]]:
+    """The blocks among some entries: path, the ops inside, and the choices that decide whether it is there."""
+    for entry in entries:
+        if isinstance(entry, Region):
+            yield from units(entry.entries, path, guards | free(entry.guard))
+            continue
+        here = f"{path}.{entry.attribute}" if path else entry.attribute
+        if isinstance(entry, OpEntry):
+            yield here, [entry], guards
+        elif not path and any(isinstance(inner, Part) for inner in walk(entry.entries)):
+            yield from units(entry.entries, here, guards)
+        else:
+            yield here, list(ops_in(entry.entries)), guards
+
+
+def ops_in(entries: tuple[Entry, ...]) -> Iterator[OpEntry]:
+    """All ops, those of inner parts included."""
+    for entry in walk(entries):
+        if isinstance(entry, OpEntry):
+            yield entry
+        else:
+            yield from ops_in(entry.entries)
+
+
+def op_reads(op: Op, tensors: Mapping[str, Tensor]) -> set[str]:
+    """The choices that an op's presence, parameters, bank and tensors read."""
+    reads = set(free(op.guard)) | set(free(op.bank.index)) | expressions(op.params)
+    for name in (*op.inputs, *op.outputs):
+        tensor = tensors[name]
+        for size in (tensor.features, *tensor.space):
+            reads |= free(size)
+    return reads
+
+
+def expressions(value: object) -> set[str]:
+    """The choices that the expressions somewhere in an operator's parameters read."""
+    if isinstance(value, (Var, Apply)):
+        expr: Expr = value
+        return set(free(expr))
+    if isinstance(value, tuple):
+        return set().union(*map(expressions, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return set().union(*(expressions(getattr(value, field.name)) for field in fields(value)))
+    return set()
