@@ -15,6 +15,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
+from specc.methods.protocol import LEVELS_UNTRAINED
 from specc.passes import run_passes
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
@@ -170,6 +171,9 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         spans = {a.name.name: a.span for a in call.args if a.name is not None}
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
+    if graph.labels and not method.learns_levels:
+        message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
+        report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
 
 

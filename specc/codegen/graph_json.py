@@ -9,7 +9,7 @@ from typing import Any
 
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
-from specc.ir.graph import Graph, Op, Scope, Tensor
+from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
 
 
 def graph_json(graph: Graph) -> str:
@@ -22,9 +22,11 @@ def graph_json(graph: Graph) -> str:
         "choices": [choice_data(choice) for choice in graph.choices],
         "tensors": [tensor_data(tensor) for tensor in graph.tensors],
         "ops": [op_data(op) for op in graph.ops],
-        "outputs": [{"name": o.name, "tensor": o.tensor, "kind": o.kind} for o in graph.outputs],
+        "outputs": [output_data(output) for output in graph.outputs],
         "scopes": scope_rows(graph.root),
     }
+    if graph.labels:
+        sections["labels"] = [level_data(level) for level in graph.labels]
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, rows in sections.items():
         body = ",\n".join(f"    {json.dumps(row)}" for row in rows)
@@ -40,6 +42,17 @@ def choice_data(choice: Choice) -> dict[str, Any]:
     else:
         data["options"] = [bool(o) if choice.kind == "skip" else option(o) for o in options]
     return {**data, "origin": choice.origin.location()}
+
+
+def output_data(output: Output) -> dict[str, Any]:
+    data = {"name": output.name, "tensor": output.tensor, "kind": output.kind}
+    return {**data, "level": output.level} if output.level else data
+
+
+def level_data(level: LabelLevel) -> dict[str, Any]:
+    """A level of the labels; `parents` says for each class of the finest which class of this one it belongs to."""
+    data: dict[str, Any] = {"name": level.name, "classes": level.classes}
+    return data if level.parents is None else {**data, "parents": list(level.parents)}
 
 
 def tensor_data(tensor: Tensor) -> dict[str, Any]:
@@ -71,6 +84,8 @@ def scope_rows(root: Scope) -> list[dict[str, Any]]:
             row["args"] = {name: plain(value) for name, value in scope.args}
         if scope.guard != 1:
             row["guard"] = expression(scope.guard)
+        if scope.output:
+            row["output"] = scope.output
         row["ops"] = [item for item in scope.items if isinstance(item, str)]
         rows.append(row)
         waiting.extend((item, depth + 1) for item in reversed(scope.items) if isinstance(item, Scope))

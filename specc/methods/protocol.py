@@ -61,6 +61,11 @@ class Method(Protocol):
         """Whether a sub-network's norms are measured anew before it is evaluated, unless the spec says otherwise."""
         ...
 
+    @property
+    def learns_levels(self) -> bool:
+        """Whether it learns every level of the labels, and not the finest alone."""
+        ...
+
     def training(self, call: Call) -> Call:
         """The call of `trains_as` that trains it."""
         ...
@@ -126,6 +131,10 @@ class Basics:
     def calibrates(self) -> bool:
         return True
 
+    @property
+    def learns_levels(self) -> bool:
+        return False
+
     def training(self, call: Call) -> Call:
         return call
 
@@ -154,6 +163,10 @@ class StandIn(Basics):
     @property
     def trains_as(self) -> str:
         return "us_net"
+
+    @property
+    def learns_levels(self) -> bool:
+        return True
 
     def training(self, call: Call) -> Call:
         return Call("us_net", (("subnets", self.number(call)), ("distill", True), ("temperature", 1)))
@@ -203,7 +216,16 @@ NO_SUCH_SUBNET: Final = Rule(
     "  right:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.5)])\n",
 )
 
-RULES: Final = (NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)
+LEVELS_UNTRAINED: Final = Rule(
+    "E644",
+    "levels-untrained",
+    "a method learns the finest level of the labels alone, and the network has classifiers for more",
+    "Classifiers of coarser levels learn under methods that sum over levels: early_exit, inclusive, inclusive_sparse.\n"
+    "Wrong:  labels { fine = classes; coarse = 20 from \"coarse.csv\" } ..   method us_net\n"
+    "Right:  labels { fine = classes; coarse = 20 from \"coarse.csv\" } ..   method early_exit",
+)
+
+RULES: Final = (LEVELS_UNTRAINED, NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)
 
 
 def needs_choices(graph: Graph, method: str, report: Report) -> None:

@@ -41,6 +41,7 @@ class TrainOptions:
     output_dir: Path
     resume: Path | None
     test_only: bool
+    target: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,12 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         action="store_true",
         help="evaluate the checkpoint given by --resume, train nothing",
     )
+    add(
+        "--target",
+        type=float,
+        metavar="SHARE",
+        help="with levels of labels: name the finest that every sub-network gets right so often",
+    )
     flags = parser.parse_args(argv)
 
     train = with_flags(settings["train"], flags)
@@ -135,6 +142,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         output_dir=flags.output_dir,
         resume=flags.resume,
         test_only=flags.test_only,
+        target=flags.target,
     )
 
 
