@@ -35,7 +35,7 @@ def network_view(context: Context, cls: Class) -> ClassView:
         forward_lines=elastic_forward(context, cls) if elastic else static_forward(context, cls),
         plan_name=cls.plan_name if elastic else "",
         plan_base="Plan" if elastic else "",
-        plan_doc=(),
+        plan_doc=("Nothing but what every plan has.",) if elastic and not cls.plan_fields else (),
         fields=tuple(cls.plan_fields) if elastic else (),
         plan_lines=plan_method(context, cls, names) if elastic else (),
     )

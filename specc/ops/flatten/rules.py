@@ -26,7 +26,7 @@ class Flatten(Weightless):
     kind = "flatten"
     channelwise = True
     folds = True
-    signature = Signature("flatten", (), "A feature map as a vector, channel by channel.")
+    signature = Signature("flatten", (), "A feature map, or tokens, as a vector, channel by channel.")
 
     def build(self, call: OpCall) -> Built:
         tensor = call.inputs[0]

@@ -18,7 +18,8 @@ def extra(site: Site) -> Expr:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`F.pad` counts from the last dimension: width, height, channels. A negative number drops channels.
+    """`F.pad` counts from the last dimension: width, height, channels of a map, the features of tokens and vectors.
+    A negative number drops channels.
 
     Slices are padded by a layer, which needs no plan: as many are padded as arrive.
     """
@@ -28,7 +29,8 @@ def write(sites: Sites, elastic: bool) -> Written:
         out = Arg(each(sites, lambda site: params(site).out), "channels")
         return Written("PadSlices", "pad_channels", (inputs, out, slices))
     number = Arg(each(sites, extra), "channels")
-    return Written(number=number, call="F.pad({0}, (0, 0, 0, 0, 0, {number}))")
+    ahead = "0, 0, 0, 0, " if len(sites[0].inputs[0].space) == 2 else ""
+    return Written(number=number, call=f"F.pad({{0}}, ({ahead}0, {{number}}))")
 
 
 WRITERS = (Writer("pad_channels", write),)
