@@ -31,7 +31,10 @@ supernet tiny {
   input image(1, 8, 8);  classes 10
   norm batch
   width per_group 0.5..1.0 round 2
-  stage s1 { conv(4, kernel=3, stride=2); norm; relu; skippable { residual { conv(8, kernel=3); norm; conv(4, kernel=3) } } }
+  stage s1 {
+    conv(4, kernel=3, stride=2); norm; relu
+    skippable { residual { conv(8, kernel=3); norm; conv(4, kernel=3) } }
+  }
   head { pool(avg); linear(classes) }
 }
 method tips(subnets=2, groups=apart)
@@ -59,9 +62,9 @@ def test_adn_trains_two_sub_networks_and_evaluates_all_four(tmp_path: Path) -> N
     assert 'OUTPUTS = ["head", "s1", "s2"]' in (tmp_path / "train.py").read_text()
     assert "test accuracy, super-net" in out
     assert "test accuracy, base-net" in out
-    rows = [line.split() for line in out.splitlines()]
-    assert [row[0] for row in rows if row and set(row[0]) <= set("TF")][0] == "FF"
-    assert sorted(row[0] for row in rows if row and set(row[0]) <= set("TF")) == ["FF", "FT", "TF", "TT"]
+    settings = [line.split()[0] for line in out.splitlines() if line and set(line.split()[0]) <= set("TF")]
+    assert settings[0] == "FF"
+    assert sorted(settings) == ["FF", "FT", "TF", "TT"]
     # No calibration unless the spec asks for it: banks are trained.
     assert "calibrate = 128" in (tmp_path / "settings.toml").read_text()
 
@@ -116,10 +119,8 @@ def test_once_for_all_goes_through_its_phases_and_resumes_in_their_midst(tmp_pat
     resumed, whole = (torch.load(project / name / "checkpoint.pt", weights_only=True) for name in ("runs", "whole"))
     assert whole["memory"]["begun"] == ["full", "kernel", "depth", "expand"]
     assert "s1.b1.depthwise.transform3" in whole["net"]
-    for part in (
-        lambda saved: saved["net"],
-        lambda saved: saved["average"]["net"],
-        lambda saved: saved["memory"]["teacher"],
-    ):
-        for name, value in part(whole).items():
-            assert torch.equal(part(resumed)[name], value), name
+    for keys in (("net",), ("average", "net"), ("memory", "teacher")):
+        mine, theirs = resumed, whole
+        for key in keys:
+            mine, theirs = mine[key], theirs[key]
+        assert all(torch.equal(mine[name], value) for name, value in theirs.items()), keys
