@@ -1,8 +1,7 @@
 """The blocks of a network that latencies are measured of, and the choices that each reads.
 
 A block is a module of the generated model: a block call of a stage, or a stage, stem or head without such calls. What
-stands beside block calls in a stage is measured layer by layer; an operation without a layer there takes no time of its
-own.
+stands beside block calls in a stage is measured layer by layer; operations without weights are left out there.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ def blocks_of(graph: Graph) -> dict[str, tuple[str, ...]]:
     found = structure(graph)
     blocks: dict[str, frozenset[str]] = {}
     for path, entries, guards in units(found.root.entries, "", frozenset()):
+        if not any(has_weights(entry.op, found.tensors) for entry in entries):
+            continue
         reads = set(guards)
         for entry in entries:
             reads |= op_reads(entry.op, found.tensors)
@@ -51,6 +52,12 @@ def ops_in(entries: tuple[Entry, ...]) -> Iterator[OpEntry]:
             yield entry
         else:
             yield from ops_in(entry.entries)
+
+
+def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether an op is a layer: those without weights cost next to nothing beside the others."""
+    inputs, outputs = [tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs]
+    return bool(op.operator.weights(op, inputs, outputs))
 
 
 def op_reads(op: Op, tensors: Mapping[str, Tensor]) -> set[str]:
