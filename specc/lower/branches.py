@@ -36,11 +36,13 @@ def lower_branches(b: Builder, statement: ast.Branches, env: Env) -> None:
     branches = Branching(count, active_branches(b, statement, count, env), joining_call(statement))
     branches.common.add(before.name)
     b.branches = branches
-    settings = b.settings
+    settings, earlier = b.settings, len(b.findings.diagnostics)
     lower_body(b, statement.body, env)
     b.branches, b.settings = None, settings
     after = b.incoming(statement.span)
-    if not branches.begun and after.name not in b.broken:
+    if len(b.findings.diagnostics) > earlier:
+        b.broken.add(after.name)
+    elif not branches.begun:
         b.findings.report(ONE_BRANCH_BODY, statement.span, "these branches have no convolution")
     elif statement.merge.name == "sum" and not branches.joined:
         size = b.maximum(after.features) // count
@@ -82,5 +84,3 @@ def joining_call(statement: ast.Branches) -> ast.CallExpr | None:
 
 def is_no(value: ast.Expression) -> bool:
     return isinstance(value, ast.Flag) and not value.value
-
-

@@ -7,6 +7,7 @@ once. So the code that is generated runs no loop over branches, and a sub-networ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
@@ -22,12 +23,12 @@ NOT_IN_BRANCHES = Rule(
     "not-in-branches",
     "an operator that can't stand in branches",
     "Branches that look alike are computed together, as convolutions with groups. So a branch holds convolutions and\n"
-    "what works channel by channel: batch norm, activations, pooling, dropout. What all branches do alike before their\n"
-    "first convolution stands before the braces.\n"
+    "what works channel by channel: batch norm, activations, pooling, dropout. What all branches do alike before\n"
+    "their first convolution stands before the braces.\n"
     "Wrong:  branches 8 sum { conv(4, kernel=1); flatten; linear(64) }\n"
     "Right:  branches 8 sum { conv(4, kernel=1); relu; conv(64, kernel=1) }",
 )
-REASONS: Final = {
+REASONS: Final[Mapping[str, str]] = {
     "linear": "it mixes all features of a vector, and branches share one",
     "pad_channels": "it would append channels behind those of the last branch only",
     "layer_norm": "it would normalise over the channels of all branches at once",

@@ -293,9 +293,7 @@ class Builder:
         """How a tensor's channels are cut into segments at the largest sub-network."""
         return [(self.maximum(s.size), self.maximum(s.spread)) for s in tensor.channels]
 
-    def add_ties(
-        self, pairs: list[tuple[Expr, Expr]], left: Tensor, right: Tensor, what: str, origin: Span
-    ) -> None:
+    def add_ties(self, pairs: list[tuple[Expr, Expr]], left: Tensor, right: Tensor, what: str, origin: Span) -> None:
         for a, b in pairs:
             if a != b:
                 self.ties.append(Tie(a, b, left.origin, right.origin, origin, what))

@@ -42,7 +42,8 @@ def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
 
 def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> tuple[Tensor, ...]:
     """The tensors that an operator or a block gives; a name that holds a word (`act=relu`) stands for that operator."""
-    name, held = node.name.name, env.names.get(node.name.name)
+    name = node.name.name
+    held = env.names.get(name) if written_operator(name) is None else None  # `drop_path(drop_path)` is the operator
     source = next((a for a in node.args if a.name is not None and a.name.name == "from"), None)
     if source is not None:
         b.here = tensor_of(b, source.value, env)

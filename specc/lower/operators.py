@@ -222,6 +222,8 @@ def finish_op(b: Builder, state: Call) -> Tensor:
     """Lets the operator infer its params and output and adds it to the graph."""
     if b.branches is not None:
         state.multiple = adapt(b.branches, state)
+        if len(b.findings.diagnostics) > state.earlier_findings:
+            b.broken.update(t.name for t in state.inputs)
     common = b.branches is not None and not b.branches.begun
     built = state.operator.build(state)
     item = state.item

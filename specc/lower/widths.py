@@ -35,8 +35,8 @@ BY_SLICES = Rule(
     "E373",
     "bad-slices",
     "`width by` or `branches by` does not cut into equal slices",
-    "`width by k` keeps the first k of K slices of every width, K being the largest option of k, and `branches n by k`\n"
-    "the first k of K shares of n branches. So k is a choice of whole numbers from 1 up, and K divides what is cut.\n"
+    "`width by k` keeps the first k of K slices of every width, K being the largest option of k, and\n"
+    "`branches n by k` the first k of K shares of n branches. So k is a choice of whole numbers from 1 up, and K divides what is cut.\n"
     "Wrong:  choice k in 1..6 ... width by k ... conv(64, kernel=3)\n"
     "Right:  choice k in 1..6 ... width by k ... conv(96, kernel=3)",
 )

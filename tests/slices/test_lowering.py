@@ -73,7 +73,9 @@ def test_in_is_one_branchs_channels_inside() -> None:
 
 
 def test_a_width_setting_keeps_whole_branches() -> None:
-    graph = network("stage s { width per_group 0.5..1.0; branches 4 sum { conv(6, kernel=1); relu; conv(8, kernel=1) } }")
+    graph = network(
+        "stage s { width per_group 0.5..1.0; branches 4 sum { conv(6, kernel=1); relu; conv(8, kernel=1) } }"
+    )
     assert {c.name: tuple(c.options) for c in graph.choices}["s.conv1.width"] == (12, 18, 24)
 
 
@@ -97,7 +99,9 @@ def test_which_networks_are_of_slices() -> None:
 )
 def test_what_breaks_the_promise_is_named(statement: str, op: str, reason: str) -> None:
     text = sliced(4).replace("stage s1 { sliced(8, 4) }", f"stage s1 {{ {statement} }}")
-    text = text.replace("sliced(16, 8, stride=2)", "conv(16, kernel=1, connect=dense)" if "pad" in statement else "relu")
+    text = text.replace(
+        "sliced(16, 8, stride=2)", "conv(16, kernel=1, connect=dense)" if "pad" in statement else "relu"
+    )
     text = text.replace("sliced(16, 8)", "relu")
     if "groups" in statement:
         text = text.replace("k in 1..4", "k in {2, 4}")

@@ -21,7 +21,6 @@ torch.set_num_threads(1)
 
 K = 4
 X = drawn(3, 3, 8, 8)
-CLOSE = {"rtol": 1e-5, "atol": 1e-6}
 
 
 def made(text: str, folder: Path) -> tuple[Any, ModuleType]:
@@ -29,7 +28,11 @@ def made(text: str, folder: Path) -> tuple[Any, ModuleType]:
     net = found.model.Model().eval()
     scramble(net)
     net.load_state_dict(net.state_dict())  # which clears what scrambling wrote over zeros
-    return net, found.modules["space"] if "space" in found.modules else found.model
+    return net, found.modules.get("space", found.model)
+
+
+def assert_close(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-6) -> None:
+    torch.testing.assert_close(a, b, rtol=rtol, atol=atol)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +56,9 @@ def test_output_k_is_that_of_a_network_of_k_slices(network: Any, k: int, tmp_pat
     small.load_state_dict(parts_of(net.state_dict(), small.state_dict(), k))
     with torch.no_grad():
         wanted = small(X)
-        torch.testing.assert_close(net(X, net.plan({"k": k})), wanted, **CLOSE)
-        torch.testing.assert_close(net(X, net.plan("max", outputs=[f"head{k}"]))[f"head{k}"], wanted, **CLOSE)
-        torch.testing.assert_close(list(net.steps(X))[k - 1], wanted, **CLOSE)
+        assert_close(net(X, net.plan({"k": k})), wanted)
+        assert_close(net(X, net.plan("max", outputs=[f"head{k}"]))[f"head{k}"], wanted)
+        assert_close(list(net.steps(X))[k - 1], wanted)
 
 
 def poisoned(net: Any, k: int) -> Any:
@@ -83,10 +86,10 @@ def test_later_slices_do_not_reach_answer_k(network: Any, k: int) -> None:
     with torch.no_grad():
         wanted = net(X, net.plan({"k": k}))
         assert bool(bad(X).isnan().all())
-        torch.testing.assert_close(bad(X, bad.plan({"k": k})), wanted, **CLOSE)
-        torch.testing.assert_close(bad(X, bad.plan("max", outputs=names))[f"head{k}"], wanted, **CLOSE)
+        assert_close(bad(X, bad.plan({"k": k})), wanted)
+        assert_close(bad(X, bad.plan("max", outputs=names))[f"head{k}"], wanted)
         found = list(bad.steps(X))
-    torch.testing.assert_close(found[k - 1], wanted, **CLOSE)
+    assert_close(found[k - 1], wanted)
     assert bool(found[k].isnan().all())
 
 
@@ -128,7 +131,7 @@ def test_steps_follow_the_weights_of_a_copy(network: Any) -> None:
     with torch.no_grad():
         other.stem.conv.weight.mul_(-1)
         for a, k in zip(other.steps(X), range(1, K + 1)):
-            torch.testing.assert_close(a, other(X, other.plan({"k": k})), **CLOSE)
+            assert_close(a, other(X, other.plan({"k": k})))
         for a, b in zip(net.steps(X), other.steps(X)):
             assert not torch.allclose(a, b)
 
@@ -145,10 +148,10 @@ def test_training_mode_has_no_steps(network: Any) -> None:
 
 def test_one_head_for_all_reads_all_slices(tmp_path: Path) -> None:
     """A head that is not `by k`: its classifier is computed anew, all before it slice by slice."""
-    net, space = made(sliced(K, head="head"), tmp_path)
+    net, _ = made(sliced(K, head="head"), tmp_path)
     with torch.no_grad():
         for k, answer in enumerate(net.steps(X), 1):
-            torch.testing.assert_close(answer, net(X, net.plan({"k": k})), **CLOSE)
+            assert_close(answer, net(X, net.plan({"k": k})))
 
 
 def test_all_losses_flow_back_in_one_pass(network: Any) -> None:
@@ -167,4 +170,4 @@ def test_all_losses_flow_back_in_one_pass(network: Any) -> None:
     apart = gradients(nn.functional.cross_entropy(net(X, net.plan({"k": k})), labels) for k in range(1, K + 1))
     assert together.keys() == apart.keys()
     for name, value in together.items():
-        torch.testing.assert_close(value, apart[name], rtol=1e-4, atol=1e-5)
+        assert_close(value, apart[name], rtol=1e-4, atol=1e-5)

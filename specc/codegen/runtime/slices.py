@@ -45,9 +45,7 @@ class SlicedNet(ElasticNet):
         super().__init__()
         self._memo = Memo()
 
-    def steps(
-        self, x: Tensor, assignment: Mapping[str, Option] | str = "max"
-    ) -> Iterator[Tensor]:
+    def steps(self, x: Tensor, assignment: Mapping[str, Option] | str = "max") -> Iterator[Tensor]:
         """The answers of ever more slices, as many as each option says; every one adds to the one before.
 
         Stop whenever time is up: what comes after is never computed. In eval mode. `assignment` sets other choices.

@@ -53,17 +53,17 @@ class StepTracer(PlanTracer):
         super().__init__(net)
         self.inside: list[str] = [""]
         self.counts: dict[str, int] = {}
-        self.keys: dict[fx.Node, str] = {}
+        self.names: dict[fx.Node, str] = {}
         self.cuts: dict[str, Any] = {}
 
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(*args, **kwargs)
         place = self.inside[-1]
         if node.op == "call_module":
-            self.keys[node] = str(node.target)
+            self.names[node] = str(node.target)
         else:
             self.counts[place] = self.counts.get(place, 0) + 1
-            self.keys[node] = f"{place} {self.counts[place]}"
+            self.names[node] = f"{place} {self.counts[place]}"
         return node
 
     def call_module(self, m: nn.Module, forward: Any, args: tuple[Any, ...], kwargs: Any) -> Any:
@@ -91,10 +91,10 @@ def steps_of(net: nn.Module, plans: Sequence[Plan]) -> list[Step]:
         places: list[Place] = []
         for node in graph.nodes:
             if node.op == "output":
-                steps.append(Step(tuple(places), tracer.keys[node.args[0]]))
+                steps.append(Step(tuple(places), tracer.names[node.args[0]]))
                 break
-            key = tracer.keys[node]
-            inputs = tuple(tracer.keys[n] for n in node.all_input_nodes)
+            key = tracer.names[node]
+            inputs = tuple(tracer.names[n] for n in node.all_input_nodes)
             layer = net.get_submodule(key) if node.op == "call_module" else None
             action = action_at(layer, {actions[i] for i in inputs}, known is None or key in known, key in growing)
             actions[key] = action

@@ -48,8 +48,8 @@ BAD_WIDTHS: Final = Rule(
     "E623",
     "bad-widths",
     "the widths of a step are no count and no shares",
-    "One whole number from 2 is a count: the widest, the narrowest, and so many less two drawn evenly. Several are the\n"
-    "widths themselves, as shares of the widest.\n"
+    "One whole number from 2 is a count: the widest, the narrowest, and so many less two drawn evenly. Several are\n"
+    "the widths themselves, as shares of the widest.\n"
     "Wrong:  method awn(widths=1)     method awn(widths=[0.5, 2])\n"
     "Right:  method awn(widths=4)     method awn(widths=[1.0, 0.75, 0.5, 0.25])",
 )

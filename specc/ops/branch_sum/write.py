@@ -11,7 +11,7 @@ from specc.ops.writing import Arg, Sites, Writer, Written, each
 def write(sites: Sites, elastic: bool) -> Written:
     """Channels [branches * size] as [branches, size], summed over the branches that are there."""
     size = Arg(each(sites, lambda site: cast(BranchSumParams, site.op.params).size), "channels")
-    return Written(number=size, call="{0}.unflatten(1, (-1, {number})).sum(1)", overwritable=True)
+    return Written(number=size, call="torch.unflatten({0}, 1, (-1, {number})).sum(1)", overwritable=True)
 
 
 WRITERS = (Writer("branch_sum", write),)

@@ -27,8 +27,8 @@ PAD_SLICES = Rule(
     "E411",
     "pad-slices",
     "the slices of pad_channels do not divide its channels",
-    "`pad_channels(out, slices=K)` appends zeros to each of K equal slices, so K divides what arrives and `out`, and a\n"
-    "sub-network has whole slices of both.\n"
+    "`pad_channels(out, slices=K)` appends zeros to each of K equal slices, so K divides what arrives and `out`, and\n"
+    "a sub-network has whole slices of both.\n"
     "Wrong:  conv(64, kernel=3); pad_channels(128, slices=6)\n"
     "Right:  conv(96, kernel=3); pad_channels(192, slices=6)",
 )

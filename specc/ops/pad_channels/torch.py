@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ class PadSlices(nn.Module):
         self.after = out_channels // slices
 
     def forward(self, x: Tensor) -> Tensor:
-        slices = x.unflatten(1, (-1, self.before))
+        slices = torch.unflatten(x, 1, (-1, self.before))
         return F.pad(slices, (0, 0, 0, 0, 0, self.after - self.before)).flatten(1, 2)
 
     def extra_repr(self) -> str:

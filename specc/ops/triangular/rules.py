@@ -10,14 +10,14 @@ from typing import Final
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Tensor
-from specc.ir.operator import Operator, OpCall
+from specc.ir.operator import OpCall, Operator
 
 BLOCKS_DIVIDE = Rule(
     "E372",
     "blocks-do-not-divide",
     "the blocks of a connection do not divide its channels or groups",
-    "`connect triangular(K)` and `connect diagonal(K)` cut input and output channels into K equal parts. A convolution\n"
-    "with groups keeps to these parts where K divides its groups.\n"
+    "`connect triangular(K)` and `connect diagonal(K)` cut input and output channels into K equal parts. A\n"
+    "convolution with groups keeps to these parts where K divides its groups.\n"
     "Wrong:  conv(64, kernel=1, connect=triangular(6))\n"
     "Right:  conv(96, kernel=1, connect=triangular(6))      where 48 channels arrive",
 )

@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
 from specc.ops.conv.torch import ConvCut, ElasticConv2d
 from specc.ops.linear.torch import ElasticLinear, LinearCut
 from specc.portable.triangle import seen
@@ -241,8 +240,8 @@ class DiagonalLinear(nn.Linear):
 
     def forward(self, x: Tensor, cut: LinearCut | None = None) -> Tensor:
         weight, bias = self.active(cut)
-        per_block = weight.unflatten(0, (-1, self.out_features // self.blocks))
-        y = torch.einsum("...ki,koi->...ko", x.unflatten(-1, (-1, self.in_features)), per_block)
+        per_block = torch.unflatten(weight, 0, (-1, self.out_features // self.blocks))
+        y = torch.einsum("...ki,koi->...ko", torch.unflatten(x, -1, (-1, self.in_features)), per_block)
         flat = y.flatten(-2)
         return flat if bias is None else flat + bias
 
@@ -250,8 +249,8 @@ class DiagonalLinear(nn.Linear):
         """The output blocks from feature `have` on, of the new input blocks alone."""
         count = new.shape[-1] // self.in_features
         last = have + count * self.out_features // self.blocks
-        rows = self.weight[have:last].unflatten(0, (count, -1))
-        y = torch.einsum("...ki,koi->...ko", new.unflatten(-1, (count, -1)), rows).flatten(-2)
+        rows = torch.unflatten(self.weight[have:last], 0, (count, -1))
+        y = torch.einsum("...ki,koi->...ko", torch.unflatten(new, -1, (count, -1)), rows).flatten(-2)
         return y if self.bias is None else y + self.bias[have:last]
 
     def active(self, cut: LinearCut | None) -> Views:
@@ -264,7 +263,8 @@ class DiagonalLinear(nn.Linear):
     def bound(self, cut: LinearCut | None) -> nn.Linear:
         """A plain `nn.Linear`, its weight zero outside the blocks."""
         weight, bias = self.active(cut)
-        dense = torch.block_diag(*weight.split(self.out_features // self.blocks))
+        rows = torch.split(weight, self.out_features // self.blocks)
+        dense: Tensor = torch.block_diag(*rows)
         plain = nn.Linear(dense.shape[1], dense.shape[0], bias is not None, device="meta")
         plain.weight = nn.Parameter(dense)
         if bias is not None:

@@ -15,8 +15,8 @@ WRITERS: Final[tuple[Writer, ...]] = ()
 def connected(sites: Sites, plain: Written, kind: str) -> Written:
     """The written layer with its connection: `plain` is how a dense one is written, `kind` is Conv2d or Linear.
 
-    A triangular or diagonal one has `blocks=K`, or the widths that fix the triangle: `least_in=`, `least_out=`, and `most_in=`, `most_out=` where the
-    layer is a part of a larger one.
+    A triangular or diagonal one has `blocks=K`, or the widths that fix the triangle: `least_in=`, `least_out=`, and
+    `most_in=`, `most_out=` where the layer is a part of a larger one.
     """
 
     def size(name: str, read: Callable[[Connection], int]) -> Arg:
