@@ -124,11 +124,9 @@ def each(sites: Sites, read: Callable[[Site], Value]) -> Values:
 
 
 def channel_values(tensors: Sequence[Tensor]) -> Values:
-    """The channels of a tensor at every site: a number, or, where some have several runs, the numbers of each run."""
-    cut = tuple(runs(tensor.channels) for tensor in tensors)
-    if any(len(found) > 1 for found in cut):
-        return cut
-    return tuple(tensor.features for tensor in tensors)
+    """The channels of a tensor at every site: a number, or, where they come in several runs, the number in each."""
+    found = ((tensor, runs(tensor.channels)) for tensor in tensors)
+    return tuple(tensor.features if len(counts) == 1 else counts for tensor, counts in found)
 
 
 def entering(sites: Sites) -> Values:
@@ -143,4 +141,4 @@ def leaving(sites: Sites) -> Values:
 
 def segmented(sites: Sites) -> bool:
     """Whether the channels that enter an op come in several runs anywhere."""
-    return isinstance(entering(sites)[0], tuple)
+    return any(isinstance(value, tuple) for value in entering(sites))

@@ -31,14 +31,37 @@ class Value:
         return self
 
 
+@dataclass(eq=False)
+class View(Value):
+    """A part of a tensor: it changes with the whole, and must not be overwritten."""
+
+    whole: Value | None = None
+
+    def __getattribute__(self, name: str) -> Any:
+        if name != "text":
+            return super().__getattribute__(name)
+        assert self.whole is not None
+        return f"{super().__getattribute__('text')}({self.whole.text})"
+
+    def __iadd__(self, other: Value) -> Value:
+        raise AssertionError("a view is overwritten")
+
+
 class Net:
     """`self` of a forward: every attribute is a layer that wraps its input's text."""
+
+    def split(self, x: Value) -> tuple[View, View]:
+        return View("l", whole=x), View("r", whole=x)
+
+    def join(self, *parts: Value) -> Value:
+        return Value(f"join({', '.join(part.text for part in parts)})")
 
     def __getattr__(self, name: str) -> Any:
         def layer(x: Value) -> Value:
             return Value(f"{name}({x.text})")
 
         def overwrite(x: Value) -> Value:
+            assert not isinstance(x, View)
             x.text = f"{name.removesuffix('_')}({x.text})"
             return x
 
@@ -59,7 +82,7 @@ class Program:
     def steps(self, seen: list[str], depth: int) -> list[Statement]:
         statements: list[Statement] = []
         for _ in range(self.draw(st.integers(1, 4))):
-            kind = self.draw(st.sampled_from(["layer", "layer", "act", "add", "skip", "either"]))
+            kind = self.draw(st.sampled_from(["layer", "layer", "act", "add", "skip", "either", "split", "join"]))
             if kind in ("skip", "either") and depth == 0:
                 kind = "act"
             last, other = seen[-1], self.draw(st.sampled_from(seen))
@@ -77,6 +100,14 @@ class Program:
                         nests=act,
                     )
                 )
+            elif kind == "split":
+                first, out = self.name(), self.name()
+                statements.append(Step("self.split({0})", (last,), (first, out)))
+                seen.append(first)
+            elif kind == "join":
+                out = self.name()
+                parts = (last, other, self.draw(st.sampled_from(seen)))
+                statements.append(Step("self.join({0}, {1}, {2})", parts, (out,), overwritable=True))
             elif kind == "add":
                 out = self.name()
                 update = "{0} += {1}" if last != other else ""
@@ -103,21 +134,28 @@ class Program:
 def output_of(statements: list[Statement]) -> str:
     last = statements[-1]
     assert not isinstance(last, Branch)
-    return last.output if isinstance(last, Select) else last.outputs[0]
+    return last.output if isinstance(last, Select) else last.outputs[-1]
 
 
 def words(guard: Expr) -> str:
     return f"p.{guard.choice}" if isinstance(guard, Var) else f"not p.{guard.args[0].choice}"  # type: ignore[union-attr]
 
 
+INPUTS = ("first", "second")
+
+
 @st.composite
-def programs(draw: st.DrawFn) -> list[Statement]:
-    return Program(draw).steps(["input"], 2)
+def programs(draw: st.DrawFn) -> tuple[list[Statement], list[str]]:
+    """Statements over two inputs, and the tensors that they return: the last one, and others made on the way."""
+    seen = list(INPUTS)
+    statements = Program(draw).steps(seen, 2)
+    made = [tensor for tensor in seen if tensor not in INPUTS]
+    return statements, [*draw(st.lists(st.sampled_from(made), max_size=2)), output_of(statements)]
 
 
-def meaning(statements: list[Statement], flags: Mapping[str, int]) -> str:
-    """What the output is, with a name for every tensor."""
-    values: dict[str, str] = {"input": "input"}
+def meaning(statements: list[Statement], outputs: list[str], flags: Mapping[str, int]) -> list[str]:
+    """What the outputs are, with a name for every tensor."""
+    values: dict[str, str] = {name: name for name in INPUTS}
 
     def run(body: list[Statement] | tuple[Statement, ...]) -> None:
         for statement in body:
@@ -127,6 +165,10 @@ def meaning(statements: list[Statement], flags: Mapping[str, int]) -> str:
             elif isinstance(statement, Select):
                 pairs = zip(statement.inputs, statement.guards, strict=True)
                 values[statement.output] = next(values[t] for t, guard in pairs if evaluate(guard, flags))
+            elif len(statement.outputs) == 2:
+                values.update(zip(statement.outputs, (f"{side}({values[statement.inputs[0]]})" for side in "lr")))
+            elif len(statement.inputs) == 3:
+                values[statement.outputs[0]] = f"join({', '.join(values[t] for t in statement.inputs)})"
             elif len(statement.inputs) == 2:
                 first, second = (values[t] for t in statement.inputs)
                 values[statement.outputs[0]] = f"({second}+{first})"
@@ -135,21 +177,24 @@ def meaning(statements: list[Statement], flags: Mapping[str, int]) -> str:
                 values[statement.outputs[0]] = f"{layer}({values[statement.inputs[0]]})"
 
     run(statements)
-    return values[output_of(statements)]
+    return [values[tensor] for tensor in outputs]
 
 
 @settings(max_examples=300, deadline=None)
 @given(programs())
-def test_the_text_means_what_the_statements_mean(statements: list[Statement]) -> None:
-    lines = forward_body(statements, ["input"], [output_of(statements)], ["x"], 4)
+def test_the_text_means_what_the_statements_mean(program: tuple[list[Statement], list[str]]) -> None:
+    statements, outputs = program
+    lines = forward_body(statements, INPUTS, outputs, ["x", "y"], 4)
     space: dict[str, Any] = {}
-    exec("\n".join(["def forward(self, x, p):", *lines]), space)
+    exec("\n".join(["def forward(self, x, y, p):", *lines]), space)
     for values in product((0, 1), repeat=len(FLAGS)):
         flags = dict(zip(FLAGS, values, strict=True))
         plan = type("Plan", (), flags)
-        given_input = Value("input")
-        assert space["forward"](Net(), given_input, plan).text == meaning(statements, flags), "\n".join(lines)
-        assert given_input.text == "input", "a forward must not overwrite what it is given"
+        given_inputs = [Value(name) for name in INPUTS]
+        answers = space["forward"](Net(), *given_inputs, plan)
+        found = [value.text for value in (answers if len(outputs) > 1 else [answers])]
+        assert found == meaning(statements, outputs, flags), "\n".join(lines)
+        assert [value.text for value in given_inputs] == list(INPUTS), "a forward must not overwrite what it is given"
 
 
 def test_a_long_chain_of_skips_takes_linear_time() -> None:

@@ -97,7 +97,7 @@ def forward_body(
     pad = " " * indent
     if ending:
         lines.extend([*writer.flush(indent), f"{pad}return {ending}"])
-    elif not noted and len(outputs) == 1 and writer.pending is not None and outputs[0] in writer.pending.tensors:
+    elif not noted and writer.pending is not None and writer.pending.tensors == tuple(outputs):
         lines.extend(guarded([f"{pad}return {writer.pending.text}"]))
     else:
         lines.extend(writer.flush(indent))

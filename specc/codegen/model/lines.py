@@ -13,7 +13,7 @@ from specc.codegen.model.sizes import Parameter
 from specc.codegen.model.structure import Entry, Part, Region
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Var, evaluate
-from specc.ops.writing import varies
+from specc.ops.writing import Values, varies
 
 
 def fields(context: Context, cls: Class) -> list[str]:
@@ -35,8 +35,7 @@ def fields(context: Context, cls: Class) -> list[str]:
             never = (cut in ("NormCut", "SegmentedNormCut") or written.layer.startswith("Banked")) and not maybe
             lines.append(f"{entry.attribute}: {cut}" if never else f"{entry.attribute}: {cut} | None")
         elif written is not None and written.number is not None and varies(written.number.values):
-            counted = "tuple[int, ...]" if isinstance(written.number.values[0], tuple) else "int"
-            lines.append(f"{entry.attribute}: {counted}{maybe}")
+            lines.append(f"{entry.attribute}: {counts_type(written.number.values)}{maybe}")
     return lines
 
 
@@ -107,9 +106,15 @@ def init_lines(context: Context, cls: Class) -> tuple[str, ...]:
 
 
 def parameter_type(parameter: Parameter) -> str:
-    if isinstance(parameter.values[0], tuple):
-        return "tuple[int, ...]"
+    if any(isinstance(value, tuple) for value in parameter.values):
+        return counts_type(parameter.values)
     return "float" if parameter.role in ("extra", "rate") else "int"
+
+
+def counts_type(values: Values) -> str:
+    """The type of numbers, of which some or all may be those of several runs."""
+    in_runs = [isinstance(value, tuple) for value in values]
+    return "tuple[int, ...]" if all(in_runs) else "int | tuple[int, ...]" if any(in_runs) else "int"
 
 
 def plan_items(context: Context, cls: Class, indent: int, texts: Mapping[str, str] | None = None) -> list[str]:
@@ -181,4 +186,4 @@ def active_type(context: Context, cls: Class, parameter: Parameter) -> str:
     first = parameter.values[0]
     if parameter.role == "choice" and isinstance(first, Var) and first.choice in cls.choices:
         return option_type(context.choices[first.choice])
-    return "tuple[int, ...]" if isinstance(first, tuple) else "int"
+    return counts_type(parameter.values)

@@ -177,10 +177,10 @@ def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, st
 
 def in_runs(needs: Sequence[Need], namer: Namer) -> Iterator[Need]:
     """The needs, with channels in runs as a number a run where the class is no block: it stands once, and has names
-    for these numbers. A block takes them as one tuple, since it may be called on fewer runs and on more."""
+    for these numbers. A block takes them as they come, since it may be called on one run and on many."""
     block = is_repeated(namer.parts[0].scope)
     for need in needs:
-        if block or not isinstance(need.values[0], tuple):
+        if block or not any(isinstance(value, tuple) for value in need.values):
             yield need
         else:
             yield from (Need(need.role, values, need.fallback) for values in per_run(need.values))
@@ -216,6 +216,8 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
     first = values[0]
     if isinstance(first, tuple):
         return express_runs(key, names, literal)
+    if any(isinstance(value, tuple) for value in values):
+        return None
     if is_constant(values):
         return constant(first) if exact else (number(first), ATOM)
     if not isinstance(first, Apply) or first.function not in ARITHMETIC:
@@ -239,7 +241,7 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
 def express_runs(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str]) -> Text | None:
     """Channels in runs as a tuple of numbers; None where there are not as many everywhere."""
     role, values = key
-    if len({len(numbers(value)) for value in values}) > 1:
+    if any(not isinstance(value, tuple) for value in values) or len({len(numbers(value)) for value in values}) > 1:
         return None
     texts = [express((role, column), names, literal) for column in per_run(values)]
     known = [text[0] for text in texts if text is not None]

@@ -18,6 +18,14 @@ Runs: TypeAlias = tuple[tuple[int, int], ...]
 """Where each run of weights in use starts, and how many they are. Runs that touch are one."""
 
 
+Counts: TypeAlias = int | Sequence[int]
+"""Channels: how many there are, or how many in each of several runs."""
+
+
+def listed(counts: Counts) -> tuple[int, ...]:
+    return (counts,) if isinstance(counts, int) else tuple(counts)
+
+
 def runs(counts: Sequence[int], sizes: Sequence[int]) -> Runs:
     """The weights of the first `counts[i]` channels of each run of `sizes[i]`."""
     found: list[tuple[int, int]] = []

@@ -6,7 +6,6 @@ until the layer's own are changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.codegen.runtime.plan import Cut
-from specc.codegen.runtime.segments import Remembers, Runs, gathered, runs, scatter
+from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
 from specc.ops.batch_norm.torch import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
 from specc.ops.conv.torch import ConvCut, ElasticConv2d
 
@@ -41,8 +40,8 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
 
     def __init__(
         self,
-        in_channels: Sequence[int],
-        out_channels: int | Sequence[int],
+        in_channels: Counts,
+        out_channels: Counts,
         kernel_size: int,
         stride: int = 1,
         padding: int = 0,
@@ -50,32 +49,31 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        self.run_sizes = tuple(in_channels)
-        out = listed(out_channels)
+        sizes, out_sizes = listed(in_channels), listed(out_channels)
         super().__init__(
-            sum(in_channels), sum(out), kernel_size, stride, padding, dilation, groups, bias
+            sum(sizes), sum(out_sizes), kernel_size, stride, padding, dilation, groups, bias
         )
-        self.out_sizes = out
+        self.run_sizes, self.out_sizes = sizes, out_sizes
 
-    def cut(  # type: ignore[override]
+    def cut(
         self,
-        in_: Sequence[int],
-        out: int | Sequence[int],
+        in_: Counts,
+        out: Counts,
         kernel: int | None = None,
         padding: int | None = None,
     ) -> SegmentedConvCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         whole = self.kernel_size[0]
-        counts = listed(out)
-        if (tuple(in_), counts, kernel or whole) == (self.run_sizes, self.out_sizes, whole):
+        inputs, outputs = listed(in_), listed(out)
+        if (inputs, outputs, kernel or whole) == (self.run_sizes, self.out_sizes, whole):
             return None
         border = self.padding if padding is None else (padding, padding)
-        rows = runs(counts, self.out_sizes)
+        rows = runs(outputs, self.out_sizes)
         if self.groups == 1:
-            columns = runs(in_, self.run_sizes)
+            columns = runs(inputs, self.run_sizes)
             return SegmentedConvCut(rows, columns, kernel or whole, 1, border)
         per_group = self.in_channels // self.groups
-        groups = sum(in_) // per_group
+        groups = sum(inputs) // per_group
         return SegmentedConvCut(rows, ((0, per_group),), kernel or whole, groups, border)
 
     def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
@@ -115,15 +113,17 @@ class SegmentedLinear(Remembers, nn.Linear):
     Input [N, sum of in_features] or [N, T, sum of in_features], output [N, out] or [N, T, out].
     """
 
-    def __init__(self, in_features: Sequence[int], out_features: int, bias: bool = True) -> None:
-        super().__init__(sum(in_features), out_features, bias)
-        self.run_sizes = tuple(in_features)
+    def __init__(self, in_features: Counts, out_features: int, bias: bool = True) -> None:
+        sizes = listed(in_features)
+        super().__init__(sum(sizes), out_features, bias)
+        self.run_sizes = sizes
 
-    def cut(self, in_: Sequence[int], out: int) -> SegmentedLinearCut | None:
+    def cut(self, in_: Counts, out: int) -> SegmentedLinearCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
-        if (tuple(in_), out) == (self.run_sizes, self.out_features):
+        counts = listed(in_)
+        if (counts, out) == (self.run_sizes, self.out_features):
             return None
-        return SegmentedLinearCut(runs(in_, self.run_sizes), out)
+        return SegmentedLinearCut(runs(counts, self.run_sizes), out)
 
     def forward(self, x: Tensor, cut: SegmentedLinearCut | None = None) -> Tensor:
         self.counts(False)
@@ -167,15 +167,16 @@ class SegmentedNormCut(NormCut):
 
 
 class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
-    """`ElasticBatchNorm1d` and `2d` on runs of channels: `features` has the size of each run."""
+    """`ElasticBatchNorm1d` and `2d` on runs of channels: `features` are those of each run."""
 
-    def __init__(self, features: Sequence[int], eps: float = 1e-5, momentum: float = 0.1) -> None:
-        super().__init__(sum(features), eps, momentum)
-        self.run_sizes = tuple(features)
+    def __init__(self, features: Counts, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        sizes = listed(features)
+        super().__init__(sum(sizes), eps, momentum)
+        self.run_sizes = sizes
 
-    def cut(self, features: Sequence[int], bank: int = 0) -> SegmentedNormCut:  # type: ignore[override]
-        kept = runs(features, self.run_sizes)
-        return SegmentedNormCut(sum(features), int(bank), None, None, kept)
+    def cut(self, features: Counts, bank: int = 0) -> SegmentedNormCut:
+        counts = listed(features)
+        return SegmentedNormCut(sum(counts), int(bank), None, None, runs(counts, self.run_sizes))
 
     def forward(self, x: Tensor, cut: NormCut | None = None) -> Tensor:
         self.counts(self.training)
@@ -234,7 +235,7 @@ class SegmentedBatchNorm2d(SegmentedBatchNorm):
 class BankedSegmentedBatchNorm(BankedBatchNorm):
     """Several norms on runs of channels for one place, called banks: each sub-network uses one of them."""
 
-    def cut(self, features: Sequence[int], bank: int) -> SegmentedNormCut:  # type: ignore[override]
+    def cut(self, features: Counts, bank: int) -> SegmentedNormCut:
         norm = self[0]
         assert isinstance(norm, SegmentedBatchNorm)
         return norm.cut(features, bank)
@@ -244,7 +245,7 @@ class BankedSegmentedBatchNorm1d(BankedSegmentedBatchNorm):
     """For vectors [N, C]."""
 
     def __init__(
-        self, features: Sequence[int], banks: int, eps: float = 1e-5, momentum: float = 0.1
+        self, features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
     ) -> None:
         super().__init__(SegmentedBatchNorm1d(features, eps, momentum) for _ in range(banks))
 
@@ -253,13 +254,9 @@ class BankedSegmentedBatchNorm2d(BankedSegmentedBatchNorm):
     """For feature maps [N, C, H, W]."""
 
     def __init__(
-        self, features: Sequence[int], banks: int, eps: float = 1e-5, momentum: float = 0.1
+        self, features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
     ) -> None:
         super().__init__(SegmentedBatchNorm2d(features, eps, momentum) for _ in range(banks))
-
-
-def listed(counts: int | Sequence[int]) -> tuple[int, ...]:
-    return (counts,) if isinstance(counts, int) else tuple(counts)
 
 
 def linear_slices(cut: SegmentedLinearCut, weight: Tensor, bias: Tensor | None) -> Views:
