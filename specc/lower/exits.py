@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
@@ -202,6 +203,10 @@ def options_of(b: Builder, choice: ast.Name | None) -> Sequence[Option | None]:
         help = near(choice.name, names) or "a head stands by a choice that is declared: `choice k in 1..4`"
         b.findings.report(UNKNOWN_NAME, choice.span, f"there is no choice `{choice.name}`", help=help)
         return (None,)
+    if any(isinstance(option, Fraction) for option in options):
+        message = f"`{choice.name}` has ratios for options, and heads are called after theirs"
+        b.findings.report(HEAD_BY, choice.span, message, help="a head stands by a choice of whole numbers or words")
+        return (None,)
     return tuple(options)
 
 
@@ -220,7 +225,7 @@ def levels_by(b: Builder, by: Sequence[ast.Name], allowed: Sequence[str]) -> Seq
             if not b.levels:
                 help = 'say what they are: `labels { fine = classes; coarse = 20 from "coarse.csv" }`'
                 b.findings.report(HEAD_BY, name.span, "there are no levels: the spec has no `labels` before", help=help)
-            found = [*b.levels] or [None]
+            found = [*b.levels] or [LabelLevel(LEVEL, 1, None, name.span)]
             b.levelled = True
     return found
 
@@ -271,9 +276,9 @@ def candidates(b: Builder) -> Iterator[Answer]:
     return (a for a in b.answers if a.condition is not None)
 
 
-def check_answers(b: Builder, classes: int) -> None:
-    """Reports answers that are no fixed vectors of one value a class, outputs of one name, and levels without a
-    classifier."""
+def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
+    """Reports answers that are no fixed vectors of one value a class, outputs of one name (`features` are the
+    stages'), and levels without a classifier."""
     for found in b.answers:
         wanted = next((level.classes for level in b.levels if level.name == found.level), classes)
         tensor = found.tensor
@@ -281,6 +286,12 @@ def check_answers(b: Builder, classes: int) -> None:
             ends = f"the {found.kind} ends here: {b.describe(tensor)[9:]}, not in a fixed vector of {wanted} values"
             values = "classes" if found.level in ("", b.levels[0].name if b.levels else "") else "level.classes"
             b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `linear({values})`")
+    seen: dict[str, Span] = {}
+    for name, span in (*features, *((found.name, found.origin) for found in b.answers)):
+        if name in seen:
+            places = [(seen[name], "the other is made here")]
+            b.findings.report(DUPLICATE_NAME, span, f"two outputs would be called `{name}`", secondary=places)
+        seen[name] = span
     if b.levels and not b.levelled:
         message = "these labels have several levels, and nothing classifies any but the finest"
         help = "write `head by level { ... linear(level.classes) }`"

@@ -16,37 +16,31 @@ from specc.syntax import ast
 
 def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, classes: int | None) -> None:
     """The finest level first, which is the data's own; every other with the class that each finest one belongs to."""
-    levels: list[LabelLevel] = []
     if classes is None:
         message = "the labels stand before the number of classes is known"
         b.findings.report(BAD_LABELS, statement.span, message, help="write `classes 100` before them")
-        return
-    if b.levels:
+    elif b.levels:
         b.findings.report(BAD_LABELS, statement.span, "the labels are said a second time")
-        return
+    before = len(b.findings.diagnostics)
+    levels: list[LabelLevel] = []
     for distance, (name, node, file) in enumerate(statement.levels):
         count = evaluate(b, node, env).x
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             b.findings.report(BAD_SIZE, node.span, "the number of classes is a positive whole number")
-            return
+            count = 1
         if any(level.name == name.name for level in levels):
             b.findings.report(DUPLICATE_NAME, name.span, f"there is a level `{name.name}` already")
-            return
         span = Span(name.span.source, name.span.start, (file or node).span.end)
         parents = None
         if distance == 0:
-            check_finest(b, name, count, file, classes, span)
+            check_finest(b, name, count, file, classes or count, span)
         elif file is None:
             message = f"the level `{name.name}` does not say which classes it joins"
             b.findings.report(LABELS_FILE, span, message, help=f'write `{name.name} = {count} from "{name.name}.csv"`')
-            return
-        else:
-            table = b.model.tables.get(file.value)
-            if table is None:
-                return
+        elif (table := b.model.tables.get(file.value)) is not None and classes is not None:
             parents = ancestors(table, name, distance, classes, count, b.findings)
         levels.append(LabelLevel(name.name, count, parents, span))
-    if not b.findings:
+    if len(b.findings.diagnostics) == before:
         check_nesting(b, levels)
     b.levels = tuple(levels)
 

@@ -118,7 +118,7 @@ class SupernetState:
             lacks = "says no `classes`" if self.classes is None else "has no `head`"
             b.findings.report(MISSING_PART, span, f"this supernet {lacks}")
             return
-        check_answers(b, self.classes)
+        check_answers(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
 
 
 def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, state: SupernetState) -> Env:

@@ -120,10 +120,11 @@ def ancestors(
 
 
 def cells(table: Source) -> list[list[Cell]]:
-    """The rows of a file; empty lines and those that begin with # are left out."""
+    """The rows of a file; empty lines are left out, and so is what follows a #."""
     rows: list[list[Cell]] = []
-    for start, line in zip(table.line_starts(), table.text.split("\n")):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for start, text in zip(table.line_starts(), table.text.split("\n")):
+        line = text.partition("#")[0]
+        if not line.strip():
             continue
         row, at = [], start
         for part in line.split(","):
