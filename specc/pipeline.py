@@ -17,6 +17,7 @@ from specc.lower.supernet import lower
 from specc.methods import find_method
 from specc.methods.protocol import LEVELS_UNTRAINED
 from specc.passes import run_passes
+from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
@@ -175,6 +176,8 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
+    if method.needs_slices:
+        check_slices(graph, method.name, findings)
 
 
 MOST_SEARCHED = 1_000_000

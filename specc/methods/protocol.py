@@ -66,6 +66,11 @@ class Method(Protocol):
         """Whether it learns every level of the labels, and not the finest alone."""
         ...
 
+    @property
+    def needs_slices(self) -> bool:
+        """Whether slice i of every feature map has to depend on slices up to i only (`specc.passes.slices`)."""
+        ...
+
     def training(self, call: Call) -> Call:
         """The call of `trains_as` that trains it."""
         ...
@@ -133,6 +138,10 @@ class Basics:
 
     @property
     def learns_levels(self) -> bool:
+        return False
+
+    @property
+    def needs_slices(self) -> bool:
         return False
 
     def training(self, call: Call) -> Call:

@@ -12,12 +12,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 
+from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Graph, Op, Scope, Tensor
 from specc.passes.drop_dead import choices_read
 from specc.passes.verify import scope_ops
 
+LATER_SLICE = Rule(
+    "E522",
+    "later-slice",
+    "a slice depends on a later one, or on how many there are",
+    "`inclusive_sparse` takes the answers of all sub-networks from one pass. So slice i of every feature map outside the\n"
+    "heads depends on slices up to i only: triangular or diagonal connections in K blocks, groups, norms that all\n"
+    "share, and what works channel by channel.\n"
+    "Wrong:  choice k in 1..6; width by k .. conv(96, kernel=1); norm(bank=k)                      method inclusive_sparse\n"
+    "Right:  choice k in 1..6; width by k .. conv(96, kernel=1, connect=triangular(6)); norm       method inclusive_sparse",
+)
 State: TypeAlias = Literal["fixed", "sliced", "mixed"]
 """Of a feature map: the same for every k, cut in slices that depend on earlier ones only, or a problem already."""
 
@@ -52,6 +63,19 @@ def separable(graph: Graph) -> str | None:
     """The choice of how many slices are active, in a network that keeps the promise; None in any other."""
     found = slices_of(graph)
     return found.choice if found is not None and not found.problems else None
+
+
+def check_slices(graph: Graph, method: str, findings: Findings) -> None:
+    """Reports what breaks the promise, for a method that relies on it."""
+    found = slices_of(graph)
+    if found is None:
+        message = f"`{method}` needs a network of slices, and no width of this one is cut by a choice"
+        help = "declare `choice k in 1..6`, and write `width by k` before the stem"
+        findings.report(LATER_SLICE, graph.origin, message, help=help)
+        return
+    for problem in found.problems:
+        message = f"`{problem.op.name}` breaks the slices that `{method}` needs: {problem.reason}"
+        findings.report(LATER_SLICE, problem.op.origin, message, help="`specc explain E522` says what keeps them")
 
 
 def sliced_by(tensor: Tensor, choice: Choice) -> bool:

@@ -264,7 +264,7 @@ class DiagonalLinear(nn.Linear):
         """A plain `nn.Linear`, its weight zero outside the blocks."""
         weight, bias = self.active(cut)
         rows = torch.split(weight, self.out_features // self.blocks)
-        dense: Tensor = torch.block_diag(*rows)
+        dense: Tensor = torch.block_diag(*rows)  # type: ignore[no-untyped-call]
         plain = nn.Linear(dense.shape[1], dense.shape[0], bias is not None, device="meta")
         plain.weight = nn.Parameter(dense)
         if bias is not None:
