@@ -108,15 +108,49 @@ def test_i_resnext_is_as_large_as_the_paper_says() -> None:
 # --- Any width: triangular connections ---------------------------------------------------------------
 
 
-def support(out: int, inputs: int, least: float = 0.25) -> int:
-    """The non-zeros of a triangular connection, row by row (FACTS)."""
-    fewest = floor(out * least + 0.5), floor(inputs * least + 0.5)
+def support(out: int, inputs: int, least: Fraction) -> int:
+    """The non-zeros of a triangular connection, row by row (FACTS); `least` is the smallest share of the widths."""
+    fewest = floor(out * least + Fraction(1, 2)), floor(inputs * least + Fraction(1, 2))
     rows = (fewest[1] if o < fewest[0] else max(1, floor(inputs * (o + 0.5) / out + 0.5)) for o in range(out))
     return sum(rows)
 
 
+def test_mobilenet_of_any_width() -> None:
+    widest = floor(1280 * 1.4142 + 0.5)
+    least = Fraction(floor(0.35 * widest + 0.5), widest)
+    total = Total(32)
+
+    def mixed(inputs: int, out: int) -> None:
+        total.conv(support(out, inputs, least), 1)
+        total.norm(out)
+
+    before = floor(32 * 1.4142 + 0.5)
+    total.conv(3, before, 3)
+    total.norm(before)
+    for expand, width, blocks, stride in (
+        *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
+        *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
+    ):
+        out = floor(width * 1.4142 + 0.5)
+        for number in range(blocks):
+            hidden = expand * before
+            if expand > 1:
+                mixed(before, hidden)
+            total.side //= 1 if number else stride
+            total.conv(1, hidden, 3)
+            total.norm(hidden)
+            mixed(hidden, out)
+            before = out
+    mixed(before, widest)
+    total.linear(widest, 10)
+    assert found("mobilenet_v2_awn") == total.figures
+
+
 def test_lenet_of_any_width_and_slimmable() -> None:
-    for name, width, inner in (("lenet3c1l_awn", 45, support(45, 45)), ("lenet3c1l_slimmable", 32, 32 * 32)):
+    for name, width, inner in (
+        ("lenet3c1l_awn", 45, support(45, 45, Fraction(1, 4))),
+        ("lenet3c1l_slimmable", 32, 32 * 32),
+    ):
         total = Total(26)
         total.conv(1, width, 3, bias=True)
         for side, kernel in ((24, 3), (8, 5)):
