@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -18,6 +20,14 @@ from specc.codegen.runtime.trainer import Trainer
 from specc.methods.pss import step as pss
 from specc.portable.choices import Space
 from tests.runtime.tiny import CHOICES, TinySpace, tiny_net
+
+SETTINGS: Final[Mapping[str, Any]] = {
+    "capacity": 2,
+    "sampler": "uniform",
+    "space_share_end": 0.01,
+    "temperature_end": 0.01,
+    "smoothing": 0.9,
+}
 
 
 def costs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +43,7 @@ def main(path: Path) -> None:
     optimizer = SGD(net.parameters(), lr=0.1, momentum=0.9)
     trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), nn.CrossEntropyLoss(), world)
     space = Space(CHOICES, together=(("width", "keep"),), costs=costs)
-    pools = pss.build_pools(space, [{"name": "macs", "step": 30}], path.parent, capacity=2)
+    pools = pss.build_pools(space, [{"name": "macs", "step": 30}], SETTINGS, path.parent)
     generator = torch.Generator().manual_seed(0)
     epochs = 6
     for epoch in range(epochs):

@@ -28,6 +28,13 @@ from tests.runtime.tiny import TinySpace, tiny_net
 
 IMAGES = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+SETTINGS: dict[str, Any] = {
+    "capacity": 3,
+    "sampler": "uniform",
+    "space_share_end": 0.01,
+    "temperature_end": 0.01,
+    "smoothing": 0.9,
+}
 WORLD = World(0, 1, torch.device("cpu"))
 
 
@@ -69,7 +76,7 @@ def test_no_gradient_reaches_the_teacher_through_its_pupils() -> None:
 def test_a_budget_without_its_table_ends_with_a_plain_message(tmp_path: Path) -> None:
     space = Space({"a": (1, 2)}, costs=lambda rows: (rows[:, 0], rows[:, 0]))
     with pytest.raises(SystemExit, match=r"there is no latency\.cpu\.json beside train\.py"):
-        pss.build_pools(space, [{"name": "latency", "device": "cpu", "step": 0.001}], tmp_path, capacity=5)
+        pss.build_pools(space, [{"name": "latency", "device": "cpu", "step": 0.001}], SETTINGS, tmp_path)
 
 
 SPEC = """
@@ -179,7 +186,7 @@ print(json.dumps([evaluate(net, plan, testing, world).accuracy for plan in plans
 
 def test_another_specs_checkpoint_is_refused(folder: Path) -> None:
     space = Space({"a": (1, 2)}, costs=lambda rows: (rows[:, 0], rows[:, 0]))
-    built = pss.build_pools(space, [{"name": "macs", "step": 1}], folder, capacity=5)
+    built = pss.build_pools(space, [{"name": "macs", "step": 1}], SETTINGS, folder)
     with pytest.raises(SystemExit, match="the checkpoint does not fit: the pools are of other constraints"):
         built.restore(built.state() | {"capacities": [1, 2, 3]})
 
@@ -249,7 +256,7 @@ def test_pools_by_the_papers_sampler_hold_what_they_should() -> None:
     space = Space(
         options, together=(("a", "b"),), costs=lambda rows: (sizes[rows[:, 0]] * sizes[rows[:, 1]], rows[:, 0])
     )
-    pools = pss.build_pools(space, [{"name": "macs", "step": 40}], Path(), capacity=3, sampler="paper")
+    pools = pss.build_pools(space, [{"name": "macs", "step": 40}], SETTINGS | {"sampler": "paper"}, Path())
     rng = random.Random(0)
     for _ in range(100):
         pick = pools.pick(rng, 0, 10)

@@ -38,19 +38,23 @@ class PrioritizedPools(Pools):
 def build_pools(
     space: Space,
     budgets: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
     folder: Path,
-    *,
-    capacity: int,
-    sampler: str = "uniform",
-    **annealing: float,
 ) -> PrioritizedPools:
-    """Empty pools for all constraints. Exits where a budget cannot be kept to: a latency that nobody measured."""
+    """Empty pools for all constraints. Exits where a budget cannot be kept to: a latency that nobody measured.
+
+    `settings` says how many sub-networks a pool may hold (capacity), by which `sampler` the space is drawn from, and
+    how drawing changes over time (space_share_end, temperature_end, smoothing). Latency tables lie in `folder`.
+    """
+    capacity = settings["capacity"]
+    annealing = {
+        name: settings[name] for name in ("space_share_end", "temperature_end", "smoothing")
+    }
     try:
-        return PrioritizedPools(
-            budgets_of(space, budgets, capacity, folder, sampler), capacity, **annealing
-        )
+        found = budgets_of(space, budgets, capacity, folder, settings["sampler"])
     except NoBudget as error:
         raise SystemExit(str(error)) from None
+    return PrioritizedPools(found, capacity, **annealing)
 
 
 def step(
