@@ -68,8 +68,14 @@ def test_several_tensors_leave_and_enter_a_stage(tmp_path: Path) -> None:
     check(
         text_of(
             """stage a { p = conv(6, kernel=3); q = conv(8, kernel=3, stride=2); r = conv(4, kernel=3) }
-            stage b { concat(upsample(2, from=q), p); conv(14, kernel=1); skippable { residual { conv(14, kernel=1); norm } } }
-            stage c { conv(4, kernel=1); add(here, upsample(2, from=r), upsample(2, from=conv(4, kernel=1, from=q))) }"""
+            stage b {
+                concat(upsample(2, from=q), p); conv(14, kernel=1)
+                skippable { residual { conv(14, kernel=1); norm } }
+            }
+            stage c {
+                conv(4, kernel=1)
+                add(here, upsample(2, from=r), upsample(2, from=conv(4, kernel=1, from=q)))
+            }"""
         ),
         tmp_path,
     )
