@@ -52,8 +52,8 @@ GROUPS_DIVIDE = Rule(
     "E404",
     "groups-do-not-divide",
     "the groups of a convolution or a group norm do not divide its channels",
-    "`groups=g` splits the channels into g equal parts - a convolution's input and output channels both - so g must "
-    "divide them.\n"
+    "`groups=g` splits the channels into g equal parts - a convolution's input and output channels both - so g must\n"
+    "divide them, and each part of a concatenation of elastic tensors.\n"
     "Wrong:  conv(64, kernel=3, groups=12)\n"
     "Right:  conv(64, kernel=3, groups=16)",
 )
