@@ -36,7 +36,8 @@ BY_SLICES = Rule(
     "bad-slices",
     "`width by` or `branches by` does not cut into equal slices",
     "`width by k` keeps the first k of K slices of every width, K being the largest option of k, and\n"
-    "`branches n by k` the first k of K shares of n branches. So k is a choice of whole numbers from 1 up, and K divides what is cut.\n"
+    "`branches n by k` the first k of K shares of n branches. So k is a choice of whole numbers from 1 up, and K\n"
+    "divides what is cut.\n"
     "Wrong:  choice k in 1..6 ... width by k ... conv(64, kernel=3)\n"
     "Right:  choice k in 1..6 ... width by k ... conv(96, kernel=3)",
 )

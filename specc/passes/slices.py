@@ -23,11 +23,11 @@ LATER_SLICE = Rule(
     "E522",
     "later-slice",
     "a slice depends on a later one, or on how many there are",
-    "`inclusive_sparse` takes the answers of all sub-networks from one pass. So slice i of every feature map outside the\n"
-    "heads depends on slices up to i only: triangular or diagonal connections in K blocks, groups, norms that all\n"
-    "share, and what works channel by channel.\n"
-    "Wrong:  choice k in 1..6; width by k .. conv(96, kernel=1); norm(bank=k)                      method inclusive_sparse\n"
-    "Right:  choice k in 1..6; width by k .. conv(96, kernel=1, connect=triangular(6)); norm       method inclusive_sparse",
+    "`inclusive_sparse` takes the answers of all sub-networks from one pass. So slice i of every feature map outside\n"
+    "the heads depends on slices up to i only: triangular or diagonal connections in K blocks, groups, norms that\n"
+    "all share, and what works channel by channel.\n"
+    "Wrong:  width by k .. conv(96, kernel=1); norm(bank=k)                  method inclusive_sparse\n"
+    "Right:  width by k .. conv(96, kernel=1, connect=triangular(6)); norm   method inclusive_sparse",
 )
 State: TypeAlias = Literal["fixed", "sliced", "mixed"]
 """Of a feature map: the same for every k, cut in slices that depend on earlier ones only, or a problem already."""
