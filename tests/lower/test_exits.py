@@ -33,7 +33,9 @@ supernet net {
 # The same network up to each exit, written as a network of its own.
 STEM = "supernet net { input image(3, 8, 8); classes 10; norm batch; stem { conv(8, kernel=3) };"
 ONE = "stage s1 { conv(8, kernel=3); norm; relu"
-REST = "; residual { conv(8, kernel=3) } }; stage s2 { conv(16, kernel=3, stride=2); skippable { conv(16, kernel=3) } };"
+REST = (
+    "; residual { conv(8, kernel=3) } }; stage s2 { conv(16, kernel=3, stride=2); skippable { conv(16, kernel=3) } };"
+)
 END = "head { pool(avg); linear(classes) } }"
 ALONE = {
     "e0": f"{STEM} head {{ norm; relu; pool(avg); linear(classes) }} }}",
@@ -149,7 +151,9 @@ def test_a_head_for_every_option_reads_what_is_active_there() -> None:
 
 
 def test_a_head_reads_all_of_what_does_not_depend_on_the_choice() -> None:
-    graph = graph_of(BY_K.replace("conv(4 * k, kernel=3)", "conv(8, kernel=3); conv(4 * k, kernel=1); conv(8, kernel=1)"))
+    graph = graph_of(
+        BY_K.replace("conv(4 * k, kernel=3)", "conv(8, kernel=3); conv(4 * k, kernel=1); conv(8, kernel=1)")
+    )
     assert not [op for op in graph.ops if op.kind == "narrow"]
 
 
