@@ -59,7 +59,9 @@ def test_attention_starts_as_torchs() -> None:
     ours, theirs = Attention(48, 4), nn.MultiheadAttention(48, 4)
     assert theirs.in_proj_weight is not None
     assert float(ours.qkv.weight.detach().std()) == pytest.approx(float(theirs.in_proj_weight.detach().std()), rel=0.05)
-    assert float(ours.out.weight.detach().std()) == pytest.approx(float(theirs.out_proj.weight.detach().std()), rel=0.05)
+    assert float(ours.out.weight.detach().std()) == pytest.approx(
+        float(theirs.out_proj.weight.detach().std()), rel=0.05
+    )
     assert not ours.qkv.bias.any()
     assert not ours.out.bias.any()
 

@@ -14,18 +14,18 @@ from tests.codegen.test_vit import check
 
 torch.set_num_threads(1)
 
+LAYER, GROUP = "norm layer(eps=1e-6)", "norm group(groups=4)"
+UNIFORM = "width uniform {0.5, 1.0}"
 SETTINGS = {
-    "layer": "norm layer(eps=1e-6)",
-    "group": "norm group(groups=4)",
-    "layer by skip": "norm layer(bank=skip)",
-    "group by skip": "norm group(4, bank=skip)",
-}
-WIDTHS = {
-    "whole": "",
-    "one width": "width uniform {0.5, 1.0}",
-    "a width a group": "width per_group 0.5..1.0",
-    "any width": "width any 0.25..1.0",
-    "one width, banks by it": "width uniform {0.5, 1.0}",
+    "layer, banks by skip": ("norm layer(bank=skip)", ""),
+    "layer, one width": (LAYER, UNIFORM),
+    "layer, any width": (LAYER, "width any 0.25..1.0"),
+    "layer, banks by width": ("norm layer(bank=width)", UNIFORM),
+    "group, whole": (GROUP, ""),
+    "group, banks by skip": ("norm group(4, bank=skip)", UNIFORM),
+    "group, a width a group": (GROUP, "width per_group 0.5..1.0"),
+    "group, any width": (GROUP, "width any 0.25..1.0"),
+    "group, banks by width": ("norm group(4, bank=width)", UNIFORM),
 }
 
 
@@ -40,15 +40,13 @@ def spec(norm: str, width: str = "") -> str:
     )
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("norm", SETTINGS)
-def test_norms_of_maps_and_vectors(norm: str, width: str, tmp_path: Path) -> None:
-    setting = SETTINGS[norm].replace("bank=skip", "bank=width") if "banks" in width else SETTINGS[norm]
-    check(spec(setting, WIDTHS[width]), tmp_path, count=2)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_norms_of_maps_and_vectors(setting: str, tmp_path: Path) -> None:
+    check(spec(*SETTINGS[setting]), tmp_path, count=2)
 
 
 def test_the_groups_of_a_norm_keep_their_size() -> None:
-    graph = from_text(spec(SETTINGS["group"], WIDTHS["a width a group"])).graph
+    graph = from_text(spec(*SETTINGS["group, a width a group"])).graph
     widths = [choice for choice in graph.choices if choice.kind == "width"]
     assert widths
     assert all(tuple(choice.options) == (8, 12, 16) for choice in widths)
@@ -69,7 +67,7 @@ def test_a_layer_norm_of_a_map_normalises_every_pixel(tmp_path: Path) -> None:
 
 
 def test_norms_count_only_where_they_are_asked_for() -> None:
-    graph = from_text(spec(SETTINGS["layer"])).graph
+    graph = from_text(spec(LAYER)).graph
     at = {choice.name: choice.largest for choice in graph.choices}
     plain, counted = cost(graph, at), cost(graph, at, "with_norms")
     assert counted.macs - plain.macs == 2 * (16 * 8 * 8 * 3 + 16)
@@ -80,7 +78,8 @@ TOKENS = {
     "  stage s { encoder(2, mlp=20) }\n  head { norm; take(class_token); linear(classes) }",
     "flattened": "input image(3, 8, 8)\n  width uniform {0.5, 1.0}\n  stem { patch_embed(4, dim=12); position }\n"
     "  stage s { encoder(2, mlp=20) }\n  head { flatten; linear(classes) }",
-    "padded": "input image(3, 8, 8)\n  width per_group 0.5..1.0\n  stem { patch_embed(4, dim=8); position; pad_channels(12) }\n"
+    "padded": "input image(3, 8, 8)\n  width per_group 0.5..1.0\n"
+    "  stem { patch_embed(4, dim=8); position; pad_channels(12) }\n"
     "  stage s { linear(12); relu }\n  head { take(mean); pad_channels(14); linear(classes) }",
     "after maps": "input image(3, 8, 8)\n  width uniform {0.5, 1.0}\n"
     "  stem { conv(8, kernel=3); norm; relu; patch_embed(2, dim=12); class_token; position; dropout(0.1) }\n"

@@ -67,14 +67,14 @@ def test_what_folds_into_the_operations_of_a_transformer() -> None:
 
 @pytest.mark.parametrize("name", ["vit_b_32", "vit_b_32_adn"])
 def test_a_block_has_four_feature_maps(name: str) -> None:
-    """Attention, its sum, the hidden layer and the second sum; before them the image and its tokens, then the logits."""
+    """Attention, its sum, the hidden layer and the second sum; before them image and tokens, then the logits."""
     view = importance_view(load(SPECS / f"{name}.specc").graph)
     assert len(view.nodes) == 2 + 12 * 4 + 1
     assert sum(e.kind == "attention" for e in view.edges) == 12
 
 
 def test_the_importance_of_vit_adn() -> None:
-    """The shortest path takes every residual's identity, and no sub-network may drop the first two blocks of a group."""
+    """The shortest path takes every residual's identity, and no sub-network may drop two blocks of a group."""
     done = command("importance", SPECS / "vit_b_32_adn.specc", "--json", "--seed", "1")
     assert done.code == 0
     found = json.loads(done.out)
