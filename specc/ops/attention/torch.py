@@ -42,7 +42,8 @@ def begin(qkv: nn.Linear, out: nn.Linear) -> None:
 
 def attend(qkv: Tensor, heads: int, dropout: float) -> Tensor:
     """softmax(Q K^T / sqrt(d)) V for every head: [N, T, 3 * heads * d] to [N, T, heads * d]."""
-    q, k, v = qkv.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+    n, t, _ = qkv.shape
+    q, k, v = qkv.view(n, t, 3, heads, -1).permute(2, 0, 3, 1, 4).unbind()
     y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
     return y.transpose(1, 2).flatten(2)
 
@@ -65,13 +66,14 @@ class ElasticProjection(nn.Linear):
 
     def weights(self, cut: AttentionCut | None) -> tuple[Tensor, Tensor]:
         """The weight and bias that a cut uses: of each third, the rows of the first heads."""
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
         if cut is None:
             return weight, bias
         inner = cut.heads * cut.head_dim
         if 3 * inner != self.out_features:
-            weight = weight.unflatten(0, (3, -1))[:, :inner].flatten(0, 1)
-            bias = bias.unflatten(0, (3, -1))[:, :inner].flatten()
+            weight = weight.view(3, -1, self.in_features)[:, :inner].flatten(0, 1)
+            bias = bias.view(3, -1)[:, :inner].flatten()
         return weight[:, : cut.features], bias
 
     @torch.no_grad()

@@ -27,8 +27,7 @@ def write(sites: Sites, elastic: bool) -> Written:
         args = (channels, Arg(banks, "banks", "banks"), eps)
         return Written("BankedLayerNorm", "layer_norm", args, (channels, bank), call=call, overwritable=not call)
     if varies(channels.values):
-        args = (channels, eps)
-        return Written("ElasticLayerNorm", "layer_norm", args, (channels,), call=call, overwritable=not call)
+        return Written("ElasticLayerNorm", "layer_norm", (channels, eps), (channels,), call=call, overwritable=not call)
     return Written("nn.LayerNorm", args=(channels, eps), call=call, overwritable=not call)
 
 
