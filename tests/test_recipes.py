@@ -36,6 +36,7 @@ RECIPES: Final[Mapping[str, str]] = {
     "resnext62_inclusive_sparse": f"imagenet 90 96 {SLICING} 30 60 /10",
     "resnet50_adn": f"imagenet 150 256 {TORCHVISION} multistep 60 100 140 /10",
     "mobilenet_v2_adn": "imagenet 150 256 sgd 0.045 0.9 4e-5 multistep 60 100 140 /10",
+    "vit_b_32": "imagenet 300 1024 adamw 1e-3 0.05 cosine",
     "vit_b_32_adn": "imagenet 300 1024 adamw 1e-3 0.05 cosine",
     "mobilenet_v1_pss": "imagenet 250 1024 sgd 0.3 0.9 1e-4 cosine",
     "mobilenet_v2_pss": "imagenet 250 1024 sgd 0.3 0.9 1e-4 cosine",
