@@ -308,7 +308,16 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
     words = [{"name": "color_jitter", "strength": 0.4}, {"name": "randaugment", "operations": 2, "magnitude": 9}]
     assert len(augment.image_augmentation(words, (8, 8))) == 2
     assert augment.batch_augmentation(words)(images) is images
-    loading = loading_of(made(shape=(3, 8, 8)), (3, 8, 8))
-    assert next(loading.training(4, words, 0, 0))[0].shape == (4, 3, 8, 8)
+    for workers in (0, 2):
+        loading = loading_of(made(shape=(3, 8, 8)), (3, 8, 8), workers=workers)
+        torch.manual_seed(3)
+        first = list(loading.training(4, words, 0, 0))
+        torch.manual_seed(3)
+        second = list(loading.training(4, words, 0, 0))
+        assert len(first) == loading.steps(4)
+        assert first[0][0].shape == (4, 3, 8, 8)
+        for (images, labels), (others, others_labels) in zip(first, second, strict=True):
+            assert torch.equal(labels, others_labels)
+            assert torch.equal(images, others)
     with pytest.raises(ValueError, match="unknown augmentation 'blur'"):
         augment.batch_augmentation([{"name": "blur"}])

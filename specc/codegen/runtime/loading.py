@@ -111,13 +111,14 @@ class Loading:
         generator: torch.Generator | None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of bytes (B, C, H, W) and labels (B)."""
-        if images.pixels is None:
-            files = Files(images, self.shape, transforms)
+        if images.pixels is None or (transforms and self.workers):
+            kind = Files if images.pixels is None else Pictures
             workers: dict[str, Any] = {
                 "num_workers": self.workers,
                 "pin_memory": self.world.device.type == "cuda",
             }
-            yield from DataLoader(files, batch_sampler=batches, generator=generator, **workers)
+            source = kind(images, self.shape, transforms)
+            yield from DataLoader(source, batch_sampler=batches, generator=generator, **workers)
             return
         labels = torch.tensor(images.labels)
         for batch in batches:
@@ -186,8 +187,8 @@ def transformed(image: Any, transforms: list[Any]) -> Any:
     return image
 
 
-class Files(Dataset[tuple[Tensor, int]]):
-    """Image files, decoded when asked for. Runs in the loader's worker processes."""
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """Images in memory, transformed one by one. Runs in the loader's worker processes."""
 
     def __init__(self, images: Images, shape: Shape, transforms: list[Any]) -> None:
         self.images = images
@@ -196,6 +197,15 @@ class Files(Dataset[tuple[Tensor, int]]):
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        assert self.images.pixels is not None
+        pixels = fitted(self.images.pixels[index : index + 1], self.shape)[0]
+        return transformed(pixels, self.transforms), self.images.labels[index]
+
+
+class Files(Pictures):
+    """Image files, decoded when asked for."""
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         from PIL import Image
