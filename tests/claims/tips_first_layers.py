@@ -48,7 +48,7 @@ def figures() -> Iterator[Figure]:
 if __name__ == "__main__":
     show(
         "TIPS, B.5: first convolutions",
-        f"T = 8, undirected, {DRAWS} draws (seeds 0 to {DRAWS - 1}): the mean TAS of a convolution's two ends by that of "
+        f"T = 8, undirected, {DRAWS} draws (seeds 0 to {DRAWS - 1}): the mean TAS of a convolution's ends by that of "
         "all convolutions, and the share of them that is important. The paper does not say the first of what: of the "
         "network and of a block stand here.",
         figures(),
