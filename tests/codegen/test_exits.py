@@ -198,7 +198,7 @@ def test_heads_by_a_choice_read_the_first_channels(tmp_path: Path) -> None:
         bound = net.bind(net.plan({"k": k}))
         torch.testing.assert_close(bound(IMAGES), wanted, rtol=1e-5, atol=1e-5)
         assert isinstance(bound.get_submodule(f"head{k}.linear" if k < 3 else "head3.linear2"), nn.Linear)
-    with pytest.raises(ValueError, match="'head2' is not computed here: .*'head1' and computes head1"):
+    with pytest.raises(ValueError, match=r"'head2' is not computed here: .*'head1' and computes head1"):
         net.plan({"k": 1}, ("head2",))
 
 

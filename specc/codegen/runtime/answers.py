@@ -46,7 +46,7 @@ def evaluate_answers(
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A sub-network with its accuracy at every level, finest first."""
+    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`."""
 
     name: str
     at: Mapping[str, Any]
@@ -67,7 +67,9 @@ def subnets(
     for plan in plans:
         names = levels.beside(plan.answer)
         at = plan.assignment
-        accuracy = {levels.of[name]: scores[name].accuracy for name in names if name in scores}
+        accuracy = {
+            levels.of[name] or "accuracy": scores[name].accuracy for name in names if name in scores
+        }
         row = Subnet(levels.stem(plan.answer), at, space.macs(at), space.params(at), accuracy)
         found.append(row)
     return found
@@ -79,7 +81,7 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
     With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3).
     """
     levels = list(rows[0].accuracy)
-    heads = ["answer", "sub-network", "MACs", "params", *(level or "accuracy" for level in levels)]
+    heads = ["answer", "sub-network", "MACs", "params", *levels]
     if target is not None:
         heads.append(f"at {target:.0%}")
     lines = []
@@ -87,7 +89,7 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
         cells = [row.name, short(row.at, 32), amount(row.macs), amount(row.params)]
         cells += [f"{row.accuracy[level]:.2%}" for level in levels]
         if target is not None:
-            cells.append(met(row, target))
+            cells.append(row.finest(target) or "-")
         lines.append(cells)
     data = [
         {
@@ -95,7 +97,7 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
             "at": dict(row.at),
             "macs": row.macs,
             "params": row.params,
-            "accuracy": {level or "accuracy": share for level, share in row.accuracy.items()},
+            "accuracy": dict(row.accuracy),
         }
         | ({} if target is None else {"finest": row.finest(target)})
         for row in rows
@@ -104,8 +106,3 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
     text = json.dumps({"target": target, "subnets": data}, indent=2) + "\n"
     (folder / "answers.json").write_text(text, encoding="utf-8")
     return table(heads, lines)
-
-
-def met(row: Subnet, target: float) -> str:
-    level = row.finest(target)
-    return "-" if level is None else level or "yes"

@@ -20,8 +20,8 @@ NO_EXITS: Final = Rule(
     "E641",
     "no-exits",
     "a method that trains exits needs a network with exits, and nothing else to choose",
-    "`early_exit` runs the whole network and adds the losses of all its exits; what else is elastic would have options\n"
-    "that no step trains.\n"
+    "`early_exit` runs the whole network and adds the losses of all its exits; what else is elastic would have\n"
+    "options that no step trains.\n"
     "Wrong:  supernet a { .. no exit .. }   method early_exit\n"
     "Right:  stage s1 { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } ..   method early_exit",
 )

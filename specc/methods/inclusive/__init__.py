@@ -18,8 +18,8 @@ NOT_NESTED: Final = Rule(
     "E643",
     "not-nested",
     "a method that trains nested sub-networks needs a classifier for each of them",
-    "`inclusive` runs the network once for every option of one choice, and each of these sub-networks has a classifier\n"
-    "of its own: `head by k`. What else is elastic would have options that no step trains.\n"
+    "`inclusive` runs the network once for every option of one choice, and each of these sub-networks has a\n"
+    "classifier of its own: `head by k`. What else is elastic would have options that no step trains.\n"
     "Wrong:  choice k in 1..8 .. head { pool(avg); linear(classes) }        method inclusive\n"
     "Right:  choice k in 1..8 .. head by k { pool(avg); linear(classes) }   method inclusive",
 )
