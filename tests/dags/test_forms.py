@@ -97,3 +97,23 @@ def test_overwriting_keeps_what_is_read_later(tmp_path: Path) -> None:
         stem = net.stem(x)
         n = net.a.norm(stem) if hasattr(net.a, "norm") else net.a.n(stem)
         assert torch.allclose(net.a(stem), 2 * n.relu() + 2 * n)
+
+
+def test_a_stage_of_several_tensors_can_be_asked_for(tmp_path: Path) -> None:
+    """The end of stage a, which gives two tensors more, is read by nothing but the request."""
+    text = text_of(
+        """stage a { p = conv(6, kernel=3); q = conv(8, kernel=3); conv(4, kernel=3) }
+        stage b { concat(p, q); norm; relu }"""
+    )
+    made = project(from_text(text), tmp_path)
+    net = made.model.Model().eval()
+    x = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        found = net(x, net.plan(outputs=("a", "b", "head")))
+        stem = net.stem(x, net.plan().stem)
+        p = net.a.p(stem)
+        q = net.a.q(p)
+        (end,) = (layer(q) for name, layer in net.a.named_children() if name not in ("p", "q"))
+    assert torch.equal(found["a"], end)
+    assert torch.equal(found["b"], torch.relu(net.b.norm(torch.cat((p, q), 1))))
+    assert torch.equal(found["head"], net(x))

@@ -90,6 +90,9 @@ def forward_body(
     """
     flow = read_flow(statements, inputs, outputs)
     flow.kept = frozenset((*outputs, *(noted or {})))
+    for tensor in noted or {}:
+        if tensor in flow.maker and len(flow.maker[tensor].outputs) > 1:  # noted on a line of its own
+            flow.reads.setdefault(tensor, []).insert(0, flow.made[tensor] + 1)
     web = coalesce(flow)
     variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)))
     writer = Writer(flow, web, variables, noted or {}, outputs, ending)
@@ -364,10 +367,13 @@ class Writer:
         if self.pending is None:
             return []
         held, self.pending = self.pending, None
+        targets = f"{', '.join(self.variable(t) for t in held.tensors)} = "
+        if len(held.tensors) > 1:
+            notes = [f"{' ' * indent}{self.noted[t]}{self.variable(t)}" for t in held.tensors if t in self.noted]
+            return [*guarded([with_comment(f"{' ' * indent}{targets}{held.text}", held.shape)]), *notes]
         noted = self.noted.get(held.tensors[0], "")
         read = not noted or held.tensors[0] in self.flow.reads
-        targets = f"{', '.join(self.variable(t) for t in held.tensors)} = " if read else ""
-        line = f"{' ' * indent}{noted}{targets}{held.text}"
+        line = f"{' ' * indent}{noted}{targets if read else ''}{held.text}"
         return list(guarded([with_comment(line, held.shape)]))
 
 
