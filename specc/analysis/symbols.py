@@ -51,7 +51,7 @@ class Symbols:
         self.plain: dict[int, int] = {}
         self._numbers: dict[object, int] = {}
         self._polys: dict[int, tuple[Expr, Poly]] = {}
-        self._tables: dict[int, tuple[Expr, Table]] = {}
+        self._tables: dict[Expr, Table] = {}
 
     def poly(self, expr: Expr) -> Poly:
         """The polynomial of a numeric expression. Raises ValueError where a function reads too many choices at once."""
@@ -222,7 +222,7 @@ class Symbols:
             return (choice,), self.diagrams.options[choice]
         if not isinstance(expr, Apply):
             return (), (expr,)
-        known = self._tables.get(id(expr))
+        known = self._tables.get(expr)
         if known is None:
             tables: list[Table] = []
             for arg in expr.args:
@@ -231,11 +231,11 @@ class Symbols:
             if prod(len(self.diagrams.options[choice]) for choice in scope) > VALUE_LIMIT:
                 message = f"`{expr.function}` of a size that reads {len(scope)} choices: too many combinations"
                 raise TooManyOptions(message)
-            columns = [tuple(self.spread(table, scope)) for table in tables]
+            columns = [table[1] if table[0] == scope else tuple(self.spread(table, scope)) for table in tables]
             function = FUNCTIONS[expr.function]
             values = tuple(normal(function(*row)) for row in zip(*columns, strict=True))
-            known = self._tables[id(expr)] = (expr, self.reduced(scope, values))
-        return known[1]
+            known = self._tables[expr] = self.reduced(scope, values)
+        return known
 
     def spread(self, table: Table, scope: Scope) -> Iterator[Option]:
         """A table's values over more choices than it reads."""
