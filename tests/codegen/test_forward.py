@@ -197,6 +197,24 @@ def test_the_text_means_what_the_statements_mean(program: tuple[list[Statement],
         assert [value.text for value in given_inputs] == list(INPUTS), "a forward must not overwrite what it is given"
 
 
+@settings(max_examples=200, deadline=None)
+@given(programs())
+def test_what_is_noted_is_what_it_was_when_made(program: tuple[list[Statement], list[str]]) -> None:
+    """The network's own forward keeps outputs by name while it goes on."""
+    statements, (*noted, last) = program
+    notes = {tensor: f"found[{tensor!r}] = " for tensor in (*noted, last)}
+    lines = forward_body(statements, INPUTS, [last], ["x", "y"], 4, notes)
+    space: dict[str, Any] = {}
+    exec("\n".join(["def forward(self, x, y, p, found):", *lines]), space)
+    for values in product((0, 1), repeat=len(FLAGS)):
+        flags = dict(zip(FLAGS, values, strict=True))
+        found: dict[str, Value] = {}
+        space["forward"](Net(), *map(Value, INPUTS), type("Plan", (), flags), found)
+        texts = {tensor: found[tensor].text for tensor in notes if tensor in found}
+        # the result of a select that shares its operands' variable is noted by none of them
+        assert texts == dict(zip(texts, meaning(statements, list(texts), flags))), "\n".join(lines)
+
+
 def test_a_long_chain_of_skips_takes_linear_time() -> None:
     statements: list[Statement] = []
     before = "input"
