@@ -89,10 +89,23 @@ class Network:
         distribution: Distribution = "uniform",
         macs: Window = (None, None),
         params: Window = (None, None),
+        latency: Window = (None, None),
+        latency_table: str | Path | None = None,
     ) -> tuple[dict[str, Option], ...]:
-        """Independent draws, as canonical assignments; with budgets uniform over the sub-networks inside them."""
+        """Independent draws, as canonical assignments; with budgets uniform over the sub-networks inside them.
+
+        A budget in latency, in seconds, needs a table of measured blocks: a project's latency.<device>.json.
+        """
         from specc.analysis.space import draw
 
+        if latency_table is not None:
+            from specc.analysis.latency import draw_timed
+
+            path = Path(latency_table)
+            timed = draw_timed(self.graph, path, number, seed, limits(latency), limits(macs), limits(params))
+            return cast("tuple[dict[str, Option], ...]", timed.draws.assignments)
+        if latency != (None, None):
+            raise ValueError("a budget in latency needs latency_table")
         draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
 

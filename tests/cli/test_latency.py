@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
+from specc import api
 from specc.analysis.space import enumerate_space
 from specc.pipeline import load
 from specc.source import Source
@@ -108,6 +109,15 @@ def test_cost_predicts_a_latency(files: tuple[Path, Path], tmp_path: Path) -> No
     assert "4.184 ms" in specc("cost", spec, "--latency", path).out
     assert "latency" not in specc("cost", spec, "--json").json
     assert specc("cost", spec, "--latency", tmp_path / "none.json").code == 1
+
+
+def test_the_python_api_draws_by_latency(files: tuple[Path, Path]) -> None:
+    spec, path = files
+    net = api.load(spec)
+    drawn = net.sample(20, latency=(0.0021, 0.00315), latency_table=path)
+    assert all(2.1 <= milliseconds(dict(at)) <= 3.15 for at in drawn)
+    with pytest.raises(ValueError, match="needs latency_table"):
+        net.sample(1, latency=(None, 0.003))
 
 
 def test_what_can_be_wrong_with_a_latency(files: tuple[Path, Path], table: dict[str, Any], tmp_path: Path) -> None:

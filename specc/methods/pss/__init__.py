@@ -58,7 +58,7 @@ SIGNATURE: Final = Signature(
             "how the space is sampled within a constraint: exactly, or by the paper's marginals (Eq. 4)",
         ),
     ),
-    "prioritised sampling from a pool for every constraint",
+    "prioritised sampling from a pool for every constraint; runs/constraints.json has the best of each",
 )
 
 BAD_BUDGET: Final = Rule(
