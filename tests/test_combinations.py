@@ -36,6 +36,8 @@ STAGES: Mapping[str, str] = {
     "depth": "repeat 1..3 { conv(16, kernel=3); norm; relu }",
     "kernel": "conv(24, kernel={3, 5}); norm; relu; depthwise(kernel={3, 5, 7}); norm",
     "expansion": "residual { conv(in * {2, 3}, kernel=1); norm; relu; conv(16, kernel=3) }",
+    "residual or not": "choice adds in {no, yes}; choice short in {no, yes}\n"
+    "residual(when adds) { conv(16, kernel=3); norm } shortcut when short { conv(16, kernel=1) }; relu",
     "groups": "conv(16, kernel=3, groups=4); norm; relu; conv(32, kernel=3, groups=4)",
     "operator": "choice op in {dense, deep, none}; when op == dense { conv(16, kernel=3); norm }\n"
     "else when op == deep { depthwise(kernel=3) } else { maxpool(3, stride=1) }",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from specc.lower.builder import Builder
 from specc.lower.values import Env, Place, evaluate
-from specc.semantics.reserved import refuse
 from specc.syntax import ast
 
 
@@ -24,9 +23,5 @@ def lower_statements(b: Builder, statements: tuple[ast.Statement, ...], env: Env
             place = Place(b.naming_scope(), statement.name.name)
             env = env.with_(statement.name.name, evaluate(b, statement.value, env, place))
         else:
-            lower = b.lowerings.get(type(statement))
-            if lower is None:
-                refuse(statement.span, "this statement", b.findings)
-            else:
-                lower(b, statement, env)
+            b.lowerings[type(statement)](b, statement, env)
     return env

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from specc.ir.expr import Apply, Var
+from specc.ir.expr import Expr
+from specc.ir.graph import Tensor
 from specc.lower.bodies import lower_body
 from specc.lower.branches import lower_branches
 from specc.lower.builder import Builder, Lowering
@@ -16,10 +17,9 @@ from specc.lower.connections import lower_connect_setting
 from specc.lower.exits import HEAD_BY, lower_exit
 from specc.lower.items import ScopeItem
 from specc.lower.operators import plain_op
-from specc.lower.regions import lower_repeat, lower_skippable, lower_when
+from specc.lower.regions import join, lower_repeat, lower_skippable, lower_when, optional
 from specc.lower.values import Env, decide
 from specc.lower.widths import width_setting
-from specc.semantics.reserved import refuse
 from specc.syntax import ast
 
 
@@ -32,34 +32,33 @@ def lower_width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> No
 
 
 def lower_residual(b: Builder, statement: ast.Residual, env: Env) -> None:
-    """The body, then its sum with what came in - or with the shortcut of it. Conditions speak of the largest
-    network."""
+    """The body, then its sum with what came in - or with the shortcut of it. Sizes in conditions are the largest
+    network's; where a condition speaks of a choice, the sum or the shortcut is there while it holds."""
     before = b.incoming(statement.span)
-    adds = fixed_condition(b, statement.condition, env)
-    shortcut = statement.shortcut is not None and fixed_condition(b, statement.shortcut_condition, env)
+    adds = 1 if statement.condition is None else decide(b, statement.condition, env)
+    shortcut = 1 if statement.shortcut_condition is None else decide(b, statement.shortcut_condition, env)
     lower_body(b, statement.body, env)
     after = b.incoming(statement.span)
-    if not adds:
-        return
-    other = before
-    if shortcut and statement.shortcut is not None:
-        b.here = before
+    if adds == 1:
+        add_shortcut(b, statement, env, before, shortcut)
+    elif adds != 0:
+        with b.inside("region", "", statement.span, guard=adds):
+            add_shortcut(b, statement, env, before, shortcut)
+        join(b, after, adds, statement.span, "this sum")
+
+
+def add_shortcut(b: Builder, statement: ast.Residual, env: Env, before: Tensor, shortcut: Expr) -> None:
+    """Adds what came in to what is there, by way of the shortcut while its condition holds."""
+    after, b.here = b.incoming(statement.span), before
+    if statement.shortcut is not None and shortcut != 0:
         prefix = b.prefix
         b.prefix = prefix + "shortcut_"
-        lower_body(b, statement.shortcut, env)
+        if shortcut == 1:
+            lower_body(b, statement.shortcut, env)
+        else:
+            optional(b, shortcut, statement.shortcut, env, statement.shortcut.span, "this shortcut")
         b.prefix = prefix
-        other = b.incoming(statement.span)
-    plain_op(b, "add", b.prefix + "add", (after, other), statement.span)
-
-
-def fixed_condition(b: Builder, condition: ast.Expression | None, env: Env) -> bool:
-    if condition is None:
-        return True
-    x = decide(b, condition, env)
-    if isinstance(x, (Var, Apply)):
-        refuse(condition.span, "a residual whose sum depends on a choice", b.findings)
-        return True
-    return bool(x)
+    plain_op(b, "add", b.prefix + "add", (after, b.incoming(statement.span)), statement.span)
 
 
 def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem:

@@ -13,8 +13,8 @@ from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import norms, operators
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
+from specc.semantics.files import library_home
 from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, once, statements_of
-from specc.semantics.reserved import LATER_OPERATORS, refuse
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
 from specc.source import Span
 from specc.syntax import ast
@@ -210,9 +210,6 @@ class Checker:
             known = self.signatures.get(name.name) or block_signature(block)
             self.signatures[name.name] = known
             bind_arguments(known, args, span, self.findings, also=("from",))
-        elif name.name in LATER_OPERATORS:
-            refuse(name.span, f"`{name.name}` ({LATER_OPERATORS[name.name]})", self.findings)
-            return
         elif name.name not in inside:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)
@@ -276,8 +273,7 @@ class Checker:
         name = call.name.name
         if name in FUNCTION_ARITY:
             return False
-        known = written_operator(name) is not None or name in LATER_OPERATORS
-        return known or name in self.scope.blocks or name in inside
+        return written_operator(name) is not None or name in self.scope.blocks or name in inside
 
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name
@@ -295,7 +291,9 @@ class Checker:
 
     def unknown(self, name: str, span: Span, what: str, candidates: Iterable[str]) -> None:
         listed = sorted(candidates)
-        help = near(name, listed) or (f"known here: {', '.join(listed[:12])}" if 0 < len(listed) <= 12 else "")
+        home = library_home(name) if what == "operator or block" else ""
+        known = f"known here: {', '.join(listed[:12])}" if 0 < len(listed) <= 12 else ""
+        help = f"it is in the library: `import std.{home}`" if home else near(name, listed) or known
         self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here", help=help)
 
 

@@ -53,6 +53,14 @@ class LoadedFile:
 LIBRARY = Path(__file__).parent.parent / "std"
 
 
+def library_home(block: str) -> str:
+    """The file of the library that defines a block; "" if none does."""
+    for path in sorted(LIBRARY.glob("*.specc")):
+        if f"\nblock {block}(" in path.read_text(encoding="utf-8"):
+            return path.stem
+    return ""
+
+
 def library_names() -> tuple[str, ...]:
     """What may follow `import std.`"""
     return tuple(sorted(path.stem for path in LIBRARY.glob("*.specc")))
