@@ -94,7 +94,7 @@ def test_construct(stage: str, head: str, tmp_path: Path) -> None:
         assert sum(p.numel() for p in twin.parameters()) == report.params
         with torch.no_grad():
             sliced = net(x, plan)
-            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4)):
+            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4), (net.straight(plan), 1e-4)):
                 assert relative(other(x), sliced) <= bar, at
         net.train()
         net(x, plan).logsumexp(1).mean().backward()  # in-place operations leave autograd what it needs

@@ -79,10 +79,21 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
     of the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded
     into the layers before them. The result can be saved, compiled and exported.
     """
+    graph, layers = traced(net, None if plan is None else replace(plan, resolution=None))
+    if fold:
+        fold_norms(graph, layers)
+    # a graph of its own: the traced one keeps its tracer, which would be saved with it
+    clean = fx.Graph()
+    clean.output(clean.graph_copy(graph, {}))
+    return fx.GraphModule(layers, clean, type(net).__name__).eval()
+
+
+def traced(net: nn.Module, plan: Plan | None) -> tuple[fx.Graph, dict[str, nn.Module]]:
+    """The steps of one sub-network in eval mode, without what no output reads, and its plain layers by path."""
     tracer = PlanTracer(net)
     parameters = inspect.signature(type(net).forward).parameters
     names = [name for name in parameters if name not in ("self", "plan")]
-    plans = [] if plan is None else [replace(plan, resolution=None)]
+    plans = [] if plan is None else [plan]
     with evaluating(net):
         if len(names) == 1:
             graph = tracer.trace(lambda x: net(x, *plans))
@@ -92,12 +103,7 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
             )
             part_inputs(graph, names)
     drop_unread(graph)
-    if fold:
-        fold_norms(graph, tracer.layers)
-    # a graph of its own: the traced one keeps its tracer, which would be saved with it
-    clean = fx.Graph()
-    clean.output(clean.graph_copy(graph, {}))
-    return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
+    return graph, tracer.layers
 
 
 def drop_unread(graph: fx.Graph) -> None:
