@@ -89,7 +89,9 @@ def sliced_by(tensor: Tensor, choice: Choice) -> bool:
 def whole_slices(count: Expr, choice: Choice) -> bool:
     """Whether a count is so many times k."""
     variable = Var(choice.name)
-    return count == variable or (isinstance(count, Apply) and count.function == "mul" and count.args[0] == variable)
+    if isinstance(count, Apply) and count.function == "mul":
+        return variable in count.args and any(isinstance(factor, int) for factor in count.args)
+    return count == variable
 
 
 def problems(graph: Graph, choice: Choice) -> Iterator[Problem]:

@@ -102,7 +102,7 @@ def test_what_a_sub_network_does_not_reach_is_refused(exits: Any, at: Any, outpu
 def test_an_exit_runs_nothing_behind_it(exits: Any) -> None:
     ran: list[str] = []
     hooks = [
-        module.register_forward_pre_hook(lambda module, args, name=name: ran.append(name))  # type: ignore[misc]
+        module.register_forward_pre_hook(lambda module, args, name=name: ran.append(name))
         for name, module in exits.named_modules()
         if not list(module.children())
     ]
@@ -232,3 +232,33 @@ def test_levels_are_asked_for_by_name(tmp_path: Path) -> None:
         "e1_fine.linear.weight",
         "e1_fine.linear.bias",
     }
+
+
+BESIDE = """
+supernet beside {
+  input image(3, 8, 8); classes 10
+  width uniform {0.5, 1.0}
+  stem { conv(8, kernel=3) }
+  stage s1 { conv(8, kernel=3) }
+  stage b { conv(16, kernel=3, from=s1) }
+  stage c { conv(16, kernel=3, from=b) }
+  stage d { conv(8, kernel=3, from=s1) }
+  head { pool(avg); linear(classes) }
+}
+"""
+
+
+def test_a_stage_that_no_answer_needs_runs_for_who_asks(tmp_path: Path) -> None:
+    net, _ = network(BESIDE, tmp_path)
+    ran: list[str] = []
+    for name in ("s1", "b", "c", "d"):
+        net.get_submodule(name).register_forward_pre_hook(lambda module, args, name=name: ran.append(name))
+    net(IMAGES)
+    assert ran == ["s1", "d"]
+    ran.clear()
+    found = net(IMAGES, net.plan({"width": 0.5}, ("c", "head")))
+    assert ran == ["s1", "b", "c", "d"]
+    assert tuple(found["c"].shape) == (2, 8, 8, 8)
+    assert cost(from_text(BESIDE).graph, {"width": 1}).macs == 64 * (27 * 8 + 72 * 8 + 72 * 8) + 80
+    bound = net.bind(net.plan("max"))
+    assert {name.partition(".")[0] for name, _ in bound.named_parameters()} == {"stem", "s1", "d", "head"}

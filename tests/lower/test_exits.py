@@ -10,7 +10,7 @@ import pytest
 
 from specc.analysis.cost import cost
 from specc.analysis.space import complete, enumerate_space, size
-from specc.ir.expr import Var, apply, evaluate
+from specc.ir.expr import Option, Var, apply, evaluate
 from specc.ir.graph import Graph, Scope
 from specc.passes.bind import bind
 from specc.passes.importance_view import importance_view
@@ -79,7 +79,7 @@ def test_an_exit_is_a_choice_and_what_follows_it_a_region() -> None:
         "e2": {"stem.conv", "s1.conv1", "s1.conv2", "s2.conv1"},
         "head": {"stem.conv", "s1.conv1", "s1.conv2", "s2.conv1", "s3.conv"},
     }.items():
-        values = {"exit": at, "s2.keep": 0}
+        values: dict[str, Option] = {"exit": at, "s2.keep": 0}
         convs = {name for name in guards if ".conv" in name and evaluate(guards[name], values)}
         assert convs == present
     assert guards["answer"] == 1

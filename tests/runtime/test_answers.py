@@ -126,7 +126,8 @@ def test_all_exits_learn_the_labels_in_one_pass(tmp_path: Path, weights: tuple[f
     wanted = {name: F.cross_entropy(answers[name], LABELS) for name in ("head", "e1", "e2")}
     torch.testing.assert_close(torch.stack(losses), torch.stack(list(wanted.values())).detach(), rtol=0, atol=1e-6)
     e1, e2, head = weights or (1.0, 1.0, 1.0)
-    (head * wanted["head"] + e1 * wanted["e1"] + e2 * wanted["e2"]).backward()
+    summed = head * wanted["head"] + e1 * wanted["e1"] + e2 * wanted["e2"]
+    summed.backward()  # type: ignore[no-untyped-call]
     assert_same_gradients(net, reference)
 
 

@@ -16,6 +16,7 @@ from specc.codegen.model.render import number
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
 from specc.ir.graph import Graph, Output, Scope
+from specc.passes.slices import separable
 from specc.source import Span
 
 WANTED: Final = "outputs.with_"
@@ -25,12 +26,12 @@ WANTED: Final = "outputs.with_"
 class Answers:
     """The answers of a network that has several.
 
-    flags       for every flag, which is the name of a choice, the output that it stands for
+    flags       the flags, as the names of choices; a stage that no answer needs has one for all outputs that need it
     candidates  the outputs that a plain call may return, each under its condition, in their order
     reached     for every output: the exits at which the network gets there (None: at all), and its head's own condition
     """
 
-    flags: Mapping[str, str]
+    flags: tuple[str, ...]
     candidates: tuple[tuple[Expr, Output], ...]
     reached: Mapping[str, tuple[frozenset[Option] | None, Expr]]
 
@@ -38,10 +39,36 @@ class Answers:
 def answers_of(graph: Graph) -> Answers | None:
     """What forward has to note; None for a network with one answer, or with nothing to choose."""
     outputs = [o for o in graph.outputs if o.kind != "features"]
-    if len(outputs) < 2 or not graph.choices:
+    beside = by_products(graph)
+    if not graph.choices or not (len(outputs) > 1 or beside):
         return None
-    flags = {f"{WANTED}{s.output}": s.output for s in scopes(graph.root) if s.output}
-    return Answers(flags, candidates(graph), reached(graph))
+    flags = [f"{WANTED}{s.output}" for s in scopes(graph.root) if s.output]
+    return Answers((*flags, *dict.fromkeys(beside.values())), candidates(graph), reached(graph))
+
+
+def by_products(graph: Graph) -> dict[str, str]:
+    """The stages that no head or exit depends on, by their paths, each with its flag: who asks for what needs them."""
+    writers = {name: op for op in graph.ops for name in op.outputs}
+    needed: dict[str, set[str]] = {}
+    for output in graph.outputs:
+        waiting = [output.tensor]
+        while waiting:
+            op = writers.get(waiting.pop())
+            if op is not None and output.name not in needed.setdefault(op.name, set()):
+                needed[op.name].add(output.name)
+                waiting.extend(op.inputs)
+    features = [output.name for output in graph.outputs if output.kind == "features"]
+    found: dict[str, str] = {}
+    for scope in scopes(graph.root):
+        if scope.kind == "stage":
+            wanted = set().union(*(needed.get(name, ()) for name in ops_in(scope)))
+            if wanted and wanted <= set(features):
+                found[scope.path] = WANTED + "|".join(name for name in features if name in wanted)
+    return found
+
+
+def ops_in(scope: Scope) -> Iterator[str]:
+    return (item for inner in scopes(scope) for item in inner.items if isinstance(item, str))
 
 
 def written_graph(graph: Graph, answers: Answers | None) -> Graph:
@@ -52,14 +79,15 @@ def written_graph(graph: Graph, answers: Answers | None) -> Graph:
     return replace(
         graph,
         ops=tuple(op for op in graph.ops if op.name != last),
-        root=flagged(graph.root, last),
+        root=flagged(graph.root, last, by_products(graph)),
         main=answers.candidates[-1][1].tensor,
     )
 
 
-def flagged(scope: Scope, last: str) -> Scope:
-    items = tuple(flagged(i, last) if isinstance(i, Scope) else i for i in scope.items if i != last)
-    return replace(scope, items=items, guard=Var(f"{WANTED}{scope.output}") if scope.output else scope.guard)
+def flagged(scope: Scope, last: str, beside: Mapping[str, str]) -> Scope:
+    items = tuple(flagged(i, last, beside) if isinstance(i, Scope) else i for i in scope.items if i != last)
+    flag = f"{WANTED}{scope.output}" if scope.output else beside.get(scope.path, "") if scope.kind == "stage" else ""
+    return replace(scope, items=items, guard=Var(flag) if flag else scope.guard)
 
 
 def unflagged(scope: Scope) -> Scope:
@@ -93,6 +121,7 @@ def candidates(graph: Graph) -> tuple[tuple[Expr, Output], ...]:
 def reached(graph: Graph) -> dict[str, tuple[frozenset[Option] | None, Expr]]:
     """When the network gets to each output, as its scopes and the cuts of its heads say."""
     exits = next((c for c in graph.choices if c.kind == "exit"), None)
+    slices = separable(graph)
     places = dict(places_of(graph.root, ()))
     ops = {op.output: op.name for op in graph.ops}
     table = graph.choice_table()
@@ -108,7 +137,7 @@ def reached(graph: Graph) -> dict[str, tuple[frozenset[Option] | None, Expr]]:
         if own is not None and output.kind == "head" and isinstance(own.guard, Apply):
             condition = own.guard
             choice = table[next(iter(free(own.guard)))]
-            if own.path in narrowed:  # what it reads is there in every larger sub-network
+            if own.path in narrowed and choice.name == slices:  # its slices are there in every larger sub-network
                 options = choice.options[choice.position(own.guard.args[1]) :]  # type: ignore[arg-type]
                 condition = one_of(Var(choice.name), tuple(options), len(choice.options))
         found[output.name] = (at, condition)
@@ -151,7 +180,8 @@ def is_rest(choices: Mapping[str, Choice], guard: Expr) -> bool:
 
 def wanted_text(flag: str, names: str) -> str:
     """The network itself asks the plan's list of outputs where its parts have a flag."""
-    return f"{quoted(flag.removeprefix(WANTED))} in {names}"
+    outputs = flag.removeprefix(WANTED).split("|")
+    return " or ".join(f"{quoted(output)} in {names}" for output in outputs)
 
 
 def exit_test(at: frozenset[Option], choice: Choice, text: str) -> str:

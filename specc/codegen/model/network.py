@@ -11,7 +11,7 @@ from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.layout import WIDTH, call, exploded, guarded
 from specc.codegen.model.lines import init_lines, plan_items
-from specc.codegen.model.render import ATOM, COMPARED, Text, needs_rounding, python, whole
+from specc.codegen.model.render import ATOM, COMPARED, Text, needs_rounding, number, python, whole
 from specc.codegen.model.render import condition as render_condition
 from specc.codegen.model.sizes import Sizes, peaks
 from specc.codegen.model.steps import noted_here, statements
@@ -31,7 +31,11 @@ def network_view(context: Context, cls: Class) -> ClassView:
         name=cls.name,
         base="nn.Module" if not elastic else "ElasticNet" if slices is None else "SlicedNet",
         doc=(f"The network, {comment(context.graph.origin.location())}.",),
-        init_lines=(*slices_lines(context, slices), *init_lines(context, cls), *(("        self.use(self.plan())",) if elastic else ())),
+        init_lines=(
+            *slices_lines(context, slices),
+            *init_lines(context, cls),
+            *(("        self.use(self.plan())",) if elastic else ()),
+        ),
         forward_lines=elastic_forward(context, cls) if elastic else static_forward(context, cls),
         plan_name=cls.plan_name if elastic else "",
         plan_base="Plan" if elastic else "",
@@ -45,8 +49,8 @@ def slices_lines(context: Context, slices: str | None) -> tuple[str, ...]:
     """What a network of slices says of them: the choice of how many are active, and its options."""
     if slices is None:
         return ()
-    counts = ", ".join(str(option) for option in context.choices[slices].options)
-    return (f"    slices = {quoted(slices)}", f"    counts = ({counts},)" if "," not in counts else f"    counts = ({counts})", "")
+    counts = number(tuple(context.choices[slices].options))
+    return (f"    slices = {quoted(slices)}", f"    counts = {counts}", "")
 
 
 def needed(cls: Class) -> list[Expr]:
