@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,8 @@ torch.set_num_threads(1)
 
 BODIES = {
     "sum": "sum { conv(3, kernel=1); norm(bank=k); relu; conv(5, kernel=3); norm(bank=k); relu; conv(6, kernel=1) }",
-    "concat": "concat { conv(3, kernel=1); norm(bank=k); relu; conv(5, kernel=3); norm(bank=k); relu; conv(6, kernel=1) }",
+    "concat": "concat { conv(3, kernel=1); norm(bank=k); relu; conv(5, kernel=3); norm(bank=k); relu\n"
+    "    conv(6, kernel=1) }",
     "sum with biases": "sum { conv(3, kernel=1); norm(bank=k); relu; conv(5, kernel=3); norm(bank=k); relu\n"
     "    conv(6, kernel=1, bias=yes); tanh }",
 }
@@ -41,9 +43,9 @@ def one_branch(net: nn.Module, x: Tensor, i: int, bank: int, body: str) -> Tenso
     values = {**dict(net.named_parameters()), **dict(net.named_buffers())}
 
     def norm(x: Tensor, name: str, c: int) -> Tensor:
-        own = slice(i * c, (i + 1) * c)
-        parts = [values[f"s1.{name}.{bank}.{p}"][own] for p in ("running_mean", "running_var", "weight", "bias")]
-        return F.relu(F.batch_norm(x, *parts))
+        own, bank_of = slice(i * c, (i + 1) * c), f"s1.{name}.{bank}"
+        mean, var = values[f"{bank_of}.running_mean"][own], values[f"{bank_of}.running_var"][own]
+        return F.relu(F.batch_norm(x, mean, var, values[f"{bank_of}.weight"][own], values[f"{bank_of}.bias"][own]))
 
     x = norm(F.conv2d(x, values["s1.conv1.weight"][3 * i : 3 * i + 3]), "norm1", 3)
     x = norm(F.conv2d(x, values["s1.conv2.weight"][5 * i : 5 * i + 5], padding=1), "norm2", 5)
