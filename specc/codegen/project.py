@@ -31,7 +31,12 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> di
     what of specc they import is copied as well.
     """
     written = model_text(graph)
-    files = {"model.py": written.text, **training_files(graph, model), "ir.json": graph_json(graph), **texts}
+    files = {
+        "model.py": written.text,
+        **training_files(graph, model, tuple(path for path in texts if path.endswith(".json"))),
+        "ir.json": graph_json(graph),
+        **texts,
+    }
     wanted = [*ALWAYS, *training_parts(graph, model)]
     roots = frozenset(module.split(".")[0] for module in wanted)
     if graph.choices:

@@ -82,15 +82,15 @@ class View:
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
     constants  what train.py names at its top for the method
     values     the method's arguments as Python text, by name
+    data       files with what the compiler found out for the method
     judge_doc  what train.py's `judge` says of itself
     draws      whether the method draws sub-networks at random
     blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
-    method     as the spec says; `trains_as` is the method whose step it is trained with
+    method     the method whose step trains it; plain training where there is nothing to choose
     """
 
     name: str
     method: str
-    trains_as: str
     image: tuple[int, int, int]
     inputs: tuple[tuple[int, int, int], ...]
     input_names: str
@@ -100,6 +100,7 @@ class View:
     hooks: Mapping[str, str]
     constants: tuple[Constant, ...]
     values: Mapping[str, str]
+    data: tuple[str, ...]
     judge_doc: str
     draws: bool
     blocks: str
@@ -113,14 +114,10 @@ class View:
     def elastic(self) -> bool:
         return self.choices > 0
 
-    @property
-    def stands_in(self) -> bool:
-        return self.method != self.trains_as
 
-
-def training_files(graph: Graph, sections: Sections) -> dict[str, str]:
-    """The scripts' texts by file name, in the order of SCRIPTS."""
-    view = training_view(graph, sections)
+def training_files(graph: Graph, sections: Sections, data: tuple[str, ...] = ()) -> dict[str, str]:
+    """The scripts' texts by file name, in the order of SCRIPTS. `data` are the files that the method has written."""
+    view = replace(training_view(graph, sections), data=data)
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
     return {script: render(f"{script}.jinja", {"view": view}) for script in scripts}
 
@@ -141,8 +138,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     return View(
         name=graph.name,
-        method=sections.method.name if graph.choices else call.name,
-        trains_as=call.name,
+        method=call.name,
         image=stacked_shape(graph),
         inputs=tuple(input_shapes(graph)) if len(graph.inputs) > 1 else (),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
@@ -155,6 +151,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
             for c in method.constants(graph, call)
         ),
         values={name: literal(plain(value)) for name, value in call.values},
+        data=(),
         judge_doc=judge_doc(graph, method),
         draws=method.draws,
         blocks=literal({path: [*reads] for path, reads in blocks_of(graph).items()}) if has_table(graph) else "",
@@ -173,7 +170,7 @@ def has_table(graph: Graph) -> bool:
 
 def trained(graph: Graph, call: Call) -> Call:
     """The call of the method whose step the project runs; plain training where there is nothing to choose."""
-    return method_named(call.name).training(call) if graph.choices else PLAIN
+    return call if graph.choices else PLAIN
 
 
 def method_named(name: str) -> Method:

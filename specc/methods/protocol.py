@@ -47,11 +47,6 @@ class Method(Protocol):
     def signature(self) -> Signature: ...
 
     @property
-    def trains_as(self) -> str:
-        """The method whose step trains it: its own name, or that of the method which stands in for it."""
-        ...
-
-    @property
     def draws(self) -> bool:
         """Whether a step draws sub-networks at random."""
         ...
@@ -69,10 +64,6 @@ class Method(Protocol):
     @property
     def needs_slices(self) -> bool:
         """Whether slice i of every feature map has to depend on slices up to i only (`specc.passes.slices`)."""
-        ...
-
-    def training(self, call: Call) -> Call:
-        """The call of `trains_as` that trains it."""
         ...
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
@@ -125,10 +116,6 @@ class Basics:
     name: str
 
     @property
-    def trains_as(self) -> str:
-        return self.name
-
-    @property
     def draws(self) -> bool:
         return True
 
@@ -144,9 +131,6 @@ class Basics:
     def needs_slices(self) -> bool:
         return False
 
-    def training(self, call: Call) -> Call:
-        return call
-
     def prepared(self, graph: Graph, call: Call) -> Graph:
         return graph
 
@@ -158,41 +142,6 @@ class Basics:
 
     def files(self, graph: Graph, call: Call, found: Found) -> Mapping[str, str]:
         return {}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StandIn(Basics):
-    """A method that has its parameters but no step yet: it is trained as US-Nets, and the compiler says so."""
-
-    name: str
-    signature: Signature
-    subnets: str | int = 4
-    beside: int = 0
-
-    @property
-    def trains_as(self) -> str:
-        return "us_net"
-
-    @property
-    def learns_levels(self) -> bool:
-        return True
-
-    def training(self, call: Call) -> Call:
-        return Call("us_net", (("subnets", self.number(call)), ("distill", True), ("temperature", 1)))
-
-    def subnets_per_step(self, graph: Graph, call: Call) -> int:
-        return self.number(call)
-
-    def number(self, call: Call) -> int:
-        """A fixed number, or the value of the parameter that `subnets` names, and `beside` more; at least 2."""
-        if isinstance(self.subnets, int):
-            return self.subnets
-        number = call[self.subnets]
-        assert isinstance(number, int), number
-        return max(2, number + self.beside)
-
-    def check(self, graph: Graph, call: Call, report: Report) -> None:
-        needs_choices(graph, self.name, report)
 
 
 NOTHING_ELASTIC: Final = Rule(

@@ -147,7 +147,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_method_from_outside_is_found_by_its_entry_point(toys: Path) -> None:
     method = find_method("toy")
     assert method is not None
-    assert (method.name, method.trains_as) == ("toy", "toy")
+    assert method.name == "toy"
     assert "toy" in method_names()
     assert method_folder("toy") == toys / "acme_toys" / "toy"
     assert find_method("no_such_toy") is None
@@ -203,5 +203,5 @@ def test_the_command_line_plans_and_compiles_it(toys: Path, tmp_path: Path) -> N
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["method"] == {"name": "toy", "trains_as": "toy", "subnets_per_step": 2}
+    assert plan["method"] == {"name": "toy", "subnets_per_step": 2}
     assert {"important.txt", "elastic/toy.py", "elastic/shares.py"} <= {row["path"] for row in plan["files"]}

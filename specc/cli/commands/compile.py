@@ -69,21 +69,9 @@ def write(files: dict[str, str], compiled: Compiled, args: Namespace, terminal: 
         raise Failure(str(error), error.help) from None
     except OSError as error:
         raise Failure(f"cannot write {args.output}: {reason(error)}") from None
-    for line in stand_in(compiled):
-        terminal.note(line)
     from shlex import quote
 
     terminal.note(f"wrote {len(files)} files to {args.output}; next: cd {quote(args.output)} && python train.py")
     if args.json:
         terminal.json({"spec": compiled.name, "output": args.output, "files": sorted(files)})
     return 0
-
-
-def stand_in(compiled: Compiled) -> list[str]:
-    """A line where the project is trained by another method than the spec names."""
-    from specc.methods import find_method
-
-    method = find_method(compiled.model.method.name)
-    if method is None or method.trains_as == method.name:
-        return []
-    return [f"note: this version trains `{method.name}` as `{method.trains_as}`; the network is {method.name}'s"]

@@ -71,7 +71,7 @@ def method(compiled: Compiled) -> dict[str, Any]:
     found = find_method(call.name)
     assert found is not None, call.name
     subnets = found.subnets_per_step(compiled.graph, call)
-    return {"name": call.name, "trains_as": found.trains_as, "subnets_per_step": subnets}
+    return {"name": call.name, "subnets_per_step": subnets}
 
 
 def data(compiled: Compiled) -> dict[str, Any]:
@@ -94,8 +94,6 @@ def show(plan: dict[str, Any], output: str | None, terminal: Terminal) -> None:
     """The plan for people."""
     how, what = plan["method"], plan["data"]
     trained = f"{how['name']}, {plural(how['subnets_per_step'], 'sub-network')} a step"
-    if how["trains_as"] != how["name"]:
-        trained += f" (this version trains it as {how['trains_as']})"
     terminal.data(
         f"{plan['spec']}: {plural(int(plan['size']), 'sub-network')}, {plural(plan['choices'], 'choice')}, "
         f"{plural(plan['operations'], 'operation')}\n"
