@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from specc.ir.expr import Apply, Expr, Var, apply
-from specc.ir.graph import Segment
+from specc.ir.graph import Segment, Tensor
+from specc.ir.operator import OpCall
+from specc.ops.shapes import GROUPS_DIVIDE, one, product
 
 
 def is_elastic(expr: Expr) -> bool:
@@ -28,3 +30,36 @@ def runs(channels: Iterable[Segment]) -> tuple[Expr, ...]:
             found.append(whole)
             whole = 0
     return tuple(found) if whole == 0 and found else (*found, whole)
+
+
+def grouped_runs(call: OpCall, tensor: Tensor, per_group: int, out_per_group: int) -> tuple[Segment, ...]:
+    """The output of groups over several runs: as many runs, each of its own groups. Fixed ones next to each other
+    are one."""
+    runs: list[Expr] = []
+    whole = 0
+    for segment in tensor.channels:
+        if not is_elastic(segment.size):
+            whole += call.maximum(segment.size)
+            continue
+        if whole:
+            runs.append(whole)
+        runs.append(segment.size)
+        whole = 0
+    if whole:
+        runs.append(whole)
+    for run in runs:
+        if call.maximum(run) % per_group:
+            call.report(
+                GROUPS_DIVIDE,
+                f"groups of {per_group} channels do not fit a run of {call.maximum(run)} that is joined here",
+                at="groups",
+            )
+            return one(product(tensor.features, out_per_group))
+    return tuple(Segment(product(call.whole_groups(run, per_group), out_per_group)) for run in runs)
+
+
+def total(channels: tuple[Segment, ...]) -> Expr:
+    found: Expr = 0
+    for segment in channels:
+        found = apply("add", found, segment.features)
+    return found

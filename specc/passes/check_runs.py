@@ -26,7 +26,7 @@ NEEDS_ONE_RUN = Rule(
     "needs-one-run",
     "an operator that needs the first channels gets a concatenation of elastic tensors",
     "A narrow sub-network keeps the first channels of every part of a concatenation. Convolutions, linear layers and\n"
-    "batch norms find the weights of each; other operators have weights or zeros for the first channels only.\n"
+    "norms find the weights of each; other operators have weights or zeros for the first channels only.\n"
     "Wrong:  width per_group 0.5..1.0 ... concat(a, b); pad_channels(128)\n"
     "Right:  width per_group 0.5..1.0 ... concat(a, b); conv(64, kernel=1); pad_channels(128)",
 )

@@ -22,6 +22,8 @@ from specc.ops.segmented.torch import (
     SegmentedConv2d,
     SegmentedLinear,
 )
+from specc.ops.segmented_group_norm.torch import BankedSegmentedGroupNorm, SegmentedGroupNorm
+from specc.ops.segmented_layer_norm.torch import BankedSegmentedLayerNorm, SegmentedLayerNorm
 from tests.codegen.test_elastic import CHANGES, scrambled
 
 SIZES = (4, 6, 3)
@@ -180,6 +182,37 @@ def test_training_is_seen_by_what_is_remembered() -> None:
         assert torch.equal(after, norm(x, norm.cut(COUNTS)))
 
 
+@pytest.mark.parametrize("grad", [True, False])
+def test_layer_and_group_norms_read_the_first_channels_of_every_run(grad: bool) -> None:
+    layer = scrambled(SegmentedLayerNorm(SIZES))
+    assert isinstance(layer, SegmentedLayerNorm)
+    cut, x = layer.cut(COUNTS), torch.randn(3, 4, 9)
+    expected = F.layer_norm(x, (9,), layer.weight[KEPT], layer.bias[KEPT])
+    group = scrambled(SegmentedGroupNorm(6, (4, 6, 2)))
+    assert isinstance(group, SegmentedGroupNorm)
+    group_cut, y = group.cut((2, 6, 0)), torch.randn(3, 8, 5, 5)
+    rows = torch.tensor([0, 1, 4, 5, 6, 7, 8, 9])
+    group_expected = F.group_norm(y, 4, group.weight[rows], group.bias[rows])
+    with torch.set_grad_enabled(grad):
+        for _ in range(2):
+            assert torch.equal(layer(x, cut), expected)
+            assert torch.equal(group(y, group_cut), group_expected)
+    assert torch.equal(layer.bound(cut)(x), expected)
+    assert torch.equal(group.bound(group_cut)(y), group_expected)
+    assert layer.cut(SIZES) is None
+    assert group.cut((4, 6, 2)) is None
+
+
+def test_banks_of_layer_and_group_norms_are_cut_alike() -> None:
+    x = torch.randn(4, 9)
+    for norm in (BankedSegmentedLayerNorm(SIZES, 2), BankedSegmentedGroupNorm(13, SIZES, 2)):
+        cut = norm.cut(COUNTS, 1)
+        norm(x, cut).square().sum().backward()
+        grads = [parameter.grad is not None for parameter in norm.parameters()]
+        assert grads == [False, False, True, True]
+        assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+
+
 def test_banks_are_cut_alike() -> None:
     norm = BankedSegmentedBatchNorm2d(SIZES, banks=2)
     norm(torch.randn(4, 9, 2, 2), norm.cut(COUNTS, 1)).sum().backward()
@@ -195,6 +228,8 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...], tuple[int, ...
     "conv": (lambda: SegmentedConv2d(SIZES, 8, 3, padding=1), (COUNTS, 6), (2, 9, 5, 5)),
     "linear": (lambda: SegmentedLinear(SIZES, 8), (COUNTS, 6), (2, 9)),
     "norm": (lambda: SegmentedBatchNorm2d(SIZES), (COUNTS,), (2, 9, 5, 5)),
+    "layer norm": (lambda: SegmentedLayerNorm(SIZES), (COUNTS,), (2, 9)),
+    "group norm": (lambda: SegmentedGroupNorm(13, SIZES), (COUNTS,), (2, 9, 5, 5)),
 }
 
 

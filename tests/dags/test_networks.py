@@ -57,6 +57,21 @@ NETWORKS = {
         settings="norm batch(bank=width); width uniform {0.5, 0.75, 1.0} round 2",
         blocks=DENSE,
     ),
+    "layer norms of runs": text_of(
+        "stage a { repeat 2 { concat(here, layer(4)) }; norm; relu; depthwise(kernel=3); norm(bank=width) }",
+        settings="norm layer; width uniform {0.5, 0.75, 1.0} round 2",
+        head="pool(avg); norm; linear(classes)",
+        blocks=DENSE,
+    ),
+    "group norms of runs": text_of(
+        """stage a { concat(here, conv(12, kernel=1)); norm; relu; conv(8, kernel=1); norm(groups=2) }
+        stage b {
+            concat(here, a, conv(4, kernel=3)); norm(groups=10, bank=keep)
+            skippable keep { relu; norm(groups=5) }
+        }
+        stage c { conv(6, kernel=1); norm(groups=3) }""",
+        settings="norm group(groups=10); width per_group 0.5..1.0 round 2",
+    ).replace("norm; relu }\n  stage a", "norm(groups=2); relu }\n  stage a"),
     "runs of one width": text_of(
         "stage a { repeat 2 { concat(here, layer(4)) }; norm; relu; conv(10, kernel=1) }",
         settings="norm batch; width any 0.3..1.0",
@@ -119,8 +134,7 @@ def test_a_network_is_one_in_all_its_forms(name: str, tmp_path: Path) -> None:
     net: Any = network
     at = assignments(spec.graph, 1)[-1]
     present = {row.name for row in cost(spec.graph, at).ops if row.params}
-    if "bank" not in name:
-        check_training(net, net.plan(plain(spec.graph, at)), torch.randn(3, 3, 8, 8), present)
+    check_training(net, net.plan(plain(spec.graph, at)), torch.randn(3, 3, 8, 8), present)
 
 
 SLICED = text_of(

@@ -10,7 +10,7 @@ from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Op, Segment, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
-from specc.ops.runs import is_elastic
+from specc.ops.runs import grouped_runs, total
 from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_space
 from specc.ops.triangular.rules import connected, pairs
 
@@ -178,39 +178,6 @@ def build_convolution(
     )
     space = window_space(call, tensor.space, kernel, stride, padding, dilation)
     return Built(params, ((channels or one(out), space),), connection)
-
-
-def grouped_runs(call: OpCall, tensor: Tensor, per_group: int, out_per_group: int) -> tuple[Segment, ...]:
-    """The output of groups over several runs: as many runs, each of its own groups. Fixed ones next to each other
-    are one."""
-    runs: list[Expr] = []
-    whole = 0
-    for segment in tensor.channels:
-        if not is_elastic(segment.size):
-            whole += call.maximum(segment.size)
-            continue
-        if whole:
-            runs.append(whole)
-        runs.append(segment.size)
-        whole = 0
-    if whole:
-        runs.append(whole)
-    for run in runs:
-        if call.maximum(run) % per_group:
-            call.report(
-                GROUPS_DIVIDE,
-                f"groups of {per_group} channels do not fit a run of {call.maximum(run)} that is joined here",
-                at="groups",
-            )
-            return one(product(tensor.features, out_per_group))
-    return tuple(Segment(product(call.whole_groups(run, per_group), out_per_group)) for run in runs)
-
-
-def total(channels: tuple[Segment, ...]) -> Expr:
-    found: Expr = 0
-    for segment in channels:
-        found = apply("add", found, segment.features)
-    return found
 
 
 OPERATORS = (Convolution(), Depthwise())

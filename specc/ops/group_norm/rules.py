@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
 
-from specc.ir.expr import Expr, Number
+from specc.ir.expr import Expr, Number, apply
 from specc.ir.graph import Op, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
+from specc.ops.runs import grouped_runs
 from specc.ops.shapes import GROUPS_DIVIDE, product, refuse_tokens
 
 
@@ -29,6 +30,7 @@ class GroupNorm:
     """`norm`, under the setting `norm group(..)`."""
 
     kind = "group_norm"
+    reads_runs = True
     folds = True
     signature = Signature(
         "group",
@@ -46,9 +48,15 @@ class GroupNorm:
         if full_channels % full_groups:
             call.report(GROUPS_DIVIDE, f"{full_groups} groups do not divide {full_channels} channels")
             full_groups = 1
+        per_group = full_channels // full_groups
+        if len(tensor.channels) == 1:
+            groups = call.whole_groups(tensor.features, per_group)
+        else:
+            grouped_runs(call, tensor, per_group, per_group)
+            groups = apply("div", tensor.features, per_group)
         params = GroupNormParams(
             channels=tensor.features,
-            groups=call.whole_groups(tensor.features, full_channels // full_groups),
+            groups=groups,
             eps=cast(Number, call.args["eps"]),
             full_channels=full_channels,
             full_groups=full_groups,

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import cast
 
 from specc.ops.group_norm.rules import GroupNormParams
-from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, entering, segmented, varies
 
 
 def params(site: Site) -> GroupNormParams:
@@ -14,17 +14,23 @@ def params(site: Site) -> GroupNormParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.GroupNorm(groups, channels)`, elastic with `cut(channels)`, banked with `cut(channels, bank)`."""
-    channels = Arg(each(sites, lambda site: params(site).channels), "channels")
+    """`nn.GroupNorm(groups, channels)`, elastic with `cut(channels)`, banked with `cut(channels, bank)`.
+
+    Where channels come in several runs, `channels` has the number of each.
+    """
+    in_runs = segmented(sites)
+    source, kind = ("segmented_group_norm", "Segmented") if in_runs else ("group_norm", "Elastic")
+    channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
     groups = Arg(each(sites, lambda site: params(site).groups), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
         bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
         args = (groups, channels, Arg(banks, "banks", "banks"), eps)
-        return Written("BankedGroupNorm", "group_norm", args, (channels, bank), overwritable=True)
+        kind = "BankedSegmented" if in_runs else "Banked"
+        return Written(f"{kind}GroupNorm", source, args, (channels, bank), overwritable=True)
     if varies(channels.values):
-        return Written("ElasticGroupNorm", "group_norm", (groups, channels, eps), (channels,), overwritable=True)
+        return Written(f"{kind}GroupNorm", source, (groups, channels, eps), (channels,), overwritable=True)
     return Written("nn.GroupNorm", args=(groups, channels, eps), overwritable=True)
 
 

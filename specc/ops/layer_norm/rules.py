@@ -27,6 +27,7 @@ class LayerNorm:
     """`norm`, under the setting `norm layer(..)`. On a map every pixel is normalised by itself."""
 
     kind = "layer_norm"
+    reads_runs = True
     folds = True
     signature = Signature(
         "layer",

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Final, cast
 
 from specc.ops.layer_norm.rules import LayerNormParams
-from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, entering, segmented, varies
 
 ON_MAPS: Final = "{layer}({0}.permute(0, 2, 3, 1){cut}).permute(0, 3, 1, 2)"
 """The channels of a map moved to the end, where layer norms look for them, and back."""
@@ -17,17 +17,23 @@ def params(site: Site) -> LayerNormParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.LayerNorm(channels)`, elastic with `cut(channels)`, banked with `cut(channels, bank)`."""
+    """`nn.LayerNorm(channels)`, elastic with `cut(channels)`, banked with `cut(channels, bank)`.
+
+    Where channels come in several runs, `channels` has the number of each.
+    """
     call = ON_MAPS if len(sites[0].inputs[0].space) == 2 else ""
-    channels = Arg(each(sites, lambda site: params(site).channels), "channels")
+    in_runs = segmented(sites)
+    source, kind = ("segmented_layer_norm", "Segmented") if in_runs else ("layer_norm", "Elastic")
+    channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
         bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
         args = (channels, Arg(banks, "banks", "banks"), eps)
-        return Written("BankedLayerNorm", "layer_norm", args, (channels, bank), call=call, overwritable=not call)
+        kind = "BankedSegmented" if in_runs else "Banked"
+        return Written(f"{kind}LayerNorm", source, args, (channels, bank), call=call, overwritable=not call)
     if varies(channels.values):
-        return Written("ElasticLayerNorm", "layer_norm", (channels, eps), (channels,), call=call, overwritable=not call)
+        return Written(f"{kind}LayerNorm", source, (channels, eps), (channels,), call=call, overwritable=not call)
     return Written("nn.LayerNorm", args=(channels, eps), call=call, overwritable=not call)
 
 

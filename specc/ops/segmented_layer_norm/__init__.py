@@ -1,0 +1,1 @@
+"""Layer norms on channels that come in several runs; the operator `layer_norm` writes them."""
