@@ -205,7 +205,8 @@ def test_layer_and_group_norms_read_the_first_channels_of_every_run(grad: bool) 
 
 def test_banks_of_layer_and_group_norms_are_cut_alike() -> None:
     x = torch.randn(4, 9)
-    for norm in (BankedSegmentedLayerNorm(SIZES, 2), BankedSegmentedGroupNorm(13, SIZES, 2)):
+    norms: tuple[Any, ...] = (BankedSegmentedLayerNorm(SIZES, 2), BankedSegmentedGroupNorm(13, SIZES, 2))
+    for norm in norms:
         cut = norm.cut(COUNTS, 1)
         norm(x, cut).square().sum().backward()
         grads = [parameter.grad is not None for parameter in norm.parameters()]
