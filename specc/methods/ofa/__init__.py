@@ -16,6 +16,7 @@ from specc.ir.parameter import Call, ListOf, Parameter, Signature, Words
 from specc.methods.ofa.phases import RELEASES, shrinking_json
 from specc.methods.protocol import Basics, Constant, Found, Method, Report, needs_choices
 from specc.ops.conv.rules import ConvParams
+from specc.ops.runs import runs
 
 SIGNATURE: Final = Signature(
     "ofa",
@@ -78,7 +79,9 @@ class Ofa(Basics):
     def prepared(self, graph: Graph, call: Call) -> Graph:
         if not call["transforms"]:
             return graph
-        return graph.with_(ops=tuple(transformed(graph, op) for op in graph.ops))
+        # what reads elastic tensors that are joined keeps the centres of its kernels
+        in_runs = {tensor.name for tensor in graph.tensors if len(runs(tensor.channels)) > 1}
+        return graph.with_(ops=tuple(op if op.inputs[0] in in_runs else transformed(graph, op) for op in graph.ops))
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         comment = "Sub-networks a step, once the largest is trained."
