@@ -12,7 +12,7 @@ from math import prod
 
 from specc.diagnostics import Findings
 from specc.ir.choice import Choice
-from specc.ir.expr import Apply, Expr, apply, both, evaluate, free
+from specc.ir.expr import Apply, Expr, Var, apply, both, evaluate, free
 from specc.ir.graph import Graph, Op, Scope
 
 MOST_COMBINATIONS = 4096
@@ -47,7 +47,7 @@ def missing_guards(graph: Graph) -> dict[str, Expr]:
                 if (guard, readers) not in covered:
                     covered[guard, readers] = covers(guard, readers, choices)
                 if not covered[guard, readers]:
-                    extra[op.name] = any_of(readers)
+                    extra[op.name] = among_exits(guard, readers, choices) or any_of(readers)
                     guard = both(guard, extra[op.name])
         if guard == 1 and op.kind != "select":
             kept.update(op.inputs)
@@ -101,6 +101,24 @@ def any_of(guards: Iterable[Expr]) -> Expr:
     for guard in guards:
         found = apply("or", found, guard)
     return found
+
+
+def among_exits(guard: Expr, readers: tuple[Expr, ...], choices: Mapping[str, Choice]) -> Expr:
+    """The disjunction of guards that read the choice of exits alone, in its shortest form where `guard` holds; else 0.
+
+    What a network's later layers read is needed by many of them; equal guards share a region.
+    """
+    names = free(guard).union(*map(free, readers))
+    if len(names) != 1 or choices[min(names)].kind != "exit":
+        return 0
+    (choice,) = (choices[name] for name in names)
+    base = [o for o in choice.options if evaluate(guard, {choice.name: o})]
+    taken = [o for o in base if any(evaluate(reader, {choice.name: o}) for reader in readers)]
+    without = [o for o in base if o not in taken]
+    found: Expr = 1
+    for option in without:
+        found = both(found, apply("ne", Var(choice.name), option))
+    return found if len(without) <= len(taken) else any_of(apply("eq", Var(choice.name), o) for o in taken)
 
 
 def covers(guard: Expr, readers: tuple[Expr, ...], choices: Mapping[str, Choice]) -> bool:

@@ -262,3 +262,35 @@ def test_a_stage_that_no_answer_needs_runs_for_who_asks(tmp_path: Path) -> None:
     assert cost(from_text(BESIDE).graph, {"width": 1}).macs == 64 * (27 * 8 + 72 * 8 + 72 * 8) + 80
     bound = net.bind(net.plan("max"))
     assert {name.partition(".")[0] for name, _ in bound.named_parameters()} == {"stem", "s1", "d", "head"}
+
+
+SHARED = """
+supernet shared {
+  input image(3, 8, 8); classes 10
+  stem { conv(8, kernel=3) }
+  stage s1 { a = conv(8, kernel=3); conv(8, kernel=3, from=stem) }
+  exit e1 { pool(avg); linear(classes) }
+  stage s2 { skippable { concat(here, a); conv(8, kernel=3) } }
+  head { pool(avg); linear(classes) }
+}
+"""
+
+
+def test_what_only_a_later_part_reads_is_made_for_it_alone(tmp_path: Path) -> None:
+    net, made = network(SHARED, tmp_path)
+    ran: list[bool] = []
+    net.s1.a.register_forward_pre_hook(lambda module, args: ran.append(True))
+    graph = from_text(SHARED).graph
+    macs = {}
+    for exit_, keep, runs in (("e1", False, 0), ("head", False, 0), ("head", True, 1)):
+        ran.clear()
+        plan = net.plan({"exit": exit_, "s2.keep": keep})
+        answer = net(IMAGES, plan)
+        assert len(ran) == runs
+        torch.testing.assert_close(net.bind(plan)(IMAGES), answer, rtol=1e-5, atol=1e-5)
+        macs[exit_, keep] = cost(graph, complete(graph, {"exit": exit_, "s2.keep": int(keep)})).macs
+    conv, classifier = 64 * 8 * 9, 80
+    assert macs["e1", False] == macs["head", False] == (3 + 8) * conv + classifier
+    assert macs["head", True] == (3 + 8 + 8 + 16) * conv + classifier
+    # Where it is left out, the stage hands on what arrives in its place.
+    assert "        y = x\n        if p.keep:\n            y = self.a(x)\n" in (made.folder / "model.py").read_text()

@@ -172,7 +172,7 @@ def places_of(
 
 def is_rest(choices: Mapping[str, Choice], guard: Expr) -> bool:
     """Whether a region is what follows an exit: it stands under the choice of exits alone, and ends its scope."""
-    return all(choices[name].kind == "exit" for name in free(guard))
+    return bool(free(guard)) and all(choices[name].kind == "exit" for name in free(guard))
 
 
 # --- as text ---------------------------------------------------------------------------------------

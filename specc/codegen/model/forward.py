@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from specc.codegen.model.layout import WIDTH, guarded, with_comment
 from specc.codegen.names import fresh
-from specc.ir.expr import Expr, apply
+from specc.ir.expr import Apply, Expr, apply
 
 VARIABLES: Final = ("x", "y", "z", "u", "v", "w")
 
@@ -289,22 +289,28 @@ class Writer:
     ) -> None:
         self.flow, self.web, self.variables, self.noted = flow, web, variables, noted
         self.outputs, self.ending = outputs, ending
+        self.bound = {variables[web[tensor]] for tensor, place in flow.made.items() if not place}
         self.pending: Pending | None = None
 
     def variable(self, tensor: str) -> str:
         return self.variables[self.web[tensor]]
 
-    def block(self, statements: Iterable[Statement], indent: int) -> list[str]:
+    def block(self, statements: Iterable[Statement], indent: int, path: tuple[Expr, ...] = ()) -> list[str]:
+        """The lines of statements that stand under the guards of `path`."""
         lines: list[str] = []
         excluded: Expr | None = None
         for statement in statements:
             if isinstance(statement, Branch) and statement.unless:
                 lines.extend([*self.flush(indent), *self.leave(statement, indent)])
-                lines.extend(self.block(statement.body, indent))
+                lines.extend(self.block(statement.body, indent, (*path, statement.guard)))
                 continue
             if isinstance(statement, Branch):
                 lines.extend(self.flush(indent))
-                inner = self.block(statement.body, indent + 4) + self.flush(indent + 4)
+                inside = (*path, statement.guard)
+                lines.extend(self.stand_ins(statement, inside, indent))
+                bound = set(self.bound)
+                inner = self.block(statement.body, indent + 4, inside) + self.flush(indent + 4)
+                self.bound = bound
                 if inner and statement.guard == excluded:
                     lines.extend(otherwise(inner, indent))
                 elif inner:
@@ -320,11 +326,26 @@ class Writer:
                 lines.extend(self.step(statement, indent))
         return lines
 
+    def stand_ins(self, branch: Branch, path: tuple[Expr, ...], indent: int) -> list[str]:
+        """Values for variables that a region sets and that are handed on after it, also where it is left out: what
+        arrives there, which nobody reads then."""
+        conditions = {part for guard in path for part in conjuncts(guard)}
+        lines: list[str] = []
+        for tensor in made_in(branch.body):
+            name = self.variable(tensor)
+            places = [r for r in self.flow.reads.get(tensor, ()) if r not in self.flow.joins]
+            known = [{part for guard in self.flow.at.get(r, ()) for part in conjuncts(guard)} for r in places]
+            if name not in self.bound and not all(conditions <= parts for parts in known):
+                lines.append(f"{' ' * indent}{name} = {self.variable(first_step(branch.body).inputs[0])}")
+                self.bound.add(name)
+        return lines
+
     def leave(self, branch: Branch, indent: int) -> list[str]:
         """The end of forward where nothing of what follows is wanted. Instead of what is not made yet it returns what
         arrives there, which nobody reads."""
-        arrives = first_input(branch.body)
-        names = [self.variable(t if self.flow.made[t] < self.flow.made[arrives] else arrives) for t in self.outputs]
+        step = first_step(branch.body)
+        here = self.flow.made[step.outputs[0]]
+        names = [self.variable(t if self.flow.made[t] < here else step.inputs[0]) for t in self.outputs]
         text = self.ending or ", ".join(names)
         pad = " " * indent
         return [*guarded([f"{pad}if {branch.unless}:"]), *guarded([f"{pad}    return {text}"])]
@@ -332,6 +353,7 @@ class Writer:
     def select(self, select: Select, indent: int) -> list[str]:
         names = [self.variable(t) for t in select.inputs]
         target = self.variable(select.output)
+        self.bound.add(target)
         if set(names) == {target}:
             return []
         text = names[-1]
@@ -367,6 +389,7 @@ class Writer:
         if self.pending is None:
             return []
         held, self.pending = self.pending, None
+        self.bound.update(map(self.variable, held.tensors))
         targets = f"{', '.join(self.variable(t) for t in held.tensors)} = "
         if len(held.tensors) > 1:
             notes = [f"{' ' * indent}{self.noted[t]}{self.variable(t)}" for t in held.tensors if t in self.noted]
@@ -377,10 +400,30 @@ class Writer:
         return list(guarded([with_comment(line, held.shape)]))
 
 
-def first_input(statements: Sequence[Statement]) -> str:
-    """What the first step of some statements reads."""
-    first = statements[0]
-    return first_input(first.body) if isinstance(first, Branch) else first.inputs[0]
+def conjuncts(guard: Expr) -> tuple[Expr, ...]:
+    """The conditions of which a guard is the conjunction."""
+    if isinstance(guard, Apply) and guard.function == "and":
+        return tuple(part for arg in guard.args for part in conjuncts(arg))
+    return (guard,)
+
+
+def made_in(statements: Sequence[Statement]) -> Iterator[str]:
+    """The tensors that statements make, in those under conditions too."""
+    for statement in statements:
+        if isinstance(statement, Branch):
+            yield from made_in(statement.body)
+        else:
+            yield from (statement.output,) if isinstance(statement, Select) else statement.outputs
+
+
+def first_step(statements: Sequence[Statement]) -> Step:
+    """The first call in some statements."""
+    for statement in statements:
+        if isinstance(statement, Branch):
+            return first_step(statement.body)
+        if isinstance(statement, Step):
+            return statement
+    raise ValueError("there is no step")
 
 
 def is_closed(template: str) -> bool:

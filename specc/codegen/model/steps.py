@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from specc.codegen.literals import quoted
-from specc.codegen.model.answers import is_rest, wanted_text
+from specc.codegen.model.answers import exit_test, is_rest, wanted_text
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import Branch, Select, Statement, Step, forward_body
 from specc.codegen.model.layout import call, guarded
+from specc.codegen.model.needs import sorted_free
 from specc.codegen.model.render import condition
 from specc.codegen.model.shapes import shape_comment
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region
-from specc.ir.expr import Apply, Expr, apply
+from specc.ir.expr import Expr, evaluate
 from specc.ops.writing import Written, varies
 
 NESTING: Final = frozenset(("add", "relu", "relu6", "hswish", "hsigmoid", "silu", "gelu", "sigmoid", "tanh", "flatten"))
@@ -26,18 +27,25 @@ def statements(context: Context, cls: Class) -> list[Statement]:
     """A part's entries as statements of its forward."""
     places = iter(range(len(cls.rows[0])))
 
-    def text_of(guard: Expr) -> str:
-        return condition(
-            guard,
-            lambda choice: f"p.{cls.choices[choice]}" if choice in cls.choices else wanted_text(choice, "p.wanted"),
-        )
+    def called(choice: str) -> str:
+        return f"p.{cls.choices[choice]}" if choice in cls.choices else wanted_text(choice, "p.wanted")
 
-    def convert(entries: Sequence[Entry]) -> list[Statement]:
+    def text_of(guard: Expr, opposite: bool = False) -> str:
+        if not is_rest(context.choices, guard):
+            return condition(guard, called)
+        exits = context.choices[sorted_free(guard)[0]]
+        at = frozenset(o for o in exits.options if bool(evaluate(guard, {exits.name: o})) is not opposite)
+        return exit_test(at, exits, called(exits.name))
+
+    def convert(entries: Sequence[Entry], last: bool) -> list[Statement]:
+        """`last` says that nothing follows these entries in the forward."""
         found: list[Statement] = []
-        for entry in entries:
+        for number, entry in enumerate(entries, 1):
             if isinstance(entry, Region):
-                unless = text_of(opposite(entry.guard)) if is_rest(context.choices, entry.guard) else ""
-                found.append(Branch(text_of(entry.guard), entry.guard, tuple(convert(entry.entries)), unless))
+                rest = last and number == len(entries) and is_rest(context.choices, entry.guard)
+                body = tuple(convert(entry.entries, rest))
+                unless = text_of(entry.guard, True) if rest else ""
+                found.append(Branch(text_of(entry.guard), entry.guard, body, unless))
                 continue
             place = next(places)
             if isinstance(entry, OpEntry) and entry.op.kind == "select":
@@ -55,7 +63,7 @@ def statements(context: Context, cls: Class) -> list[Statement]:
                 found.append(step(entry, cls.written[place], shape))
         return found
 
-    return convert(cls.first.entries)
+    return convert(cls.first.entries, True)
 
 
 def step(entry: OpEntry, written: Written, shape: str) -> Step:
@@ -71,16 +79,6 @@ def step(entry: OpEntry, written: Written, shape: str) -> Step:
         template, inplace = template.replace("{number}", value), inplace.replace("{number}", value)
     nests = op.kind in NESTING and not written.layer
     return Step(template, op.inputs, op.outputs, inplace, written.update, written.overwritable, nests, shape)
-
-
-def opposite(guard: Expr) -> Expr:
-    """The condition that one of some exits is taken."""
-    match guard:
-        case Apply("and", (first, second)):
-            return apply("or", opposite(first), opposite(second))
-        case Apply("ne", (first, second)):
-            return apply("eq", first, second)
-    return apply("not", guard)
 
 
 def noted_here(context: Context, cls: Class) -> dict[str, str]:
