@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from specc.analysis.program import Part, Sum
 
-WIDTH = 88
+WIDTH = 86
 """The longest right-hand side of a statement, which leaves room for its name and indentation on a line of 100."""
 INLINE = 44
 """The longest sum that stands inside a product; a longer one gets a line and a name of its own."""
