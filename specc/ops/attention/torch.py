@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.codegen.runtime.plan import Cut
-from specc.ops.linear.torch import ElasticLinear, LinearCut
 
 
 class Attention(nn.Module):
@@ -52,6 +51,7 @@ class AttentionCut(Cut):
     """The first `features` features of a token and the first `heads` heads of `head_dim` features."""
 
     __slots__ = fields = ("features", "heads", "head_dim")
+    leaf = False
 
     features: int
     heads: int
@@ -59,22 +59,14 @@ class AttentionCut(Cut):
 
 
 class ElasticProjection(nn.Linear):
-    """The projection to queries, keys and values at its largest size. Input [N, T, C], output [N, T, 3 * heads * d]."""
+    """A projection of an attention at its largest size, called with the attention's cut."""
+
+    def weights(self, cut: AttentionCut | None) -> tuple[Tensor, Tensor]:
+        """The weight and bias that a cut uses."""
+        return self.weight, self.bias
 
     def forward(self, x: Tensor, cut: AttentionCut | None = None) -> Tensor:
         return F.linear(x, *self.weights(cut))
-
-    def weights(self, cut: AttentionCut | None) -> tuple[Tensor, Tensor]:
-        """The weight and bias that a cut uses: of each third, the rows of the first heads."""
-        weight: Tensor = self.weight
-        bias: Tensor = self.bias
-        if cut is None:
-            return weight, bias
-        inner = cut.heads * cut.head_dim
-        if 3 * inner != self.out_features:
-            weight = weight.view(3, -1, self.in_features)[:, :inner].flatten(0, 1)
-            bias = bias.view(3, -1)[:, :inner].flatten()
-        return weight[:, : cut.features], bias
 
     @torch.no_grad()
     def bound(self, cut: AttentionCut | None) -> nn.Linear:
@@ -84,6 +76,32 @@ class ElasticProjection(nn.Linear):
         plain.weight = nn.Parameter(weight.detach().clone(memory_format=torch.contiguous_format))
         plain.bias = nn.Parameter(bias.detach().clone())
         return plain.train(self.training)
+
+
+class ElasticProjectionIn(ElasticProjection):
+    """To queries, keys and values: [N, T, C] to [N, T, 3 * heads * head_dim]."""
+
+    def weights(self, cut: AttentionCut | None) -> tuple[Tensor, Tensor]:
+        """Of each third the rows of the first heads."""
+        weight, bias = super().weights(cut)
+        if cut is None:
+            return weight, bias
+        inner = cut.heads * cut.head_dim
+        if 3 * inner != self.out_features:
+            weight = weight.view(3, -1, self.in_features)[:, :inner].flatten(0, 1)
+            bias = bias.view(3, -1)[:, :inner].flatten()
+        return weight[:, : cut.features], bias
+
+
+class ElasticProjectionOut(ElasticProjection):
+    """From what the heads say: [N, T, heads * head_dim] to [N, T, C]."""
+
+    def weights(self, cut: AttentionCut | None) -> tuple[Tensor, Tensor]:
+        """The columns of the first heads, the rows of the first features."""
+        weight, bias = super().weights(cut)
+        if cut is None:
+            return weight, bias
+        return weight[: cut.features, : cut.heads * cut.head_dim], bias[: cut.features]
 
 
 class ElasticAttention(nn.Module):
@@ -96,8 +114,8 @@ class ElasticAttention(nn.Module):
         self.heads = heads
         self.head_dim = features // heads if head_dim is None else head_dim
         self.dropout = dropout
-        self.qkv = ElasticProjection(features, 3 * heads * self.head_dim)
-        self.out = ElasticLinear(heads * self.head_dim, features)
+        self.qkv = ElasticProjectionIn(features, 3 * heads * self.head_dim)
+        self.out = ElasticProjectionOut(heads * self.head_dim, features)
         begin(self.qkv, self.out)
 
     def cut(self, features: int, heads: int | None = None) -> AttentionCut | None:
@@ -108,8 +126,6 @@ class ElasticAttention(nn.Module):
         return AttentionCut(features, active, self.head_dim)
 
     def forward(self, x: Tensor, cut: AttentionCut | None = None) -> Tensor:
-        dropout = self.dropout if self.training else 0.0
-        if cut is None:
-            return self.out(attend(self.qkv(x), self.heads, dropout))  # type: ignore[no-any-return]
-        y = attend(self.qkv(x, cut), cut.heads, dropout)
-        return self.out(y, LinearCut(cut.heads * cut.head_dim, cut.features))  # type: ignore[no-any-return]
+        heads = self.heads if cut is None else cut.heads
+        y = attend(self.qkv(x, cut), heads, self.dropout if self.training else 0.0)
+        return self.out(y, cut)  # type: ignore[no-any-return]
