@@ -42,6 +42,7 @@ class PlanTracer(fx.Tracer):
         super().__init__()
         self.paths = {module: path for path, module in net.named_modules()}
         self.layers: dict[str, nn.Module] = {}
+        self.cuts: dict[str, Any] = {}
 
     def path_of_module(self, mod: nn.Module) -> str:
         path: str = self.paths[mod]
@@ -65,6 +66,7 @@ class PlanTracer(fx.Tracer):
         path = self.path_of_module(m)
         if is_elastic(m):
             x, cut = (*args, None)[:2]
+            self.cuts[path] = cut
             self.layers[path] = m.bound(cut)  # type: ignore[operator]
             return self.create_proxy("call_module", path, (x,), {})
         if self.is_leaf_module(m, path):
@@ -79,7 +81,7 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
     of the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded
     into the layers before them. The result can be saved, compiled and exported.
     """
-    graph, layers = traced(net, None if plan is None else replace(plan, resolution=None))
+    graph, layers, _ = traced(net, None if plan is None else replace(plan, resolution=None))
     if fold:
         fold_norms(graph, layers)
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
@@ -88,8 +90,11 @@ def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.Grap
     return fx.GraphModule(layers, clean, type(net).__name__).eval()
 
 
-def traced(net: nn.Module, plan: Plan | None) -> tuple[fx.Graph, dict[str, nn.Module]]:
-    """The steps of one sub-network in eval mode, without what no output reads, and its plain layers by path."""
+def traced(
+    net: nn.Module, plan: Plan | None
+) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
+    """The steps of one sub-network in eval mode, without what no output reads; its plain layers by path, and the cuts
+    that those of elastic layers were made with."""
     tracer = PlanTracer(net)
     parameters = inspect.signature(type(net).forward).parameters
     names = [name for name in parameters if name not in ("self", "plan")]
@@ -103,7 +108,7 @@ def traced(net: nn.Module, plan: Plan | None) -> tuple[fx.Graph, dict[str, nn.Mo
             )
             part_inputs(graph, names)
     drop_unread(graph)
-    return graph, tracer.layers
+    return graph, tracer.layers, tracer.cuts
 
 
 def drop_unread(graph: fx.Graph) -> None:

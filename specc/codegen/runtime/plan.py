@@ -31,6 +31,8 @@ class Cut:
 
     __slots__ = ("_memory",)
     fields: tuple[str, ...] = ()
+    leaf = True
+    """Whether one layer without parts reads it. Else its values decide operations outside of layers, too."""
 
     _memory: tuple[tuple[int, ...], Any]
 

@@ -31,11 +31,14 @@ class Step:
 
     plain  whether it is a convolution or linear layer; any other stays a module
     norm   the path of the norm that is folded into it, "" for none
+    own    whether plans say how it is cut; else all sub-networks of the line cut it as `cut`
     """
 
     layer: str
     plain: bool
     norm: str
+    own: bool
+    cut: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +91,9 @@ def signature(part: Any) -> tuple[Any, ...]:
         value = getattr(part, name)
         if is_dataclass(value):
             found.append(signature(value))
-        elif value is not None and not isinstance(value, Cut):
+        elif isinstance(value, Cut):
+            found.extend(() if value.leaf else (name, value.values()))
+        elif value is not None:
             found.append((name, value))
     return tuple(found)
 
@@ -100,7 +105,7 @@ def names_of(plan: type[Plan]) -> list[str]:
 
 def line_of(net: nn.Module, plan: Plan) -> Line:
     """Traces one sub-network and replaces its layers by functions of pieces."""
-    graph, layers = traced(net, replace(plan, resolution=None))
+    graph, layers, cuts = traced(net, replace(plan, resolution=None))
     steps: list[Step] = []
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     with graph.inserting_after(inputs[-1]):
@@ -115,9 +120,9 @@ def line_of(net: nn.Module, plan: Plan) -> Line:
             graph.erase_node(node)
             continue
         folded = following_norm(node, layers)
-        steps.append(
-            Step(node.target, is_plain(layer), "" if folded is None else str(folded.target))
-        )
+        path, norm = str(node.target), "" if folded is None else str(folded.target)
+        own = has_path(plan, path)
+        steps.append(Step(path, is_plain(layer), norm, own, None if own else cuts.get(path)))
         if folded is not None:
             folded.replace_all_uses_with(node)
             graph.erase_node(folded)
@@ -163,10 +168,10 @@ def call(piece: Piece, x: Tensor) -> Any:
 @torch.no_grad()
 def pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Piece]:
     """The weights and numbers of every step."""
-    found: list[Piece] = [piece(s, module_at(net, s.layer), at_path(plan, s.layer)) for s in steps]
+    found: list[Piece] = [piece(s, module_at(net, s.layer), plan) for s in steps]
     folded = [i for i, step in enumerate(steps) if step.norm]
     if folded:
-        norms = [statistics(module_at(net, s.norm), at_path(plan, s.norm)) for s in steps if s.norm]
+        norms = [statistics(module_at(net, s.norm), cut_at(plan, s.norm)) for s in steps if s.norm]
         scales, shifts = affine(norms)
         own = [found[i][0] for i in folded]
         columns = [s.view(-1, *[1] * (w.dim() - 1)) for s, w in zip(scales, own, strict=True)]
@@ -181,10 +186,19 @@ def pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Piece]:
     ]
 
 
-def at_path(plan: Any, path: str) -> Any:
-    """The cut of a layer: plans have the shape of the module tree. None where it has none."""
+def has_path(plan: Any, path: str) -> bool:
+    """Whether a plan says of a layer how it is cut: plans have the shape of the module tree."""
     for name in path.split("."):
-        plan = getattr(plan, name, None)
+        if not hasattr(plan, name):
+            return False
+        plan = getattr(plan, name)
+    return True
+
+
+def cut_at(plan: Any, path: str) -> Any:
+    """The cut of a layer; None where nothing is cut off."""
+    for name in path.split("."):
+        plan = getattr(plan, name)
     return plan
 
 
@@ -194,8 +208,9 @@ def module_at(net: Any, path: str) -> Any:
     return net
 
 
-def piece(step: Step, layer: Any, cut: Any) -> Piece:
+def piece(step: Step, layer: Any, plan: Plan) -> Piece:
     """What one step needs of its layer: views of the weights in use, and numbers; or a module."""
+    cut = cut_at(plan, step.layer) if step.own else step.cut
     if not step.plain:
         return (layer.bound(cut) if is_elastic(layer) else layer,)
     weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
