@@ -20,7 +20,9 @@ def seen(o: int, inputs: int, outputs: int, least_inputs: int = 1, least_outputs
 
 
 @lru_cache(maxsize=256)
-def supports(inputs: int, outputs: int, least_inputs: int = 1, least_outputs: int = 0) -> tuple[int, ...]:
+def supports(
+    inputs: int, outputs: int, least_inputs: int = 1, least_outputs: int = 0
+) -> tuple[int, ...]:
     """The weights of the first 0, 1, .. `outputs` output channels, one for each pair of channels that is connected."""
     totals = [0]
     for o in range(outputs):
@@ -28,6 +30,8 @@ def supports(inputs: int, outputs: int, least_inputs: int = 1, least_outputs: in
     return tuple(totals)
 
 
-def support(active: int, inputs: int, outputs: int, least_inputs: int = 1, least_outputs: int = 0) -> int:
+def support(
+    active: int, inputs: int, outputs: int, least_inputs: int = 1, least_outputs: int = 0
+) -> int:
     """The connected pairs of channels among the first `active` outputs of a triangular connection."""
     return supports(inputs, outputs, least_inputs, least_outputs)[active]

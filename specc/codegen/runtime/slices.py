@@ -51,7 +51,9 @@ class SlicedNet(ElasticNet):
         Stop whenever time is up: what comes after is never computed. In eval mode. `assignment` sets other choices.
         """
         if self.training:
-            raise RuntimeError("steps() needs eval mode: batch statistics would be those of a slice")
+            raise RuntimeError(
+                "steps() needs eval mode: batch statistics would be those of a slice"
+            )
         chosen = self.plan(assignment).assignment
         if self._memo.chosen != chosen:
             plans = [self.plan({**chosen, self.slices: k}) for k in self.counts]
@@ -90,7 +92,9 @@ class Walk:
                 source = place.inputs[0]
                 value = grown(self.layer(place), place, lambda key=source: whole(key), now[source])  # type: ignore[misc]
             else:
-                value = self.execute(place, x, whole if place.action == "whole" else now.__getitem__)
+                value = self.execute(
+                    place, x, whole if place.action == "whole" else now.__getitem__
+                )
             now[place.key] = value
             if place.action == "once":
                 self.done[place.key] = value

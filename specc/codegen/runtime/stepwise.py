@@ -82,8 +82,12 @@ def steps_of(net: nn.Module, plans: Sequence[Plan]) -> list[Step]:
     """The forward passes of some plans, fewest slices first, each with what it adds to the one before."""
     tracers = [StepTracer(net) for _ in plans]
     graphs = [traced(tracer, net, plan) for tracer, plan in zip(tracers, plans, strict=True)]
-    widths = [{key: width(net.get_submodule(key), cut) for key, cut in t.cuts.items()} for t in tracers]
-    growing = {key for w in widths for key in w if len({other.get(key, w[key]) for other in widths}) > 1}
+    widths = [
+        {key: width(net.get_submodule(key), cut) for key, cut in t.cuts.items()} for t in tracers
+    ]
+    growing = {
+        key for w in widths for key in w if len({other.get(key, w[key]) for other in widths}) > 1
+    }
     steps: list[Step] = []
     actions: Mapping[str, Action] | None = None
     for at, (tracer, graph) in enumerate(zip(tracers, graphs, strict=True)):
@@ -96,7 +100,9 @@ def steps_of(net: nn.Module, plans: Sequence[Plan]) -> list[Step]:
             key = tracer.names[node]
             inputs = tuple(tracer.names[n] for n in node.all_input_nodes)
             layer = net.get_submodule(key) if node.op == "call_module" else None
-            action = action_at(layer, {actions[i] for i in inputs}, known is None or key in known, key in growing)
+            action = action_at(
+                layer, {actions[i] for i in inputs}, known is None or key in known, key in growing
+            )
             actions[key] = action
             have = widths[at - 1].get(key, 0) if at else 0
             places.append(Place(node, key, inputs, action, tracer.cuts.get(key), have, False))
@@ -123,7 +129,10 @@ def action_at(layer: nn.Module | None, inputs: set[Action], known: bool, grows: 
 
 def width(layer: nn.Module, cut: Any) -> int:
     """The output channels of an elastic layer under a cut."""
-    for owner, names in ((cut, ("out", "features")), (layer, ("out_channels", "out_features", "num_features"))):
+    for owner, names in (
+        (cut, ("out", "features")),
+        (layer, ("out_channels", "out_features", "num_features")),
+    ):
         for name in names:
             if owner is not None and hasattr(owner, name):
                 return int(getattr(owner, name))
@@ -136,6 +145,11 @@ def with_kept(steps: Sequence[Step]) -> list[Step]:
     for step in steps:
         read.update(key for p in step.places if p.action in ("whole", "grow") for key in p.inputs)
     return [
-        replace(step, places=tuple(replace(p, kept=p.key in read and p.action in ("grow", "new")) for p in step.places))
+        replace(
+            step,
+            places=tuple(
+                replace(p, kept=p.key in read and p.action in ("grow", "new")) for p in step.places
+            ),
+        )
         for step in steps
     ]

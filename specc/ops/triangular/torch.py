@@ -77,7 +77,9 @@ class Masked(nn.Module):
         self.keep_zeros()
 
 
-def triangle(inputs: int, outputs: int, most_in: int, most_out: int, least: tuple[int, int]) -> Tensor:
+def triangle(
+    inputs: int, outputs: int, most_in: int, most_out: int, least: tuple[int, int]
+) -> Tensor:
     """True where output channel o [outputs] sees input channel i [inputs] of a layer of `most_out` and `most_in`."""
     rows = torch.tensor([seen(o, most_in, most_out, *least) for o in range(outputs)])
     return torch.arange(inputs) < rows.unsqueeze(1)
@@ -241,7 +243,9 @@ class DiagonalLinear(nn.Linear):
     def forward(self, x: Tensor, cut: LinearCut | None = None) -> Tensor:
         weight, bias = self.active(cut)
         per_block = torch.unflatten(weight, 0, (-1, self.out_features // self.blocks))
-        y = torch.einsum("...ki,koi->...ko", torch.unflatten(x, -1, (-1, self.in_features)), per_block)
+        y = torch.einsum(
+            "...ki,koi->...ko", torch.unflatten(x, -1, (-1, self.in_features)), per_block
+        )
         flat = y.flatten(-2)
         return flat if bias is None else flat + bias
 
@@ -250,7 +254,9 @@ class DiagonalLinear(nn.Linear):
         count = new.shape[-1] // self.in_features
         last = have + count * self.out_features // self.blocks
         rows = torch.unflatten(self.weight[have:last], 0, (count, -1))
-        y = torch.einsum("...ki,koi->...ko", torch.unflatten(new, -1, (count, -1)), rows).flatten(-2)
+        y = torch.einsum("...ki,koi->...ko", torch.unflatten(new, -1, (count, -1)), rows).flatten(
+            -2
+        )
         return y if self.bias is None else y + self.bias[have:last]
 
     def active(self, cut: LinearCut | None) -> Views:
