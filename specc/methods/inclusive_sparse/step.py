@@ -14,6 +14,8 @@ from specc.codegen.runtime.interfaces import Batches, Passes, Space
 from specc.codegen.runtime.levels import Levels, read_levels, total
 from specc.codegen.runtime.trainer import Trainer
 
+__all__ = ["everything", "judge", "read_levels", "step", "table"]
+
 
 def everything(net: Any) -> Any:
     """The plan of all slices that asks for the classifiers of every number of them, at all levels."""
