@@ -293,4 +293,5 @@ def test_what_only_a_later_part_reads_is_made_for_it_alone(tmp_path: Path) -> No
     assert macs["e1", False] == macs["head", False] == (3 + 8) * conv + classifier
     assert macs["head", True] == (3 + 8 + 8 + 16) * conv + classifier
     # Where it is left out, the stage hands on what arrives in its place.
-    assert "        y = x\n        if p.keep:\n            y = self.a(x)\n" in (made.folder / "model.py").read_text()
+    text = (made.folder / "model.py").read_text()
+    assert 'y = x  # handed on where this is left out:\n        if p.exit != "e1" and p.keep:\n' in text

@@ -336,7 +336,8 @@ class Writer:
             places = [r for r in self.flow.reads.get(tensor, ()) if r not in self.flow.joins]
             known = [{part for guard in self.flow.at.get(r, ()) for part in conjuncts(guard)} for r in places]
             if name not in self.bound and not all(conditions <= parts for parts in known):
-                lines.append(f"{' ' * indent}{name} = {self.variable(first_step(branch.body).inputs[0])}")
+                source = self.variable(first_step(branch.body).inputs[0])
+                lines.append(f"{' ' * indent}{name} = {source}  # handed on where this is left out:")
                 self.bound.add(name)
         return lines
 
