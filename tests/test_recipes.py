@@ -32,6 +32,7 @@ RECIPES: Final[Mapping[str, str]] = {
     "resnext29_shallow": f"cifar10 300 64 {SLICING} 0.5 0.75 /10",
     "resnext47_inclusive_sparse": f"cifar100 300 64 {SLICING} 0.5 0.75 /10",
     "resnext47_hierarchical": f"cifar100 300 64 {SLICING} 0.5 0.75 /10",
+    "msdnet_cifar": f"cifar100 300 64 {SLICING} 0.5 0.75 /10",
     "resnext50_hierarchical_cub": f"cub200 150 64 {SLICING} 0.5 0.75 /10",
     "resnext62_inclusive_sparse": f"imagenet 90 96 {SLICING} 30 60 /10",
     "resnet50_adn": f"imagenet 150 256 {TORCHVISION} multistep 60 100 140 /10",

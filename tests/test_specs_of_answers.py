@@ -34,7 +34,7 @@ def msdnet(layers: int) -> tuple[int, int]:
     """(parameters, MACs) of MSDNet up to the answer behind so many layers: only what that answer depends on.
 
     Layer l of a scale is needed if a later layer of this scale or of the next coarser one is: of the finer scales the
-    last layers are not, as the coarsest scale's layer l reads the middle one's l - 1, which reads the finest one's l - 2.
+    last layers are not, as the coarsest scale reads the middle one a layer before, and that one the finest.
     """
     sizes, growth, wide = (32, 16, 8), (6, 12, 24), (1, 2, 4)
     params = macs = 0
