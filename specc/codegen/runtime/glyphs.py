@@ -81,8 +81,8 @@ def pictures(
 ) -> NDArray[np.uint8]:
     """Images (n, 3, side, side): background, two characters that are in the way, the character, noise."""
     u = uniform(seed, split, indices, 0, SHARES)
-    ground, ink, other, slope = u[:, 0:3], u[:, 3:6], u[:, 6:9], u[:, 9:12] - 0.5
-    ink = contrasting(ink, ground)
+    ground, slope = 0.5 * u[:, 0:3], u[:, 9:12] - 0.5
+    ink, other = brighter(0.4 + 0.6 * u[:, 3:6], ground), 0.2 + 0.6 * u[:, 6:9]
     y, x = np.meshgrid(*(np.linspace(-1, 1, side, dtype=np.float32),) * 2, indexing="ij")
     along = np.cos(2 * np.pi * u[:, 12])[:, None, None] * x
     along = along + np.sin(2 * np.pi * u[:, 12])[:, None, None] * y
@@ -91,28 +91,25 @@ def pictures(
     for k, colour in ((14, other), (22, (ink + other) / 2)):
         which = (u[:, k] * len(CHARACTERS)).astype(np.int64)
         angle = 2 * np.pi * u[:, k + 1]
-        far = 1.05 + 0.3 * u[:, k + 2]
+        far = 0.95 + 0.35 * u[:, k + 2]
         at = np.stack((np.cos(angle) * far, np.sin(angle) * far), axis=1)
         inside = placed(masks, which, u[:, k + 3 : k + 8], at, side)
-        picture += (0.8 * inside)[:, None] * (colour[:, :, None, None] - picture)
+        picture += (0.9 * inside)[:, None] * (colour[:, :, None, None] - picture)
 
     which = indices % classes
     inside = placed(masks, which, u[:, 30:35], 0.5 * (u[:, 35:37] - 0.5), side)
     picture += inside[:, None] * (ink[:, :, None, None] - picture)
 
-    size = 3 * side * side
-    noise = uniform(seed, split, indices, SHARES, size).reshape(-1, 3, side, side) - 0.5
-    picture += (0.05 + 0.35 * u[:, 13])[:, None, None, None] * noise
+    noise = grains(seed, split, indices, 3 * side * side).reshape(-1, 3, side, side)
+    picture += (0.1 + 0.6 * u[:, 13])[:, None, None, None] * noise
     pixels: NDArray[np.uint8] = (picture.clip(0, 1) * 255).round().astype(np.uint8)
     return pixels
 
 
-def contrasting(ink: Floats, ground: Floats) -> Floats:
-    """Colours (n, 3) of a brightness 0.3 or more from the ground's; those too near move to where there is room."""
-    bright = ground.mean(axis=1, keepdims=True)
-    apart = ink.mean(axis=1, keepdims=True) - bright
-    wanted = np.where(np.abs(apart) < 0.3, np.where(bright < 0.5, 0.3, -0.3), apart)
-    moved: Floats = (ink + wanted - apart).clip(0, 1).astype(np.float32)
+def brighter(ink: Floats, ground: Floats) -> Floats:
+    """Colours (n, 3), on average over the channels at least 0.2 above the ground's."""
+    apart = ink.mean(axis=1, keepdims=True) - ground.mean(axis=1, keepdims=True)
+    moved: Floats = (ink + np.maximum(0.2 - apart, 0)).astype(np.float32)
     return moved
 
 
@@ -122,11 +119,11 @@ def placed(masks: Floats, which: NDArray[np.int64], u: Floats, at: Floats, side:
     `u` (n, 5) are the random numbers behind it; `at` (n, 2) is x, y in halves of the image.
     """
     turn, size, stretch, slant, stroke = u.T
-    angle = np.deg2rad(44 * (turn - 0.5))
+    angle = np.deg2rad(60 * (turn - 0.5))
     width = (0.65 + 0.5 * size) * (0.85 + 0.3 * stretch)
     height = (0.65 + 0.5 * size) * (1.15 - 0.3 * stretch)
-    slant = np.tan(np.deg2rad(30 * (slant - 0.5)))
-    edge = (np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1
+    slant = np.tan(np.deg2rad(40 * (slant - 0.5)))
+    edge = (np.arange(side, dtype=np.float32) + np.float32(0.5)) * np.float32(2 / side) - 1
     x = edge[None, None, :] - at[:, 0, None, None]
     y = edge[None, :, None] - at[:, 1, None, None]
     cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
@@ -139,28 +136,46 @@ def placed(masks: Floats, which: NDArray[np.int64], u: Floats, at: Floats, side:
 
 def sampled(masks: Floats, x: Floats, y: Floats) -> Floats:
     """Masks (n, CANVAS, CANVAS) at places in pixels (n, side, side), between pixels linear, outside 0."""
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    right, below = x - left, y - top
     padded = np.pad(masks, ((0, 0), (1, 2), (1, 2)))
-    left, top = (left + 1).clip(0, CANVAS + 1), (top + 1).clip(0, CANVAS + 1)
-    n = np.arange(len(masks))[:, None, None]
-    upper = padded[n, top, left] * (1 - right) + padded[n, top, left + 1] * right
-    lower = padded[n, top + 1, left] * (1 - right) + padded[n, top + 1, left + 1] * right
-    found: Floats = (upper * (1 - below) + lower * below).astype(np.float32)
+    side = padded.shape[-1]
+    x, y = (x + 1).clip(0, side - 2), (y + 1).clip(0, side - 2)
+    left, top = np.floor(x), np.floor(y)
+    right, below = x - left, y - top
+    first = (top * side + left).astype(np.int32)
+    first += np.arange(len(masks), dtype=np.int32)[:, None, None] * (side * side)
+    values = padded.ravel()
+    upper = values[first] * (1 - right) + values[first + 1] * right
+    lower = values[first + side] * (1 - right) + values[first + side + 1] * right
+    found: Floats = upper * (1 - below) + lower * below
     return found
 
 
 def uniform(seed: int, split: int, indices: NDArray[np.int64], first: int, count: int) -> Floats:
-    """Numbers in [0, 1) (n, count): the ones from `first` on of each image's own sequence.
+    """Numbers in [0, 1) (n, count): the ones from `first` on of each image's own sequence."""
+    hashes = bits(seed, split, indices, first, count) >> np.uint64(40)
+    numbers: Floats = hashes.astype(np.float32) / np.float32(1 << 24)
+    return numbers
+
+
+def grains(seed: int, split: int, indices: NDArray[np.int64], count: int) -> Floats:
+    """Noise in [-1/2, 1/2] of 256 levels (n, count): eight numbers from each hash behind the first SHARES."""
+    hashes = bits(seed, split, indices, SHARES, -(-count // 8))
+    levels = hashes.astype("<u8").view(np.uint8)[:, :count]
+    noise: Floats = levels.astype(np.float32) / np.float32(255) - np.float32(0.5)
+    return noise
+
+
+def bits(
+    seed: int, split: int, indices: NDArray[np.int64], first: int, count: int
+) -> NDArray[np.uint64]:
+    """Random bits (n, count): the ones from `first` on of each image's own sequence.
 
     Steele, Lea and Flood's SplitMix64, a hash of the place in the sequence, so that no image waits for another.
     """
-    mask = (1 << 64) - 1
-    stream = np.uint64(hashed_int((seed * 2 + split) & mask))
-    start = hashed(stream + indices.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-    steps = np.arange(first + 1, first + count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    bits = hashed(start[:, None] + steps)
-    return ((bits >> np.uint64(40)).astype(np.float32)) / np.float32(1 << 24)
+    step = np.uint64(0x9E3779B97F4A7C15)
+    stream = hashed(np.array([(2 * seed + split) % (1 << 64)], np.uint64))
+    start = hashed(stream + indices.astype(np.uint64) * step)
+    return hashed(start[:, None] + np.arange(first + 1, first + count + 1, dtype=np.uint64) * step)
 
 
 def hashed(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -168,7 +183,3 @@ def hashed(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
-
-
-def hashed_int(z: int) -> int:
-    return int(hashed(np.array([z], np.uint64))[0])
