@@ -52,10 +52,18 @@ def elimination_order(space: Space, near: list[set[int]]) -> list[int]:
         grown = sum(sizes[choice] for choice in coming if left[choice] > calls[choice])
         return grown - sum(sizes[c] for c, n in calls.items() if c in open_ and left[c] == n)
 
+    def at_once(coming: list[int]) -> float:
+        """How many combinations stand beside each other on the way there, at most."""
+        return round(sum(sizes[choice] for choice in coming), 9)
+
     while waiting:
         candidates = [*sorted(open_)[:CANDIDATES], *sorted(border)[:CANDIDATES]]
         options = [coming for c in candidates if left[c] <= CANDIDATES and (coming := missing(c))]
-        chosen = min(options, key=lambda coming: (round(burden(coming), 9), coming), default=None)
+        chosen = min(
+            options,
+            key=lambda coming: (round(burden(coming), 9), at_once(coming), coming),
+            default=None,
+        )
         for choice in chosen or [min(border or waiting)]:
             del waiting[choice]
             border.pop(choice, None)
