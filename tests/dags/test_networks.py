@@ -72,6 +72,16 @@ NETWORKS = {
         stage c { conv(6, kernel=1); norm(groups=3) }""",
         settings="norm group(groups=10); width per_group 0.5..1.0 round 2",
     ).replace("norm; relu }\n  stage a", "norm(groups=2); relu }\n  stage a"),
+    "tokens": """supernet net {
+      input image(3, 8, 8); classes 5
+      norm layer; width per_group 0.5..1.0 round 4
+      stem { patch_embed(4, dim=8) }
+      stage a {
+        concat(here, linear(12)); norm; linear(8); both = concat(here, linear(8)); shuffle(2); linear(12)
+        (p, q) = split(2, from=both); add(p, q); scale(here, sigmoid(from=take(mean))); linear(8)
+      }
+      head { take(mean); linear(classes) }
+    }""",
     "runs of one width": text_of(
         "stage a { repeat 2 { concat(here, layer(4)) }; norm; relu; conv(10, kernel=1) }",
         settings="norm batch; width any 0.3..1.0",
