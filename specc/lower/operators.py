@@ -325,7 +325,8 @@ def bank_of(b: Builder, arg: ast.Arg, env: Env) -> BankRequest:
     if isinstance(arg.value, ast.Name) and arg.value.name not in env.names:
         return bank_request(b, arg.value.name, arg.value.span)
     x = evaluate(b, arg.value, env).x
-    if isinstance(arg.value, ast.Name) and (isinstance(x, int) or arg.value.name in b.model.names.choices):
+    chosen = isinstance(x, str) and isinstance(arg.value, ast.Name) and arg.value.name in b.model.names.choices
+    if chosen or (isinstance(arg.value, ast.Name) and isinstance(x, int)):
         return bank_request(b, "shared", arg.value.span)  # in a head for one option, which has norms of its own
     if isinstance(x, str):
         return bank_request(b, x, arg.value.span)

@@ -49,6 +49,14 @@ def test_inclusive_resnexts(k: int) -> None:
     assert costs("resnext29_inclusive", k) == inclusive(3, 10, k)
 
 
+@pytest.mark.parametrize(("name", "banks"), [("resnext65_inclusive", 8), ("digits_inclusive", 4)])
+def test_every_norm_of_the_body_has_a_bank_for_each_sub_network(name: str, banks: int) -> None:
+    norms = [op for op in graph(name).ops if op.kind == "batch_norm"]
+    assert {op.bank.count for op in norms if not op.name.startswith("head")} == {banks}
+    assert {op.bank.count for op in norms if op.name.startswith("head")} == {1}
+    assert sum(op.name.startswith("head") for op in norms) == banks
+
+
 def test_the_paper_says_1_2e8_for_65_layers() -> None:
     macs, _ = costs("resnext65_inclusive", 8)
     assert macs == 114_648_064
