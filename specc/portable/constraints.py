@@ -8,27 +8,24 @@ over the choices serves all of them: histograms of exact costs, or of rounded on
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from specc.portable.choices import Option, Space, assignment_at, draw, positions
+from specc.portable.choices import Option, Space, assignment_at, positions
 from specc.portable.choices import largest as largest_of
 from specc.portable.choices import smallest as smallest_of
 from specc.portable.histogram import (
     ANY,
-    Floats,
     Histograms,
     Window,
-    backwards,
     ends,
     exact,
-    pick,
     rounded,
 )
 from specc.portable.sweep import Sweep, TooEntangled, counts, reach, sweep
-from specc.portable.window import inside, true_costs
+from specc.portable.window import Attempts, by_chance, drawer, inside, true_costs
 
 TRIES = 20_000
 """The most draws made for one that fits, where costs are rounded or sub-networks are drawn at random."""
@@ -59,13 +56,13 @@ class Kept:
 
     size        how many there are, exactly where that is less than was asked about; a lower bound elsewhere
     tries       how many draws it takes to find one, on average; 1 where costs are exact
-    attempt     one draw, as option positions
+    attempts    draws, as rows of option positions, some of which may not keep it
     """
 
     constraint: Constraint
     size: int
     tries: float
-    attempt: Callable[[random.Random], list[int]]
+    attempts: Attempts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +86,7 @@ class Ladder:
         """A sub-network that keeps constraint `number`, each equally likely. Raises LookupError after TRIES tries."""
         kept = self.kept[number]
         for _ in range(TRIES):
-            row = kept.attempt(rng)
+            (row,) = kept.attempts(rng, 1)
             if holds(self.space, kept.constraint, row):
                 return assignment_at(self.space, row)
         raise LookupError(f"none of {TRIES:,} sub-networks drawn keeps {kept.constraint}")
@@ -155,15 +152,15 @@ def counted(swept: Sweep, constraints: Sequence[Constraint], enough: int) -> Ite
         keys, ways = ends(histograms, window_of(constraint))
         if not len(keys):
             continue
-        attempt = drawer(histograms, keys.tolist(), np.cumsum(ways))
+        attempts = drawer(histograms, keys, np.cumsum(ways))
         if histograms.is_exact and total < COUNTED:
-            yield Kept(constraint, int(ways.sum()), 1.0, attempt)
+            yield Kept(constraint, int(ways.sum()), 1.0, attempts)
             continue
         sure = 0 if total >= COUNTED else int(surely(histograms, constraint))
         probes = PROBES // 10 if sure >= enough else PROBES
-        fitting, different = probe(swept.space, constraint, attempt, probes)
+        fitting, different = probe(swept.space, constraint, attempts, probes)
         if fitting:
-            yield Kept(constraint, max(sure, different), probes / fitting, attempt)
+            yield Kept(constraint, max(sure, different), probes / fitting, attempts)
 
 
 def surely(histograms: Histograms, constraint: Constraint) -> float:
@@ -175,13 +172,6 @@ def surely(histograms: Histograms, constraint: Constraint) -> float:
     )
 
 
-def drawer(
-    histograms: Histograms, keys: Sequence[int], cumulated: Floats
-) -> Callable[[random.Random], list[int]]:
-    """Draws a row of option positions among those that reach one of some final keys."""
-    return lambda rng: backwards(histograms, keys[pick(cumulated, rng)], rng)
-
-
 def probed(space: Space, constraints: Sequence[Constraint], enough: int) -> Iterator[Kept]:
     """How constraints are kept by trying: those that one of many random sub-networks keeps."""
     for constraint in constraints:
@@ -191,16 +181,10 @@ def probed(space: Space, constraints: Sequence[Constraint], enough: int) -> Iter
             yield Kept(constraint, different, tries, by_chance(space))
 
 
-def by_chance(space: Space) -> Callable[[random.Random], list[int]]:
-    return lambda rng: rows_of(space, [draw(space, rng)])[0]
-
-
-def probe(
-    space: Space, constraint: Constraint, attempt: Callable[[random.Random], list[int]], number: int
-) -> tuple[int, int]:
+def probe(space: Space, constraint: Constraint, attempts: Attempts, number: int) -> tuple[int, int]:
     """Of some attempts: how many keep the constraint, and how many different ones there are among these."""
     rng = random.Random(0)
-    rows = [attempt(rng) for _ in range(number)]
+    rows = attempts(rng, number)
     window = window_of(constraint)
     fitting = [
         tuple(row)

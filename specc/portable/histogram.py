@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.portable.sweep import Ints, Sweep, TooEntangled, leads_to, reach
+from specc.portable.sweep import Ints, Step, Sweep, TooEntangled, reach
 
 ENTRY_LIMIT = 3_000_000
 """The most (row, cost) entries times options of one step that are still treated exactly."""
@@ -23,6 +23,8 @@ CELLS = 12_000_000
 """The most (row, rounded cost) cells of all steps together: 96 MB."""
 ADDITIONS = 1_500_000_000
 """The most additions of cells into cells, about a second or two."""
+TOGETHER = 1_000_000
+"""About the most (draw, pair) cells that are weighed at once."""
 
 Floats = NDArray[np.float64]
 Limits = tuple[float, float]
@@ -99,17 +101,35 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Leading:
+    """The pairs of a step by the row they lead to: those to row r are order[first[r] : first[r + 1]]."""
+
+    order: Ints
+    first: Ints
+
+    def to(self, row: int) -> Ints:
+        return self.order[self.first[row] : self.first[row + 1]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Histograms:
     """The tables before the first step and after every one, and the pairs that lead to every row."""
 
     swept: Sweep
     scale: Scale
     tables: Sequence[Table]
-    leading: Sequence[Sequence[Sequence[int]]]
+    leading: Sequence[Leading]
 
     @property
     def is_exact(self) -> bool:
         return self.scale.slack == (0, 0)
+
+
+def leading_of(step: Step) -> Leading:
+    """The pairs of a step, sorted by where they lead."""
+    order = np.argsort(step.target, kind="stable").astype(np.int64)
+    first = np.searchsorted(step.target[order], np.arange(step.rows + 1)).astype(np.int64)
+    return Leading(order, first)
 
 
 def scaled(swept: Sweep, kinds: Sequence[int], most: int | None) -> Scale:
@@ -171,7 +191,7 @@ def exact(swept: Sweep, window: Window) -> Histograms:
             keep &= (cost + least[number + 1][row] <= high) & (cost + most[number + 1][row] >= low)
         codes, ways = codes[keep], lightened(ways[keep])
         tables.append(Sparse(codes, ways, scale.span))
-    return Histograms(swept, scale, tables, [leads_to(step) for step in swept.steps])
+    return Histograms(swept, scale, tables, [leading_of(step) for step in swept.steps])
 
 
 def gathered(codes: Ints, ways: Floats) -> tuple[Ints, Floats]:
@@ -208,7 +228,7 @@ def rounded(swept: Sweep, kinds: Sequence[int]) -> Histograms:
             after[target, key : key + filled] += ways[source]
         ways, filled = lightened(after.reshape(-1)).reshape(after.shape), wider
         tables.append(Dense(ways))
-    return Histograms(swept, scale, tables, [leads_to(step) for step in swept.steps])
+    return Histograms(swept, scale, tables, [leading_of(step) for step in swept.steps])
 
 
 def ends(histograms: Histograms, window: Window) -> tuple[Ints, Floats]:
@@ -230,17 +250,34 @@ def pick(cumulated: Floats, rng: random.Random) -> int:
     return min(at, len(cumulated) - 1)
 
 
-def backwards(histograms: Histograms, end: int, rng: random.Random) -> list[int]:
-    """The option positions of one assignment, drawn equally often among those that reach a final key."""
-    swept = histograms.swept
-    at = [0] * len(swept.space.choices)
-    row, key = 0, end
-    for number in reversed(range(len(swept.steps))):
-        step = swept.steps[number]
-        pairs = np.array(histograms.leading[number][row], dtype=np.int64)
-        earlier = key - histograms.scale.keys[number][pairs]
-        ways = histograms.tables[number].at(step.source[pairs], earlier)
-        chosen = pick(np.cumsum(ways), rng)
-        at[step.choice] = int(step.option[pairs[chosen]])
-        row, key = int(step.source[pairs[chosen]]), int(earlier[chosen])
+def backwards(histograms: Histograms, end: Ints, rng: random.Random) -> Ints:
+    """The option positions of assignments, [n, choices]: for every final key in `end` one of those that reach it, each
+    equally often."""
+    swept, number = histograms.swept, len(end)
+    at = np.zeros((number, len(swept.space.choices)), np.int64)
+    row, key = np.zeros(number, np.int64), end.copy()
+    for place in reversed(range(len(swept.steps))):
+        step, leading = swept.steps[place], histograms.leading[place]
+        shares = np.array([rng.random() for _ in range(number)])
+        after = row.copy()
+        for target in np.unique(after):
+            pairs = leading.to(int(target))
+            mine = np.flatnonzero(after == target)
+            for start in range(0, len(mine), max(1, TOGETHER // len(pairs))):
+                here = mine[start : start + max(1, TOGETHER // len(pairs))]
+                earlier = key[here][:, None] - histograms.scale.keys[place][pairs]
+                ways = histograms.tables[place].at(step.source[pairs], earlier)
+                chosen = picks(np.cumsum(ways, axis=1), shares[here])
+                at[here, step.choice] = step.option[pairs[chosen]]
+                row[here] = step.source[pairs[chosen]]
+                key[here] = earlier[np.arange(len(here)), chosen]
     return at
+
+
+def picks(cumulated: Floats, shares: Floats) -> Ints:
+    """In every row of cumulated weights an index, each with the share by which the weights rise there."""
+    total = cumulated[:, -1:]
+    chosen = (cumulated <= shares[:, None] * total).sum(axis=1)
+    # A share that rounds up to the whole must not lead past the last weight that is not 0.
+    last: Ints = np.minimum(chosen, (cumulated < total).sum(axis=1))
+    return last

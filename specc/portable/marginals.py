@@ -8,7 +8,6 @@ not independent (large images go with narrow layers), so that some are drawn far
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import accumulate
 
@@ -17,6 +16,7 @@ import numpy as np
 from specc.portable.choices import Space
 from specc.portable.constraints import PROBES, Kept, Ladder, probe
 from specc.portable.sweep import Ints
+from specc.portable.window import Attempts
 
 STRUCTURES = 50_000
 """Random sub-networks that the shares are estimated from: the paper's set G."""
@@ -37,16 +37,17 @@ def marginal(space: Space, kept: Kept, rows: Ints, costs: Ints) -> Kept:
     fitting = rows[(costs >= kept.constraint.low) & (costs <= kept.constraint.high)]
     if not len(fitting):
         return kept
-    attempt = chooser([np.bincount(column).tolist() for column in fitting.T])
-    found, _ = probe(space, kept.constraint, attempt, PROBES)
-    return replace(kept, attempt=attempt, tries=PROBES / found) if found else kept
+    attempts = chooser([np.bincount(column).tolist() for column in fitting.T])
+    found, _ = probe(space, kept.constraint, attempts, PROBES)
+    return replace(kept, attempts=attempts, tries=PROBES / found) if found else kept
 
 
-def chooser(shares: list[list[int]]) -> Callable[[random.Random], list[int]]:
+def chooser(shares: list[list[int]]) -> Attempts:
     """Draws every choice on its own, each option with its share."""
     cumulated = [list(accumulate(share)) for share in shares]
 
-    def attempt(rng: random.Random) -> list[int]:
-        return [rng.choices(range(len(c)), cum_weights=c)[0] for c in cumulated]
+    def attempts(rng: random.Random, number: int) -> list[list[int]]:
+        columns = [rng.choices(range(len(c)), cum_weights=c, k=number) for c in cumulated]
+        return [list(row) for row in zip(*columns, strict=True)]
 
-    return attempt
+    return attempts

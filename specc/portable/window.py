@@ -10,12 +10,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
 from specc.portable.choices import Option, Space, assignment_at, draw, positions
 from specc.portable.histogram import (
     ANY,
+    Floats,
     Histograms,
     Limits,
     Window,
@@ -25,10 +27,14 @@ from specc.portable.histogram import (
     pick,
     rounded,
 )
-from specc.portable.sweep import Sweep, TooEntangled, sweep
+from specc.portable.sweep import Ints, Sweep, TooEntangled, sweep
 
 TRIES = 200
 """The most draws made for each one wanted, from each kind of histogram, where some are wasted."""
+
+
+Attempts: TypeAlias = Callable[[random.Random, int], list[list[int]]]
+"""So many draws, as rows of option positions; some may miss the window."""
 
 
 class EmptyWindow(ValueError):
@@ -88,7 +94,7 @@ def draw_in_window(
     try:
         swept = sweep(space, with_costs=True)
     except TooEntangled:
-        fish(catch, space, number, lambda: positions(space, [draw(space, rng)])[0].tolist(), window)
+        fish(catch, space, number, by_chance(space), rng, window)
         if not catch.found:
             message = f"none of {catch.tries:,} sub-networks drawn at random lies in the window"
             raise EmptyWindow(message, ()) from None
@@ -99,7 +105,7 @@ def draw_in_window(
         keys, ways = ends(histograms, window)
         if not len(keys):
             raise EmptyWindow(*nearest(swept, window, [], certain=True))
-        fish(catch, space, number, drawer(histograms, keys.tolist(), np.cumsum(ways), rng), window)
+        fish(catch, space, number, drawer(histograms, keys, np.cumsum(ways)), rng, window)
         if len(catch.found) == number:
             break
     if not catch.found:
@@ -128,20 +134,39 @@ def share(histograms: Histograms, window: Window) -> float:
     return float(ends(histograms, window)[1].sum() / ends(histograms, (ANY, ANY))[1].sum())
 
 
-def drawer(
-    histograms: Histograms, keys: Sequence[int], cumulated: np.ndarray, rng: random.Random
-) -> Callable[[], list[int]]:
-    """Draws one row of positions among those that reach one of some final keys."""
-    return lambda: backwards(histograms, keys[pick(cumulated, rng)], rng)
+def drawer(histograms: Histograms, keys: Ints, cumulated: Floats) -> Attempts:
+    """Draws rows of positions among those that reach one of some final keys."""
+
+    def attempts(rng: random.Random, number: int) -> list[list[int]]:
+        ends_of = keys[[pick(cumulated, rng) for _ in range(number)]]
+        rows: list[list[int]] = backwards(histograms, ends_of, rng).tolist()
+        return rows
+
+    return attempts
+
+
+def by_chance(space: Space) -> Attempts:
+    """Draws by the `independent` distribution."""
+
+    def attempts(rng: random.Random, number: int) -> list[list[int]]:
+        rows: list[list[int]] = positions(space, [draw(space, rng) for _ in range(number)]).tolist()
+        return rows
+
+    return attempts
 
 
 def fish(
-    catch: Catch, space: Space, number: int, attempt: Callable[[], list[int]], window: Window
+    catch: Catch,
+    space: Space,
+    number: int,
+    attempts: Attempts,
+    rng: random.Random,
+    window: Window,
 ) -> None:
     """Adds attempts whose true costs lie in the window until there are `number`, or TRIES is used up."""
     tries = 0
     while len(catch.found) < number and tries < TRIES * number:
-        rows = [attempt() for _ in range(min(number - len(catch.found), 1024))]
+        rows = attempts(rng, min(number - len(catch.found), 1024))
         tries += len(rows)
         for row, cost in zip(rows, true_costs(space, rows), strict=True):
             if inside(cost, window):
@@ -207,5 +232,5 @@ def beside(swept: Sweep, kind: int, low: float, high: float) -> list[tuple[int, 
         *keys[(cost >= low) & (cost <= high)][:1],
     ]
     rng = random.Random(0)
-    rows = [backwards(histograms, int(key), rng) for key in chosen]
-    return true_costs(swept.space, rows)
+    rows = backwards(histograms, np.array(chosen, dtype=np.int64), rng)
+    return true_costs(swept.space, rows.tolist())

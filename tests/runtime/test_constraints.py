@@ -80,6 +80,12 @@ def test_every_sub_network_belongs_to_the_nearest_constraint(step: int) -> None:
         assert_fair(found, expected)
 
 
+def test_a_share_of_nearly_one_leads_to_no_weight_of_zero() -> None:
+    cumulated = np.array([[0.0, 0.1, 0.3, 0.3], [0.0, 0.1, 0.3, 0.3], [0.2, 0.2, 0.2, 0.2], [0.0, 0.1, 0.3, 0.7]])
+    shares = np.array([1 - 2.0**-53, 0.0, 0.5, 0.5])
+    assert histogram.picks(cumulated, shares).tolist() == [2, 1, 0, 3]
+
+
 def test_rounded_costs_waste_some_draws_and_stay_fair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(histogram, "ENTRY_LIMIT", 20)
     monkeypatch.setattr(histogram, "CELLS", 2500)
