@@ -67,6 +67,8 @@ def op_data(op: Op) -> dict[str, Any]:
     data["params"] = plain(op.params)
     if op.guard != 1:
         data["guard"] = expression(op.guard)
+    if op.connection.kind != "dense":
+        data["connection"] = plain(op.connection)
     if op.bank.count > 1:
         data["bank"] = {"count": op.bank.count, "index": expression(op.bank.index)}
     return {**data, "origin": op.origin.location()}

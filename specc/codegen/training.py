@@ -19,6 +19,7 @@ from specc.ir.parameter import Call, Signature
 from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
+from specc.passes.slices import separable
 
 
 class Sections(Protocol):
@@ -84,6 +85,7 @@ class View:
     values     the method's arguments as Python text, by name
     data       files with what the compiler found out for the method
     judge_doc  what train.py's `judge` says of itself
+    slices     the choice of how many slices are active, in a network of slices; "" in any other
     draws      whether the method draws sub-networks at random
     blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
     method     the method whose step trains it; plain training where there is nothing to choose
@@ -105,6 +107,7 @@ class View:
     draws: bool
     blocks: str
     method_text: str
+    slices: str
     dataset: str
     dataset_from: str
     folder_needed: bool
@@ -153,6 +156,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         values={name: literal(plain(value)) for name, value in call.values},
         data=(),
         judge_doc=judge_doc(graph, method),
+        slices=separable(graph) or "",
         draws=method.draws,
         blocks=literal({path: [*reads] for path, reads in blocks_of(graph).items()}) if has_table(graph) else "",
         method_text=method.signature.doc,

@@ -171,3 +171,17 @@ def test_all_losses_flow_back_in_one_pass(network: Any) -> None:
     assert together.keys() == apart.keys()
     for name, value in together.items():
         assert_close(value, apart[name], rtol=1e-4, atol=1e-5)
+
+
+def test_steps_of_a_network_that_has_other_choices(tmp_path: Path) -> None:
+    """Skipped sub-paths and a smaller image: steps are those of the sub-network with these choices."""
+    text = sliced(K).replace("image(3, 8, 8)", "image(3, resolution=8..12 step 4)")
+    text = text.replace("stage s1 { sliced(8, 4) }", "stage s1 { sliced(8, 4); skippable { sliced(8, 4) } }")
+    net, _ = made(text, tmp_path)
+    x = drawn(2, 3, 12, 12)
+    with torch.no_grad():
+        for at in ({"s1.keep": False, "resolution": 8}, {"s1.keep": True, "resolution": 12}):
+            answers = list(net.steps(x, at))
+            assert len(answers) == K
+            for k, answer in enumerate(answers, 1):
+                assert_close(answer, net(x, net.plan({**at, "k": k})))
