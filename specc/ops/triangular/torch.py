@@ -3,6 +3,9 @@
 Weights that a connection leaves out are stored, as zeros: at the start, in every checkpoint, and after every step, for
 their gradients are zero and so all that an optimizer makes of them. A checkpoint that holds anything else there is
 corrected when it is loaded.
+
+Bound, these layers are plain dense ones with these zeros in them: one dense convolution takes three quarters of the
+time of six thin ones (IS-ResNeXt-47 on one core), and a norm folds into it.
 """
 
 from __future__ import annotations
