@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specc.codegen.model.forward import Branch, Select, Statement, Step, forward_body
+from specc.codegen.model.flow import Branch, Select, Statement, Step
+from specc.codegen.model.forward import forward_body
 from specc.ir.expr import Expr, Var, apply, evaluate
 
 FLAGS = ("k", "h")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from specc.codegen.model.answers import WANTED, exit_test, is_rest
 from specc.codegen.model.context import Class, Context
-from specc.codegen.model.layout import call, exploded, guarded, nested
+from specc.codegen.model.layout import WIDTH, call, exploded, guarded, nested
 from specc.codegen.model.needs import child_need, left_out, op_need, sorted_free
 from specc.codegen.model.render import condition
 from specc.codegen.model.sizes import Parameter
@@ -148,7 +148,10 @@ def plan_items(context: Context, cls: Class, indent: int, texts: Mapping[str, st
             else:
                 continue
         if place in regions:
-            made = f"{made} if {presence(context, regions[place], called)} else None"
+            test = presence(context, regions[place], called)
+            line = f"{made} if {test} else None"
+            fits = "\n" not in made and indent + len(f"{entry.attribute}={line},") <= WIDTH
+            made = line if fits else f"{made}\nif {test}\nelse None"
         items.append(f"{entry.attribute}={made}")
     return items
 

@@ -8,7 +8,8 @@ from typing import Final
 from specc.codegen.literals import quoted
 from specc.codegen.model.answers import exit_test, is_rest, wanted_text
 from specc.codegen.model.context import Class, Context
-from specc.codegen.model.forward import Branch, Select, Statement, Step, forward_body
+from specc.codegen.model.flow import Branch, Select, Statement, Step
+from specc.codegen.model.forward import forward_body
 from specc.codegen.model.layout import call, guarded
 from specc.codegen.model.needs import sorted_free
 from specc.codegen.model.render import condition
