@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from specc.ir.choice import Assignment
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph, Scope
 from specc.ir.parameter import Call
+from specc.methods import method_names
 from specc.pipeline import Compiled, load
 from tests.codegen.projects import STATIC
 
@@ -84,6 +86,17 @@ def of_kind(graph: Graph, kind: str) -> list[str]:
 def test_every_spec_is_here() -> None:
     names = {path.stem for path in SPECS.glob("*.specc")}
     assert names - TWINS == {*MAXIMA, *PERCEPTRONS, *COUNTED}
+
+
+def test_every_method_has_a_twin_that_trains_in_minutes() -> None:
+    """And so has every kind of data that needs no files."""
+
+    def said(what: str, names: Collection[str]) -> set[str]:
+        texts = ((SPECS / f"{name}.specc").read_text(encoding="utf-8") for name in names)
+        return {word for text in texts for word in re.findall(rf"^{what} (\w+)", text, re.M)}
+
+    assert said("method", TWINS) == said("method", {*MAXIMA, *PERCEPTRONS, *COUNTED}) == set(method_names())
+    assert said("data", TWINS) == {"digits", "glyphs"}
 
 
 def test_specs_without_choices_are_listed() -> None:
