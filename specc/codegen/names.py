@@ -15,6 +15,7 @@ _ATTRIBUTES: Final = """
     register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
     register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
     to_empty train training type xpu zero_grad plan use bind bound cut self chosen resolution outputs assignment
+    answer wanted result
     normalise_batch slices counts steps
 """
 MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
@@ -31,6 +32,7 @@ _GLOBALS: Final = """
     ElasticBatchNorm2d ElasticClassToken ElasticConv2d ElasticGroupNorm ElasticLayerNorm ElasticLinear ElasticNet
     ElasticPosition F float Fraction GroupNormCut half_up int known_outputs LayerNormCut LinearCut Mapping Model nn
     NormCut Option Plan Position position PositionCut resize resolve Sequence space str super Tensor torch tuple
+    wanted_outputs
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""

@@ -86,6 +86,7 @@ class View:
     data       files with what the compiler found out for the method
     judge_doc  what train.py's `judge` says of itself
     slices     the choice of how many slices are active, in a network of slices; "" in any other
+    answers    the heads and exits of a network of several, "" for any other
     draws      whether the method draws sub-networks at random
     blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
     method     the method whose step trains it; plain training where there is nothing to choose
@@ -108,6 +109,7 @@ class View:
     blocks: str
     method_text: str
     slices: str
+    answers: str
     dataset: str
     dataset_from: str
     folder_needed: bool
@@ -157,6 +159,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         data=(),
         judge_doc=judge_doc(graph, method),
         slices=separable(graph) or "",
+        answers=several_answers(graph),
         draws=method.draws,
         blocks=literal({path: [*reads] for path, reads in blocks_of(graph).items()}) if has_table(graph) else "",
         method_text=method.signature.doc,
@@ -170,6 +173,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
 def has_table(graph: Graph) -> bool:
     """Whether bench.py can tabulate the latencies of blocks: where there are choices, and one image comes in."""
     return bool(graph.choices) and len(graph.inputs) == 1
+
+
+def several_answers(graph: Graph) -> str:
+    """The heads and exits of a network, in a few words; "" where it has one."""
+    names = [output.name for output in graph.outputs if output.kind != "features"]
+    shown = names if len(names) <= 4 else [names[0], names[1], "...", names[-1]]
+    return ", ".join(shown) if len(names) > 1 and graph.choices else ""
 
 
 def trained(graph: Graph, call: Call) -> Call:
