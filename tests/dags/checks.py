@@ -56,7 +56,7 @@ def check(text: str, folder: Path, count: int = 1) -> tuple[Compiled, Project, n
 
 
 def check_bound(spec: Compiled, net: Any, plan: Any, at: Any, x: torch.Tensor, folder: Path, params: int) -> None:
-    """The supernet under a plan, bound by torch.fx, folded, and compiled as a static network."""
+    """The supernet under a plan, bound by torch.fx, folded, a straight line, and compiled as a static network."""
     static = project(spec, folder, bind_graph(spec.graph, at))
     text = (folder / "model.py").read_text()
     assert_plain("\n".join(line for line in text.split("\n") if "drop_path" not in line))
@@ -73,6 +73,7 @@ def check_bound(spec: Compiled, net: Any, plan: Any, at: Any, x: torch.Tensor, f
         assert relative(twin(x), sliced) <= 1e-5, at
         assert relative(bound(x), sliced) <= 1e-5, at
         assert relative(net.bind(plan)(x), sliced) <= 1e-4, at
+        assert relative(net.straight(plan)(x), sliced) <= 1e-4, at
     with torch.enable_grad():
         assert relative(net(x, plan).detach(), sliced) <= 1e-5, at
 
