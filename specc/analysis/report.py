@@ -12,10 +12,7 @@ from specc.analysis.totals import Count, costs_of, with_norms
 from specc.ir.choice import Assignment
 from specc.ir.expr import Number, Option
 from specc.ir.graph import Graph, Op
-
-BYTES = 4
-"""Of one float32 activation."""
-VIEWS = ("select", "narrow")
+from specc.portable.memory import BYTES, VIEWS, most_alive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +64,7 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
         return known[number]
 
     present = [diagrams.at(node, full) for node in costs.presence.present]
-    shapes = {
-        tensor.name: tuple(value(symbols.poly(size)) for size in tensor.shape) for tensor in graph.tensors
-    }
+    shapes = {tensor.name: tuple(value(symbols.poly(size)) for size in tensor.shape) for tensor in graph.tensors}
     stages = dict(stages_of(graph))
     rows = tuple(
         OpRow(
@@ -114,32 +109,9 @@ def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
 
 
 def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Mapping[str, str]) -> int:
-    """The most elements alive while the ops run in order: a tensor lives until its last reader has run.
-
-    A select or narrow copies nothing: its output is the tensor it goes on with, or a part of it.
-    """
-
-    def real(name: str) -> str:
-        while name in sources:
-            name = sources[name]
-        return name
-
-    end = len(kept)
-    last = {real(name): at for at, op in enumerate(kept) if op.kind not in VIEWS for name in op.inputs}
-    last[real(graph.answer())] = end
-    alive = {name for name in graph.inputs if name in last}
-    now = most = sum(elements[name] for name in alive)
-    for at, op in enumerate(kept):
-        if op.kind in VIEWS:
-            continue
-        alive.update(op.outputs)
-        now += sum(elements[name] for name in op.outputs)
-        most = max(most, now)
-        for name in dict.fromkeys((*map(real, op.inputs), *op.outputs)):
-            if name in alive and last.get(name, -1) <= at:
-                alive.discard(name)
-                now -= elements[name]
-    return most
+    """The most elements alive while the ops run in order. `sources` has what selects and narrows go on with."""
+    steps = [(op.inputs, op.outputs) for op in kept if op.kind not in VIEWS]
+    return most_alive(steps, elements, graph.inputs, graph.answer(), sources)
 
 
 def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,8 @@ def graph_json(graph: Graph) -> str:
 
     Expressions are numbers, {"choice": name} or [function, arguments...].
     """
-    head = {"format": "specc graph 1", "name": graph.name, "classes": graph.classes, "inputs": list(graph.inputs)}
+    head: dict[str, Any] = {"format": "specc graph 1", "name": graph.name, "classes": graph.classes}
+    head |= {"inputs": list(graph.inputs), "answer": graph.answer()}
     sections: dict[str, list[Any]] = {
         "choices": [choice_data(choice) for choice in graph.choices],
         "tensors": [tensor_data(tensor) for tensor in graph.tensors],

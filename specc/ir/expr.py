@@ -7,13 +7,14 @@ below fold constants as they build, so a network without choices holds nothing b
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.portable.triangle import support
+from specc.portable.functions import FUNCTIONS as FUNCTIONS
+from specc.portable.functions import divisible as divisible
+from specc.portable.functions import round_half_up as round_half_up
 
 Number: TypeAlias = int | Fraction
 Option: TypeAlias = int | Fraction | str
@@ -58,61 +59,6 @@ def normal(value: Option) -> Option:
     if isinstance(value, Fraction) and value.denominator == 1:
         return value.numerator
     return value
-
-
-def floor_of(x: Number) -> int:
-    return x if isinstance(x, int) else x.numerator // x.denominator
-
-
-def divide(a: Number, b: Number) -> Number:
-    if isinstance(a, int) and isinstance(b, int):
-        whole, rest = divmod(a, b)
-        return Fraction(a, b) if rest else whole
-    quotient = Fraction(a) / Fraction(b)
-    return quotient.numerator if quotient.denominator == 1 else quotient
-
-
-def round_half_up(x: Number) -> int:
-    """The nearest integer, halves upwards (not Python's `round`, which goes to even)."""
-    return floor_of(x + Fraction(1, 2))
-
-
-def divisible(v: Number, d: Number) -> int:
-    """The multiple of `d` nearest to `v`, at least `d`, and never below 0.9 v: US-Nets' and MobileNet's rule."""
-    d = int(d)
-    nearest = max(d, floor_of(v + Fraction(d, 2)) // d * d)
-    return nearest + d if 10 * nearest < 9 * v else nearest
-
-
-def position(value: Option, *options: Option) -> int:
-    """The index of `value` among `options`; the last one's where it is none of them."""
-    return options.index(value) if value in options else len(options) - 1
-
-
-FUNCTIONS: Final[Mapping[str, Callable[..., Option]]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": divide,
-    "floor": floor_of,
-    "ceil": lambda x: -floor_of(-x),
-    "round": round_half_up,
-    "divisible": divisible,
-    "min": min,
-    "max": max,
-    "eq": lambda a, b: int(a == b),
-    "ne": lambda a, b: int(a != b),
-    "lt": lambda a, b: int(a < b),
-    "le": lambda a, b: int(a <= b),
-    "gt": lambda a, b: int(a > b),
-    "ge": lambda a, b: int(a >= b),
-    "and": lambda a, b: int(bool(a) and bool(b)),
-    "or": lambda a, b: int(bool(a) or bool(b)),
-    "not": lambda a: int(not a),
-    "if": lambda condition, a, b: a if condition else b,
-    "position": position,
-    "support": support,
-}
 
 
 def apply(function: str, *args: Expr) -> Expr:
