@@ -94,6 +94,9 @@ def test_another_optimizer_starts_from_its_own_defaults_and_odd_flags_are_refuse
     wrong = {**SETTINGS, "train": {**SETTINGS["train"], "epoch": 3}}
     with pytest.raises(SystemExit, match=r"\[train\] has no setting 'epoch'"):
         train_options(wrong, [])
+    wrong = {**SETTINGS, "train": {key: value for key, value in SETTINGS["train"].items() if key != "repeats"}}
+    with pytest.raises(SystemExit, match=r"\[train\] lacks the setting 'repeats'"):
+        train_options(wrong, [])
     wrong = {**SETTINGS, "train": {**SETTINGS["train"], "optimizer": {"name": "lion"}}}
     with pytest.raises(SystemExit, match="'lion' is unknown"):
         train_options(wrong, [])

@@ -128,6 +128,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     )
     flags = parser.parse_args(argv)
 
+    complete(settings["train"], TrainOptions, "train")
     train = with_flags(settings["train"], flags)
     for name in ("calibrate", "evaluate_every", "seed"):
         if getattr(flags, name) is not None:
@@ -173,6 +174,7 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     )
     flags = parser.parse_args(argv)
 
+    complete(settings["search"], SearchOptions, "search")
     search = dict(settings["search"])
     for name in ("objectives", "calibrate", "seed"):
         if getattr(flags, name) is not None:
@@ -200,6 +202,26 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         output_dir=flags.output_dir,
         checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
     )
+
+
+FLAGS_ONLY = (
+    "checkpoint",
+    "data",
+    "device",
+    "output_dir",
+    "resume",
+    "target",
+    "test_only",
+    "workers",
+)
+"""What the options hold beside the settings: what only flags say, and the table [data]."""
+
+
+def complete(section: Mapping[str, Any], options: type, title: str) -> None:
+    """Exits where settings.toml lacks a key."""
+    for field in fields(options):
+        if field.name not in section and field.name not in FLAGS_ONLY:
+            raise SystemExit(f"settings.toml: [{title}] lacks the setting {field.name!r}")
 
 
 def known(section: Mapping[str, Any], options: type, title: str) -> dict[str, Any]:
