@@ -47,7 +47,8 @@ def outside() -> Mapping[str, str]:
 
 def method_package(name: str) -> str | None:
     """The dotted name of a method's package, or None. specc's own come first, and are found without searching."""
-    return f"specc.methods.{name}" if name in own_names() else outside().get(name)
+    own = (Path(__file__).parent / name / "__init__.py").is_file()
+    return f"specc.methods.{name}" if own else outside().get(name)
 
 
 def find_method(name: str) -> Method | None:

@@ -81,7 +81,8 @@ class Shrinking:
             for channels in fresh:
                 sort_channels(trainer, channels)
             self.begun.append(phase.name)
-            sorted_ = f", {len(fresh)} sets of channels sorted" if fresh else ""
+            plural = "set" if len(fresh) == 1 else "sets"
+            sorted_ = f", {len(fresh)} {plural} of channels sorted" if fresh else ""
             news.append(f"phase {phase.name}{sorted_}")
         self.released = dict.fromkeys(self.always, True)
         for i, phase in enumerate(self.phases[: number + 1]):
