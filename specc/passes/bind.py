@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from specc.diagnostics import Findings
 from specc.ir.choice import Assignment
-from specc.ir.expr import Expr
+from specc.ir.expr import Expr, evaluate
 from specc.ir.graph import DENSE, SHARED, Connection, Graph, Op, Output, Scope
 from specc.ir.rewrite import rewrite_graph, substitution
 from specc.passes.drop_dead import drop_dead
@@ -24,6 +24,7 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
     values: dict[str, Expr] = dict(assignment)
     bound = rewrite_graph(graph, substitution(values))
     sizes = {tensor.name: tensor.features for tensor in bound.tensors}
+    largest = {choice.name: choice.largest for choice in graph.choices}
     alias: dict[str, str] = {}
     ops: list[Op] = []
     for op in bound.ops:
@@ -38,7 +39,7 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
             if chosen is not None:
                 alias[op.output] = chosen
                 continue
-        ops.append(shrunk(op))
+        ops.append(shrunk(op, largest))
     kept = {op.name for op in ops}
     static = replace(
         bound,
@@ -78,14 +79,14 @@ def settle_select(op: Op) -> tuple[Op, str | None]:
     return replace(op, inputs=tuple(n for n, _ in pairs), params=params), None
 
 
-def shrunk(op: Op) -> Op:
-    """The op with the allocated sizes, `full_x`, cut to the active ones, `x`, where these are fixed now."""
+def shrunk(op: Op, largest: Assignment) -> Op:
+    """The op with the allocated sizes, `full_x`, cut to the most that the active ones, `x`, can still be."""
     changes: dict[str, object] = {}
     slots = getattr(type(op.params), "__slots__", ())
     for name in slots:
         active = name.removeprefix("full_")
         if active != name and active in slots:
-            value = getattr(op.params, active)
+            value = evaluate(getattr(op.params, active), largest)
             if isinstance(value, int) and value != getattr(op.params, name):
                 changes[name] = value
     params = replace(op.params, **changes) if changes else op.params  # type: ignore[type-var]

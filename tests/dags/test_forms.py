@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from specc.analysis.report import cost
+from specc.passes.bind import bind
 from tests.codegen.projects import files_of, from_text, project
 from tests.dags.checks import check, text_of
 
@@ -117,3 +119,14 @@ def test_a_stage_of_several_tensors_can_be_asked_for(tmp_path: Path) -> None:
     assert torch.equal(found["a"], end)
     assert torch.equal(found["b"], torch.relu(net.b.norm(torch.cat((p, q), 1))))
     assert torch.equal(found["head"], net(x))
+
+
+def test_some_choices_of_a_concatenation_may_be_bound(tmp_path: Path) -> None:
+    """What is left of the network is elastic in the others, and allocates no more than it can use."""
+    spec = from_text(text_of("stage a { concat(here, conv(6, kernel=1)); norm; relu; conv(4, kernel=1) }"))
+    graph = bind(spec.graph, {"a.conv1.width": 2})
+    net = project(spec, tmp_path, graph).model.Model()
+    at = {choice.name: choice.largest for choice in graph.choices}
+    assert net.a.norm.num_features == 10
+    assert sum(p.numel() for p in net.parameters()) == cost(graph, at).params_total == cost(graph, at).params
+    assert cost(graph, at).macs == cost(spec.graph, {**at, "a.conv1.width": 2}).macs
