@@ -104,6 +104,10 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
         help = "put it before or behind"
         b.findings.report(EXIT_MISPLACED, statement.span, reason, secondary=[(place.origin, "this one")], help=help)
         return False
+    if b.branches is not None:
+        message = "this exit stands in branches, which are computed together and end in one sum or concatenation"
+        b.findings.report(EXIT_MISPLACED, statement.span, message, help="put it before or behind")
+        return False
     if any(a.kind == "head" for a in b.answers):
         b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
         return False
