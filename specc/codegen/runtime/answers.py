@@ -89,7 +89,8 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
         cells = [row.name, short(row.at, 32), amount(row.macs), amount(row.params)]
         cells += [f"{row.accuracy[level]:.2%}" for level in levels]
         if target is not None:
-            cells.append(row.finest(target) or "-")
+            level = row.finest(target)
+            cells.append("-" if level is None else "yes" if level == "accuracy" else level)
         lines.append(cells)
     data = [
         {
