@@ -29,11 +29,9 @@ NO_SKIPPABLES: Final = Rule(
     "E604",
     "no-skippables",
     "adaptive depth needs sub-paths that can be skipped",
-    "`adn` trains two sub-networks: the one that runs every `skippable` sub-path and the one that runs none.\n\n"
-    "  wrong:  stage s1 { repeat 1..3 { bottleneck(64) } }                       method adn\n"
-    "  right:  stage s1 { bottleneck(64); skippable { repeat 2 { bottleneck(64) } } }   method adn\n"
-    "Wrong:  a network without `skippable` under `method adn`\n"
-    "Right:  skippable { bottleneck(64) }",
+    "`adn` trains two sub-networks: the one that runs every `skippable` sub-path and the one that runs none.\n"
+    "Wrong:  stage s1 { repeat 1..3 { bottleneck(64) } }   method adn\n"
+    "Right:  stage s1 { bottleneck(64); skippable { repeat 2 { bottleneck(64) } } }   method adn",
 )
 NO_STAGE_FEATURES: Final = Rule(
     "E605",
@@ -56,13 +54,17 @@ NOTHING_TEACHES: Final = Rule(
     "E607",
     "nothing-teaches",
     "neither features nor logits teach the base-net, and it learns no labels",
-    "Wrong:  method adn(features=none, logits=no)\nRight:  method adn(specialize=no)     both learn the labels",
+    "The base-net learns from the super-net's logits, from its features, or from both: without, it would not learn.\n"
+    "Wrong:  method adn(features=none, logits=no)\n"
+    "Right:  method adn(specialize=no)     both learn the labels",
 )
 BAD_SHARE: Final = Rule(
     "E608",
     "share-out-of-range",
     "a share of a loss is not in [0, 1], or a temperature is 0",
-    "Wrong:  method adn(alpha=2)\nRight:  method adn(alpha=0.5)",
+    "`alpha` is the labels' share of the loss, the rest is distillation's; logits are divided by `temperature`.\n"
+    "Wrong:  method adn(alpha=2)\n"
+    "Right:  method adn(alpha=0.5)",
 )
 
 
