@@ -158,10 +158,11 @@ def test_what_is_exported_gives_the_same_answers_everywhere(project: Path, tmp_p
     """Also its weights do, in the network that is compiled for the sub-network."""
     out = run(project, "export.py", "--at", "keep=no", "--calibrate", "256")
     assert "width=1,keep=no" in out
-    for name in ("static module", "torch.export", "onnxruntime"):
+    for name in ("static module", "model.py and its weights", "torch.export", "onnxruntime"):
         assert f"{name}: same answers" in out
     folder = project / "runs" / "export"
-    assert sorted(p.name for p in folder.iterdir()) == ["subnet.json", "subnet.onnx", "subnet.pt", "subnet.pt2"]
+    wanted = ["model.py", "subnet.json", "subnet.onnx", "subnet.pt2", "weights.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == wanted
     assert json.loads((folder / "subnet.json").read_text())["at"] == {"width": 1, "keep": False}
 
     compiled = load(Source("tiny.specc", SPEC.replace("METHOD", "method us_net(subnets=3)")))
@@ -172,9 +173,10 @@ def test_what_is_exported_gives_the_same_answers_everywhere(project: Path, tmp_p
 LOADED = """
 import torch
 from model import Model
+from safetensors.torch import load_file
 
 net = Model().eval()
-net.load_state_dict(torch.load("FOLDER/subnet.pt", weights_only=True))
+net.load_state_dict(load_file("FOLDER/weights.safetensors"))
 program = torch.export.load("FOLDER/subnet.pt2").module()
 images = torch.randn(8, 1, 8, 8)
 torch.testing.assert_close(net(images), program(images), rtol=1e-4, atol=1e-4)

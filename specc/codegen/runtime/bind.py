@@ -96,8 +96,7 @@ def traced(
     """The steps of one sub-network in eval mode, without what no output reads; its plain layers by path, and the cuts
     that those of elastic layers were made with."""
     tracer = PlanTracer(net)
-    parameters = inspect.signature(type(net).forward).parameters
-    names = [name for name in parameters if name not in ("self", "plan")]
+    names = input_names(net)
     plans = [] if plan is None else [plan]
     with evaluating(net):
         if len(names) == 1:
@@ -109,6 +108,12 @@ def traced(
             part_inputs(graph, names)
     drop_unread(graph)
     return graph, tracer.layers, tracer.cuts
+
+
+def input_names(net: nn.Module) -> list[str]:
+    """What the forward of a network takes, its plan aside."""
+    parameters = inspect.signature(type(net).forward).parameters
+    return [name for name in parameters if name not in ("self", "plan")]
 
 
 def drop_unread(graph: fx.Graph) -> None:

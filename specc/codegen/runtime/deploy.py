@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from specc.codegen.runtime import checkpoint
 from specc.codegen.runtime.plan import Cut, Plan
+from specc.codegen.runtime.tensors import load_tensors, save_tensors
+from specc.codegen.runtime.whole import whole_folder, write_text
+
+WEIGHTS: Final = "weights.safetensors"
+NORMS: Final = "norms.safetensors"
+INDEX: Final = "index.json"
 
 
 def statistics(plan: Plan) -> tuple[list[str], Tensor]:
@@ -62,25 +69,85 @@ def placed(plan: Any, changed: dict[str, Cut], path: str = "") -> Any:
     return replace(plan, **new)
 
 
-def save(path: Path, net: nn.Module, plans: Sequence[Plan]) -> None:
-    """Writes the weights once and, for every plan, its assignment and norm statistics."""
-    names: dict[str, int] = {}
-    subnets = []
-    for plan in plans:
-        norms, row = statistics(plan)
-        places = [names.setdefault(name, len(names)) for name in norms]
-        subnets.append({"at": plan.assignment, "norms": places, "statistics": row})
-    checkpoint.save(path, {"net": net.state_dict(), "norms": list(names), "subnets": subnets})
+def save(
+    folder: Path,
+    net: nn.Module,
+    plans: Sequence[Plan],
+    figures: Sequence[Mapping[str, float]] = (),
+    network: str = "",
+) -> None:
+    """Writes a bundle: the weights once and, for every plan, its assignment, norm statistics and figures.
+
+    weights.safetensors has the network's state, norms.safetensors a row of statistics for every sub-network, and
+    index.json the rest: of every sub-network its options, in the order of the choices, and what is known of it
+    (`figures`: macs, params, accuracy). The folder is replaced as a whole.
+    """
+    choices = list(dict.fromkeys(name for plan in plans for name in plan.assignment))
+    norms: dict[str, int] = {}
+    places: list[list[int]] = []
+    rows: dict[str, Tensor] = {}
+    subnets: list[dict[str, Any]] = []
+    for number, plan in enumerate(plans):
+        names, row = statistics(plan)
+        places.append([norms.setdefault(name, len(norms)) for name in names])
+        rows[str(number)] = row
+        at = plan.assignment
+        known = dict(figures[number]) if figures else {}
+        outputs = {} if plan.outputs is None else {"outputs": [*plan.outputs]}
+        subnets.append({"at": [at.get(name) for name in choices], **known, **outputs})
+    about = {"norms": json.dumps([*norms]), "places": json.dumps(places, separators=(",", ":"))}
+    with whole_folder(folder) as aside:
+        save_tensors(aside / WEIGHTS, net.state_dict())
+        save_tensors(aside / NORMS, rows, about)
+        index = {"network": network, "choices": choices, "subnets": subnets, "latency": {}}
+        write_text(aside / INDEX, index_text(index))
 
 
-def load(path: Path, net: Any, device: torch.device | str = "cpu") -> list[Any]:
-    """Gives a network the weights of a file, and the plans that it may run: `net(images, plan)`, `net.use(plan)`."""
-    content = checkpoint.load(path, device)
-    checkpoint.fill(net, content["net"])
-    names = content["norms"]
-    return [
-        with_statistics(
-            net.plan(subnet["at"]), [names[i] for i in subnet["norms"]], subnet["statistics"]
-        )
-        for subnet in content["subnets"]
-    ]
+def index_text(index: Mapping[str, Any]) -> str:
+    """index.json: a line for every sub-network, without blanks, so that it stays small."""
+    lines = []
+    for name, value in index.items():
+        if name == "subnets":
+            rows = ",\n".join(packed(row) for row in value)
+            lines.append(f'"{name}":[\n{rows}]')
+        else:
+            lines.append(f'"{name}":{packed(value)}')
+    return "{" + ",\n".join(lines) + "}\n"
+
+
+def packed(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """index.json with every sub-network's assignment by choice. Exits where there is no bundle."""
+    try:
+        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except OSError:
+        raise SystemExit(f"there is no bundle {folder}: export.py --bundle writes one") from None
+    for row in index["subnets"]:
+        pairs = zip(index["choices"], row["at"], strict=True)
+        row["at"] = {name: option for name, option in pairs if option is not None}
+    return index
+
+
+def load(folder: Path, net: Any) -> list[Any]:
+    """Gives a network the weights of a bundle, and the plans that it may run: `net(images, plan)`, `net.use(plan)`."""
+    index = read_index(folder)
+    weights, _ = load_tensors(folder / WEIGHTS)
+    checkpoint.fill(net, weights)
+    rows, about = load_tensors(folder / NORMS)
+    norms, places = json.loads(about["norms"]), json.loads(about["places"])
+    device = next(net.parameters()).device
+    plans = []
+    for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
+        plan = net.plan(subnet["at"], subnet.get("outputs"))
+        row = rows[str(number)].to(device)
+        plans.append(with_statistics(plan, [norms[i] for i in mine], row))
+    return plans
+
+
+def sizes(folder: Path) -> str:
+    """The files of a bundle with their sizes."""
+    found = [(path.name, path.stat().st_size) for path in sorted(folder.iterdir())]
+    return ", ".join(f"{name} ({size:,} bytes)" for name, size in found)

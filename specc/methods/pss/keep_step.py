@@ -17,6 +17,7 @@ from specc.codegen.runtime.interfaces import Space
 from specc.codegen.runtime.loading import Loading
 from specc.codegen.runtime.progress import amount, table
 from specc.codegen.runtime.trainer import Trainer
+from specc.codegen.runtime.whole import write_text
 from specc.portable.budgets import shown
 from specc.portable.constraints import Constraint
 
@@ -79,16 +80,17 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
 def write_kept(
     folder: Path, net: nn.Module, kept: Sequence[Best], space: Space, about: Mapping[str, Any]
 ) -> str:
-    """Writes constraints.json and deployed.pt; returns a table of what is in them.
+    """Writes constraints.json and the bundle anytime/; returns a table of what is in them.
 
-    deployed.pt holds the weights once and, for every sub-network in the order of constraints.json, its norm statistics:
-    `elastic.deploy.load` gives the network the weights and returns the plans.
+    The bundle holds the weights once and, for every sub-network in the order of constraints.json, its norm statistics:
+    `elastic.serving.Runtime` runs them, `elastic.deploy.load` gives a network the weights and returns the plans.
     """
     rows = [as_data(best, space) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**about, "subnets": rows}, indent=2) + "\n"
-    deploy.save(folder / "deployed.pt", net, [best.plan for best in kept])
-    (folder / "constraints.json").write_text(text, encoding="utf-8")
+    figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
+    deploy.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])
+    write_text(folder / "constraints.json", text)
     lines = [
         [
             f"{best.constraint.kind} {shown(best.constraint.kind, best.constraint.target)}",
@@ -100,9 +102,7 @@ def write_kept(
         for best, row in zip(kept, rows, strict=True)
     ]
     header = ["constraint", "cost", "params", "validation", "test"]
-    return (
-        f"{table(header, lines)}\nwrote {folder / 'constraints.json'} and {folder / 'deployed.pt'}"
-    )
+    return f"{table(header, lines)}\nwrote {folder / 'constraints.json'} and {folder / 'anytime'}"
 
 
 def as_data(best: Best, space: Space) -> dict[str, Any]:

@@ -28,6 +28,9 @@ class ClassToken(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat((self.weight.expand(x.shape[0], -1, -1), x), 1)
 
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[2]}"
+
 
 class ElasticClassToken(ClassToken):
     """The token at its largest size, called with the cut of a sub-network."""

@@ -28,6 +28,9 @@ class Position(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight
 
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]}, {self.weight.shape[2]}"
+
 
 class ElasticPosition(Position):
     """The positions at their largest size, called with the cut of a sub-network."""
