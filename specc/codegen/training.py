@@ -47,8 +47,10 @@ PARTS: Final = (
     "datasets",
     "distributed",
     "evaluate",
+    "exporting",
     "images",
     "initial",
+    "int8",
     "interfaces",
     "latency",
     "loading",
@@ -57,13 +59,15 @@ PARTS: Final = (
     "options",
     "progress",
     "subnets",
+    "tensors",
     "trainer",
+    "whole",
 )
 """Runtime parts of every project; a search needs SEARCH_PARTS too."""
 
 PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 
-SEARCH_PARTS: Final = ("front", "picture")
+SEARCH_PARTS: Final = ("choosing", "deploy", "front", "picture", "serving")
 TABLE_PARTS: Final = ("block_times",)
 
 BUILT_IN: Final[Mapping[str, str]] = {
