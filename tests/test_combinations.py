@@ -52,6 +52,10 @@ STAGES: Mapping[str, str] = {
     "residual { relu(from=low) }",
     "branches": "branches 4 concat { conv(4, kernel=1); norm; relu; conv(4, kernel=3) }",
     "summed branches": "branches 4 sum { conv(4, kernel=1); norm; relu; conv(4, kernel=3); conv(16, kernel=1) }",
+    "branches by a choice": "choice n in {2, 4}\n"
+    "branches 4 by n sum { conv(4, kernel=1); norm; relu; conv(16, kernel=1) }",
+    "exits and sub-paths": "skippable { residual { conv(16, kernel=3); norm } }\n"
+    "exit early { pool(avg); linear(classes) }; skippable { residual { conv(16, kernel=3); norm } }",
     "blocks": "norm; relu; conv(32, kernel=1, connect=triangular(4)); conv(16, kernel=1, connect=diagonal(4))",
     "triangular": "conv(24, kernel=3, connect=triangular); norm; relu",
     "exit": "conv(16, kernel=3); norm; relu; exit early { pool(avg); linear(classes) }; conv(32, kernel=3); norm; relu",
