@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from specc import pipeline
 from specc.cli.main import command_names
+from specc.methods import method_names
+from specc.pipeline import load
 from specc.source import Source
 from tests.cli.commands import specc
-from tests.folders import ROOT
+from tests.codegen.projects import compiled, project
+from tests.folders import ROOT, SPECS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCES = re.findall(r"^```([^\n]*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
@@ -28,7 +33,7 @@ def test_the_spec_becomes_the_code_beside_it() -> None:
     assert len(spec.splitlines()) <= 25
     assert specc("fmt", "-", "--check", stdin=spec).code == 0
     files = pipeline.compile_project(pipeline.load(Source(f"{name}.specc", spec)))
-    shown = [(path, text) for path, text in fences("python") if path]
+    shown = [(path, text) for path, text in fences("python") if path.endswith(".py")]
     assert shown
     for path, text in shown:
         assert text.strip() in files[path.removeprefix(f"{name}/")], path
@@ -47,6 +52,26 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         if not path:
             exec(compile(text, "README.md", "exec"), {})
     assert "sub-networks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("where", "text"), [fence for fence in fences("python") if fence[0].startswith("in ")])
+def test_what_is_shown_of_projects_runs_in_them(where: str, text: str, tmp_path: Path) -> None:
+    from torchvision.models.detection import FasterRCNN
+
+    made = project(compiled(where.removeprefix("in ")), tmp_path)
+    with made.known():
+        pyramid = importlib.import_module("elastic.pyramid")
+        sys.modules.pop("elastic.pyramid")
+    names = {"Model": made.model.Model, "Pyramid": pyramid.Pyramid, "FasterRCNN": FasterRCNN}
+    exec(compile(text, "README.md", "exec"), names)
+
+
+def test_every_method_has_its_row_and_its_specs() -> None:
+    rows = [line.strip("|").split("|") for line in README.splitlines() if re.match(r"\| `\w+` \| [^|]+\| `\w+", line)]
+    assert sorted(row[0].strip(" `") for row in rows) == sorted(method_names())
+    for row in rows:
+        for name in re.findall(r"`(\w+)`", "".join(row[2:])):
+            assert load(SPECS / f"{name}.specc").model.method.name == row[0].strip(" `"), name
 
 
 def test_every_command_is_named() -> None:
