@@ -67,7 +67,19 @@ PARTS: Final = (
 
 PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 
-SEARCH_PARTS: Final = ("choosing", "deploy", "front", "picture", "serving")
+SEARCH_PARTS: Final = (
+    "choosing",
+    "deploy",
+    "front",
+    "journal",
+    "judge",
+    "page",
+    "picture",
+    "proposals",
+    "serving",
+)
+COUNTING: Final = ("specc.portable.memory",)
+"""Of portable code, what search.py counts costs with."""
 TABLE_PARTS: Final = ("block_times",)
 
 BUILT_IN: Final[Mapping[str, str]] = {
@@ -136,7 +148,8 @@ def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
     parts = [*PARTS, *(SEARCH_PARTS if graph.choices else ()), *(("stacked",) if len(graph.inputs) > 1 else ())]
     parts += TABLE_PARTS if has_table(graph) else ()
     step = f"{method_package(trained(graph, sections.method).name)}.step"
-    return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), step)
+    portable = COUNTING if graph.choices else ()
+    return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), *portable, step)
 
 
 def training_view(graph: Graph, sections: Sections) -> View:

@@ -197,10 +197,17 @@ TRAIN: Final = Signature(
     "how the generated train.py trains; its flags override each of these",
 )
 
+LEAST: Final = Parameter("least", "number", 0, "the least that it may be")
+
 BUDGETS: Final = (
-    Signature("macs", (Parameter("most", "number", doc="multiply-accumulates of one image"),)),
-    Signature("params", (Parameter("most", "number", doc="parameters in use"),)),
-    Signature("latency", (Parameter("most", "number", doc="median measured time of one image, as in 5ms"),)),
+    Signature("macs", (Parameter("most", "number", doc="multiply-accumulates of one image"), LEAST)),
+    Signature("params", (Parameter("most", "number", doc="parameters in use"), LEAST)),
+    Signature("latency", (Parameter("most", "number", doc="median measured time of one image, as in 5ms"), LEAST)),
+    Signature("memory", (Parameter("most", "number", doc="bytes of activations alive at once, one image"), LEAST)),
+)
+
+EVALUATIONS: Final = Parameter(
+    "evaluations", "integer", 512, "sub-networks evaluated in all; a smaller space is enumerated"
 )
 
 STRATEGIES: Final = (
@@ -208,16 +215,17 @@ STRATEGIES: Final = (
     Signature(
         "evolution",
         (
-            Parameter("evaluations", "integer", 512, "sub-networks evaluated in all; a smaller space is enumerated"),
-            Parameter("population", "integer", 32, "evaluated between two selections"),
+            EVALUATIONS,
+            Parameter("population", "integer", 32, "how many live on, and how many children they have at a time"),
             Parameter("mutation", "number", Fraction(1, 5), "the probability that a choice of a child is drawn anew"),
         ),
-        "random ones first, then children of the front",
+        "NSGA-II: random ones first, then children of those that few others dominate",
     ),
+    Signature("random", (EVALUATIONS,), "the largest and the smallest, and others drawn uniformly within the budgets"),
     Signature(
-        "random",
-        (Parameter("evaluations", "integer", 512, "sub-networks evaluated in all; a smaller space is enumerated"),),
-        "drawn uniformly",
+        "pools",
+        (EVALUATIONS, Parameter("windows", "integer", 16, "of equal width, along the first cost that is counted")),
+        "drawn uniformly within one window of cost after another, so that every cost is covered alike",
     ),
 )
 
@@ -226,7 +234,7 @@ SEARCH: Final = Signature(
     (
         Parameter(
             "objectives",
-            ListOf(Words(("accuracy", "macs", "params", "latency"))),
+            ListOf(Words(("accuracy", "macs", "params", "latency", "memory"))),
             ("accuracy", "macs"),
             "accuracy, and the costs that it is weighed against",
         ),

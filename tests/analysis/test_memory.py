@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -41,7 +41,8 @@ def test_projects_count_the_memory_that_the_compiler_reports(name: str) -> None:
     graph = load(SPECS / f"{name}.specc").graph
     memory = Memory(json.loads(graph_json(graph)))
     tried: list[Assignment] = [complete(graph, {}, "max"), complete(graph, {}, "min")]
-    for at in [*tried, *draw(graph, 5, 0, "independent").assignments]:
+    tried += cast("list[Assignment]", draw(graph, 5, 0, "independent").assignments)
+    for at in tried:
         assert memory(plain(graph, at)) == cost(graph, at).peak_bytes
 
 

@@ -1,12 +1,10 @@
-"""Algorithm 1 against brute force, proposals, budgets, pareto.json, the picture."""
+"""Algorithm 1 against brute force, budgets, pareto.json, the picture."""
 
 from __future__ import annotations
 
 import itertools
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -16,19 +14,15 @@ from PIL import Image
 
 from specc.codegen.runtime.front import (
     Point,
-    Proposals,
     admit,
     best,
     dominates,
     from_json,
-    key,
-    sub_networks,
     thrifty,
     to_json,
     within,
 )
 from specc.codegen.runtime.picture import Series, draw, log_ticks, ticks
-from tests.runtime.tiny import TinySpace
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)), max_size=25)
 
@@ -53,76 +47,6 @@ def test_the_front_is_what_no_point_dominates(rows: list[tuple[int, int, int]], 
     assert len(front) == len(undominated)
 
 
-def strategy(name: str, evaluations: int = 100) -> dict[str, object]:
-    return {"name": name, "evaluations": evaluations, "population": 3, "mutation": 0.3}
-
-
-def test_a_small_space_is_enumerated_and_a_large_one_sampled_without_repetition() -> None:
-    space = TinySpace()
-    everything = sorted(map(key, space.every()))
-    assert sorted(map(key, sub_networks(space, 6) or [])) == everything
-    assert sub_networks(space, 5) is None
-    assert sorted(map(key, Proposals(space, strategy("evolution"), random.Random(0)))) == everything
-    assert sorted(map(key, Proposals(space, strategy("exhaustive", 1), random.Random(0)))) == everything
-    for name in ("random", "evolution"):
-        few = Proposals(space, strategy(name, 4), random.Random(0))
-        drawn = []
-        for at in few:
-            drawn.append(at)
-            few.front = [Point(at, 1, 1)]
-        assert len(few) == len({key(at) for at in drawn}) == 4
-        assert space.largest() in drawn
-        assert space.smallest() in drawn
-
-
-def test_evolution_finds_what_random_search_needs_longer_for() -> None:
-    """20 binary choices, accuracy the share of ones: children of the front climb, random draws do not."""
-
-    class Bits(TinySpace):
-        @property
-        def CHOICES(self) -> Mapping[str, Sequence[Any]]:
-            return {f"b{i}": (0, 1) for i in range(20)}
-
-        @property
-        def SIZE(self) -> int:
-            return 2**20
-
-        def canonical(self, at: Mapping[str, Any]) -> dict[str, Any]:
-            return dict(at)
-
-        def draw(self, rng: random.Random) -> dict[str, Any]:
-            return {name: rng.choice(options) for name, options in self.CHOICES.items()}
-
-        def largest(self) -> dict[str, Any]:
-            return {f"b{i}": i % 2 for i in range(20)}
-
-        def smallest(self) -> dict[str, Any]:
-            return {f"b{i}": 0 for i in range(20)}
-
-    def reached(name: str) -> float:
-        proposals = Proposals(Bits(), strategy(name, 300), random.Random(1))
-        front: list[Point] = []
-        for at in proposals:
-            front = admit(front, Point(at, 1, 1, accuracy=sum(at.values()) / 20), ["macs"])
-            proposals.front = front
-        return front[0].accuracy
-
-    assert reached("evolution") > reached("random") + 0.1
-
-
-def test_proposals_keep_the_budgets_and_end_where_nothing_keeps_them() -> None:
-    space = TinySpace()
-
-    def allowed(at: object) -> bool:
-        return space.macs(at) <= 30  # type: ignore[arg-type]
-
-    for evaluations in (100, 3):
-        found = list(Proposals(space, strategy("evolution", evaluations), random.Random(0), allowed))
-        assert found
-        assert all(space.macs(at) <= 30 for at in found)
-    assert list(Proposals(space, strategy("random", 3), random.Random(0), lambda at: False)) == []
-
-
 def test_budgets_hold_for_what_is_known_and_the_best_is_the_cheapest_of_the_most_accurate() -> None:
     cheap, dear, slow = Point({}, 10, 5, 0.9, 0.001), Point({}, 20, 9, 0.95, 0.002), Point({}, 25, 9, 0.95, 0.003)
     assert best([slow, dear, cheap]) is dear
@@ -133,6 +57,8 @@ def test_budgets_hold_for_what_is_known_and_the_best_is_the_cheapest_of_the_most
     assert within([slow, dear, cheap], [{"name": "latency", "most": 0.0025}]) == [dear, cheap]
     with pytest.raises(SystemExit, match="the smallest has 10 MACs, 5 parameters"):
         within([slow, dear, cheap], [{"name": "params", "most": 4}])
+    assert within([slow, dear, cheap], [{"name": "macs", "most": 22, "least": 11}]) == [dear]
+    assert within([slow, dear, cheap], [{"name": "macs", "least": 22}]) == [slow]
     assert Point({}, 10, 5).within([{"name": "latency", "most": 1e-9}])
     with pytest.raises(ValueError, match="was not measured"):
         Point({}, 10, 5).cost("latency")
@@ -145,7 +71,7 @@ def test_pareto_json_gives_the_points_back() -> None:
     assert '"network": "tiny"' in text
 
 
-@pytest.mark.parametrize("cost", ["macs", "params", "latency"])
+@pytest.mark.parametrize("cost", ["macs", "params", "latency", "memory"])
 def test_the_picture_is_drawn_twice_and_survives_odd_fronts(tmp_path: Path, cost: str) -> None:
     unit = 1e-4 if cost == "latency" else 1e5
     cases = [

@@ -147,7 +147,7 @@ def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> N
     assert all(p["latency"] > 0 and 0 <= p["test_accuracy"] <= 1 for p in points)
     assert {"pareto.png", "pareto.svg"} <= {path.name for path in (project / "runs").iterdir()}
     header, _, *rows = [line for line in out.splitlines() if line and not line.startswith(("evaluated", "wrote"))]
-    assert header.split() == ["sub-network", "MACs", "params", "validation", "test", "latency"]
+    assert header.split() == ["sub-network", "MACs", "params", "bytes", "validation", "test", "latency"]
     assert len(rows) == len(points)
 
     assert "evaluated 1 sub-network" in limited

@@ -8,9 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from specc.portable import choices
 
 WIDTHS = (2, 4, 8)
 CHOICES: dict[str, tuple[Any, ...]] = {"width": WIDTHS, "keep": (False, True)}
@@ -73,6 +77,14 @@ class TinySpace:
     @property
     def SIZE(self) -> int:
         return 6
+
+    @property
+    def SPACE(self) -> choices.Space:
+        def costs(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            at = [choices.assignment_at(self.SPACE, row) for row in rows.tolist()]
+            return np.array([*map(self.macs, at)]), np.array([*map(self.params, at)])
+
+        return choices.Space(self.CHOICES, {}, (tuple(self.CHOICES),), costs)
 
     def every(self) -> Iterator[dict[str, Any]]:
         return (dict(zip(CHOICES, options, strict=True)) for options in itertools.product(*CHOICES.values()))

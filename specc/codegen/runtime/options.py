@@ -160,12 +160,15 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    add("--objectives", nargs="+", choices=("accuracy", "macs", "params", "latency"))
-    add("--strategy", choices=("exhaustive", "evolution", "random"))
+    add("--objectives", nargs="+", choices=("accuracy", *UNITS))
+    add("--strategy", choices=("exhaustive", "evolution", "random", "pools"))
     add("--evaluations", type=int, metavar="N", help="sub-networks evaluated in all")
     add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
     add("--max-params", type=float, metavar="N")
     add("--max-latency", type=float, metavar="MS", help="measured, milliseconds an image")
+    add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
+    for name in UNITS:
+        add(f"--min-{name}", type=float, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
         type=int,
@@ -184,16 +187,8 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         strategy["name"] = flags.strategy
     if flags.evaluations:
         strategy["evaluations"] = flags.evaluations
-    search["strategy"] = {"evaluations": 512, "population": 32, "mutation": 0.2, **strategy}
-    limits = {
-        "macs": flags.max_macs,
-        "params": flags.max_params,
-        "latency": None if flags.max_latency is None else flags.max_latency / 1000,
-    }
-    kept = [budget for budget in search["budgets"] if limits[budget["name"]] is None]
-    search["budgets"] = kept + [
-        {"name": n, "most": most} for n, most in limits.items() if most is not None
-    ]
+    search["strategy"] = {**STRATEGY, **strategy}
+    search["budgets"] = budgets(search["budgets"], flags)
     return SearchOptions(
         **known(search, SearchOptions, "search"),
         data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
@@ -202,6 +197,29 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         output_dir=flags.output_dir,
         checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
     )
+
+
+UNITS = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
+"""The costs that can be limited, and how many of the flags' units make one of the settings'."""
+STRATEGY = {"evaluations": 512, "population": 32, "mutation": 0.2, "windows": 16}
+"""What a strategy needs that settings.toml describes for another one."""
+
+
+def budgets(
+    settings: Sequence[Mapping[str, Any]], flags: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """The limits of settings.toml; where there are flags for a cost, theirs alone."""
+    found = [dict(budget) for budget in settings]
+    for name, unit in UNITS.items():
+        limits = {
+            "most": getattr(flags, f"max_{name}"),
+            "least": getattr(flags, f"min_{name}"),
+        }
+        given = {end: value / unit for end, value in limits.items() if value is not None}
+        if given:
+            found = [budget for budget in found if budget["name"] != name]
+            found.append({"name": name, **given})
+    return found
 
 
 FLAGS_ONLY = (
