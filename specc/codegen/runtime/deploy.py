@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from specc.codegen.runtime import checkpoint
 from specc.codegen.runtime.plan import Cut, Plan
 from specc.codegen.runtime.tensors import load_tensors, save_tensors
-from specc.codegen.runtime.whole import whole_folder, write_text
+from specc.codegen.runtime.whole import put_back, whole_folder, write_text
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
@@ -121,6 +121,7 @@ def packed(value: Any) -> str:
 
 def read_index(folder: Path) -> dict[str, Any]:
     """index.json with every sub-network's assignment by choice. Exits where there is no bundle."""
+    put_back(folder)
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -52,7 +53,10 @@ def write_source(
     shapes = [f"[{', '.join(['N', *map(str, x.shape[1:])])}]" for x in inputs]
     weights = folder / "weights.safetensors"
     doc = DOC.format(
-        title=title, weights=weights.name, inputs=", ".join(names), shapes=", ".join(shapes)
+        title=textwrap.fill(title, 96),
+        weights=weights.name,
+        inputs=", ".join(names),
+        shapes=", ".join(shapes),
     )
     save_tensors(weights, static.state_dict())
     try:

@@ -23,7 +23,7 @@ WIDTH: Final = 100
 
 Text: TypeAlias = "str | Call"
 
-SIGNS: Final[Mapping[Callable[..., Any], str]] = MappingProxyType(
+SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
     {
         operator.add: "+",
         operator.sub: "-",
@@ -240,7 +240,7 @@ class Forward:
     def is_inner(self, step: int, node: fx.Node) -> bool:
         """Whether a step is written where it is read: a size, what the next step begins with, the answer."""
         if node.op == "call_function" and node.target is builtins.getattr:
-            return node.args[1] == "shape"
+            return bool(node.args[1] == "shape")
         if node.target is operator.getitem:
             before = node.args[0]
             return isinstance(before, fx.Node) and before.target is builtins.getattr
@@ -334,7 +334,7 @@ class Forward:
             case "call_method":
                 return Call(f"{flat(args[0])}.{target}(", tuple(items[1:]))
         if target in SIGNS and len(items) == 2:
-            return f"{flat(args[0])} {SIGNS[target]} {flat(args[1])}"  # type: ignore[index]
+            return f"{flat(args[0])} {SIGNS[target]} {flat(args[1])}"
         if target is operator.getitem:
             return f"{flat(args[0])}[{indices(node.args[1], self.text)}]"
         if target is builtins.getattr:

@@ -27,9 +27,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill that lies aside; it takes the place of `folder` at the end of the block.
 
     If the block fails, or its process is killed, what was in `folder` before is still there. No folder can be renamed
-    over another one: for that moment the former is `<name>.old`, and stays so if the process dies just then.
+    over another one: for that moment the former is `<name>.old`; if the process dies just then, `put_back` helps.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    put_back(folder)
     aside, old = (folder.with_name(folder.name + end) for end in (".partial", ".old"))
     if aside.exists():
         shutil.rmtree(aside)
@@ -49,6 +50,13 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     aside.rename(folder)
     if old.exists():
         shutil.rmtree(old)
+
+
+def put_back(folder: Path) -> None:
+    """Undoes the first half of a replacement whose process died before the second."""
+    old = folder.with_name(folder.name + ".old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
 
 
 def settle(path: Path) -> None:

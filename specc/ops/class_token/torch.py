@@ -17,7 +17,7 @@ class ClassTokenCut(Cut):
 
 
 class ClassToken(nn.Module):
-    """A learned token before all others. Input [N, T, C], output [N, T + 1, C]. It starts as zeros."""
+    """A learned token before all others, at first zeros. Input [N, T, C], output [N, T + 1, C]."""
 
     decays_as = "class_token"
 
