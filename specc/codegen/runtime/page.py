@@ -233,7 +233,7 @@ function show(d, event) {
   tip.replaceChildren(bold, " ", words.join(" \\u00b7 "), code);
   tip.style.left = 0;
   const w = tip.offsetWidth, h = tip.offsetHeight;
-  tip.style.left = Math.max(8, Math.min(event.clientX + 14, innerWidth - w - 12)) + "px";
+  tip.style.left = Math.max(8, Math.min(event.clientX + 14, document.documentElement.clientWidth - w - 12)) + "px";
   tip.style.top = (event.clientY + 18 + h > innerHeight ? event.clientY - h - 14 : event.clientY + 18) + "px";
 }
 async function copy(p) {
