@@ -127,6 +127,7 @@ import search, space
 
 sys.argv = ["search.py", "--device", "cpu"]
 search.main()
+search.main()
 print("again")
 limit = str(space.macs(space.smallest()))
 few = ["--objectives", "accuracy", "params", "--output-dir", "few", "--checkpoint", "runs/checkpoint.pt"]
@@ -137,7 +138,12 @@ search.main()
 
 def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> None:
     out, _, limited = run(project, SEARCHED).partition("again")
-    assert "evaluated 4 sub-networks" in out
+    assert "evaluated 4 sub-networks in" in out
+    # Asked again, it evaluates nothing and finds the same.
+    out, _, repeated = out.partition("evaluated 4 sub-networks, 4 of them in earlier runs,")
+    assert repeated.splitlines()[1:-1] == out.splitlines()[1:-1]
+    lines = [json.loads(line) for line in (project / "runs" / "search.jsonl").read_text().splitlines()]
+    assert sum("accuracy" in line for line in lines) == 4
     found = json.loads((project / "runs" / "pareto.json").read_text())
     points = found["points"]
     assert 1 <= len(points) <= 4
@@ -145,7 +151,8 @@ def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> N
     assert macs == sorted(macs)
     assert accuracy == sorted(accuracy)
     assert all(p["latency"] > 0 and 0 <= p["test_accuracy"] <= 1 for p in points)
-    assert {"pareto.png", "pareto.svg"} <= {path.name for path in (project / "runs").iterdir()}
+    assert all(p["memory"] > 0 for p in points)
+    assert {"pareto.html", "pareto.png", "pareto.svg"} <= {path.name for path in (project / "runs").iterdir()}
     header, _, *rows = [line for line in out.splitlines() if line and not line.startswith(("evaluated", "wrote"))]
     assert header.split() == ["sub-network", "MACs", "params", "bytes", "validation", "test", "latency"]
     assert len(rows) == len(points)
@@ -221,6 +228,31 @@ def test_one_sub_network_is_a_project_without_choices() -> None:
     assert "us_net" not in files["train.py"]
     assert "plans = [None]" in files["train.py"]
     assert "import space" not in files["export.py"]
+
+
+@pytest.mark.slow
+def test_two_processes_search_as_one_does(project: Path) -> None:
+    """All four sub-networks, journals of their own; latencies are measured and so differ."""
+    more = "--device cpu --strategy exhaustive --checkpoint runs/checkpoint.pt"
+    run(project, "search.py", *more.split(), "--output-dir", "alone")
+    command = f"--standalone --nproc-per-node 2 search.py {more} --output-dir shared"
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *command.split()],
+        cwd=project,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("evaluated 4 sub-networks") == 1
+    found = [json.loads((project / name / "pareto.json").read_text()) for name in ("alone", "shared")]
+    assert found[0]["hypervolume"] == found[1]["hypervolume"] > 0
+    for alone, shared in zip(found[0]["points"], found[1]["points"], strict=True):
+        measured = {"latency", "latency_p90"}
+        assert {k: v for k, v in alone.items() if k not in measured} == {
+            k: v for k, v in shared.items() if k not in measured
+        }
 
 
 @pytest.mark.slow
