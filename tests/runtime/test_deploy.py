@@ -1,11 +1,10 @@
-"""What is shipped: plain source and weights, bundles and their runtime, files that are whole or not there."""
+"""What is shipped: plain source with its weights, bundles and the runtime that serves them."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -14,17 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
 from torch import nn
 
-from specc.codegen.runtime.choosing import read_points, several, spread
-from specc.codegen.runtime.front import Point
-from specc.codegen.runtime.tensors import load_tensors, save_tensors
-from specc.codegen.runtime.whole import put_back, whole_file, whole_folder
+from specc.codegen.runtime.tensors import load_tensors
 from tests.codegen.projects import Project, compiled, from_text, importing, project
 from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_projects import run
 
 torch.set_num_threads(1)
 
@@ -219,6 +213,26 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
                 assert relative(found, wanted) < 1e-5, (name, plan.chosen)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tokens", "nested", "pairs"])
+def test_programs_of_all_kinds_of_networks_are_exported(
+    made: dict[str, Project], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """torch.export and ONNX, whose runtime is the oracle, at two assignments: attention, heads, several inputs."""
+    exporting = part(made[name], "exporting")
+    net, inputs = network(made[name]), inputs_of(name)
+    for at in SPECS[name][2]:
+        static = net.bind(net.plan(at))
+        with torch.no_grad():
+            wanted = static(*inputs)
+        names = ["left", "right"][: len(inputs)]
+        exporting.write_program(static, inputs, wanted, tmp_path / "net.pt2")
+        exporting.write_onnx(static, inputs, names, wanted, tmp_path / "net.onnx")
+        out = capsys.readouterr().out
+        assert "torch.export: same answers" in out
+        assert "onnxruntime: same answers" in out
+
+
 def bundle(made: Project, folder: Path) -> Any:
     """Three sub-networks of which the middle one is the most accurate."""
     net, space = network(made), made.modules["space"]
@@ -313,50 +327,6 @@ def test_twelve_assignments_of_mobilenet_v2_take_two_kilobytes(tmp_path: Path) -
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), other.state_dict().values(), strict=True))
 
 
-def test_tensors_are_read_and_written_as_the_package_does(tmp_path: Path) -> None:
-    tensors = {
-        "half": torch.randn(3, 5).to(torch.bfloat16),
-        "weight": torch.randn(4, 3).t(),
-        "count": torch.tensor(7),
-        "none": torch.zeros(0, 3),
-        "mask": torch.tensor([True, False, True]),
-        "double": torch.randn(2, dtype=torch.float64),
-        "bytes": torch.arange(-3, 3, dtype=torch.int8),
-    }
-    save_tensors(tmp_path / "ours", tensors, {"about": "us"})
-    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    safetensors.torch.save_file(contiguous, tmp_path / "theirs", {"about": "us"})
-    ours, about = load_tensors(tmp_path / "theirs")
-    assert about == {"about": "us"}
-    for found in (ours, load_tensors(tmp_path / "ours")[0], safetensors.torch.load_file(tmp_path / "ours")):
-        assert {*found} == {*tensors}
-        for name, tensor in tensors.items():
-            assert found[name].dtype == tensor.dtype
-            assert torch.equal(found[name], tensor)
-    content = (tmp_path / "ours").read_bytes()
-    for damaged in (content[:-1], content[:20], b"", b"\x80\x02}" * 30):
-        (tmp_path / "damaged").write_bytes(damaged)
-        with pytest.raises(ValueError, match="safetensors"):
-            load_tensors(tmp_path / "damaged")
-
-
-def test_a_folder_or_file_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    for text in ("first", "second"):
-        with whole_folder(tmp_path / "it") as aside:
-            (aside / "a.txt").write_text(text)
-    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "it") as aside:
-        (aside / "a.txt").rename(aside / "b.txt")
-    assert [path.name for path in tmp_path.iterdir()] == ["it"]
-    assert (tmp_path / "it" / "a.txt").read_text() == "second"
-    with pytest.raises(KeyError), whole_file(tmp_path / "file") as file:
-        file.write(b"half" + {}["missing"])
-    assert not (tmp_path / "file").exists()
-    # Killed between the two renames of a folder: the next one who asks puts the former back.
-    (tmp_path / "it").rename(tmp_path / "it.old")
-    put_back(tmp_path / "it")
-    assert (tmp_path / "it" / "a.txt").read_text() == "second"
-
-
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -393,111 +363,3 @@ def test_a_killed_export_leaves_the_bundle_that_was_there(made: dict[str, Projec
             deploy.save(folder / "anytime", net, [net.plan("min")])  # over what the dead one left aside
             assert not (folder / "anytime.partial").exists()
         assert deploy.load(folder / "anytime", net) == [net.plan("min")]
-
-
-def test_sub_networks_are_spread_over_the_costs(tmp_path: Path) -> None:
-    points = [Point({"k": k}, macs, 10, accuracy=k / 10) for k, macs in enumerate((100, 110, 120, 300, 480, 500))]
-    assert spread(points, 2) == [0, 5]
-    assert spread(points, 3) == [0, 3, 5]
-    assert spread(points, 4) == [0, 2, 3, 5] or spread(points, 4) == [0, 3, 4, 5]
-    assert spread(points, 9) == [*range(6)]
-    assert several("all", points) == [*range(6)]
-    with pytest.raises(SystemExit, match="a number of sub-networks is expected"):
-        several("many", points)
-    row = {"kind": "macs", "target": 1, "cost": 1, "macs": 5, "params": 2, "score": -1.0, "accuracy": 0.5}
-    rows = [row | {"at": {"k": 1}}, row | {"at": {"k": 1}, "target": 2}, row | {"at": {"k": 2}}]
-    (tmp_path / "constraints.json").write_text(json.dumps({"subnets": rows}))
-    assert [p.at for p in read_points(tmp_path / "constraints.json")] == [{"k": 1}, {"k": 2}]
-    with pytest.raises(SystemExit, match=r"there is no .*pareto\.json"):
-        read_points(tmp_path / "pareto.json")
-
-
-BEGUN = """
-import json
-from pathlib import Path
-
-import torch
-
-import space
-from elastic import checkpoint
-from elastic.options import read_settings
-from model import Model
-
-torch.manual_seed(0)
-settings = read_settings(Path("settings.toml"))
-content = {"net": Model().state_dict(), "average": None, "data": settings["data"]}
-checkpoint.save(Path("runs/checkpoint.pt"), content)
-ats = [space.smallest(), space.largest()]
-points = [{"at": at, "macs": space.macs(at), "params": space.params(at), "accuracy": 0.5} for at in ats]
-Path("runs/pareto.json").write_text(json.dumps({"points": points}))
-"""
-DIGITS = """
-supernet tiny {
-  input image(1, 8, 8);  classes 10
-  norm batch
-  width uniform {0.5, 1.0} round 8
-  stem { conv(16, kernel=3, stride=2); norm; relu }
-  stage s1 { skippable keep { residual { conv(16, kernel=3); norm; relu } } }
-  EXIT
-  stage s2 { conv(16, kernel=1); norm; relu }
-  head { pool(avg); linear(classes) }
-}
-method us_net(subnets=3)
-data digits
-search { calibrate=128 }
-"""
-
-
-def begun(folder: Path, text: str) -> Path:
-    """A project with the checkpoint and the front that training and searching would have left."""
-    made = project(from_text(text), folder)
-    run(made.folder, BEGUN)
-    return made.folder
-
-
-def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
-    """A folder for each, with eight-bit weights; and a bundle that a script serves."""
-    folder = begun(tmp_path, DIGITS.replace("EXIT", ""))
-    code = "sys.modules['onnx'] = None\nimport export\n"
-    out = run(folder, code + "sys.argv = ['export.py', '--pareto', '1', '--int8']\nexport.main()")
-    one = folder / "runs" / "pareto" / "1"
-    wanted = ["int8.pt2", "int8.safetensors", "model.py", "subnet.json", "subnet.pt2", "weights.safetensors"]
-    assert sorted(path.name for path in one.iterdir()) == wanted
-    assert (one / "int8.safetensors").stat().st_size < 0.6 * (one / "weights.safetensors").stat().st_size
-    for name in ("model.py and its weights", "torch.export", "torch.export, 8-bit weights"):
-        assert f"{name}: same answers" in out
-    found = re.search(r"test accuracy ([0-9.]+)%, with 8-bit weights ([0-9.]+)%", out)
-    assert found is not None
-    assert abs(float(found[1]) - float(found[2])) < 3
-    out = run(folder, code + SERVED)
-    assert "index.json" in out
-    assert out.endswith("served\n")
-
-
-SERVED = """
-sys.argv = ["export.py", "--bundle"]
-export.main()
-
-import torch
-from elastic.serving import Runtime
-from model import Model
-
-runtime = Runtime.load("runs/anytime", Model)
-images = torch.randn(1, 1, 8, 8)
-small, large = runtime.subnets
-assert small.macs < large.macs and small.accuracy == 0.5
-assert runtime.run(images, budget_ms=1000).shape == (1, 10)
-assert torch.equal(runtime.run(images, macs=small.macs), runtime.calls[0](images))
-print("served")
-"""
-
-
-@pytest.mark.slow
-def test_exits_are_exported_to_onnx_one_by_one_and_together(tmp_path: Path) -> None:
-    text = DIGITS.replace("EXIT", "exit e1 { pool(avg); linear(classes) }")
-    folder = begun(tmp_path, text.replace("us_net(subnets=3)", "early_exit"))
-    for flags in (["--at", "exit=e1"], ["--at", "width=0.5", "--outputs", "e1", "head"], ["--pareto", "2"]):
-        out = run(folder, "export.py", *flags)
-        for name in ("static module", "model.py and its weights", "torch.export", "onnxruntime"):
-            assert out.count(f"{name}: same answers") == (2 if "--pareto" in flags else 1)
-    assert sorted(path.name for path in (folder / "runs" / "pareto").iterdir()) == ["1", "2"]

@@ -1,0 +1,115 @@
+"""export.py of a project: which sub-networks it takes, and what it writes of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from specc.codegen.runtime.choosing import read_points, several, spread
+from specc.codegen.runtime.front import Point
+from tests.codegen.projects import from_text, project
+from tests.runtime.test_projects import run
+
+
+def test_sub_networks_are_spread_over_the_costs(tmp_path: Path) -> None:
+    points = [Point({"k": k}, macs, 10, accuracy=k / 10) for k, macs in enumerate((100, 110, 120, 300, 480, 500))]
+    assert spread(points, 2) == [0, 5]
+    assert spread(points, 3) == [0, 3, 5]
+    assert spread(points, 4) == [0, 2, 3, 5] or spread(points, 4) == [0, 3, 4, 5]
+    assert spread(points, 9) == [*range(6)]
+    assert several("all", points) == [*range(6)]
+    with pytest.raises(SystemExit, match="a number of sub-networks is expected"):
+        several("many", points)
+    row = {"kind": "macs", "target": 1, "cost": 1, "macs": 5, "params": 2, "score": -1.0, "accuracy": 0.5}
+    rows = [row | {"at": {"k": 1}}, row | {"at": {"k": 1}, "target": 2}, row | {"at": {"k": 2}}]
+    (tmp_path / "constraints.json").write_text(json.dumps({"subnets": rows}))
+    assert [p.at for p in read_points(tmp_path / "constraints.json")] == [{"k": 1}, {"k": 2}]
+    with pytest.raises(SystemExit, match=r"there is no .*pareto\.json"):
+        read_points(tmp_path / "pareto.json")
+
+
+BEGUN = """
+import json
+from pathlib import Path
+
+import torch
+
+import space
+from elastic import checkpoint
+from elastic.options import read_settings
+from model import Model
+
+torch.manual_seed(0)
+settings = read_settings(Path("settings.toml"))
+content = {"net": Model().state_dict(), "average": None, "data": settings["data"]}
+checkpoint.save(Path("runs/checkpoint.pt"), content)
+ats = [space.smallest(), space.largest()]
+points = [{"at": at, "macs": space.macs(at), "params": space.params(at), "accuracy": 0.5} for at in ats]
+Path("runs/pareto.json").write_text(json.dumps({"points": points}))
+"""
+DIGITS = """
+supernet tiny {
+  input image(1, 8, 8);  classes 10
+  norm batch
+  width uniform {0.5, 1.0} round 8
+  stem { conv(16, kernel=3, stride=2); norm; relu }
+  stage s1 { skippable keep { residual { conv(16, kernel=3); norm; relu } } }
+  EXIT
+  stage s2 { conv(16, kernel=1); norm; relu }
+  head { pool(avg); linear(classes) }
+}
+method us_net(subnets=3)
+data digits
+search { calibrate=128 }
+"""
+
+
+def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
+    """A folder for each, with eight-bit weights; and a bundle that a script serves."""
+    folder = project(from_text(DIGITS.replace("EXIT", "")), tmp_path).folder
+    out = run(folder, BEGUN + EXPORTED)
+    one = folder / "runs" / "pareto" / "1"
+    wanted = ["int8.pt2", "int8.safetensors", "model.py", "subnet.json", "subnet.pt2", "weights.safetensors"]
+    assert sorted(path.name for path in one.iterdir()) == wanted
+    assert (one / "int8.safetensors").stat().st_size < 0.6 * (one / "weights.safetensors").stat().st_size
+    for name in ("model.py and its weights", "torch.export", "torch.export, 8-bit weights"):
+        assert f"{name}: same answers" in out
+    found = re.search(r"test accuracy ([0-9.]+)%, with 8-bit weights ([0-9.]+)%", out)
+    assert found is not None
+    assert abs(float(found[1]) - float(found[2])) < 3
+    assert "index.json (" in out
+    assert out.endswith("served\n")
+
+
+EXPORTED = """
+sys.modules["onnx"] = None
+import export
+from elastic.serving import Runtime
+
+for flags in (["--pareto", "1", "--int8"], ["--bundle"]):
+    sys.argv = ["export.py", *flags]
+    export.main()
+
+runtime = Runtime.load("runs/anytime", Model)
+images = torch.randn(1, 1, 8, 8)
+small, large = runtime.subnets
+assert small.macs < large.macs and small.accuracy == 0.5
+assert runtime.run(images, budget_ms=1000).shape == (1, 10)
+assert torch.equal(runtime.run(images, macs=small.macs), runtime.calls[0](images))
+print("served")
+"""
+
+
+@pytest.mark.slow
+def test_exits_are_exported_to_onnx_one_by_one_and_together(tmp_path: Path) -> None:
+    text = DIGITS.replace("EXIT", "exit e1 { pool(avg); linear(classes) }")
+    folder = project(from_text(text), tmp_path).folder
+    run(folder, BEGUN)
+    for flags in (["--at", "exit=e1"], ["--at", "width=0.5", "--outputs", "all"], ["--pareto", "2"]):
+        out = run(folder, "export.py", *flags)
+        for name in ("static module", "model.py and its weights", "torch.export", "onnxruntime"):
+            assert out.count(f"{name}: same answers") == (2 if "--pareto" in flags else 1)
+    assert sorted(path.name for path in (folder / "runs" / "pareto").iterdir()) == ["1", "2"]
