@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from specc.codegen.runtime.recipe import recipe_flags, with_flags
 
@@ -199,9 +199,14 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     )
 
 
-UNITS = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
+UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
 """The costs that can be limited, and how many of the flags' units make one of the settings'."""
-STRATEGY = {"evaluations": 512, "population": 32, "mutation": 0.2, "windows": 16}
+STRATEGY: Final[Mapping[str, Any]] = {
+    "evaluations": 512,
+    "population": 32,
+    "mutation": 0.2,
+    "windows": 16,
+}
 """What a strategy needs that settings.toml describes for another one."""
 
 

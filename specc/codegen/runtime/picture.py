@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from specc.codegen.runtime.whole import whole_file, write_text
 
@@ -16,7 +16,7 @@ FONTS = "Helvetica, Arial, sans-serif"
 LEFT, RIGHT, TOP, BOTTOM = 92, 36, 76, 72
 INK, GREY, GRID, PALE, ACCENT = "#1f2937", "#6b7280", "#e5e7eb", "#c3cad5", "#2563eb"
 
-COSTS = {
+COSTS: Final[Mapping[str, str]] = {
     "macs": "multiply-accumulates (MACs)",
     "params": "parameters",
     "latency": "latency",
