@@ -19,7 +19,20 @@ from specc import pipeline
 from specc.source import Source
 from tests.folders import GENERATED, ROOT, SPECS, spec_names
 
-SHOWCASE = ("digits", "mobilenet_v2_us", "resnet50_adn", "mobilenet_v2_pss", "mobilenet_v2_tips")
+SHOWCASE = (
+    "digits",
+    "lenet3c1l_awn",
+    "lenet3c1l_slimmable",
+    "mobilenet_v2_mutualnet",
+    "mobilenet_v2_pss",
+    "mobilenet_v2_tips",
+    "mobilenet_v2_us",
+    "mobilenet_v3_ofa",
+    "msdnet_cifar",
+    "resnet50_adn",
+    "resnext29_inclusive",
+    "resnext47_hierarchical",
+)
 """One project a method, and the demo."""
 
 

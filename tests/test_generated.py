@@ -6,7 +6,9 @@ import ast
 
 import pytest
 
-from tests.folders import GENERATED, spec_names
+from specc.methods import method_names
+from specc.pipeline import load
+from tests.folders import GENERATED, SPECS, spec_names
 from tests.generated import SHOWCASE, differences, digest, project, written_manifest
 
 HELP = "if this is meant, `make generated` writes it anew"
@@ -18,6 +20,10 @@ def test_projects_are_what_the_compiler_makes(name: str) -> None:
     assert written_manifest().get(name) == digest(files), f"{name} has changed; {HELP}"
     if name in SHOWCASE:
         assert differences(name, files) == [], HELP
+
+
+def test_every_method_is_shown() -> None:
+    assert {load(SPECS / f"{name}.specc").model.method.name for name in SHOWCASE} == set(method_names())
 
 
 def test_nothing_else_stands_there() -> None:
