@@ -111,12 +111,16 @@ class Proposals:
             yield candidate
 
     def drawn(self, at_once: int, limits: Limits | None = None) -> Iterator[Assignment]:
-        """Endless random sub-networks, uniform within the limits; none where there are none within."""
+        """Endless random sub-networks, uniform within the limits; none where there are none within.
+
+        Twice as many at once every time: where most are known already, it takes many to find the rest.
+        """
         while True:
             found = random_ones(self.space, at_once, self.rng, limits or self.limits)
             if not found:
                 return
             yield from found
+            at_once = min(2 * at_once, IN_VAIN)
 
     def from_pools(self) -> Iterator[list[Assignment]]:
         """Windows of equal width along the first cost that is counted; a generation has one sub-network of each, drawn
