@@ -78,7 +78,7 @@ SEARCH_PARTS: Final = (
     "proposals",
     "serving",
 )
-COUNTING: Final = ("specc.portable.memory",)
+COUNTING: Final = ("specc.portable.latency_table", "specc.portable.memory")
 """Of portable code, what search.py counts costs with."""
 TABLE_PARTS: Final = ("block_times",)
 

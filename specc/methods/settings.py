@@ -217,7 +217,13 @@ STRATEGIES: Final = (
         (
             EVALUATIONS,
             Parameter("population", "integer", 32, "how many live on, and how many children they have at a time"),
-            Parameter("mutation", "number", Fraction(1, 5), "the probability that a choice of a child is drawn anew"),
+            Parameter(
+                "mutation",
+                "number",
+                0,
+                "the probability that a choice of a child is drawn anew; 0: one choice of each child, on average",
+                below=1,
+            ),
         ),
         "NSGA-II: random ones first, then children of those that few others dominate",
     ),
@@ -241,7 +247,7 @@ SEARCH: Final = Signature(
         Parameter(
             "strategy",
             Variants(STRATEGIES),
-            Call("evolution", (("evaluations", 512), ("population", 32), ("mutation", Fraction(1, 5)))),
+            Call("evolution", (("evaluations", 512), ("population", 32), ("mutation", 0))),
         ),
         Parameter("budgets", ListOf(Variants(BUDGETS)), (), "limits that every sub-network of the front keeps"),
         Parameter("calibrate", "count", 1024, "training images that set the norms of every candidate"),

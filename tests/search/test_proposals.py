@@ -138,7 +138,7 @@ def test_pools_draw_uniformly_within_a_window(tmp_path: Path) -> None:
 def test_children_are_canonical_and_take_after_their_parents() -> None:
     """Without mutation every option of a child is one of a parent's; choices that do not matter are not named."""
     space = blocks()
-    proposals = Proposals(space, {**strategy("evolution", 60), "mutation": 0}, random.Random(0))
+    proposals = Proposals(space, {**strategy("evolution", 60), "mutation": 1e-9}, random.Random(0))
     parents = [{"a": 3, "b": 0, "kernel": 5, "width": 0.4}, {"a": 0, "b": 2, "width": 0.8}]
     proposals.learn([Point(at, space.macs(at), 0, good(at)) for at in parents])
     children = proposals.children()

@@ -11,8 +11,8 @@ from specc.codegen.runtime.front import Point, key
 from specc.codegen.runtime.interfaces import Assignment, Batches
 from specc.codegen.runtime.journal import Journal, Measured
 
-Costs: TypeAlias = Callable[[Assignment], Mapping[str, int]]
-"""The costs that are counted: macs, params, memory."""
+Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]
+"""The costs that are counted: macs, params, memory; latency where a table predicts it."""
 Measure: TypeAlias = Callable[[Assignment, str], Measured]
 """Measures accuracy, latency or test_accuracy of a sub-network, as the second argument says."""
 
@@ -46,8 +46,11 @@ class Judge:
         return self.counted[name]
 
     def point(self, at: Assignment) -> Point:
-        """With all that is known."""
-        return self.count(at).with_(**self.journal.known(at))
+        """With all that is known. A predicted latency stays, whatever was measured."""
+        counted, known = self.count(at), self.journal.known(at)
+        if counted.latency is not None:
+            known = {name: value for name, value in known.items() if "latency" not in name}
+        return counted.with_(**known)
 
     def allowed(self, at: Assignment) -> bool:
         """Whether it keeps the limits that need no measuring: the same answer whatever was measured before."""
@@ -65,7 +68,9 @@ class Judge:
 
     def finished(self, front: Sequence[Point]) -> list[Point]:
         """The points with latency and test accuracy."""
-        self.fill([point.at for point in front], ("latency", "test_accuracy"))
+        predicted = any(self.count(point.at).latency is not None for point in front)
+        names = ("test_accuracy",) if predicted else ("latency", "test_accuracy")
+        self.fill([point.at for point in front], names)
         return [self.point(point.at) for point in front]
 
     def fill(

@@ -61,6 +61,7 @@ class SearchOptions:
     workers: int
     output_dir: Path
     checkpoint: Path
+    latency_table: Path | None = None
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -166,6 +167,8 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
     add("--max-params", type=float, metavar="N")
     add("--max-latency", type=float, metavar="MS", help="measured, milliseconds an image")
+    text = "predicts latencies by a table of bench.py --table instead of measuring them"
+    add("--latency-table", type=Path, metavar="FILE", help=text)
     add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
     for name in UNITS:
         add(f"--min-{name}", type=float, metavar="N", help="as --max-" + name)
@@ -196,6 +199,7 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         workers=flags.workers,
         output_dir=flags.output_dir,
         checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
+        latency_table=flags.latency_table,
     )
 
 
@@ -204,7 +208,7 @@ UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "mem
 STRATEGY: Final[Mapping[str, Any]] = {
     "evaluations": 512,
     "population": 32,
-    "mutation": 0.2,
+    "mutation": 0,
     "windows": 16,
 }
 """What a strategy needs that settings.toml describes for another one."""
@@ -231,6 +235,7 @@ FLAGS_ONLY = (
     "checkpoint",
     "data",
     "device",
+    "latency_table",
     "output_dir",
     "resume",
     "target",

@@ -63,6 +63,7 @@ class Proposals:
         self.costs = costs
         self.limits = limits_of(budgets)
         self.allowed = allowed
+        self.mutation = strategy["mutation"] or 1 / max(1, len(space.CHOICES))
         self.seen: set[str] = set()
         self.population: list[Point] = []
         exhaustive = strategy["name"] == "exhaustive"
@@ -161,7 +162,7 @@ class Proposals:
     def inherited(self, name: str, mother: Assignment, father: Assignment) -> Any:
         """One option: a parent's; drawn anew with the probability `mutation`, or where neither has one."""
         given = [parent[name] for parent in (mother, father) if name in parent]
-        if not given or self.rng.random() < self.strategy["mutation"]:
+        if not given or self.rng.random() < self.mutation:
             return self.rng.choice(self.space.CHOICES[name])
         return self.rng.choice(given)
 
