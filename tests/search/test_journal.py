@@ -21,7 +21,7 @@ from specc.codegen.runtime.distributed import World
 from specc.codegen.runtime.front import Point, to_json
 from specc.codegen.runtime.interfaces import Assignment
 from specc.codegen.runtime.journal import Journal, fingerprint, open_journal
-from specc.codegen.runtime.judge import Calibrated, Measure
+from specc.codegen.runtime.judge import Calibrated, Judge, Measure
 from specc.codegen.runtime.page import write_page
 from specc.codegen.runtime.picture import Series, draw
 from specc.codegen.runtime.whole import write_text
@@ -245,3 +245,25 @@ def test_each_plan_is_calibrated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plans(small) is first
     plans(large)
     assert made == [small, large, large]
+
+
+def test_a_predicted_latency_is_counted_and_never_measured(tmp_path: Path) -> None:
+    """Whatever an earlier run has measured; limits on it hold before anything is evaluated."""
+    space = blocks()
+    earlier = judge_of(space, by(good), tmp_path / "j", timed=True)
+    earlier.points([space.largest(), space.smallest()])
+    counting = Counting(by(good))
+
+    def costs(at: Assignment) -> dict[str, Any]:
+        return {"macs": space.macs(at), "params": 1, "memory": 4, "latency": space.macs(at) / 1e6}
+
+    budgets = [{"name": "latency", "most": 2e-4}]
+    judge = Judge(costs, counting, open_journal(tmp_path / "j", "toy", ALONE), budgets, False, ALONE)
+    evaluated, front = searched(space, judge, STRATEGY, costs=("latency",))
+    assert space.smallest() in [point.at for point in evaluated]
+    assert space.largest() not in [point.at for point in evaluated]
+    assert all(point.latency == point.macs / 1e6 <= 2e-4 for point in evaluated)
+    assert len(counting.asked) == len(evaluated) - 1
+    asked = len(counting.asked)
+    assert all(point.test_accuracy == point.accuracy for point in judge.finished(front))
+    assert len(counting.asked) == asked + len(front)
