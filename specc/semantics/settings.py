@@ -90,7 +90,23 @@ def train_call(section: ast.Section | None, values: Values, findings: Findings, 
 
 
 def search_call(section: ast.Section | None, values: Values, findings: Findings, method: str) -> Call:
-    return settings_call(calibrating(SEARCH, method), section, values, findings)
+    call = settings_call(calibrating(SEARCH, method), section, values, findings)
+    check_budgets(call, section, findings)
+    return call
+
+
+def check_budgets(call: Call, section: ast.Section | None, findings: Findings) -> None:
+    """Reports budgets whose lower end is above the upper one."""
+    spans = {arg.name.name: arg.span for arg in section.settings if arg.name is not None} if section else {}
+    budgets = call["budgets"]
+    assert isinstance(budgets, tuple)
+    for budget in budgets:
+        if not isinstance(budget, Call):
+            continue
+        least, most = budget["least"], budget["most"]
+        if isinstance(least, (int, Fraction)) and isinstance(most, (int, Fraction)) and least > most:
+            message = f"the least of `{budget.name}` is more than the most, so nothing keeps the budget"
+            findings.report(BAD_SETTING, spans["budgets"], message, help="write `macs(200M, least=150M)`")
 
 
 def calibrating(signature: Signature, method: str) -> Signature:

@@ -205,6 +205,7 @@ function drawChart() {
   circles(true, "best", 5);
   svg.append(element("circle", { class: "here", r: 8, visibility: "hidden" }));
   $("#chart").replaceChildren(svg);
+  $("#tip").hidden = true;
 }
 
 function point(event) {
