@@ -20,9 +20,13 @@ def test_sub_networks_are_spread_over_the_costs(tmp_path: Path) -> None:
     assert spread(points, 3) == [0, 3, 5]
     assert spread(points, 4) == [0, 2, 3, 5] or spread(points, 4) == [0, 3, 4, 5]
     assert spread(points, 9) == [*range(6)]
-    assert several("all", points) == [*range(6)]
+    assert several("all", points, {}) == [*range(6)]
+    assert several("all", points, {"macs": 300, "params": None}) == [0, 1, 2, 3]
+    assert several("2", points[::-1], {"macs": 300}) == [5, 2]
+    with pytest.raises(SystemExit, match="no sub-network keeps the limits"):
+        several("2", points, {"macs": 99})
     with pytest.raises(SystemExit, match="a number of sub-networks is expected"):
-        several("many", points)
+        several("many", points, {})
     row = {"kind": "macs", "target": 1, "cost": 1, "macs": 5, "params": 2, "score": -1.0, "accuracy": 0.5}
     rows = [row | {"at": {"k": 1}}, row | {"at": {"k": 1}, "target": 2}, row | {"at": {"k": 2}}]
     (tmp_path / "constraints.json").write_text(json.dumps({"subnets": rows}))

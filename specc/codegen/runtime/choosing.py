@@ -46,9 +46,14 @@ def chosen(
         if not 1 <= int(at) <= len(points):
             raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
         return dict(points[int(at) - 1].at)
-    budgets = [{"name": name, "most": most} for name, most in limits.items() if most is not None]
+    budgets = budgets_of(limits)
     kept = within(points, budgets)
     return dict((best(kept) if budgets else thrifty(kept)).at)
+
+
+def budgets_of(limits: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """The limits that were given, as points are judged by them."""
+    return [{"name": name, "most": most} for name, most in limits.items() if most is not None]
 
 
 def spread(points: Sequence[Point], count: int) -> list[int]:
@@ -68,13 +73,15 @@ def spread(points: Sequence[Point], count: int) -> list[int]:
     return [place for place in order if place in taken]
 
 
-def several(text: str, points: Sequence[Point]) -> list[int]:
-    """The places of the points that --pareto asks for: a number of them, or all."""
+def several(text: str, points: Sequence[Point], limits: Mapping[str, float | None]) -> list[int]:
+    """The places of the points that --pareto asks for: a number of them, or all, within the limits."""
+    kept = within(points, budgets_of(limits))
+    places = [place for place, point in enumerate(points) if point in kept]
     if text == "all":
-        return [*range(len(points))]
+        return places
     if not text.isdecimal() or int(text) < 1:
         raise SystemExit(f"--pareto {text}: a number of sub-networks is expected, or all")
-    return spread(points, int(text))
+    return [places[place] for place in spread(kept, int(text))]
 
 
 def figures(point: Point) -> dict[str, float]:

@@ -35,7 +35,9 @@ SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
         torch.mul: "*",
     }
 )
-INPLACE: Final[Mapping[Any, str]] = MappingProxyType({operator.iadd: "+=", operator.imul: "*=", operator.isub: "-="})
+INPLACE: Final[Mapping[Any, str]] = MappingProxyType(
+    {operator.iadd: "+=", operator.imul: "*=", operator.isub: "-="}
+)
 
 
 @dataclass(frozen=True, slots=True)
