@@ -33,7 +33,9 @@ def tighten_guards(graph: Graph, findings: Findings) -> Graph:
 def missing_guards(graph: Graph) -> dict[str, Expr]:
     """What the guard of an operation lacks, for those that are not always read where they are present."""
     choices = graph.choice_table()
-    kept = {output.tensor for output in graph.outputs} | {graph.answer()} | asked(graph.root, graph.ops)
+    answers = {output.tensor for output in graph.outputs if output.kind != "features"}
+    ends = {output.tensor for output in graph.outputs} - answers
+    kept = answers | {graph.answer()} | asked(graph.root, graph.ops)
     wanted: dict[str, list[Expr]] = {}
     extra: dict[str, Expr] = {}
     covered: dict[tuple[Expr, tuple[Expr, ...]], bool] = {}
@@ -41,8 +43,10 @@ def missing_guards(graph: Graph) -> dict[str, Expr]:
         guard = op.guard
         if not any(name in kept for name in op.outputs):
             readers = tuple(dict.fromkeys(expr for name in op.outputs for expr in wanted.get(name, ())))
-            if not readers:  # dead code
+            if not readers and not any(name in ends for name in op.outputs):  # dead code
                 continue
+            if any(name in ends for name in op.outputs) and not among_exits(guard, readers, choices):
+                readers = (*readers, guard)  # whoever asks for a stage's end has it, unless an exit comes before
             if not any(implies(guard, reader) for reader in readers):
                 if (guard, readers) not in covered:
                     covered[guard, readers] = covers(guard, readers, choices)
