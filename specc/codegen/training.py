@@ -178,13 +178,18 @@ def training_view(graph: Graph, sections: Sections) -> View:
         slices=separable(graph) or "",
         answers=several_answers(graph),
         draws=method.draws,
-        blocks=literal({path: [*reads] for path, reads in blocks_of(graph).items()}) if has_table(graph) else "",
+        blocks=block_table(graph) if has_table(graph) else "",
         method_text=method.signature.doc,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
         folder_needed=data.name not in BUILT_IN,
         settings=settings_text(data, sections),
     )
+
+
+def block_table(graph: Graph) -> str:
+    """The blocks and the choices they read, laid out for their constant."""
+    return literal({path: [*reads] for path, reads in blocks_of(graph).items()}, used=len("BLOCKS = "))
 
 
 def has_table(graph: Graph) -> bool:
