@@ -50,8 +50,8 @@ def msdnet(layers: int) -> tuple[int, int]:
         unit(inner, out, 3, after)
 
     width = [16, 32, 64]
-    for scale, before in enumerate((3, 16, 32)):
-        unit(before, width[scale], 3, sizes[scale])
+    for scale, above in enumerate((3, 16, 32)):
+        unit(above, width[scale], 3, sizes[scale])
     for layer in range(1, layers + 1):
         finest = 0 if layer <= 8 else 1 if layer <= 16 else 2
         drops = layer in (9, 17)  # the scale that is given up still feeds the next one

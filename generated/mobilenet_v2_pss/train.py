@@ -19,12 +19,14 @@ import torch
 from torch import nn
 
 import space
-from elastic import checkpoint, us_net
+from elastic import checkpoint, pss
 from elastic.datasets import load_data
 from elastic.distributed import World, join, leave, same_buffers
 from elastic.evaluate import Score, calibrated, evaluate
 from elastic.images import Images
+from elastic.initial import initialise, residual_ends
 from elastic.loading import Loading
+from elastic.mixing import Mixing
 from elastic.optim import build_optimizer, build_schedule
 from elastic.options import TrainOptions, read_settings, train_options
 from elastic.progress import Bar, Log, Mean, seconds
@@ -33,8 +35,18 @@ from model import Model
 
 IMAGE = (3, 224, 224)  # channels, height, width
 CLASSES = 1000
-# Sub-networks a step, the largest and the smallest among them.
-SUBNETS = 3
+# There is a constraint every step, from the smallest's cost up.
+BUDGETS = [{"name": "macs", "step": 10000000}, {"name": "latency", "device": "cpu", "step": 0.001}]
+# For each a pool of so many sub-networks, and how it is drawn from.
+POOLS = {
+    "capacity": 50,
+    "sampler": "uniform",
+    "space_share_end": 0.01,
+    "temperature_end": 0.01,
+    "smoothing": 0.9,
+}
+# Of each pool so many are calibrated at the end.
+CALIBRATE_TOP = 5
 
 
 def main() -> None:
@@ -58,16 +70,24 @@ def main() -> None:
     for name, score in judge(trainer, loading, options, loading.data.test).items():
         if world.main:
             print(f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images")
+    # Algorithm 1, lines 11 to 17: of every pool the best sub-network, with its norms calibrated.
+    kept = pss.keep_best(trainer, loading, options.calibrate, CALIBRATE_TOP)
+    if world.main:
+        about = {"network": "mobilenet_v2_pss", "dataset": loading.data.name}
+        print(pss.write_kept(options.output_dir, trainer.evaluated, kept, space, about))
     leave(world)
 
 
 def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trainer:
     """The network, what optimizes it, and the loss."""
+    net = Model()
+    graph = Path(__file__).with_name("ir.json")
+    initialise(net, options.init, residual_ends(graph) if options.zero_init_residual else ())
     # Channels last is how convolutions run fastest, on processors and on GPUs.
-    net = Model().to(world.device).to(memory_format=torch.channels_last)
+    net = net.to(world.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(net, options.optimizer, options.no_decay)
     steps = loading.steps(options.batch_size)
-    return Trainer(
+    trainer = Trainer(
         net,
         optimizer,
         build_schedule(optimizer, options.schedule, options.epochs, steps),
@@ -76,7 +96,14 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
         amp=options.amp,
         clip=options.clip,
         ema=options.ema,
+        parts=options.accumulate,
     )
+    # The constraints of every budget, and for each a pool of the best sub-networks seen so far.
+    pools = pss.build_pools(space.SPACE, BUDGETS, POOLS, Path(__file__).parent)
+    trainer.memory = pools
+    if world.main:
+        print(pools.budgets.summary())
+    return trainer
 
 
 def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int) -> None:
@@ -84,20 +111,34 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
     world = trainer.world
     net: Any = trainer.net
     log = Log(options.output_dir if world.main else None, first)
-    steps = (options.epochs - first) * loading.steps(options.batch_size)
+    steps = (options.epochs - first) * loading.steps(options.batch_size) * options.accumulate
+    mixing = Mixing(options.mixup, options.cutmix, CLASSES)
     start = time.perf_counter()
+    pools: Any = trainer.memory
     with Bar("training", steps, world.main) as bar:
         for epoch in range(first, options.epochs):
             # Every epoch starts its random numbers anew, so that a resumed run repeats it exactly.
             rng = checkpoint.seed_epoch(options.seed, epoch, world.rank)
             net.train()
             mean = Mean()
-            batches = loading.training(options.batch_size, options.augment, options.seed, epoch)
+            batches = loading.training(
+                options.batch_size,
+                options.augment,
+                options.seed,
+                epoch,
+                repeats=options.repeats,
+                parts=options.accumulate,
+                mixing=mixing,
+            )
             for images, labels in batches:
-                # The sandwich rule: the largest sub-network, random ones, the smallest. The largest
-                # learns the labels, the others learn its answers; then one update for all of them.
-                plans = [net.plan(at) for at in us_net.sandwich(space, rng, SUBNETS)]
-                losses = us_net.step(trainer, images, labels, plans)
+                # A constraint drawn uniformly and a sub-network that keeps it, from its pool or from
+                # the whole space. The largest learns the labels, this one and the smallest learn its
+                # answers; the pool hears how well this one did before the update.
+                drawn = pools.pick(rng, epoch, options.epochs)
+                subnets = (space.largest(), drawn.at, space.smallest())
+                plans = [net.plan(at) for at in subnets]
+                losses, score = pss.step(trainer, images, labels, plans, world)
+                pools.record(drawn, score)
                 trainer.update()
                 mean.add(losses[0])
                 bar.advance(f"epoch {epoch + 1}/{options.epochs}")
@@ -123,12 +164,13 @@ def judge(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
     """Scores of the largest and the smallest sub-network, each with its norms calibrated."""
+    subnets = {"largest": space.largest(), "smallest": space.smallest()}
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     fitting = loading.calibration(options.calibrate)
     judging = loading.evaluation(images)
     scores = {}
-    for name, at in (("largest", space.largest()), ("smallest", space.smallest())):
+    for name, at in subnets.items():
         plan = calibrated(net, net.plan(at), fitting)
         scores[name] = evaluate(net, plan, judging, trainer.world)
     return scores

@@ -2,6 +2,7 @@
 
     python bench.py                              those of pareto.json
     python bench.py --at max min --batch-size 16 --device cuda
+    python bench.py --table                      every block alone: latency.cpu.json
 
 One thread; the fastest, the median and the 90th percentile of many rounds.
 """
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 import space
+from elastic.block_times import write_table
 from elastic.front import from_json
 from elastic.latency import Latency, measure
 from elastic.progress import amount, table
@@ -22,11 +24,38 @@ from elastic.subnets import parse, resolved, short
 from model import Model
 
 IMAGE = (3, 224, 224)  # channels, height, width
+# The blocks of a latency table, and the choices that what they take depends on.
+BLOCKS = {
+    "stem": ["stem.conv.width"],
+    "s1.b1": ["stem.conv.width", "s1.b1.conv.width"],
+    "s2.b1": ["s1.b1.conv.width", "s2.b1.conv1.width", "s2.b1.conv2.width"],
+    "s2.b2": ["s2.keep", "s2.b1.conv2.width", "s2.b2.conv1.width"],
+    "s3.b1": ["s2.b1.conv2.width", "s3.b1.conv1.width", "s3.b1.conv2.width"],
+    "s3.b2": ["s3.keep1", "s3.b1.conv2.width", "s3.b2.conv1.width"],
+    "s3.b3": ["s3.keep2", "s3.b1.conv2.width", "s3.b3.conv1.width"],
+    "s4.b1": ["s3.b1.conv2.width", "s4.b1.conv1.width", "s4.b1.conv2.width"],
+    "s4.b2": ["s4.keep1", "s4.b1.conv2.width", "s4.b2.conv1.width"],
+    "s4.b3": ["s4.keep2", "s4.b1.conv2.width", "s4.b3.conv1.width"],
+    "s4.b4": ["s4.keep3", "s4.b1.conv2.width", "s4.b4.conv1.width"],
+    "s5.b1": ["s4.b1.conv2.width", "s5.b1.conv1.width", "s5.b1.conv2.width"],
+    "s5.b2": ["s5.keep1", "s5.b1.conv2.width", "s5.b2.conv1.width"],
+    "s5.b3": ["s5.keep2", "s5.b1.conv2.width", "s5.b3.conv1.width"],
+    "s6.b1": ["s5.b1.conv2.width", "s6.b1.conv1.width", "s6.b1.conv2.width"],
+    "s6.b2": ["s6.keep1", "s6.b1.conv2.width", "s6.b2.conv1.width"],
+    "s6.b3": ["s6.keep2", "s6.b1.conv2.width", "s6.b3.conv1.width"],
+    "s7.b1": ["s6.b1.conv2.width", "s7.b1.conv1.width", "s7.b1.conv2.width"],
+    "head": ["s7.b1.conv2.width"],
+}
 
 
 def main() -> None:
     flags = arguments()
     net = Model().to(flags.device).eval()
+    if flags.table:
+        here = Path(__file__).parent
+        about = {"network": "mobilenet_v2_tips", "batch_size": flags.batch_size}
+        print(write_table(net, space, BLOCKS, IMAGE, flags.device, about, here, flags.rounds))
+        return
     images = torch.randn(flags.batch_size, *IMAGE, device=flags.device)
     rows = []
     for at in sub_networks(flags):
@@ -45,6 +74,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures latencies on this machine.")
     add = parser.add_argument
     add("--at", nargs="+", metavar="SUBNET", help="max, min, a .json file or choice=option,...")
+    add("--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency")
     add("-b", "--batch-size", type=int, default=1)
     add("--device", default="cpu")
     add("--rounds", type=int, default=200)

@@ -1,170 +1,172 @@
-"""Exports one sub-network as a plain static network that needs nothing of this project.
+"""Exports sub-networks as plain static networks that need nothing of this project.
 
     python export.py                             of pareto.json, the cheapest within 1 % of the best
     python export.py --max-macs 200e3            of pareto.json, the most accurate within a limit
     python export.py --at 3                      the third of pareto.json
     python export.py --at min                    the smallest; or --at CHOICE=OPTION,...
+    python export.py --pareto 4                  four, spread over the costs of pareto.json; or all
+    python export.py --bundle                    all of pareto.json beside one set of weights
 
-Writes its weights (subnet.pt, for the network that `specc compile --at` makes of the spec) and,
-with norms folded, a torch.export program (subnet.pt2) and an ONNX file (subnet.onnx); subnet.json
-says what goes with them. Programs are loaded again and must give the trained network's answers.
+A sub-network becomes a folder with its source and weights (model.py, weights.safetensors, which
+also fit the network that `specc compile --at` makes of the spec) and, with norms folded, a
+torch.export program (subnet.pt2) and an ONNX file (subnet.onnx); subnet.json says what goes with
+them. All are loaded again and must give the trained network's answers. A bundle is served by
+`elastic.serving.Runtime`, which changes between its sub-networks while it runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import space
-from elastic import checkpoint
+from elastic import checkpoint, deploy
+from elastic.bind import bind
+from elastic.choosing import chosen, figures, read_points, several
 from elastic.datasets import load_data
 from elastic.distributed import World
-from elastic.evaluate import calibrated
-from elastic.front import best, from_json, thrifty, within
+from elastic.evaluate import calibrated, evaluate
+from elastic.exporting import OnImages, compare, write_onnx, write_program, write_source
+from elastic.front import Point
+from elastic.int8 import with_int8_weights
 from elastic.loading import Loading
+from elastic.net import resize
 from elastic.options import read_settings
 from elastic.progress import amount
-from elastic.subnets import parse, resolved, short
+from elastic.subnets import short
+from elastic.tensors import save_tensors
 from elastic.trainer import run
+from elastic.whole import whole_folder, write_text
 from model import Model
 
 NAME = "mobilenet_v2_tips"
 IMAGE = (3, 224, 224)  # channels, height, width
-TOLERANCE = 1e-4  # of the largest answer
+NAMES = ["images"]  # of the inputs, in the ONNX file
+WORLD = World(0, 1, torch.device("cpu"))
 
 
 def main() -> None:
     flags = arguments()
-    world = World(0, 1, torch.device("cpu"))
     saved = checkpoint.load(flags.checkpoint or flags.output_dir / "checkpoint.pt")
     net = Model().eval()
     checkpoint.trained(net, saved)
     data = dict(saved["data"])
     if flags.data_path:
         data["path"] = flags.data_path
-    loading = Loading(load_data(data), IMAGE, world)
+    loading = Loading(load_data(data), IMAGE, WORLD)
+    front = flags.front or flags.output_dir / "pareto.json"
+    fitting = loading.calibration(count_of(flags))
+    costs = ("macs", "params", "latency", "memory")
+    limits = {name: getattr(flags, f"max_{name}") for name in costs}
+    if limits["latency"] is not None:
+        limits["latency"] /= 1000
+    if flags.pareto or (flags.bundle and flags.at is None):
+        points = read_points(front)
+        numbers = several(flags.pareto or "all", points, limits)
+    else:
+        at = chosen(space, flags.at, front, limits)
+        points, numbers = [Point(at, space.macs(at), space.params(at))], [0]
 
-    at = chosen(flags)
-    print(f"{short(at)}: {amount(space.macs(at))} MACs, {amount(space.params(at))} parameters")
-    count = flags.calibrate
-    if count is None:
-        count = read_settings(Path(__file__).with_name("settings.toml"))["search"]["calibrate"]
-    plan = calibrated(net, net.plan(at), loading.calibration(count))
-    static = net.bind(plan)
-    size = plan.resolution
+    plans = []
+    for number in numbers:
+        point = points[number]
+        print(f"{short(point.at)}: {amount(point.macs)} MACs, {amount(point.params)} parameters")
+        plan = calibrated(net, plan_of(net, point.at, flags.outputs), fitting)
+        plans.append(plan)
+        if not flags.bundle:
+            folder = flags.output_dir / "export"
+            if flags.pareto:
+                folder = flags.output_dir / front.stem / str(number + 1)
+            export(net, plan, loading, folder, flags.int8)
+    if flags.bundle:
+        folder = flags.output_dir / "anytime"
+        deploy.save(folder, net, plans, [figures(points[number]) for number in numbers], NAME)
+        print(f"wrote {deploy.sizes(folder)} to {folder}")
+
+
+def plan_of(net: Model, at: Any, outputs: list[str] | None) -> Any:
+    """The plan of a sub-network and of what it is asked for."""
+    try:
+        return net.plan(at, "all" if outputs == ["all"] else outputs)
+    except ValueError as error:
+        raise SystemExit(f"--outputs: {error}") from None
+
+
+def count_of(flags: argparse.Namespace) -> int:
+    """How many training images norms are calibrated with."""
+    if flags.calibrate is not None:
+        return int(flags.calibrate)
+    settings = read_settings(Path(__file__).with_name("settings.toml"))
+    return int(settings["search"]["calibrate"])
+
+
+def export(net: Any, plan: Any, loading: Loading, folder: Path, int8: bool) -> None:
+    """Writes and checks all that there is of one sub-network. The folder is replaced as a whole."""
+    at, size = plan.assignment, plan.resolution
+    title = f"{type(net).__name__} at {short(at, 60)}: a plain static network."
+    prepare = partial(prepared, size=size)
     images = next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
+    inputs = prepare(images)
+    static = bind(net, plan)
     with torch.inference_mode():
         wanted = run(net, images, plan)
-    if size:
-        images = nn.functional.interpolate(
-            images, (size, size), mode="bilinear", align_corners=False, antialias=True
-        )
-    with torch.inference_mode():
-        compare("static module", static(images), wanted)
-
-    folder = flags.output_dir / "export"
-    folder.mkdir(parents=True, exist_ok=True)
+        compare("static module", static(*inputs), wanted)
     about = {
         "network": NAME,
         "at": at,
-        "input": [*images.shape[1:]],
+        "input": [*(inputs[0].shape[1:] if len(inputs) == 1 else images.shape[1:])],
         "mean": loading.data.mean,
         "std": loading.data.std,
     }
-    (folder / "subnet.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    torch.save(net.bind(plan, fold=False).state_dict(), folder / "subnet.pt")
-    export_torch(static, images, wanted, folder / "subnet.pt2")
-    export_onnx(static, images, wanted, folder / "subnet.onnx")
+    with whole_folder(folder) as aside:
+        write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
+        write_source(bind(net, plan, fold=False), title, inputs, wanted, aside)
+        write_program(static, inputs, wanted, aside / "subnet.pt2")
+        write_onnx(static, inputs, NAMES, wanted, aside / "subnet.onnx")
+        if int8:
+            small = with_int8_weights(static)
+            with torch.inference_mode():
+                answers = small(*inputs)
+            save_tensors(aside / "int8.safetensors", small.state_dict())
+            write_program(small, inputs, answers, aside / "int8.pt2", "torch.export, 8-bit weights")
+            before, after = (
+                evaluate(OnImages(one, prepare), None, loading.evaluation(loading.data.test), WORLD)
+                for one in (static, small)
+            )
+            print(f"test accuracy {before.accuracy:.2%}, with 8-bit weights {after.accuracy:.2%}")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
 
 
+def prepared(images: Tensor, size: int | None) -> tuple[Tensor, ...]:
+    """The inputs of a static network, from images of the data set and its resolution."""
+    sized = resize(images, size) if size else images
+    return (sized,)
+
+
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Exports one sub-network.")
+    parser = argparse.ArgumentParser(description="Exports sub-networks.")
     add = parser.add_argument
     add("--at", metavar="SUBNET", help="max, min, choice=option,..., a file or a number")
+    add("--pareto", metavar="N", help="so many of pareto.json, a folder for each; or all")
+    add("--bundle", action="store_true", help="one folder with the weights once: anytime/")
+    add("--front", type=Path, metavar="FILE", help="in the place of pareto.json: constraints.json")
+    add("--outputs", nargs="+", metavar="NAME", help="several answers of each, or all")
     add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
     add("--max-params", type=float, metavar="N")
     add("--max-latency", type=float, metavar="MS", help="as measured by search.py")
+    add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
     add("--calibrate", type=int, metavar="N", help="training images for the norms")
+    add("--int8", action="store_true", help="also with 8-bit weights, and how accurate that is")
     add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
     add("--data-path", metavar="DIR", help="where the data set lies now, if it moved")
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
     return parser.parse_args()
-
-
-def chosen(flags: argparse.Namespace) -> dict[str, Any]:
-    """What --at spells, or of pareto.json the best within limits, without limits a thrifty one."""
-    if flags.at and not flags.at.isdecimal():
-        try:
-            return resolved(space, parse(flags.at))
-        except ValueError as error:
-            raise SystemExit(f"--at {flags.at}: {error}") from None
-    front = flags.output_dir / "pareto.json"
-    if not front.is_file():
-        raise SystemExit(f"there is no {front}: run search.py first, or use --at")
-    limits = {"macs": flags.max_macs, "params": flags.max_params, "latency": flags.max_latency}
-    if limits["latency"] is not None:
-        limits["latency"] /= 1000
-    points = from_json(front.read_text(encoding="utf-8"))
-    if flags.at:
-        if not 1 <= int(flags.at) <= len(points):
-            raise SystemExit(f"--at {flags.at}: {front} has {len(points)} sub-networks")
-        return dict(points[int(flags.at) - 1].at)
-    budgets = [{"name": name, "most": most} for name, most in limits.items() if most is not None]
-    kept = within(points, budgets)
-    return dict((best(kept) if budgets else thrifty(kept)).at)
-
-
-def export_torch(static: nn.Module, images: Tensor, wanted: Tensor, path: Path) -> None:
-    """A torch.export program for any batch size."""
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    program = torch.export.export(static, (images,), dynamic_shapes=({0: batch},))
-    torch.export.save(program, path)
-    with torch.inference_mode():
-        compare("torch.export", torch.export.load(path).module()(images), wanted)
-
-
-def export_onnx(static: nn.Module, images: Tensor, wanted: Tensor, path: Path) -> None:
-    """An ONNX file for any batch size, where the packages for it are installed."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError:
-        print("no ONNX file: pip install onnx onnxscript onnxruntime")
-        return
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    torch.onnx.export(
-        static,
-        (images,),
-        path,
-        dynamo=True,
-        dynamic_shapes=({0: batch},),
-        input_names=["images"],
-        output_names=["logits"],
-        external_data=False,
-        verbose=False,
-    )
-    try:
-        import onnxruntime
-    except ImportError:
-        print("the ONNX file is unchecked: pip install onnxruntime")
-        return
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (logits,) = session.run(None, {"images": images.numpy()})
-    compare("onnxruntime", torch.from_numpy(logits), wanted)
-
-
-def compare(name: str, logits: Tensor, wanted: Tensor) -> None:
-    """Prints the largest difference. Exits where it is more than rounding explains."""
-    error = float((logits - wanted).abs().max() / wanted.abs().max())
-    if not error <= TOLERANCE:
-        raise SystemExit(f"{name}: answers differ by {error:.1e} of the largest one")
-    print(f"{name}: same answers, to {error:.0e}")
 
 
 if __name__ == "__main__":

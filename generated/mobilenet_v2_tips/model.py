@@ -1,4 +1,4 @@
-"""MobilenetV2Tips, an elastic network, written by specc from mobilenet_v2_tips.specc:9.
+"""MobilenetV2Tips, an elastic network, written by specc from mobilenet_v2_tips.specc:7.
 
     net = Model()
     plan = net.plan({"s2.keep": False})  # what is left out stays at its largest
@@ -30,7 +30,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, mobilenet_v2_tips.specc:24."""
+    """stem, mobilenet_v2_tips.specc:20."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, mobilenet_v2_tips.specc:25."""
+    """stage s1, mobilenet_v2_tips.specc:21."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class S2Plan:
 
 
 class S2(nn.Module):
-    """stage s2, mobilenet_v2_tips.specc:26."""
+    """stage s2, mobilenet_v2_tips.specc:22."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ class S3Plan:
 
 
 class S3(nn.Module):
-    """stage s3, mobilenet_v2_tips.specc:29."""
+    """stage s3, mobilenet_v2_tips.specc:25."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -262,7 +262,7 @@ class S4Plan:
 
 
 class S4(nn.Module):
-    """stage s4, mobilenet_v2_tips.specc:33."""
+    """stage s4, mobilenet_v2_tips.specc:29."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -314,7 +314,7 @@ class S5Plan:
 
 
 class S5(nn.Module):
-    """stage s5, mobilenet_v2_tips.specc:37."""
+    """stage s5, mobilenet_v2_tips.specc:33."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -359,7 +359,7 @@ class S6Plan:
 
 
 class S6(nn.Module):
-    """stage s6, mobilenet_v2_tips.specc:40."""
+    """stage s6, mobilenet_v2_tips.specc:36."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -400,7 +400,7 @@ class S7Plan:
 
 
 class S7(nn.Module):
-    """stage s7, mobilenet_v2_tips.specc:44."""
+    """stage s7, mobilenet_v2_tips.specc:40."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -422,7 +422,7 @@ class HeadPlan:
 
 
 class Head(nn.Module):
-    """head, mobilenet_v2_tips.specc:45."""
+    """head, mobilenet_v2_tips.specc:41."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -459,7 +459,7 @@ class MobilenetV2TipsPlan(Plan):
 
 
 class MobilenetV2Tips(ElasticNet):
-    """The network, mobilenet_v2_tips.specc:9."""
+    """The network, mobilenet_v2_tips.specc:7."""
 
     _plan: MobilenetV2TipsPlan
 

@@ -16,22 +16,22 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # mobilenet_v2_tips.specc:27
+    # mobilenet_v2_tips.specc:23
     "s2.keep": (False, True),
-    # mobilenet_v2_tips.specc:31
+    # mobilenet_v2_tips.specc:27
     "s3.keep1": (False, True),
     "s3.keep2": (False, True),
-    # mobilenet_v2_tips.specc:35
+    # mobilenet_v2_tips.specc:31
     "s4.keep1": (False, True),
     "s4.keep2": (False, True),
     "s4.keep3": (False, True),
-    # mobilenet_v2_tips.specc:38
+    # mobilenet_v2_tips.specc:34
     "s5.keep1": (False, True),
     "s5.keep2": (False, True),
-    # mobilenet_v2_tips.specc:42
+    # mobilenet_v2_tips.specc:38
     "s6.keep1": (False, True),
     "s6.keep2": (False, True),
-    # mobilenet_v2_tips.specc:24
+    # mobilenet_v2_tips.specc:20
     "stem.conv.width": (16, 24, 32),
     # std/mobilenet.specc:15
     "s1.b1.conv.width": (8, 16),

@@ -24,7 +24,9 @@ from elastic.datasets import load_data
 from elastic.distributed import World, join, leave, same_buffers
 from elastic.evaluate import Score, calibrated, evaluate
 from elastic.images import Images
+from elastic.initial import initialise, residual_ends
 from elastic.loading import Loading
+from elastic.mixing import Mixing
 from elastic.optim import build_optimizer, build_schedule
 from elastic.options import TrainOptions, read_settings, train_options
 from elastic.progress import Bar, Log, Mean, seconds
@@ -63,8 +65,11 @@ def main() -> None:
 
 def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trainer:
     """The network, what optimizes it, and the loss."""
+    net = Model()
+    graph = Path(__file__).with_name("ir.json")
+    initialise(net, options.init, residual_ends(graph) if options.zero_init_residual else ())
     # Channels last is how convolutions run fastest, on processors and on GPUs.
-    net = Model().to(world.device).to(memory_format=torch.channels_last)
+    net = net.to(world.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(net, options.optimizer, options.no_decay)
     steps = loading.steps(options.batch_size)
     return Trainer(
@@ -76,6 +81,7 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
         amp=options.amp,
         clip=options.clip,
         ema=options.ema,
+        parts=options.accumulate,
     )
 
 
@@ -84,7 +90,8 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
     world = trainer.world
     net: Any = trainer.net
     log = Log(options.output_dir if world.main else None, first)
-    steps = (options.epochs - first) * loading.steps(options.batch_size)
+    steps = (options.epochs - first) * loading.steps(options.batch_size) * options.accumulate
+    mixing = Mixing(options.mixup, options.cutmix, CLASSES)
     start = time.perf_counter()
     with Bar("training", steps, world.main) as bar:
         for epoch in range(first, options.epochs):
@@ -92,7 +99,15 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
             rng = checkpoint.seed_epoch(options.seed, epoch, world.rank)
             net.train()
             mean = Mean()
-            batches = loading.training(options.batch_size, options.augment, options.seed, epoch)
+            batches = loading.training(
+                options.batch_size,
+                options.augment,
+                options.seed,
+                epoch,
+                repeats=options.repeats,
+                parts=options.accumulate,
+                mixing=mixing,
+            )
             for images, labels in batches:
                 # The sandwich rule: the largest sub-network, random ones, the smallest. The largest
                 # learns the labels, the others learn its answers; then one update for all of them.
@@ -123,12 +138,13 @@ def judge(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
     """Scores of the largest and the smallest sub-network, each with its norms calibrated."""
+    subnets = {"largest": space.largest(), "smallest": space.smallest()}
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     fitting = loading.calibration(options.calibrate)
     judging = loading.evaluation(images)
     scores = {}
-    for name, at in (("largest", space.largest()), ("smallest", space.smallest())):
+    for name, at in subnets.items():
         plan = calibrated(net, net.plan(at), fitting)
         scores[name] = evaluate(net, plan, judging, trainer.world)
     return scores

@@ -2,6 +2,7 @@
 
     python bench.py                              those of pareto.json
     python bench.py --at max min --batch-size 16 --device cuda
+    python bench.py --table                      every block alone: latency.cpu.json
 
 One thread; the fastest, the median and the 90th percentile of many rounds.
 """
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 import space
+from elastic.block_times import write_table
 from elastic.front import from_json
 from elastic.latency import Latency, measure
 from elastic.progress import amount, table
@@ -22,11 +24,37 @@ from elastic.subnets import parse, resolved, short
 from model import Model
 
 IMAGE = (3, 224, 224)  # channels, height, width
+# The blocks of a latency table, and the choices that what they take depends on.
+BLOCKS = {
+    "stem": [],
+    "s1.b1": ["s1.keep"],
+    "s1.b2": ["s1.keep"],
+    "s1.b3": ["s1.keep"],
+    "s2.b1": ["s2.keep"],
+    "s2.b2": ["s2.keep"],
+    "s2.b3": ["s2.keep"],
+    "s2.b4": ["s2.keep"],
+    "s3.b1": ["s3.keep"],
+    "s3.b2": ["s3.keep"],
+    "s3.b3": ["s3.keep"],
+    "s3.b4": ["s3.keep"],
+    "s3.b5": ["s3.keep"],
+    "s3.b6": ["s3.keep"],
+    "s4.b1": ["s4.keep"],
+    "s4.b2": ["s4.keep"],
+    "s4.b3": ["s4.keep"],
+    "head": [],
+}
 
 
 def main() -> None:
     flags = arguments()
     net = Model().to(flags.device).eval()
+    if flags.table:
+        here = Path(__file__).parent
+        about = {"network": "resnet50_adn", "batch_size": flags.batch_size}
+        print(write_table(net, space, BLOCKS, IMAGE, flags.device, about, here, flags.rounds))
+        return
     images = torch.randn(flags.batch_size, *IMAGE, device=flags.device)
     rows = []
     for at in sub_networks(flags):
@@ -45,6 +73,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures latencies on this machine.")
     add = parser.add_argument
     add("--at", nargs="+", metavar="SUBNET", help="max, min, a .json file or choice=option,...")
+    add("--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency")
     add("-b", "--batch-size", type=int, default=1)
     add("--device", default="cpu")
     add("--rounds", type=int, default=200)

@@ -28,7 +28,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, resnet50_adn.specc:9."""
+    """stem, resnet50_adn.specc:10."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, resnet50_adn.specc:10."""
+    """stage s1, resnet50_adn.specc:11."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class S2Plan:
 
 
 class S2(nn.Module):
-    """stage s2, resnet50_adn.specc:11."""
+    """stage s2, resnet50_adn.specc:12."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class S3Plan:
 
 
 class S3(nn.Module):
-    """stage s3, resnet50_adn.specc:14."""
+    """stage s3, resnet50_adn.specc:15."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class S4Plan:
 
 
 class S4(nn.Module):
-    """stage s4, resnet50_adn.specc:18."""
+    """stage s4, resnet50_adn.specc:19."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -276,7 +276,7 @@ class S4(nn.Module):
 
 
 class Head(nn.Module):
-    """head, resnet50_adn.specc:19."""
+    """head, resnet50_adn.specc:20."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,13 +16,13 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # resnet50_adn.specc:10
+    # resnet50_adn.specc:11
     "s1.keep": (False, True),
-    # resnet50_adn.specc:12
+    # resnet50_adn.specc:13
     "s2.keep": (False, True),
-    # resnet50_adn.specc:16
+    # resnet50_adn.specc:17
     "s3.keep": (False, True),
-    # resnet50_adn.specc:18
+    # resnet50_adn.specc:19
     "s4.keep": (False, True),
 }
 

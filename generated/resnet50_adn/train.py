@@ -19,12 +19,14 @@ import torch
 from torch import nn
 
 import space
-from elastic import checkpoint, us_net
+from elastic import adn, checkpoint
 from elastic.datasets import load_data
 from elastic.distributed import World, join, leave, same_buffers
 from elastic.evaluate import Score, calibrated, evaluate
 from elastic.images import Images
+from elastic.initial import initialise, residual_ends
 from elastic.loading import Loading
+from elastic.mixing import Mixing
 from elastic.optim import build_optimizer, build_schedule
 from elastic.options import TrainOptions, read_settings, train_options
 from elastic.progress import Bar, Log, Mean, seconds
@@ -33,8 +35,8 @@ from model import Model
 
 IMAGE = (3, 224, 224)  # channels, height, width
 CLASSES = 1000
-# Sub-networks a step, the largest and the smallest among them.
-SUBNETS = 2
+# What the two sub-networks answer: the logits, then the features of the stages that can skip.
+OUTPUTS = ["head", "s1", "s2", "s3", "s4"]
 
 
 def main() -> None:
@@ -58,13 +60,21 @@ def main() -> None:
     for name, score in judge(trainer, loading, options, loading.data.test).items():
         if world.main:
             print(f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images")
+    # Two sub-networks were trained; any subset of the sub-paths can be skipped.
+    fitting, testing = loading.calibration(options.calibrate), loading.evaluation(loading.data.test)
+    settings = adn.settings_table(trainer, space, fitting, testing)
+    if world.main:
+        print(settings)
     leave(world)
 
 
 def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trainer:
     """The network, what optimizes it, and the loss."""
+    net = Model()
+    graph = Path(__file__).with_name("ir.json")
+    initialise(net, options.init, residual_ends(graph) if options.zero_init_residual else ())
     # Channels last is how convolutions run fastest, on processors and on GPUs.
-    net = Model().to(world.device).to(memory_format=torch.channels_last)
+    net = net.to(world.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(net, options.optimizer, options.no_decay)
     steps = loading.steps(options.batch_size)
     return Trainer(
@@ -76,6 +86,7 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
         amp=options.amp,
         clip=options.clip,
         ema=options.ema,
+        parts=options.accumulate,
     )
 
 
@@ -84,20 +95,29 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
     world = trainer.world
     net: Any = trainer.net
     log = Log(options.output_dir if world.main else None, first)
-    steps = (options.epochs - first) * loading.steps(options.batch_size)
+    steps = (options.epochs - first) * loading.steps(options.batch_size) * options.accumulate
+    mixing = Mixing(options.mixup, options.cutmix, CLASSES)
     start = time.perf_counter()
+    plans = [net.plan(at, outputs=OUTPUTS) for at in adn.pair(space)]
     with Bar("training", steps, world.main) as bar:
         for epoch in range(first, options.epochs):
             # Every epoch starts its random numbers anew, so that a resumed run repeats it exactly.
-            rng = checkpoint.seed_epoch(options.seed, epoch, world.rank)
+            checkpoint.seed_epoch(options.seed, epoch, world.rank)
             net.train()
             mean = Mean()
-            batches = loading.training(options.batch_size, options.augment, options.seed, epoch)
+            batches = loading.training(
+                options.batch_size,
+                options.augment,
+                options.seed,
+                epoch,
+                repeats=options.repeats,
+                parts=options.accumulate,
+                mixing=mixing,
+            )
             for images, labels in batches:
-                # The sandwich rule: the largest sub-network, random ones, the smallest. The largest
-                # learns the labels, the others learn its answers; then one update for all of them.
-                plans = [net.plan(at) for at in us_net.sandwich(space, rng, SUBNETS)]
-                losses = us_net.step(trainer, images, labels, plans)
+                # Algorithm 1: the super-net learns the labels, the base-net the super-net's answers
+                # and, stage by stage, its features; then one update for both.
+                losses = adn.step(trainer, images, labels, plans)
                 trainer.update()
                 mean.add(losses[0])
                 bar.advance(f"epoch {epoch + 1}/{options.epochs}")
@@ -122,13 +142,14 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
 def judge(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
-    """Scores of the largest and the smallest sub-network, each with its norms calibrated."""
+    """Scores of those that stand for all sub-networks."""
+    subnets = {"super-net": space.largest(), "base-net": space.smallest()}
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     fitting = loading.calibration(options.calibrate)
     judging = loading.evaluation(images)
     scores = {}
-    for name, at in (("largest", space.largest()), ("smallest", space.smallest())):
+    for name, at in subnets.items():
         plan = calibrated(net, net.plan(at), fitting)
         scores[name] = evaluate(net, plan, judging, trainer.world)
     return scores

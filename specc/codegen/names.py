@@ -25,7 +25,8 @@ _GLOBALS: Final = """
     BlockConvCut BlockLinearCut DiagonalLinearCut BlockConv2d BlockLinear DiagonalLinear
     TriangularConv2d TriangularLinear PadSlices SlicedNet TriangularConvCut TriangularLinearCut
     BankedSegmentedGroupNorm BankedSegmentedLayerNorm SegmentedGroupNorm SegmentedGroupNormCut SegmentedLayerNorm
-    SegmentedLayerNormCut BankedSegmentedBatchNorm1d BankedSegmentedBatchNorm2d DropPath SegmentedBatchNorm1d SegmentedBatchNorm2d
+    SegmentedLayerNormCut BankedSegmentedBatchNorm1d BankedSegmentedBatchNorm2d DropPath SegmentedBatchNorm1d
+    SegmentedBatchNorm2d
     TransformedConv2d SegmentedConv2d SegmentedConvCut SegmentedLinear SegmentedLinearCut SegmentedNormCut
     annotations Any Attention AttentionCut BankedBatchNorm1d BankedBatchNorm2d BankedGroupNorm BankedLayerNorm bool
     ClassToken ClassTokenCut complete ConvCut dataclass dict divisible ElasticAttention ElasticBatchNorm1d

@@ -67,9 +67,7 @@ class Wanted:
     level: str = ""
 
 
-def finish(
-    b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], main: Tensor, classes: int
-) -> Graph:
+def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], main: Tensor, classes: int) -> Graph:
     """The graph of what was lowered, with its width groups still open. A plain call returns `main`."""
     name_everything(b.root)
     check_choice_names(b)

@@ -179,8 +179,8 @@ LEVELS_UNTRAINED: Final = Rule(
     "levels-untrained",
     "a method learns the finest level of the labels alone, and the network has classifiers for more",
     "Classifiers of coarser levels learn under methods that sum over levels: early_exit, inclusive, inclusive_sparse.\n"
-    "Wrong:  labels { fine = classes; coarse = 20 from \"coarse.csv\" } ..   method us_net\n"
-    "Right:  labels { fine = classes; coarse = 20 from \"coarse.csv\" } ..   method early_exit",
+    'Wrong:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method us_net\n'
+    'Right:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method early_exit',
 )
 
 RULES: Final = (LEVELS_UNTRAINED, NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)

@@ -107,7 +107,7 @@ def test_the_important_operations_of_resnet34(reading: dict[str, float], seed: i
 def test_the_important_operations_of_efficientnet(reading: dict[str, bool]) -> None:
     """As MobileNetV2's, with every gate in the edge of its depthwise convolution and in that one's cost."""
     graph = load(SPECS / "efficientnet_b0_tips.specc").graph
-    found = importance(graph, replace(Settings(), **reading))  # type: ignore[arg-type]
+    found = importance(graph, replace(Settings(), **reading))
     outside = [op for op in graph.ops if "squeeze_excite" not in op.name and not free(op.guard)]
     whole = {op.name for op in outside if op.kind in ("conv", "depthwise", "linear", "pool")}
     assert len(residual_edges(found)) == 9

@@ -39,6 +39,10 @@ class SizedSpace:
     def SIZE(self) -> int:
         return 9
 
+    @property
+    def SPACE(self) -> None:
+        return None
+
     def every(self) -> Iterator[dict[str, Any]]:
         return (dict(zip(CHOICES, options, strict=True)) for options in itertools.product(*CHOICES.values()))
 

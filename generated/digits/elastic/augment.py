@@ -16,7 +16,7 @@ from torch import Tensor
 Augmentation: TypeAlias = Callable[[Tensor], Tensor]
 """From images (B, C, H, W) of floats in 0..1 to others of the same shape."""
 
-PER_IMAGE = ("resized_crop", "color_jitter", "randaugment")
+PER_IMAGE = ("resized_crop", "color_jitter", "randaugment", "autoaugment", "trivialaugment")
 """Words that work on single images of bytes, before these are a batch."""
 
 
@@ -128,4 +128,8 @@ def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]
                 made.append(v2.ColorJitter(strength, strength, strength))
             case "randaugment":
                 made.append(v2.RandAugment(int(word["operations"]), int(word["magnitude"])))
+            case "autoaugment":
+                made.append(v2.AutoAugment(v2.AutoAugmentPolicy(str(word["policy"]))))
+            case "trivialaugment":
+                made.append(v2.TrivialAugmentWide())
     return made

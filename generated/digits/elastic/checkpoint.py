@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
 from pathlib import Path
@@ -11,16 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from .whole import whole_file
+
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Writes beside the file, then renames: whoever reads, at any time, finds a whole checkpoint."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
-    with aside.open("wb") as file:
+    with whole_file(path) as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,15 @@ def total(values: Tensor, world: World) -> Tensor:
     if world.size > 1:
         dist.all_reduce(values)
     return values
+
+
+def gather(items: Sequence[Item], world: World) -> list[Item]:
+    """The items of all processes, those of the first one first."""
+    if world.size == 1:
+        return [*items]
+    parts: list[Any] = [None] * world.size
+    dist.all_gather_object(parts, [*items])
+    return [item for part in parts for item in part]
 
 
 def same_buffers(module: torch.nn.Module, world: World) -> None:

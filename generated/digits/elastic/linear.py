@@ -24,7 +24,10 @@ class LinearCut(Cut):
 
 
 class ElasticLinear(nn.Linear):
-    """`nn.Linear` at its largest size, called with the cut of a sub-network. Input [N, in], output [N, out]."""
+    """`nn.Linear` at its largest size, called with the cut of a sub-network.
+
+    Input [N, in] or [N, T, in] with the cut's features, output [N, out] or [N, T, out].
+    """
 
     def cut(self, in_: int, out: int) -> LinearCut | None:
         """The cut for these feature counts; None where nothing is cut off."""

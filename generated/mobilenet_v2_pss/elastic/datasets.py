@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import runpy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .glyphs import glyphs
 from .images import Data, Images, split
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -68,6 +70,11 @@ def digits(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
     pixels = torch.from_numpy(np.rint(bunch.images * (255 / 16)).astype(np.uint8))[:, None]
     images = Images(tuple(int(label) for label in bunch.target), pixels)
     return split(images, float(settings.get("test", 0.2)), int(settings["seed"]))
+
+
+def rendered_glyphs(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+    """Characters in Pillow's own font, rendered here: nothing lies in a folder."""
+    return glyphs(settings)
 
 
 def mnist(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
@@ -142,28 +149,34 @@ def tiny_imagenet(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Im
         for line in annotations.read_text(encoding="utf-8").splitlines()
         if line.strip()
     ]
+    strange = [row[0] for row in rows if len(row) < 2 or row[1] not in number]
+    if strange:
+        raise SystemExit(f"{annotations}: {strange[0]} is of no class in {root / 'train'}")
     files = tuple(root / "val" / "images" / row[0] for row in rows)
     return train, Images(tuple(number[row[1]] for row in rows), files=files)
 
 
 def cub200(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
-    """Lists of an id and a value each (`images.txt`, `train_test_split.txt`, ...) beside `images/`."""
+    """Lists of an image's number and a value each (`images.txt`, `train_test_split.txt`, ...) beside `images/`."""
     root = first("cub200", (folder, folder / "CUB_200_2011"), "images.txt").parent
 
-    def column(name: str) -> list[str]:
-        return [
-            line.split()[1]
-            for line in (root / name).read_text(encoding="utf-8").splitlines()
-            if line.strip()
-        ]
+    def listed(name: str) -> dict[str, str]:
+        lines = first("cub200", (root,), name).read_text(encoding="utf-8").splitlines()
+        rows = (line.split(maxsplit=1) for line in lines if line.strip())
+        return {row[0]: row[-1].strip() for row in rows}
 
-    files = tuple(root / "images" / name for name in column("images.txt"))
-    labels = tuple(int(label) - 1 for label in column("image_class_labels.txt"))
-    everything = Images(labels, files=files)
-    training = [flag == "1" for flag in column("train_test_split.txt")]
+    files, labels = listed("images.txt"), listed("image_class_labels.txt")
+    training = listed("train_test_split.txt")
+    if not files.keys() == labels.keys() == training.keys():
+        raise SystemExit(f"the lists in {root} are not of the same images")
+    everything = Images(
+        tuple(int(labels[i]) - 1 for i in files),
+        files=tuple(root / "images" / name for name in files.values()),
+    )
+    chosen = [training[i] == "1" for i in files]
     return (
-        everything.take([i for i, flag in enumerate(training) if flag]),
-        everything.take([i for i, flag in enumerate(training) if not flag]),
+        everything.take([i for i, flag in enumerate(chosen) if flag]),
+        everything.take([i for i, flag in enumerate(chosen) if not flag]),
     )
 
 
@@ -192,6 +205,28 @@ def by_folder(root: Path) -> tuple[Images, tuple[str, ...]]:
     return Images(tuple(labels), files=tuple(files)), names
 
 
+def own(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+    """What the function `load` of a Python file returns: training and test data, each (pixels, labels).
+
+    Pixels are bytes (N, C, H, W), an array or a tensor; labels N numbers from 0. For a network of several inputs the
+    channels of all stand one after another, in the inputs' order. `load` is called with the settings of `[data]`.
+    """
+    if folder.is_dir() or not folder.exists():
+        raise SystemExit(f"own: name the Python file with --data-path FILE; {folder} is none")
+    load = runpy.run_path(str(folder)).get("load")
+    if not callable(load):
+        raise SystemExit(f"{folder} has no function `load(settings)`")
+    parts = []
+    for pixels, labels in load(dict(settings)):
+        tensor = torch.as_tensor(pixels)
+        if tensor.dtype != torch.uint8 or tensor.dim() != 4 or len(tensor) != len(labels):
+            shown = f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}, {len(labels)} labels"
+            raise SystemExit(f"{folder}: bytes (N, C, H, W) and N labels are wanted, not {shown}")
+        parts.append(Images(tuple(int(label) for label in labels), tensor))
+    train, test = parts
+    return train, test
+
+
 def first(name: str, places: Iterable[Path], *parts: str) -> Path:
     """The first of these that exists. Exits with the places that were tried where none does."""
     candidates = [place / part for place in places for part in parts]
@@ -206,6 +241,7 @@ def first(name: str, places: Iterable[Path], *parts: str) -> Path:
 
 READERS: Mapping[str, Reader] = {
     "digits": digits,
+    "glyphs": rendered_glyphs,
     "mnist": mnist,
     "fashion_mnist": mnist,
     "cifar10": cifar,
@@ -214,4 +250,5 @@ READERS: Mapping[str, Reader] = {
     "imagenet": image_folder,
     "cub200": cub200,
     "folder": image_folder,
+    "own": own,
 }

@@ -7,7 +7,7 @@ present - in the shape of the module tree, and `net(x, plan)` reads them. Nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -31,6 +31,8 @@ class Cut:
 
     __slots__ = ("_memory",)
     fields: tuple[str, ...] = ()
+    leaf = True
+    """Whether one layer without parts reads it. Else its values decide operations outside of layers, too."""
 
     _memory: tuple[tuple[int, ...], Any]
 
@@ -68,6 +70,8 @@ class Plan:
     chosen      the canonical assignment: (choice, option) pairs, inactive choices left out
     resolution  height and width to which images are resized, None to take them as they are
     outputs     names of the outputs to return in a dict, None to return the main one alone
+    answer      the name of the main one, in a network with several heads or exits
+    wanted      the heads and exits to compute there
 
     Two plans are equal if they run the same sub-network for the same outputs.
     """
@@ -75,6 +79,14 @@ class Plan:
     chosen: tuple[tuple[str, Option], ...]
     resolution: int | None
     outputs: tuple[str, ...] | None
+    answer: str = field(default="head", kw_only=True)
+    wanted: tuple[str, ...] = field(default=("head",), kw_only=True)
+
+    def result(self, outputs: Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
+        """What a network with several answers returns, from the outputs that it has computed."""
+        if self.outputs is None:
+            return outputs[self.answer]
+        return {name: outputs[name] for name in self.outputs}
 
     @property
     def assignment(self) -> dict[str, Option]:
@@ -94,12 +106,12 @@ class Plan:
 def map_cuts(plan: Any, change: Callable[[Cut], Cut]) -> Any:
     """A copy of a plan, or of a part of one, in which every cut is `change(cut)`."""
     changed = {}
-    for field in fields(plan):
-        value = getattr(plan, field.name)
+    for item in fields(plan):
+        value = getattr(plan, item.name)
         if isinstance(value, Cut):
-            changed[field.name] = change(value)
+            changed[item.name] = change(value)
         elif is_dataclass(value):
-            changed[field.name] = map_cuts(value, change)
+            changed[item.name] = map_cuts(value, change)
     return replace(plan, **changed)
 
 
@@ -161,9 +173,39 @@ def listed(options: Sequence[Option]) -> str:
     return ", ".join(shown if len(shown) <= 12 else [*shown[:6], "...", *shown[-5:]])
 
 
-def known_outputs(outputs: Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...] | None:
-    """The names of outputs as asked for. Raises ValueError where the network has no such output."""
+def known_outputs(
+    outputs: Sequence[str] | str | None, names: Sequence[str]
+) -> tuple[str, ...] | None:
+    """The names of outputs as asked for; "all" is the answer, which stands first. Raises ValueError where the network
+    has no such output."""
+    outputs = names[:1] if outputs == "all" else outputs
     for name in outputs or ():
         if name not in names:
             raise ValueError(f"there is no output {name!r}; there are {', '.join(names)}")
     return None if outputs is None else tuple(outputs)
+
+
+def wanted_outputs(
+    outputs: Sequence[str] | str | None,
+    answer: str,
+    answers: Mapping[str, bool],
+    features: Mapping[str, bool],
+) -> tuple[str, ...]:
+    """The outputs that a plan computes: its answer, or those asked for; "all" is every answer that there is.
+
+    `answers` and `features` say of every output of the network whether this sub-network gets to it. Raises ValueError
+    for one that it does not get to, or that the network does not have.
+    """
+    if outputs is None:
+        return (answer,)
+    if outputs == "all":
+        return tuple(name for name, there in answers.items() if there)
+    computed = {**answers, **features}
+    for name in known_outputs(outputs, list(computed)) or ():
+        if not computed[name]:
+            there = ", ".join(other for other, is_there in computed.items() if is_there)
+            raise ValueError(
+                f"the output {name!r} is not computed here: "
+                f"this sub-network answers with {answer!r} and computes {there}"
+            )
+    return tuple(outputs)

@@ -8,8 +8,10 @@ norm is an affine map per channel, so it can be folded into the convolution or l
 from __future__ import annotations
 
 import copy
+import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -33,12 +35,14 @@ class InplaceProxy(fx.Proxy):
 
 
 class PlanTracer(fx.Tracer):
-    """Records a forward pass in which every layer of torch or of the elastic parts is one step."""
+    """Records a forward pass in which every layer - of torch, of the elastic parts, and whatever has parameters of its
+    own - is one step."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.paths = {module: path for path, module in net.named_modules()}
         self.layers: dict[str, nn.Module] = {}
+        self.cuts: dict[str, Any] = {}
 
     def path_of_module(self, mod: nn.Module) -> str:
         path: str = self.paths[mod]
@@ -48,7 +52,9 @@ class PlanTracer(fx.Tracer):
         return InplaceProxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return is_elastic(m) or super().is_leaf_module(m, module_qualified_name)
+        if is_elastic(m) or super().is_leaf_module(m, module_qualified_name):
+            return True
+        return next(m.parameters(recurse=False), None) is not None
 
     def call_module(
         self,
@@ -60,6 +66,7 @@ class PlanTracer(fx.Tracer):
         path = self.path_of_module(m)
         if is_elastic(m):
             x, cut = (*args, None)[:2]
+            self.cuts[path] = cut
             self.layers[path] = m.bound(cut)  # type: ignore[operator]
             return self.create_proxy("call_module", path, (x,), {})
         if self.is_leaf_module(m, path):
@@ -70,22 +77,73 @@ class PlanTracer(fx.Tracer):
 def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.GraphModule:
     """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
 
-    Its forward takes images only, at the plan's resolution. Parameters and buffers are copies under the same names, of
-    the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded into
-    the layers before them. The result can be saved, compiled and exported.
+    Its forward takes the inputs only, at the plan's resolution. Parameters and buffers are copies under the same names,
+    of the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded
+    into the layers before them. The result can be saved, compiled and exported.
     """
-    tracer = PlanTracer(net)
-    if plan is None:
-        graph = tracer.trace(lambda x: net(x))
-    else:
-        alone = replace(plan, resolution=None)
-        graph = tracer.trace(lambda x: net(x, alone))
+    graph, layers, _ = traced(net, None if plan is None else replace(plan, resolution=None))
     if fold:
-        fold_norms(graph, tracer.layers)
+        fold_norms(graph, layers)
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
     clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))
-    return fx.GraphModule(tracer.layers, clean, type(net).__name__).eval()
+    return fx.GraphModule(layers, clean, type(net).__name__).eval()
+
+
+def traced(
+    net: nn.Module, plan: Plan | None
+) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
+    """The steps of one sub-network in eval mode, without what no output reads; its plain layers by path, and the cuts
+    that those of elastic layers were made with."""
+    tracer = PlanTracer(net)
+    names = input_names(net)
+    plans = [] if plan is None else [plan]
+    with evaluating(net):
+        if len(names) == 1:
+            graph = tracer.trace(lambda x: net(x, *plans))
+        else:
+            graph = tracer.trace(
+                lambda inputs: net(*(inputs[i] for i in range(len(names))), *plans)
+            )
+            part_inputs(graph, names)
+    drop_unread(graph)
+    return graph, tracer.layers, tracer.cuts
+
+
+def input_names(net: nn.Module) -> list[str]:
+    """What the forward of a network takes, its plan aside."""
+    parameters = inspect.signature(type(net).forward).parameters
+    return [name for name in parameters if name not in ("self", "plan")]
+
+
+def drop_unread(graph: fx.Graph) -> None:
+    """Leaves out what no output depends on: a plan may ask for an early output alone."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Eval mode for a while; afterwards every module is in the mode it was in."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def part_inputs(graph: fx.Graph, names: Sequence[str]) -> None:
+    """Turns the one tuple of inputs that a graph takes into an input each, by these names."""
+    (whole,) = graph.find_nodes(op="placeholder")
+    with graph.inserting_before(whole):
+        parts = [graph.placeholder(name) for name in names]
+    for item in list(whole.users):
+        item.replace_all_uses_with(parts[item.args[1]])
+        graph.erase_node(item)
+    graph.erase_node(whole)
 
 
 def fold_norms(graph: fx.Graph, layers: dict[str, nn.Module]) -> None:

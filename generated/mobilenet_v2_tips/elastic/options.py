@@ -7,19 +7,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
-    "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False},
-    "adamw": {"lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-}
-SCHEDULES: Mapping[str, Mapping[str, Any]] = {
-    "constant": {},
-    "cosine": {"final": 0.0},
-    "linear": {"final": 0.0},
-    "multistep": {"milestones": [0.5, 0.75], "gamma": 0.1},
-    "exponential": {"gamma": 0.97},
-}
+from .recipe import recipe_flags, with_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +21,13 @@ class TrainOptions:
     optimizer: Mapping[str, Any]
     schedule: Mapping[str, Any]
     no_decay: Sequence[str]
+    init: Mapping[str, Any]
+    zero_init_residual: bool
     label_smoothing: float
+    mixup: float
+    cutmix: float
+    repeats: int
+    accumulate: int
     clip: float
     augment: Sequence[Mapping[str, Any]]
     amp: bool
@@ -45,6 +41,7 @@ class TrainOptions:
     output_dir: Path
     resume: Path | None
     test_only: bool
+    target: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,7 @@ class SearchOptions:
     workers: int
     output_dir: Path
     checkpoint: Path
+    latency_table: Path | None = None
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -109,25 +107,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     )
     add = parser.add_argument
     common_flags(parser)
-    add("--epochs", type=int)
-    add("-b", "--batch-size", type=int, help="images a step, on all processes together")
-    add("--opt", choices=sorted(OPTIMIZERS))
-    add("--lr", type=float)
-    add("--momentum", type=float)
-    add("--wd", "--weight-decay", type=float, dest="weight_decay")
-    add("--lr-scheduler", type=ours, choices=sorted(SCHEDULES))
-    add("--lr-warmup-epochs", type=float)
-    add("--lr-milestones", type=float, nargs="+", metavar="EPOCH")
-    add("--lr-gamma", type=float)
-    add("--label-smoothing", type=float)
-    add("--clip-grad-norm", type=float, dest="clip")
-    add("--amp", action=argparse.BooleanOptionalAction, help="mixed precision")
-    add(
-        "--model-ema",
-        action=argparse.BooleanOptionalAction,
-        help="evaluate a moving average of the weights",
-    )
-    add("--model-ema-decay", type=float, metavar="D")
+    recipe_flags(parser)
     add(
         "--calibrate",
         type=int,
@@ -141,40 +121,19 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         action="store_true",
         help="evaluate the checkpoint given by --resume, train nothing",
     )
+    add(
+        "--target",
+        type=float,
+        metavar="SHARE",
+        help="with levels of labels: name the finest that every sub-network gets right so often",
+    )
     flags = parser.parse_args(argv)
 
-    train = dict(settings["train"])
-    for name in (
-        "epochs",
-        "batch_size",
-        "label_smoothing",
-        "clip",
-        "amp",
-        "calibrate",
-        "evaluate_every",
-        "seed",
-    ):
+    complete(settings["train"], TrainOptions, "train")
+    train = with_flags(settings["train"], flags)
+    for name in ("calibrate", "evaluate_every", "seed"):
         if getattr(flags, name) is not None:
             train[name] = getattr(flags, name)
-    train["optimizer"] = overridden(
-        train["optimizer"],
-        OPTIMIZERS,
-        flags.opt,
-        lr=flags.lr,
-        momentum=flags.momentum,
-        weight_decay=flags.weight_decay,
-    )
-    train["schedule"] = overridden(
-        train["schedule"],
-        SCHEDULES,
-        flags.lr_scheduler,
-        warmup=flags.lr_warmup_epochs,
-        milestones=flags.lr_milestones,
-        gamma=flags.lr_gamma,
-    )
-    if flags.model_ema is not None or flags.model_ema_decay is not None:
-        decay = flags.model_ema_decay or train["ema"] or 0.999
-        train["ema"] = 0.0 if flags.model_ema is False else decay
     if flags.test_only and flags.resume is None:
         parser.error("--test-only needs a checkpoint: --resume FILE")
     return TrainOptions(
@@ -185,6 +144,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         output_dir=flags.output_dir,
         resume=flags.resume,
         test_only=flags.test_only,
+        target=flags.target,
     )
 
 
@@ -201,12 +161,17 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    add("--objectives", nargs="+", choices=("accuracy", "macs", "params", "latency"))
-    add("--strategy", choices=("exhaustive", "evolution", "random"))
+    add("--objectives", nargs="+", choices=("accuracy", *UNITS))
+    add("--strategy", choices=("exhaustive", "evolution", "random", "pools"))
     add("--evaluations", type=int, metavar="N", help="sub-networks evaluated in all")
     add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
     add("--max-params", type=float, metavar="N")
     add("--max-latency", type=float, metavar="MS", help="measured, milliseconds an image")
+    text = "predicts latencies by a table of bench.py --table instead of measuring them"
+    add("--latency-table", type=Path, metavar="FILE", help=text)
+    add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
+    for name in UNITS:
+        add(f"--min-{name}", type=float, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
         type=int,
@@ -215,6 +180,7 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     )
     flags = parser.parse_args(argv)
 
+    complete(settings["search"], SearchOptions, "search")
     search = dict(settings["search"])
     for name in ("objectives", "calibrate", "seed"):
         if getattr(flags, name) is not None:
@@ -224,16 +190,8 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         strategy["name"] = flags.strategy
     if flags.evaluations:
         strategy["evaluations"] = flags.evaluations
-    search["strategy"] = {"evaluations": 512, "population": 32, "mutation": 0.2, **strategy}
-    limits = {
-        "macs": flags.max_macs,
-        "params": flags.max_params,
-        "latency": None if flags.max_latency is None else flags.max_latency / 1000,
-    }
-    kept = [budget for budget in search["budgets"] if limits[budget["name"]] is None]
-    search["budgets"] = kept + [
-        {"name": n, "most": most} for n, most in limits.items() if most is not None
-    ]
+    search["strategy"] = {**STRATEGY, **strategy}
+    search["budgets"] = budgets(search["budgets"], flags)
     return SearchOptions(
         **known(search, SearchOptions, "search"),
         data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
@@ -241,37 +199,57 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         workers=flags.workers,
         output_dir=flags.output_dir,
         checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
+        latency_table=flags.latency_table,
     )
 
 
-def ours(name: str) -> str:
-    """torchvision names schedules after torch's classes: cosineannealinglr is cosine."""
-    return name.lower().removesuffix("lr").removesuffix("annealing")
+UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
+"""The costs that can be limited, and how many of the flags' units make one of the settings'."""
+STRATEGY: Final[Mapping[str, Any]] = {
+    "evaluations": 512,
+    "population": 32,
+    "mutation": 0,
+    "windows": 16,
+}
+"""What a strategy needs that settings.toml describes for another one."""
 
 
-def overridden(
-    section: Mapping[str, Any],
-    known_names: Mapping[str, Mapping[str, Any]],
-    name: str | None,
-    **values: Any,
-) -> dict[str, Any]:
-    """The section with flags applied. Another `name` starts from the defaults that go with it."""
-    chosen = name or section["name"]
-    if chosen not in known_names:
-        raise SystemExit(
-            f"settings.toml: {chosen!r} is unknown: one of {', '.join(sorted(known_names))}"
-        )
-    base = dict(section)
-    if chosen != section["name"]:
-        base = {"name": chosen, **known_names[chosen]}
-        if "warmup" in section:
-            base["warmup"] = section["warmup"]
-    for key, value in values.items():
-        if value is not None:
-            if key not in base:
-                raise SystemExit(f"{chosen} has no {key.replace('_', ' ')}")
-            base[key] = value
-    return base
+def budgets(
+    settings: Sequence[Mapping[str, Any]], flags: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """The limits of settings.toml; where there are flags for a cost, theirs alone."""
+    found = [dict(budget) for budget in settings]
+    for name, unit in UNITS.items():
+        limits = {
+            "most": getattr(flags, f"max_{name}"),
+            "least": getattr(flags, f"min_{name}"),
+        }
+        given = {end: value / unit for end, value in limits.items() if value is not None}
+        if given:
+            found = [budget for budget in found if budget["name"] != name]
+            found.append({"name": name, **given})
+    return found
+
+
+FLAGS_ONLY = (
+    "checkpoint",
+    "data",
+    "device",
+    "latency_table",
+    "output_dir",
+    "resume",
+    "target",
+    "test_only",
+    "workers",
+)
+"""What the options hold beside the settings: what only flags say, and the table [data]."""
+
+
+def complete(section: Mapping[str, Any], options: type, title: str) -> None:
+    """Exits where settings.toml lacks a key."""
+    for field in fields(options):
+        if field.name not in section and field.name not in FLAGS_ONLY:
+            raise SystemExit(f"settings.toml: [{title}] lacks the setting {field.name!r}")
 
 
 def known(section: Mapping[str, Any], options: type, title: str) -> dict[str, Any]:

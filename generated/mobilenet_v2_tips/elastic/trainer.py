@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from .checkpoint import fill
 from .distributed import World
-from .interfaces import Criterion
+from .interfaces import Criterion, Memory
 
 
 class Trainer:
@@ -25,7 +25,9 @@ class Trainer:
             trainer.backward(loss of trainer.forward(images, plan))
         trainer.update()
 
-    Several sub-networks add their gradients before the one update.
+    Several sub-networks add their gradients before the one update. `memory` is what the method keeps from one step
+    to the next, where it keeps anything. With `parts` above 1 the images of so many steps are one batch: the mean of
+    their gradients makes one update, at the last of them.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Trainer:
         amp: bool = False,
         clip: float = 0.0,
         ema: float = 0.0,
+        parts: int = 1,
     ) -> None:
         self.net = net
         self.optimizer = optimizer
@@ -46,7 +49,10 @@ class Trainer:
         self.criterion = criterion
         self.world = world
         self.clip = clip
+        self.parts = parts
+        self.part = 0
         self.average = Average(net, ema) if ema else None
+        self.memory: Memory | None = None
         self.amp = amp
         kind = world.device.type
         bfloat = kind != "cuda" or torch.cuda.is_bf16_supported()
@@ -64,9 +70,11 @@ class Trainer:
 
     def passes(self, plans: Sequence[Any]) -> Iterator[Any]:
         """The plans of one step. The processes exchange their gradients after the last one's backward pass only."""
-        self.optimizer.zero_grad(set_to_none=True)
+        if self.part == 0:
+            self.optimizer.zero_grad(set_to_none=True)
+        complete = self.part == self.parts - 1
         for i, plan in enumerate(plans):
-            alone = self.parallel is not None and i < len(plans) - 1
+            alone = self.parallel is not None and not (complete and i == len(plans) - 1)
             with self.parallel.no_sync() if alone and self.parallel else nullcontext():
                 yield plan
 
@@ -76,11 +84,20 @@ class Trainer:
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
+    def answers(self, images: Tensor, plan: Any) -> dict[str, Tensor]:
+        """The outputs that the plan asks for, by name, in float32."""
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
+            found: Any = run(self.parallel or self.net, images, plan)
+        return {name: value.float() for name, value in found.items()}
+
     def backward(self, loss: Tensor) -> None:
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss / self.parts).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """One step of the optimizer, the schedule and the moving average."""
+        """One step of the optimizer, the schedule and the moving average, once all parts of a batch are in."""
+        self.part = (self.part + 1) % self.parts
+        if self.part:
+            return
         if self.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
@@ -103,6 +120,7 @@ class Trainer:
             "schedule": {"last_epoch": self.schedule.last_epoch},
             "scaler": self.scaler.state_dict(),
             "average": None if self.average is None else self.average.state(),
+            "memory": None if self.memory is None else self.memory.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -121,6 +139,8 @@ class Trainer:
             group["lr"] = base * factor(self.schedule.last_epoch)
         if self.average is not None:
             self.average.restore(state["average"])
+        if self.memory is not None:
+            self.memory.restore(state["memory"])
 
 
 def run(net: Any, images: Tensor, plan: Any = None) -> Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from .bind import wide
+from .bind import evaluating, wide
 from .plan import Cut, Plan, map_cuts
 
 SomePlan = TypeVar("SomePlan", bound=Plan)
@@ -82,15 +81,3 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
 
     changed: SomePlan = map_cuts(plan, with_statistics)
     return changed
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Eval mode for a while; afterwards every module is in the mode it was in."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

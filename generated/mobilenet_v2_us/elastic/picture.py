@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
+
+from .whole import whole_file, write_text
 
 WIDTH, HEIGHT = 880, 540
 FONTS = "Helvetica, Arial, sans-serif"
 LEFT, RIGHT, TOP, BOTTOM = 92, 36, 76, 72
 INK, GREY, GRID, PALE, ACCENT = "#1f2937", "#6b7280", "#e5e7eb", "#c3cad5", "#2563eb"
+
+COSTS: Final[Mapping[str, str]] = {
+    "macs": "multiply-accumulates (MACs)",
+    "params": "parameters",
+    "latency": "latency",
+    "memory": "bytes of activations alive at once",
+}
+"""What the axes of costs are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ def draw(series: Series, folder: Path, name: str = "pareto") -> tuple[Path, Path
     """Writes `<name>.svg` and `<name>.png` into the folder."""
     shapes = layout(series)
     svg, png = folder / f"{name}.svg", folder / f"{name}.png"
-    svg.write_text(to_svg(shapes), encoding="utf-8")
+    write_text(svg, to_svg(shapes))
     to_png(shapes, png)
     return svg, png
 
@@ -104,9 +114,7 @@ def layout(series: Series) -> list[Shape]:
             )
         )
     shapes.append(Line([(LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM)], GREY, 1.4))
-    title = {"macs": "multiply-accumulates (MACs)", "params": "parameters", "latency": "latency"}[
-        series.cost_name
-    ]
+    title = COSTS[series.cost_name]
     shapes.append(Text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 22, title, 14, INK, "middle"))
     shapes.append(Text(LEFT - 10, TOP - 22, "accuracy", 13, GREY, "end"))
 
@@ -114,6 +122,8 @@ def layout(series: Series) -> list[Shape]:
     front = sorted(series.front)
     stairs: list[tuple[float, float]] = []
     for cost, accuracy in front:
+        if stairs and y(100 * accuracy) >= stairs[-1][1]:
+            continue  # on the front for the sake of another cost
         if stairs:
             stairs.append((x(cost), stairs[-1][1]))
         stairs.append((x(cost), y(100 * accuracy)))
@@ -206,4 +216,6 @@ def to_png(shapes: Sequence[Shape], path: Path, zoom: int = 2) -> None:
                 font = ImageFont.load_default(size * z)
                 where = {"start": "lm", "middle": "mm", "end": "rm"}[anchor]
                 pen.text((x * z, y * z), text, fill=colour, font=font, anchor=where)
-    image.resize((WIDTH * zoom, HEIGHT * zoom), Image.Resampling.LANCZOS).save(path, optimize=True)
+    small = image.resize((WIDTH * zoom, HEIGHT * zoom), Image.Resampling.LANCZOS)
+    with whole_file(path) as file:
+        small.save(file, format="PNG", optimize=True)

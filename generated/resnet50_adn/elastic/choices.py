@@ -32,12 +32,14 @@ class Space:
     together  choices that some part of the cost reads together: a cost is a sum of parts, each of which
               reads one such set, or one choice
     costs     positions [n, choices] -> MACs [n], parameters [n], exact integers, for any positions
+    kinds     what the two costs are called, where they are others
     """
 
     choices: Mapping[str, Sequence[Option]]
     active: Mapping[str, Sequence[Term]] = field(default_factory=dict)
     together: Sequence[Sequence[str]] = ()
     costs: Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.int64]]] | None = None
+    kinds: tuple[str, str] = ("MACs", "parameters")
 
 
 def holds(term: Term, full: Assignment) -> bool:

@@ -12,7 +12,7 @@ Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""
 
 Criterion: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""The loss of logits (B, classes) against labels (B)."""
+"""The loss of logits (B, classes) against labels: classes (B), or shares of all classes (B, classes)."""
 
 Batches: TypeAlias = Iterable[tuple[Tensor, Tensor]]
 """Pairs of images (B, C, H, W) and labels (B)."""
@@ -26,6 +26,9 @@ class Space(Protocol):
 
     @property
     def SIZE(self) -> int | None: ...
+
+    @property
+    def SPACE(self) -> Any: ...
 
     def every(self) -> Iterator[dict[str, Any]]: ...
 
@@ -55,6 +58,18 @@ class Passes(Protocol):
         """The logits (B, classes) of one sub-network."""
         ...
 
+    def answers(self, images: Tensor, plan: Any, /) -> dict[str, Tensor]:
+        """The outputs of one sub-network, by name, for a plan that asks for several."""
+        ...
+
     def backward(self, loss: Tensor, /) -> None:
         """Adds the loss's gradients to those of the step's other passes."""
         ...
+
+
+class Memory(Protocol):
+    """What a method keeps from one step to the next; saved in checkpoints as plain data."""
+
+    def state(self) -> Any: ...
+
+    def restore(self, state: Any, /) -> None: ...

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from .augment import batch_augmentation, image_augmentation
 from .distributed import World
 from .images import Data, Images
+from .mixing import Mixing
 
 Shape = tuple[int, int, int]
 
@@ -30,34 +31,44 @@ class Loading:
     workers: int = 0
 
     def training(
-        self, batch_size: int, augment: Sequence[Mapping[str, Any]], seed: int, epoch: int
+        self,
+        batch_size: int,
+        augment: Sequence[Mapping[str, Any]],
+        seed: int,
+        epoch: int,
+        repeats: int = 1,
+        parts: int = 1,
+        mixing: Mixing | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of augmented batches, `steps` many. `batch_size` counts the images of all processes together.
+        """One epoch of augmented batches, `steps` many, or as many times `parts`, which each is cut into.
 
-        The last, incomplete batch is left out; as every epoch has an order of its own, no image is left out for good.
+        `batch_size` counts the images of all processes together. The last, incomplete batch is left out; as every
+        epoch has an order of its own, no image is left out for good. Where `mixing` mixes, labels are soft.
         """
         images = self.data.train
-        order = list(range(len(images)))
-        random.Random(f"{seed}/{epoch}/order").shuffle(order)
+        order = repeated(len(images), repeats, f"{seed}/{epoch}/order")
         world = self.world
-        mine = batch_size // world.size
+        mine = batch_size // world.size // parts
+        if not mine:
+            raise SystemExit(
+                f"a batch of {batch_size} cannot be cut into {parts * world.size} parts"
+            )
         steps = self.steps(batch_size)
         batches = []
         for step in range(steps):
-            batch = order[step * batch_size : (step + 1) * batch_size]
-            batches.append(
-                batch[world.rank * mine : (world.rank + 1) * mine] if world.size > 1 else batch
-            )
+            whole = order[step * batch_size : (step + 1) * batch_size]
+            for part in range(parts):
+                first = (part * world.size + world.rank) * mine
+                batches.append(whole[first : first + mine] if world.size * parts > 1 else whole)
         generator = torch.Generator().manual_seed(
             random.Random(f"{seed}/{epoch}/{world.rank}").getrandbits(31)
         )
         transforms = image_augmentation(augment, self.shape[1:])
         finish = batch_augmentation(augment)
         for pixels, labels in self.raw(images, batches, transforms, generator):
-            yield (
-                self.normalised(finish(pixels.to(world.device, non_blocking=True) / 255)),
-                labels.to(world.device),
-            )
+            batch = self.normalised(finish(pixels.to(world.device, non_blocking=True) / 255))
+            labels = labels.to(world.device)
+            yield (batch, labels) if mixing is None else mixing(batch, labels)
 
     def steps(self, batch_size: int) -> int:
         """The number of batches of an epoch."""
@@ -100,13 +111,14 @@ class Loading:
         generator: torch.Generator | None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of bytes (B, C, H, W) and labels (B)."""
-        if images.pixels is None:
-            files = Files(images, self.shape, transforms)
+        if images.pixels is None or (transforms and self.workers):
+            kind = Files if images.pixels is None else Pictures
             workers: dict[str, Any] = {
                 "num_workers": self.workers,
                 "pin_memory": self.world.device.type == "cuda",
             }
-            yield from DataLoader(files, batch_sampler=batches, generator=generator, **workers)
+            source = kind(images, self.shape, transforms)
+            yield from DataLoader(source, batch_sampler=batches, generator=generator, **workers)
             return
         labels = torch.tensor(images.labels)
         for batch in batches:
@@ -114,6 +126,16 @@ class Loading:
             if transforms:
                 pixels = torch.stack([transformed(image, transforms) for image in pixels])
             yield pixels, labels[batch]
+
+
+def repeated(images: int, repeats: int, seed: str) -> list[int]:
+    """The order of an epoch: all images, or as many places for a part of them, each `repeats` times in a row.
+
+    Repeated augmentation (Hoffer et al., 2020): an epoch is as long as any, its batches hold every image several times.
+    """
+    order = list(range(images))
+    random.Random(seed).shuffle(order)
+    return [order[place // repeats] for place in range(images)]
 
 
 class PlainBatches:
@@ -165,8 +187,8 @@ def transformed(image: Any, transforms: list[Any]) -> Any:
     return image
 
 
-class Files(Dataset[tuple[Tensor, int]]):
-    """Image files, decoded when asked for. Runs in the loader's worker processes."""
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """Images in memory, transformed one by one. Runs in the loader's worker processes."""
 
     def __init__(self, images: Images, shape: Shape, transforms: list[Any]) -> None:
         self.images = images
@@ -175,6 +197,15 @@ class Files(Dataset[tuple[Tensor, int]]):
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        assert self.images.pixels is not None
+        pixels = fitted(self.images.pixels[index : index + 1], self.shape)[0]
+        return transformed(pixels, self.transforms), self.images.labels[index]
+
+
+class Files(Pictures):
+    """Image files, decoded when asked for."""
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         from PIL import Image

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .bind import bind
 from .plan import Option, Plan
+from .straight import Line, Straight, straight
 
 
 class ElasticNet(nn.Module):
@@ -32,6 +34,11 @@ class ElasticNet(nn.Module):
     def bind(self, plan: Plan | None = None, fold: bool = True) -> nn.Module:
         """A plain static copy of one sub-network, in eval mode: see `bind.bind`."""
         return bind(self, self._plan if plan is None else plan, fold)
+
+    def straight(self, plan: Plan | None = None) -> Straight:
+        """One sub-network for serving, made in a millisecond or two: see `straight.straight`."""
+        lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
+        return straight(self, self._plan if plan is None else plan, lines)
 
 
 def resize(x: Tensor, resolution: int) -> Tensor:

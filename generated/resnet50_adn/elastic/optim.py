@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from torch import nn
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
-WARMUP_START = 0.01
-"""Warm-up begins at this share of the highest learning rate."""
+KINDS = ("bias", "norm", "depthwise", "position", "class_token")
+"""The kinds of parameters that weight decay may spare."""
 
 
 def build_optimizer(
@@ -30,19 +30,25 @@ def build_optimizer(
         case "adamw":
             betas = (float(settings["beta1"]), float(settings["beta2"]))
             return AdamW(groups, lr=float(settings["lr"]), betas=betas, eps=float(settings["eps"]))
+        case "rmsprop":
+            return RMSprop(
+                groups,
+                lr=float(settings["lr"]),
+                momentum=float(settings["momentum"]),
+                alpha=float(settings["alpha"]),
+                eps=float(settings["eps"]),
+            )
         case name:
-            raise ValueError(f"unknown optimizer {name!r}: sgd or adamw")
+            raise ValueError(f"unknown optimizer {name!r}: sgd, adamw or rmsprop")
 
 
 def parameter_groups(
     net: nn.Module, weight_decay: float, no_decay: Collection[str]
 ) -> list[dict[str, Any]]:
     """One group with weight decay and, where something is spared, one without. Raises ValueError on an unknown kind."""
-    unknown = set(no_decay) - {"bias", "norm", "depthwise"}
+    unknown = set(no_decay) - set(KINDS)
     if unknown:
-        raise ValueError(
-            f"no_decay knows bias, norm and depthwise, not {', '.join(sorted(unknown))}"
-        )
+        raise ValueError(f"no_decay knows {', '.join(KINDS)}, not {', '.join(sorted(unknown))}")
     decayed: list[nn.Parameter] = []
     spared: list[nn.Parameter] = []
     for module in net.modules():
@@ -59,7 +65,12 @@ def parameter_groups(
 
 
 def kind_of(module: nn.Module, name: str, parameter: nn.Parameter) -> str:
-    """norm, bias, depthwise or weight. A norm is what has an `eps`; its bias counts as norm."""
+    """One of KINDS, or weight. A norm is what has an `eps`; its bias counts as norm.
+
+    A module of a parameter that is no layer's weight says itself what that is, by `decays_as`.
+    """
+    if hasattr(module, "decays_as"):
+        return str(module.decays_as)
     if hasattr(module, "eps"):
         return "norm"
     if name.endswith("bias"):
@@ -85,13 +96,17 @@ def learning_rate(
     cosine       final + (1 - final) (1 + cos(pi t)) / 2      t: the share of the run after warm-up
     linear       1 + (final - 1) t
     multistep    gamma ^ (milestones passed)
-    exponential  gamma ^ (epochs passed)
+    exponential  gamma ^ (epochs passed / every), rounded down
     constant     1
+
+    Before, for `warmup` epochs, it rises in a straight line from `warmup_from` to 1.
     """
     warmup = round(float(settings.get("warmup", 0)) * steps_per_epoch)
+    start = float(settings.get("warmup_from", 0.01))
     total = max(1, epochs * steps_per_epoch - warmup)
     final = float(settings.get("final", 0))
     gamma = float(settings.get("gamma", 0))
+    every = max(1, round(float(settings.get("every", 1)) * steps_per_epoch))
     # A milestone below 1 is a share of the run, any other a number of epochs.
     milestones = sorted(
         round((m * epochs if m < 1 else m) * steps_per_epoch)
@@ -100,7 +115,7 @@ def learning_rate(
 
     def factor(step: int) -> float:
         if step < warmup:
-            return WARMUP_START + (1 - WARMUP_START) * step / warmup
+            return start + (1 - start) * step / warmup
         share = min(1.0, (step - warmup) / total)
         match settings["name"]:
             case "cosine":
@@ -110,7 +125,7 @@ def learning_rate(
             case "multistep":
                 return gamma ** sum(step >= milestone for milestone in milestones)
             case "exponential":
-                return gamma ** (step // steps_per_epoch)
+                return gamma ** (step // every)
             case "constant":
                 return 1.0
             case name:

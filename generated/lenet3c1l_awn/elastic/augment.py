@@ -1,0 +1,135 @@
+"""Augmentation: words of the spec's `augment=[...]`, most of them applied to a whole batch at once.
+
+Random numbers come from torch's CPU generator, so that a seed means the same on every device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Augmentation: TypeAlias = Callable[[Tensor], Tensor]
+"""From images (B, C, H, W) of floats in 0..1 to others of the same shape."""
+
+PER_IMAGE = ("resized_crop", "color_jitter", "randaugment", "autoaugment", "trivialaugment")
+"""Words that work on single images of bytes, before these are a batch."""
+
+
+def batch_augmentation(words: Sequence[Mapping[str, Any]]) -> Augmentation:
+    """The words that work on batches, one after another."""
+    steps = [single(word) for word in words if word["name"] not in PER_IMAGE]
+
+    def apply(images: Tensor) -> Tensor:
+        for step in steps:
+            images = step(images)
+        return images
+
+    return apply
+
+
+def single(word: Mapping[str, Any]) -> Augmentation:
+    """One word. Raises ValueError where it is unknown."""
+    match word["name"]:
+        case "flip":
+            return flip
+        case "crop":
+            return lambda images: crop(images, int(word["padding"]))
+        case "affine":
+            return lambda images: affine(
+                images,
+                float(word["degrees"]),
+                float(word["scale"]),
+                float(word["shift"]),
+                float(word["shear"]),
+            )
+        case "erase":
+            return lambda images: erase(images, float(word["probability"]))
+        case name:
+            raise ValueError(f"unknown augmentation {name!r}")
+
+
+def flip(images: Tensor) -> Tensor:
+    """Every second image, by chance, left-right."""
+    chosen = (torch.rand(len(images)) < 0.5).to(images.device)
+    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+
+
+def crop(images: Tensor, padding: int) -> Tensor:
+    """Each image shifted by up to `padding` pixels either way; what comes in from outside is black."""
+    batch, _, height, width = images.shape
+    padded = F.pad(images, (padding,) * 4)
+    down, right = torch.randint(0, 2 * padding + 1, (2, batch, 1))
+    rows = (down + torch.arange(height)).to(images.device)
+    columns = (right + torch.arange(width)).to(images.device)
+    which = torch.arange(batch, device=images.device)
+    # Advanced indices around a slice put the channels last.
+    return padded[which[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(
+        0, 3, 1, 2
+    )
+
+
+def affine(
+    images: Tensor, degrees: float, scale: float, shift: float, shear: float = 0.0
+) -> Tensor:
+    """Each image rotated, scaled, shifted (a share of its size) and slanted by a random amount; outside is black."""
+    batch, _, height, width = images.shape
+    turn, size, slant, right, down = torch.rand(5, batch) * 2 - 1
+    angle = turn * math.radians(degrees)
+    size = 1 + size * scale
+    slant = torch.tan(slant * math.radians(shear))
+    cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
+    # Rows of the map from output to input, in coordinates -1..1; a wide image is turned as a square one.
+    aspect = width / height
+    x = torch.stack((cos, (cos * slant - sin) / aspect, right * 2 * shift), dim=1)
+    y = torch.stack((sin * aspect, sin * slant + cos, down * 2 * shift), dim=1)
+    grid = F.affine_grid(torch.stack((x, y), dim=1), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid.to(images.device, images.dtype), align_corners=False)
+
+
+def erase(images: Tensor, probability: float) -> Tensor:
+    """In some images a rectangle of 2-33 % of the area becomes noise (Zhong et al., 2020)."""
+    batch, channels, height, width = images.shape
+    images = images.clone()
+    for i in torch.nonzero(torch.rand(batch) < probability).flatten().tolist():
+        area, stretch, top, left = torch.rand(4).tolist()
+        area = (0.02 + 0.31 * area) * height * width
+        ratio = math.exp((2 * stretch - 1) * math.log(1 / 0.3))
+        rows = min(height, max(1, round(math.sqrt(area * ratio))))
+        columns = min(width, max(1, round(math.sqrt(area / ratio))))
+        y, x = int(top * (height - rows + 1)), int(left * (width - columns + 1))
+        images[i, :, y : y + rows, x : x + columns] = torch.rand(channels, rows, columns).to(
+            images.device
+        )
+    return images
+
+
+def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[Any]:
+    """torchvision transforms for the words that work on single images, PIL's or tensors of bytes."""
+    if not any(word["name"] in PER_IMAGE for word in words):
+        return []
+    from torchvision.transforms import v2
+
+    made: list[Any] = []
+    for word in words:
+        match word["name"]:
+            case "resized_crop":
+                made.append(
+                    v2.RandomResizedCrop(
+                        list(size), scale=(float(word["smallest"]), 1.0), antialias=True
+                    )
+                )
+            case "color_jitter":
+                strength = float(word["strength"])
+                made.append(v2.ColorJitter(strength, strength, strength))
+            case "randaugment":
+                made.append(v2.RandAugment(int(word["operations"]), int(word["magnitude"])))
+            case "autoaugment":
+                made.append(v2.AutoAugment(v2.AutoAugmentPolicy(str(word["policy"]))))
+            case "trivialaugment":
+                made.append(v2.TrivialAugmentWide())
+    return made

@@ -1,0 +1,139 @@
+"""What export.py writes of a network: its source and weights, a torch.export program, an ONNX file. All are checked."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import torch
+from torch import Tensor, fx, nn
+
+from .static_source import static_source
+from .tensors import load_tensors, save_tensors
+from .whole import write_text
+
+Answers: TypeAlias = "Tensor | dict[str, Tensor]"
+
+TOLERANCE: Final = 1e-4
+"""Of the largest answer."""
+
+DOC: Final = """\
+{title}
+
+    net = Model()
+    net.load_state_dict(safetensors.torch.load_file("{weights}"))
+    answer = net.eval()({inputs})
+
+Needs torch alone; written by export.py. Inputs: {shapes}."""
+
+
+class OnImages(nn.Module):
+    """A static network that takes a batch of images as the data set has them."""
+
+    def __init__(self, static: nn.Module, prepare: Callable[[Tensor], tuple[Tensor, ...]]) -> None:
+        super().__init__()
+        self.static = static
+        self.prepare = prepare
+
+    def forward(self, images: Tensor) -> Any:
+        return self.static(*self.prepare(images))
+
+
+def write_source(
+    static: fx.GraphModule,
+    title: str,
+    inputs: tuple[Tensor, ...],
+    wanted: Answers,
+    folder: Path,
+) -> None:
+    """model.py and weights.safetensors of a bound network. What they make is compared with `wanted`."""
+    names = [str(node.target) for node in static.graph.nodes if node.op == "placeholder"]
+    shapes = [f"[{', '.join(['N', *map(str, x.shape[1:])])}]" for x in inputs]
+    weights = folder / "weights.safetensors"
+    doc = DOC.format(
+        title=textwrap.fill(title, 96),
+        weights=weights.name,
+        inputs=", ".join(names),
+        shapes=", ".join(shapes),
+    )
+    save_tensors(weights, static.state_dict())
+    try:
+        text = static_source(static, doc, inputs)
+        made: dict[str, Any] = {"__name__": "exported"}
+        exec(compile(text, "model.py", "exec"), made)
+        net = made["Model"]()
+    except (ValueError, TypeError, SyntaxError, NameError) as error:
+        print(f"no model.py: {error}; weights.safetensors fits what `specc compile --at` writes")
+        return
+    net.load_state_dict(load_tensors(weights)[0])
+    with torch.inference_mode():
+        compare("model.py and its weights", net.eval()(*inputs), wanted)
+    write_text(folder / "model.py", text)
+
+
+def write_program(
+    static: nn.Module,
+    inputs: tuple[Tensor, ...],
+    wanted: Answers,
+    path: Path,
+    name: str = "torch.export",
+) -> None:
+    """A torch.export program for any batch size."""
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    program = torch.export.export(static, inputs, dynamic_shapes=({0: batch},) * len(inputs))
+    torch.export.save(program, path)
+    with torch.inference_mode():
+        compare(name, torch.export.load(path).module()(*inputs), wanted)
+
+
+def write_onnx(
+    static: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: Sequence[str],
+    wanted: Answers,
+    path: Path,
+) -> None:
+    """An ONNX file for any batch size, where the packages for it are installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        print("no ONNX file: pip install onnx onnxscript onnxruntime")
+        return
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    torch.onnx.export(
+        static,
+        inputs,
+        path,
+        dynamo=True,
+        dynamic_shapes=({0: batch},) * len(inputs),
+        input_names=[*names],
+        output_names=[*named(wanted)],
+        external_data=False,
+        verbose=False,
+    )
+    try:
+        import onnxruntime
+    except ImportError:
+        print("the ONNX file is unchecked: pip install onnxruntime")
+        return
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    given = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
+    found = map(torch.from_numpy, session.run([*named(wanted)], given))
+    compare("onnxruntime", dict(zip(named(wanted), found, strict=True)), wanted)
+
+
+def named(answers: Answers) -> dict[str, Tensor]:
+    """The answers by name; a lone one is called `logits`."""
+    return answers if isinstance(answers, dict) else {"logits": answers}
+
+
+def compare(name: str, found: Answers, wanted: Answers) -> None:
+    """Prints the largest difference. Exits where it is more than rounding explains."""
+    pairs = zip(named(found).values(), named(wanted).values(), strict=True)
+    error = max(float((mine - own).abs().max() / own.abs().max()) for mine, own in pairs)
+    if not error <= TOLERANCE:
+        raise SystemExit(f"{name}: answers differ by {error:.1e} of the largest one")
+    print(f"{name}: same answers, to {error:.0e}")

@@ -1,0 +1,71 @@
+"""Files and folders that are there whole or not at all, whenever the power goes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to fill that lies aside; it takes the place of `path` at the end of the block, unless that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".partial")
+    with aside.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill that lies aside; it takes the place of `folder` at the end of the block.
+
+    If the block fails, or its process is killed, what was in `folder` before is still there. No folder can be renamed
+    over another one: for that moment the former is `<name>.old`; if the process dies just then, `put_back` helps.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    put_back(folder)
+    aside, old = (folder.with_name(folder.name + end) for end in (".partial", ".old"))
+    if aside.exists():
+        shutil.rmtree(aside)
+    aside.mkdir()
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    for path in aside.rglob("*"):
+        if path.is_file():
+            settle(path)
+    if folder.exists():
+        if old.exists():
+            shutil.rmtree(old)
+        folder.rename(old)
+    aside.rename(folder)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def put_back(folder: Path) -> None:
+    """Undoes the first half of a replacement whose process died before the second."""
+    old = folder.with_name(folder.name + ".old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def settle(path: Path) -> None:
+    """Waits until a file's content is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces a text file as a whole."""
+    with whole_file(path) as file:
+        file.write(text.encode())

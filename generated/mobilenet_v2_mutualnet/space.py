@@ -1,0 +1,131 @@
+"""The sub-networks of mobilenet_v2_mutualnet: choices, when each matters, and what it costs.
+
+An assignment maps choices to options. It is canonical where it names the active choices alone:
+those that something present in that sub-network reads.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from elastic import choices
+
+# The options of every choice, from the smallest sub-network's to the largest's.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    # mobilenet_v2_mutualnet.specc:6
+    "resolution": (128, 160, 192, 224),
+    # mobilenet_v2_mutualnet.specc:8
+    "width": (0.7, 0.725, 0.75, 0.775, 0.8, 0.825, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975, 1),
+}
+
+# Every choice matters in every sub-network.
+ACTIVE: dict[str, tuple[Any, ...]] = {}
+
+# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
+TOGETHER: tuple[tuple[str, ...], ...] = (("resolution", "width"),)
+
+# The number of sub-networks, each once.
+SIZE = 52
+
+
+def check(assignment: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming the choice and its options, for what is no assignment here."""
+    choices.check(SPACE, assignment)
+
+
+def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """The assignment without inactive choices; what it does not name reads as the first option."""
+    return choices.canonical(SPACE, assignment)
+
+
+def largest() -> dict[str, Any]:
+    """The sub-network with every choice at its last option."""
+    return choices.largest(SPACE)
+
+
+def smallest() -> dict[str, Any]:
+    """The sub-network with every choice at its first option."""
+    return choices.smallest(SPACE)
+
+
+def draw(rng: random.Random) -> dict[str, Any]:
+    """One sub-network at random: each active choice uniform, independently of the others."""
+    return choices.draw(SPACE, rng)
+
+
+def every() -> Iterator[dict[str, Any]]:
+    """Every sub-network once: SIZE of them."""
+    return choices.every(SPACE)
+
+
+# What depends on 'resolution' alone.
+T0 = {128: 16, 160: 25, 192: 36, 224: 49}
+# What depends on 'width' alone.
+T1 = {
+    0.7: (219850, 310173),
+    0.725: (234614, 326431),
+    0.75: (265038, 329553),
+    0.775: (270799, 341155),
+    0.8: (282146, 349061),
+    0.825: (298659, 366647),
+    0.85: (322599, 371201),
+    0.875: (340435, 390579),
+    0.9: (341507, 392725),
+    0.925: (348252, 406295),
+    0.95: (361300, 414569),
+    0.975: (380888, 435867),
+    1: (382008, 438109),
+}
+A0 = np.array([*T0.values()], dtype=np.int32).T
+A1 = np.array([*T1.values()], dtype=np.int32).T
+
+
+def cost(a: Mapping[str, Any]) -> tuple[int, int]:
+    """The MACs for one image and the parameters of one sub-network, by its assignment."""
+    t17 = T0[a["resolution"]]
+    t28, t29 = T1[a["width"]]
+    macs = 16 * t17 * t28 + 1280000
+    params = 8 * t29
+    return macs, params
+
+
+def macs(a: Mapping[str, Any]) -> int:
+    """The multiply-accumulates for one image."""
+    return cost(a)[0]
+
+
+def params(a: Mapping[str, Any]) -> int:
+    """The parameters in use: the support of the weights, one norm bank."""
+    return cost(a)[1]
+
+
+def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
+    every choice, counted from 0, a sub-network has. Exact."""
+    positions = np.asarray(positions)
+    macs = np.empty(len(positions), dtype=np.int64)
+    params = np.empty(len(positions), dtype=np.int64)
+    for start in range(0, len(positions), 8192):
+        rows = slice(start, start + 8192)
+        macs[rows], params[rows] = batched_block(positions[rows].T)
+    return macs, params
+
+
+def batched_block(i: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a few thousand, [choices, n]."""
+    # The spare rows make the allocator keep its pages from one block to the next.
+    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+    for start in range(0, i.shape[1], 1024):
+        p[:, start : start + 1024] = i[:, start : start + 1024]
+    t17 = A0[i[0]]
+    t28, t29 = [row[i[1]] for row in A1]
+    macs = 16 * t17 * t28 + 1280000
+    params = 8 * t29
+    return macs, params
+
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)

@@ -1,0 +1,90 @@
+"""Which sub-networks to export: by name, by number, by limits, or several of a front."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from .front import Point, best, thrifty, within
+from .interfaces import Space
+from .subnets import parse, resolved
+
+
+def read_points(path: Path) -> list[Point]:
+    """The sub-networks of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
+
+    Of rows that name the same sub-network the first counts. Exits where there is no such file.
+    """
+    if not path.is_file():
+        raise SystemExit(f"there is no {path}: run search.py first, or use --at")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows: Sequence[Mapping[str, Any]] = content.get("points") or content.get("subnets") or ()
+    if not rows:
+        raise SystemExit(f"{path} names no sub-networks")
+    known = {field.name for field in fields(Point)}
+    points: dict[str, Point] = {}
+    for row in rows:
+        name = json.dumps(row["at"], sort_keys=True)
+        points.setdefault(name, Point(**{key: value for key, value in row.items() if key in known}))
+    return [*points.values()]
+
+
+def chosen(
+    space: Space, at: str | None, front: Path, limits: Mapping[str, float | None]
+) -> dict[str, Any]:
+    """What --at spells, or of a front the best within limits, without limits a thrifty one."""
+    if at and not at.isdecimal():
+        try:
+            return resolved(space, parse(at))
+        except ValueError as error:
+            raise SystemExit(f"--at {at}: {error}") from None
+    points = read_points(front)
+    if at:
+        if not 1 <= int(at) <= len(points):
+            raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
+        return dict(points[int(at) - 1].at)
+    budgets = budgets_of(limits)
+    kept = within(points, budgets)
+    return dict((best(kept) if budgets else thrifty(kept)).at)
+
+
+def budgets_of(limits: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """The limits that were given, as points are judged by them."""
+    return [{"name": name, "most": most} for name, most in limits.items() if most is not None]
+
+
+def spread(points: Sequence[Point], count: int) -> list[int]:
+    """The places of `count` points whose MACs are spread evenly from the cheapest to the dearest, by rising MACs.
+
+    Each step of the way takes the point nearest to it that is not taken yet; the ends come first.
+    """
+    order = sorted(range(len(points)), key=lambda place: points[place].macs)
+    if count >= len(order):
+        return order
+    low, high = points[order[0]].macs, points[order[-1]].macs
+    steps = [low + (high - low) * n / max(1, count - 1) for n in range(count)]
+    taken: set[int] = set()
+    for step in [steps[0], steps[-1], *steps[1:-1]][:count]:
+        free = [place for place in order if place not in taken]
+        taken.add(min(free, key=lambda place: abs(points[place].macs - step)))
+    return [place for place in order if place in taken]
+
+
+def several(text: str, points: Sequence[Point], limits: Mapping[str, float | None]) -> list[int]:
+    """The places of the points that --pareto asks for: a number of them, or all, within the limits."""
+    kept = within(points, budgets_of(limits))
+    places = [place for place, point in enumerate(points) if point in kept]
+    if text == "all":
+        return places
+    if not text.isdecimal() or int(text) < 1:
+        raise SystemExit(f"--pareto {text}: a number of sub-networks is expected, or all")
+    return [places[place] for place in spread(kept, int(text))]
+
+
+def figures(point: Point) -> dict[str, float]:
+    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search."""
+    known = {"macs": point.macs, "params": point.params}
+    return known | ({"accuracy": round(point.accuracy, 5)} if point.accuracy else {})

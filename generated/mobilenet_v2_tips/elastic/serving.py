@@ -1,0 +1,194 @@
+"""Serving: many prepared sub-networks of one bundle, and the change from one to another in a microsecond.
+
+runtime = Runtime.load("runs/anytime", Model)
+logits = runtime.run(images, budget_ms=5)  # the most accurate one that takes at most 5 ms
+runtime.switch(0)  # from now on the first one runs (TIPS, Algorithm 2)
+logits = runtime.run(images)
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .bind import input_names
+from .deploy import INDEX, index_text, load, read_index
+from .latency import synchronise
+from .net import resize
+from .whole import write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A prepared sub-network: its assignment, its costs, and its accuracy where the bundle knows it."""
+
+    at: Mapping[str, Any]
+    macs: int | None
+    params: int | None
+    accuracy: float | None
+
+
+class Runtime:
+    """The sub-networks of a bundle, ready to run.
+
+    With `straight` each has weights of its own, contiguous and with its norms folded in: the fastest, at the price of
+    its size in memory. Without, all share the network's weights and slice them.
+    """
+
+    def __init__(self, net: Any, plans: Sequence[Any], subnets: Sequence[Subnet], straight: bool):
+        self.net = net
+        self.plans = tuple(plans)
+        self.subnets = tuple(subnets)
+        self.straight = straight
+        self.calls = tuple(prepared(net, plan, straight) for plan in plans)
+        self.folder: Path | None = None
+        self.latencies: dict[str, list[float]] = {}
+        self.call = self.calls[max(range(len(self.calls)), key=self.worth)]
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | str,
+        model: Callable[[], Any],
+        *,
+        straight: bool = True,
+        device: torch.device | str = "cpu",
+    ) -> Runtime:
+        """What `export.py --bundle` wrote, for the class `Model` of model.py. The most accurate one is switched on."""
+        net = model().to(device).eval()
+        plans = load(Path(folder), net)
+        index = read_index(Path(folder))
+        figures = ("macs", "params", "accuracy")
+        subnets = [Subnet(s["at"], *(s.get(name) for name in figures)) for s in index["subnets"]]
+        runtime = cls(net, plans, subnets, straight)
+        runtime.folder = Path(folder)
+        runtime.latencies = dict(index["latency"])
+        return runtime
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def switch(self, number: int) -> None:
+        """Makes sub-network `number`, counted from 0, the one that runs. One pointer is written."""
+        self.call = self.calls[number]
+
+    @property
+    def current(self) -> int:
+        """The number of the sub-network that is switched on."""
+        return self.calls.index(self.call)
+
+    @torch.inference_mode()
+    def run(
+        self,
+        *inputs: Tensor,
+        budget_ms: float | None = None,
+        macs: float | None = None,
+        params: float | None = None,
+    ) -> Any:
+        """The answer of the most accurate sub-network within the limits; without limits, of the one switched on.
+
+        `budget_ms` limits the time that these inputs take: it is measured when first asked for, here and for inputs of
+        this shape, and kept in the bundle. Raises ValueError where no sub-network keeps the limits.
+        """
+        if budget_ms is None and macs is None and params is None:
+            return self.call(*inputs)
+        return self.calls[self.choose(*inputs, budget_ms=budget_ms, macs=macs, params=params)](
+            *inputs
+        )
+
+    def choose(
+        self,
+        *inputs: Tensor,
+        budget_ms: float | None = None,
+        macs: float | None = None,
+        params: float | None = None,
+    ) -> int:
+        """The number of the most accurate sub-network within the limits; the inputs are only looked at for a time."""
+        limits: dict[str, tuple[float, list[Any]]] = {}
+        if macs is not None:
+            limits["MACs"] = macs, [subnet.macs for subnet in self.subnets]
+        if params is not None:
+            limits["parameters"] = params, [subnet.params for subnet in self.subnets]
+        if budget_ms is not None:
+            limits["ms"] = budget_ms, self.measured(*inputs)
+        for name, (_, values) in limits.items():
+            if None in values:
+                raise ValueError(f"the bundle does not say how many {name} its sub-networks have")
+        kept = [
+            number
+            for number in range(len(self.calls))
+            if all(values[number] <= most for most, values in limits.values())
+        ]
+        if not kept:
+            least = ", ".join(f"{min(values):g} {name}" for name, (_, values) in limits.items())
+            raise ValueError(f"no prepared sub-network keeps the limits; the least are {least}")
+        return max(kept, key=self.worth)
+
+    def worth(self, number: int) -> tuple[float, float]:
+        """The more accurate the better; where that is unknown, the larger; of equals the cheaper."""
+        subnet = self.subnets[number]
+        macs = subnet.macs or 0
+        return (0.0, macs) if subnet.accuracy is None else (subnet.accuracy, -macs)
+
+    @torch.inference_mode()
+    def measured(self, *inputs: Tensor) -> list[float]:
+        """Milliseconds that each sub-network takes for inputs of these shapes; measured once, then looked up."""
+        key = self.conditions(inputs)
+        if key not in self.latencies:
+            self.latencies[key] = [round(milliseconds(call, inputs), 4) for call in self.calls]
+            self.keep()
+        return self.latencies[key]
+
+    def conditions(self, inputs: Sequence[Tensor]) -> str:
+        """What latencies depend on: the device, torch's threads, the shapes, and how sub-networks are prepared."""
+        device = inputs[0].device
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        shapes = " ".join("x".join(map(str, x.shape)) for x in inputs)
+        how = "straight" if self.straight else "sliced"
+        return f"{name}, {torch.get_num_threads()} threads, {shapes}, {how}"
+
+    def keep(self) -> None:
+        """Writes the latencies into the bundle, if it may be written to."""
+        if self.folder is None:
+            return
+        path = self.folder / INDEX
+        try:
+            index = json.loads(path.read_text(encoding="utf-8"))
+            index["latency"] = {**index["latency"], **self.latencies}
+            write_text(path, index_text(index))
+        except OSError:
+            return  # a bundle on a read-only disk: every process measures for itself
+
+
+def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
+    """One sub-network as a function of the inputs.
+
+    Which of several inputs a resolution is of, only the network's own forward knows: then it slices.
+    """
+    size = plan.resolution
+    if not straight or (size is not None and len(input_names(net)) > 1):
+        return lambda *inputs: net(*inputs, plan)
+    line: Callable[..., Any] = net.straight(plan).forward
+    return line if size is None else lambda x: line(resize(x, size))
+
+
+def milliseconds(call: Callable[..., Any], inputs: Sequence[Tensor], least: float = 0.05) -> float:
+    """The middle one of at least five calls, and of as many as fit into `least` seconds."""
+    device = inputs[0].device
+    for _ in range(2):
+        call(*inputs)
+    times: list[float] = []
+    while len(times) < 5 or sum(times) < least:
+        synchronise(device)
+        start = time.perf_counter()
+        call(*inputs)
+        synchronise(device)
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2] * 1000

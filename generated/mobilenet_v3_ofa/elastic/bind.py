@@ -1,0 +1,182 @@
+"""Binding: one sub-network as a plain static module.
+
+The forward of the network is traced with torch.fx under a plan. Elastic layers become plain `nn.Conv2d`, `nn.Linear`
+and `nn.BatchNorm` at the same attribute paths, with contiguous copies of the weights that the plan uses. In eval mode a
+norm is an affine map per channel, so it can be folded into the convolution or linear layer before it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .plan import Plan
+
+
+def is_elastic(layer: nn.Module) -> bool:
+    """Whether a layer is called with a cut and knows its plain twin."""
+    return callable(getattr(type(layer), "bound", None))
+
+
+class InplaceProxy(fx.Proxy):
+    """Records `y += x` as what it is; torch.fx's own proxy makes it a sum in a new tensor."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
+class PlanTracer(fx.Tracer):
+    """Records a forward pass in which every layer - of torch, of the elastic parts, and whatever has parameters of its
+    own - is one step."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.paths = {module: path for path, module in net.named_modules()}
+        self.layers: dict[str, nn.Module] = {}
+        self.cuts: dict[str, Any] = {}
+
+    def path_of_module(self, mod: nn.Module) -> str:
+        path: str = self.paths[mod]
+        return path
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return InplaceProxy(node, self)
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if is_elastic(m) or super().is_leaf_module(m, module_qualified_name):
+            return True
+        return next(m.parameters(recurse=False), None) is not None
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        path = self.path_of_module(m)
+        if is_elastic(m):
+            x, cut = (*args, None)[:2]
+            self.cuts[path] = cut
+            self.layers[path] = m.bound(cut)  # type: ignore[operator]
+            return self.create_proxy("call_module", path, (x,), {})
+        if self.is_leaf_module(m, path):
+            self.layers[path] = copy.deepcopy(m)
+        return super().call_module(m, forward, args, kwargs)
+
+
+def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.GraphModule:
+    """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
+
+    Its forward takes the inputs only, at the plan's resolution. Parameters and buffers are copies under the same names,
+    of the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded
+    into the layers before them. The result can be saved, compiled and exported.
+    """
+    graph, layers, _ = traced(net, None if plan is None else replace(plan, resolution=None))
+    if fold:
+        fold_norms(graph, layers)
+    # a graph of its own: the traced one keeps its tracer, which would be saved with it
+    clean = fx.Graph()
+    clean.output(clean.graph_copy(graph, {}))
+    return fx.GraphModule(layers, clean, type(net).__name__).eval()
+
+
+def traced(
+    net: nn.Module, plan: Plan | None
+) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
+    """The steps of one sub-network in eval mode, without what no output reads; its plain layers by path, and the cuts
+    that those of elastic layers were made with."""
+    tracer = PlanTracer(net)
+    names = input_names(net)
+    plans = [] if plan is None else [plan]
+    with evaluating(net):
+        if len(names) == 1:
+            graph = tracer.trace(lambda x: net(x, *plans))
+        else:
+            graph = tracer.trace(
+                lambda inputs: net(*(inputs[i] for i in range(len(names))), *plans)
+            )
+            part_inputs(graph, names)
+    drop_unread(graph)
+    return graph, tracer.layers, tracer.cuts
+
+
+def input_names(net: nn.Module) -> list[str]:
+    """What the forward of a network takes, its plan aside."""
+    parameters = inspect.signature(type(net).forward).parameters
+    return [name for name in parameters if name not in ("self", "plan")]
+
+
+def drop_unread(graph: fx.Graph) -> None:
+    """Leaves out what no output depends on: a plan may ask for an early output alone."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Eval mode for a while; afterwards every module is in the mode it was in."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def part_inputs(graph: fx.Graph, names: Sequence[str]) -> None:
+    """Turns the one tuple of inputs that a graph takes into an input each, by these names."""
+    (whole,) = graph.find_nodes(op="placeholder")
+    with graph.inserting_before(whole):
+        parts = [graph.placeholder(name) for name in names]
+    for item in list(whole.users):
+        item.replace_all_uses_with(parts[item.args[1]])
+        graph.erase_node(item)
+    graph.erase_node(whole)
+
+
+def fold_norms(graph: fx.Graph, layers: dict[str, nn.Module]) -> None:
+    """Folds every batch norm that alone reads a convolution or linear layer into it."""
+    for node in graph.nodes:
+        norm = layers.get(node.target) if node.op == "call_module" else None
+        if not isinstance(norm, _BatchNorm):
+            continue
+        before = node.args[0]
+        layer = layers.get(before.target) if before.op == "call_module" else None
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and len(before.users) == 1:
+            fold_norm(layer, norm)
+            node.replace_all_uses_with(before)
+            graph.erase_node(node)
+            del layers[node.target]
+
+
+@torch.no_grad()
+def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
+    """Makes `layer` compute norm(layer(x)) in eval mode.
+
+    w' = s w and b' = s (b - mean) + beta, with s = gamma / sqrt(var + eps).
+    """
+    mean, var = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert var is not None
+    scale = wide(norm.weight) / torch.sqrt(wide(var) + norm.eps)
+    bias = -wide(mean) if layer.bias is None else wide(layer.bias) - wide(mean)
+    weight = wide(layer.weight) * scale.view(-1, *[1] * (layer.weight.dim() - 1))
+    layer.weight.copy_(weight)
+    layer.bias = nn.Parameter((scale * bias + wide(norm.bias)).to(layer.weight))
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor in double precision, on the CPU if its device has none."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()

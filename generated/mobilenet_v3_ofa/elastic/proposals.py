@@ -1,0 +1,221 @@
+"""What a search evaluates next: generations of sub-networks, the same for the same seed and results."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice, pairwise
+from math import inf, prod
+from typing import Any, TypeAlias
+
+from .front import Point, key
+from .interfaces import Assignment, Space
+from .nsga import Values, hypervolume, ranked, survivors, tournament
+from . import choices
+from .sweep import TooEntangled, cost_ranges, draw_uniform
+from .window import EmptyWindow, draw_in_window
+
+Limits: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+"""The (least, most) MACs and the (least, most) parameters."""
+
+IN_VAIN = 2000
+"""So many draws in a row that are known already end the search."""
+LISTED = 10**6
+"""The most sub-networks that are looked at one by one."""
+
+
+def objectives(point: Point, costs: Sequence[str]) -> Values:
+    """What is to be made small: minus the accuracy, and the costs."""
+    return (-point.accuracy, *(point.cost(name) for name in costs))
+
+
+def covered(front: Sequence[Point], largest: Point, costs: Sequence[str]) -> float | None:
+    """How good a front is, whatever search it comes from: the share that it dominates of the box of all accuracies and
+    of costs up to those of the largest sub-network. None where one of these was not measured.
+    """
+    if any(getattr(largest, name) is None for name in costs):
+        return None
+    reference = tuple(largest.cost(name) for name in costs)
+    volume = hypervolume([objectives(point, costs) for point in front], (0.0, *reference))
+    return volume / prod(reference)
+
+
+class Proposals:
+    """Generations of assignments that `allowed` accepts, none of them twice. What came of one is told by `learn` before
+    the next is asked for; what it proposes depends on nothing else, so a search can be repeated exactly.
+
+    `strategy` is `[search.strategy]` of settings.toml. Where there are no more sub-networks than evaluations, all are
+    looked at. `budgets` in MACs and parameters are kept by drawing within them.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        strategy: Mapping[str, Any],
+        rng: random.Random,
+        costs: Sequence[str] = ("macs",),
+        budgets: Sequence[Mapping[str, Any]] = (),
+        allowed: Callable[[Assignment], bool] = lambda assignment: True,
+    ) -> None:
+        self.space = space
+        self.strategy = strategy
+        self.rng = rng
+        self.costs = costs
+        self.limits = limits_of(budgets)
+        self.allowed = allowed
+        self.mutation = strategy["mutation"] or 1 / max(1, len(space.CHOICES))
+        self.seen: set[str] = set()
+        self.population: list[Point] = []
+        exhaustive = strategy["name"] == "exhaustive"
+        self.all = sub_networks(space, LISTED if exhaustive else strategy["evaluations"])
+        if self.all is None and exhaustive:
+            raise SystemExit(
+                "more than a million sub-networks: too many to try all. Use --strategy evolution"
+            )
+
+    def __len__(self) -> int:
+        """How many there will be, at most."""
+        return int(self.strategy["evaluations"]) if self.all is None else len(self.all)
+
+    def __iter__(self) -> Iterator[list[Assignment]]:
+        if self.all is not None:
+            return chunks(filter(self.allowed, self.all), self.strategy["population"])
+        match self.strategy["name"]:
+            case "pools":
+                return self.from_pools()
+            case "random":
+                found = self.fresh(chain(self.ends(), self.drawn(len(self))))
+                return chunks(islice(found, len(self)), self.strategy["population"])
+        return self.evolved()
+
+    def learn(self, points: Sequence[Point]) -> None:
+        """What a generation has come to: its sub-networks that keep all limits. The fittest so far live on."""
+        points = [*self.population, *points]
+        values = [objectives(point, self.costs) for point in points]
+        self.population = [points[i] for i in survivors(values, self.strategy["population"])]
+
+    def ends(self) -> list[Assignment]:
+        return [self.space.largest(), self.space.smallest()]
+
+    def fresh(self, candidates: Iterable[Assignment]) -> Iterator[Assignment]:
+        """The candidates that are allowed and new, until too many in a row are not."""
+        misses = 0
+        for candidate in candidates:
+            name = key(candidate)
+            if name in self.seen or not self.allowed(candidate):
+                misses += 1
+                if misses == IN_VAIN:
+                    return
+                continue
+            misses = 0
+            self.seen.add(name)
+            yield candidate
+
+    def drawn(self, at_once: int, limits: Limits | None = None) -> Iterator[Assignment]:
+        """Endless random sub-networks, uniform within the limits; none where there are none within.
+
+        Twice as many at once every time: where most are known already, it takes many to find the rest.
+        """
+        while True:
+            found = random_ones(self.space, at_once, self.rng, limits or self.limits)
+            if not found:
+                return
+            yield from found
+            at_once = min(2 * at_once, IN_VAIN)
+
+    def from_pools(self) -> Iterator[list[Assignment]]:
+        """Windows of equal width along the first cost that is counted; a generation has one sub-network of each, drawn
+        uniformly there, while it has new ones."""
+        left = len(self)
+        at_once = max(8, left // self.strategy["windows"])
+        windows = windows_of(self.space, self.costs, self.limits, self.strategy["windows"])
+        pools = [self.fresh(self.drawn(at_once, limits)) for limits in windows]
+        while pools and left:
+            nexts = [(pool, next(pool, None)) for pool in pools[:left]]
+            pools = [pool for pool, at in nexts if at is not None] + pools[left:]
+            generation = [at for _, at in nexts if at is not None]
+            left -= len(generation)
+            if generation:
+                yield generation
+
+    def evolved(self) -> Iterator[list[Assignment]]:
+        """NSGA-II: a first population with the largest, the smallest and random ones, then children of the fittest."""
+        size, left = int(self.strategy["population"]), len(self)
+        strangers = self.fresh(chain(self.ends(), self.drawn(size)))
+        generation = [*islice(strangers, min(size, left))]
+        while generation:
+            left -= len(generation)
+            yield generation
+            count = min(size, left)
+            generation = [*islice(self.fresh(self.children()), count)]
+            if len(generation) < count:
+                generation += islice(strangers, count - len(generation))
+
+    def children(self) -> Iterator[Assignment]:
+        """Endless children: two parents, each the fitter of two; every choice from one of them, or drawn anew."""
+        ranks = ranked([objectives(point, self.costs) for point in self.population])
+        while ranks:
+            mother, father = (self.population[tournament(ranks, self.rng)].at for _ in "ab")
+            child = {name: self.inherited(name, mother, father) for name in self.space.CHOICES}
+            yield self.space.canonical(child)
+
+    def inherited(self, name: str, mother: Assignment, father: Assignment) -> Any:
+        """One option: a parent's; drawn anew with the probability `mutation`, or where neither has one."""
+        given = [parent[name] for parent in (mother, father) if name in parent]
+        if not given or self.rng.random() < self.mutation:
+            return self.rng.choice(self.space.CHOICES[name])
+        return self.rng.choice(given)
+
+
+def sub_networks(space: Space, most: int) -> list[Assignment] | None:
+    """Every sub-network once, or None where there are more than `most`."""
+    size = space.SIZE
+    return None if size is None or size > most else list(space.every())
+
+
+def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]:
+    """The items in lists of so many; the last one may be shorter."""
+    rest = iter(items)
+    while chunk := [*islice(rest, size)]:
+        yield chunk
+
+
+def limits_of(budgets: Sequence[Mapping[str, Any]]) -> Limits:
+    """What budgets say of MACs and of parameters."""
+
+    def of(kind: str) -> tuple[float, float]:
+        found = [budget for budget in budgets if budget["name"] == kind]
+        least = max((float(budget.get("least", 0)) for budget in found), default=0.0)
+        most = min((float(budget.get("most", inf)) for budget in found), default=inf)
+        return (least if least > 0 else -inf, most)
+
+    return of("macs"), of("params")
+
+
+def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -> list[Limits]:
+    """The limits, cut into `count` windows along the first of the costs that is counted, by rising cost."""
+    kind = next((1 if name == "params" else 0 for name in costs if name in ("macs", "params")), 0)
+    try:
+        low, high = cost_ranges(space.SPACE)[kind]
+    except TooEntangled:
+        cost = (space.macs, space.params)[kind]
+        low, high = cost(space.smallest()), cost(space.largest())
+    low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
+    edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
+    windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
+    return [(limits[0], w) if kind else (w, limits[1]) for w in windows]
+
+
+def random_ones(
+    space: Space, count: int, rng: random.Random, limits: Limits
+) -> Sequence[Assignment]:
+    """Sub-networks drawn uniformly within limits; by the `independent` distribution where choices are too entangled."""
+    if limits == limits_of(()):
+        try:
+            return draw_uniform(space.SPACE, count, rng)
+        except TooEntangled:
+            return [choices.draw(space.SPACE, rng) for _ in range(count)]
+    try:
+        return draw_in_window(space.SPACE, count, rng, *limits).assignments
+    except EmptyWindow:
+        return ()

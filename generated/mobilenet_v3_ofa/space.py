@@ -1,0 +1,500 @@
+"""The sub-networks of mobilenet_v3_ofa: choices, when each matters, and what it costs.
+
+An assignment maps choices to options. It is canonical where it names the active choices alone:
+those that something present in that sub-network reads.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from elastic import choices
+
+# The options of every choice, from the smallest sub-network's to the largest's.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    # mobilenet_v3_ofa.specc:8
+    "resolution": tuple(range(128, 228, 4)),
+    # mobilenet_v3_ofa.specc:19
+    "s1.b1.kernel": (3, 5, 7),
+    "s1.b1.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:20
+    "s1.depth": (1, 2, 3),
+    "s1.b2.kernel": (3, 5, 7),
+    "s1.b2.expand": (3, 4, 6),
+    "s1.b3.kernel": (3, 5, 7),
+    "s1.b3.expand": (3, 4, 6),
+    "s1.b4.kernel": (3, 5, 7),
+    "s1.b4.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:23
+    "s2.b1.kernel": (3, 5, 7),
+    "s2.b1.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:24
+    "s2.depth": (1, 2, 3),
+    "s2.b2.kernel": (3, 5, 7),
+    "s2.b2.expand": (3, 4, 6),
+    "s2.b3.kernel": (3, 5, 7),
+    "s2.b3.expand": (3, 4, 6),
+    "s2.b4.kernel": (3, 5, 7),
+    "s2.b4.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:27
+    "s3.b1.kernel": (3, 5, 7),
+    "s3.b1.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:28
+    "s3.depth": (1, 2, 3),
+    "s3.b2.kernel": (3, 5, 7),
+    "s3.b2.expand": (3, 4, 6),
+    "s3.b3.kernel": (3, 5, 7),
+    "s3.b3.expand": (3, 4, 6),
+    "s3.b4.kernel": (3, 5, 7),
+    "s3.b4.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:31
+    "s4.b1.kernel": (3, 5, 7),
+    "s4.b1.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:32
+    "s4.depth": (1, 2, 3),
+    "s4.b2.kernel": (3, 5, 7),
+    "s4.b2.expand": (3, 4, 6),
+    "s4.b3.kernel": (3, 5, 7),
+    "s4.b3.expand": (3, 4, 6),
+    "s4.b4.kernel": (3, 5, 7),
+    "s4.b4.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:35
+    "s5.b1.kernel": (3, 5, 7),
+    "s5.b1.expand": (3, 4, 6),
+    # mobilenet_v3_ofa.specc:36
+    "s5.depth": (1, 2, 3),
+    "s5.b2.kernel": (3, 5, 7),
+    "s5.b2.expand": (3, 4, 6),
+    "s5.b3.kernel": (3, 5, 7),
+    "s5.b3.expand": (3, 4, 6),
+    "s5.b4.kernel": (3, 5, 7),
+    "s5.b4.expand": (3, 4, 6),
+}
+
+# When a choice matters, for those that do not always: where one of these rows holds, that is,
+# where each of the choices it names stands at one of the options it lists.
+ACTIVE: dict[str, tuple[Any, ...]] = {
+    "s1.b3.kernel": ({"s1.depth": (2, 3)},),
+    "s1.b3.expand": ({"s1.depth": (2, 3)},),
+    "s1.b4.kernel": ({"s1.depth": (3,)},),
+    "s1.b4.expand": ({"s1.depth": (3,)},),
+    "s2.b3.kernel": ({"s2.depth": (2, 3)},),
+    "s2.b3.expand": ({"s2.depth": (2, 3)},),
+    "s2.b4.kernel": ({"s2.depth": (3,)},),
+    "s2.b4.expand": ({"s2.depth": (3,)},),
+    "s3.b3.kernel": ({"s3.depth": (2, 3)},),
+    "s3.b3.expand": ({"s3.depth": (2, 3)},),
+    "s3.b4.kernel": ({"s3.depth": (3,)},),
+    "s3.b4.expand": ({"s3.depth": (3,)},),
+    "s4.b3.kernel": ({"s4.depth": (2, 3)},),
+    "s4.b3.expand": ({"s4.depth": (2, 3)},),
+    "s4.b4.kernel": ({"s4.depth": (3,)},),
+    "s4.b4.expand": ({"s4.depth": (3,)},),
+    "s5.b3.kernel": ({"s5.depth": (2, 3)},),
+    "s5.b3.expand": ({"s5.depth": (2, 3)},),
+    "s5.b4.kernel": ({"s5.depth": (3,)},),
+    "s5.b4.expand": ({"s5.depth": (3,)},),
+}
+
+# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
+TOGETHER: tuple[tuple[str, ...], ...] = (
+    ("resolution", "s1.b1.kernel", "s1.b1.expand"),
+    ("resolution", "s1.depth", "s1.b3.kernel", "s1.b3.expand"),
+    ("resolution", "s1.depth", "s1.b4.kernel", "s1.b4.expand"),
+    ("resolution", "s1.b2.kernel", "s1.b2.expand"),
+    ("resolution", "s2.b1.kernel", "s2.b1.expand"),
+    ("resolution", "s2.depth", "s2.b3.kernel", "s2.b3.expand"),
+    ("resolution", "s2.depth", "s2.b4.kernel", "s2.b4.expand"),
+    ("resolution", "s2.b2.kernel", "s2.b2.expand"),
+    ("resolution", "s3.b1.kernel", "s3.b1.expand"),
+    ("resolution", "s3.depth", "s3.b3.kernel", "s3.b3.expand"),
+    ("resolution", "s3.depth", "s3.b4.kernel", "s3.b4.expand"),
+    ("resolution", "s3.b2.kernel", "s3.b2.expand"),
+    ("resolution", "s4.b1.kernel", "s4.b1.expand"),
+    ("resolution", "s4.depth", "s4.b3.kernel", "s4.b3.expand"),
+    ("resolution", "s4.depth", "s4.b4.kernel", "s4.b4.expand"),
+    ("resolution", "s4.b2.kernel", "s4.b2.expand"),
+    ("resolution", "s5.b1.kernel", "s5.b1.expand"),
+    ("resolution", "s5.depth", "s5.b3.kernel", "s5.b3.expand"),
+    ("resolution", "s5.depth", "s5.b4.kernel", "s5.b4.expand"),
+    ("resolution", "s5.b2.kernel", "s5.b2.expand"),
+)
+
+# The number of sub-networks, each once.
+SIZE = 543966387314312146275
+
+
+def check(assignment: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming the choice and its options, for what is no assignment here."""
+    choices.check(SPACE, assignment)
+
+
+def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """The assignment without inactive choices; what it does not name reads as the first option."""
+    return choices.canonical(SPACE, assignment)
+
+
+def largest() -> dict[str, Any]:
+    """The sub-network with every choice at its last option."""
+    return choices.largest(SPACE)
+
+
+def smallest() -> dict[str, Any]:
+    """The sub-network with every choice at its first option."""
+    return choices.smallest(SPACE)
+
+
+def draw(rng: random.Random) -> dict[str, Any]:
+    """One sub-network at random: each active choice uniform, independently of the others."""
+    return choices.draw(SPACE, rng)
+
+
+def every() -> Iterator[dict[str, Any]]:
+    """Every sub-network once: SIZE of them."""
+    return choices.every(SPACE)
+
+
+# What depends on 'resolution' alone.
+T0 = {
+    128: (1024, 256, 64, 16),
+    132: (1089, 289, 81, 25),
+    136: (1156, 289, 81, 25),
+    140: (1225, 324, 81, 25),
+    144: (1296, 324, 81, 25),
+    148: (1369, 361, 100, 25),
+    152: (1444, 361, 100, 25),
+    156: (1521, 400, 100, 25),
+    160: (1600, 400, 100, 25),
+    164: (1681, 441, 121, 36),
+    168: (1764, 441, 121, 36),
+    172: (1849, 484, 121, 36),
+    176: (1936, 484, 121, 36),
+    180: (2025, 529, 144, 36),
+    184: (2116, 529, 144, 36),
+    188: (2209, 576, 144, 36),
+    192: (2304, 576, 144, 36),
+    196: (2401, 625, 169, 49),
+    200: (2500, 625, 169, 49),
+    204: (2601, 676, 169, 49),
+    208: (2704, 676, 169, 49),
+    212: (2809, 729, 196, 49),
+    216: (2916, 729, 196, 49),
+    220: (3025, 784, 196, 49),
+    224: (3136, 784, 196, 49),
+}
+O2 = (3, 4, 6)
+# What depends on 's1.depth' alone.
+T3 = {1: 111163, 2: 111165, 3: 111167}
+O5 = (3, 4, 6)
+O7 = (3, 4, 6)
+O9 = (3, 4, 6)
+# What depends on 's2.b1.expand' alone.
+T11 = {3: (24, 3), 4: (24, 4), 6: (40, 10)}
+O11 = (3, 4, 6)
+# What depends on 's2.depth' alone.
+T12 = {1: 0, 2: 1, 3: 2}
+# What depends on 's2.b2.expand' alone.
+T14 = {3: (32, 3), 4: (40, 5), 6: (64, 12)}
+O14 = (3, 4, 6)
+# What depends on 's2.b3.expand' alone.
+T16 = {3: (32, 3), 4: (40, 5), 6: (64, 12)}
+O16 = (3, 4, 6)
+# What depends on 's2.b4.expand' alone.
+T18 = {3: (32, 3), 4: (40, 5), 6: (64, 12)}
+O18 = (3, 4, 6)
+O20 = (3, 4, 6)
+# What depends on 's3.depth' alone.
+T21 = {1: 0, 2: 1, 3: 2}
+O23 = (3, 4, 6)
+O25 = (3, 4, 6)
+O27 = (3, 4, 6)
+# What depends on 's4.b1.expand' alone.
+T29 = {3: (64, 12), 4: (80, 20), 6: (120, 45)}
+O29 = (3, 4, 6)
+# What depends on 's4.depth' alone.
+T30 = {1: 0, 2: 1, 3: 2}
+# What depends on 's4.b2.expand' alone.
+T32 = {3: (88, 33), 4: (112, 56), 6: (168, 126)}
+O32 = (3, 4, 6)
+# What depends on 's4.b3.expand' alone.
+T34 = {3: (88, 33), 4: (112, 56), 6: (168, 126)}
+O34 = (3, 4, 6)
+# What depends on 's4.b4.expand' alone.
+T36 = {3: (88, 33), 4: (112, 56), 6: (168, 126)}
+O36 = (3, 4, 6)
+# What depends on 's5.b1.expand' alone.
+T38 = {3: (88, 33), 4: (112, 56), 6: (168, 126)}
+O38 = (3, 4, 6)
+# What depends on 's5.depth' alone.
+T39 = {1: 0, 2: 1, 3: 2}
+O41 = (3, 4, 6)
+O43 = (3, 4, 6)
+O45 = (3, 4, 6)
+A0 = np.array([*T0.values()], dtype=np.uint32).T
+V2 = np.array(O2, dtype=np.uint32)
+A3 = np.array([*T3.values()], dtype=np.uint32).T
+V5 = np.array(O5, dtype=np.uint32)
+V7 = np.array(O7, dtype=np.uint32)
+V9 = np.array(O9, dtype=np.uint32)
+A11 = np.array([*T11.values()], dtype=np.uint32).T
+V11 = np.array(O11, dtype=np.uint32)
+A12 = np.array([*T12.values()], dtype=np.uint32).T
+A14 = np.array([*T14.values()], dtype=np.uint32).T
+V14 = np.array(O14, dtype=np.uint32)
+A16 = np.array([*T16.values()], dtype=np.uint32).T
+V16 = np.array(O16, dtype=np.uint32)
+A18 = np.array([*T18.values()], dtype=np.uint32).T
+V18 = np.array(O18, dtype=np.uint32)
+V20 = np.array(O20, dtype=np.uint32)
+A21 = np.array([*T21.values()], dtype=np.uint32).T
+V23 = np.array(O23, dtype=np.uint32)
+V25 = np.array(O25, dtype=np.uint32)
+V27 = np.array(O27, dtype=np.uint32)
+A29 = np.array([*T29.values()], dtype=np.uint32).T
+V29 = np.array(O29, dtype=np.uint32)
+A30 = np.array([*T30.values()], dtype=np.uint32).T
+A32 = np.array([*T32.values()], dtype=np.uint32).T
+V32 = np.array(O32, dtype=np.uint32)
+A34 = np.array([*T34.values()], dtype=np.uint32).T
+V34 = np.array(O34, dtype=np.uint32)
+A36 = np.array([*T36.values()], dtype=np.uint32).T
+V36 = np.array(O36, dtype=np.uint32)
+A38 = np.array([*T38.values()], dtype=np.uint32).T
+V38 = np.array(O38, dtype=np.uint32)
+A39 = np.array([*T39.values()], dtype=np.uint32).T
+V41 = np.array(O41, dtype=np.uint32)
+V43 = np.array(O43, dtype=np.uint32)
+V45 = np.array(O45, dtype=np.uint32)
+
+
+def cost(a: Mapping[str, Any]) -> tuple[int, int]:
+    """The MACs for one image and the parameters of one sub-network, by its assignment."""
+    t90, t91, t96, t101 = T0[a["resolution"]]
+    x1 = a["s1.b1.kernel"]
+    x2 = a["s1.b1.expand"]
+    x3 = a["s1.depth"]
+    t103 = T3[x3]
+    x4 = a["s1.b2.kernel"]
+    x5 = a["s1.b2.expand"]
+    x6 = a["s1.b3.kernel"] if x3 >= 2 else 0
+    x7 = a["s1.b3.expand"] if x3 >= 2 else 0
+    x8 = a["s1.b4.kernel"] if x3 == 3 else 0
+    x9 = a["s1.b4.expand"] if x3 == 3 else 0
+    x10 = a["s2.b1.kernel"]
+    x11 = a["s2.b1.expand"]
+    t71, t92 = T11[x11]
+    x12 = a["s2.depth"]
+    t104 = T12[x12]
+    x13 = a["s2.b2.kernel"]
+    x14 = a["s2.b2.expand"]
+    t67, t93 = T14[x14]
+    x15 = a["s2.b3.kernel"] if x12 >= 2 else 0
+    x16 = a["s2.b3.expand"] if x12 >= 2 else 0
+    t63, t94 = T16[x16] if x12 >= 2 else (0, 0)
+    x17 = a["s2.b4.kernel"] if x12 == 3 else 0
+    x18 = a["s2.b4.expand"] if x12 == 3 else 0
+    t58, t95 = T18[x18] if x12 == 3 else (0, 0)
+    x19 = a["s3.b1.kernel"]
+    x20 = a["s3.b1.expand"]
+    x21 = a["s3.depth"]
+    t105 = T21[x21]
+    x22 = a["s3.b2.kernel"]
+    x23 = a["s3.b2.expand"]
+    x24 = a["s3.b3.kernel"] if x21 >= 2 else 0
+    x25 = a["s3.b3.expand"] if x21 >= 2 else 0
+    x26 = a["s3.b4.kernel"] if x21 == 3 else 0
+    x27 = a["s3.b4.expand"] if x21 == 3 else 0
+    x28 = a["s4.b1.kernel"]
+    x29 = a["s4.b1.expand"]
+    t38, t97 = T29[x29]
+    x30 = a["s4.depth"]
+    t106 = T30[x30]
+    x31 = a["s4.b2.kernel"]
+    x32 = a["s4.b2.expand"]
+    t34, t98 = T32[x32]
+    x33 = a["s4.b3.kernel"] if x30 >= 2 else 0
+    x34 = a["s4.b3.expand"] if x30 >= 2 else 0
+    t30, t99 = T34[x34] if x30 >= 2 else (0, 0)
+    x35 = a["s4.b4.kernel"] if x30 == 3 else 0
+    x36 = a["s4.b4.expand"] if x30 == 3 else 0
+    t25, t100 = T36[x36] if x30 == 3 else (0, 0)
+    x37 = a["s5.b1.kernel"]
+    x38 = a["s5.b1.expand"]
+    t19, t102 = T38[x38]
+    x39 = a["s5.depth"]
+    t107 = T39[x39]
+    x40 = a["s5.b2.kernel"]
+    x41 = a["s5.b2.expand"]
+    x42 = a["s5.b3.kernel"] if x39 >= 2 else 0
+    x43 = a["s5.b3.expand"] if x39 >= 2 else 0
+    x44 = a["s5.b4.kernel"] if x39 == 3 else 0
+    x45 = a["s5.b4.expand"] if x39 == 3 else 0
+    s0 = x9 * (x8 * x8 + 48) + x7 * (x6 * x6 + 48) + x5 * (x4 * x4 + 48)
+    s1 = 72 * x11 + 3 * s0 + 2 * x2 * (x1 * x1 + 88) + 416
+    s2 = x18 * (x17 * x17 + 80) + x16 * (x15 * x15 + 80) + x14 * (x13 * x13 + 80)
+    s3 = 200 * x20 + 5 * s2 + 3 * x11 * (x10 * x10 + 40)
+    s4 = x36 * (x35 * x35 + 224) + x34 * (x33 * x33 + 224) + x32 * (x31 * x31 + 224)
+    s5 = x29 * (x28 * x28 + 192) + x27 * (x26 * x26 + 160) + x25 * (x24 * x24 + 160)
+    s5 += x23 * (x22 * x22 + 160)
+    s6 = 1568 * x38 + 14 * s4 + 10 * s5 + 5 * x20 * (x19 * x19 + 80)
+    s7 = x45 * (x44 * x44 + 320) + x43 * (x42 * x42 + 320) + x41 * (x40 * x40 + 320)
+    s8 = 9 * t92 + 20 * t93 + 20 * t94 + 20 * t95 + 20 * t97 + 14 * t98 + 14 * t99 + 14 * t100
+    s8 += 14 * t102
+    macs = 12800 * (x45 * x45 + x43 * x43 + x41 * x41) + 8 * (t90 * s1 + t91 * s3 + t96 * s6)
+    macs += 16 * t101 * (10 * s7 + 7 * x38 * (x37 * x37 + 160) + 9600) + 128 * s8 + 2508800
+    s9 = x45 * (320 * x45 + 4 * x44 * x44 + 1301) + x43 * (320 * x43 + 4 * x42 * x42 + 1301)
+    s9 += x41 * (320 * x41 + 4 * x40 * x40 + 1301) + x20 * (x19 * x19 + 124)
+    s9 += x18 * (x17 * x17 + 85) + x16 * (x15 * x15 + 85) + x14 * (x13 * x13 + 85)
+    s10 = x38 * (x37 * x37 + 277) + x36 * (x35 * x35 + 229) + x34 * (x33 * x33 + 229)
+    s10 += x32 * (x31 * x31 + 229)
+    s11 = x29 * (x28 * x28 + 197) + x27 * (x26 * x26 + 164) + x25 * (x24 * x24 + 164)
+    s11 += x23 * (x22 * x22 + 164)
+    s12 = x11 * (x10 * x10 + 69) + x9 * (x8 * x8 + 52) + x7 * (x6 * x6 + 52)
+    s12 += x5 * (x4 * x4 + 52)
+    s13 = 24 * t103 + 80 * t104 + 160 * t105 + 224 * t106 + 320 * t107 + t19 + t25 + t30 + t34
+    s13 += t38 + t58 + t63 + t67 + t71
+    params = 40 * s9 + 112 * s10 + 80 * s11 + 24 * s12 + 16 * x2 * (x1 * x1 + 44) + 128 * s8 + s13
+    return macs, params
+
+
+def macs(a: Mapping[str, Any]) -> int:
+    """The multiply-accumulates for one image."""
+    return cost(a)[0]
+
+
+def params(a: Mapping[str, Any]) -> int:
+    """The parameters in use: the support of the weights, one norm bank."""
+    return cost(a)[1]
+
+
+def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
+    every choice, counted from 0, a sub-network has. Exact."""
+    positions = np.asarray(positions)
+    macs = np.empty(len(positions), dtype=np.int64)
+    params = np.empty(len(positions), dtype=np.int64)
+    for start in range(0, len(positions), 8192):
+        rows = slice(start, start + 8192)
+        macs[rows], params[rows] = batched_block(positions[rows].T)
+    return macs, params
+
+
+def batched_block(i: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a few thousand, [choices, n]."""
+    # The spare rows make the allocator keep its pages from one block to the next.
+    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.uint32)[: len(i)]
+    for start in range(0, i.shape[1], 1024):
+        p[:, start : start + 1024] = i[:, start : start + 1024]
+    p[1] *= 2
+    p[4] *= 2
+    p[6] *= 2
+    p[8] *= 2
+    p[10] *= 2
+    p[13] *= 2
+    p[15] *= 2
+    p[17] *= 2
+    p[19] *= 2
+    p[22] *= 2
+    p[24] *= 2
+    p[26] *= 2
+    p[28] *= 2
+    p[31] *= 2
+    p[33] *= 2
+    p[35] *= 2
+    p[37] *= 2
+    p[40] *= 2
+    p[42] *= 2
+    p[44] *= 2
+    t90, t91, t96, t101 = [row[i[0]] for row in A0]
+    x1 = p[1] + 3
+    x2 = V2[i[2]]
+    x3 = p[3] + 1
+    t103 = A3[i[3]]
+    x4 = p[4] + 3
+    x5 = V5[i[5]]
+    x6 = (p[6] + 3) * (x3 >= 2)
+    x7 = V7[i[7]] * (x3 >= 2)
+    x8 = (p[8] + 3) * (x3 == 3)
+    x9 = V9[i[9]] * (x3 == 3)
+    x10 = p[10] + 3
+    x11 = V11[i[11]]
+    t71, t92 = [row[i[11]] for row in A11]
+    x12 = p[12] + 1
+    t104 = A12[i[12]]
+    x13 = p[13] + 3
+    x14 = V14[i[14]]
+    t67, t93 = [row[i[14]] for row in A14]
+    x15 = (p[15] + 3) * (x12 >= 2)
+    x16 = V16[i[16]] * (x12 >= 2)
+    t63, t94 = [row[i[16]] * (x12 >= 2) for row in A16]
+    x17 = (p[17] + 3) * (x12 == 3)
+    x18 = V18[i[18]] * (x12 == 3)
+    t58, t95 = [row[i[18]] * (x12 == 3) for row in A18]
+    x19 = p[19] + 3
+    x20 = V20[i[20]]
+    x21 = p[21] + 1
+    t105 = A21[i[21]]
+    x22 = p[22] + 3
+    x23 = V23[i[23]]
+    x24 = (p[24] + 3) * (x21 >= 2)
+    x25 = V25[i[25]] * (x21 >= 2)
+    x26 = (p[26] + 3) * (x21 == 3)
+    x27 = V27[i[27]] * (x21 == 3)
+    x28 = p[28] + 3
+    x29 = V29[i[29]]
+    t38, t97 = [row[i[29]] for row in A29]
+    x30 = p[30] + 1
+    t106 = A30[i[30]]
+    x31 = p[31] + 3
+    x32 = V32[i[32]]
+    t34, t98 = [row[i[32]] for row in A32]
+    x33 = (p[33] + 3) * (x30 >= 2)
+    x34 = V34[i[34]] * (x30 >= 2)
+    t30, t99 = [row[i[34]] * (x30 >= 2) for row in A34]
+    x35 = (p[35] + 3) * (x30 == 3)
+    x36 = V36[i[36]] * (x30 == 3)
+    t25, t100 = [row[i[36]] * (x30 == 3) for row in A36]
+    x37 = p[37] + 3
+    x38 = V38[i[38]]
+    t19, t102 = [row[i[38]] for row in A38]
+    x39 = p[39] + 1
+    t107 = A39[i[39]]
+    x40 = p[40] + 3
+    x41 = V41[i[41]]
+    x42 = (p[42] + 3) * (x39 >= 2)
+    x43 = V43[i[43]] * (x39 >= 2)
+    x44 = (p[44] + 3) * (x39 == 3)
+    x45 = V45[i[45]] * (x39 == 3)
+    s0 = x9 * (x8 * x8 + 48) + x7 * (x6 * x6 + 48) + x5 * (x4 * x4 + 48)
+    s1 = 72 * x11 + 3 * s0 + 2 * x2 * (x1 * x1 + 88) + 416
+    s2 = x18 * (x17 * x17 + 80) + x16 * (x15 * x15 + 80) + x14 * (x13 * x13 + 80)
+    s3 = 200 * x20 + 5 * s2 + 3 * x11 * (x10 * x10 + 40)
+    s4 = x36 * (x35 * x35 + 224) + x34 * (x33 * x33 + 224) + x32 * (x31 * x31 + 224)
+    s5 = x29 * (x28 * x28 + 192) + x27 * (x26 * x26 + 160) + x25 * (x24 * x24 + 160)
+    s5 += x23 * (x22 * x22 + 160)
+    s6 = 1568 * x38 + 14 * s4 + 10 * s5 + 5 * x20 * (x19 * x19 + 80)
+    s7 = x45 * (x44 * x44 + 320) + x43 * (x42 * x42 + 320) + x41 * (x40 * x40 + 320)
+    s8 = 9 * t92 + 20 * t93 + 20 * t94 + 20 * t95 + 20 * t97 + 14 * t98 + 14 * t99 + 14 * t100
+    s8 += 14 * t102
+    macs = 12800 * (x45 * x45 + x43 * x43 + x41 * x41) + 8 * (t90 * s1 + t91 * s3 + t96 * s6)
+    macs += 16 * t101 * (10 * s7 + 7 * x38 * (x37 * x37 + 160) + 9600) + 128 * s8 + 2508800
+    s9 = x45 * (320 * x45 + 4 * x44 * x44 + 1301) + x43 * (320 * x43 + 4 * x42 * x42 + 1301)
+    s9 += x41 * (320 * x41 + 4 * x40 * x40 + 1301) + x20 * (x19 * x19 + 124)
+    s9 += x18 * (x17 * x17 + 85) + x16 * (x15 * x15 + 85) + x14 * (x13 * x13 + 85)
+    s10 = x38 * (x37 * x37 + 277) + x36 * (x35 * x35 + 229) + x34 * (x33 * x33 + 229)
+    s10 += x32 * (x31 * x31 + 229)
+    s11 = x29 * (x28 * x28 + 197) + x27 * (x26 * x26 + 164) + x25 * (x24 * x24 + 164)
+    s11 += x23 * (x22 * x22 + 164)
+    s12 = x11 * (x10 * x10 + 69) + x9 * (x8 * x8 + 52) + x7 * (x6 * x6 + 52)
+    s12 += x5 * (x4 * x4 + 52)
+    s13 = 24 * t103 + 80 * t104 + 160 * t105 + 224 * t106 + 320 * t107 + t19 + t25 + t30 + t34
+    s13 += t38 + t58 + t63 + t67 + t71
+    params = 40 * s9 + 112 * s10 + 80 * s11 + 24 * s12 + 16 * x2 * (x1 * x1 + 44) + 128 * s8 + s13
+    return macs, params
+
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)

@@ -1,0 +1,174 @@
+"""Measures latencies of sub-networks, sliced from the elastic network and bound.
+
+    python bench.py                              those of pareto.json
+    python bench.py --at max min --batch-size 16 --device cuda
+    python bench.py --table                      every block alone: latency.cpu.json
+
+One thread; the fastest, the median and the 90th percentile of many rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import space
+from elastic.block_times import write_table
+from elastic.front import from_json
+from elastic.latency import Latency, measure
+from elastic.progress import amount, table
+from elastic.subnets import parse, resolved, short
+from model import Model
+
+IMAGE = (3, 32, 32)  # channels, height, width
+# The blocks of a latency table, and the choices that what they take depends on.
+BLOCKS = {
+    "stem.fine": [],
+    "stem.middle": [],
+    "stem.coarse": [],
+    "three_scales.b1": [],
+    "three_scales.b2": [],
+    "three_scales.b3": [],
+    "three_scales.b4": [],
+    "three_scales.b5": [],
+    "three_scales.b6": [],
+    "three_scales.b7": [],
+    "three_scales.b8": [],
+    "three_scales.b9": [],
+    "three_scales.b10": [],
+    "three_scales.b11": [],
+    "three_scales.b12": [],
+    "three_scales.b13": [],
+    "three_scales.b14": [],
+    "three_scales.b15": ["exit"],
+    "three_scales.b16": [],
+    "three_scales.b17": [],
+    "three_scales.b18": ["exit"],
+    "three_scales.b19": ["exit"],
+    "three_scales.b20": ["exit"],
+    "three_scales.e4": ["exit"],
+    "three_scales.b21": ["exit"],
+    "three_scales.b22": ["exit"],
+    "three_scales.b23": ["exit"],
+    "three_scales.b24": ["exit"],
+    "three_scales.b25": ["exit"],
+    "three_scales.b26": ["exit"],
+    "three_scales.b27": ["exit"],
+    "three_scales.b28": ["exit"],
+    "three_scales.b29": ["exit"],
+    "three_scales.b30": ["exit"],
+    "three_scales.e6": ["exit"],
+    "three_scales.b31": ["exit"],
+    "three_scales.b32": ["exit"],
+    "three_scales.b33": ["exit"],
+    "three_scales.b34": ["exit"],
+    "three_scales.b35": ["exit"],
+    "three_scales.b36": ["exit"],
+    "three_scales.b37": ["exit"],
+    "three_scales.b38": ["exit"],
+    "three_scales.b39": ["exit"],
+    "three_scales.b40": ["exit"],
+    "three_scales.e8": ["exit"],
+    "two_scales.b1": ["exit"],
+    "two_scales.b2": ["exit"],
+    "two_scales.b3": ["exit"],
+    "two_scales.b4": ["exit"],
+    "two_scales.coarse2": ["exit"],
+    "two_scales.middle2": ["exit"],
+    "two_scales.b5": ["exit"],
+    "two_scales.b6": ["exit"],
+    "two_scales.b7": ["exit"],
+    "two_scales.e10": ["exit"],
+    "two_scales.b8": ["exit"],
+    "two_scales.b9": ["exit"],
+    "two_scales.b10": ["exit"],
+    "two_scales.b11": ["exit"],
+    "two_scales.b12": ["exit"],
+    "two_scales.b13": ["exit"],
+    "two_scales.e12": ["exit"],
+    "two_scales.b14": ["exit"],
+    "two_scales.b15": ["exit"],
+    "two_scales.b16": ["exit"],
+    "two_scales.b17": ["exit"],
+    "two_scales.b18": ["exit"],
+    "two_scales.b19": ["exit"],
+    "two_scales.e14": ["exit"],
+    "two_scales.b20": ["exit"],
+    "two_scales.b21": ["exit"],
+    "two_scales.b22": ["exit"],
+    "two_scales.b23": ["exit"],
+    "two_scales.b24": ["exit"],
+    "two_scales.b25": ["exit"],
+    "two_scales.e16": ["exit"],
+    "one_scale.b1": ["exit"],
+    "one_scale.b2": ["exit"],
+    "one_scale.b3": ["exit"],
+    "one_scale.b4": ["exit"],
+    "one_scale.e18": ["exit"],
+    "one_scale.b5": ["exit"],
+    "one_scale.b6": ["exit"],
+    "one_scale.e20": ["exit"],
+    "one_scale.b7": ["exit"],
+    "one_scale.b8": ["exit"],
+    "one_scale.e22": ["exit"],
+    "one_scale.b9": ["exit"],
+    "one_scale.b10": ["exit"],
+    "head.b1": ["exit"],
+}
+
+
+def main() -> None:
+    flags = arguments()
+    net = Model().to(flags.device).eval()
+    if flags.table:
+        here = Path(__file__).parent
+        about = {"network": "msdnet_cifar", "batch_size": flags.batch_size}
+        print(write_table(net, space, BLOCKS, IMAGE, flags.device, about, here, flags.rounds))
+        return
+    images = torch.randn(flags.batch_size, *IMAGE, device=flags.device)
+    rows = []
+    for at in sub_networks(flags):
+        plan = net.plan(at)
+        size = plan.resolution
+        small = images[..., :size, :size] if size else images
+        net.use(plan)
+        sliced = measure(net, small, rounds=flags.rounds, budget=2.0)
+        bound = measure(net.bind(plan), small, rounds=flags.rounds, budget=2.0)
+        rows.append([short(at), amount(space.macs(at)), shown(sliced), shown(bound)])
+    print(table(["sub-network", "MACs", "sliced", "bound"], rows))
+    print("milliseconds a batch: fastest / median / 90th percentile")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measures latencies on this machine.")
+    add = parser.add_argument
+    add("--at", nargs="+", metavar="SUBNET", help="max, min, a .json file or choice=option,...")
+    add("--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency")
+    add("-b", "--batch-size", type=int, default=1)
+    add("--device", default="cpu")
+    add("--rounds", type=int, default=200)
+    add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="of pareto.json")
+    return parser.parse_args()
+
+
+def sub_networks(flags: argparse.Namespace) -> list[dict[str, Any]]:
+    """Those of --at; else pareto.json's; else the largest and the smallest."""
+    front = flags.output_dir / "pareto.json"
+    if not flags.at and front.is_file():
+        return [dict(point.at) for point in from_json(front.read_text(encoding="utf-8"))]
+    try:
+        return [resolved(space, parse(text)) for text in flags.at or ["max", "min"]]
+    except ValueError as error:
+        raise SystemExit(f"--at: {error}") from None
+
+
+def shown(latency: Latency) -> str:
+    times = (latency.fastest, latency.median, latency.p90)
+    return " / ".join(f"{1e3 * seconds:.3f}" for seconds in times)
+
+
+if __name__ == "__main__":
+    main()

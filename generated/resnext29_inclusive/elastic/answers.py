@@ -1,0 +1,109 @@
+"""Judging networks of several answers: the accuracy of every sub-network at every level of the labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from .distributed import World, total
+from .evaluate import Score
+from .interfaces import Batches, Space
+from .levels import Levels
+from .progress import amount, table
+from .subnets import short
+
+
+@torch.no_grad()
+def evaluate_answers(
+    net: Any, plan: Any, batches: Batches, world: World, levels: Levels
+) -> dict[str, Score]:
+    """The score of every output that the plan asks for, by its name, from one pass over all processes' batches."""
+    was_training = net.training
+    net.eval()
+    names = list(plan.outputs)
+    counts = torch.zeros(len(names), 3, dtype=torch.float64, device=world.device)
+    for images, labels in batches:
+        wanted = levels.labels(labels)
+        answers = net(images, plan)
+        for row, name in zip(counts, names, strict=True):
+            logits, own = answers[name].float(), wanted[levels.of[name]]
+            row[0] += (logits.argmax(dim=-1) == own).sum()
+            row[1] += F.cross_entropy(logits, own, reduction="sum")
+            row[2] += len(own)
+    net.train(was_training)
+    rows = total(counts, world).tolist()
+    return {
+        name: Score(right / max(1.0, images), loss / max(1.0, images), int(images))
+        for name, (right, loss, images) in zip(names, rows, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`."""
+
+    name: str
+    at: Mapping[str, Any]
+    macs: int
+    params: int
+    accuracy: Mapping[str, float]
+
+    def finest(self, target: float) -> str | None:
+        """The finest level at which it is right often enough; None where there is none."""
+        return next((level for level, share in self.accuracy.items() if share >= target), None)
+
+
+def subnets(
+    space: Space, levels: Levels, plans: Sequence[Any], scores: Mapping[str, Score]
+) -> list[Subnet]:
+    """A row for each of some plans, whose answers are among those that were scored."""
+    found = []
+    for plan in plans:
+        names = levels.beside(plan.answer)
+        at = plan.assignment
+        accuracy = {
+            levels.of[name] or "accuracy": scores[name].accuracy for name in names if name in scores
+        }
+        row = Subnet(levels.stem(plan.answer), at, space.macs(at), space.params(at), accuracy)
+        found.append(row)
+    return found
+
+
+def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
+    """The table of sub-networks and levels, which is also written as answers.json.
+
+    With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3).
+    """
+    levels = list(rows[0].accuracy)
+    heads = ["answer", "sub-network", "MACs", "params", *levels]
+    if target is not None:
+        heads.append(f"at {target:.0%}")
+    lines = []
+    for row in rows:
+        cells = [row.name, short(row.at, 32), amount(row.macs), amount(row.params)]
+        cells += [f"{row.accuracy[level]:.2%}" for level in levels]
+        if target is not None:
+            level = row.finest(target)
+            cells.append("-" if level is None else "yes" if level == "accuracy" else level)
+        lines.append(cells)
+    data = [
+        {
+            "answer": row.name,
+            "at": dict(row.at),
+            "macs": row.macs,
+            "params": row.params,
+            "accuracy": dict(row.accuracy),
+        }
+        | ({} if target is None else {"finest": row.finest(target)})
+        for row in rows
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"target": target, "subnets": data}, indent=2) + "\n"
+    (folder / "answers.json").write_text(text, encoding="utf-8")
+    return table(heads, lines)

@@ -1,0 +1,50 @@
+"""What all generated elastic networks share: the plan in use, and binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .bind import bind
+from .plan import Option, Plan
+from .straight import Line, Straight, straight
+
+
+class ElasticNet(nn.Module):
+    """A network whose forward takes a plan. Without one it runs the plan in use: at first the largest sub-network's."""
+
+    _plan: Plan
+
+    def plan(
+        self, assignment: Mapping[str, Option] | str = "max", outputs: Sequence[str] | None = None
+    ) -> Plan:
+        """The plan of a sub-network: an assignment of choices, "max" or "min". Written for each network by specc.
+
+        Raises ValueError, naming the choice and its options, where the assignment is none.
+        """
+        raise TypeError(f"{type(self).__name__} has no choices")
+
+    def use(self, plan: Plan) -> None:
+        """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
+        object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
+
+    def bind(self, plan: Plan | None = None, fold: bool = True) -> nn.Module:
+        """A plain static copy of one sub-network, in eval mode: see `bind.bind`."""
+        return bind(self, self._plan if plan is None else plan, fold)
+
+    def straight(self, plan: Plan | None = None) -> Straight:
+        """One sub-network for serving, made in a millisecond or two: see `straight.straight`."""
+        lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
+        return straight(self, self._plan if plan is None else plan, lines)
+
+
+def resize(x: Tensor, resolution: int) -> Tensor:
+    """Images [N, C, H, W] at [N, C, resolution, resolution], bilinear with antialiasing; as they are if they fit."""
+    if x.shape[-2:] == (resolution, resolution):
+        return x
+    return F.interpolate(
+        x, (resolution, resolution), mode="bilinear", align_corners=False, antialias=True
+    )

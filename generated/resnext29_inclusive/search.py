@@ -1,0 +1,188 @@
+"""Searches the Pareto-optimal sub-networks of a trained network: the best accuracy at every cost.
+
+    python search.py
+    python search.py --objectives accuracy latency --max-macs 2e6
+    python search.py --strategy evolution --evaluations 1000
+    python search.py --objectives accuracy latency --latency-table latency.cpu.json
+    torchrun --nproc-per-node 4 search.py
+
+Writes pareto.json, a page to look at it, pareto.html, and pictures of the front, pareto.png and
+pareto.svg. The search judges by images held out of training; the test images are looked at once, at
+the end, and only for the sub-networks found. Every finished evaluation is a line of search.jsonl: a
+search that was interrupted, or that is to go further, makes none of them again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import space
+from elastic import checkpoint
+from elastic.datasets import load_data
+from elastic.distributed import World, join, leave
+from elastic.evaluate import evaluate
+from elastic.front import Point, admit, to_json
+from elastic.journal import fingerprint, open_journal
+from elastic.judge import Calibrated, Judge
+from elastic.latency import Latency, measure
+from elastic.latency_table import predicted, read_table
+from elastic.loading import Loading
+from elastic.memory import read_memory
+from elastic.options import SearchOptions, read_settings, search_options
+from elastic.page import write_page
+from elastic.picture import Series, draw
+from elastic.progress import Bar, amount, seconds, table
+from elastic.proposals import Proposals, covered
+from elastic.subnets import short
+from elastic.whole import write_text
+from model import Model
+
+NAME = "resnext29_inclusive"
+IMAGE = (3, 32, 32)  # channels, height, width
+GRAPH = Path(__file__).with_name("ir.json")
+
+
+def main() -> None:
+    options = search_options(read_settings(Path(__file__).with_name("settings.toml")))
+    world = join(options.device)
+    saved = checkpoint.load(options.checkpoint, world.device)
+    net = Model().to(world.device).to(memory_format=torch.channels_last).eval()
+    checkpoint.trained(net, saved)
+    data = options.data or saved["data"]
+    # Processes share out the candidates, not the images: each loads all of them.
+    loading = Loading(load_data(data), IMAGE, World(0, 1, world.device), options.workers)
+
+    costs = [name for name in options.objectives if name != "accuracy"] or ["macs"]
+    plans = Calibrated(net, loading.calibration(options.calibrate))
+    # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
+    of = [options.checkpoint, GRAPH, f"{data} {options.calibrate} {world.device.type}"]
+    judge = Judge(
+        costs=counted(options),
+        measure=measuring(net, plans, loading),
+        journal=open_journal(options.output_dir / "search.jsonl", fingerprint(of), world),
+        budgets=options.budgets,
+        timed=options.latency_table is None
+        and "latency" in [*costs, *(budget["name"] for budget in options.budgets)],
+        world=world,
+    )
+    evaluated, front = search(judge, plans, options, costs, world)
+    if not front:
+        raise SystemExit("no sub-network keeps the limits")
+    front = judge.finished(front)
+    if world.main:
+        share = covered(front, judge.count(space.largest()), costs)
+        report(front, evaluated, costs, share, loading, options.output_dir)
+    leave(world)
+
+
+def search(
+    judge: Judge, plans: Calibrated, options: SearchOptions, costs: list[str], world: World
+) -> tuple[list[Point], list[Point]]:
+    """All evaluated sub-networks, and those that no other dominates (TIPS, Algorithm 1)."""
+    evaluated: list[Point] = []
+    front: list[Point] = []
+    start = time.perf_counter()
+    rng = random.Random(options.seed)
+    proposals = Proposals(space, options.strategy, rng, costs, options.budgets, judge.allowed)
+    with Bar("searching", len(proposals), shown=world.main) as bar:
+        for generation in proposals:
+            points = judge.points(generation, bar.advance)
+            proposals.learn(points)
+            for point in points:
+                front = admit(front, point, costs)
+            plans.keep(front)
+            evaluated += points
+            bar.note = f"{len(front)} on the front"
+    if world.main:
+        earlier = f", {judge.reused} of them in earlier runs," if judge.reused else ""
+        print(f"evaluated {len(evaluated)} sub-networks{earlier} in {seconds(start)}")
+    return evaluated, sorted(front, key=lambda point: point.macs)
+
+
+def counted(options: SearchOptions) -> Any:
+    """What counts a sub-network's costs: multiply-accumulates, parameters, bytes; seconds by a table."""
+    memory = read_memory(GRAPH)
+    try:
+        table = options.latency_table and read_table(options.latency_table, space.SPACE)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"--latency-table: {error}") from None
+
+    def costs(at: Any) -> dict[str, Any]:
+        found = {"macs": space.macs(at), "params": space.params(at), "memory": memory(at)}
+        if table:
+            found["latency"] = predicted(space.SPACE, table, [at])[0]
+        return found
+
+    return costs
+
+
+def measuring(net: Any, plans: Calibrated, loading: Loading) -> Any:
+    """What measures a sub-network: its accuracy on held-out or on test images, or its latency."""
+    alone = loading.world
+    images = {
+        "accuracy": loading.evaluation(loading.data.validation),
+        "test_accuracy": loading.evaluation(loading.data.test),
+    }
+
+    def measured(at: Any, what: str) -> dict[str, float]:
+        if what == "latency":
+            timing = latency(net, plans(at), alone)
+            return {"latency": timing.median, "latency_p90": timing.p90}
+        return {what: evaluate(net, plans(at), images[what], alone).accuracy}
+
+    return measured
+
+
+def latency(net: Any, plan: Any, world: World) -> Latency:
+    """Of one image, through the sub-network as a plain static module."""
+    size = plan.resolution or IMAGE[-1]
+    shape = (1, IMAGE[0], size, size) if plan.resolution else (1, *IMAGE)
+    return measure(net.bind(plan), torch.randn(shape, device=world.device))
+
+
+def report(
+    front: list[Point],
+    evaluated: list[Point],
+    costs: list[str],
+    share: float | None,
+    loading: Loading,
+    folder: Path,
+) -> None:
+    """The table, pareto.json, the page and the pictures."""
+    rows = [
+        [
+            f"{number:2}  {short(point.at)}",
+            amount(point.macs),
+            amount(point.params),
+            amount(point.cost("memory")),
+            f"{point.accuracy:.2%}",
+            f"{point.test_accuracy:.2%}",
+            f"{1e3 * point.cost('latency'):.3f} ms",
+        ]
+        for number, point in enumerate(front, 1)
+    ]
+    heads = ["    sub-network", "MACs", "params", "bytes", "validation", "test", "latency"]
+    print(table(heads, rows))
+
+    about = {"network": NAME, "dataset": loading.data.name, "cost": costs[0], "costs": costs}
+    about["hypervolume"] = share
+    write_text(folder / "pareto.json", to_json(front, about))
+    title = f"{NAME}: accuracy on {len(loading.data.validation):,} validation images"
+    write_page(folder / "pareto.html", title, evaluated, front, costs)
+    series = Series(
+        title=title,
+        cost_name=costs[0],
+        evaluated=[(point.cost(costs[0]), point.accuracy) for point in evaluated],
+        front=[(point.cost(costs[0]), point.accuracy) for point in front],
+    )
+    _, picture = draw(series, folder)
+    print(f"wrote {folder / 'pareto.json'}, {folder / 'pareto.html'} and {picture}")
+
+
+if __name__ == "__main__":
+    main()

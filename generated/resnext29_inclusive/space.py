@@ -1,0 +1,119 @@
+"""The sub-networks of resnext29_inclusive: choices, when each matters, and what it costs.
+
+An assignment maps choices to options. It is canonical where it names the active choices alone:
+those that something present in that sub-network reads.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from elastic import choices
+
+# The options of every choice, from the smallest sub-network's to the largest's.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    # resnext29_inclusive.specc:5
+    "k": tuple(range(1, 9)),
+}
+
+# Every choice matters in every sub-network.
+ACTIVE: dict[str, tuple[Any, ...]] = {}
+
+# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
+TOGETHER: tuple[tuple[str, ...], ...] = ()
+
+# The number of sub-networks, each once.
+SIZE = 8
+
+
+def check(assignment: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming the choice and its options, for what is no assignment here."""
+    choices.check(SPACE, assignment)
+
+
+def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """The assignment without inactive choices; what it does not name reads as the first option."""
+    return choices.canonical(SPACE, assignment)
+
+
+def largest() -> dict[str, Any]:
+    """The sub-network with every choice at its last option."""
+    return choices.largest(SPACE)
+
+
+def smallest() -> dict[str, Any]:
+    """The sub-network with every choice at its first option."""
+    return choices.smallest(SPACE)
+
+
+def draw(rng: random.Random) -> dict[str, Any]:
+    """One sub-network at random: each active choice uniform, independently of the others."""
+    return choices.draw(SPACE, rng)
+
+
+def every() -> Iterator[dict[str, Any]]:
+    """Every sub-network once: SIZE of them."""
+    return choices.every(SPACE)
+
+
+# What depends on 'k' alone.
+T0 = {
+    1: (15269, 24581),
+    2: (27077, 45413),
+    3: (38885, 66245),
+    4: (50693, 87077),
+    5: (62501, 107909),
+    6: (74309, 128741),
+    7: (86117, 149573),
+    8: (97925, 170405),
+}
+A0 = np.array([*T0.values()], dtype=np.int32).T
+
+
+def cost(a: Mapping[str, Any]) -> tuple[int, int]:
+    """The MACs for one image and the parameters of one sub-network, by its assignment."""
+    t9, t10 = T0[a["k"]]
+    macs = 512 * t9
+    params = 2 * t10
+    return macs, params
+
+
+def macs(a: Mapping[str, Any]) -> int:
+    """The multiply-accumulates for one image."""
+    return cost(a)[0]
+
+
+def params(a: Mapping[str, Any]) -> int:
+    """The parameters in use: the support of the weights, one norm bank."""
+    return cost(a)[1]
+
+
+def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
+    every choice, counted from 0, a sub-network has. Exact."""
+    positions = np.asarray(positions)
+    macs = np.empty(len(positions), dtype=np.int64)
+    params = np.empty(len(positions), dtype=np.int64)
+    for start in range(0, len(positions), 8192):
+        rows = slice(start, start + 8192)
+        macs[rows], params[rows] = batched_block(positions[rows].T)
+    return macs, params
+
+
+def batched_block(i: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a few thousand, [choices, n]."""
+    # The spare rows make the allocator keep its pages from one block to the next.
+    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+    for start in range(0, i.shape[1], 1024):
+        p[:, start : start + 1024] = i[:, start : start + 1024]
+    t9, t10 = [row[i[0]] for row in A0]
+    macs = 512 * t9
+    params = 2 * t10
+    return macs, params
+
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)

@@ -1,0 +1,58 @@
+"""IS-ResNeXt's training step: all K losses from one forward and one backward pass (slicing, section 3.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from .answers import evaluate_answers, report, subnets
+from .distributed import same_buffers
+from .evaluate import Score
+from .interfaces import Batches, Passes, Space
+from .levels import Levels, read_levels, total
+from .trainer import Trainer
+
+__all__ = ["everything", "judge", "read_levels", "step", "table"]
+
+
+def everything(net: Any) -> Any:
+    """The plan of all slices that asks for the classifiers of every number of them, at all levels."""
+    return net.plan("max", "all")
+
+
+def step(
+    trainer: Passes, images: Tensor, labels: Tensor, plan: Any, levels: Levels
+) -> list[Tensor]:
+    """One pass forward and one back: sum over k and d of L(y_d, f_{k,d}(x)) (Eq. 2).
+
+    The k-th sub-network is the first k slices of the whole, so this is the gradient of K passes.
+    Returns the loss of every answer, in the plan's order.
+    """
+    (plan,) = trainer.passes([plan])
+    losses = levels.losses(trainer.criterion, trainer.answers(images, plan), labels)
+    trainer.backward(total(losses.values()))
+    return [loss.detach() for loss in losses.values()]
+
+
+def judge(trainer: Trainer, judging: Batches) -> dict[str, Score]:
+    """The score of every number of slices at every level, from one pass over the images."""
+    net: Any = trainer.evaluated
+    same_buffers(net, trainer.world)
+    return evaluate_answers(net, everything(net), judging, trainer.world, read_levels())
+
+
+def table(
+    trainer: Trainer,
+    space: Space,
+    choice: str,
+    judging: Batches,
+    target: float | None,
+    folder: Path,
+) -> str:
+    """Every number of slices with its costs and its accuracy at every level; written as answers.json too."""
+    net: Any = trainer.evaluated
+    plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
+    rows = subnets(space, read_levels(), plans, judge(trainer, judging))
+    return report(rows, target, folder)

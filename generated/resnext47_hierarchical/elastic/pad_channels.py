@@ -1,0 +1,26 @@
+"""Zero channels for each slice of a feature map."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PadSlices(nn.Module):
+    """Widens each of `slices` slices of a map [N, in, H, W] by zeros behind it, to `out` channels in all.
+
+    Fewer slices may arrive, as they do in a sub-network.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, slices: int) -> None:
+        super().__init__()
+        self.before = in_channels // slices
+        self.after = out_channels // slices
+
+    def forward(self, x: Tensor) -> Tensor:
+        slices = torch.unflatten(x, 1, (-1, self.before))
+        return F.pad(slices, (0, 0, 0, 0, 0, self.after - self.before)).flatten(1, 2)
+
+    def extra_repr(self) -> str:
+        return f"slices of {self.before} to {self.after}"
