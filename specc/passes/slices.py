@@ -52,11 +52,17 @@ class Slices:
 @lru_cache(maxsize=8)
 def slices_of(graph: Graph) -> Slices | None:
     """The slices of a finished graph; None where no choice cuts its widths in equal slices."""
-    choices = graph.choice_table()
-    for choice in graph.choices:
-        if any(sliced_by(tensor, choice) for tensor in graph.tensors):
-            return Slices(choice.name, tuple(problems(graph, choices[choice.name])))
-    return None
+    factors = {name for tensor in graph.tensors for name in factors_of(tensor)}
+    choice = next((c for c in graph.choices if c.name in factors and isinstance(c.largest, int)), None)
+    return None if choice is None else Slices(choice.name, tuple(problems(graph, choice)))
+
+
+def factors_of(tensor: Tensor) -> tuple[str, ...]:
+    """The choices that a tensor's channels may be so many times."""
+    count = tensor.channels[0].size if len(tensor.channels) == 1 else 0
+    if isinstance(count, Apply) and count.function == "mul" and any(isinstance(factor, int) for factor in count.args):
+        return tuple(factor.choice for factor in count.args if isinstance(factor, Var))
+    return (count.choice,) if isinstance(count, Var) else ()
 
 
 def separable(graph: Graph) -> str | None:

@@ -7,7 +7,7 @@ this is a flag, `outputs.with_e1`, which the network's plan sets and the parts r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from specc.codegen.literals import inline, quoted
 from specc.codegen.model.render import number
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
-from specc.ir.graph import Graph, Output, Scope
+from specc.ir.graph import Graph, Op, Output, Scope
 from specc.passes.slices import separable
 from specc.source import Span
 
@@ -49,21 +49,28 @@ def answers_of(graph: Graph) -> Answers | None:
 def by_products(graph: Graph) -> dict[str, str]:
     """The stages that no head or exit depends on, by their paths, each with its flag: who asks for what needs them."""
     writers = {name: op for op in graph.ops for name in op.outputs}
-    needed: dict[str, set[str]] = {}
-    for output in graph.outputs:
-        waiting = [output.tensor]
-        while waiting:
-            op = writers.get(waiting.pop())
-            if op is not None and output.name not in needed.setdefault(op.name, set()):
-                needed[op.name].add(output.name)
-                waiting.extend(op.inputs)
-    features = [output.name for output in graph.outputs if output.kind == "features"]
-    found: dict[str, str] = {}
-    for scope in scopes(graph.root):
-        if scope.kind == "stage":
-            wanted = set().union(*(needed.get(name, ()) for name in ops_in(scope)))
-            if wanted and wanted <= set(features):
-                found[scope.path] = WANTED + "|".join(name for name in features if name in wanted)
+    answering = needed_by([output for output in graph.outputs if output.kind != "features"], writers)
+    stages = {
+        scope.path: ops
+        for scope in scopes(graph.root)
+        if scope.kind == "stage" and (ops := set(ops_in(scope))) and not ops & answering
+    }
+    if not stages:
+        return {}
+    ends = {output.name: needed_by([output], writers) for output in graph.outputs if output.kind == "features"}
+    wanted = {path: [name for name, needed in ends.items() if needed & ops] for path, ops in stages.items()}
+    return {path: WANTED + "|".join(names) for path, names in wanted.items() if names}
+
+
+def needed_by(outputs: Iterable[Output], writers: Mapping[str, Op]) -> set[str]:
+    """The ops that some outputs depend on."""
+    found: set[str] = set()
+    waiting = [output.tensor for output in outputs]
+    while waiting:
+        op = writers.get(waiting.pop())
+        if op is not None and op.name not in found:
+            found.add(op.name)
+            waiting.extend(op.inputs)
     return found
 
 
