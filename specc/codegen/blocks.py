@@ -7,11 +7,11 @@ stands beside block calls in a stage is measured layer by layer; operations with
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region, structure, walk
-from specc.ir.expr import Apply, Expr, Var, free
+from specc.ir.expr import free
 from specc.ir.graph import Graph, Op, Tensor
+from specc.passes.drop_dead import choices_read
 
 
 def blocks_of(graph: Graph) -> dict[str, tuple[str, ...]]:
@@ -21,10 +21,9 @@ def blocks_of(graph: Graph) -> dict[str, tuple[str, ...]]:
     for path, entries, guards in units(found.root.entries, "", frozenset()):
         if not any(has_weights(entry.op, found.tensors) for entry in entries):
             continue
-        reads = set(guards)
-        for entry in entries:
-            reads |= op_reads(entry.op, found.tensors)
-        blocks[path] = frozenset(reads)
+        ops = [entry.op for entry in entries]
+        tensors = [found.tensors[name] for op in ops for name in (*op.inputs, *op.outputs)]
+        blocks[path] = guards | choices_read(ops, tensors)
     return {path: tuple(c.name for c in graph.choices if c.name in reads) for path, reads in blocks.items()}
 
 
@@ -58,25 +57,3 @@ def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:
     """Whether an op is a layer: those without weights cost next to nothing beside the others."""
     inputs, outputs = [tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs]
     return bool(op.operator.weights(op, inputs, outputs))
-
-
-def op_reads(op: Op, tensors: Mapping[str, Tensor]) -> set[str]:
-    """The choices that an op's presence, parameters, bank and tensors read."""
-    reads = set(free(op.guard)) | set(free(op.bank.index)) | expressions(op.params)
-    for name in (*op.inputs, *op.outputs):
-        tensor = tensors[name]
-        for size in (tensor.features, *tensor.space):
-            reads |= free(size)
-    return reads
-
-
-def expressions(value: object) -> set[str]:
-    """The choices that the expressions somewhere in an operator's parameters read."""
-    if isinstance(value, (Var, Apply)):
-        expr: Expr = value
-        return set(free(expr))
-    if isinstance(value, tuple):
-        return set().union(*map(expressions, value))
-    if is_dataclass(value) and not isinstance(value, type):
-        return set().union(*(expressions(getattr(value, field.name)) for field in fields(value)))
-    return set()

@@ -6,7 +6,7 @@ choices. After that both are empty, and everything that is elastic reads the one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -151,6 +151,21 @@ class Scope:
     block: str = ""
     args: tuple[tuple[str, Expr], ...] = ()
     output: str = ""
+
+    def scopes(self) -> Iterator[Scope]:
+        """This scope and all scopes in it, outermost first."""
+        yield self
+        for item in self.items:
+            if isinstance(item, Scope):
+                yield from item.scopes()
+
+    def ops(self) -> Iterator[str]:
+        """The ops in it and in the scopes inside, in the order of execution."""
+        for item in self.items:
+            if isinstance(item, Scope):
+                yield from item.ops()
+            else:
+                yield item
 
 
 @dataclass(frozen=True, slots=True, eq=False)

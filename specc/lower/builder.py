@@ -78,7 +78,6 @@ class Builder:
         self.here: Tensor | None = None
         self.branches: Branching | None = None
         self.scattered: Span | None = None
-        self.lost: dict[str, Span] = {}
         self.ops: list[OpItem] = []
         self.tensors: list[Tensor] = []
         self.choices: list[ChoiceItem] = []

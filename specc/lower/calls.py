@@ -104,12 +104,12 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
             return b.incoming(node.span)
         case ast.Name(name) if name in env.frame and name not in env.names:
             return env.frame[name]
-        case ast.Name(name) if name in b.lost and name not in env.names:
+        case ast.Name(name) if name in env.lost and name not in env.names:
             b.findings.report(
                 UNKNOWN_NAME,
                 node.span,
                 f"the tensor `{name}` may not be there",
-                secondary=[(b.lost[name], "it is made here, in what a choice may leave out")],
+                secondary=[(env.lost[name], "it is made here, in what a choice may leave out")],
                 help="give it the name before, so that there is always one",
             )
         case ast.Name(name) if name not in env.names and name not in b.model.names.choices:

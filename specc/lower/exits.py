@@ -81,7 +81,7 @@ def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
     before = b.incoming(statement.span)
     for level in levels:
         own = name if level is None else f"{name}_{level.name}"
-        inner = with_level(Env(dict(env.names), env.file, dict(env.frame)), level)
+        inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
         with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
             lower_body(b, statement.body, inner)
         answer(b, own, "exit", level, taken, levels, statement.span)
@@ -150,7 +150,7 @@ def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeIt
         guard: Expr = 1 if choice is None or len(options) == 1 else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
         for level in levels:
             own = name + ("" if option is None else word(option)) + ("" if level is None else f"_{level.name}")
-            inner = with_level(Env(dict(env.names), env.file, dict(env.frame)), level)
+            inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
             b.here = before
             output = own if option is not None or level is not None else ""
             with (

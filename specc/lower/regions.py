@@ -127,7 +127,7 @@ def join_names(
             env.frame[name] = joined(b, given[name], otherwise[name], guard, span, f"`{name}`, given anew in {what},")
         else:
             env.frame.pop(name, None)
-            b.lost[name] = (given.get(name) or otherwise[name]).origin
+            env.lost[name] = (given.get(name) or otherwise[name]).origin
     b.here = here
 
 

@@ -55,15 +55,17 @@ class Env:
     """The names a piece of a spec sees: its own, then those of its file.
 
     `frame` holds the tensors that have a name in the block (or supernet) around. All its braces share the frame, so
-    that a name given again in one of them is seen after it.
+    that a name given again in one of them is seen after it. `lost` has the names that only what a choice may leave
+    out gives, and where it does.
     """
 
     names: dict[str, Value]
     file: int
     frame: dict[str, Tensor] = field(default_factory=dict)
+    lost: dict[str, Span] = field(default_factory=dict)
 
     def with_(self, name: str, value: Value) -> Env:
-        return Env({**self.names, name: value}, self.file, self.frame)
+        return Env({**self.names, name: value}, self.file, self.frame, self.lost)
 
 
 ONE = Value(1)

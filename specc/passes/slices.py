@@ -17,7 +17,6 @@ from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Graph, Op, Scope, Tensor
 from specc.passes.drop_dead import choices_read
-from specc.passes.verify import scope_ops
 
 LATER_SLICE = Rule(
     "E522",
@@ -124,7 +123,7 @@ def body_ops(root: Scope) -> Iterator[str]:
     for item in root.items:
         if isinstance(item, Scope):
             if item.kind not in ("head", "exit") and not item.output:
-                yield from (body_ops(item) if item.kind == "region" else scope_ops(item))
+                yield from (body_ops(item) if item.kind == "region" else item.ops())
 
 
 def reads_count(op: Op, choice: Choice) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from specc.ir.graph import SUBNET, Graph, Scope
+from specc.ir.graph import SUBNET, Graph
 from specc.passes.drop_dead import choices_read
 
 
@@ -48,16 +48,5 @@ def problems(graph: Graph) -> Iterator[str]:
     exists = {*choices, *(g.variable for g in graph.widths), SUBNET.choice}
     for name in sorted(choices_read(graph.ops, graph.tensors) - exists):
         yield f"the choice {name} is read and does not exist"
-    if sorted(scope_ops(graph.root)) != sorted(op.name for op in graph.ops):
+    if sorted(graph.root.ops()) != sorted(op.name for op in graph.ops):
         yield "the nesting does not hold exactly the ops"
-
-
-def scope_ops(scope: Scope) -> list[str]:
-    """The ops in a scope and in those inside it, in order."""
-    found: list[str] = []
-    for item in scope.items:
-        if isinstance(item, Scope):
-            found.extend(scope_ops(item))
-        else:
-            found.append(item)
-    return found

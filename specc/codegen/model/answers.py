@@ -42,7 +42,7 @@ def answers_of(graph: Graph) -> Answers | None:
     beside = by_products(graph)
     if not graph.choices or not (len(outputs) > 1 or beside):
         return None
-    flags = [f"{WANTED}{s.output}" for s in scopes(graph.root) if s.output]
+    flags = [f"{WANTED}{s.output}" for s in graph.root.scopes() if s.output]
     return Answers((*flags, *dict.fromkeys(beside.values())), candidates(graph), reached(graph))
 
 
@@ -52,8 +52,8 @@ def by_products(graph: Graph) -> dict[str, str]:
     answering = needed_by([output for output in graph.outputs if output.kind != "features"], writers)
     stages = {
         scope.path: ops
-        for scope in scopes(graph.root)
-        if scope.kind == "stage" and (ops := set(ops_in(scope))) and not ops & answering
+        for scope in graph.root.scopes()
+        if scope.kind == "stage" and (ops := set(scope.ops())) and not ops & answering
     }
     if not stages:
         return {}
@@ -74,14 +74,10 @@ def needed_by(outputs: Iterable[Output], writers: Mapping[str, Op]) -> set[str]:
     return found
 
 
-def ops_in(scope: Scope) -> Iterator[str]:
-    return (item for inner in scopes(scope) for item in inner.items if isinstance(item, str))
-
-
 def written_graph(graph: Graph, answers: Answers | None) -> Graph:
     """The graph without the select that ends it, and with flags in the place of the conditions of heads and exits."""
     if answers is None:
-        return replace(graph, root=unflagged(graph.root)) if any(s.output for s in scopes(graph.root)) else graph
+        return replace(graph, root=unflagged(graph.root)) if any(s.output for s in graph.root.scopes()) else graph
     last = next((op.name for op in graph.ops if op.output == graph.main and op.kind == "select"), "")
     return replace(
         graph,
@@ -106,13 +102,6 @@ def flag_choices(answers: Answers | None, origin: Span) -> dict[str, Choice]:
     """The flags as the choices that parts take them for."""
     names = answers.flags if answers is not None else ()
     return {name: Choice(name, (0, 1), "skip", origin) for name in names}
-
-
-def scopes(scope: Scope) -> Iterator[Scope]:
-    yield scope
-    for item in scope.items:
-        if isinstance(item, Scope):
-            yield from scopes(item)
 
 
 def candidates(graph: Graph) -> tuple[tuple[Expr, Output], ...]:

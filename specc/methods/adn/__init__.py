@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -133,16 +132,8 @@ def stages_that_skip(graph: Graph) -> tuple[str, ...]:
     return tuple(
         stage.name
         for stage in stages
-        if stage.name in features and any(free(scope.guard) & skips for scope in scopes(stage))
+        if stage.name in features and any(free(scope.guard) & skips for scope in stage.scopes())
     )
-
-
-def scopes(scope: Scope) -> Iterator[Scope]:
-    """A scope and all scopes in it."""
-    yield scope
-    for item in scope.items:
-        if isinstance(item, Scope):
-            yield from scopes(item)
 
 
 METHOD: Final[Method] = Adn()

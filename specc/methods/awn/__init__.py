@@ -125,7 +125,7 @@ def channels(graph: Graph, share: Number) -> int:
 def varying(graph: Graph, choice: str) -> Iterator[tuple[Op, str]]:
     """The ops outside heads by which a channel would depend on the width, and how."""
     tensors = graph.tensor_table()
-    answers = {name for scope in heads(graph.root) for name in ops_in(scope)}
+    answers = {name for scope in heads(graph.root) for name in scope.ops()}
 
     def elastic(expr: Expr) -> bool:
         return isinstance(expr, (Var, Apply)) and choice in free(expr)
@@ -144,14 +144,6 @@ def varying(graph: Graph, choice: str) -> Iterator[tuple[Op, str]]:
 
 def heads(root: Scope) -> Iterator[Scope]:
     return (item for item in root.items if isinstance(item, Scope) and item.kind in ("head", "exit"))
-
-
-def ops_in(scope: Scope) -> Iterator[str]:
-    for item in scope.items:
-        if isinstance(item, Scope):
-            yield from ops_in(item)
-        else:
-            yield item
 
 
 METHOD: Final[Method] = Awn()
