@@ -108,28 +108,20 @@ finish   at the end of `main`, 4 columns in, before the processes part
 """
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Basics:
-    """The answers that most methods give. A method is a frozen dataclass with a name and a signature over this."""
+    """The answers that most methods give. A method is a class over this, made with its signature and what differs:
+    `METHOD = Adn(SIGNATURE, draws=False)`. What the fields say stands at `Method`."""
 
-    __slots__ = ()
-
-    name: str
-
-    @property
-    def draws(self) -> bool:
-        return True
-
-    @property
-    def calibrates(self) -> bool:
-        return True
+    signature: Signature
+    draws: bool = True
+    calibrates: bool = True
+    learns_levels: bool = False
+    needs_slices: bool = False
 
     @property
-    def learns_levels(self) -> bool:
-        return False
-
-    @property
-    def needs_slices(self) -> bool:
-        return False
+    def name(self) -> str:
+        return self.signature.name
 
     def prepared(self, graph: Graph, call: Call) -> Graph:
         return graph

@@ -20,8 +20,6 @@ from tests.runtime.test_projects import run, write_files
 INIT = '''
 """A method that trains the largest and one other sub-network, and says which operations matter."""
 
-from dataclasses import dataclass
-
 from specc.diagnostics import Rule
 from specc.ir.parameter import Call, Parameter, Signature
 from specc.methods.protocol import Basics, Constant
@@ -30,11 +28,7 @@ UNLUCKY = Rule("E699", "unlucky", "thirteen", "Wrong:  share=13\\nRight:  share=
 SIGNATURE = Signature("toy", (Parameter("share", "number", 1, "of the other's loss"),), "a toy")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Toy(Basics):
-    name: str = "toy"
-    signature: Signature = SIGNATURE
-
     def subnets_per_step(self, graph, call):
         return 2
 
@@ -53,7 +47,7 @@ class Toy(Basics):
         return {"important.txt": "\\n".join(important) + "\\n"}
 
 
-METHOD = Toy()
+METHOD = Toy(SIGNATURE)
 '''
 STEP = '''
 """The toy's training step."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -67,20 +66,10 @@ BAD_SHARE: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Adn(Basics):
     """Each step: the super-net on the labels, the base-net on the super-net's logits and stage features."""
 
-    name: str = "adn"
-    signature: Signature = SIGNATURE
-
-    @property
-    def draws(self) -> bool:
-        return False
-
-    @property
-    def calibrates(self) -> bool:
-        return False
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 2
@@ -136,4 +125,4 @@ def stages_that_skip(graph: Graph) -> tuple[str, ...]:
     )
 
 
-METHOD: Final[Method] = Adn()
+METHOD: Final[Method] = Adn(SIGNATURE, draws=False, calibrates=False)

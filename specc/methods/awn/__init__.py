@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -55,16 +54,10 @@ BAD_WIDTHS: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Awn(Basics):
     """Each step: a few widths, each on the labels. Norms are shared, and nothing is calibrated."""
 
-    name: str = "awn"
-    signature: Signature = SIGNATURE
-
-    @property
-    def calibrates(self) -> bool:
-        return False
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         widths = listed(call)
@@ -146,4 +139,4 @@ def heads(root: Scope) -> Iterator[Scope]:
     return (item for item in root.items if isinstance(item, Scope) and item.kind in ("head", "exit"))
 
 
-METHOD: Final[Method] = Awn()
+METHOD: Final[Method] = Awn(SIGNATURE, calibrates=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from specc.diagnostics import Rule
@@ -35,24 +34,10 @@ EXIT_WEIGHTS: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class EarlyExit(Basics):
     """Each step: one forward through the whole network, the losses of all exits and levels, one backward."""
 
-    name: str = "early_exit"
-    signature: Signature = SIGNATURE
-
-    @property
-    def draws(self) -> bool:
-        return False
-
-    @property
-    def calibrates(self) -> bool:
-        return False
-
-    @property
-    def learns_levels(self) -> bool:
-        return True
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 1
@@ -80,4 +65,4 @@ class EarlyExit(Basics):
             report(EXIT_WEIGHTS, message if any(weights) else "all weights are 0", at="weights")
 
 
-METHOD: Final[Method] = EarlyExit()
+METHOD: Final[Method] = EarlyExit(SIGNATURE, draws=False, calibrates=False, learns_levels=True)

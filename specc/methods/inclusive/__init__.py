@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from specc.diagnostics import Rule
@@ -25,24 +24,10 @@ NOT_NESTED: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Inclusive(Basics):
     """Each step: every nested sub-network in a pass of its own, with its norms and classifiers; one update."""
 
-    name: str = "inclusive"
-    signature: Signature = SIGNATURE
-
-    @property
-    def draws(self) -> bool:
-        return False
-
-    @property
-    def calibrates(self) -> bool:
-        return False
-
-    @property
-    def learns_levels(self) -> bool:
-        return True
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         choice = nested_choice(graph)
@@ -79,4 +64,4 @@ def nested_only(graph: Graph, method: str, report: Report) -> None:
         report(NOT_NESTED, message, help=f"fix it, or let it follow `{choice.name}`")
 
 
-METHOD: Final[Method] = Inclusive()
+METHOD: Final[Method] = Inclusive(SIGNATURE, draws=False, calibrates=False, learns_levels=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from specc.ir.graph import Graph
@@ -13,28 +12,10 @@ from specc.methods.protocol import Basics, Constant, Method, Report
 SIGNATURE: Final = Signature("inclusive_sparse", (), "the losses of K nested sub-networks, from one pass for all")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class InclusiveSparse(Basics):
     """Each step: one pass forward and one back; every number of slices has its classifier and its loss."""
 
-    name: str = "inclusive_sparse"
-    signature: Signature = SIGNATURE
-
-    @property
-    def draws(self) -> bool:
-        return False
-
-    @property
-    def calibrates(self) -> bool:
-        return False
-
-    @property
-    def learns_levels(self) -> bool:
-        return True
-
-    @property
-    def needs_slices(self) -> bool:
-        return True
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         choice = nested_choice(graph)
@@ -49,4 +30,4 @@ class InclusiveSparse(Basics):
         nested_only(graph, self.name, report)
 
 
-METHOD: Final[Method] = InclusiveSparse()
+METHOD: Final[Method] = InclusiveSparse(SIGNATURE, draws=False, calibrates=False, learns_levels=True, needs_slices=True)

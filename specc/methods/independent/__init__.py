@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from specc.ir.expr import show
@@ -24,16 +23,10 @@ SIGNATURE: Final = Signature(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Independent(Basics):
     """Each step: the sum of the cross-entropies of the listed sub-networks. With `[max]` this is plain training."""
 
-    name: str = "independent"
-    signature: Signature = SIGNATURE
-
-    @property
-    def draws(self) -> bool:
-        return False
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return len(listed(call))
@@ -73,4 +66,4 @@ def listed(call: Call) -> tuple[object, ...]:
     return subnets
 
 
-METHOD: Final[Method] = Independent()
+METHOD: Final[Method] = Independent(SIGNATURE, draws=False)

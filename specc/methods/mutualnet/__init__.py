@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from specc.diagnostics import Rule
@@ -38,12 +37,10 @@ NO_RESOLUTION: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class MutualNet(Basics):
     """Each step: the largest sub-network on the labels; the others, at random resolutions, on its answers."""
 
-    name: str = "mutualnet"
-    signature: Signature = SIGNATURE
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call)
@@ -83,4 +80,4 @@ def resolutions(graph: Graph) -> tuple[str, ...]:
     return tuple(c.name for c in graph.choices if c.kind == "resolution" and len(c.options) > 1)
 
 
-METHOD: Final[Method] = MutualNet()
+METHOD: Final[Method] = MutualNet(SIGNATURE)

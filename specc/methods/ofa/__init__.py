@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from typing import Final, cast
@@ -66,12 +66,10 @@ PHASE_SHARES: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Ofa(Basics):
     """First the largest network on the labels; then drawn sub-networks on the labels and on its answers."""
 
-    name: str = "ofa"
-    signature: Signature = SIGNATURE
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return cast(int, call["subnets"])
@@ -141,4 +139,4 @@ def sizes_of(graph: Graph, kernel: Expr) -> tuple[int, ...]:
     return tuple(sorted({cast(int, evaluate(kernel, dict(zip(names, at)))) for at in product(*options)}))
 
 
-METHOD: Final[Method] = Ofa()
+METHOD: Final[Method] = Ofa(SIGNATURE)

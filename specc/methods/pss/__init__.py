@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, cast
 
@@ -81,12 +80,10 @@ BAD_ANNEALING: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Pss(Basics):
     """Each step: the largest sub-network on the labels; one within a constraint, and the smallest, on its answers."""
 
-    name: str = "pss"
-    signature: Signature = SIGNATURE
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 3
@@ -139,4 +136,4 @@ def number(call: Call, name: str) -> Number:
     return cast(Number, call[name])
 
 
-METHOD: Final[Method] = Pss()
+METHOD: Final[Method] = Pss(SIGNATURE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, cast
 
@@ -60,12 +59,10 @@ BAD_DRAW: Final = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Tips(Basics):
     """Each step: the super-network on the labels, drawn sub-networks on the labels and on its answers."""
 
-    name: str = "tips"
-    signature: Signature = SIGNATURE
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call) + 1
@@ -109,4 +106,4 @@ def subnets(call: Call) -> int:
     return cast(int, call["subnets"])
 
 
-METHOD: Final[Method] = Tips()
+METHOD: Final[Method] = Tips(SIGNATURE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from specc.ir.graph import Graph
@@ -28,12 +27,10 @@ SIGNATURE: Final = Signature(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class UsNet(Basics):
     """Each step: the largest sub-network on the labels, the smallest and n - 2 random ones on the largest's answers."""
 
-    name: str = "us_net"
-    signature: Signature = SIGNATURE
+    __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call)
@@ -60,4 +57,4 @@ def subnets(call: Call) -> int:
     return number
 
 
-METHOD: Final[Method] = UsNet()
+METHOD: Final[Method] = UsNet(SIGNATURE)
