@@ -55,11 +55,28 @@ def test_hypervolumes_are_pymoos(count: int, objectives: int, grid: int) -> None
 
 
 def test_the_least_crowded_of_the_last_front_live_on() -> None:
-    """Five on a line of slope -1, one behind them: of three places the ends take two, the loneliest the third."""
+    """Five on a line of slope -1 and one before them: of three places it takes one, the ends of the line the others."""
+    line = [(1.0, 11.0), (2.0, 10.0), (3.0, 9.0), (7.0, 5.0), (11.0, 1.0)]
+    values = [*line, (0.0, 0.0), (20.0, 20.0)]
+    assert survivors(values, 1) == [5]
+    assert survivors(values, 3) == [0, 4, 5]
+    assert survivors(values, 4) == [0, 3, 4, 5]
+    assert survivors(values, 6) == [0, 1, 2, 3, 4, 5]
+    assert survivors(values, 9) == [0, 1, 2, 3, 4, 5, 6]
+    assert survivors([], 3) == []
+
+
+def test_all_that_nothing_dominates_live_on() -> None:
+    """Whatever the size of the population; but what repeats a value only takes a place that is free."""
+    line = [(float(i), float(9 - i)) for i in range(10)]
+    assert survivors([*line, (20.0, 20.0)], 3) == [*range(10)]
+    doubled = [line[4], line[4], *line, line[0]]
+    assert survivors(doubled, 3) == [0, 2, 3, 4, 5, 7, 8, 9, 10, 11]
+    assert len(survivors(doubled, 11)) == 11
+
+
+def test_the_fitter_of_two_wins() -> None:
     values = [(0.0, 10.0), (1.0, 9.0), (2.0, 8.0), (6.0, 4.0), (10.0, 0.0), (10.0, 10.0)]
-    assert survivors(values, 3) == [0, 3, 4]
-    assert survivors(values, 5) == [0, 1, 2, 3, 4]
-    assert survivors(values, 9) == [0, 1, 2, 3, 4, 5]
     ranks = ranked(values)
     assert [rank for rank, _ in ranks] == [0, 0, 0, 0, 0, 1]
     rng = random.Random(0)

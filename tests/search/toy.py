@@ -25,6 +25,9 @@ Accuracy = Callable[[Assignment], float]
 EVOLUTION = {"name": "evolution", "evaluations": 100, "population": 8, "mutation": 0.2, "windows": 4}
 
 
+WIDTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
+
+
 class Toy:
     """What space.py offers. A cost is a sum over the active choices of what their options cost."""
 
@@ -64,10 +67,14 @@ class Toy:
     def params(self, at: Assignment) -> int:
         return 7 * len(at)
 
+    def memory(self, at: Assignment) -> int:
+        """What the dearest option costs, and four bytes."""
+        return 4 + max(self.costs[name][self.CHOICES[name].index(option)] for name, option in at.items())
+
 
 def blocks() -> Toy:
     """Two depths and a width, and a kernel that matters where `a` is 2 or 3: 2 * 4 * 5 + 2 * 4 * 2 * 5 sub-networks."""
-    options = {"a": (0, 1, 2, 3), "b": (0, 1, 2, 3), "kernel": (3, 5), "width": (0.2, 0.4, 0.6, 0.8, 1.0)}
+    options = {"a": (0, 1, 2, 3), "b": (0, 1, 2, 3), "kernel": (3, 5), "width": WIDTHS}
     costs = {"a": (0, 30, 60, 90), "b": (0, 20, 40, 60), "kernel": (0, 17), "width": (10, 31, 73, 131, 211)}
     return Toy(options, costs, {"kernel": [{"a": (2, 3)}]})
 
@@ -76,6 +83,38 @@ def good(at: Assignment) -> float:
     """Accuracy in `blocks`: no two choices are worth what they cost alike, and some cheap ones are worth more."""
     depth = 0.09 * at["a"] ** 0.5 + 0.06 * at["b"] ** 0.7
     found: float = depth + 0.5 * at["width"] ** 0.4 + 0.021 * (at.get("kernel") == 5)
+    return found
+
+
+def stages() -> Toy:
+    """1200 sub-networks: `blocks`, a third depth, and a width of it that matters where it is not 0; parameters of their
+    own kind."""
+    options = {**dict.fromkeys("abc", (0, 1, 2, 3)), "kernel": (3, 5), "wide": (1, 2, 3), "width": WIDTHS}
+    costs = {
+        "a": (0, 30, 60, 90),
+        "b": (0, 20, 40, 60),
+        "c": (0, 13, 26, 39),
+        "kernel": (0, 17),
+        "wide": (0, 11, 29),
+        "width": (10, 31, 73, 131, 211),
+    }
+
+    class Stages(Toy):
+        def params(self, at: Assignment) -> int:
+            return int(7 * len(at) + 3 * at["a"] ** 2 + 5 * at["b"] + 40 * at["width"] ** 2)
+
+    return Stages(options, costs, {"kernel": [{"a": (2, 3)}], "wide": [{"c": (1, 2, 3)}]})
+
+
+def better(at: Assignment) -> float:
+    """Accuracy in `stages`."""
+    found: float = good(at) + 0.05 * at["c"] ** 0.5 + 0.013 * at.get("wide", 0)
+    return found
+
+
+def slow(at: Assignment) -> float:
+    """Seconds in `stages`: a block takes its time whatever its width."""
+    found: float = 1e-3 * (1 + 0.7 * at["a"] + 1.1 * at["b"] + at["width"] + 0.3 * (at.get("kernel") == 5))
     return found
 
 
@@ -88,7 +127,7 @@ def leading(bits: int) -> Toy:
             """1 + the number of bits up to the last one that is set: its zeros at the end are free."""
             return 1 + max((i + 1 for i, name in enumerate(self.CHOICES) if at[name]), default=0)
 
-    return Trailing(dict.fromkeys(names, (0, 1)), {})
+    return Trailing(dict.fromkeys(names, (0, 1)), dict.fromkeys(names, (0, 1)))
 
 
 def leading_ones(at: Assignment) -> float:
@@ -110,7 +149,7 @@ def judge_of(
     world = world or World(0, 1, torch.device("cpu"))
 
     def costs(at: Assignment) -> dict[str, int]:
-        return {"macs": space.macs(at), "params": space.params(at), "memory": 4}
+        return {"macs": space.macs(at), "params": space.params(at), "memory": space.memory(at)}
 
     return Judge(costs, measure, open_journal(path, of, world), budgets, timed, world)
 
@@ -135,11 +174,13 @@ def searched(
     return evaluated, sorted(front, key=lambda point: point.macs)
 
 
-def by(accuracy: Accuracy) -> Measure:
-    """A measure from a function; latencies are what the accuracy says, in milliseconds."""
+def by(accuracy: Accuracy, latency: Accuracy | None = None) -> Measure:
+    """A measure from functions; without one for latencies, they are what the accuracy says, in milliseconds."""
 
     def measure(at: Assignment, what: str) -> dict[str, float]:
-        value = accuracy(at)
-        return {"latency": value / 1000, "latency_p90": value / 500} if what == "latency" else {what: value}
+        if what != "latency":
+            return {what: accuracy(at)}
+        value = accuracy(at) / 1000 if latency is None else latency(at)
+        return {"latency": value, "latency_p90": 2 * value}
 
     return measure

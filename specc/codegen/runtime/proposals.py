@@ -22,6 +22,8 @@ IN_VAIN = 2000
 """So many draws in a row that are known already end the search."""
 LISTED = 10**6
 """The most sub-networks that are looked at one by one."""
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, modulo 1, cover every part of 0..1 evenly, however many there are."""
 
 
 def objectives(point: Point, costs: Sequence[str]) -> Values:
@@ -139,9 +141,12 @@ class Proposals:
                 yield generation
 
     def evolved(self) -> Iterator[list[Assignment]]:
-        """NSGA-II: a first population with the largest, the smallest and random ones, then children of the fittest."""
+        """NSGA-II: a first population from the smallest to the largest, then children of the fittest.
+
+        Uniform draws crowd around the middle of the costs, far from the front; they fill up what lacks.
+        """
         size, left = int(self.strategy["population"]), len(self)
-        strangers = self.fresh(chain(self.ends(), self.drawn(size)))
+        strangers = self.fresh(chain(self.ends(), self.rungs(IN_VAIN // 2), self.drawn(size)))
         generation = [*islice(strangers, min(size, left))]
         while generation:
             left -= len(generation)
@@ -150,6 +155,17 @@ class Proposals:
             generation = [*islice(self.fresh(self.children()), count)]
             if len(generation) < count:
                 generation += islice(strangers, count - len(generation))
+
+    def rungs(self, count: int) -> Iterator[Assignment]:
+        """A ladder from small to large: for a share that runs evenly through 0..1, an option of each choice whose
+        position is binomial with that share."""
+        for number in range(1, count + 1):
+            share = number * GOLDEN % 1
+            rung = {
+                name: options[sum(self.rng.random() < share for _ in options[1:])]
+                for name, options in self.space.CHOICES.items()
+            }
+            yield self.space.canonical(rung)
 
     def children(self) -> Iterator[Assignment]:
         """Endless children: two parents, each the fitter of two; every choice from one of them, or drawn anew."""
@@ -160,11 +176,20 @@ class Proposals:
             yield self.space.canonical(child)
 
     def inherited(self, name: str, mother: Assignment, father: Assignment) -> Any:
-        """One option: a parent's; drawn anew with the probability `mutation`, or where neither has one."""
+        """One option: a parent's; mutated with the probability `mutation`; any, where neither has one."""
         given = [parent[name] for parent in (mother, father) if name in parent]
-        if not given or self.rng.random() < self.mutation:
+        if not given:
             return self.rng.choice(self.space.CHOICES[name])
-        return self.rng.choice(given)
+        option = self.rng.choice(given)
+        return self.mutated(name, option) if self.rng.random() < self.mutation else option
+
+    def mutated(self, name: str, option: Any) -> Any:
+        """Half of the time any option, else one at most a quarter of all of them away."""
+        options = self.space.CHOICES[name]
+        if self.rng.random() < 0.5:
+            return self.rng.choice(options)
+        here, reach = options.index(option), max(1, len(options) // 4)
+        return self.rng.choice(options[max(0, here - reach) : here + reach + 1])
 
 
 def sub_networks(space: Space, most: int) -> list[Assignment] | None:
