@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 
 def near(name: str, candidates: Iterable[str]) -> str:
-    """`did you mean `conv`?`, or nothing where no candidate is near."""
+    """`did you mean `conv`?`, or nothing where no candidate is near. `ReLU` is `relu` but for its letters' size."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, sorted(set(candidates)), n=3, cutoff=0.6)
+    names = sorted(set(candidates))
+    close = [c for c in names if c.lower() == name.lower()] or get_close_matches(name, names, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(f'`{c}`' for c in close)}?" if close else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from specc.diagnostics import Findings
+from specc.diagnostics.elsewhere import VALUES, operator_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import norms, operators
@@ -91,7 +92,9 @@ def check_names(names: Names, findings: Findings) -> None:
                 for s in names.supernet.body.statements
                 if isinstance(s, (ast.LetStatement, ast.ParamStatement))
             }
-            checker.body(names.supernet.body, inside | {"classes"} | outer_tensors(names.supernet.body))
+            inside.add("classes")
+            checker.tensors = outer_tensors(names.supernet.body) - inside
+            checker.body(names.supernet.body, inside | checker.tensors)
     check_recursion(names, findings)
 
 
@@ -121,6 +124,7 @@ class Checker:
         self.option_words = names.option_words
         self.findings = findings
         self.signatures: dict[str, Signature] = {}
+        self.tensors: set[str] = set()
 
     def block(self, block: ast.Block, values: set[str]) -> None:
         inside = set(values)
@@ -128,7 +132,8 @@ class Checker:
             if parameter.default is not None:
                 self.expression(parameter.default, inside)
             inside.add(parameter.name.name)
-        self.body(block.body, inside | named_tensors(block.body))
+        self.tensors = named_tensors(block.body) - inside
+        self.body(block.body, inside | self.tensors)
 
     def body(self, body: ast.Body, outside: set[str]) -> None:
         inside = outside
@@ -266,7 +271,7 @@ class Checker:
         if word in inside or word in self.choices or word in self.option_words or word in SETTING_WORDS:
             return
         if word not in operators() and word not in known_words():
-            self.unknown(name.name, name.span, "value", (*inside, *self.choices))
+            self.unknown(name.name, name.span, "value", (*(inside - self.tensors), *self.choices))
 
     def is_operation(self, call: ast.CallExpr, inside: set[str]) -> bool:
         """Whether a call in an argument's place gives a tensor: of an operator, a block, or a name that holds one."""
@@ -292,8 +297,10 @@ class Checker:
     def unknown(self, name: str, span: Span, what: str, candidates: Iterable[str]) -> None:
         listed = sorted(candidates)
         home = library_home(name) if what == "operator or block" else ""
-        known = f"known here: {', '.join(listed[:12])}" if 0 < len(listed) <= 12 else ""
-        help = f"it is in the library: `import std.{home}`" if home else near(name, listed) or known
+        imports = f"it is in the library: `import std.{home}`" if home else ""
+        elsewhere = operator_elsewhere(name) if what == "operator or block" else VALUES.get(name, "")
+        known = f"known here: {', '.join(listed)}" if 0 < len(listed) <= 12 else ""
+        help = imports or elsewhere or near(name, listed) or known
         self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here", help=help)
 
 

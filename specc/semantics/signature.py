@@ -59,6 +59,7 @@ def bind_arguments(
                 arg.span,
                 f"`{name}` is given twice",
                 secondary=[(bound[name].span, "the first time is here")],
+                help=f"in their order they are: {', '.join(p.name for p in parameters)}",
             )
             continue
         bound[name] = arg

@@ -75,8 +75,12 @@ _LOOK_ALIKE: Final[Mapping[str, str]] = {
     "'": '"', "\u2018": '"', "\u2019": '"', "\u201c": '"', "\u201d": '"', "\u201e": '"', "`": '"',
     "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u00d7": "*", "\u00b7": "*", "\u22c5": "*", "\u00f7": "/",
     "\u2026": "..", "\u2264": "<=", "\u2265": ">=", "\u2260": "!=", "\u00a0": "a space", "\u3000": "a space",
-    "!": "not", "&": "and", "|": "or", "%": "floor(a / b)", ":": "=", "\ufeff": "nothing",
+    "!": "not", "&": "and", "|": "or", "\ufeff": "nothing",
 }  # fmt: skip
+_IN_OTHER_LANGUAGES: Final[Mapping[str, str]] = {
+    "%": "write 0.5 for 50 percent, and a - b * floor(a / b) for a remainder",
+    ":": "write `=` after an argument's name, and braces around statements",
+}
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufff9-\ufffb]")
 
 
@@ -290,7 +294,9 @@ def _report_bad(kind: str, span: Span, findings: Findings) -> None:
     else:
         look = _LOOK_ALIKE.get(text)
         shown = text if text.isprintable() else f"U+{ord(text):04X}"
-        if look is not None:
+        if text in _IN_OTHER_LANGUAGES:
+            help = _IN_OTHER_LANGUAGES[text]
+        elif look is not None:
             help = f"write {look if ' ' in look or look == 'nothing' else f'`{look}`'} instead"
         elif text.isalpha():
             help = "names are made of the letters a-z and A-Z, digits and `_`"

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.elsewhere import STATEMENTS, operator_elsewhere
 from specc.source import Source, Span
 from specc.syntax.build import UNITS
 from specc.syntax.grammar import Tables
@@ -149,17 +150,40 @@ def _near(
     """What was probably meant: a keyword like the word here or the one the statement begins with, or a sign."""
     kind, start, end = tokens[position]
     word = source.text[start:end]
-    if kind == "=" and "==" in accepted:
-        return "did you mean `==`?"
+    begins = source.text[slice(*tokens[first][1:])]
+    if begins in STATEMENTS and position <= first + 1:
+        return STATEMENTS[begins]
+    if kind == "DOTTED" and position == first:
+        return operator_elsewhere(word)
+    if said := _said_of_sign(kind, tokens[position - 1] if position else ("", 0, 0), start, accepted):
+        return said
     if kind == "NAME" and position and tokens[position - 1][0] == "NUMBER" and word in UNITS:
         return f"write the unit right after the number: `{source.text[slice(*tokens[position - 1][1:])]}{word}`"
     candidates = [(word, accepted & table.keywords)] if kind == "NAME" else []
     if tokens[first][0] == "NAME" and position == first + 1:
-        begins = {"body": _INNER, "supernet": _SUPERNET, "file": _TOP}.get(place, frozenset())
-        candidates.append((source.text[slice(*tokens[first][1:])], begins | _SETTINGS | {"let", "choice"}))
+        keywords = {"body": _INNER, "supernet": _SUPERNET, "file": _TOP}.get(place, frozenset())
+        candidates.append((begins, keywords | _SETTINGS | {"let", "choice"}))
     for written, keywords in candidates:
         if near := get_close_matches(written, sorted(keywords - {written}), 1, 0.7):
             return f"did you mean `{near[0]}`?"
+    return ""
+
+
+def _said_of_sign(kind: str, before: Token, start: int, accepted: frozenset[str]) -> str:
+    """What was probably meant by a sign of another language."""
+    adjacent = before[2] == start
+    if kind == "=":
+        return "did you mean `==`?" if "==" in accepted else "leave `=` out" if "{" in accepted else ""
+    if kind == "/" and "SEP" in accepted:
+        return "comments begin with `#`"
+    if kind == before[0] and adjacent and kind in ("/", "*"):
+        return "whole division is `floor(a / b)`" if kind == "/" else "a power is a product: `a * a`"
+    if kind == "," and accepted <= {")"} | _OPERATOR:
+        return "options are written `{3, 5}`, and lists of settings `[a, b]`"
+    if kind in (",", "-") and "SEP" in accepted:
+        return "statements end with `;` or with their line"
+    if kind == "-" and before[0] == "NAME" and adjacent and "-" not in accepted:
+        return "names are made of letters, digits and `_`"
     return ""
 
 
