@@ -33,6 +33,7 @@ Plain: TypeAlias = Literal[
     "integer",  # a positive whole number, or a choice of such
     "count",  # a whole number from 0
     "number",  # any number
+    "seconds",  # a time, written with its unit
     "flag",  # yes or no
     "text",  # "a string"
     "assignment",  # max, min or at(choice=option, ...)

@@ -116,7 +116,8 @@ class SupernetState:
         b, span = self.b, self.b.model.names.supernet.name.span
         if self.classes is None or self.head is None:
             lacks = "says no `classes`" if self.classes is None else "has no `head`"
-            b.findings.report(MISSING_PART, span, f"this supernet {lacks}")
+            help = "add `classes 10`" if self.classes is None else "add `head { pool(avg); linear(classes) }`"
+            b.findings.report(MISSING_PART, span, f"this supernet {lacks}", help=help)
             return
         check_answers(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
 

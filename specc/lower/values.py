@@ -134,6 +134,10 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
     if name == "here" or name in env.frame:
         b.findings.report(WRONG_TYPE, node.span, f"`{name}` is a tensor, and a value must stand here")
         return ONE
+    if name == "classes":
+        help = "say how many there are, before the stem: `classes 10`"
+        b.findings.report(UNKNOWN_NAME, node.span, "the number of classes is not known here", help=help)
+        return ONE
     if "." in name:
         b.findings.report(UNKNOWN_NAME, node.span, f"there is no value `{name}` here")
     return Value(name)

@@ -198,11 +198,12 @@ TRAIN: Final = Signature(
 )
 
 LEAST: Final = Parameter("least", "number", 0, "the least that it may be")
+SHORTEST: Final = Parameter("least", "seconds", 0, "the least that it may be")
 
 BUDGETS: Final = (
     Signature("macs", (Parameter("most", "number", doc="multiply-accumulates of one image"), LEAST)),
     Signature("params", (Parameter("most", "number", doc="parameters in use"), LEAST)),
-    Signature("latency", (Parameter("most", "number", doc="median measured time of one image, as in 5ms"), LEAST)),
+    Signature("latency", (Parameter("most", "seconds", doc="median measured time of one image, as in 5ms"), SHORTEST)),
     Signature("memory", (Parameter("most", "number", doc="bytes of activations alive at once, one image"), LEAST)),
 )
 

@@ -15,7 +15,7 @@ from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Var
 from specc.ops import norms, operators
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.files import library_home
-from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, once, statements_of
+from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, not_reserved, once, statements_of
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
 from specc.source import Span
 from specc.syntax import ast
@@ -150,6 +150,8 @@ class Checker:
                 case ast.ClassesStatement():
                     self.expression(statement.value, inside)
                 case ast.CallStatement():
+                    for target in statement.targets:
+                        not_reserved(target, self.findings)
                     self.call(statement.call, inside)
                 case ast.NormSetting():
                     self.norm_setting(statement, inside)

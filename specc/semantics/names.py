@@ -126,6 +126,7 @@ def own_names(
             parameters: dict[str, Span] = {}
             for parameter in item.parameters:
                 once(parameter.name, parameters, findings)
+                not_reserved(parameter.name, findings)
     return blocks, values
 
 
@@ -142,9 +143,16 @@ def once(name: ast.Name, seen: dict[str, Span], findings: Findings) -> None:
 
 
 def no_operator(name: ast.Name, findings: Findings) -> None:
-    """Reports a definition that would hide an operator."""
+    """Reports a definition that would hide an operator, or be hidden by what `in` and `here` always mean."""
     if name.name in operators() or name.name == "norm":
         findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` is the name of an operator")
+    not_reserved(name, findings)
+
+
+def not_reserved(name: ast.Name, findings: Findings) -> None:
+    """Reports a definition that what `in` and `here` always mean would hide."""
+    if name.name in ("in", "here"):
+        findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` always means what arrives where it stands")
 
 
 def the_supernet(files: tuple[LoadedFile, ...], findings: Findings) -> ast.Supernet | None:

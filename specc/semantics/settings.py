@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Final
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
@@ -43,6 +44,7 @@ BAD_SETTING = Rule(
 )
 
 Values = Mapping[str, object]
+TIMES: Final = frozenset(("us", "ms", "s"))
 DEFAULT_METHOD = Call("independent", (("subnets", ("max",)),))
 
 
@@ -149,8 +151,8 @@ def evaluate_setting(
 ) -> object:
     """One setting's value by its type; its default, with a diagnostic, where it does not fit."""
 
-    def wrong(expected: str) -> object:
-        findings.report(WRONG_TYPE, value.span, f"`{parameter.name}` needs {expected}", help=parameter.doc)
+    def wrong(expected: str, help: str = "") -> object:
+        findings.report(WRONG_TYPE, value.span, f"`{parameter.name}` needs {expected}", help=help or parameter.doc)
         return None if parameter.default is REQUIRED else parameter.default
 
     match type_:
@@ -160,16 +162,21 @@ def evaluate_setting(
         case Words(words):
             if isinstance(value, ast.Name) and value.name in words:
                 return value.name
-            return wrong(f"one of {', '.join(words)}")
+            written = value.name if isinstance(value, ast.Name) else ""
+            return wrong(f"one of {', '.join(words)}", near(written, words))
         case Variants(signatures):
             name = value if isinstance(value, ast.Name) else value.name if isinstance(value, ast.CallExpr) else None
             for signature in signatures:
                 if name is not None and signature.name == name.name:
                     args = value.args if isinstance(value, ast.CallExpr) else ()
                     return evaluate_call(signature, args, value.span, values, findings)
-            return wrong(f"one of {', '.join(s.name for s in signatures)}")
+            known = [signature.name for signature in signatures]
+            return wrong(f"one of {', '.join(known)}", near(name.name if name is not None else "", known))
         case "text":
-            return value.value if isinstance(value, ast.Text) else wrong('a text in quotes, "..."')
+            if isinstance(value, ast.Text):
+                return value.value
+            bare = f'write it in quotes: `"{value.name}"`' if isinstance(value, ast.Name) else ""
+            return wrong('a text in quotes, "..."', bare)
         case "flag":
             flag = values.get(value.name) if isinstance(value, ast.Name) else None
             if isinstance(value, ast.Flag) or isinstance(flag, bool):
@@ -177,12 +184,17 @@ def evaluate_setting(
             return wrong("yes or no")
         case "assignment":
             return assignment(value, values, findings) or wrong("max, min or at(choice=option, ...)")
-        case "integer" | "count" | "number":
+        case "integer" | "count" | "number" | "seconds":
             number = constant(value, values, findings)
+            unit = value.unit if isinstance(value, ast.Number) else None
+            if type_ == "seconds" and number != 0 and unit is not None and unit not in TIMES:
+                return wrong("a time", f"a time ends in s, ms or us: {value.span.text}ms")
+            if type_ != "seconds" and unit in TIMES:
+                return wrong(f"a number, and `{value.span.text}` is a time")
             if number is None or isinstance(number, (str, bool)):
                 return wrong("a number")
             least = 1 if type_ == "integer" else 0
-            if type_ != "number" and not isinstance(number, int):
+            if type_ in ("integer", "count") and not isinstance(number, int):
                 return wrong("a whole number")
             if number < least:
                 findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be at least {least}")

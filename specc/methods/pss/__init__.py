@@ -26,7 +26,7 @@ BUDGETS: Final = (
         "latency",
         (
             Parameter("device", "text", "cpu", "read from latency.<device>.json beside train.py, or from a .json file"),
-            Parameter("step", "number", Fraction(1, 1000), "seconds from one constraint to the next, as in 1ms"),
+            Parameter("step", "seconds", Fraction(1, 1000), "seconds from one constraint to the next, as in 1ms"),
         ),
         "constraints on the summed latencies of measured blocks",
     ),
