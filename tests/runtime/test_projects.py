@@ -133,6 +133,11 @@ limit = str(space.macs(space.smallest()))
 few = ["--objectives", "accuracy", "params", "--output-dir", "few", "--checkpoint", "runs/checkpoint.pt"]
 sys.argv = ["search.py", "--device", "cpu", "--max-macs", limit, *few]
 search.main()
+sys.argv = ["search.py", "--device", "cpu", "--max-macs", "10", "--output-dir", "none", *few[-2:]]
+try:
+    search.main()
+except SystemExit as end:
+    print("ended:", end, "the smallest:", f"{int(limit):,}")
 """
 
 
@@ -158,6 +163,8 @@ def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> N
     assert len(rows) == len(points)
 
     assert "evaluated 1 sub-network" in limited
+    said, _, smallest = limited.splitlines()[-1].partition(" the smallest: ")
+    assert said == f"ended: no sub-network lies in the window: the nearest MACs are {smallest}"
     assert json.loads((project / "few" / "pareto.json").read_text())["cost"] == "params"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp
 from pathlib import Path
 from statistics import mean
@@ -46,9 +46,11 @@ def objectives(space: Toy, at: Assignment, costs: Sequence[str]) -> tuple[float,
     return (-better(at), *(known[name](at) for name in costs))
 
 
-def undominated(space: Toy, costs: Sequence[str]) -> set[tuple[float, ...]]:
-    """Every sub-network against every other one."""
-    values = {objectives(space, at, costs) for at in space.every()}
+def undominated(
+    space: Toy, costs: Sequence[str], kept: Callable[[Assignment], bool] = lambda at: True
+) -> set[tuple[float, ...]]:
+    """Every sub-network against every other one, of those that are kept."""
+    values = {objectives(space, at, costs) for at in space.every() if kept(at)}
     table = np.array([*values])
 
     def beaten(value: tuple[float, ...]) -> bool:
@@ -75,6 +77,30 @@ def test_whole_fronts_of_two_and_three_objectives_are_found(
         assert len(evaluated) == len({key(point.at) for point in evaluated}) == looked_at
         assert {objectives(space, point.at, costs) for point in front} == undominated(space, costs)
         assert all(point.accuracy == better(point.at) for point in front)
+
+
+@pytest.mark.parametrize("name", ["macs", "params", "memory", "latency"])
+def test_the_front_within_limits_is_found_for_all_objectives(tmp_path: Path, name: str) -> None:
+    """Of what lies between a quarter and a half of a cost's values, whatever the objectives."""
+    space = stages()
+    values = sorted(objectives(space, at, [name])[1] for at in space.every())
+    least, most = values[300], values[600]
+
+    def kept(at: Assignment) -> bool:
+        return least <= objectives(space, at, [name])[1] <= most
+
+    inside = sum(map(kept, space.every()))
+    assert 300 <= inside <= 600
+    budget = {"name": name, "least": least, "most": most}
+    # what is too slow is known only when it was tried, and so takes a share of the evaluations
+    strategy = {**EVOLUTION, "evaluations": 5 * inside // 6 if name != "latency" else 900, "population": 32}
+    for costs in (("macs",), ("latency",), ("params", "memory")):
+        judge = judge_of(
+            space, by(better, slow), tmp_path / "-".join(costs), [budget], timed="latency" in (name, *costs)
+        )
+        evaluated, front = searched(space, judge, strategy, costs=costs)
+        assert all(kept(point.at) for point in evaluated)
+        assert {objectives(space, point.at, costs) for point in front} == undominated(space, costs, kept)
 
 
 def test_equal_accuracy_at_more_macs_is_dominated() -> None:

@@ -12,7 +12,8 @@ import pytest
 from scipy.stats import chisquare
 
 from specc.codegen.runtime.front import Point, dominates, key
-from specc.codegen.runtime.proposals import Proposals, covered, sub_networks, windows_of
+from specc.codegen.runtime.limits import windows_of
+from specc.codegen.runtime.proposals import Proposals, covered, sub_networks
 from tests.runtime.tiny import TinySpace
 from tests.search.toy import EVOLUTION, Toy, blocks, by, good, judge_of, leading, leading_ones, searched
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, pairwise
-from math import inf, prod
-from typing import Any, TypeAlias
+from itertools import chain, islice
+from math import prod
+from typing import Any
 
 from specc.codegen.runtime.front import Point, key
 from specc.codegen.runtime.interfaces import Assignment, Space
+from specc.codegen.runtime.limits import Limits, limits_of, windows_of
 from specc.codegen.runtime.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.portable import choices
-from specc.portable.sweep import TooEntangled, cost_ranges, draw_uniform
+from specc.portable.sweep import TooEntangled, draw_uniform
 from specc.portable.window import EmptyWindow, draw_in_window
-
-Limits: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
-"""The (least, most) MACs and the (least, most) parameters."""
 
 IN_VAIN = 2000
 """So many draws in a row that are known already end the search."""
@@ -203,32 +201,6 @@ def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]
     rest = iter(items)
     while chunk := [*islice(rest, size)]:
         yield chunk
-
-
-def limits_of(budgets: Sequence[Mapping[str, Any]]) -> Limits:
-    """What budgets say of MACs and of parameters."""
-
-    def of(kind: str) -> tuple[float, float]:
-        found = [budget for budget in budgets if budget["name"] == kind]
-        least = max((float(budget.get("least", 0)) for budget in found), default=0.0)
-        most = min((float(budget.get("most", inf)) for budget in found), default=inf)
-        return (least if least > 0 else -inf, most)
-
-    return of("macs"), of("params")
-
-
-def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -> list[Limits]:
-    """The limits, cut into `count` windows along the first of the costs that is counted, by rising cost."""
-    kind = next((1 if name == "params" else 0 for name in costs if name in ("macs", "params")), 0)
-    try:
-        low, high = cost_ranges(space.SPACE)[kind]
-    except TooEntangled:
-        cost = (space.macs, space.params)[kind]
-        low, high = cost(space.smallest()), cost(space.largest())
-    low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
-    edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
-    windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
-    return [(limits[0], w) if kind else (w, limits[1]) for w in windows]
 
 
 def random_ones(
