@@ -128,14 +128,15 @@ def draw(
     Without limits by the distribution named; with limits uniform over the sub-networks inside them. Raises SpecError
     where there are none.
     """
-    from specc.portable.window import Draws, EmptyWindow, draw_in_window, true_costs
+    from specc.portable.catch import true_costs
+    from specc.portable.window import Draws, EmptyWindow, draw_in_window
 
     space = space_of(graph)
     rng = random.Random(seed)
     if (macs, params) == (ANY, ANY):
         assignments = drawn(graph, space, number, rng, distribution)
-        costs = true_costs(space, portable.positions(space, assignments).tolist())
-        return Draws(tuple(assignments), tuple(c[0] for c in costs), tuple(c[1] for c in costs), True, number)
+        costs = true_costs(space, portable.positions(space, assignments)).T.tolist()
+        return Draws(tuple(assignments), tuple(map(tuple, costs)), True, number)
     try:
         return draw_in_window(space, number, rng, macs, params)
     except EmptyWindow as error:

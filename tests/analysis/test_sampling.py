@@ -19,8 +19,9 @@ from specc.analysis.space import canonical, draw, enumerate_space, range_of_cost
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var
 from specc.ir.graph import Graph
-from specc.portable import histogram
+from specc.portable import majorants, window
 from specc.portable import sweep as sweeping
+from specc.portable.aim import Effort
 from specc.portable.choices import Space
 from specc.portable.choices import draw as draw_independent
 from specc.portable.sweep import sweep
@@ -88,9 +89,29 @@ def filled(graph: Graph) -> list[dict[str, Option]]:
     return [smallest | at for at in enumerate_space(graph)]
 
 
-def test_rounded_costs_still_draw_uniformly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histogram, "ENTRY_LIMIT", 100)
-    monkeypatch.setattr(histogram, "CELLS", 1500)
+@SLOWLY
+@given(graphs(3), st.floats(0, 1), st.integers(1, 30), st.booleans())
+def test_draws_are_as_uniform_where_hardly_anything_is_listed(graph: Graph, a: float, listed: int, both: bool) -> None:
+    found = [facts(graph, at) for at in filled(graph)]
+    macs, params = sorted(f.macs for f in found), sorted(f.params for f in found)
+    limits = (macs[int(0.5 * a * (len(macs) - 1))], macs[int((0.5 + 0.5 * a) * (len(macs) - 1))])
+    others = (params[len(params) // 4], inf) if both else (-inf, inf)
+    inside = [key(f.at) for f in found if limits[0] <= f.macs <= limits[1] and others[0] <= f.params <= others[1]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "EFFORTS", (Effort(listed, 200),))
+        patch.setattr(majorants, "FEWEST", 4)
+        if not inside:
+            with pytest.raises(SpecError, match="empty-window"):
+                draw(graph, 1, 0, macs=limits, params=others)
+            return
+        drawn = draw(graph, 10 * len(inside) + 100, seed=4, macs=limits, params=others)
+    assert len(drawn.assignments) == 10 * len(inside) + 100
+    assert fits(drawn.assignments, equal_shares(inside))
+
+
+def test_tries_in_vain_leave_draws_uniform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "EFFORTS", (Effort(100, 3000),))
+    monkeypatch.setattr(majorants, "FEWEST", 8)
     b = Builder()
     before = b.choice("width", *range(5, 11))
     b.conv(before)
@@ -107,7 +128,7 @@ def test_rounded_costs_still_draw_uniformly(monkeypatch: pytest.MonkeyPatch) -> 
     inside = [key(f.at) for f in found if limits[0] <= f.macs <= limits[1]]
     drawn = draw(graph, 12 * len(inside), seed=0, macs=limits)
     assert not drawn.exact
-    assert drawn.tries >= len(drawn.assignments) == 12 * len(inside)
+    assert drawn.tries > len(drawn.assignments) == 12 * len(inside)
     assert fits(drawn.assignments, equal_shares(inside))
 
 

@@ -130,6 +130,6 @@ def test_what_can_be_wrong_with_a_latency(files: tuple[Path, Path], table: dict[
     assert (missing.code, "cannot read" in missing.err) == (1, True)
     empty = specc("sample", spec, "--latency", "1us..2us", "--latency-table", path)
     assert "empty-window" in empty.err
-    assert "the nearest nanoseconds are 2,012,000" in empty.err
+    assert "the nearest latencies are 2.012 ms" in empty.err
     path.write_text(json.dumps(table | {"choices": {"width": [1]}}))
     assert "wrong-latency-table" in specc("sample", spec, "--latency", "..3ms", "--latency-table", path).err

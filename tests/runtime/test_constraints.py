@@ -15,8 +15,9 @@ from scipy import stats
 
 from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable import histogram
+from specc.portable import constraints, majorants
 from specc.portable import sweep as sweeping
+from specc.portable.aim import Effort, picks, shares
 from specc.portable.budgets import NoBudget, budgets_of
 from specc.portable.choices import Space, every, positions
 from specc.portable.constraints import Ladder, ladder
@@ -82,13 +83,18 @@ def test_every_sub_network_belongs_to_the_nearest_constraint(step: int) -> None:
 
 def test_a_share_of_nearly_one_leads_to_no_weight_of_zero() -> None:
     cumulated = np.array([[0.0, 0.1, 0.3, 0.3], [0.0, 0.1, 0.3, 0.3], [0.2, 0.2, 0.2, 0.2], [0.0, 0.1, 0.3, 0.7]])
-    shares = np.array([1 - 2.0**-53, 0.0, 0.5, 0.5])
-    assert histogram.picks(cumulated, shares).tolist() == [2, 1, 0, 3]
+    assert picks(cumulated, np.array([1 - 2.0**-52, 0.0, 0.5, 0.5])).tolist() == [2, 1, 0, 3]
+
+    class Ones(random.Random):
+        def randbytes(self, n: int) -> bytes:
+            return b"\xff" * n
+
+    assert shares(Ones(), 3).tolist() == [1 - 2.0**-52] * 3
 
 
-def test_rounded_costs_waste_some_draws_and_stay_fair(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(histogram, "ENTRY_LIMIT", 20)
-    monkeypatch.setattr(histogram, "CELLS", 2500)
+def test_what_is_not_listed_wastes_some_draws_and_stays_fair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constraints, "EFFORTS", (Effort(12, 200),))
+    monkeypatch.setattr(majorants, "FEWEST", 8)
     found = ladder("macs", space_by_hand(), 900, 3)
     assert max(kept.tries for kept in found.kept) > 1
     expected = by_constraint(space_by_hand(), 900)

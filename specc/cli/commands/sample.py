@@ -81,4 +81,5 @@ def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
     if found < wanted:
         terminal.note(f"note: only {found} found in {draws.tries} tries; widen the window for more")
     elif not draws.exact:
-        terminal.note(f"note: costs were rounded; {found / draws.tries:.0%} of {draws.tries} tries lay in the window")
+        share = found / draws.tries
+        terminal.note(f"note: too many sub-networks to list; {share:.0%} of {draws.tries:,} tries were of use")
