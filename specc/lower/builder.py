@@ -92,6 +92,8 @@ class Builder:
         self.peak: dict[str, Option] = {}
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Options] = {}
+        self.rounds: set[str] = set()
+        self.slices: set[str] = set()
         self.broken: set[str] = set()
         self.written = 0
         self.depth = 0

@@ -28,6 +28,7 @@ from specc.ir.parameter import Call
 from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_value, substitution
 from specc.lower.builder import Builder
 from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
+from specc.lower.kinds import with_kinds
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
 from specc.source import Span
 
@@ -78,7 +79,7 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
         for index, tensor in enumerate(op.outputs):
             tensors[tensor.name] = op.path if len(op.outputs) == 1 else f"{op.path}#{index + 1}"
     choices = {c.name: Choice(c.name, c.options, c.kind, c.origin) for c in sorted(b.choices, key=lambda c: c.serial)}
-    return Graph(
+    graph = Graph(
         name=b.model.name,
         inputs=tuple(t.name for t in inputs),
         tensors=tuple(final_tensor(t, tensors, rewrite) for t in b.tensors if t.name in tensors),
@@ -99,6 +100,8 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
         main=tensors[main.name] if sum(o.kind != "features" for o in outputs) > 1 else "",
         labels=b.levels,
     )
+    rounds, slices = (frozenset(names.get(v, v) for v in noted) for noted in (b.rounds, b.slices))
+    return with_kinds(graph, rounds, slices)
 
 
 def name_everything(scope: ScopeItem) -> None:

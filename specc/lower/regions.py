@@ -64,6 +64,8 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
     if isinstance(depth, Apply):
         b.findings.report(WRONG_TYPE, node.span, "the count of a repeat is a number, a range, a set or a choice")
         return 1, 1, 1
+    if isinstance(depth, Var):
+        b.rounds.add(depth.choice)
     options = b.options.get(depth.choice, (1,)) if isinstance(depth, Var) else (depth,)
     for option in options:
         if isinstance(option, (bool, str)) or not isinstance(option, int) or option < 0:

@@ -126,6 +126,7 @@ def slice_choice(b: Builder, node: ast.Expression, env: Env) -> str | None:
         message = f"the choice `{x.choice}` is declared after this"
         b.findings.report(BY_SLICES, node.span, message, help="put `choice k in 1..6` before it")
         return None
+    b.slices.add(x.choice)
     return x.choice
 
 

@@ -62,6 +62,16 @@ def test_every_skippable_pair_of_a_perceptron_is_a_sub_path() -> None:
     assert sum(tensor["tas"] for tensor in found["tensors"]) == pytest.approx(1, abs=1e-5)
 
 
+def test_widths_that_operators_say_themselves_are_groups_too() -> None:
+    spec = SPEC.replace("width per_group 0.5..1.0 round 2", "").replace("METHOD", "")
+    spec = spec.replace("conv(8, kernel=3); norm; relu }", "conv({4, 8}, kernel=3); norm; relu }", 1)
+    spec = spec.replace("conv(8, kernel=1)", "conv(in / 2, kernel=1)").replace("conv(16", "conv(in * 2")
+    found = importance_of(Source("tiny.specc", spec))
+    (group,) = found["groups"]
+    assert group["choice"] == "stem.conv.out"
+    assert group["layers"][0] == "stem.conv"
+
+
 def test_without_an_analysis_nothing_is_important() -> None:
     files = compile_project(load(Source("tiny.specc", SPEC.replace("METHOD", "analysis=none"))))
     found = json.loads(files["importance.json"])

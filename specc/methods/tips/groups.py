@@ -29,8 +29,9 @@ class Drawn:
 
 
 def width_groups(graph: Graph) -> tuple[Choice, ...]:
-    """The choices that are one group's width each: named after the group's first writer, as `s1.conv.width`."""
-    writers = {f"{op.name}.width" for op in graph.ops}
+    """The choices that are one group's width each: named after the group's first writer, as `s1.conv.width`, or after
+    the argument that is one, as `s1.conv.out` of `conv({16, 32}, ..)`."""
+    writers = {f"{op.name}.{argument}" for op in graph.ops for argument in ("width", "out")}
     return tuple(choice for choice in graph.choices if choice.kind == "width" and choice.name in writers)
 
 
