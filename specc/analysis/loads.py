@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 from specc.analysis.diagrams import Term
 from specc.analysis.names import literal_text, quoted
@@ -10,14 +14,18 @@ from specc.analysis.variables import Variables
 
 TILE = 1024
 """Rows that are transposed together, so that what is read stays in the cache from one column to the next."""
-SPARE = 96
-"""Rows allocated without need: a block this large makes the allocator keep its pages for the next one."""
 TARGETS = 8
-"""The most variables that one line sets."""
+"""The most variables that one line sets to functions of a choice."""
+ROWS = 12
+"""The most variables that one line sets to rows."""
+FEW = 4
+"""The most options that are compared one by one."""
 BRIEF = 36
 """The longest condition that stands within a line."""
 WIDTH = 80
 """The longest condition that has a line of its own."""
+TEST = re.compile("[=<>|]|isin")
+"""What of a condition computes in booleans."""
 
 
 def loads_one(v: Variables) -> list[str]:
@@ -95,73 +103,105 @@ def parted(numbers: Sequence[int]) -> Iterator[tuple[str, str]]:
 def loads_many(v: Variables) -> list[str]:
     """The variables of many assignments."""
     lines = [
-        "# The spare rows make the allocator keep its pages from one block to the next.",
-        f"p = np.empty((len(i) + {SPARE}, i.shape[1]), dtype=np.{v.dtype()})[: len(i)]",
         f"for start in range(0, i.shape[1], {TILE}):",
         f"    p[:, start : start + {TILE}] = i[:, start : start + {TILE}]",
+        *options_of_positions(v),
+        *unpacked(v),
     ]
-    lines += spacing(v)
+    uses = Counter(v.program.active.get(choice) for choice in v.in_order())
+    masks: dict[object, str] = {}
     for choice in v.in_order():
         terms = v.program.active.get(choice)
-        mask = f" * {condition_many(v, lines, f'c{choice}', terms)}" if terms else ""
-        raw = v.raw(choice)
-        if choice in v.asked:
-            lines.append(times(f"{raw} = ", row(v, choice), mask if raw[0] == "x" else ""))
-        if v.has_plain(choice) and not (choice in v.asked and raw[0] == "x"):
-            column = row(v, choice) if v.linear_options(choice) else f"V{choice}[i[{choice}]]"
-            lines.append(times(f"x{choice} = ", column, mask))
+        mask = masks.get(terms) or (condition_many(v, lines, f"c{choice}", terms) if terms else "")
+        if terms not in masks and uses[terms] > 1 and TEST.search(mask):
+            lines.append(f"c{choice} = {as_number(mask)}")
+            mask = masks[terms] = f"c{choice}"
+        row, value = named(v, choice), f"x{choice}"
+        if v.has_plain(choice) and not v.linear_options(choice):
+            lines.append(f"{value} = V{choice}.take(i[{choice}])" + (f" * {mask}" if mask else ""))
+        elif v.has_plain(choice) and row != value:
+            lines.append(f"{value} = {row} * {mask}")
+        elif mask and row == value:
+            lines.append(f"{value} *= {bare(mask)}")
         numbers = v.tabled(choice)
         if numbers:
-            lines += looked_up(choice, numbers, mask)
+            lines += looked_up(choice, numbers, f" * {mask}" if mask else "")
         for number in v.reads[choice]:
             if v.compared(number):
-                lines.append(f"t{number} = 1 * {factor_many(v, choice, v.ones(number))}{mask}")
+                test = factor_many(v, choice, v.ones(number))
+                lines.append(f"t{number} = {as_number(f'{test} * {mask}' if mask else test)}")
     for number in v.joint:
         symbol = v.symbols.symbols[number]
         if symbol.node is not None:
-            lines.append(f"t{number} = 1 * {condition_many(v, lines, f'c_{number}', v.terms_of(number))}")
+            condition = condition_many(v, lines, f"c_{number}", v.terms_of(number))
+            lines.append(f"t{number} = {as_number(condition)}")
             continue
-        index = f"i[{symbol.scope[0]}]"
-        for choice in symbol.scope[1:]:
-            index = f"({index})" if "+" in index else index
-            index = f"{index} * {len(v.diagrams.options[choice])} + i[{choice}]"
-        lines.append(f"t{number} = B{number}[{index}]")
+        lines.append(f"t{number} = B{number}[tuple(i[{list(symbol.scope)}])]")
     return lines
 
 
-def spacing(v: Variables) -> Iterator[str]:
-    """Turns the rows of equally spaced options into multiples of their steps, neighbours of one step together."""
-    steps = []
+def as_number(condition: str) -> str:
+    """A condition in the type of the sums: products of different types are slow."""
+    return f"{condition if condition.isidentifier() else f'({bare(condition)})'}.astype(p.dtype)"
+
+
+def bare(text: str) -> str:
+    """An expression without the brackets around all of it."""
+    depths = list(accumulate((character == "(") - (character == ")") for character in text))
+    return text[1:-1] if 0 not in depths[:-1] else text
+
+
+def options_of_positions(v: Variables) -> Iterator[str]:
+    """Turns the rows of equally spaced options into these, neighbours with the same step and first option together."""
+    steps: list[int | None] = []
+    firsts: list[int | None] = []
     for choice, options in enumerate(v.diagrams.options):
-        read = choice in v.asked or v.has_plain(choice)
-        regular = read and len(options) > 1 and v.linear_options(choice)
-        steps.append(options[1] - options[0] if regular else 1)  # type: ignore[operator]
-    start = 0
-    for end in range(1, len(steps) + 1):
-        if end == len(steps) or steps[end] != steps[start]:
-            if steps[start] != 1:
-                yield f"p[{start}:{end}] *= {steps[start]}" if end > start + 1 else f"p[{start}] *= {steps[start]}"
-            start = end
+        regular = v.linear_options(choice)
+        steps.append(options[1] - options[0] if regular and len(options) > 1 else 1)  # type: ignore[operator,arg-type]
+        firsts.append(options[0] if regular else 0)  # type: ignore[arg-type]
+        if not named(v, choice):
+            steps[-1] = firsts[-1] = None
+    yield from changed(steps, "*", 1)
+    yield from changed(firsts, "+", 0)
 
 
-def row(v: Variables, choice: int) -> str:
-    """A choice's options where they are numbers that count, its positions where not."""
-    first = v.diagrams.options[choice][0]
-    if v.holds_options(choice) and not v.linear_options(choice):
-        return f"V{choice}[i[{choice}]]"
-    if not v.linear_options(choice) or not isinstance(first, int) or first == 0:
-        return f"p[{choice}]"
-    return f"p[{choice}] + {first}" if first > 0 else f"p[{choice}] - {-first}"
+def changed(numbers: Sequence[int | None], operator: str, neutral: int) -> Iterator[str]:
+    """Statements that combine every row with its number, neighbours with equal ones at once; None fits any."""
+    counted = [(at, number) for at, number in enumerate(numbers) if number is not None]
+    for number, run in groupby(counted, key=itemgetter(1)):
+        rows = [at for at, _ in run]
+        if number != neutral:
+            text = f"p[{rows[0]}:{rows[-1] + 1}]" if len(rows) > 1 else f"p[{rows[0]}]"
+            yield f"{text} {operator}= {number}" if number > 0 else f"{text} -= {-number}"
+
+
+def unpacked(v: Variables) -> Iterator[str]:
+    """Names for the rows that are read, neighbours on one line."""
+    read = [choice for choice in range(len(v.diagrams.choices)) if named(v, choice)]
+    for _, run in groupby(enumerate(read), key=lambda pair: pair[1] - pair[0]):
+        rows = [choice for _, choice in run]
+        for start in range(0, len(rows), ROWS):
+            some = rows[start : start + ROWS]
+            names = ", ".join(named(v, choice) for choice in some)
+            yield f"{names} = p[{some[0]}]" if len(some) == 1 else f"{names} = p[{some[0]}:{some[-1] + 1}]"
+
+
+def named(v: Variables, choice: int) -> str:
+    """The name of a choice's row where it is read: options where these are numbers that count, positions where not."""
+    if v.has_plain(choice) and not v.linear_options(choice):
+        return f"o{choice}" if choice in v.asked and v.raw(choice) == f"o{choice}" else ""
+    if choice in v.asked:
+        return v.raw(choice)
+    return f"x{choice}" if v.has_plain(choice) else ""
 
 
 def looked_up(choice: int, numbers: Sequence[int], mask: str) -> list[str]:
     """The functions of a choice by its positions."""
-    targets = ", ".join(f"t{n}" for n in numbers)
     if len(numbers) == 1:
-        return [f"{targets} = A{choice}[i[{choice}]]{mask}"]
+        return [f"t{numbers[0]} = A{choice}.take(i[{choice}]){mask}"]
     if len(numbers) > TARGETS:
-        return [f"{some} = [row[i[{choice}]]{mask} for row in A{choice}[{part}]]" for some, part in parted(numbers)]
-    return [f"{targets} = [row[i[{choice}]]{mask} for row in A{choice}]"]
+        return [f"{some} = A{choice}[{part}].take(i[{choice}], axis=1){mask}" for some, part in parted(numbers)]
+    return [f"{', '.join(f't{n}' for n in numbers)} = A{choice}.take(i[{choice}], axis=1){mask}"]
 
 
 def condition_many(v: Variables, lines: list[str], name: str, terms: Sequence[Term]) -> str:
@@ -190,12 +230,9 @@ def test_many(v: Variables, choice: int, at: Sequence[int]) -> str:
         return f"({row} >= {values[0]})"
     if list(at) == list(range(len(at))):
         return f"({row} <= {values[-1]})"
+    if len(at) <= FEW:
+        return f"({' | '.join(f'({row} == {value})' for value in values)})"
     return f"np.isin({row}, {values!r})"
-
-
-def times(target: str, value: str, mask: str) -> str:
-    """`target` set to a value, times a mask."""
-    return f"{target}({value}){mask}" if mask and " " in value else f"{target}{value}{mask}"
 
 
 def chosen(target: str, value: str, condition: str, other: str) -> str:

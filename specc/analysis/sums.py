@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from specc.analysis.program import Part, Sum
+from specc.analysis.factoring import Part, Sum
 
 WIDTH = 86
 """The longest right-hand side of a statement, which leaves room for its name and indentation on a line of 100."""
@@ -14,17 +14,15 @@ INLINE = 44
 
 
 class Statements:
-    """Lines of straight-line code. `names` has the variable of every symbol, `linear` those that are sums of others."""
+    """Lines of straight-line code. `names` has the variable of every symbol, `named` the sums that others stand for."""
 
-    def __init__(
-        self, names: Mapping[int, str], linear: Mapping[int, Sequence[tuple[int, int]]], roots: Sequence[Sum]
-    ) -> None:
+    def __init__(self, names: Mapping[int, str], named: Mapping[int, Sum], roots: Sequence[Sum]) -> None:
         self.lines: list[str] = []
         self._names = dict(names)
-        self._linear = linear
+        self._sums = named
         self._known: dict[Sum, str] = {}
         self._uses: Counter[Sum] = Counter()
-        for root in roots:
+        for root in (*roots, *named.values()):
             self._count(root)
 
     def _count(self, total: Sum) -> None:
@@ -61,8 +59,7 @@ class Statements:
 
     def _symbol(self, number: int) -> str:
         if number not in self._names:
-            parts = tuple(Part(factor, (other,)) for factor, other in self._linear[number])
-            self._names[number] = self._named(Sum(0, parts))
+            self._names[number] = self._named(self._sums[number])
         return self._names[number]
 
     def _inner(self, total: Sum) -> str:

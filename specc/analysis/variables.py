@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from specc.analysis.combine import SUMS
 from specc.analysis.diagrams import Diagrams, Term
+from specc.analysis.factoring import contents
 from specc.analysis.names import choices_in, plain_option, quoted
 from specc.analysis.program import Program
 
@@ -29,7 +31,8 @@ class Variables:
         self.plain = plain
         self.symbols = what.presence.symbols
         self.diagrams: Diagrams = what.presence.diagrams
-        self.used = used_symbols(what)
+        symbols, _ = contents([*what.sums, *what.named.values()])
+        self.used = {number for number in symbols if number < SUMS}
         self.reads: list[list[int]] = [[] for _ in self.diagrams.choices]
         for number in sorted(self.used):
             scope = self.symbols.symbols[number].scope
@@ -128,18 +131,3 @@ class Variables:
         """The variable that holds a choice's option: `x` serves where it is that number at all times."""
         always = choice not in self.program.active or self.diagrams.options[choice] == (0, 1)
         return f"x{choice}" if always else f"o{choice}"
-
-
-def used_symbols(what: Program) -> set[int]:
-    """The symbols of the graph that a program reads."""
-    found: set[int] = set()
-    waiting = [*what.sums]
-    while waiting:
-        for part in waiting.pop().parts:
-            found.update(part.symbols)
-            if part.inner is not None:
-                waiting.append(part.inner)
-    while any(number in what.linear for number in found):
-        deeper = {other for number in found if number in what.linear for _, other in what.linear[number]}
-        found = {number for number in found if number not in what.linear} | deeper
-    return found

@@ -11,8 +11,10 @@ from specc.analysis.variables import Variables
 
 LINE = 100
 """Columns of generated code."""
-BLOCK = 8192
+BLOCK = 16384
 """Rows that are computed together: more would not stay in the processor's cache, fewer would be all overhead."""
+SPARE = 96
+"""Rows allocated without need: a block this large makes the allocator keep its pages for the next one."""
 
 
 def tables(v: Variables) -> list[str]:
@@ -36,7 +38,9 @@ def tables(v: Variables) -> list[str]:
             keys = product(*(v.options(choice) for choice in symbol.scope))
             items = [f"({', '.join(key)}): {value}" for key, value in zip(keys, symbol.values, strict=True)]
             lines += dictionary(f"J{number}", items)
+            sizes = ", ".join(str(len(v.diagrams.options[choice])) for choice in symbol.scope)
             arrays.append(f"B{number} = np.array([*J{number}.values()], dtype=np.{v.dtype()})")
+            arrays.append(f"B{number} = B{number}.reshape({sizes})")
     return lines + arrays
 
 
@@ -57,24 +61,34 @@ def functions(v: Variables) -> list[str]:
         "    positions = np.asarray(positions)",
         "    macs = np.empty(len(positions), dtype=np.int64)",
         "    params = np.empty(len(positions), dtype=np.int64)",
+        "    # Room for a block; the spare rows make the allocator keep its pages.",
+        f"    p = np.empty((positions.shape[1] + {SPARE}, min(len(positions), {BLOCK})), dtype=np.{v.dtype()})",
         f"    for start in range(0, len(positions), {BLOCK}):",
         f"        rows = slice(start, start + {BLOCK})",
-        "        macs[rows], params[rows] = batched_block(positions[rows].T)",
+        f"        i = positions[rows]{narrow(v)}.T",
+        "        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])",
         "    return macs, params",
         "",
         "",
-        "def batched_block(i: np.ndarray) -> tuple[Any, Any]:",
-        '    """`batched` for a few thousand, [choices, n]."""',
+        "def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:",
+        '    """`batched` for a block, [choices, n], with room for as many options in `p`."""',
         *indented(loads_many(v)),
         *indented(body(v)),
         *returned,
     ]
 
 
+def narrow(v: Variables) -> str:
+    """Makes positions as small as they can be: read in one sweep, they then stay in the cache while transposed."""
+    most = max(map(len, v.diagrams.options), default=0)
+    name = next((name for name, bits in (("uint8", 8), ("uint16", 16)) if most <= 1 << bits), "")
+    return f".astype(np.{name}, copy=False)" if name else ""
+
+
 def body(v: Variables) -> list[str]:
     """The statements that compute both totals."""
     macs, params = v.program.sums
-    statements = Statements(v.names(), v.program.linear, (macs, params))
+    statements = Statements(v.names(), v.program.named, (macs, params))
     statements.assign("macs", macs)
     statements.assign("params", params)
     return statements.lines

@@ -95,6 +95,20 @@ def test_batches_of_any_integer_type_and_order() -> None:
         assert space.cost({name: values[p] for (name, values), p in options}) == (macs[at], params[at])
 
 
+def test_functions_of_several_choices_in_small_integers() -> None:
+    """A table of 20 x 20 options, looked up by positions of one byte."""
+    b = Builder()
+    widths = [b.choice("width", *range(7, 407, 20)) for _ in range(2)]
+    b.conv(apply("round", apply("div", apply("mul", *widths), 1000)))
+    graph = b.graph()
+    rows = np.array([[first, second] for first in range(20) for second in range(20)])
+    expected = [(fact.macs, fact.params) for fact in (facts(graph, full) for full in assignments(graph))]
+    space = run(space_module(graph))
+    assert_formatted(space_module(graph))
+    for kind in (np.int64, np.uint8):
+        assert list(zip(*(column.tolist() for column in space.batched(rows.astype(kind))), strict=True)) == expected
+
+
 HOSTILE = (
     'x"); raise SystemExit("',
     "x'); raise SystemExit('",
