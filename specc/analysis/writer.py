@@ -11,7 +11,7 @@ from specc.analysis.variables import Variables
 
 LINE = 100
 """Columns of generated code."""
-BLOCK = 16384
+BLOCK = 10240
 """Rows that are computed together: more would not stay in the processor's cache, fewer would be all overhead."""
 SPARE = 96
 """Rows allocated without need: a block this large makes the allocator keep its pages for the next one."""
