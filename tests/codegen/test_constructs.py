@@ -94,8 +94,10 @@ def test_construct(stage: str, head: str, tmp_path: Path) -> None:
         assert sum(p.numel() for p in twin.parameters()) == report.params
         with torch.no_grad():
             sliced = net(x, plan)
-            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4), (net.straight(plan), 1e-4)):
+            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4)):
                 assert relative(other(x), sliced) <= bar, at
+            for share in (False, True):
+                assert relative(net.straight(plan, share=share)(x), sliced) <= 1e-4, at
         net.train()
         net(x, plan).logsumexp(1).mean().backward()  # in-place operations leave autograd what it needs
         net.eval()

@@ -124,7 +124,7 @@ def check(text: str, folder: Path, count: int = 2) -> Project:
         x = torch.randn(2, *image_shape(graph, at), generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             sliced = net(x, plan)
-            for other in (twin, net.bind(plan), net.straight(plan)):
+            for other in (twin, net.bind(plan), net.straight(plan), net.straight(plan, share=True)):
                 assert relative(other(x), sliced) <= 1e-5, at
         net.train()
         net(x, plan).logsumexp(1).mean().backward()

@@ -73,7 +73,8 @@ def check_bound(spec: Compiled, net: Any, plan: Any, at: Any, x: torch.Tensor, f
         assert relative(twin(x), sliced) <= 1e-5, at
         assert relative(bound(x), sliced) <= 1e-5, at
         assert relative(net.bind(plan)(x), sliced) <= 1e-4, at
-        assert relative(net.straight(plan)(x), sliced) <= 1e-4, at
+        for share in (False, True):
+            assert relative(net.straight(plan, share=share)(x), sliced) <= 1e-4, at
     with torch.enable_grad():
         assert relative(net(x, plan).detach(), sliced) <= 1e-5, at
 

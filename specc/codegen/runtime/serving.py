@@ -39,7 +39,7 @@ class Runtime:
     """The sub-networks of a bundle, ready to run.
 
     With `straight` each has weights of its own, contiguous and with its norms folded in: the fastest, at the price of
-    its size in memory. Without, all share the network's weights and slice them.
+    its size in memory. Without, all share the network's weights and slice them at every call.
     """
 
     def __init__(self, net: Any, plans: Sequence[Any], subnets: Sequence[Subnet], straight: bool):
@@ -173,9 +173,9 @@ def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
     Which of several inputs a resolution is of, only the network's own forward knows: then it slices.
     """
     size = plan.resolution
-    if not straight or (size is not None and len(input_names(net)) > 1):
+    if size is not None and len(input_names(net)) > 1:
         return lambda *inputs: net(*inputs, plan)
-    line: Callable[..., Any] = net.straight(plan).forward
+    line: Callable[..., Any] = net.straight(plan, share=not straight).forward
     return line if size is None else lambda x: line(resize(x, size))
 
 

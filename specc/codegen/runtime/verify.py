@@ -55,7 +55,8 @@ def check(net: Any, at: dict[str, Any] | None, shapes: Sequence[Sequence[int]]) 
         return {"params": size(net), "macs": macs(net, inputs), "difference": 0.0, "folded": 0.0}
     plan = net.plan(at)
     sliced = net(*inputs, plan)
-    bound, folded = net.bind(plan, fold=False), (net.bind(plan), net.straight(plan))
+    bound = net.bind(plan, fold=False)
+    folded = net.bind(plan), net.straight(plan), net.straight(plan, share=True)
     return {
         "params": size(bound),
         "macs": macs(bound, inputs),
