@@ -23,6 +23,7 @@ from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
+from specc.semantics.own_data import read_own_data
 from specc.semantics.recipe import check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.source import Source
@@ -77,6 +78,9 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     model = None if findings else build_model(files, names, params, tables, findings)
     if model is None or findings:
         return None
+    own = read_own_data(
+        model.data, names.sections.get("data"), folder, source.shown or source.name, read_named, findings
+    )
     graph = lower(model, findings)
     graph = None if graph is None else run_passes(graph, findings)
     if graph is None:
@@ -85,7 +89,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
-    sources = (*(f.tree.source for f in files), *tables.values())
+    sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     return None if findings else Compiled(model.name, model, prepared(model, graph), sources)
 
 
@@ -214,7 +218,9 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
 
         texts["space.py"] = space_module(graph)
         texts |= method_files(compiled, graph)
-    return marked(project_files(graph, compiled.model, texts))
+    own = {source.name: source.text for source in compiled.files[1:] if source.name.endswith(".py")}
+    files = project_files(graph, compiled.model, texts, tuple(own))
+    return marked(dict(sorted({**files, **own}.items())))
 
 
 def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:

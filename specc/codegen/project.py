@@ -24,16 +24,16 @@ Roots: TypeAlias = frozenset[str]
 """The packages whose modules are parts: specc, and that of a method from outside."""
 
 
-def project_files(graph: Graph, model: Sections, texts: Mapping[str, str]) -> dict[str, str]:
+def project_files(graph: Graph, model: Sections, texts: Mapping[str, str], own: tuple[str, ...] = ()) -> dict[str, str]:
     """Every file of the project of a graph, by its path in the project, sorted.
 
     `model` has the spec's sections. `texts` are files that other parts of the compiler made (space.py, spec.specc);
-    what of specc they import is copied as well.
+    what of specc they import is copied as well. `own` are files of the user's that go with the project.
     """
     written = model_text(graph)
     files = {
         "model.py": written.text,
-        **training_files(graph, model, tuple(path for path in texts if path.endswith(".json"))),
+        **training_files(graph, model, tuple(path for path in texts if path.endswith(".json")), own),
         "ir.json": graph_json(graph),
         **texts,
     }

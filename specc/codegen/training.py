@@ -101,6 +101,8 @@ class View:
     values     the method's arguments as Python text, by name
     data       files with what the compiler found out for the method
     judge_doc  what train.py's `judge` says of itself
+    data_flag  the flag that says where the data lies, " --data-path DIR"; "" where nobody has to
+    own        files of the user's that go with the project
     slices     the choice of how many slices are active, in a network of slices; "" in any other
     answers    the heads and exits of a network of several, "" for any other
     draws      whether the method draws sub-networks at random
@@ -128,7 +130,8 @@ class View:
     answers: str
     dataset: str
     dataset_from: str
-    folder_needed: bool
+    data_flag: str
+    own: tuple[str, ...]
     settings: str
 
     @property
@@ -136,9 +139,14 @@ class View:
         return self.choices > 0
 
 
-def training_files(graph: Graph, sections: Sections, data: tuple[str, ...] = ()) -> dict[str, str]:
-    """The scripts' texts by file name, in the order of SCRIPTS. `data` are the files that the method has written."""
+def training_files(
+    graph: Graph, sections: Sections, data: tuple[str, ...] = (), own: tuple[str, ...] = ()
+) -> dict[str, str]:
+    """The scripts' texts by file name, in the order of SCRIPTS. `data` are the files that the method has written,
+    `own` those of the user's that go with the project."""
     view = replace(training_view(graph, sections), data=data)
+    if own:
+        view = replace(view, data_flag="", dataset_from=f", the function `load` of `{own[0]}`", own=own)
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
     return {script: render(f"{script}.jinja", {"view": view}) for script in scripts}
 
@@ -182,9 +190,15 @@ def training_view(graph: Graph, sections: Sections) -> View:
         method_text=method.signature.doc,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
-        folder_needed=data.name not in BUILT_IN,
+        data_flag=data_flag(data.name),
+        own=(),
         settings=settings_text(data, sections),
     )
+
+
+def data_flag(dataset: str) -> str:
+    """What train.py has to be told for a data set that lies somewhere."""
+    return "" if dataset in BUILT_IN else " --data-path FILE" if dataset == "own" else " --data-path DIR"
 
 
 def block_table(graph: Graph) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 import tomllib
 from pathlib import Path
@@ -57,7 +58,7 @@ SETTINGS: dict[str, Any] = {
 
 def test_without_flags_the_settings_hold() -> None:
     found = train_options(SETTINGS, [])
-    assert (found.epochs, found.batch_size, found.workers) == (40, 128, 4)
+    assert (found.epochs, found.batch_size, found.workers) == (40, 128, min(4, len(os.sched_getaffinity(0))))
     assert found.optimizer == SETTINGS["train"]["optimizer"]
     assert found.data == SETTINGS["data"]
     assert found.output_dir == Path("runs")

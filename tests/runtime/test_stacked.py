@@ -123,5 +123,5 @@ def test_what_a_file_of_ones_own_returns_is_checked(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(SystemExit, match=message):
             load_data(settings)
-    with pytest.raises(SystemExit, match="own: name the Python file"):
+    with pytest.raises(SystemExit, match="own: no file is named"):
         load_data({**settings, "path": ""})
