@@ -41,7 +41,7 @@ class Back:
     knots     U at all knots, and, as imaginary part, how much it rises to the next one
     last      the last knot; what lies beyond does not occur
     weight    [rows, fan], factors of the pairs
-    factor    what U was scaled by between the steps
+    factor    what U was scaled by since the step before
     """
 
     step: Step
@@ -172,6 +172,7 @@ def draws(to: Aim, of: Start, number: int, rng: random.Random) -> Ints:
         return np.zeros((0, len(to.swept.space.choices)), np.int64)
     at = np.zeros((number, len(to.swept.space.choices)), np.int64)
     expected: Floats | None = None
+    factor = 1.0
     for one in reversed(to.backs):
         if expected is None:
             chances = shares(rng, number) * of.bound
@@ -181,7 +182,7 @@ def draws(to: Aim, of: Start, number: int, rng: random.Random) -> Ints:
             weights = weights_back(one, rows, left, to.unit)
             cumulated = np.cumsum(weights, axis=1)
             sums = cumulated[:, -1]
-            kept = (shares(rng, len(sums)) * expected < sums * one.factor).nonzero()[0]
+            kept = (shares(rng, len(sums)) * expected < sums * factor).nonzero()[0]
             at, rows, left = at[kept], rows[kept], left[kept]
             chosen = picks(cumulated[kept], shares(rng, len(kept)))
             expected = weights[kept, chosen]
@@ -189,7 +190,7 @@ def draws(to: Aim, of: Start, number: int, rng: random.Random) -> Ints:
             expected = expected / one.weight[rows, chosen]
         pairs = one.pairs[rows, chosen]
         at[:, one.step.choice] = one.step.option[pairs]
-        rows, left = one.step.source[pairs], left - one.added[pairs]
+        rows, left, factor = one.step.source[pairs], left - one.added[pairs], one.factor
     begins, ends = to.prefixes.between(rows, left, of.width)
     low, high = to.prefixes.cumulated[begins], to.prefixes.cumulated[ends]
     if expected is not None:

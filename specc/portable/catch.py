@@ -23,6 +23,8 @@ TRIES = 200
 """The most tries for each sub-network wanted, with every effort."""
 LEAST_TRIES = 20_000
 """The most tries where few are wanted."""
+SOME_TRIES = 4096
+"""The most tries to find something to tell of."""
 AT_ONCE = 4096
 """The most tries that are made together."""
 
@@ -77,19 +79,14 @@ def by_chance(space: Space) -> Attempts:
 
 def found_in(swept: Sweep, window: Window, number: int) -> list[tuple[int, ...]] | None:
     """The costs of some sub-networks in a window, always the same; None where it is known that there are none."""
-    catch = Catch()
-    for effort in EFFORTS:
-        tries = tries_at(swept, window, effort)
-        if tries is None:
-            return None
-        rng = random.Random(0)
-        for _ in fished(catch, swept.space, number, tries.attempts, rng, window):
-            if catch.found:
-                break
-        if catch.found:
-            costs: list[list[int]] = np.concatenate(catch.costs).tolist()
-            return [tuple(row) for row in costs]
-    return []
+    tries = tries_at(swept, window, EFFORTS[0])
+    if tries is None:
+        return None
+    catch, rng = Catch(), random.Random(0)
+    for _ in fished(catch, swept.space, number, tries.attempts, rng, window):
+        if catch.found or catch.tries >= SOME_TRIES:
+            break
+    return [tuple(cost) for costs in catch.costs for cost in costs.tolist()]
 
 
 def true_costs(space: Space, rows: Ints) -> Ints:

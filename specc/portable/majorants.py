@@ -142,9 +142,9 @@ def first_of(prefixes: Prefixes, range_: Range, width: int, unit: int) -> Majora
         values += cell.reshape(values.shape)
     values = np.cumsum(values, axis=1)[:, :knots]
     above = np.zeros((len(lows), knots))
-    # Between knots N is greatest where a way comes in, and just before one goes out.
-    for peaks in (costs, costs + width):
-        inside = (peaks >= lows[rows]) & (peaks <= range_.highs[rows])
+    # Between knots N exceeds a line most where a way comes in, just before one goes out, or where the range ends.
+    for peaks in (costs, np.minimum(costs + width, range_.highs[rows])):
+        inside = (peaks >= lows[rows]) & (costs <= range_.highs[rows])
         at, row = peaks[inside] - lows[rows[inside]], rows[inside]
         knot = at // unit
         share = (at - knot * unit) / unit

@@ -19,6 +19,7 @@ import numpy as np
 from specc.portable.aim import Aim, Effort, Start, aim, draws, shares, start
 from specc.portable.line import ANY, Goal, Window, goal, line
 from specc.portable.prefixes import Floats
+from specc.portable.prices import impossible
 from specc.portable.sweep import Ints, Sweep
 
 Attempts: TypeAlias = Callable[[random.Random, int], Ints]
@@ -27,6 +28,8 @@ PROBES = 256
 """Tries that tell where draws lie."""
 ROUNDS = 10
 """The most corrections of where they lie."""
+STEEP = 400.0
+"""The most that exp(lambda c) changes by over the range of costs, as an exponent."""
 NEAR = 0.25
 """Draws lie where they should when their mean is so many standard deviations away."""
 
@@ -62,7 +65,10 @@ def tries_at(swept: Sweep, window: Window, effort: Effort) -> Tries | None:
     # The window that fewer sub-networks are in is the one to aim at.
     _, kind, to, of = min(found, key=lambda one: one[:2])
     others = {other: one for other, one in goals.items() if other != kind}
-    return Tries(tilted(to, of, others, effort), is_exact=False)
+    share, attempts = tilted(to, of, others, effort)
+    if not share and impossible(swept, window):
+        return None
+    return Tries(attempts, is_exact=False)
 
 
 def plain(to: Aim, of: Start) -> Attempts:
@@ -76,11 +82,12 @@ def plain(to: Aim, of: Start) -> Attempts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tilt:
-    """By how much more often what costs a unit more is drawn, [others], and the ends that draws should lie at."""
+    """By how much more often what costs a unit more is drawn, [others], the windows' ends, and the ranges of costs."""
 
     slopes: Floats
     lows: Floats
     highs: Floats
+    spans: Floats
 
     @property
     def ends(self) -> Floats:
@@ -109,13 +116,16 @@ class Tilt:
         step = np.linalg.solve(covariance, np.clip(away, -3 * spread, 3 * spread)[moved])
         slopes = self.slopes.copy()
         slopes[moved] += step
-        # A slope that would turn round is not needed.
+        # A slope that would turn round is not needed; one that is too steep leaves no way but one.
         slopes[(to_low & (slopes < 0)) | (to_high & (slopes > 0))] = 0.0
-        return replace(self, slopes=slopes)
+        return replace(self, slopes=np.clip(slopes, -STEEP / self.spans, STEEP / self.spans))
 
 
-def tilted(to: Aim, of: Start, others: Mapping[int, Goal], effort: Effort) -> Attempts:
-    """Tries at the window that `to` aims at, tilted so that many are in those of other kinds too."""
+def tilted(
+    to: Aim, of: Start, others: Mapping[int, Goal], effort: Effort
+) -> tuple[float, Attempts]:
+    """Tries at the window that `to` aims at, tilted so that many are in those of other kinds too; and the share of some
+    of them that was."""
     space, swept, goals = to.swept.space, to.swept, list(others.values())
 
     def costs_of(rows: Ints) -> Floats:
@@ -127,7 +137,8 @@ def tilted(to: Aim, of: Start, others: Mapping[int, Goal], effort: Effort) -> At
 
     highs = np.array([one.highest for one in goals], np.float64)
     lows = highs - np.array([one.width for one in goals], np.float64)
-    tilt = Tilt(np.zeros(len(goals)), lows, highs)
+    spans = np.array([1 + one.line.most[0][0] for one in goals], np.float64)
+    tilt = Tilt(np.zeros(len(goals)), lows, highs, spans)
     best = (-1.0, to, of, tilt)
     for _ in range(ROUNDS):
         rows = draws(to, of, PROBES, random.Random(0))
@@ -142,7 +153,7 @@ def tilted(to: Aim, of: Start, others: Mapping[int, Goal], effort: Effort) -> At
         tilt = corrected
         to = aim(swept, [to.goal, *goals], effort, weights_of(swept, tilt, goals))
         of = start(to, to.goal)
-    _, chosen, begin, kept = best
+    found, chosen, begin, kept = best
 
     def attempts(rng: random.Random, number: int) -> Ints:
         rows = draws(chosen, begin, number, rng)
@@ -151,7 +162,7 @@ def tilted(to: Aim, of: Start, others: Mapping[int, Goal], effort: Effort) -> At
         hits: Ints = rows[shares(rng, len(rows)) < kept.chances(costs_of(rows))]
         return hits
 
-    return attempts
+    return max(found, 0.0), attempts
 
 
 def weights_of(swept: Sweep, tilt: Tilt, goals: Sequence[Goal]) -> list[Floats]:

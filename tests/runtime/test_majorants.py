@@ -1,0 +1,103 @@
+"""Upper bounds on the number of ways against brute force: never below it, and close above it."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from specc.analysis.space import space_of
+from specc.ir.graph import Graph
+from specc.pipeline import load
+from specc.portable import majorants
+from specc.portable.aim import Effort, aim, start
+from specc.portable.choices import Space
+from specc.portable.line import Goal, Line, goal, line
+from specc.portable.prefixes import Floats, listed
+from specc.portable.sweep import Sweep, sweep
+from specc.portable.window import draw_in_window
+from tests.analysis.graphs import graphs
+from tests.folders import SPECS
+
+SLOWLY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+
+
+def ways_to(swept: Sweep, along: Line, weights: list[Floats] | None) -> list[dict[tuple[int, int], float]]:
+    """For every step, the ways (or their weights) to each row before it, by what they cost."""
+    tables = [{(0, 0): 1.0}]
+    for place, step in enumerate(swept.steps):
+        after: dict[tuple[int, int], float] = defaultdict(float)
+        for pair, (source, target) in enumerate(zip(step.source.tolist(), step.target.tolist(), strict=True)):
+            weight = 1.0 if weights is None else float(weights[place][pair])
+            for (row, cost), ways in tables[-1].items():
+                if row == source:
+                    after[target, cost + int(along.added[place][pair])] += weight * ways
+        tables.append(after)
+    return tables
+
+
+@SLOWLY
+@given(graphs(3), st.floats(0, 1), st.floats(0, 1), st.integers(1, 20), st.integers(50, 2000), st.booleans())
+def test_bounds_are_never_too_small(graph: Graph, a: float, b: float, most: int, cells: int, tilted: bool) -> None:
+    swept = sweep(space_of(graph), with_costs=True)
+    along = line(swept, 0)
+    top = int(along.most[0][0])
+    first, last = sorted((int(a * top), int(b * top)))
+    to = Goal(along, last - first, last, last)
+    weights = None
+    if tilted:
+        weights = [np.exp(step.option - 2.0 * along.added[at] / max(1, top)) for at, step in enumerate(swept.steps)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(majorants, "FEWEST", 4)
+        prefixes = listed(swept, [to], weights, most)
+        if prefixes.taken == len(swept.steps) or not len(prefixes.rows):
+            return
+        unit, tables = majorants.majorants(swept, to, prefixes, weights, cells)
+        found = majorants.ranges(swept, to, prefixes)
+    ways = ways_to(swept, along, weights)
+    for place, (table, range_) in enumerate(zip(tables, found, strict=True), prefixes.taken):
+        for row, (low, high) in enumerate(zip(range_.lows.tolist(), range_.highs.tolist(), strict=True)):
+            for left in range(low, high + 1, max(1, (high - low) // 60)):
+                true = sum(n for (r, cost), n in ways[place].items() if r == row and left - to.width <= cost <= left)
+                knot, share = divmod((left - table.lows[row]) / unit, 1)
+                values = table.values[row, int(knot)], table.values[row, int(knot) + 1]
+                assert (1 - share) * values[0] + share * values[1] >= true * (1 - 1e-9)
+        for (row, cost), n in ways[place].items():
+            # Nothing that can still end in the window is out of range.
+            if n and to.keeps(place, np.array([row]), np.array([cost]))[0]:
+                assert range_.lows[row] <= range_.highs[row]
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2_pss", "digits_pss", "digits_ofa"])
+def test_bounds_are_close_where_the_ways_are_many(name: str) -> None:
+    """Of the listed ways only a thousand: windows of a tenth of the range, at most a tenth too much."""
+    swept = sweep(space_of(load(SPECS / f"{name}.specc").graph), with_costs=True)
+    along = line(swept, 0)
+    top = int(along.most[0][0])
+    for begin in range(1, 9):
+        to = goal(along, (along.base + along.unit * top * begin / 10, along.base + along.unit * top * (begin + 1) / 10))
+        assert to is not None
+        true = start(aim(swept, [to], Effort(10**6, 1)), to).bound
+        bound = start(aim(swept, [to], Effort(1000, 10**6)), to).bound
+        assert true <= bound * (1 + 1e-9)
+        assert bound <= 1.1 * true
+
+
+def test_counts_far_beyond_what_floats_hold_are_scaled() -> None:
+    """1,200 choices of two options each, one unit of cost apart: 2^1200 ways, and a window in the middle holds a share
+    that the binomial distribution knows."""
+    choices = {f"c{at}": (0, 1) for at in range(1200)}
+    space = Space(choices, {}, (), lambda rows: (rows.sum(axis=1), rows.sum(axis=1)))
+    drawn = draw_in_window(space, 300, random.Random(0), (600, 640))
+    assert drawn.tries == 300
+    shares = np.array([stats.binom.pmf(k, 1200, 0.5) for k in range(600, 641)])
+    shares /= shares.sum()
+    counts = np.bincount(np.array(drawn.macs) - 600, minlength=41)
+    folded = [counts[:10].sum(), counts[10:20].sum(), counts[20:].sum()]
+    expected = [300 * part.sum() for part in (shares[:10], shares[10:20], shares[20:])]
+    assert stats.chisquare(folded, expected).pvalue > 1e-3
