@@ -106,7 +106,7 @@ def test_cost_predicts_a_latency(files: tuple[Path, Path], tmp_path: Path) -> No
     spec, path = files
     found = specc("cost", spec, "--at", "resolution=6,keep=no", "--latency", path, "--json").json
     assert found["latency"] * 1e3 == pytest.approx(3 + 0.024)
-    assert "4.184 ms" in specc("cost", spec, "--latency", path).out
+    assert "4.184 ms   cpu, 1 thread, 1 image at a time\n" in specc("cost", spec, "--latency", path).out
     assert "latency" not in specc("cost", spec, "--json").json
     assert specc("cost", spec, "--latency", tmp_path / "none.json").code == 1
 
@@ -122,7 +122,9 @@ def test_the_python_api_draws_by_latency(files: tuple[Path, Path]) -> None:
 
 def test_what_can_be_wrong_with_a_latency(files: tuple[Path, Path], table: dict[str, Any], tmp_path: Path) -> None:
     spec, path = files
-    assert "latency" in specc("sample", spec, "--latency-table", path).out.splitlines()[0]
+    done = specc("sample", spec, "--latency-table", path)
+    assert "latency" in done.out.splitlines()[0]
+    assert done.err == "latencies by latency.cpu.json: cpu, 1 thread, 1 image at a time\n"
     assert specc("sample", spec, "--latency", "..3ms").code == 2
     assert "a time ends in s, ms or us" in specc("sample", spec, "--latency", "..3", "--latency-table", path).err
     assert specc("sample", spec, "--latency", "3ms..2ms", "--latency-table", path).code == 2
@@ -131,5 +133,8 @@ def test_what_can_be_wrong_with_a_latency(files: tuple[Path, Path], table: dict[
     empty = specc("sample", spec, "--latency", "1us..2us", "--latency-table", path)
     assert "empty-window" in empty.err
     assert "the nearest latencies are 2.012 ms" in empty.err
+    path.write_text(json.dumps(table | {"largest": {"params": 1}}))
+    other = specc("cost", spec, "--latency", path).err
+    assert "latency.cpu.json is not of this network: its largest sub-network has 1 params, not 6," in other
     path.write_text(json.dumps(table | {"choices": {"width": [1]}}))
     assert "wrong-latency-table" in specc("sample", spec, "--latency", "..3ms", "--latency-table", path).err

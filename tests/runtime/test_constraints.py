@@ -21,7 +21,7 @@ from specc.portable.aim import Effort, picks, shares
 from specc.portable.budgets import NoBudget, budgets_of
 from specc.portable.choices import Space, every, positions
 from specc.portable.constraints import Ladder, ladder
-from specc.portable.latency_table import latency_space, predicted, read_table
+from specc.portable.latency_table import file_name, latency_space, predicted, read_table
 from specc.portable.marginals import by_marginals
 from tests.folders import SPECS
 
@@ -166,6 +166,7 @@ def test_latencies_are_summed_over_blocks(tmp_path: Path) -> None:
     budgets = budgets_of(space, [{"name": "latency", "device": "cpu", "step": 0.002}], 50, tmp_path)
     assert "from" not in budgets.summary()
     assert "constraints in latency, 3.500 ms to " in budgets.summary()
+    assert "latencies by latency.cpu.json: cpu, 1 thread, 1 image at a time" in budgets.summary()
 
 
 CHANGED: dict[str, Callable[[], object]] = {
@@ -177,6 +178,8 @@ CHANGED: dict[str, Callable[[], object]] = {
     "'first' has 1 latencies, its choices have 4": lambda: table(
         blocks=[{"name": "first", "choices": ["a"], "seconds": [1]}]
     ),
+    "its largest sub-network has 7 macs, not 13,312": lambda: table(largest={"macs": 7}),
+    "latency.cpu.json was measured on cuda, not on cpu": lambda: table(device="cuda"),
     "'first' reads 'c', whose options are not given": lambda: table(
         blocks=[{"name": "first", "choices": ["c"], "seconds": [1]}]
     ),
@@ -188,6 +191,20 @@ def test_a_wrong_table_says_what_is_wrong(message: str, tmp_path: Path) -> None:
     written(tmp_path, CHANGED[message]())
     with pytest.raises(NoBudget, match=message):
         budgets_of(space_by_hand(), [{"name": "latency", "device": "cpu", "step": 0.002}], 50, tmp_path)
+
+
+def test_a_table_says_what_it_holds_for(tmp_path: Path) -> None:
+    """Of any device, where the file is named; of networks that cost the same at most."""
+    space = space_by_hand()
+    top = {"macs": 64 * (39 + 169), "params": 39 + 169}
+    content = table(device="phone", processor="ARM", threads=4, batch_size=8, form="sliced", largest=top)
+    written(tmp_path, content).rename(tmp_path / "phone.json")
+    found = read_table(tmp_path / "phone.json", space)
+    assert found.conditions == "phone (ARM), 4 threads, 8 images at a time, sliced"
+    budgets = budgets_of(space, [{"name": "latency", "device": "phone.json", "step": 0.002}], 50, tmp_path)
+    assert f"latencies by phone.json: {found.conditions}" in budgets.summary()
+    assert file_name("cpu") == "latency.cpu.json"
+    assert file_name("cuda", 1, 16, "sliced") == "latency.cuda.batch16.sliced.json"
 
 
 def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:

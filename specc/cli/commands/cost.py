@@ -39,7 +39,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     graph = compiled.graph
     at = assignment(compiled, args.at, args.seed)
     report = cost(graph, at, args.count)
-    time = None if args.latency is None else predicted(graph, args.latency, at)
+    time, conditions = (None, "") if args.latency is None else predicted(graph, args.latency, at)
     if args.json:
         totals = {name: getattr(report, name) for name in TOTALS}
         ops = [
@@ -62,15 +62,15 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for name in TOTALS:
         terminal.data(f"{name:<13}{getattr(report, name):>18,}\n")
     if time is not None:
-        terminal.data(f"{'latency':<13}{1e3 * time:>15,.3f} ms\n")
+        terminal.data(f"{'latency':<13}{1e3 * time:>15,.3f} ms   {conditions}\n")
     return 0
 
 
-def predicted(graph: Graph, path: Path, at: Assignment) -> float:
-    """Seconds, as the table in a file has them. Raises Failure where it cannot be read."""
-    from specc.analysis.latency import latency
+def predicted(graph: Graph, path: Path, at: Assignment) -> tuple[float, str]:
+    """Seconds, as the table in a file has them, and what they hold for. Raises Failure where it cannot be read."""
+    from specc.analysis.latency import latency, table_of
 
     try:
-        return latency(graph, path, at)
+        return latency(graph, path, at), table_of(graph, path).conditions
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"cannot read {path}: {reason(error)}") from None

@@ -43,6 +43,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
     graph = shared.load(args).graph
     with terminal.busy(f"drawing {args.number:,} sub-networks"):
         draws, latencies = drawn(args, graph)
+    if latencies:
+        from specc.analysis.latency import table_of
+
+        terminal.note(f"latencies by {args.latency_table.name}: {table_of(graph, args.latency_table).conditions}")
     note(draws, args.number, terminal)
     assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
     rows = list(zip(assignments, draws.macs, draws.params, strict=True))
