@@ -106,7 +106,7 @@ class View:
     slices     the choice of how many slices are active, in a network of slices; "" in any other
     answers    the heads and exits of a network of several, "" for any other
     draws      whether the method draws sub-networks at random
-    calibrated whether sub-networks are evaluated with norm statistics of their own
+    calibrated how many training images set the norms of a sub-network; 0 where nothing is calibrated
     blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
     method     the method whose step trains it; plain training where there is nothing to choose
     """
@@ -125,7 +125,7 @@ class View:
     data: tuple[str, ...]
     judge_doc: str
     draws: bool
-    calibrated: bool
+    calibrated: int
     blocks: str
     method_text: str
     slices: str
@@ -188,7 +188,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         slices=separable(graph) or "",
         answers=several_answers(graph),
         draws=method.draws,
-        calibrated=method.calibrates and any(op.kind == "batch_norm" for op in graph.ops),
+        calibrated=calibrated(graph, sections),
         blocks=block_table(graph) if has_table(graph) else "",
         method_text=method.signature.doc,
         dataset=data.name,
@@ -197,6 +197,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
         own=(),
         settings=settings_text(data, sections),
     )
+
+
+def calibrated(graph: Graph, sections: Sections) -> int:
+    """How many training images set the norms of a sub-network: as `train { }` says, and none without batch norms."""
+    images = sections.train["calibrate"] if any(op.kind == "batch_norm" for op in graph.ops) else 0
+    assert isinstance(images, int)
+    return images
 
 
 def data_flag(dataset: str) -> str:

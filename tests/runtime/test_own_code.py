@@ -27,8 +27,7 @@ def shown(folder: Path) -> str:
 
 
 def test_the_code_gives_the_accuracy_of_a_calibrated_sub_network(tmp_path: Path) -> None:
-    spec = SPEC.replace("epochs=4", "epochs=2").replace("calibrate=128", "calibrate=1024")
-    folder = write_project(tmp_path, spec, "method us_net(subnets=3)")
+    folder = write_project(tmp_path, SPEC.replace("epochs=4", "epochs=2"), "method us_net(subnets=3)")
     said = run(folder, "train.py", "--device", "cpu")
     (smallest,) = re.findall(r"test accuracy, smallest: (.*)", said)
     assert run(folder, shown(folder) + JUDGED).splitlines()[-1] == smallest
@@ -48,6 +47,7 @@ def test_the_code_names_calibration_where_norms_need_it(tmp_path: Path, method: 
 
 def test_norms_of_their_own_are_not_calibrated(tmp_path: Path) -> None:
     spec = SPEC.replace("norm batch", "norm batch(bank=keep)").replace("width uniform {0.5, 1.0} round 8", "")
+    spec = spec.replace("calibrate=128; ", "")
     folder = write_project(tmp_path, spec, "method adn")
     assert "calibrate(" not in shown(folder)
     run(folder, "train.py", "--device", "cpu", "--epochs", "1")
