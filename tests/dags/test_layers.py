@@ -182,6 +182,23 @@ def test_training_is_seen_by_what_is_remembered() -> None:
         assert torch.equal(after, norm(x, norm.cut(COUNTS)))
 
 
+def test_what_fused_optimizers_write_is_seen() -> None:
+    """torch does not count these changes: between gradients and the step that uses them nothing is remembered."""
+    conv = scrambled(SegmentedConv2d(SIZES, 8, 1))
+    cut, x = conv.cut(COUNTS, 8), torch.randn(2, 9, 3, 3)  # type: ignore[operator]
+    optimizer = torch.optim.SGD(conv.parameters(), lr=0.5, fused=True)
+    conv(x, cut).square().mean().backward()
+    with torch.no_grad():
+        before = [conv(x, cut) for _ in range(2)][1]
+    optimizer.step()
+    with torch.no_grad():
+        after = conv(x, cut)
+        assert not torch.equal(before, after)
+        assert torch.equal(after, conv(x, conv.cut(COUNTS, 8)))  # type: ignore[operator]
+        optimizer.zero_grad()
+        assert torch.equal(conv(x, cut), after)
+
+
 @pytest.mark.parametrize("grad", [True, False])
 def test_layer_and_group_norms_read_the_first_channels_of_every_run(grad: bool) -> None:
     layer = scrambled(SegmentedLayerNorm(SIZES))

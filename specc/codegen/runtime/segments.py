@@ -57,8 +57,9 @@ class Remembers:
     """A layer whose gathered weights are remembered by cuts, in inference, until its own are changed.
 
     torch counts the changes that are made to a tensor in place, but not those of fused optimizers and not those of
-    running statistics. A layer therefore counts its calls in training as well: what changes comes with one of them.
-    Changes through `.data` alone are not seen.
+    running statistics. A layer therefore counts its calls in training as well, one of which comes before; and while
+    its parameters have gradients, which the next step will use, nothing is remembered. Changes through `.data` alone
+    are not seen.
     """
 
     calls_in_training = 0
@@ -72,12 +73,14 @@ class Remembers:
         """`slices(*own)` without gradients, from the cut's memory if nothing was changed since it was gathered."""
         here = (self.calls_in_training + 1, *marks(own))
         addresses, kept = cut._memory
-        if addresses == here:
+        changing = any(t is not None and t.requires_grad and t.grad is not None for t in own)
+        if addresses == here and not changing:
             return kept[: len(kept) - len(own)]
         detached = [None if tensor is None else tensor.detach() for tensor in own]
         views = slices(*detached)
-        # with the tensors themselves, so that no others can come to lie where they do
-        cut.remember(here, (*views, *detached))
+        if not changing:
+            # with the tensors themselves, so that no others can come to lie where they do
+            cut.remember(here, (*views, *detached))
         return views
 
 
