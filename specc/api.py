@@ -98,14 +98,14 @@ class Network:
         """
         from specc.analysis.space import draw
 
-        if latency_table is not None:
+        if latency != (None, None):
             from specc.analysis.latency import draw_timed
 
+            if latency_table is None:
+                raise ValueError("a budget in latency needs latency_table")
             path = Path(latency_table)
             timed = draw_timed(self.graph, path, number, seed, limits(latency), limits(macs), limits(params))
             return cast("tuple[dict[str, Option], ...]", timed.draws.assignments)
-        if latency != (None, None):
-            raise ValueError("a budget in latency needs latency_table")
         draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -41,11 +41,16 @@ def table_of(graph: Graph, path: Path) -> LatencyTable:
 
 def latency(graph: Graph, path: Path, at: Mapping[str, Option]) -> float:
     """The predicted latency of a canonical assignment, in seconds."""
+    (found,) = latencies(graph, path, [at])
+    return found
+
+
+def latencies(graph: Graph, path: Path, assignments: Sequence[Mapping[str, Option]]) -> tuple[float, ...]:
+    """The predicted latencies of canonical assignments, in seconds."""
     from specc.portable.choices import Assignment
     from specc.portable.latency_table import predicted
 
-    (found,) = predicted(space_of(graph), table_of(graph, path), [cast("Assignment", at)])
-    return found
+    return tuple(predicted(space_of(graph), table_of(graph, path), cast("Sequence[Assignment]", assignments)))
 
 
 def draw_timed(

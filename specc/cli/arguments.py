@@ -82,6 +82,7 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
 
 def number(text: str) -> Fraction:
     """`300`, `0.5`, `10M`. Raises UsageError."""
+    refuse_negative(text)
     match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)([kKMG]?)", text.strip().replace(",", ""))
     if match is None:
         raise UsageError(f"`{text}` is not a number", "a number may end in k, M or G, as in 60M")
@@ -119,10 +120,17 @@ def times(text: str) -> tuple[Fraction | None, Fraction | None]:
 
 def seconds(text: str) -> Fraction:
     """`1.5ms` in seconds. Raises UsageError."""
+    refuse_negative(text)
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)(s|ms|us)", text.strip())
     if match is None:
         raise UsageError(f"`{text}` is not a time", "a time ends in s, ms or us, as in 1.5ms")
     return Fraction(match[1]) * TIMES[match[2]]
+
+
+def refuse_negative(text: str) -> None:
+    """Raises UsageError for what is below nothing."""
+    if text.strip().startswith("-"):
+        raise UsageError(f"`{text}` is negative, which no cost is", "where an end is open, leave it out, as in ..100M")
 
 
 def positive(name: str) -> Callable[[str], int]:

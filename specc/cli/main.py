@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -105,6 +106,8 @@ def parser_of(name: str, command: Command) -> ArgumentParser:
     doc = (sys.modules[f"specc.cli.commands.{name}"].__doc__ or "").strip()
     shape = RawDescriptionHelpFormatter  # the description keeps its lines
     parser = Parser(prog=f"specc {name}", description=doc, allow_abbrev=False, formatter_class=shape)
+    # No option begins with a digit: `--macs -5..10M` is a wrong value, not a missing one.
+    parser._negative_number_matcher = re.compile(r"-\.?[0-9]")
     command.arguments(parser)
     return parser
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from math import ceil, floor, isfinite
 
 import numpy as np
 
@@ -59,7 +60,11 @@ def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limit
     Limits are given in the order of the costs: for MACs, for parameters; those left out are none. Raises EmptyWindow
     where nothing was found, naming the nearest costs.
     """
-    window: Window = (*limits, *[ANY] * (len(space.kinds) - len(limits)))
+    whole = [
+        (ceil(low) if isfinite(low) else low, floor(high) if isfinite(high) else high)
+        for low, high in limits
+    ]
+    window: Window = (*whole, *[ANY] * (len(space.kinds) - len(limits)))
     catch = Catch()
     try:
         swept = sweep(space, with_costs=True)

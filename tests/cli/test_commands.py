@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from specc.cli.main import command_names
 from tests.cli.commands import SMALL, keys, specc
+from tests.folders import SPECS
 
 BROKEN = SMALL.replace("conv(16, kernel=3)", "convv(16, kernel=3)")
 READING = ("check", "cost", "space", "sample", "plan")
@@ -197,17 +199,46 @@ def test_sample_in_a_window(small: Path) -> None:
     assert len(rows) == 6
     assert all(low <= row["macs"] <= high for row in rows)
     assert specc("sample", small, "--macs", f"..{smallest}", "--json").json[0]["macs"] == smallest
+    only = specc("sample", small, "-n", 2, "--macs", f"{smallest}..{smallest}", "--json")
+    assert [row["macs"] for row in only.json] == [smallest] * 2
+    assert only.err == ""
+    assert specc("sample", small, "--macs", f"{largest / 1000}k..{largest / 1e6}M", "--json").json[0]["macs"] == largest
     impossible = specc("sample", small, "--macs", f"{largest + 1}..")
     assert (impossible.code, impossible.out) == (1, "")
-    assert f"{largest:,}" in impossible.err or str(largest) in impossible.err
+    assert f"the nearest MACs are {largest:,}, the most there are" in impossible.err
+
+
+def test_sampling_says_how_many_tries_were_of_use() -> None:
+    done = specc("sample", SPECS / "mobilenet_v2_tips.specc", "-n", 200, "--macs", "100M..101M")
+    said = re.fullmatch(r"note: too many sub-networks to list; (\d+)% of (\d+) tries were of use\n", done.err)
+    assert said is not None
+    share, tries = map(int, said.groups())
+    assert 200 < tries < 280
+    assert share > 70
+    quiet = specc("sample", SPECS / "mobilenet_v2_tips.specc", "-n", 200, "--macs", "100M..101M", "--quiet")
+    assert (quiet.out, quiet.err) == (done.out, "")
 
 
 @pytest.mark.parametrize(
-    "words", [["-n", "0"], ["-n", "many"], ["--macs", "60"], ["--macs", "2..1"], ["--macs", "a..b"]]
+    ("words", "message"),
+    [
+        (["-n", "0"], "-n must be a positive whole number"),
+        (["-n", "many"], "-n must be a positive whole number"),
+        (["--macs", "60"], "`60` is not a range"),
+        (["--macs", ".."], "`..` is not a range"),
+        (["--macs", "2..1"], "it ends before it begins"),
+        (["--macs", "a..b"], "`a` is not a number"),
+        (["--macs", "-5..10M"], "`-5` is negative"),
+        (["--params", "1k..-2"], "`-2` is negative"),
+        (["--latency", "-1ms..2ms"], "`-1ms` is negative"),
+        (["--latency", "1ms..2ms"], "--latency needs --latency-table"),
+        (["--macs", "1..2", "--distribution", "independent"], "within a budget draws are uniform"),
+    ],
 )
-def test_wrong_sample_options(small: Path, words: list[str]) -> None:
+def test_wrong_sample_options(small: Path, words: list[str], message: str) -> None:
     done = specc("sample", small, *words)
     assert (done.code, done.out) == (2, "")
+    assert message in done.err
 
 
 def test_parameters(tmp_path: Path) -> None:

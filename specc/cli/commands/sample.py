@@ -40,6 +40,8 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     if args.latency is not None and args.latency_table is None:
         raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
+    if args.distribution == "independent" and (args.macs or args.params or args.latency):
+        raise UsageError("within a budget draws are uniform: --distribution independent is for draws without one")
     graph = shared.load(args).graph
     with terminal.busy(f"drawing {args.number:,} sub-networks"):
         draws, latencies = drawn(args, graph)
@@ -63,18 +65,20 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def drawn(args: Namespace, graph: Graph) -> tuple[Draws, tuple[float, ...]]:
     """The draws, and their latencies where there is a table of them."""
-    from specc.analysis.latency import draw_timed
+    from specc.analysis.latency import draw_timed, latencies
     from specc.analysis.space import draw
     from specc.api import limits
 
-    macs, params = limits(args.macs), limits(args.params)
-    if args.latency_table is None:
-        return draw(graph, args.number, args.seed, args.distribution, macs, params), ()
+    macs, params, table = limits(args.macs), limits(args.params), args.latency_table
     try:
-        timed = draw_timed(graph, args.latency_table, args.number, args.seed, limits(args.latency), macs, params)
+        if args.latency is not None:
+            timed = draw_timed(graph, table, args.number, args.seed, limits(args.latency), macs, params)
+            return timed.draws, timed.latencies
+        draws = draw(graph, args.number, args.seed, args.distribution, macs, params)
+        assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
+        return draws, latencies(graph, table, assignments) if table is not None else ()
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"cannot read {args.latency_table}: {reason(error)}") from None
-    return timed.draws, timed.latencies
+        raise Failure(f"cannot read {table}: {reason(error)}") from None
 
 
 def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
