@@ -97,7 +97,9 @@ for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     net = module.Model().eval()
-    net.load_state_dict(load_file(folder / "weights.safetensors"))
+    weights, known = (read(folder / "weights.safetensors") for read in (module.load_weights, load_file))
+    assert weights.keys() == known.keys() and all(torch.equal(weights[name], known[name]) for name in known)
+    net.load_state_dict(weights)
     inputs, wanted = torch.load(folder / "answers.pt")
     with torch.no_grad():
         found = net(*inputs)

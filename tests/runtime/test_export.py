@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -72,18 +71,21 @@ search { calibrate=128 }
 
 
 def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
-    """A folder for each, with eight-bit weights; and a bundle that a script serves."""
+    """A folder for each, also in eight bits; and a bundle that a script serves."""
     folder = project(from_text(DIGITS.replace("EXIT", "")), tmp_path).folder
     out = run(folder, BEGUN + EXPORTED)
     one = folder / "runs" / "pareto" / "1"
-    wanted = ["int8.pt2", "int8.safetensors", "model.py", "subnet.json", "subnet.pt2", "weights.safetensors"]
+    wanted = ["int8.py", "int8.safetensors", "model.py", "subnet.json", "subnet.pt2", "weights.safetensors"]
     assert sorted(path.name for path in one.iterdir()) == wanted
     assert (one / "int8.safetensors").stat().st_size < 0.6 * (one / "weights.safetensors").stat().st_size
-    for name in ("model.py and its weights", "torch.export", "torch.export, 8-bit weights"):
+    for name in ("model.py and its weights", "torch.export", "int8.py and its weights"):
         assert f"{name}: same answers" in out
-    found = re.search(r"test accuracy ([0-9.]+)%, with 8-bit weights ([0-9.]+)%", out)
-    assert found is not None
-    assert abs(float(found[1]) - float(found[2])) < 3
+    about = json.loads((one / "subnet.json").read_text())
+    assert (about["accuracy"], about["outputs"]) == (0.5, ["logits"])
+    assert about["inputs"]["images"]["shape"] == [1, 8, 8]
+    before, after = (about["int8"][name]["accuracy"] for name in ("float32", "int8.py"))
+    assert f"int8.py: test accuracy {after:.2%}" in out
+    assert abs(before - after) < 0.03
     assert "index.json (" in out
     assert out.endswith("served\n")
 
