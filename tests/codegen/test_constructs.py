@@ -15,6 +15,8 @@ from tests.codegen.test_text import formatted
 
 STAGES = {
     "elastic kernel": "stage s { conv(8, kernel={3, 5, 7}); norm; relu; depthwise(kernel={3, 5}); norm }",
+    "elastic kernel, dilated": "stage s { conv(8, kernel={1, 3, 5}, dilation=2, stride=2); norm; relu }",
+    "a padding that is said": "stage s { conv(8, kernel={1, 3}, padding=0); norm; relu; pool(avg, size=2) }",
     "elastic expansion": "choice e in {2, 4}\n  stage s { part(8, e); part(8, e) }",
     "own expansion each": "stage s { part(8, {2, 3}); part(8, {2, 3}) }",
     "width per group": "width per_group 0.5..1.0 round 2\n  stage s { part(8, 2); conv(12, kernel=3); norm; hswish }",

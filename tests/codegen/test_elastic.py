@@ -48,7 +48,14 @@ def test_a_grouped_convolution_keeps_the_size_of_its_groups() -> None:
 def test_a_smaller_kernel_is_the_centre_of_the_largest() -> None:
     conv = ElasticConv2d(3, 4, 7, padding=3, bias=False)
     x = torch.randn(1, 3, 8, 8)
-    assert torch.equal(conv(x, conv.cut(3, 4, 3, 1)), F.conv2d(x, conv.weight[:, :, 2:5, 2:5], None, 1, 1))
+    assert torch.equal(conv(x, conv.cut(3, 4, 3)), F.conv2d(x, conv.weight[:, :, 2:5, 2:5], None, 1, 1))
+    assert torch.equal(conv(x, conv.cut(3, 4, 3, 0)), F.conv2d(x, conv.weight[:, :, 2:5, 2:5], None, 1, 0))
+
+
+def test_a_border_narrows_with_the_kernel_as_far_as_it_reaches() -> None:
+    conv = ElasticConv2d(3, 4, 5, stride=2, padding=5, dilation=2, bias=False)
+    x = torch.randn(1, 3, 9, 9)
+    assert torch.equal(conv(x, conv.cut(3, 4, 3)), F.conv2d(x, conv.weight[:, :, 1:4, 1:4], None, 2, 3, 2))
 
 
 def test_nothing_cut_off_is_no_cut() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from specc.ops.conv.rules import ConvParams
+from specc.ops.shapes import same_padding
 from specc.ops.triangular.write import connected
 from specc.ops.writing import Arg, Role, Site, Sites, Writer, Written, each, entering, leaving, segmented, varies
 
@@ -14,9 +15,10 @@ def params(site: Site) -> ConvParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin with `cut(in, out)` or `cut(in, out, kernel, padding)`.
+    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin with `cut(in, out)` or `cut(in, out, kernel)`.
 
-    Where channels come in several runs, `in` has the number of each, and so has `out` of a grouped convolution.
+    A padding that is not the kernel's own is the last argument of the cut. Where channels come in several runs, `in`
+    has the number of each, and so has `out` of a grouped convolution.
     """
 
     def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
@@ -39,18 +41,22 @@ def write(sites: Sites, elastic: bool) -> Written:
     )
     layer, source = ("SegmentedConv2d", "segmented") if in_runs else ("ElasticConv2d", "conv")
     sizes = params(sites[0]).transforms
+    window = (kernel,) if all(centred(params(site)) for site in sites) else (kernel, padding)
     if varies(kernel.values) and sizes and not in_runs:
         transformed = (*args, Arg(each(sites, lambda site: params(site).transforms), "extra", "transforms"))
-        written = Written(
-            "TransformedConv2d", "transformed", transformed, (inputs, out, kernel, padding), overwritable=True
-        )
+        written = Written("TransformedConv2d", "transformed", transformed, (inputs, out, *window), overwritable=True)
     elif varies(kernel.values):
-        written = Written(layer, source, args, (inputs, out, kernel, padding), overwritable=True)
+        written = Written(layer, source, args, (inputs, out, *window), overwritable=True)
     elif varies(inputs.values) or varies(out.values):
         written = Written(layer, source, args, (inputs, out), overwritable=True)
     else:
         written = Written("nn.Conv2d", args=args, overwritable=True)
     return connected(sites, written, "Conv2d")
+
+
+def centred(p: ConvParams) -> bool:
+    """Whether the padding keeps the map's size at every kernel."""
+    return p.padding == same_padding(p.kernel, p.dilation)
 
 
 WRITERS = (Writer("conv", write), Writer("depthwise", write))

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from specc.codegen.runtime.plan import Cut
 from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
 from specc.ops.batch_norm.torch import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
-from specc.ops.conv.torch import ConvCut, ElasticConv2d
+from specc.ops.conv.torch import ConvCut, ElasticConv2d, border
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -64,17 +64,18 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
     ) -> SegmentedConvCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         whole = self.kernel_size[0]
+        kernel = kernel or whole
         inputs, outputs = listed(in_), listed(out)
-        if (inputs, outputs, kernel or whole) == (self.run_sizes, self.out_sizes, whole):
+        if (inputs, outputs, kernel) == (self.run_sizes, self.out_sizes, whole):
             return None
-        border = self.padding if padding is None else (padding, padding)
+        zeros = border(self, kernel, padding)
         rows = runs(outputs, self.out_sizes)
         if self.groups == 1:
             columns = runs(inputs, self.run_sizes)
-            return SegmentedConvCut(rows, columns, kernel or whole, 1, border)
+            return SegmentedConvCut(rows, columns, kernel, 1, zeros)
         per_group = self.in_channels // self.groups
         groups = sum(inputs) // per_group
-        return SegmentedConvCut(rows, ((0, per_group),), kernel or whole, groups, border)
+        return SegmentedConvCut(rows, ((0, per_group),), kernel, groups, zeros)
 
     def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
         self.counts(False)
