@@ -55,7 +55,7 @@ CASES = [(name, kind) for name in SPECS for kind in KINDS if (name, kind) != ("d
 @pytest.mark.parametrize(("name", "kind"), CASES)
 @torch.no_grad()
 def test_one_graph_compiled_once(projects: dict[str, Project], name: str, kind: str, tmp_path: Path) -> None:
-    torch.compiler.reset()  # type: ignore[no-untyped-call]
+    torch.compiler.reset()
     made = projects[name]
     net = made.model.Model().eval()
     scramble(net)
@@ -69,7 +69,7 @@ def test_one_graph_compiled_once(projects: dict[str, Project], name: str, kind: 
         graphs.append(graph)
         return graph.forward
 
-    fast = torch.compile(subnet, fullgraph=True, backend=counted)
+    fast: Callable[[Tensor], Tensor] = torch.compile(subnet, fullgraph=True, backend=counted)
     for x in images:
         assert relative(fast(x), net(x, plan)) < 1e-5
     assert len(graphs) == 1
@@ -84,10 +84,11 @@ def test_inductor_gives_the_same_answers(kind: str, tmp_path: Path) -> None:
     """With the compiler that torch.compile uses by default; it needs one for C++."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         return
-    torch.compiler.reset()  # type: ignore[no-untyped-call]
+    torch.compiler.reset()
     made = project(compiled("digits"), tmp_path / "project")
     net = made.model.Model().eval()
     scramble(net)
     plan, x = net.plan({"width": 0.5}), torch.randn(4, 1, 8, 8)
     subnet = KINDS[kind](made, net, plan, x, tmp_path)
-    assert relative(torch.compile(subnet, fullgraph=True)(x), net(x, plan)) < 1e-5
+    fast: Callable[[Tensor], Tensor] = torch.compile(subnet, fullgraph=True)
+    assert relative(fast(x), net(x, plan)) < 1e-5
