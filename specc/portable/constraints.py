@@ -18,6 +18,7 @@ from specc.portable.choices import Option, Space, assignment_at, positions
 from specc.portable.choices import largest as largest_of
 from specc.portable.choices import smallest as smallest_of
 from specc.portable.line import Goal, goal, line
+from specc.portable.single import one_draw
 from specc.portable.sweep import Ints, Sweep, TooEntangled, cost_ranges, sweep
 from specc.portable.tilt import Attempts
 
@@ -51,14 +52,14 @@ class Kept:
     size        how many there are, exactly where that is less than was asked about; a lower bound elsewhere
     tries       how many draws it takes to find one, on average; 1 where none is in vain
     attempts    draws, as rows of option positions, some of which may not keep it
-    one         a draw that does, where all are listed: None elsewhere
+    one         a single draw, which keeps it or comes to nothing; None where nobody can tell
     """
 
     constraint: Constraint
     size: int
     tries: float
     attempts: Attempts
-    one: Callable[[random.Random], Sequence[int]] | None = None
+    one: Callable[[random.Random], Sequence[int] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +82,12 @@ class Ladder:
     def draw(self, number: int, rng: random.Random) -> dict[str, Option]:
         """A sub-network that keeps constraint `number`, each equally likely. Raises LookupError after TRIES tries."""
         kept = self.kept[number]
-        if kept.one is not None:
-            return assignment_at(self.space, kept.one(rng))
         for _ in range(TRIES):
+            if kept.one is not None:
+                found = kept.one(rng)
+                if found is not None:
+                    return assignment_at(self.space, found)
+                continue
             for row in fitting(self.space, kept.constraint, kept.attempts(rng, 1)).tolist():
                 return assignment_at(self.space, row)
         raise LookupError(f"none of {TRIES:,} sub-networks drawn keeps {kept.constraint}")
@@ -139,12 +143,15 @@ def counted(swept: Sweep, constraints: Sequence[Constraint], enough: int) -> Ite
     for constraint, one in zip(constraints, goals, strict=True):
         if one is None:
             continue
-        found = kept(shared, one, constraint, enough)
-        for effort in EFFORTS:
-            # What serves all of them is too coarse at the ends of the range, where there are few sub-networks.
-            if found is None or (found.tries <= 1 / RARE and found.size >= enough) or found.one:
+        found = None
+        # What serves all of them is too coarse at the ends of the range, where there are few sub-networks.
+        for effort in (None, *EFFORTS):
+            to = shared if effort is None else aim(swept, [one], effort)
+            found = kept(to, one, constraint, enough)
+            if found is None or to.is_listed:
                 break
-            found = kept(aim(swept, [one], effort), one, constraint, enough)
+            if found.tries <= 1 / RARE and found.size >= enough:
+                break
         if found is not None and found.size:
             yield found
 
@@ -155,21 +162,16 @@ def kept(to: Aim, one: Goal, constraint: Constraint, enough: int) -> Kept | None
     if not of.bound > 0:
         return None
     attempts = partial(tried, to, of)
+    one_of = partial(one_draw, to, of)
     if to.is_listed:
-        return Kept(constraint, int(of.bound), 1.0, attempts, partial(listed_one, to, of))
+        return Kept(constraint, int(of.bound), 1.0, attempts, one_of)
     number = max(PROBES, 2 * enough)
     fit, different = probe(to.swept.space, constraint, attempts, number)
-    return Kept(constraint, different, number / max(fit, 0.5), attempts)
+    return Kept(constraint, different, number / max(fit, 0.5), attempts, one_of)
 
 
 def tried(to: Aim, of: Start, rng: random.Random, number: int) -> Ints:
     return draws(to, of, number, rng)
-
-
-def listed_one(to: Aim, of: Start, rng: random.Random) -> list[int]:
-    """One of those listed within a window, each equally likely."""
-    first, last = int(of.cumulated[0]), int(of.cumulated[-1])
-    return to.prefixes.one(rng.randrange(first, last), to.swept.steps)
 
 
 def probed(space: Space, constraints: Sequence[Constraint], enough: int) -> Iterator[Kept]:

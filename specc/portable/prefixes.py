@@ -61,15 +61,22 @@ class Prefixes:
             at[:, steps[place].choice] = option[way]
             way = before[way]
 
-    def one(self, chosen: int, steps: Sequence[Step]) -> list[int]:
-        """The same for a single way, of a sweep that is listed to its end."""
-        at = [0] * len(steps)
+    def between_at(self, row: int, top: int, width: int) -> tuple[int, int]:
+        """What `between` says, for one row and one top."""
+        begin = row * self.span
+        first, last = (
+            int(self.codes.searchsorted(begin + min(max(cost, -1), self.span - 1), "right"))
+            for cost in (top - width - 1, top)
+        )
+        return first, last
+
+    def fill_one(self, at: list[int], chosen: int, steps: Sequence[Step]) -> None:
+        """What `fill` does, for one way."""
         way = self.order[chosen]
         for place in reversed(range(self.taken)):
             before, option = self.trail[place]
             at[steps[place].choice] = int(option[way])
             way = before[way]
-        return at
 
 
 def listed(swept: Sweep, goals: Sequence[Goal], weights: Weights | None, most: int) -> Prefixes:

@@ -19,6 +19,7 @@ from specc.portable.aim import Effort, aim, start
 from specc.portable.choices import Space
 from specc.portable.line import Goal, Line, goal, line
 from specc.portable.prefixes import Floats, listed
+from specc.portable.single import one_draw
 from specc.portable.sweep import Sweep, sweep
 from specc.portable.window import draw_in_window
 from tests.analysis.graphs import graphs
@@ -101,3 +102,11 @@ def test_counts_far_beyond_what_floats_hold_are_scaled() -> None:
     folded = [counts[:10].sum(), counts[10:20].sum(), counts[20:].sum()]
     expected = [300 * part.sum() for part in (shares[:10], shares[10:20], shares[20:])]
     assert stats.chisquare(folded, expected).pvalue > 1e-3
+    to = goal(line(sweep(space, True), 0), (600, 640))
+    assert to is not None
+    taken = aim(sweep(space, True), [to], Effort(1000, 10**6))
+    rng = random.Random(1)
+    for _ in range(20):
+        one = one_draw(taken, start(taken, to), rng)
+        assert one is not None
+        assert 600 <= sum(one) <= 640
