@@ -56,9 +56,9 @@ Expr: TypeAlias = int | Fraction | str | Var | Apply
 
 def normal(value: Option) -> Option:
     """Whole fractions become ints, so that equal numbers print and hash alike."""
-    if isinstance(value, Fraction) and value.denominator == 1:
-        return value.numerator
-    return value
+    if type(value) is int:  # nearly all are, and whether something is a fraction is a slow question
+        return value
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
 def apply(function: str, *args: Expr) -> Expr:

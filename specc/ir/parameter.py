@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 
@@ -65,11 +66,25 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The name of something that can be called and its parameters, in the order in which they may stand unnamed."""
+    """The name of something that can be called and its parameters, in the order in which they may stand unnamed.
+
+    names     the parameters' names
+    required  the parameters without a default
+    defaults  the defaults of the others, but for tensors
+    """
 
     name: str
     parameters: tuple[Parameter, ...] = ()
     doc: str = ""
+    names: frozenset[str] = field(init=False, compare=False, repr=False)
+    required: tuple[Parameter, ...] = field(init=False, compare=False, repr=False)
+    defaults: Mapping[str, object] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        given = {p.name: p.default for p in self.parameters if p.default is not REQUIRED and p.type != "tensors"}
+        object.__setattr__(self, "names", frozenset([p.name for p in self.parameters]))
+        object.__setattr__(self, "required", tuple([p for p in self.parameters if p.default is REQUIRED]))
+        object.__setattr__(self, "defaults", given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from specc.ir.graph import Tensor
 from specc.lower.bodies import lower_body
 from specc.lower.builder import Builder
 from specc.lower.operators import KINDS, call_operator
-from specc.lower.values import Env, Place, evaluate
+from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import block_signature, takes_tensors, written_operator
 from specc.semantics.names import UNKNOWN_NAME
@@ -44,7 +44,7 @@ def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> t
     """The tensors that an operator or a block gives; a name that holds a word (`act=relu`) stands for that operator."""
     name = node.name.name
     held = env.names.get(name) if written_operator(name) is None else None  # `drop_path(drop_path)` is the operator
-    source = next((a for a in node.args if a.name is not None and a.name.name == "from"), None)
+    source = next((a for a in node.args if a.name is not None and a.name.name == "from"), None) if node.args else None
     if source is not None:
         b.here = tensor_of(b, source.value, env)
     if held is not None:
@@ -81,17 +81,14 @@ def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env
         inner = Env({}, home)
         for parameter in block.parameters:
             name = parameter.name.name
-            place = Place(scope, name, KINDS.get(name, "value"))
             if name in tensors:
                 inner.frame[name] = tensors[name]
                 continue
-            if name in bound:
-                value = evaluate(b, bound[name].value, env, place)
-            elif parameter.default is not None:
-                value = evaluate(b, parameter.default, inner, place)
-            else:
+            given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
+            if given is None:
                 return ()
-            inner.names[name] = value
+            place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
+            inner.names[name] = evaluate(b, given, names, place)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
     return () if b.here is None else (b.here,)

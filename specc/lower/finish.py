@@ -25,7 +25,7 @@ from specc.ir.graph import (
     WidthRule,
 )
 from specc.ir.parameter import Call
-from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_value, substitution
+from specc.ir.rewrite import Rewrite, rewrite_params, shapes, substitution
 from specc.lower.builder import Builder
 from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
 from specc.lower.kinds import with_kinds
@@ -75,15 +75,21 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
     names = {c.variable: c.name for c in b.choices}
     rewrite = substitution({variable: Var(name) for variable, name in names.items() if variable != name})
     tensors = {t.name: t.name for t in inputs}
-    for op in b.ops:
+    paths = [op.path for op in b.ops]
+    for op, path in zip(b.ops, paths, strict=True):
         for index, tensor in enumerate(op.outputs):
-            tensors[tensor.name] = op.path if len(op.outputs) == 1 else f"{op.path}#{index + 1}"
+            tensors[tensor.name] = path if len(op.outputs) == 1 else f"{path}#{index + 1}"
+    rewrite_shape = shapes(rewrite)
     choices = {c.name: Choice(c.name, c.options, c.kind, c.origin) for c in sorted(b.choices, key=lambda c: c.serial)}
     graph = Graph(
         name=b.model.name,
         inputs=tuple(t.name for t in inputs),
-        tensors=tuple(final_tensor(t, tensors, rewrite) for t in b.tensors if t.name in tensors),
-        ops=tuple(final_op(b, op, tensors, rewrite, names) for op in b.ops),
+        tensors=tuple(
+            Tensor(tensors[t.name], rewrite_shape(t.channels), rewrite_shape(t.space), t.origin)
+            for t in b.tensors
+            if t.name in tensors
+        ),
+        ops=tuple(final_op(b, op, path, tensors, rewrite, names) for op, path in zip(b.ops, paths, strict=True)),
         choices=tuple(choices.values()),
         outputs=tuple(Output(o.name, tensors[o.tensor.name], o.kind, o.level) for o in outputs),
         root=final_scope(b.root, rewrite),
@@ -128,22 +134,14 @@ def check_choice_names(b: Builder) -> None:
         seen[choice.name] = choice.origin
 
 
-def final_tensor(tensor: Tensor, names: Mapping[str, str], rewrite: Rewrite) -> Tensor:
-    channels, space = rewrite_value(tensor.channels, rewrite), rewrite_value(tensor.space, rewrite)
-    return Tensor(names[tensor.name], channels, space, tensor.origin)
-
-
-def final_op(b: Builder, op: OpItem, tensors: Mapping[str, str], rewrite: Rewrite, names: Mapping[str, str]) -> Op:
+def final_op(
+    b: Builder, op: OpItem, path: str, tensors: Mapping[str, str], rewrite: Rewrite, names: Mapping[str, str]
+) -> Op:
+    inputs = tuple([tensors.get(name, name) for name in op.inputs])
+    outputs = tuple([tensors[t.name] for t in op.outputs])
+    params, guard = rewrite_params(op.params, rewrite), rewrite(op.guard)
     return Op(
-        name=op.path,
-        operator=op.operator,
-        params=rewrite_params(op.params, rewrite),
-        inputs=tuple(tensors.get(name, name) for name in op.inputs),
-        outputs=tuple(tensors[t.name] for t in op.outputs),
-        guard=rewrite(op.guard),
-        origin=op.origin,
-        connection=op.connection,
-        bank=final_bank(b, op.bank, names),
+        path, op.operator, params, inputs, outputs, guard, op.origin, op.connection, final_bank(b, op.bank, names)
     )
 
 

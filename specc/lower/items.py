@@ -14,10 +14,12 @@ from specc.ir.choice import Kind, Options
 from specc.ir.expr import Expr
 from specc.ir.graph import DENSE, Connection, ScopeKind, Tensor, WidthRule
 from specc.ir.operator import Operator
+from specc.ir.quick import quick
 from specc.source import Span
 from specc.syntax import ast
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
     """A number, a flag, a word or an expression. `follows` says that it came from `in` (or is the class count), so that
@@ -102,7 +104,7 @@ class OpItem(Named):
     outputs: tuple[Tensor, ...] = ()
     guard: Expr = 1
     origin: Span = field(kw_only=True)
-    connection: Connection = field(default_factory=Connection)
+    connection: Connection = DENSE
     bank: BankRequest | None = None
 
 

@@ -17,7 +17,7 @@ from specc.lower.branching import adapt
 from specc.lower.builder import Builder
 from specc.lower.connections import own_connection
 from specc.lower.items import BankRequest, GroupItem, OpItem, Value
-from specc.lower.values import Env, Place, evaluate
+from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
 from specc.ops import norms, operators
 from specc.semantics.arithmetic import WRONG_TYPE
@@ -169,7 +169,8 @@ def call_operator(
     `tensors` are the unnamed arguments of an operator that takes tensors; any other reads the incoming one. Returns
     the operation's results, none where an argument is missing.
     """
-    args, env_of_args = call.args, [(env, arg) for arg in call.args]
+    args = call.args
+    inherited: tuple[ast.Arg, ...] = ()
     if name == "norm":
         if b.settings.norm is None:
             b.findings.report(
@@ -177,34 +178,29 @@ def call_operator(
             )
             return ()
         given = {a.name.name for a in args if a.name is not None}
-        setting_env = cast(Env, b.settings.norm_env)
-        inherited = [a for a in b.settings.norm.norm.args if a.name is None or a.name.name not in given]
-        env_of_args = [(setting_env, a) for a in inherited] + env_of_args
+        inherited = tuple(a for a in b.settings.norm.norm.args if a.name is None or a.name.name not in given)
         name = norms()[b.settings.norm.norm.name.name]
     operator = operators()[name]
     base = "norm" if name in norms().values() else name
     item = add_item(b, operator, base, call.span, target)
     state = Call(b, operator, item, (b.incoming(call.span),) if tensors is None else tensors, call.span)
-    envs = {id(arg): arg_env for arg_env, arg in env_of_args}
-    bound = bind_arguments(operator.signature, tuple(a for _, a in env_of_args), call.span, b.findings, OPERATOR_EXTRAS)
+    envs = dict.fromkeys(map(id, inherited), cast(Env, b.settings.norm_env))
+    bound = bind_arguments(operator.signature, (*inherited, *args), call.span, b.findings, OPERATOR_EXTRAS)
     state.node = call
     if (own := own_connection(b, name, bound, env)) is not None:
         state.connection, state.connects = own, True
     if (width := bound.get("width")) is not None:
         state.width_word = width_word(b, width, env)
+    if any(parameter.name not in bound for parameter in operator.signature.required if parameter.type != "tensors"):
+        return ()
+    state.args.update(operator.signature.defaults)
     for parameter in operator.signature.parameters:
-        if parameter.type == "tensors":
-            continue
         arg = bound.get(parameter.name)
-        state.places[parameter.name] = arg.span if arg is not None else call.span
-        if arg is None:
-            if parameter.default is REQUIRED:
-                return ()
-            state.args[parameter.name] = parameter.default
-            if parameter.type == "bank":
-                item.bank = bank_request(b, cast(str, parameter.default), call.span)
-        else:
-            bind_value(b, state, parameter, arg, envs[id(arg)])
+        if arg is not None and parameter.type != "tensors":
+            state.places[parameter.name] = arg.span
+            bind_value(b, state, parameter, arg, envs.get(id(arg), env))
+        elif arg is None and parameter.type == "bank":
+            item.bank = bank_request(b, cast(str, parameter.default), call.span)
     finish_op(b, state)
     return item.outputs
 
@@ -251,10 +247,11 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
     """Evaluates one argument by its parameter's type; the default, or 1, stands in for a wrong one."""
     findings, span = b.findings, arg.value.span
     fallback = None if parameter.default is REQUIRED else parameter.default
-    place = Place(state.item, parameter.name, KINDS.get(parameter.name, "value"))
     if parameter.type == "bank":
         state.item.bank = bank_of(b, arg, env)
         return
+    leaf = isinstance(arg.value, LEAVES)
+    place = None if leaf else Place(state.item, parameter.name, KINDS.get(parameter.name, "value"))
     value = evaluate(b, arg.value, env, place)
     x = value.x
     state.args[parameter.name] = fallback
@@ -285,6 +282,8 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
 
 def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:
     """A whole number of at least `least` at every option, or an expression that is checked when widths are known."""
+    if type(x) is int and x >= least:
+        return x
     if isinstance(x, (bool, str)):
         b.findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a number", help=parameter.doc)
         return max(least, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind, Options, Range
@@ -69,13 +70,21 @@ class Env:
 
 
 ONE = Value(1)
+LEAVES = (ast.Number, ast.Name, ast.Flag)
+"""Expressions in which no fresh choice can stand: they need no place."""
+
+
+@lru_cache(maxsize=1024, typed=True)
+def number(value: int | Fraction) -> Value:
+    """A plain number as a value; specs have the same few again and again."""
+    return Value(value)
 
 
 def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = None, peak: bool = False) -> Value:
     """The value of an expression. `peak` takes `in` at its maximum, as conditions do; `place` allows a fresh choice."""
     match node:
         case ast.Number():
-            return Value(node.value)
+            return number(node.value)
         case ast.Name():
             return evaluate_name(b, node, env, peak)
         case ast.Flag():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import Segment, Tensor
@@ -125,14 +127,19 @@ def windowed(call: OpCall, size: Expr, kernel: Expr, stride: int, padding: Expr,
 
     The slack, 2 padding - dilation (kernel - 1), is 0 for every odd kernel under its own padding, elastic or not.
     """
-    slack = apply("sub", apply("mul", 2, padding), apply("mul", dilation, apply("sub", kernel, 1)))
-    slack = call.folded(slack)
+    slack = call.folded(slack_of(kernel, padding, dilation))
     if stride == 1:
         return apply("add", size, slack)
     room = apply("add", size, apply("sub", slack, 1))
     return apply("add", apply("floor", apply("div", room, stride)), 1)
 
 
+@lru_cache(maxsize=256)
+def slack_of(kernel: Expr, padding: Expr, dilation: int) -> Expr:
+    return apply("sub", apply("mul", 2, padding), apply("mul", dilation, apply("sub", kernel, 1)))
+
+
+@lru_cache(maxsize=256)
 def same_padding(kernel: Expr, dilation: int = 1) -> Expr:
     """The padding that keeps a map's size at stride 1 for an odd kernel; (kernel - 1) // 2 of an even one."""
     return apply("floor", apply("div", apply("mul", dilation, apply("sub", kernel, 1)), 2))
@@ -154,7 +161,7 @@ def window_space(
             )
             return space
     done = {size: windowed(call, size, kernel, stride, padding, dilation) for size in dict.fromkeys(space)}
-    return tuple(done[size] for size in space)
+    return space if all(new is old for old, new in done.items()) else tuple(done[size] for size in space)
 
 
 def one(size: Expr) -> tuple[Segment, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from specc.diagnostics import Findings
 from specc.ir.expr import Apply, Var, free
 from specc.ir.graph import Graph, Op, Scope, Segment, Tensor
+from specc.ir.rewrite import values_of
 
 
 def drop_dead(graph: Graph, findings: Findings) -> Graph:
@@ -48,11 +49,9 @@ def choices_read(ops: Sequence[Op], tensors: Sequence[Tensor]) -> set[str]:
     found: set[Var | Apply] = set()
     for op in ops:
         collect((op.guard, op.bank.index), found)
-        params = op.params
-        collect([getattr(params, name) for name in type(params).__slots__], found)  # type: ignore[attr-defined]
-    for tensor in tensors:
-        collect(tensor.channels, found)
-        collect(tensor.space, found)
+        collect(values_of(op.params), found)
+    for shape in {id(shape): shape for tensor in tensors for shape in (tensor.channels, tensor.space)}.values():
+        collect(shape, found)
     return set().union(*map(free, found))
 
 

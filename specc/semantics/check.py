@@ -6,7 +6,7 @@ All blocks are checked, called or not, so that a library block that nobody uses 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from specc.diagnostics import Findings
 from specc.diagnostics.elsewhere import VALUES, operator_elsewhere
@@ -27,6 +27,7 @@ SETTING_WORDS = frozenset(("in", "here", "norm", *WIDTH_WORDS, *CONNECT_WORDS, *
 OPERATOR_EXTRAS = ("width", "connect", "from")
 
 
+@lru_cache(maxsize=64)
 def block_signature(block: ast.Block) -> Signature:
     """A block's parameters in the form that arguments are matched with."""
     parameters = (Parameter(p.name.name, "number", REQUIRED if p.default is None else None) for p in block.parameters)
@@ -37,9 +38,13 @@ def written_operator(name: str) -> Signature | None:
     """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
     if name == "norm":
         return norm_signature()
-    if name not in operators() or name in ("select", "narrow", "branch_sum", *norms().values()):
-        return None
-    return operators()[name].signature
+    return None if name not in operators() or name in unwritten() else operators()[name].signature
+
+
+@cache
+def unwritten() -> frozenset[str]:
+    """The operators that a spec does not write by their names: lowering adds them, or `norm` stands for them."""
+    return frozenset(("select", "narrow", "branch_sum", *norms().values()))
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
-from specc.ir.parameter import REQUIRED, Signature
+from specc.ir.parameter import Signature
 from specc.source import Span
 from specc.syntax import ast
 
@@ -44,7 +44,7 @@ def bind_arguments(
             name = parameters[index].name
         else:
             name = arg.name.name
-            if name not in also and all(p.name != name for p in parameters):
+            if name not in also and name not in signature.names:
                 names = [p.name for p in parameters]
                 findings.report(
                     EXTRA_ARGUMENT,
@@ -63,8 +63,8 @@ def bind_arguments(
             )
             continue
         bound[name] = arg
-    for parameter in parameters:
-        if parameter.default is REQUIRED and parameter.name not in bound:
+    for parameter in signature.required:
+        if parameter.name not in bound:
             findings.report(
                 MISSING_ARGUMENT,
                 span,
