@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -50,8 +52,47 @@ def test_a_folder_or_file_that_fails_leaves_what_was_there(tmp_path: Path) -> No
     assert (tmp_path / "it" / "a.txt").read_text() == "second"
     with pytest.raises(KeyError), whole_file(tmp_path / "file") as file:
         file.write(b"half" + os.environb[b"not there"])
-    assert not (tmp_path / "file").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["it"]
     # Killed between the two renames of a folder: the next one who asks puts the former back.
     (tmp_path / "it").rename(tmp_path / "it.old")
     put_back(tmp_path / "it")
     assert (tmp_path / "it" / "a.txt").read_text() == "second"
+
+
+def test_of_two_who_write_a_file_at_once_the_last_to_finish_has_written_it(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "file") as first:
+        first.write(b"a longer first text")
+        with whole_file(tmp_path / "file") as second:
+            second.write(b"second")
+        assert (tmp_path / "file").read_bytes() == b"second"
+    assert (tmp_path / "file").read_bytes() == b"a longer first text"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_aside_goes_when_the_file_is_written_again(tmp_path: Path) -> None:
+    def half(ready: Path) -> None:
+        with whole_file(tmp_path / "file") as file:
+            file.write(b"half")
+            file.flush()
+            ready.touch()
+            time.sleep(60)
+
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=half, args=(tmp_path / f"ready{number}",)) for number in range(2)]
+    for number, process in enumerate(processes):
+        process.start()
+        while not (tmp_path / f"ready{number}").exists():
+            time.sleep(0.01)
+    processes[0].kill()
+    processes[0].join()
+    assert not (tmp_path / "file").exists()
+    assert len([*tmp_path.glob("*.partial")]) == 2
+    with whole_file(tmp_path / "file") as file:
+        file.write(b"whole")
+    assert len([*tmp_path.glob("*.partial")]) == 1  # of the one that still runs
+    processes[1].kill()
+    processes[1].join()
+    with whole_file(tmp_path / "file") as file:
+        file.write(b"again")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "ready0", "ready1"]
+    assert (tmp_path / "file").read_bytes() == b"again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import random
 import signal
 import threading
 import time
@@ -18,12 +19,13 @@ import torch
 from specc.codegen.runtime import journal as journal_part
 from specc.codegen.runtime import judge as judge_part
 from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.front import Point, to_json
+from specc.codegen.runtime.front import Point, admit, key, to_json
 from specc.codegen.runtime.interfaces import Assignment
 from specc.codegen.runtime.journal import Journal, fingerprint, open_journal
 from specc.codegen.runtime.judge import Calibrated, Judge, Measure
 from specc.codegen.runtime.page import write_page
 from specc.codegen.runtime.picture import Series, draw
+from specc.codegen.runtime.proposals import Proposals
 from specc.codegen.runtime.whole import write_text
 from tests.runtime.tiny import tiny_net
 from tests.search.toy import EVOLUTION, blocks, by, good, judge_of, searched
@@ -96,7 +98,7 @@ def test_torn_and_foreign_lines_are_passed_over_and_kept(tmp_path: Path) -> None
     other = open_journal(path, "other", ALONE)
     other.add({"width": 1.0}, {"accuracy": 0.1})
     with path.open("a") as file:
-        file.write('null\n[1]\n{"of": "mine", "at": {"width": 0.5}, "accu')
+        file.write('null\n[1]\n{"of": "mine"}\n\0\0\n{"of": "mine", "at": {"width": 0.5}, "accu')
     mine = open_journal(path, "mine", ALONE)
     assert mine.found == {}
     mine.add({"width": 1.0}, {"accuracy": 0.9})
@@ -105,7 +107,7 @@ def test_torn_and_foreign_lines_are_passed_over_and_kept(tmp_path: Path) -> None
     assert again.known({"width": 1.0}) == {"accuracy": 0.9, "latency": 0.01}
     assert again.known({"width": 0.5}) == {}
     assert open_journal(path, "other", ALONE).known({"width": 1.0}) == {"accuracy": 0.1}
-    assert len(path.read_text().splitlines()) == 6
+    assert len(path.read_text().splitlines()) == 8
 
 
 def test_a_fingerprint_tells_files_and_settings_apart(tmp_path: Path) -> None:
@@ -245,6 +247,36 @@ def test_each_plan_is_calibrated_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plans(small) is first
     plans(large)
     assert made == [small, large, large]
+
+
+def test_a_whole_search_calibrates_each_candidate_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its latency, its accuracy or, at the end, its test accuracy is measured."""
+    made: list[str] = []
+
+    def calibrated(net: Any, plan: Any, batches: Any) -> Any:
+        made.append(key(plan))
+        return plan
+
+    class Net:
+        def plan(self, at: Assignment) -> Assignment:
+            return at
+
+    monkeypatch.setattr(judge_part, "calibrated", calibrated)
+    space, plans = blocks(), Calibrated(Net(), [])
+    judge = judge_of(space, lambda at, what: by(good)(plans(at), what), tmp_path / "j", timed=True)
+    proposals = Proposals(space, STRATEGY, random.Random(0), ["macs", "latency"])
+    front: list[Point] = []
+    evaluated: list[str] = []
+    for generation in proposals:
+        points = judge.points(generation)
+        proposals.learn(points)
+        for point in points:
+            front = admit(front, point, ["macs", "latency"])
+        plans.keep(front)
+        evaluated += [key(point.at) for point in points]
+    assert all(point.test_accuracy == point.accuracy for point in judge.finished(front))
+    assert made == evaluated
+    assert len(set(made)) == 60
 
 
 def test_a_predicted_latency_is_counted_and_never_measured(tmp_path: Path) -> None:
