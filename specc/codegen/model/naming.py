@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from specc.codegen.model.structure import OpEntry, Part, walk
-from specc.codegen.names import MODEL_GLOBALS, camel, class_name, fresh
+from specc.codegen.names import MODEL_GLOBALS, camel, class_name
 from specc.ir.expr import Expr
 
 
@@ -24,10 +24,21 @@ def class_names(groups: Sequence[Sequence[Part]], network: str) -> list[str]:
         others = [g for g in groups if g is not group and same_block(g[0], first)]
         if others and not is_common(group, others):
             wanted += difference(group, others)
-        name = fresh(wanted, taken)
+        name = numbered(wanted, taken)
         taken.add(f"{name}Plan")
         names.append(name)
     return names
+
+
+def numbered(name: str, taken: set[str]) -> str:
+    """The name, or with the first number that makes it new: `Basic2`, but `MbV3_2`, as operations are."""
+    joint = "_" if name[-1:].isdigit() else ""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}{joint}{number}"
+    taken.add(candidate)
+    return candidate
 
 
 def plain_name(group: Sequence[Part]) -> str:
