@@ -104,7 +104,7 @@ def test_counts_far_beyond_what_floats_hold_are_scaled() -> None:
     assert stats.chisquare(folded, expected).pvalue > 1e-3
     to = goal(line(sweep(space, True), 0), (600, 640))
     assert to is not None
-    taken = aim(sweep(space, True), [to], Effort(1000, 10**6))
+    taken = aim(sweep(space, True), [to], Effort(1000, 10**7))
     rng = random.Random(1)
     for _ in range(20):
         one = one_draw(taken, start(taken, to), rng)
