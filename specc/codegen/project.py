@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from specc.codegen.backbone import is_backbone
 from specc.codegen.graph_json import graph_json
 from specc.codegen.model.write import model_text
 from specc.codegen.training import Sections, training_files, training_parts
@@ -54,13 +55,6 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str], own: 
     for module, text in parts.items():
         files[f"elastic/{part_name(module)}.py"] = localised(text, ".", roots)
     return {path: files[path] for path in sorted(files)}
-
-
-def is_backbone(graph: Graph) -> bool:
-    """Whether detectors can read an elastic network's stages: several of them give feature maps of one image."""
-    tensors = graph.tensor_table()
-    maps = [output for output in graph.outputs if output.kind == "features" and len(tensors[output.tensor].space) == 2]
-    return bool(graph.choices) and len(maps) > 1 and len(graph.inputs) == 1
 
 
 def closure(modules: Iterable[str], roots: Roots) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
+from specc.codegen.backbone import pyramid_stages
 from specc.codegen.blocks import blocks_of
 from specc.codegen.literals import literal, toml
 from specc.codegen.render import render
@@ -108,6 +109,7 @@ class View:
     own        files of the user's that go with the project
     slices     the choice of how many slices are active, in a network of slices; "" in any other
     answers    the heads and exits of a network of several, "" for any other
+    stages     the stages that torchvision's detectors would read, () for no backbone of theirs
     draws      whether the method draws sub-networks at random
     calibrated how many training images set the norms of a sub-network; 0 where nothing is calibrated
     blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
@@ -133,6 +135,7 @@ class View:
     method_text: str
     slices: str
     answers: str
+    stages: tuple[str, ...]
     dataset: str
     dataset_from: str
     data_flag: str
@@ -190,6 +193,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         judge_doc=judge_doc(graph, method),
         slices=separable(graph) or "",
         answers=several_answers(graph),
+        stages=pyramid_stages(graph),
         draws=method.draws,
         calibrated=calibrated(graph, sections),
         blocks=block_table(graph) if has_table(graph) else "",
