@@ -69,7 +69,7 @@ class Signature:
     """The name of something that can be called and its parameters, in the order in which they may stand unnamed.
 
     names     the parameters' names
-    required  the parameters without a default
+    required  the parameters without a default; `needed` are the names of those that are no tensors
     defaults  the defaults of the others, but for tensors
     """
 
@@ -78,12 +78,15 @@ class Signature:
     doc: str = ""
     names: frozenset[str] = field(init=False, compare=False, repr=False)
     required: tuple[Parameter, ...] = field(init=False, compare=False, repr=False)
+    needed: frozenset[str] = field(init=False, compare=False, repr=False)
     defaults: Mapping[str, object] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        required = [p for p in self.parameters if p.default is REQUIRED]
         given = {p.name: p.default for p in self.parameters if p.default is not REQUIRED and p.type != "tensors"}
         object.__setattr__(self, "names", frozenset([p.name for p in self.parameters]))
-        object.__setattr__(self, "required", tuple([p for p in self.parameters if p.default is REQUIRED]))
+        object.__setattr__(self, "required", tuple(required))
+        object.__setattr__(self, "needed", frozenset([p.name for p in required if p.type != "tensors"]))
         object.__setattr__(self, "defaults", given)
 
 

@@ -43,12 +43,14 @@ def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
 def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> tuple[Tensor, ...]:
     """The tensors that an operator or a block gives; a name that holds a word (`act=relu`) stands for that operator."""
     name = node.name.name
-    held = env.names.get(name) if written_operator(name) is None else None  # `drop_path(drop_path)` is the operator
+    signature = written_operator(name)
+    held = env.names.get(name) if signature is None else None  # `drop_path(drop_path)` is the operator
     source = next((a for a in node.args if a.name is not None and a.name.name == "from"), None) if node.args else None
     if source is not None:
         b.here = tensor_of(b, source.value, env)
     if held is not None:
-        if not isinstance(held.x, str) or written_operator(held.x) is None:
+        signature = written_operator(held.x) if isinstance(held.x, str) else None
+        if not isinstance(held.x, str) or signature is None:
             b.findings.report(
                 WRONG_TYPE, node.name.span, f"`{name}` holds a value, and an operator or block must stand here"
             )
@@ -56,7 +58,7 @@ def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> t
         name = held.x
     elif name in b.model.names.files[env.file].blocks:
         return call_block(b, node, target, env)
-    if (signature := written_operator(name)) is None:
+    if signature is None:
         b.findings.report(UNKNOWN_NAME, node.name.span, f"there is no operator or block `{name}` here")
         return ()
     tensors = None

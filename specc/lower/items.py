@@ -6,7 +6,6 @@ names are only known once a scope is complete. Until then choices and width grou
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -153,9 +152,11 @@ def give_names(scope: ScopeItem) -> None:
     """Numbers what a scope holds: a kind that stands once goes without a number, but blocks of a stage always have
     one. A name that the spec gives several times, as the rounds of a repeat do, is numbered like a kind."""
     count: dict[str, int] = {}
+    given: dict[str, int] = {}
     for item in scope.names:
         count[item.base] = count.get(item.base, 0) + 1
-    given = Counter(item.base for item in scope.names if item.given)
+        if item.given:
+            given[item.base] = given.get(item.base, 0) + 1
     taken = {base for base, times in given.items() if times == 1}
     number: dict[str, int] = {}
     for item in scope.names:

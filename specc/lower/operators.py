@@ -155,7 +155,8 @@ class Call:
 
     def follows_error(self) -> bool:
         """Whether what comes in is only a guess, after an error that is reported already."""
-        return any(tensor.name in self.builder.broken for tensor in self.inputs)
+        broken = self.builder.broken
+        return bool(broken) and any(tensor.name in broken for tensor in self.inputs)
 
     def place(self, parameter: str | None) -> Span:
         return self.places.get(parameter, self.span) if parameter is not None else self.span
@@ -177,8 +178,10 @@ def call_operator(
                 NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start"
             )
             return ()
-        given = {a.name.name for a in args if a.name is not None}
-        inherited = tuple(a for a in b.settings.norm.norm.args if a.name is None or a.name.name not in given)
+        inherited = b.settings.norm.norm.args
+        if args:
+            given = {a.name.name for a in args if a.name is not None}
+            inherited = tuple(a for a in inherited if a.name is None or a.name.name not in given)
         name = norms()[b.settings.norm.norm.name.name]
     operator = operators()[name]
     base = "norm" if name in norms().values() else name
@@ -191,7 +194,7 @@ def call_operator(
         state.connection, state.connects = own, True
     if (width := bound.get("width")) is not None:
         state.width_word = width_word(b, width, env)
-    if any(parameter.name not in bound for parameter in operator.signature.required if parameter.type != "tensors"):
+    if not operator.signature.needed <= bound.keys():
         return ()
     state.args.update(operator.signature.defaults)
     for parameter in operator.signature.parameters:

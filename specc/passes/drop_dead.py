@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import is_
 
 from specc.diagnostics import Findings
 from specc.ir.expr import Apply, Var, free
@@ -16,7 +17,7 @@ def drop_dead(graph: Graph, findings: Findings) -> Graph:
     needed = {output.tensor for output in graph.outputs} | {graph.answer()}
     ops: list[Op] = []
     for op in reversed(graph.ops):
-        if any(name in needed for name in op.outputs):
+        if not needed.isdisjoint(op.outputs):
             ops.append(op)
             needed.update(op.inputs)
             needed.update(op.outputs)  # all parts of a split, of which one may be read by nothing
@@ -33,6 +34,7 @@ def drop_dead(graph: Graph, findings: Findings) -> Graph:
 
 
 def kept_scope(scope: Scope, kept: set[str]) -> Scope | None:
+    """What is left of a scope: itself where that is all of it, None where it is nothing."""
     items: list[str | Scope] = []
     for item in scope.items:
         if isinstance(item, Scope):
@@ -41,15 +43,17 @@ def kept_scope(scope: Scope, kept: set[str]) -> Scope | None:
                 items.append(inner)
         elif item in kept:
             items.append(item)
-    return replace(scope, items=tuple(items)) if items or scope.kind == "network" else None
+    if not items and scope.kind != "network":
+        return None
+    same = len(items) == len(scope.items) and all(map(is_, items, scope.items))
+    return scope if same else replace(scope, items=tuple(items))
 
 
 def choices_read(ops: Sequence[Op], tensors: Sequence[Tensor]) -> set[str]:
     """The choices that some shape, param, guard or bank reads."""
     found: set[Var | Apply] = set()
     for op in ops:
-        collect((op.guard, op.bank.index), found)
-        collect(values_of(op.params), found)
+        collect((op.guard, op.bank.index, *values_of(op.params)), found)
     for shape in {id(shape): shape for tensor in tensors for shape in (tensor.channels, tensor.space)}.values():
         collect(shape, found)
     return set().union(*map(free, found))

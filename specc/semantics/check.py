@@ -34,6 +34,7 @@ def block_signature(block: ast.Block) -> Signature:
     return Signature(block.name.name, tuple(parameters))
 
 
+@lru_cache(maxsize=256)
 def written_operator(name: str) -> Signature | None:
     """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
     if name == "norm":

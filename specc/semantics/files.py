@@ -50,7 +50,7 @@ class LoadedFile:
     imports: tuple[int, ...]
 
 
-LIBRARY = Path(__file__).parent.parent / "std"
+LIBRARY = (Path(__file__).parent.parent / "std").resolve()
 
 
 def library_home(block: str) -> str:
@@ -103,7 +103,7 @@ def load_files(
 
     def resolve(item: ast.Import, home: Path, inside: Path) -> tuple[Path, Path] | None:
         if item.name is not None and item.name.name.startswith("std."):
-            target, base = LIBRARY / (item.name.name[4:].replace(".", "/") + ".specc"), LIBRARY.resolve()
+            target, base = LIBRARY / (item.name.name[4:].replace(".", "/") + ".specc"), LIBRARY
         elif item.name is not None:
             target, base = home / (item.name.name.replace(".", "/") + ".specc"), inside
         else:
@@ -125,15 +125,17 @@ def load_files(
         return target, base
 
     def open_child(item: ast.Import, path: Path, base: Path) -> ast.SpecFile | None:
-        in_library = base == LIBRARY.resolve()
+        in_library = base == LIBRARY
         if not path.is_file():
             names = [f"std.{name}" for name in library_names()]
             help = near(f"std.{path.stem}", names) or f"the library has: {', '.join(names)}" if in_library else ""
             findings.report(IMPORT_NOT_FOUND, item.span, f"there is no file {path.name} to import", help=help)
             return None
         name = path.relative_to(base).as_posix()
-        beside = (Path(shown).parent / name).as_posix()
-        source = read(path, f"std/{name}" if in_library else name, f"std/{name}" if in_library else beside, findings)
+        if in_library:
+            source = read(path, f"std/{name}", f"std/{name}", findings)
+        else:
+            source = read(path, name, (Path(shown).parent / name).as_posix(), findings)
         return None if source is None else parse(source, findings)
 
     open_files.append(root / Path(main.source.name).name)
