@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.codegen.projects import files_of, from_text
+from tests.codegen.projects import compiled, files_of, from_text
 
 SPEC = """
 block NAME(out, twice=no) {
@@ -36,3 +36,10 @@ def test_a_number_does_not_run_into_a_digit() -> None:
         name.replace("Mb", "MbV3_", 1) if name[2:].isdigit() else name.replace("Mb", "MbV3", 1)
         for name in classes("mb")
     ]
+
+
+def test_forms_are_numbered_in_the_order_in_which_they_stand() -> None:
+    text = files_of(compiled("mobilenet_v3_ofa"))["model.py"]
+    numbers = [int(number) for number in re.findall(r"^class MbV3_(\d)\(", text, re.MULTILINE)]
+    assert numbers == sorted(numbers)
+    assert numbers[0] == 2

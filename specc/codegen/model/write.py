@@ -10,13 +10,13 @@ from typing import Final
 from specc.codegen.literals import quoted
 from specc.codegen.model.answers import answers_of, flag_choices, written_graph
 from specc.codegen.model.classes import add_plans, class_view, prepare
-from specc.codegen.model.context import Class, Context
+from specc.codegen.model.context import Context
 from specc.codegen.model.layout import WIDTH
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_view
 from specc.codegen.model.render import number as literal
 from specc.codegen.model.sizes import peaks
-from specc.codegen.model.structure import Part, structure, walk
+from specc.codegen.model.structure import Part, Structure, structure, walk
 from specc.codegen.model.view import ClassView, ModelView
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
 from specc.codegen.render import render
@@ -49,14 +49,16 @@ def model_text(graph: Graph) -> ModelText:
     largest = {name: choice.largest for name, choice in choices.items()}
     context = Context(graph, found, choices, largest, answers=answers)
     network = class_name(graph.name)
-    names = class_names(found.groups, network)
-    context.reserved = MODEL_GLOBALS.union(names)
-    for name, parts in zip(names, found.groups, strict=True):
-        context.classes.append(prepare(context, name, parts))
+    order = in_order(found)
+    names = dict(zip(order, class_names([found.groups[group] for group in order], network), strict=True))
+    context.reserved = MODEL_GLOBALS.union(names.values())
+    for group, parts in enumerate(found.groups):
+        context.classes.append(prepare(context, names[group], parts))
     add_plans(context)
     network_class = context.classes[-1]
     views = [
-        network_view(context, cls) if cls is network_class else class_view(context, cls) for cls in in_order(context)
+        network_view(context, cls) if cls is network_class else class_view(context, cls)
+        for cls in (context.classes[group] for group in order)
     ]
     body = "\n".join(line for view in views for line in code_lines(view))
     imports, runtime = import_lines(context.sources, body, bool(graph.choices))
@@ -64,19 +66,19 @@ def model_text(graph: Graph) -> ModelText:
     return ModelText(render("model.py.jinja", {"view": view}), tuple(sorted(context.sources)), runtime, network)
 
 
-def in_order(context: Context) -> list[Class]:
-    """The classes in the order in which the network first needs them, parts before wholes."""
-    found: dict[int, Class] = {}
+def in_order(found: Structure) -> list[int]:
+    """The groups of parts in the order in which the network first needs them, parts before wholes."""
+    order: dict[int, None] = {}
 
     def visit(part: Part) -> None:
-        if part.group not in found:
+        if part.group not in order:
             for entry in walk(part.entries):
                 if isinstance(entry, Part):
                     visit(entry)
-            found[part.group] = context.of(part)
+            order[part.group] = None
 
-    visit(context.structure.root)
-    return list(found.values())
+    visit(found.root)
+    return list(order)
 
 
 def plans_once(views: Sequence[ClassView]) -> tuple[ClassView, ...]:
