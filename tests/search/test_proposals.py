@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy.stats import chisquare
 from specc.codegen.runtime.front import Point, dominates, key
 from specc.codegen.runtime.limits import windows_of
 from specc.codegen.runtime.proposals import Proposals, covered, sub_networks
+from specc.portable.latency_table import Block, LatencyTable, predicted
 from tests.runtime.tiny import TinySpace
 from tests.search.toy import EVOLUTION, Toy, blocks, by, good, judge_of, leading, leading_ones, searched
 
@@ -132,6 +134,24 @@ def test_pools_draw_uniformly_within_a_window(tmp_path: Path) -> None:
     for seed in range(400):
         proposals = Proposals(space, strategy("pools", 8), random.Random(seed))
         drawn[key(next(iter(proposals))[3])] += 1
+    assert set(drawn) <= set(inside)
+    assert chisquare([drawn[name] for name in inside]).pvalue > 1e-3
+
+
+def test_latencies_that_a_table_tells_are_kept_by_drawing_within_them() -> None:
+    """The tenth of the space that is fastest by a made table, drawn uniformly and without a miss."""
+    space = blocks()
+    options = {name: tuple(values) for name, values in space.SPACE.choices.items()}
+    rng = random.Random(0)
+    made = [Block(n, (n,), tuple(sorted(rng.randrange(10**5, 10**6) for _ in v))) for n, v in options.items()]
+    table = LatencyTable("toy", "cpu", "", 1, 1, "", {}, options, tuple(made))
+    everything = list(space.every())
+    took = predicted(space.SPACE, table, everything)
+    most = sorted(took)[len(took) // 10]
+    inside = [key(at) for at, time in zip(everything, took, strict=True) if time <= most]
+    limits = [{"name": "latency", "most": most}]
+    proposals = Proposals(space, strategy("random", 5), random.Random(1), budgets=limits, table=table)
+    drawn = Counter(key(at) for at in islice(proposals.drawn(50), 600))
     assert set(drawn) <= set(inside)
     assert chisquare([drawn[name] for name in inside]).pvalue > 1e-3
 

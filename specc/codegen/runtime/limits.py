@@ -10,15 +10,17 @@ from typing import Any, TypeAlias
 
 from specc.codegen.runtime.front import Point
 from specc.codegen.runtime.interfaces import Space
+from specc.portable.line import Window
 from specc.portable.sweep import TooEntangled, cost_ranges
+from specc.portable.timed import in_nanoseconds
 from specc.portable.window import EmptyWindow, draw_in_window
 
-Limits: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
-"""The (least, most) MACs and the (least, most) parameters."""
+Limits: TypeAlias = Window
+"""The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""
 
 
-def limits_of(budgets: Sequence[Mapping[str, Any]]) -> Limits:
-    """What budgets say of MACs and of parameters."""
+def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limits:
+    """What budgets say of MACs and of parameters, and of predicted latencies where they are `timed`."""
 
     def of(kind: str) -> tuple[float, float]:
         found = [budget for budget in budgets if budget["name"] == kind]
@@ -26,7 +28,8 @@ def limits_of(budgets: Sequence[Mapping[str, Any]]) -> Limits:
         most = min((float(budget.get("most", inf)) for budget in found), default=inf)
         return (least if least > 0 else -inf, most)
 
-    return of("macs"), of("params")
+    counted = of("macs"), of("params")
+    return (*counted, in_nanoseconds(of("latency"))) if timed else counted
 
 
 def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -> list[Limits]:
@@ -40,7 +43,7 @@ def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -
     low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
     edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
     windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
-    return [(limits[0], w) if kind else (w, limits[1]) for w in windows]
+    return [(*limits[:kind], window, *limits[kind + 1 :]) for window in windows]
 
 
 def why_none(space: Space, budgets: Sequence[Mapping[str, Any]], looked_at: Iterable[Point]) -> str:

@@ -13,7 +13,10 @@ from specc.codegen.runtime.interfaces import Assignment, Space
 from specc.codegen.runtime.limits import Limits, limits_of, windows_of
 from specc.codegen.runtime.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.portable import choices
+from specc.portable.latency_table import LatencyTable
+from specc.portable.line import ANY
 from specc.portable.sweep import TooEntangled, draw_uniform
+from specc.portable.timed import timed_space
 from specc.portable.window import EmptyWindow, draw_in_window
 
 IN_VAIN = 2000
@@ -45,7 +48,8 @@ class Proposals:
     the next is asked for; what it proposes depends on nothing else, so a search can be repeated exactly.
 
     `strategy` is `[search.strategy]` of settings.toml. Where there are no more sub-networks than evaluations, all are
-    looked at. `budgets` in MACs and parameters are kept by drawing within them.
+    looked at. `budgets` in MACs and parameters are kept by drawing within them; where `table` predicts latencies, those
+    in latency too.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Proposals:
         costs: Sequence[str] = ("macs",),
         budgets: Sequence[Mapping[str, Any]] = (),
         allowed: Callable[[Assignment], bool] = lambda assignment: True,
+        table: LatencyTable | None = None,
     ) -> None:
         self.space = space
+        self.drawable = timed_space(space.SPACE, table) if table else space.SPACE
         self.strategy = strategy
         self.rng = rng
         self.costs = costs
-        self.limits = limits_of(budgets)
+        self.limits = limits_of(budgets, timed=table is not None)
         self.allowed = allowed
         self.mutation = strategy["mutation"] or 1 / max(1, len(space.CHOICES))
         self.seen: set[str] = set()
@@ -117,7 +123,7 @@ class Proposals:
         Twice as many at once every time: where most are known already, it takes many to find the rest.
         """
         while True:
-            found = random_ones(self.space, at_once, self.rng, limits or self.limits)
+            found = random_ones(self.drawable, at_once, self.rng, limits or self.limits)
             if not found:
                 return
             yield from found
@@ -204,15 +210,15 @@ def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]
 
 
 def random_ones(
-    space: Space, count: int, rng: random.Random, limits: Limits
+    space: choices.Space, count: int, rng: random.Random, limits: Limits
 ) -> Sequence[Assignment]:
     """Sub-networks drawn uniformly within limits; by the `independent` distribution where choices are too entangled."""
-    if limits == limits_of(()):
+    if all(one == ANY for one in limits):
         try:
-            return draw_uniform(space.SPACE, count, rng)
+            return draw_uniform(space, count, rng)
         except TooEntangled:
-            return [choices.draw(space.SPACE, rng) for _ in range(count)]
+            return [choices.draw(space, rng) for _ in range(count)]
     try:
-        return draw_in_window(space.SPACE, count, rng, *limits).assignments
+        return draw_in_window(space, count, rng, *limits).assignments
     except EmptyWindow:
         return ()
