@@ -32,7 +32,7 @@ def space() -> Any:
     def canonical(at: Any) -> dict[str, Any]:
         return choices.canonical(SPACE, at)
 
-    return SimpleNamespace(CHOICES=SPACE.choices, canonical=canonical)
+    return SimpleNamespace(CHOICES=SPACE.choices, SPACE=SPACE, canonical=canonical)
 
 
 def test_every_block_is_met_in_every_shape(space: Any) -> None:
@@ -54,6 +54,13 @@ def test_small_spaces_are_covered_several_times(space: Any) -> None:
     for start in (0, 16, 32):
         assert len({(at["size"], at["a"]) for at in several[start : start + 16]}) == 16
     assert len({str(at) for at in several}) > 30, "a block is met among others that vary"
+
+
+def test_what_there_is_varies_no_more_than_it_has_to(space: Any) -> None:
+    """Where keep or depth decide about nothing that is lacking, they are at their largest."""
+    ats = covering(space, BLOCKS, 1, random.Random(0))
+    assert sum(not at["keep"] for at in ats) <= 20
+    assert sum(at["depth"] < 2 for at in ats) <= 45
 
 
 def test_the_same_seed_covers_alike(space: Any) -> None:

@@ -201,6 +201,28 @@ def test_latencies_of_sliced_and_bound_sub_networks(project: Path) -> None:
     out = run(project, "bench.py", "--at", "max", "min", "--rounds", "5")
     rows = [line.split() for line in out.splitlines()[2:4]]
     assert [row[0] for row in rows] == ["width=1,keep=yes", "width=0.5,keep=no"]
+    assert out.split("\n", 1)[0].split() == ["sub-network", "MACs", "sliced", "bound", "straight"]
+
+
+def test_a_latency_table_is_made_and_searched_by(project: Path) -> None:
+    said = run(project, "bench.py", "--table", "--batch-size", "2")
+    assert said.startswith("wrote latency.cpu.batch2.json: cpu (")
+    assert ", 1 thread, 2 images at a time, straight\non 4 whole sub-networks, RMSE " in said
+    table = json.loads((project / "latency.cpu.batch2.json").read_text())
+    assert not list(project.glob("latency*.jsonl"))
+    out = run(project, "search.py", "--objectives", "accuracy", "latency", "--latency-table", "latency.cpu.batch2.json")
+    assert "latencies by latency.cpu.batch2.json: cpu (" in out
+    points = json.loads((project / "runs" / "pareto.json").read_text())["points"]
+    assert points
+    for point in points:
+        total = 0.0
+        for block in table["blocks"]:
+            place = 0
+            for name in block["choices"]:
+                place = place * 2 + table["choices"][name].index(point["at"][name])
+            total += block["seconds"][place]
+        # A table is kept in whole nanoseconds.
+        assert point["latency"] == pytest.approx(total, abs=1e-9 * len(table["blocks"]))
 
 
 def test_listed_sub_networks_train_together(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Latency tables: what every block of a network takes, for every combination of the choices that it reads.
 
-Sub-networks that cover all combinations run one after the other, with marks between their blocks; what a block took in
-the middle of all runs is what it takes. A sub-network's latency is predicted as the sum over its blocks:
-`elastic.latency_table` says how a table is kept. In between, random sub-networks run as a whole, without marks, which
-the table is then held against: so a machine that is busier for a while slows down both.
+Sub-networks that cover all combinations run one after the other, with marks between their blocks; of each run of several
+rounds the lower quartile counts, and of the runs in which a block has one shape the middle one. A sub-network's latency
+is predicted as the sum over its blocks: `elastic.latency_table` says how a table is kept. In between, random
+sub-networks run as a whole, without marks, which the table is then held against: so a machine that is busier for a while
+slows down both.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from specc.portable.latency_table import LatencyTable, file_name, predicted, tab
 
 LEAST = 100
 """A small space is covered several times, until so many sub-networks ran."""
-PASSES = 4
-"""How often the sub-networks run that a table is held against."""
+PASSES = 6
+"""How often the sub-networks are taken up that a table is held against."""
 BOTH = 40
 """How many sub-networks run with and without marks, which tells what they take besides their blocks."""
-WARM, ROUNDS, MOST_ROUNDS = 2, 5, 50
-"""Runs that do not count, the fewest that do, and the most."""
+WARM, ROUNDS, MOST_ROUNDS = 2, 5, 20
+"""Runs that do not count, the fewest that do, and the most. Wholes are taken up often: three do at a time."""
 BETWEEN, WHOLE = "between blocks", "whole"
 """What is written beside the names of blocks."""
 
@@ -79,7 +80,7 @@ def write_table(
 ) -> str:
     """Writes latency.<device>.json, and says how well its sums predict `whole` random sub-networks.
 
-    `image` is (channels, height, width); a sub-network runs for `budget` seconds, but at least five times. What is
+    `image` is (channels, height, width); a sub-network runs for `budget` seconds, but a few times at least. What is
     measured is noted at once beside the table: an interrupted one is gone on with.
     """
     refuse_too_many(space, blocks)
@@ -158,13 +159,13 @@ class Bench:
 
     @torch.inference_mode()
     def seconds(self, task: Task) -> dict[str, float]:
-        """What each block takes, or the whole: the middle of the rounds."""
+        """What each block takes, or the whole: the lower quartile of the rounds, which other load disturbs little."""
         plan = self.net.plan(task.at)
         images, (call, marked) = self.images(plan), self.run(plan)
         rounds: list[dict[str, float]] = []
         spent = 0.0
-        warm = WARM
-        while len(rounds) < ROUNDS or (spent < self.budget and len(rounds) < MOST_ROUNDS):
+        warm, least = WARM, ROUNDS if task.blocks else 3
+        while len(rounds) < least or (spent < self.budget and len(rounds) < MOST_ROUNDS):
             found: dict[str, float] = {}
             if task.blocks:
                 self.marks.clear()
@@ -177,7 +178,12 @@ class Bench:
             else:
                 rounds.append(found)
                 spent += sum(found.values())
-        return {name: median(found[name] for found in rounds) for name in rounds[0]}
+        return {name: quartile([found[name] for found in rounds]) for name in rounds[0]}
+
+
+def quartile(values: Sequence[float]) -> float:
+    """The value that a quarter of all are below."""
+    return sorted(values)[len(values) // 4]
 
 
 def content_of(

@@ -42,7 +42,8 @@ def covering(
     """Sub-networks in which every block has every combination of its choices, `least` of them or more.
 
     Canonical assignments, in the order in which they cover most first; where they are few, all is covered once more.
-    Otherwise choices are drawn at random, so that a block is met among different ones.
+    Otherwise choices are drawn at random, so that a block is met among different ones; those that decide what there is
+    stay at their largest, for each structure has to be traced.
     """
     wanted = {path: reachable(space, choices) for path, choices in blocks.items()}
     found: list[dict[str, Any]] = []
@@ -74,6 +75,8 @@ def covered_once(
 ) -> Iterator[dict[str, Any]]:
     """Every combination at least once, greedily: the block that lacks most chooses first."""
     largest = {name: options[-1] for name, options in space.CHOICES.items()}
+    deciding = {name for terms in space.SPACE.active.values() for term in terms for name in term}
+    usual = {name: space.CHOICES[name][-1] for name in deciding}
     # Dictionaries serve as sets that keep a random order.
     lacking = {path: dict.fromkeys(rng.sample(given, len(given))) for path, given in wanted.items()}
     while any(lacking.values()):
@@ -86,8 +89,8 @@ def covered_once(
                     fixed |= meant
                     break
         first, choices = next(iter(lacking[order[0]])), blocks[order[0]]
-        at = {name: fixed.get(name, rng.choice(options)) for name, options in space.CHOICES.items()}
-        at = space.canonical(at)
+        drawn = {name: rng.choice(options) for name, options in space.CHOICES.items()}
+        at = space.canonical(drawn | usual | fixed)
         if seen(space, at, choices) != first:
             # Something else that is fixed makes a choice inactive.
             at = space.canonical(largest | dict(zip(choices, first, strict=True)))

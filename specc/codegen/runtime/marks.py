@@ -104,10 +104,13 @@ class Straightened:
             self.lines.clear()
             self.marked.clear()
         made = straight(self.net, plan, self.lines)
-        if made.line not in self.marked:
-            self.marked[made.line] = marked_line(made.line, self.blocks)
-        line, pieces = self.marked[made.line].forward, made.pieces
-        return made, lambda images: line(images, pieces, self.marks)
+
+        def marked(images: Tensor) -> Any:
+            if made.line not in self.marked:
+                self.marked[made.line] = marked_line(made.line, self.blocks)
+            return self.marked[made.line].forward(images, made.pieces, self.marks)
+
+        return made, marked
 
 
 class Sliced:
