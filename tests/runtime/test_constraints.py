@@ -234,10 +234,12 @@ def test_the_papers_sampler_is_biased_and_ours_is_not() -> None:
     (number,) = (n for n, c in enumerate(ours.constraints) if c.low <= 150_000_000 <= c.high)
     constraint = ours.constraints[number]
     everything = list(every(space))
+    assert len(everything) == 41_184
     assert space.costs is not None
     costs = space.costs(positions(space, everything))[0]
     inside = [at for at, cost in zip(everything, costs, strict=True) if constraint.low <= cost <= constraint.high]
     there = Counter(at["resolution"] for at in inside)
+    assert (ours.kept[number].size, ours.kept[number].tries) == (len(inside), 1.0)
     draws = 5000
     statistic = {}
     for name, found in (("uniform", ours), ("paper", by_marginals(ours))):
