@@ -1,10 +1,9 @@
 """Latency tables: what every block of a network takes, for every combination of the choices that it reads.
 
-Sub-networks that cover all combinations run one after the other, with marks between their blocks; of each run of several
-rounds the lower quartile counts, and of the runs in which a block has one shape the middle one. A sub-network's latency
-is predicted as the sum over its blocks: `elastic.latency_table` says how a table is kept. In between, random
-sub-networks run as a whole, without marks, which the table is then held against: so a machine that is busier for a while
-slows down both.
+Sub-networks that cover all combinations run one after the other, with marks between their blocks. Of the rounds of one
+sub-network the lower quartile counts, of the sub-networks in which a block is alike the middle one. A latency is
+predicted as the sum over blocks: `elastic.latency_table` says how a table is kept. In between, random sub-networks run
+as a whole, without marks, which the table is then held against: so other load slows down both.
 """
 
 from __future__ import annotations
