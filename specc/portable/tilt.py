@@ -46,12 +46,11 @@ class Tries:
 def tries_at(swept: Sweep, window: Window, effort: Effort) -> Tries | None:
     """Tries at a window, which are uniform over what is in it; None where it is known that nothing is."""
     goals: dict[int, Goal] = {}
-    for kind, limits in enumerate(window):
-        if limits != ANY or not any(limits != ANY for limits in window):
-            one = goal(line(swept, kind), limits)
-            if one is None:
-                return None
-            goals[kind] = one
+    for kind in [kind for kind, limits in enumerate(window) if limits != ANY] or [0]:
+        one = goal(line(swept, kind), window[kind])
+        if one is None:
+            return None
+        goals[kind] = one
     found = []
     for kind, first in goals.items():
         others = {other: one for other, one in goals.items() if other != kind}

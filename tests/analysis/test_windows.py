@@ -164,6 +164,14 @@ def test_hardly_a_try_is_in_vain_anywhere_in_the_range(name: str) -> None:
         assert all(limits[0] <= macs <= limits[1] for macs in drawn.macs)
 
 
+def test_no_limits_are_a_window_that_holds_everything() -> None:
+    drawn = draw_in_window(space_named("mobilenet_v2_tips"), 300, random.Random(1))
+    assert drawn.tries <= 310
+    space = space_named("digits")
+    rows = everything("digits")[0]
+    assert evenness(positions(space, draw_in_window(space, 2000, random.Random(1)).assignments), rows) > 1e-4
+
+
 def test_ten_million_windows_of_mobilenet_v2_take_one_try() -> None:
     space = space_named("mobilenet_v2_pss")
     for low in range(70_000_000, 300_000_000, 10_000_000):
