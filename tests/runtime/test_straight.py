@@ -52,6 +52,18 @@ supernet net {
 method us_net(subnets=3)
 """
 
+JOINED = """
+supernet net {
+  input image(3, 16, 16);  classes 4
+  norm batch
+  width uniform {0.5, 1.0} round 4
+  stem { conv(16, kernel=3); norm; relu }
+  stage s1 { a = conv(8, kernel=1); concat(a, here); conv(24, kernel=3); norm; relu }
+  head { pool(avg); linear(classes) }
+}
+method us_net(subnets=3)
+"""
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -122,6 +134,18 @@ def test_it_has_the_weights_of_the_moment(net: Any) -> None:
             tensor.mul_(1.5)
     assert relative(net.straight(plan)(x), net(x, plan)) < 1e-5
     assert relative(net.straight(plan)(x), answers) > 1e-2
+
+
+@torch.no_grad()
+def test_gathered_weights_are_of_the_moment_too(tmp_path: Path) -> None:
+    """Joined channels: torch does not count what is written through `.data`."""
+    net = project(from_text(JOINED), tmp_path).model.Model().eval()
+    scramble(net)
+    x, plan = torch.randn(2, 3, 16, 16), net.plan("min")
+    net(x, plan)
+    for parameter in net.parameters():
+        parameter.data.mul_(1.25)
+    assert relative(net.straight(plan)(x), net(x, net.plan("min"))) < 1e-5
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ Statistics: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, float]
 """Weight, bias, mean and variance of the channels in use, and epsilon."""
 
 Sides: TypeAlias = tuple[Tensor, Tensor]
-"""Scale and shift, each [1, C, 1, 1]."""
+"""Scale [C, 1, 1, 1], as a convolution's weight is multiplied by, and shift [C]."""
 
 
 def affine(norms: Sequence[Norm]) -> list[Sides]:
@@ -27,7 +27,7 @@ def affine(norms: Sequence[Norm]) -> list[Sides]:
 
 
 class LiveNorms:
-    """The scales and shifts of norms as they are at each call.
+    """The scales and shifts of norms, each [1, C, 1, 1], as they are at each call.
 
     On the CPU they are kept from one call to the next where all the numbers that they come from are
     the same, which takes a fourth of the time.
@@ -44,7 +44,7 @@ class LiveNorms:
         table, eps = numbers(found), [norm[4] for norm in found]
         if self.known is not None and same(table, self.known[0]) and eps == self.known[1]:
             return self.known[2]
-        self.known = table, eps, sides(table, found)
+        self.known = table, eps, [for_maps(side) for side in sides(table, found)]
         return self.known[2]
 
 
@@ -86,7 +86,12 @@ def sides(table: Tensor, norms: Sequence[Statistics]) -> list[Sides]:
         )
     scale = weight * var.rsqrt_()
     shift = torch.addcmul(bias, mean, scale, value=-1)
-    scales, shifts = (
-        side.to(table.dtype).view(1, -1, 1, 1).split(sizes, 1) for side in (scale, shift)
-    )
+    scales = torch.split(scale.to(table.dtype).view(-1, 1, 1, 1), sizes)
+    shifts = torch.split(shift.to(table.dtype), sizes)
     return list(zip(scales, shifts, strict=True))
+
+
+def for_maps(side: Sides) -> Sides:
+    """Scale and shift, each [1, C, 1, 1]."""
+    scale, shift = side
+    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)

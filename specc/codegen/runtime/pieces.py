@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.affine import affine
+from specc.codegen.runtime.affine import affine, for_maps
 from specc.codegen.runtime.bind import is_elastic
 from specc.codegen.runtime.plan import Plan
 
@@ -28,7 +28,7 @@ Kind: TypeAlias = Literal["conv", "linear", "norm", "module"]
 class Place:
     """A layer: its path, and how it is cut - by the plan where `planned`, else `cut` in all sub-networks of a line."""
 
-    path: str
+    path: tuple[str, ...]
     planned: bool
     cut: Any
 
@@ -50,7 +50,7 @@ class Step:
 def place(path: str, plan: Plan, cuts: Mapping[str, Any]) -> Place:
     """The place of a layer; `cuts` are those that layers were traced with."""
     planned = has_path(plan, path)
-    return Place(path, planned, None if planned else cuts.get(path))
+    return Place(tuple(path.split(".")), planned, None if planned else cuts.get(path))
 
 
 def has_path(plan: Any, path: str) -> bool:
@@ -65,11 +65,11 @@ def has_path(plan: Any, path: str) -> bool:
 def at(net: Any, plan: Any, where: Place) -> tuple[Any, Any]:
     """A place's layer and cut; None where nothing is cut off."""
     layer = net
-    for name in where.path.split("."):
+    for name in where.path:
         layer = layer._modules[name]
     if not where.planned:
         return layer, where.cut
-    for name in where.path.split("."):
+    for name in where.path:
         plan = getattr(plan, name)
     return layer, plan
 
@@ -98,12 +98,17 @@ def recorded(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return run
 
 
-@recorded
-def arranged(x: Tensor) -> Tensor:
+def laid_out(x: Tensor) -> Tensor:
     """A map or a weight in the layout in which its device computes faster."""
     if x.dim() == 4 and x.device.type == "cpu":
         return x.contiguous(memory_format=torch.channels_last)
     return x.contiguous()
+
+
+@recorded
+def arranged(x: Tensor) -> Tensor:
+    """`laid_out`, as an operation of a line."""
+    return laid_out(x)
 
 
 def thinned(x: Tensor, stride: Sequence[int]) -> Tensor:
@@ -145,18 +150,18 @@ def own_pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Piece]
     places = {i: at(net, plan, step.norm) for i, step in enumerate(steps) if step.norm}
     norms = dict(zip(places, affine(list(places.values())), strict=True))
     fold = [i for i in norms if steps[i].kind != "norm"]
-    columns = [norms[i][0].view(-1, *[1] * (found[i][0].dim() - 1)) for i in fold]
+    columns = [norms[i][0] if found[i][0].dim() == 4 else norms[i][0].flatten(1) for i in fold]
     weights = torch._foreach_mul([found[i][0] for i in fold], columns) if fold else ()
     for i, weight in zip(fold, weights, strict=True):
-        scale, shift = (side.flatten() for side in norms[i])
+        scale, shift = norms[i]
         bias = found[i][1]
-        bias = shift if bias is None else torch.addcmul(shift, bias, scale)
+        bias = shift if bias is None else torch.addcmul(shift, bias, scale.flatten())
         found[i] = (weight, bias, *found[i][2:])
     for i, step in enumerate(steps):
         if step.kind == "norm":
-            found[i] = norms[i]
+            found[i] = for_maps(norms[i])
         elif step.kind != "module":
-            found[i] = (arranged(found[i][0]), *found[i][1:])
+            found[i] = (laid_out(found[i][0]), *found[i][1:])
     return found
 
 
@@ -166,9 +171,7 @@ def own_piece(step: Step, layer: Any, cut: Any) -> Piece:
         return ()
     if step.kind == "module":
         return (layer.bound(cut).eval() if is_elastic(layer) else layer,)
-    weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
-    if cut is not None:
-        weight, bias = cut_of(layer, cut, weight, bias)
+    weight, bias = weights(layer, cut)
     if step.kind == "linear":
         return weight, bias
     numbers = layer if cut is None else cut
@@ -185,13 +188,14 @@ def shared_pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Pie
     ]
 
 
-def cut_of(
-    layer: Any, cut: Any, weight: Tensor, bias: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """The part of a layer's weight and bias that a cut uses."""
-    if hasattr(layer, "slices"):
-        weight, bias = layer.slices(cut, weight, bias)
+def weights(layer: Any, cut: Any) -> tuple[Tensor, Tensor | None]:
+    """The part of a layer's weight and bias that a cut uses: views where they can be, and nothing remembered of what
+    was gathered."""
+    if cut is None:
+        weight, bias = layer._parameters["weight"], layer._parameters["bias"]
+    elif hasattr(layer, "weights") and not hasattr(layer, "remembered"):
+        weight, bias = layer.weights(cut)
     else:
         plain = layer.bound(cut)
-        weight, bias = plain.weight.detach(), None if plain.bias is None else plain.bias.detach()
-    return weight, bias
+        weight, bias = plain.weight, plain.bias
+    return weight.detach(), None if bias is None else bias.detach()

@@ -74,7 +74,7 @@ class Straight(nn.Module):
 class Shared(Straight):
     """A sub-network's straight line on the network's own weights, for inference without gradients.
 
-    They are cut, and norms are read, at every call: whatever happens to the network shows through.
+    They are cut, and norms are read, at every call: what `net(x, plan)` sees of changes is seen here.
     """
 
     def __init__(self, line: Line, pieces: list[Piece]) -> None:
@@ -114,10 +114,10 @@ def signature(part: Any) -> tuple[Any, ...]:
     found: list[Any] = [type(part)]
     for name in names_of(type(part)) if isinstance(part, Plan) else type(part).__slots__:
         value = getattr(part, name)
-        if is_dataclass(value):
-            found.append(signature(value))
-        elif isinstance(value, Cut):
+        if isinstance(value, Cut):
             found.extend(() if value.leaf else (name, value.values()))
+        elif is_dataclass(value):
+            found.append(signature(value))
         elif value is not None:
             found.append((name, value))
     return tuple(found)
