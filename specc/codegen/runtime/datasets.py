@@ -21,6 +21,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".ppm")
 
+LAID_OUT = "train/ and val/ (or test/), with a folder of images for every class in each,"
+
 Reader = Callable[[Path, Mapping[str, Any]], tuple[Images, Images]]
 """From a folder and the settings to (training images, test images)."""
 
@@ -189,9 +191,10 @@ def cub200(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
 
 def image_folder(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
     """`train/<class>/...` and `val/<class>/...` (or `test/`): ImageNet, and what is laid out like it."""
-    root = first(str(settings["name"]), (folder,), "train").parent
+    name = f"a folder with {LAID_OUT}"
+    root = first(name, (folder,), "train").parent
     train, names = by_folder(root / "train")
-    held = first(str(settings["name"]), (root,), "val", "test")
+    held = first(name, (root,), "val", "test")
     test, theirs = by_folder(held)
     if theirs != names:
         odd = sorted(set(names) ^ set(theirs))
@@ -247,8 +250,10 @@ def first(name: str, places: Iterable[Path], *parts: str) -> Path:
         if candidate.exists():
             return candidate
     tried = "\n  ".join(str(candidate) for candidate in candidates)
+    here = "" if candidates[0].is_absolute() else f", from {Path.cwd()}"
     raise SystemExit(
-        f"{name} is not there. Name its folder with --data-path; tried\n  {tried}\nNothing is downloaded."
+        f"{name} is not there. Name its folder with --data-path; tried{here}\n  {tried}\n"
+        "Nothing is downloaded."
     )
 
 
