@@ -245,7 +245,7 @@ for module, flags in ((train, ["--epochs", "1", "--device", "cpu"]), (export, []
     module.main()
 """
     out = run(folder, code)
-    assert "test accuracy" in out
+    assert "test accuracy, network: " in out
     assert "torch.export: same answers" in out
     assert "no ONNX file: pip install onnx" in out
     assert "norms folded" in out
