@@ -1,13 +1,16 @@
-"""Sub-networks ready to serve: how fast they are made, and how fast they run beside torchvision's hand-written ones.
+"""Sub-networks ready to serve: how fast they are made, switched and run beside torchvision's hand-written ones.
 
-A training step of US-Nets stands beside the steps of four separate networks of the same sizes.
+A training step of US-Nets stands beside the steps of four separate networks of the same sizes. One torch thread;
+processor time.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,73 +18,119 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from specc.codegen.runtime.serving import Runtime, Subnet
 from specc.passes.bind import bind
-from tests.benchmarks.bench_model import copy_weights, keep_memory, network, per_call, with_plan
-from tests.benchmarks.rows import Row, side_by_side
+from tests.benchmarks.bench_model import WHOLE, copy_weights, network, per_call, row, set_up
+from tests.benchmarks.rows import Row, processor_seconds, side_by_side
 from tests.codegen.projects import compiled, project
 
 SIDES = (96, 224)
 WIDTHS = (0.35, 0.5, 0.75)
+KEPT = 20
+"""Lines that are made to be kept: each in memory of its own, that nothing was in before."""
 
 
-def run() -> list[Row]:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    keep_memory()
+def run() -> Iterator[Row]:
+    set_up()
     with tempfile.TemporaryDirectory() as folder:
         net = network("mobilenet_v2_us", folder)
-        return [*mobilenet_rows(net), *skipping_rows(folder), *transformer_rows(folder), *training_rows(folder)]
+        yield from straight_rows(net)
+        yield from making_rows(net)
+        yield from switch_rows(net)
+        yield from skipping_rows(folder)
+        yield from compile_rows(net)
+        yield from training_rows(net, folder)
 
 
 @torch.no_grad()
-def mobilenet_rows(net: Any) -> list[Row]:
+def straight_rows(net: Any) -> Iterator[Row]:
+    """Beside torchvision's networks as they come, and as somebody would set them up who wants them fast."""
     from torchvision.models import mobilenet_v2
 
-    rows = []
     for width, bar in ((1.0, 0.85), (0.35, 0.80)):
         theirs = mobilenet_v2(width_mult=width).eval()
         plan = net.plan({"width": width})
         line = net.straight(plan)
         for side in SIDES:
-            x = torch.randn(1, 3, side, side)
-            bars = bar if side == 224 else None
-            ratio = side_by_side(lambda: line(x), lambda: theirs(x), rounds=41)[2]  # noqa: B023
-            rows.append(Row(f"width {width:g}, straight / torchvision's, {side} pixels", ratio, bars, "x"))
-        x = torch.randn(1, 3, 224, 224)
-        ratio = side_by_side(lambda: net(x, plan), lambda: line(x), rounds=21)[2]  # noqa: B023
-        rows.append(Row(f"width {width:g}, sliced / straight", ratio, None, "x"))
-        made = per_call(lambda: net.straight(plan), 200)  # noqa: B023
-        rows.append(Row(f"making a straight line of width {width:g}", 1e3 * made, 1.5, "ms"))
-    rows.append(Row("binding a module of width 0.35", 1e3 * per_call(lambda: net.bind(plan), 5), None, "ms"))
-    return rows
+            shape = "1", (1, 3, side, side), 31
+            yield row(f"width {width:g}, straight / torchvision's", line, theirs, shape, bar if side == 224 else None)
+        theirs = theirs.to(memory_format=torch.channels_last)
+        yield row(f"width {width:g}, straight / torchvision's channels last", line, last(theirs), WHOLE[0], None)
+        yield row(f"width {width:g}, straight / bound, norms folded", line, net.bind(plan), WHOLE[0], None)
+        yield row(f"width {width:g}, sliced straight / straight", net.straight(plan, share=True), line, WHOLE[0], None)
+
+
+def last(net: nn.Module) -> Callable[[Tensor], Tensor]:
+    return lambda x: net(x.contiguous(memory_format=torch.channels_last))
 
 
 @torch.no_grad()
-def skipping_rows(folder: str) -> list[Row]:
+def making_rows(net: Any) -> Iterator[Row]:
+    """A line in place of another one; and one more, for which the system finds as many pages as it has."""
+    from torchvision.models import mobilenet_v2
+
+    for width in (0.35, 1.0):
+        plan = net.plan({"width": width})
+        make = partial(net.straight, plan)
+        layers = [m for m in mobilenet_v2(width_mult=width).modules() if isinstance(m, nn.Conv2d)]
+        weights = [layer.weight for layer in layers]
+        multiply = partial(torch._foreach_mul, weights, [torch.rand(len(w), 1, 1, 1) for w in weights])
+        yield Row(f"binding: a straight line of width {width:g}", 1e3 * per_call(make, 100), 1.5, "ms")
+        kept: list[object] = []
+        yield Row("  the same in memory never used before", 1e3 * keeping(make, kept), None, "ms")
+        yield Row("  its floor: its weights times its scales", 1e3 * per_call(multiply, 100), None, "ms")
+        yield Row("  its floor in memory never used before", 1e3 * keeping(multiply, kept), None, "ms")
+    plan = net.plan({"width": 0.35})
+    yield Row("binding: a module of width 0.35", 1e3 * per_call(lambda: net.bind(plan), 5), None, "ms")
+    yield Row("net.plan(assignment)", 1e6 * per_call(lambda: net.plan({"width": 0.35}), 200), None, "us")
+
+
+def keeping(what: Callable[[], object], kept: list[object]) -> float:
+    """Processor time of one call, where everything that is made is kept."""
+
+    def calls() -> None:
+        kept.extend(what() for _ in range(KEPT))
+
+    return processor_seconds(calls) / KEPT
+
+
+@torch.no_grad()
+def switch_rows(net: Any) -> Iterator[Row]:
+    plans = [net.plan({"width": width}) for width in (*WIDTHS, 1.0)]
+    subnets = [Subnet(plan.assignment, None, None, None) for plan in plans]
+    runtime = Runtime(net, plans, subnets, straight=True)
+    for name, switch in (("Runtime.switch", runtime.switch), ("net.use", lambda number: net.use(plans[number]))):
+        took = per_call(partial(round_trip, switch, len(plans)), 25_000) / len(plans)
+        yield Row(f"switch: {name}", 1e6 * took, 3, "us")
+
+
+def round_trip(switch: Callable[[int], None], count: int) -> None:
+    for number in range(count):
+        switch(number)
+
+
+@torch.no_grad()
+def skipping_rows(folder: str) -> Iterator[Row]:
     net = network("resnet50_adn", folder)
     whole, base = net.straight(net.plan("max")), net.straight(net.plan("min"))
-    x = torch.randn(1, 3, 224, 224)
-    ratio = side_by_side(lambda: base(x), lambda: whole(x), rounds=11)[2]
-    return [Row("resnet50_adn, TTTT / FFFF (its share of MACs is 0.63)", ratio, 0.66, "x")]
+    yield row("resnet50_adn, TTTT / FFFF (its share of MACs is 0.63)", base, whole, WHOLE[0], 0.66)
 
 
 @torch.no_grad()
-def transformer_rows(folder: str) -> list[Row]:
-    from torchvision.models import vit_b_32
-
-    net = network("vit_b_32_adn", folder)
-    theirs = vit_b_32().eval()
-    rows = []
-    for batch in (1, 16):
-        x = torch.randn(batch, 3, 224, 224)
-        ratio = side_by_side(lambda: with_plan(net, net.plan())(x), lambda: theirs(x), rounds=9)[2]  # noqa: B023
-        rows.append(Row(f"elastic vit_b_32 at its maximum / torchvision's, batch {batch}", ratio, 1.03, "x"))
-    return rows
+def compile_rows(net: Any) -> Iterator[Row]:
+    """torch.compile with its own backend, which needs a C++ compiler."""
+    bound, x = net.bind(net.plan({"width": 0.35})), torch.randn(1, 3, 224, 224)
+    explained = torch._dynamo.explain(bound)(x)
+    yield Row("torch.compile of a bound sub-network: graph breaks", explained.graph_break_count, 0, "")
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        return
+    fast: Callable[[Tensor], Tensor] = torch.compile(bound, fullgraph=True)
+    yield row("width 0.35, bound and compiled / bound", fast, bound, WHOLE[0], None)
 
 
-def training_rows(folder: str) -> list[Row]:
+def training_rows(net: Any, folder: str) -> Iterator[Row]:
     """One step of four sub-networks against one step of each of four static networks, forward, backward and update."""
-    net = network("mobilenet_v2_us", folder).train()
+    net.train()
     spec = compiled("mobilenet_v2_us")
     statics = []
     for width in (*WIDTHS, 1.0):
@@ -93,8 +142,8 @@ def training_rows(folder: str) -> list[Row]:
 
     together = step_of([lambda x, plan=plan: net(x, plan) for plan in plans], [net])
     apart = step_of(statics, statics)
-    ratio = side_by_side(lambda: together(x, labels), lambda: apart(x, labels), rounds=7)[2]
-    return [Row("training step of 4 sub-networks / steps of 4 static networks", ratio, 1.05, "x")]
+    ratio = side_by_side(lambda: together(x, labels), lambda: apart(x, labels), 7, processor_seconds)[2]
+    yield Row("training step of 4 sub-networks / steps of 4 static networks", ratio, 1.05, "x")
 
 
 def step_of(passes: Any, nets: list[nn.Module]) -> Callable[[Tensor, Tensor], None]:

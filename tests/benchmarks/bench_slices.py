@@ -14,18 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tests.benchmarks.bench_model import keep_memory
-from tests.benchmarks.rows import Row, side_by_side
+from tests.benchmarks.bench_model import set_up
+from tests.benchmarks.rows import Row, processor_seconds, side_by_side
 from tests.codegen.projects import compiled, project
 
 BATCH = 16
-ROUNDS = 5
+ROUNDS = 3
 
 
 def run() -> list[Row]:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    keep_memory()
+    set_up()
     with tempfile.TemporaryDirectory() as folder:
         made = project(compiled("resnext47_inclusive_sparse"), Path(folder))
     net = made.model.Model().train().to(memory_format=torch.channels_last)
@@ -40,7 +38,7 @@ def run() -> list[Row]:
     return [
         Row(
             f"IS-ResNeXt-47 trains: {what} / the last head alone",
-            side_by_side(step(net, x, labels, plans), alone, ROUNDS)[2],
+            side_by_side(step(net, x, labels, plans), alone, ROUNDS, processor_seconds)[2],
             bar,
             "x",
         )

@@ -49,21 +49,24 @@ def processor_seconds(action: Callable[[], object]) -> float:
 
 
 def side_by_side(
-    first: Callable[[], object], second: Callable[[], object], rounds: int = 11, repeats: int = 1
+    first: Callable[[], object],
+    second: Callable[[], object],
+    rounds: int = 11,
+    clock: Callable[[Callable[[], object]], float] = seconds,
 ) -> tuple[float, float, float]:
     """The medians of both in seconds and the median of the rounds' ratios first / second.
 
-    Both run once to warm up; then every round runs both, in swapped order every other time, so that what slows
-    the machine for a while slows both.
+    Both run twice to warm up; then every round runs both, in swapped order every other time, so that what slows
+    the machine for a while slows both. `clock` is `processor_seconds` for what one thread of this process does.
     """
-    first()
-    second()
+    for action in (first, second, first, second):
+        action()
     pairs = []
     for number in range(rounds):
         if number % 2:
-            later = seconds(second, repeats)
-            pairs.append((seconds(first, repeats), later))
+            later = clock(second)
+            pairs.append((clock(first), later))
         else:
-            earlier = seconds(first, repeats)
-            pairs.append((earlier, seconds(second, repeats)))
+            earlier = clock(first)
+            pairs.append((earlier, clock(second)))
     return median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs)
