@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from specc.analysis.report import cost
 from specc.codegen.runtime.serving import Runtime, Subnet
 from specc.passes.bind import bind
 from tests.benchmarks.bench_model import WHOLE, copy_weights, network, per_call, row, set_up
@@ -96,8 +97,11 @@ def keeping(what: Callable[[], object], kept: list[object]) -> float:
 
 @torch.no_grad()
 def switch_rows(net: Any) -> Iterator[Row]:
-    plans = [net.plan({"width": width}) for width in (*WIDTHS, 1.0)]
-    subnets = [Subnet(plan.assignment, None, None, None) for plan in plans]
+    graph = compiled("mobilenet_v2_us").graph
+    widths = [Fraction(width).limit_denominator(100) for width in (*WIDTHS, 1.0)]
+    plans = [net.plan({"width": float(width)}) for width in widths]
+    costs = [cost(graph, {"width": width}) for width in widths]
+    subnets = [Subnet(p.assignment, c.macs, c.params, None) for p, c in zip(plans, costs, strict=True)]
     runtime = Runtime(net, plans, subnets, straight=True)
     for name, switch in (("Runtime.switch", runtime.switch), ("net.use", lambda number: net.use(plans[number]))):
         took = per_call(partial(round_trip, switch, len(plans)), 25_000) / len(plans)
