@@ -160,7 +160,7 @@ def marked_line(line: Line, blocks: Collection[str]) -> fx.GraphModule:
             with graph.inserting_before(node):
                 graph.call_function(invoke, (mark, ""))
         elif node.target is getitem and node.args[0] is inputs[-1]:
-            path = block_of(line.steps[node.args[1]].layer.path, blocks)
+            path = block_of(".".join(line.steps[node.args[1]].layer.path), blocks)
             if path not in ("", current):
                 # What comes before the first layer of all is the first block's.
                 with graph.inserting_before(node if current else here):
