@@ -53,6 +53,7 @@ class Back:
     last: int
     weight: Floats | None
     factor: float
+    unit: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +63,6 @@ class Aim:
     swept: Sweep
     goal: Goal
     prefixes: Prefixes
-    unit: int
     backs: tuple[Back, ...]
 
     @property
@@ -72,7 +72,7 @@ class Aim:
     @property
     def is_exact(self) -> bool:
         """Whether nothing is ever given up."""
-        return self.is_listed or self.unit == 1
+        return all(one.unit == 1 for one in self.backs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +98,7 @@ def start(to: Aim, goal: Goal) -> Start:
     if to.is_listed:
         ends = to.prefixes.between(row, left, goal.width)
         return Start(goal.highest, goal.width, to.prefixes.cumulated[np.concatenate(ends)])
-    weights = weights_back(to.backs[-1], row, left, to.unit)[0]
+    weights = weights_back(to.backs[-1], row, left)[0]
     cumulated = np.concatenate([np.zeros(1), np.cumsum(weights)])
     return Start(goal.highest, goal.width, cumulated)
 
@@ -110,22 +110,21 @@ def aim(swept: Sweep, goals: Sequence[Goal], effort: Effort, weights: Weights | 
     """
     prefixes = listed(swept, goals, weights, effort.listed)
     if prefixes.taken == len(swept.steps) or not len(prefixes.rows):
-        return Aim(swept, goals[0], prefixes, 1, ())
-    unit, tables = majorants(swept, goals[0], prefixes, weights, effort.cells)
+        return Aim(swept, goals[0], prefixes, ())
+    tables = majorants(swept, goals[0], prefixes, weights, effort.cells)
     backs = tuple(
         back(
             table,
             swept.steps[place],
             goals[0].line.added[place],
             None if weights is None else weights[place],
-            unit,
         )
         for place, table in enumerate(tables, prefixes.taken)
     )
-    return Aim(swept, goals[0], prefixes, unit, backs)
+    return Aim(swept, goals[0], prefixes, backs)
 
 
-def back(table: Majorant, step: Step, added: Ints, weight: Floats | None, unit: int) -> Back:
+def back(table: Majorant, step: Step, added: Ints, weight: Floats | None) -> Back:
     """A step to go back through, given U before it."""
     lead = leading(step)
     rows, knots = table.values.shape
@@ -133,7 +132,7 @@ def back(table: Majorant, step: Step, added: Ints, weight: Floats | None, unit: 
     values[:, 1:-1].real = table.values
     values[:, 1:-2].imag = np.diff(table.values, axis=1)
     source = step.source[lead.pairs]
-    shift = (0.25 - added[lead.pairs] - table.lows[source]) / unit + 1
+    shift = (0.25 - added[lead.pairs] - table.lows[source]) / table.unit + 1
     return Back(
         step=step,
         added=added,
@@ -144,17 +143,18 @@ def back(table: Majorant, step: Step, added: Ints, weight: Floats | None, unit: 
         last=knots + 1,
         weight=None if weight is None else weight[lead.pairs],
         factor=table.factor,
+        unit=table.unit,
     )
 
 
-def weights_back(one: Back, rows: Ints, left: Ints, unit: int) -> Floats:
+def weights_back(one: Back, rows: Ints, left: Ints) -> Floats:
     """[n, fan]: U of the sources of all pairs that lead to `rows`, at what they leave of `left`."""
     at = one.shift[rows]
-    at += (left / unit)[:, None]
+    at += (left / one.unit)[:, None]
     np.clip(at, 0, one.last, out=at)
     cell = at.astype(np.int64)
     at -= cell
-    at -= 0.25 / unit
+    at -= 0.25 / one.unit
     cell += one.place[rows]
     ends = one.knots.take(cell)
     at *= ends.imag
@@ -179,7 +179,7 @@ def draws(to: Aim, of: Start, number: int, rng: random.Random) -> Ints:
             chosen = np.searchsorted(of.cumulated, chances, side="right") - 1
             expected = np.diff(of.cumulated)[chosen]
         else:
-            weights = weights_back(one, rows, left, to.unit)
+            weights = weights_back(one, rows, left)
             cumulated = np.cumsum(weights, axis=1)
             sums = cumulated[:, -1]
             kept = (shares(rng, len(sums)) * expected < sums * factor).nonzero()[0]

@@ -25,7 +25,7 @@ LEAST_TRIES = 20_000
 """The most tries where few are wanted."""
 SOME_TRIES = 4096
 """The most tries to find something to tell of."""
-AT_ONCE = 4096
+AT_ONCE = 2048
 """The most tries that are made together."""
 
 

@@ -12,7 +12,7 @@ from the last step back to those that are listed, where N itself is known, draws
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +23,10 @@ from specc.portable.line import Goal
 from specc.portable.prefixes import Floats, Prefixes, Weights
 from specc.portable.sweep import Ints, Step, Sweep
 
-FEWEST = 128
-"""The least number of knots that the widest range of costs is divided by."""
+FEWEST = 200
+"""The least number of knots that a step's widest range of tops is divided by, if it is so wide."""
+BEYOND = 3
+"""Knots behind the last one needed: what is between them is not asked for, but lines to them are."""
 AT_ONCE = 150_000
 """About so many (pair, knot) cells are treated at once: what the processor's cache holds."""
 
@@ -39,6 +41,7 @@ class Majorant:
     lows: Ints
     values: Floats
     factor: float
+    unit: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,33 +100,46 @@ def ranges(swept: Sweep, goal: Goal, prefixes: Prefixes) -> list[Range]:
     return found
 
 
-def unit_for(swept: Sweep, found: Sequence[Range], taken: int, cells: int) -> int:
-    """How far knots stand apart, so that about so many (pair, knot) and (row, knot) cells are needed."""
-    work = sum(
-        (len(range_.lows) + (len(swept.steps[place - 1].source) if place > taken else 0))
-        * range_.widest
-        for place, range_ in enumerate(found, taken)
-    )
-    coarsest = max(1, max(range_.widest for range_ in found) // FEWEST)
-    return max(1, min(coarsest, -(-work // cells)))
-
-
 def majorants(
     swept: Sweep, goal: Goal, prefixes: Prefixes, weights: Weights | None, cells: int
-) -> tuple[int, list[Majorant]]:
-    """The unit, and U before every step that is not listed."""
+) -> list[Majorant]:
+    """U before every step that is not listed, with about `cells` (pair, knot) and (row, knot) cells in all.
+
+    Every step has about as many knots, the further apart the wider the range of its tops is: those of the first few
+    choices cost little, but how much is soon decisive.
+    """
     found = ranges(swept, goal, prefixes)
-    unit = unit_for(swept, found, prefixes.taken, cells)
+    steps = swept.steps[prefixes.taken : len(swept.steps) - 1]
+    pairs = sum(len(step.source) + step.rows for step in steps)
+    most = max(FEWEST, cells // max(1, pairs))
+    unit = max(1, -(-found[0].widest // most))
     tables = [first_of(prefixes, found[0], goal.width, unit)]
-    for place, range_ in enumerate(found[1:], prefixes.taken):
-        step, weight = swept.steps[place], None if weights is None else weights[place]
-        tables.append(next_of(tables[-1], step, goal.line.added[place], weight, range_, unit))
-    return unit, tables
+    for place, (step, range_) in enumerate(zip(steps, found[1:], strict=True), prefixes.taken):
+        weight = None if weights is None else weights[place]
+        table = next_of(tables[-1], step, goal.line.added[place], weight, range_)
+        while table.values.shape[1] > 2 * most:
+            table = coarser(table)
+        tables.append(table)
+    return tables
+
+
+def coarser(table: Majorant) -> Majorant:
+    """Every other knot, raised by what those between exceed the lines."""
+    rows, knots = table.values.shape
+    values = np.zeros((rows, knots + knots % 2 + 2))
+    values[:, :knots] = table.values
+    kept, between = values[:, ::2], values[:, 1::2]
+    above = np.maximum(between[:, :-1] - (kept[:, :-1] + kept[:, 1:]) / 2, 0.0)
+    raised = kept.copy()
+    # A knot between exceeds the line by as much as both its neighbours are raised.
+    raised[:, :-1] = np.maximum(raised[:, :-1], kept[:, :-1] + above)
+    raised[:, 1:] = np.maximum(raised[:, 1:], kept[:, 1:] + above)
+    return Majorant(table.lows, raised, table.factor, 2 * table.unit)
 
 
 def knots_of(range_: Range, unit: int) -> int:
-    """So many that the last one lies a unit beyond the range."""
-    return -(-range_.widest // unit) + 2
+    """So many that some lie beyond the range."""
+    return -(-range_.widest // unit) + 1 + BEYOND
 
 
 def first_of(prefixes: Prefixes, range_: Range, width: int, unit: int) -> Majorant:
@@ -156,31 +172,32 @@ def first_of(prefixes: Prefixes, range_: Range, width: int, unit: int) -> Majora
             worst = np.maximum.reduceat(excess, firsts)
             flat = above.reshape(-1)
             flat[cell[firsts]] = np.maximum(flat[cell[firsts]], worst)
-    return lifted(values, above, range_, 1.0)
+    return lifted(values, above, range_, unit)
 
 
-def lifted(values: Floats, above: Floats, range_: Range, factor: float) -> Majorant:
-    """Values at knots, raised by what is above the lines on both sides; nothing in rows that do not matter."""
+def lifted(values: Floats, above: Floats, range_: Range, unit: int) -> Majorant:
+    """Values at knots, raised by what is above the lines on both sides; nothing far out of a row's range."""
     above[:, 1:] = np.maximum(above[:, 1:], above[:, :-1])
     values = np.maximum(values + above, 0.0)
-    values[range_.lows > range_.highs] = 0.0
+    last = -(-(range_.highs - range_.lows) // unit) + BEYOND
+    values[np.arange(values.shape[1]) > np.where(range_.lows > range_.highs, -1, last)[:, None]] = 0
     most = float(values.max(initial=0.0))
     if most > 2.0**600:
         # Far beyond what is ever compared: scaled down before it overflows.
-        return Majorant(range_.lows, values * 2.0**-600, factor * 2.0**-600)
-    return Majorant(range_.lows, values, factor)
+        return Majorant(range_.lows, values * 2.0**-600, 2.0**-600, unit)
+    return Majorant(range_.lows, values, 1.0, unit)
 
 
 def next_of(
-    table: Majorant, step: Step, added: Ints, weight: Floats | None, range_: Range, unit: int
+    table: Majorant, step: Step, added: Ints, weight: Floats | None, range_: Range
 ) -> Majorant:
-    """U after a step, from U before it."""
+    """U after a step, from U before it, with knots as far apart."""
+    unit = table.unit
     lead, knots = leading(step), knots_of(range_, unit)
     rows, before = table.values.shape
-    # Room for lines that begin before the first knot or go on behind the last; a row of zeros for pairs that are none.
+    # Zeros for lines that begin before the first knot or go on behind the last, and a row for pairs that are none.
     values = np.zeros((rows + 1, (knots + 2) + before + (knots + 3)))
     values[:rows, knots + 2 : knots + 2 + before] = table.values
-    values[:rows, knots + 2 + before :] = table.values[:, -1:]
     falls = np.zeros_like(values)
     falls[:, 1:-1] = np.maximum(2 * values[:, 1:-1] - values[:, :-2] - values[:, 2:], 0)
     lines = sliding_window_view(values, knots + 1, axis=1)
@@ -201,7 +218,7 @@ def next_of(
         if unit > 1:
             bend = (share * (1 - share) * factor)[:, None]
             above[some] = (bend @ kinks[source, knot])[:, 0, 1:]
-    return lifted(sums, above, range_, 1.0)
+    return lifted(sums, above, range_, unit)
 
 
 def chunks(lead: Leading, knots: int) -> Iterator[slice]:

@@ -22,7 +22,7 @@ def one_draw(to: Aim, of: Start, rng: random.Random) -> Sequence[int] | None:
         if not expected:
             cumulated, total = of.cumulated[1:], of.bound
         else:
-            cumulated = np.cumsum(weights_of(one, row, left, to.unit))
+            cumulated = np.cumsum(weights_of(one, row, left))
             total = float(cumulated[-1])
             if not rng.random() * expected < total * factor:
                 return None
@@ -46,13 +46,13 @@ def one_draw(to: Aim, of: Start, rng: random.Random) -> Sequence[int] | None:
     return at
 
 
-def weights_of(one: Back, row: int, left: int, unit: int) -> Floats:
+def weights_of(one: Back, row: int, left: int) -> Floats:
     """[fan]: U of the sources of all pairs that lead to `row`, at what they leave of `left`."""
-    at = one.shift[row] + left / unit
+    at = one.shift[row] + left / one.unit
     at = np.minimum(np.maximum(at, 0.0), one.last)
     cell = at.astype(np.int64)
     at -= cell
-    at -= 0.25 / unit
+    at -= 0.25 / one.unit
     ends = one.knots[cell + one.place[row]]
     at *= ends.imag
     at += ends.real

@@ -151,17 +151,20 @@ def test_windows_with_one_sub_network_hold_it() -> None:
     assert len(values) > 10_000
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2_pss", "mobilenet_v2_tips", "mobilenet_v3_ofa", "mobilenet_v1_pss"])
-def test_hardly_a_try_is_in_vain_anywhere_in_the_range(name: str) -> None:
-    """Windows of 1 % of the range, up to 5e20 sub-networks: at most 1.4 tries a draw."""
+@pytest.mark.parametrize("kind", [0, 1], ids=["MACs", "parameters"])
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v2_pss", "mobilenet_v2_tips", "mobilenet_v2_cifar100_tips", "mobilenet_v3_ofa", "resnet34_tips"]
+)
+def test_hardly_a_try_is_in_vain_anywhere_in_the_range(name: str, kind: int) -> None:
+    """Windows of 1 % of the range, up to 4e30 sub-networks: at most 1.4 tries a draw."""
     space = space_named(name)
-    low, high = cost_ranges(space)[0]
+    low, high = cost_ranges(space)[kind]
     for begin in (0.0, 0.02, 0.1, 0.3, 0.495, 0.8, 0.95, 0.99):
         limits = (low + begin * (high - low), low + (begin + 0.01) * (high - low))
-        drawn = draw_in_window(space, 400, random.Random(1), limits)
+        drawn = draw_in_window(space, 400, random.Random(1), *[ANY] * kind, limits)
         assert len(drawn.assignments) == 400
         assert drawn.tries <= 1.4 * 400
-        assert all(limits[0] <= macs <= limits[1] for macs in drawn.macs)
+        assert all(limits[0] <= cost <= limits[1] for cost in drawn.costs[kind])
 
 
 def test_no_limits_are_a_window_that_holds_everything() -> None:

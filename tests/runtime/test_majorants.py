@@ -58,14 +58,14 @@ def test_bounds_are_never_too_small(graph: Graph, a: float, b: float, most: int,
         prefixes = listed(swept, [to], weights, most)
         if prefixes.taken == len(swept.steps) or not len(prefixes.rows):
             return
-        unit, tables = majorants.majorants(swept, to, prefixes, weights, cells)
+        tables = majorants.majorants(swept, to, prefixes, weights, cells)
         found = majorants.ranges(swept, to, prefixes)
     ways = ways_to(swept, along, weights)
     for place, (table, range_) in enumerate(zip(tables, found, strict=True), prefixes.taken):
         for row, (low, high) in enumerate(zip(range_.lows.tolist(), range_.highs.tolist(), strict=True)):
             for left in range(low, high + 1, max(1, (high - low) // 60)):
                 true = sum(n for (r, cost), n in ways[place].items() if r == row and left - to.width <= cost <= left)
-                knot, share = divmod((left - table.lows[row]) / unit, 1)
+                knot, share = divmod((left - table.lows[row]) / table.unit, 1)
                 values = table.values[row, int(knot)], table.values[row, int(knot) + 1]
                 assert (1 - share) * values[0] + share * values[1] >= true * (1 - 1e-9)
         for (row, cost), n in ways[place].items():
