@@ -158,7 +158,7 @@ def test_what_the_projects_readme_shows_runs(tmp_path: Path) -> None:
     made = project(from_text(SPEC.replace("{settings}", "").replace("{method}", "adn")), tmp_path)
     text = (tmp_path / "README.md").read_text()
     (shown,) = re.findall(r"^## Detectors\n+```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert "return_layers=['s1', 's2', 's3', 's4']" in shown
+    assert 'return_layers=["s1", "s2", "s3", "s4"]' in shown
     with importing(made.folder):
         names: dict[str, Any] = {}
         exec(compile(shown, "README.md", "exec"), names)
