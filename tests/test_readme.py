@@ -82,3 +82,10 @@ def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
             assert (ROOT / target).exists(), target
+
+
+def test_the_tests_that_show_something_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", README)
+    assert len(named) >= 5
+    for path in named:
+        assert "\ndef test_" in (ROOT / path).read_text(encoding="utf-8"), path
