@@ -20,6 +20,7 @@ def test_agreement_is_relative_and_by_rank() -> None:
     assert found.spearman == pytest.approx(stats.spearmanr(predicted, measured).statistic)
     assert found.kendall == pytest.approx(stats.kendalltau(predicted, measured).statistic)
     assert found.mean == pytest.approx(measured.mean())
+    assert f"differ by {found.noise:.2%}, which alone makes {found.noise / 2:.2%}" in found.text
     assert found.noise == pytest.approx(np.sqrt(((once - again) ** 2).mean()) / measured.mean())
 
 

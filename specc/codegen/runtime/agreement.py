@@ -16,7 +16,8 @@ class Agreement:
     spearman  correlation of their ranks
     kendall   pairs in the same order less those in the other, as a share of all (tau-b)
     mean      the mean latency in seconds
-    noise     by what share of the mean two measurements of one sub-network differ (root mean square)
+    noise     by what share of the mean two measurements of one sub-network differ (root mean square); it makes an
+              error of half of it, as what is predicted is the mean of the two
     """
 
     error: float
@@ -30,7 +31,7 @@ class Agreement:
         return (
             f"RMSE {self.error:.2%} of the mean, {1e3 * self.mean:.3f} ms; rank correlation "
             f"{self.spearman:.3f} (Spearman), {self.kendall:.3f} (Kendall); "
-            f"measured twice they differ by {self.noise:.2%}"
+            f"measured twice they differ by {self.noise:.2%}, which alone makes {self.noise / 2:.2%}"
         )
 
 
