@@ -16,8 +16,14 @@ import pytest
 from specc.codegen.runtime.front import Point, admit
 from specc.codegen.runtime.page import page
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+BROWSERS = [path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path][:1]
+"""The first that is installed; where there is none, nothing can be seen."""
+
+
+@pytest.fixture(params=BROWSERS, ids=["browser"] * len(BROWSERS))
+def browser(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
 
 PROBE = """
 <script>
@@ -79,12 +85,12 @@ probe();
 """
 
 
-def opened(folder: Path, text: str, width: int = 1000) -> dict[str, Any]:
+def opened(browser: str, folder: Path, text: str, width: int = 1000) -> dict[str, Any]:
     """What the probe found in the page."""
     path = folder / "page.html"
     path.write_text(text.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
-    command = [str(BROWSER), *flags, f"--user-data-dir={folder / 'user'}", f"--window-size={width},900", path.as_uri()]
+    command = [browser, *flags, f"--user-data-dir={folder / 'user'}", f"--window-size={width},900", path.as_uri()]
     dump = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     match = re.search(r'<pre id="found">(.*?)</pre>', dump, re.DOTALL)
     assert match, dump[-2000:]
@@ -108,9 +114,9 @@ def points(count: int) -> tuple[list[Point], list[Point]]:
 
 
 @pytest.mark.parametrize(("count", "width"), [(500, 1000), (40, 500)])
-def test_hovering_walking_and_copying(tmp_path: Path, count: int, width: int) -> None:
+def test_hovering_walking_and_copying(browser: str, tmp_path: Path, count: int, width: int) -> None:
     made, front = points(count)
-    found = opened(tmp_path, page("toy", made, front, ["macs", "latency"]), width)
+    found = opened(browser, tmp_path, page("toy", made, front, ["macs", "latency"]), width)
     assert [found[name] for name in ("hiddenFirst", "hiddenAgain", "escaped")] == [True] * 3
     assert found["circles"][0] == found["rows"] == len(front)
     assert 0 < found["circles"][1] <= count - len(front)
@@ -130,10 +136,10 @@ def test_hovering_walking_and_copying(tmp_path: Path, count: int, width: int) ->
     assert not found["wide"]
 
 
-def test_one_point_and_hostile_names(tmp_path: Path) -> None:
+def test_one_point_and_hostile_names(browser: str, tmp_path: Path) -> None:
     evil = {"</script><script>found.errors.push('ran')</script>": "<img src=x onerror=found.errors.push('ran')>"}
     point = Point({**evil, "a\"b'&amp;\u2028": True}, 7, 5, 0.5)
-    found = opened(tmp_path, page("<b>{x}</b> & 'q' \"d\"", [point], [point], ["macs"]))
+    found = opened(browser, tmp_path, page("<b>{x}</b> & 'q' \"d\"", [point], [point], ["macs"]))
     assert found["circles"] == [1, 0]
     assert found["inside"]
     assert [json.loads(text) for text in found["copied"]] == [dict(point.at)] * 3
