@@ -1,8 +1,8 @@
 """A bound network in whole numbers: weights and activations in eight bits, for torch's own kernels on the CPU.
 
-PyTorch's own tools go away (torch.ao.quantization), or write programs that are slower than floats until a C++ compiler
-builds them (torchao). So the graph is rewritten here, for the kernels below the first: convolutions, linear layers, their
-relus and residual additions compute with whole numbers, whatever else there is in floating point.
+PyTorch's own tools go away (torch.ao.quantization), or write programs that are slower than floats until a C++
+compiler builds them (torchao). So the graph is rewritten here, for the kernels below the first: convolutions, linear
+layers, their relus and residual additions compute with whole numbers, whatever else there is in floating point.
 """
 
 from __future__ import annotations
