@@ -13,11 +13,9 @@ from typing import Literal, TypeAlias
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Number, Option, Var, apply
 from specc.ir.operator import Operator
-from specc.ir.quick import quick
 from specc.source import Span
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A run of channels that is cut as one: `size` channels are active, each standing for `spread` features.
@@ -33,7 +31,6 @@ class Segment:
         return self.size if self.spread == 1 else apply("mul", self.size, self.spread)
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensor:
     """A feature map, tokens or a vector. `channels` is a tuple of segments.
@@ -100,7 +97,6 @@ SHARED = Bank()
 SUBNET = Var("%subnet")
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
     """One operation.
@@ -134,7 +130,6 @@ class Op:
 ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region"]
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """The spec's nesting: the network, its stages, the block calls in them, and the regions that a guard switches.

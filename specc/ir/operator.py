@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr
 from specc.ir.parameter import Signature
-from specc.ir.quick import quick
 
 if TYPE_CHECKING:
     from specc.ir.graph import Connection, Op, Segment, Tensor
@@ -86,7 +85,6 @@ class OpCall(Protocol):
         ...
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Built:
     """What a call becomes: the op's params and the shapes of its outputs, as (channels, space) pairs.

@@ -13,12 +13,10 @@ from specc.ir.choice import Kind, Options
 from specc.ir.expr import Expr
 from specc.ir.graph import DENSE, Connection, ScopeKind, Tensor, WidthRule
 from specc.ir.operator import Operator
-from specc.ir.quick import quick
 from specc.source import Span
 from specc.syntax import ast
 
 
-@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
     """A number, a flag, a word or an expression. `follows` says that it came from `in` (or is the class count), so that

@@ -11,11 +11,9 @@ from specc.ir.expr import Expr, Number
 from specc.ir.graph import Op, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
-from specc.ir.quick import quick
 from specc.ops.shapes import product, refuse_tokens
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class BatchNormParams:
     """`channels` are active, `full_channels` those of the largest sub-network."""

@@ -10,13 +10,11 @@ from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Op, Segment, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
-from specc.ir.quick import quick
 from specc.ops.runs import grouped_runs, total
 from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_space
 from specc.ops.triangular.rules import connected, pairs
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ConvParams:
     """`inputs`, `out`, `groups` and `kernel` are active sizes; `full_*` are those of the largest sub-network.
