@@ -66,36 +66,26 @@ def every() -> Iterator[dict[str, Any]]:
 
 # What depends on 'width' alone.
 T0 = {
-    0.2: (26, 12, 6, 9, 9, 36, 39),
-    0.3: (38, 20, 10, 25, 25, 100, 95),
-    0.4: (52, 26, 12, 36, 39, 169, 169),
-    0.5: (64, 32, 16, 64, 64, 256, 256),
-    0.6: (76, 38, 20, 100, 95, 361, 361),
-    0.7: (90, 44, 22, 121, 121, 484, 495),
-    0.8: (102, 52, 26, 169, 169, 676, 663),
-    0.9: (116, 58, 28, 196, 203, 841, 841),
-    1: (128, 64, 32, 256, 256, 1024, 1024),
+    0.2: (11465, 872, 198, 678, 63, 231),
+    0.3: (26775, 1838, 490, 1610, 145, 505),
+    0.4: (38226, 2681, 793, 2561, 198, 678),
+    0.5: (62304, 4093, 1168, 3728, 328, 1096),
+    0.6: (92142, 5793, 1615, 5111, 490, 1610),
+    0.7: (112425, 7200, 2134, 6710, 583, 1903),
+    0.8: (152823, 9574, 2938, 9178, 793, 2561),
+    0.9: (178738, 11361, 3625, 11281, 910, 2926),
+    1: (227008, 14069, 4384, 13600, 1168, 3728),
 }
 A0 = np.array([*T0.values()], dtype=np.int32).T
 
 
 def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t0, t1, t4, t7, t8, t9, t10 = T0[a["width"]]
+    t14, t15, t16, t17, t18, t19 = T0[a["width"]]
     x1 = a["s1.depth"]
-    t5 = x1 == 2
-    t6 = x1 >= 1
     x2 = a["s2.depth"]
-    t2 = x2 == 2
-    t3 = x2 >= 1
-    s0 = t5 + t6
-    s1 = 2 * s0 + 3
-    s2 = t2 + t3
-    s3 = 3 * t8 + t10
-    macs = 10 * t0 + 144 * t4 * (12 * s0 + 19) + 768 * t7 * s1 + 48 * s2 * (9 * t1 + 8 * t9)
-    macs += 128 * s3
-    params = 12 * (t0 + t7 * s1) + t1 * (41 * s2 + 2) + t4 * (41 * s0 + 91) + 24 * t9 * s2 + 8 * s3
-    params += 10
+    macs = 96 * x2 * t16 + 384 * x1 * t18 + 4 * t14
+    params = 2 * (x2 * t17 + x1 * t19 + t15)
     return macs, params
 
 
@@ -115,33 +105,23 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions)
     macs = np.empty(len(positions), dtype=np.int64)
     params = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), 8192):
-        rows = slice(start, start + 8192)
-        macs[rows], params[rows] = batched_block(positions[rows].T)
+    # Room for a block; the spare rows make the allocator keep its pages.
+    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
+    for start in range(0, len(positions), 10240):
+        rows = slice(start, start + 10240)
+        i = positions[rows].astype(np.uint8, copy=False).T
+        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
     return macs, params
 
 
-def batched_block(i: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a few thousand, [choices, n]."""
-    # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a block, [choices, n], with room for as many options in `p`."""
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
-    t0, t1, t4, t7, t8, t9, t10 = [row[i[0]] for row in A0]
-    x1 = p[1]
-    t5 = 1 * (x1 == 2)
-    t6 = 1 * (x1 >= 1)
-    x2 = p[2]
-    t2 = 1 * (x2 == 2)
-    t3 = 1 * (x2 >= 1)
-    s0 = t5 + t6
-    s1 = 2 * s0 + 3
-    s2 = t2 + t3
-    s3 = 3 * t8 + t10
-    macs = 10 * t0 + 144 * t4 * (12 * s0 + 19) + 768 * t7 * s1 + 48 * s2 * (9 * t1 + 8 * t9)
-    macs += 128 * s3
-    params = 12 * (t0 + t7 * s1) + t1 * (41 * s2 + 2) + t4 * (41 * s0 + 91) + 24 * t9 * s2 + 8 * s3
-    params += 10
+    x1, x2 = p[1:3]
+    t14, t15, t16, t17, t18, t19 = A0.take(i[0], axis=1)
+    macs = 96 * x2 * t16 + 384 * x1 * t18 + 4 * t14
+    params = 2 * (x2 * t17 + x1 * t19 + t15)
     return macs, params
 
 

@@ -109,20 +109,21 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions)
     macs = np.empty(len(positions), dtype=np.int64)
     params = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), 8192):
-        rows = slice(start, start + 8192)
-        macs[rows], params[rows] = batched_block(positions[rows].T)
+    # Room for a block; the spare rows make the allocator keep its pages.
+    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
+    for start in range(0, len(positions), 10240):
+        rows = slice(start, start + 10240)
+        i = positions[rows].astype(np.uint8, copy=False).T
+        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
     return macs, params
 
 
-def batched_block(i: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a few thousand, [choices, n]."""
-    # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a block, [choices, n], with room for as many options in `p`."""
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
-    t17 = A0[i[0]]
-    t28, t29 = [row[i[1]] for row in A1]
+    t17 = A0.take(i[0])
+    t28, t29 = A1.take(i[1], axis=1)
     macs = 16 * t17 * t28 + 1280000
     params = 8 * t29
     return macs, params

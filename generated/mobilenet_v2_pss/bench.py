@@ -1,10 +1,11 @@
-"""Measures latencies of sub-networks, sliced from the elastic network and bound.
+"""Measures latencies of sub-networks: sliced from the elastic network, bound, and straight.
 
     python bench.py                              those of pareto.json
     python bench.py --at max min --batch-size 16 --device cuda
-    python bench.py --table                      every block alone: latency.cpu.json
+    python bench.py --table                      of every block in every shape: latency.cpu.json
 
-One thread; the fastest, the median and the 90th percentile of many rounds.
+The fastest, the median and the 90th percentile of many rounds. One thread is timed by its processor
+time, in which other processes have no part.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 import space
 from elastic.block_times import write_table
 from elastic.front import from_json
-from elastic.latency import Latency, measure
+from elastic.latency import measure
 from elastic.progress import amount, table
 from elastic.subnets import parse, resolved, short
 from model import Model
@@ -52,9 +54,19 @@ def main() -> None:
     flags = arguments()
     net = Model().to(flags.device).eval()
     if flags.table:
-        here = Path(__file__).parent
-        about = {"network": "mobilenet_v2_pss", "batch_size": flags.batch_size}
-        print(write_table(net, space, BLOCKS, IMAGE, flags.device, about, here, flags.rounds))
+        made = write_table(
+            net,
+            space,
+            BLOCKS,
+            IMAGE,
+            Path(__file__).parent,
+            network="mobilenet_v2_pss",
+            device=flags.device,
+            threads=flags.threads,
+            batch_size=flags.batch_size,
+            form="sliced" if flags.sliced else "straight",
+        )
+        print(made)
         return
     images = torch.randn(flags.batch_size, *IMAGE, device=flags.device)
     rows = []
@@ -63,10 +75,10 @@ def main() -> None:
         size = plan.resolution
         small = images[..., :size, :size] if size else images
         net.use(plan)
-        sliced = measure(net, small, rounds=flags.rounds, budget=2.0)
-        bound = measure(net.bind(plan), small, rounds=flags.rounds, budget=2.0)
-        rows.append([short(at), amount(space.macs(at)), shown(sliced), shown(bound)])
-    print(table(["sub-network", "MACs", "sliced", "bound"], rows))
+        forms = (net, net.bind(plan), net.straight(plan))
+        times = [shown(form, small, flags) for form in forms]
+        rows.append([short(at), amount(space.macs(at)), *times])
+    print(table(["sub-network", "MACs", "sliced", "bound", "straight"], rows))
     print("milliseconds a batch: fastest / median / 90th percentile")
 
 
@@ -75,8 +87,10 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--at", nargs="+", metavar="SUBNET", help="max, min, a .json file or choice=option,...")
     add("--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency")
+    add("--sliced", action="store_true", help="a table of blocks that slice the shared weights")
     add("-b", "--batch-size", type=int, default=1)
     add("--device", default="cpu")
+    add("--threads", type=int, default=1, metavar="N", help="of torch, on the CPU (1)")
     add("--rounds", type=int, default=200)
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="of pareto.json")
     return parser.parse_args()
@@ -93,8 +107,10 @@ def sub_networks(flags: argparse.Namespace) -> list[dict[str, Any]]:
         raise SystemExit(f"--at: {error}") from None
 
 
-def shown(latency: Latency) -> str:
-    times = (latency.fastest, latency.median, latency.p90)
+def shown(module: Any, images: Tensor, flags: argparse.Namespace) -> str:
+    """Milliseconds: the fastest, the median and the 90th percentile."""
+    found = measure(module, images, rounds=flags.rounds, budget=2.0, threads=flags.threads)
+    times = (found.fastest, found.median, found.p90)
     return " / ".join(f"{1e3 * seconds:.3f}" for seconds in times)
 
 

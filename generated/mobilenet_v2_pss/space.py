@@ -102,13 +102,12 @@ def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     x4 = a["s5.b1.conv2.width"]
     x5 = a["s6.b1.conv2.width"]
     x6 = a["s7.b1.conv2.width"]
-    s0 = x4 * (5 * x4 + 18) + x3 * ((x4 + x2) + 7 * x3 + 36)
-    s1 = x2 * t17 * (5 * x2 + 42) + t18 * (s0 + 9 * x2)
-    s2 = x4 + x6
-    s3 = 3 * x5 * (5 * x5 + s2 + 27) + 27 * x4 + 640 * x6
-    macs = 6 * s1 + 16 * t17 * (52 * x1 + 5325) + 2 * t19 * s3 + 1280000
-    s4 = x5 * (5 * x5 + s2 + 40) + x4 * (5 * x4 + x3 + 40) + x2 * (5 * x2 + 64)
-    params = 6 * s4 + 2 * x3 * (21 * x3 + 3 * x2 + 160) + 56 * x1 + 1282 * x6 + 1302888
+    s0 = 30 * x2 * x2
+    s1 = 30 * x4 * x4 + 6 * x3 * (x4 + x2 + 7 * x3)
+    s2 = 6 * x5 * (5 * x5 + x4 + x6)
+    macs = t17 * (252 * x2 + 832 * x1 + s0 + 85200) + t18 * (108 * x4 + 216 * x3 + 54 * x2 + s1)
+    macs += t19 * (162 * x5 + 54 * x4 + 1280 * x6 + s2) + 1280000
+    params = 240 * (x5 + x4) + 320 * x3 + 384 * x2 + 56 * x1 + 1282 * x6 + s0 + s1 + s2 + 1302888
     return macs, params
 
 
@@ -128,33 +127,33 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions)
     macs = np.empty(len(positions), dtype=np.int64)
     params = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), 8192):
-        rows = slice(start, start + 8192)
-        macs[rows], params[rows] = batched_block(positions[rows].T)
+    # Room for a block; the spare rows make the allocator keep its pages.
+    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
+    for start in range(0, len(positions), 10240):
+        rows = slice(start, start + 10240)
+        i = positions[rows].astype(np.uint8, copy=False).T
+        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
     return macs, params
 
 
-def batched_block(i: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a few thousand, [choices, n]."""
-    # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a block, [choices, n], with room for as many options in `p`."""
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
     p[1:7] *= 8
-    t17, t18, t19 = [row[i[0]] for row in A0]
-    x1 = p[1] + 24
-    x2 = p[2] + 24
-    x3 = p[3] + 48
-    x4 = p[4] + 72
-    x5 = p[5] + 120
-    x6 = p[6] + 240
-    s0 = x4 * (5 * x4 + 18) + x3 * ((x4 + x2) + 7 * x3 + 36)
-    s1 = x2 * t17 * (5 * x2 + 42) + t18 * (s0 + 9 * x2)
-    s2 = x4 + x6
-    s3 = 3 * x5 * (5 * x5 + s2 + 27) + 27 * x4 + 640 * x6
-    macs = 6 * s1 + 16 * t17 * (52 * x1 + 5325) + 2 * t19 * s3 + 1280000
-    s4 = x5 * (5 * x5 + s2 + 40) + x4 * (5 * x4 + x3 + 40) + x2 * (5 * x2 + 64)
-    params = 6 * s4 + 2 * x3 * (21 * x3 + 3 * x2 + 160) + 56 * x1 + 1282 * x6 + 1302888
+    p[1:3] += 24
+    p[3] += 48
+    p[4] += 72
+    p[5] += 120
+    p[6] += 240
+    x1, x2, x3, x4, x5, x6 = p[1:7]
+    t17, t18, t19 = A0.take(i[0], axis=1)
+    s0 = 30 * x2 * x2
+    s1 = 30 * x4 * x4 + 6 * x3 * (x4 + x2 + 7 * x3)
+    s2 = 6 * x5 * (5 * x5 + x4 + x6)
+    macs = t17 * (252 * x2 + 832 * x1 + s0 + 85200) + t18 * (108 * x4 + 216 * x3 + 54 * x2 + s1)
+    macs += t19 * (162 * x5 + 54 * x4 + 1280 * x6 + s2) + 1280000
+    params = 240 * (x5 + x4) + 320 * x3 + 384 * x2 + 56 * x1 + 1282 * x6 + s0 + s1 + s2 + 1302888
     return macs, params
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import space
 from elastic import checkpoint, deploy
@@ -32,15 +32,22 @@ from elastic.choosing import chosen, figures, read_points, several
 from elastic.datasets import load_data
 from elastic.distributed import World
 from elastic.evaluate import calibrated, evaluate
-from elastic.exporting import OnImages, compare, write_onnx, write_program, write_source
+from elastic.exporting import (
+    OnImages,
+    compare,
+    described,
+    named,
+    write_onnx,
+    write_program,
+    write_source,
+)
 from elastic.front import Point
-from elastic.int8 import with_int8_weights
+from elastic.int8_files import IMAGES, write_int8
 from elastic.loading import Loading
 from elastic.net import resize
 from elastic.options import read_settings
 from elastic.progress import amount
 from elastic.subnets import short
-from elastic.tensors import save_tensors
 from elastic.trainer import run
 from elastic.whole import whole_folder, write_text
 from model import Model
@@ -83,7 +90,7 @@ def main() -> None:
             folder = flags.output_dir / "export"
             if flags.pareto:
                 folder = flags.output_dir / front.stem / str(number + 1)
-            export(net, plan, loading, folder, flags.int8)
+            export(net, plan, loading, folder, flags.int8, figures(point))
     if flags.bundle:
         folder = flags.output_dir / "anytime"
         deploy.save(folder, net, plans, [figures(points[number]) for number in numbers], NAME)
@@ -106,7 +113,14 @@ def count_of(flags: argparse.Namespace) -> int:
     return int(settings["search"]["calibrate"])
 
 
-def export(net: Any, plan: Any, loading: Loading, folder: Path, int8: bool) -> None:
+def export(
+    net: Any,
+    plan: Any,
+    loading: Loading,
+    folder: Path,
+    int8: bool,
+    known: dict[str, float],
+) -> None:
     """Writes and checks all that there is of one sub-network. The folder is replaced as a whole."""
     at, size = plan.assignment, plan.resolution
     title = f"{type(net).__name__} at {short(at, 60)}: a plain static network."
@@ -117,30 +131,29 @@ def export(net: Any, plan: Any, loading: Loading, folder: Path, int8: bool) -> N
     with torch.inference_mode():
         wanted = run(net, images, plan)
         compare("static module", static(*inputs), wanted)
-    about = {
+    about: dict[str, Any] = {
         "network": NAME,
         "at": at,
-        "input": [*(inputs[0].shape[1:] if len(inputs) == 1 else images.shape[1:])],
-        "mean": loading.data.mean,
-        "std": loading.data.std,
+        **known,
+        "inputs": described(loading, images, NAMES, inputs),
+        "outputs": [*named(wanted)],
     }
     with whole_folder(folder) as aside:
-        write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
         write_source(bind(net, plan, fold=False), title, inputs, wanted, aside)
         write_program(static, inputs, wanted, aside / "subnet.pt2")
         write_onnx(static, inputs, NAMES, wanted, aside / "subnet.onnx")
         if int8:
-            small = with_int8_weights(static)
-            with torch.inference_mode():
-                answers = small(*inputs)
-            save_tensors(aside / "int8.safetensors", small.state_dict())
-            write_program(small, inputs, answers, aside / "int8.pt2", "torch.export, 8-bit weights")
-            before, after = (
-                evaluate(OnImages(one, prepare), None, loading.evaluation(loading.data.test), WORLD)
-                for one in (static, small)
-            )
-            print(f"test accuracy {before.accuracy:.2%}, with 8-bit weights {after.accuracy:.2%}")
+            fitting = [prepare(batch[0]) for batch in loading.calibration(IMAGES) or ()]
+            judge = None if isinstance(wanted, dict) else partial(accuracy, loading, prepare)
+            about["int8"] = write_int8(static, title, inputs, NAMES, fitting, aside, judge)
+        write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
+
+
+def accuracy(loading: Loading, prepare: Any, static: nn.Module) -> float:
+    """On the test images."""
+    tests = loading.evaluation(loading.data.test)
+    return evaluate(OnImages(static, prepare), None, tests, WORLD).accuracy
 
 
 def prepared(images: Tensor, size: int | None) -> tuple[Tensor, ...]:
@@ -162,7 +175,7 @@ def arguments() -> argparse.Namespace:
     add("--max-latency", type=float, metavar="MS", help="as measured by search.py")
     add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
     add("--calibrate", type=int, metavar="N", help="training images for the norms")
-    add("--int8", action="store_true", help="also with 8-bit weights, and how accurate that is")
+    add("--int8", action="store_true", help="also in eight bits; how accurate, small and fast")
     add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
     add("--data-path", metavar="DIR", help="where the data set lies now, if it moved")
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")

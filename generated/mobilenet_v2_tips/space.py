@@ -183,25 +183,29 @@ def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     x31 = a["s6.b3.conv1.width"] if x9 else 0
     x32 = a["s7.b1.conv1.width"]
     x33 = a["s7.b1.conv2.width"]
-    s0 = x12 * (4 * x11 + x13 + 9) + x13 * (2 * x14 + x15)
-    s1 = x17 + x18
-    s2 = x21 + x22 + x23
-    s3 = x26 + x27
-    s4 = x19 * (x20 + 9) + x20 * (x24 + 2 * s2) + x24 * (x25 + 9) + x25 * (x28 + 2 * s3)
-    s5 = x30 + x31
-    s6 = x28 * (x29 + 9) + x29 * (x32 + 2 * s5) + x32 * (x33 + 9)
-    macs = 12544 * x10 * (x11 + 36) + 3136 * s0 + 28224 * x14
-    macs += 784 * (x15 * (x16 + 9) + x16 * (x19 + 2 * s1)) + 196 * s4 + 49 * s6 + 62720 * x33
-    macs += 7056 * s1 + 1764 * (s2 + s3) + 441 * s5 + 1280000
-    s7 = x1 + x2
-    s8 = x3 + x4 + x5
-    s9 = x6 + x7
-    s10 = x8 + x9
-    s11 = x12 + x14 + x15 + x19 + x24 + x28 + s1 + s2 + s3 + s5
-    params = 40 * x10 + x11 * (x10 + x12 + 2) + x13 * (x12 + x15 + 2 * (x14 + x0) + 2)
-    params += x16 * (x15 + x19 + 2 * (s1 + s7) + 2) + x20 * (x19 + x24 + 2 * (s2 + s8) + 2)
-    params += x25 * (x24 + x28 + 2 * (s3 + s9) + 2) + x29 * (x28 + x32 + 2 * (s5 + s10) + 2)
-    params += x32 * (x33 + 13) + 13 * s11 + 1282 * x33 + 1283560
+    s0 = x11 * (x10 + x12)
+    s1 = x12 + x14
+    s2 = x13 * (x12 + x15 + 2 * x14)
+    s4 = x17 + x18
+    s3 = x15 + s4
+    s5 = x16 * (x15 + x19 + 2 * s4)
+    s7 = x21 + x22 + x23
+    s8 = x26 + x27
+    s6 = x19 + x24 + s7 + s8
+    s9 = x20 * (x19 + x24 + 2 * s7) + x25 * (x24 + x28 + 2 * s8)
+    s11 = x30 + x31
+    s10 = x28 + x32 + s11
+    s12 = x29 * (x28 + x32 + 2 * s11) + x32 * x33
+    macs = 451584 * x10 + 62720 * x33 + 12544 * s0 + 28224 * s1 + 3136 * s2 + 7056 * s3
+    macs += 784 * s5 + 1764 * s6 + 196 * s9 + 441 * s10 + 49 * s12 + 1280000
+    s13 = x1 + x2
+    s14 = x3 + x4 + x5
+    s15 = x6 + x7
+    s16 = x8 + x9
+    s17 = x13 * (x0 + 1) + x16 * (s13 + 1) + x20 * (s14 + 1) + x25 * (s15 + 1) + x29 * (s16 + 1)
+    s17 += x11
+    params = 40 * x10 + 2 * s17 + 1282 * x33 + 13 * (s1 + s3 + s6 + s10) + s0 + s2 + s5 + s9 + s12
+    params += 1283560
     return macs, params
 
 
@@ -221,72 +225,70 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions)
     macs = np.empty(len(positions), dtype=np.int64)
     params = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), 8192):
-        rows = slice(start, start + 8192)
-        macs[rows], params[rows] = batched_block(positions[rows].T)
+    # Room for a block; the spare rows make the allocator keep its pages.
+    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
+    for start in range(0, len(positions), 10240):
+        rows = slice(start, start + 10240)
+        i = positions[rows].astype(np.uint8, copy=False).T
+        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
     return macs, params
 
 
-def batched_block(i: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a few thousand, [choices, n]."""
-    # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.int32)[: len(i)]
+def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a block, [choices, n], with room for as many options in `p`."""
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
     p[10:34] *= 8
-    x0 = p[0]
-    x1 = p[1]
-    x2 = p[2]
-    x3 = p[3]
-    x4 = p[4]
-    x5 = p[5]
-    x6 = p[6]
-    x7 = p[7]
-    x8 = p[8]
-    x9 = p[9]
-    x10 = p[10] + 16
-    x11 = p[11] + 8
-    x12 = p[12] + 48
-    x13 = p[13] + 16
-    x14 = (p[14] + 72) * x0
-    x15 = p[15] + 72
-    x16 = p[16] + 16
-    x17 = (p[17] + 96) * x1
-    x18 = (p[18] + 96) * x2
-    x19 = p[19] + 96
-    x20 = p[20] + 32
-    x21 = (p[21] + 192) * x3
-    x22 = (p[22] + 192) * x4
-    x23 = (p[23] + 192) * x5
-    x24 = p[24] + 192
-    x25 = p[25] + 48
-    x26 = (p[26] + 288) * x6
-    x27 = (p[27] + 288) * x7
-    x28 = p[28] + 288
-    x29 = p[29] + 80
-    x30 = (p[30] + 480) * x8
-    x31 = (p[31] + 480) * x9
-    x32 = p[32] + 480
-    x33 = p[33] + 160
-    s0 = x12 * (4 * x11 + x13 + 9) + x13 * (2 * x14 + x15)
-    s1 = x17 + x18
-    s2 = x21 + x22 + x23
-    s3 = x26 + x27
-    s4 = x19 * (x20 + 9) + x20 * (x24 + 2 * s2) + x24 * (x25 + 9) + x25 * (x28 + 2 * s3)
-    s5 = x30 + x31
-    s6 = x28 * (x29 + 9) + x29 * (x32 + 2 * s5) + x32 * (x33 + 9)
-    macs = 12544 * x10 * (x11 + 36) + 3136 * s0 + 28224 * x14
-    macs += 784 * (x15 * (x16 + 9) + x16 * (x19 + 2 * s1)) + 196 * s4 + 49 * s6 + 62720 * x33
-    macs += 7056 * s1 + 1764 * (s2 + s3) + 441 * s5 + 1280000
-    s7 = x1 + x2
-    s8 = x3 + x4 + x5
-    s9 = x6 + x7
-    s10 = x8 + x9
-    s11 = x12 + x14 + x15 + x19 + x24 + x28 + s1 + s2 + s3 + s5
-    params = 40 * x10 + x11 * (x10 + x12 + 2) + x13 * (x12 + x15 + 2 * (x14 + x0) + 2)
-    params += x16 * (x15 + x19 + 2 * (s1 + s7) + 2) + x20 * (x19 + x24 + 2 * (s2 + s8) + 2)
-    params += x25 * (x24 + x28 + 2 * (s3 + s9) + 2) + x29 * (x28 + x32 + 2 * (s5 + s10) + 2)
-    params += x32 * (x33 + 13) + 13 * s11 + 1282 * x33 + 1283560
+    p[10] += 16
+    p[11] += 8
+    p[12] += 48
+    p[13] += 16
+    p[14:16] += 72
+    p[16] += 16
+    p[17:20] += 96
+    p[20] += 32
+    p[21:25] += 192
+    p[25] += 48
+    p[26:29] += 288
+    p[29] += 80
+    p[30:33] += 480
+    p[33] += 160
+    x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11 = p[0:12]
+    x12, x13, x14, x15, x16, x17, x18, x19, x20, x21, x22, x23 = p[12:24]
+    x24, x25, x26, x27, x28, x29, x30, x31, x32, x33 = p[24:34]
+    x14 *= x0
+    x17 *= x1
+    x18 *= x2
+    x21 *= x3
+    x22 *= x4
+    x23 *= x5
+    x26 *= x6
+    x27 *= x7
+    x30 *= x8
+    x31 *= x9
+    s0 = x11 * (x10 + x12)
+    s1 = x12 + x14
+    s2 = x13 * (x12 + x15 + 2 * x14)
+    s4 = x17 + x18
+    s3 = x15 + s4
+    s5 = x16 * (x15 + x19 + 2 * s4)
+    s7 = x21 + x22 + x23
+    s8 = x26 + x27
+    s6 = x19 + x24 + s7 + s8
+    s9 = x20 * (x19 + x24 + 2 * s7) + x25 * (x24 + x28 + 2 * s8)
+    s11 = x30 + x31
+    s10 = x28 + x32 + s11
+    s12 = x29 * (x28 + x32 + 2 * s11) + x32 * x33
+    macs = 451584 * x10 + 62720 * x33 + 12544 * s0 + 28224 * s1 + 3136 * s2 + 7056 * s3
+    macs += 784 * s5 + 1764 * s6 + 196 * s9 + 441 * s10 + 49 * s12 + 1280000
+    s13 = x1 + x2
+    s14 = x3 + x4 + x5
+    s15 = x6 + x7
+    s16 = x8 + x9
+    s17 = x13 * (x0 + 1) + x16 * (s13 + 1) + x20 * (s14 + 1) + x25 * (s15 + 1) + x29 * (s16 + 1)
+    s17 += x11
+    params = 40 * x10 + 2 * s17 + 1282 * x33 + 13 * (s1 + s3 + s6 + s10) + s0 + s2 + s5 + s9 + s12
+    params += 1283560
     return macs, params
 
 

@@ -107,11 +107,11 @@ class MbV3Plain(nn.Module):
         self.conv2 = ElasticConv2d(hidden, 24, 1, bias=False)
         self.norm3 = ElasticBatchNorm2d(24)
 
-    def plan(self, hidden: int, kernel: int, padding: int) -> MbV3Plan:
+    def plan(self, hidden: int, kernel: int) -> MbV3Plan:
         return MbV3Plan(
             conv1=self.conv1.cut(16, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             conv2=self.conv2.cut(hidden, 24),
             norm3=self.norm3.cut(24),
@@ -140,11 +140,11 @@ class MbV3(nn.Module):
         self.conv2 = ElasticConv2d(hidden, 24, 1, bias=False)
         self.norm3 = ElasticBatchNorm2d(24)
 
-    def plan(self, hidden: int, kernel: int, padding: int) -> MbV3Plan:
+    def plan(self, hidden: int, kernel: int) -> MbV3Plan:
         return MbV3Plan(
             conv1=self.conv1.cut(24, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             conv2=self.conv2.cut(hidden, 24),
             norm3=self.norm3.cut(24),
@@ -186,24 +186,16 @@ class S1(nn.Module):
         b4_hidden: int,
         depth: int,
         b1_kernel: int,
-        b1_padding: int,
         b2_kernel: int,
-        b2_padding: int,
         b3_kernel: int,
-        b3_padding: int,
         b4_kernel: int,
-        b4_padding: int,
     ) -> S1Plan:
         return S1Plan(
             depth=depth,
-            b1=self.b1.plan(b1_hidden, kernel=b1_kernel, padding=b1_padding),
-            b2=self.b2.plan(b2_hidden, kernel=b2_kernel, padding=b2_padding),
-            b3=self.b3.plan(b3_hidden, kernel=b3_kernel, padding=b3_padding)
-            if depth >= 2
-            else None,
-            b4=self.b4.plan(b4_hidden, kernel=b4_kernel, padding=b4_padding)
-            if depth >= 3
-            else None,
+            b1=self.b1.plan(b1_hidden, kernel=b1_kernel),
+            b2=self.b2.plan(b2_hidden, kernel=b2_kernel),
+            b3=self.b3.plan(b3_hidden, kernel=b3_kernel) if depth >= 2 else None,
+            b4=self.b4.plan(b4_hidden, kernel=b4_kernel) if depth >= 3 else None,
         )
 
     def forward(self, x: Tensor, p: S1Plan) -> Tensor:
@@ -265,7 +257,7 @@ class SqueezeExcite(nn.Module):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MbV33Plan:
+class MbV3_2Plan:
     conv1: ConvCut | None
     norm1: NormCut
     depthwise: TransformedConvCut | None
@@ -275,7 +267,7 @@ class MbV33Plan:
     norm3: NormCut
 
 
-class MbV3Plain3(nn.Module):
+class MbV3Plain2(nn.Module):
     """mb_v3, std/mobilenet_v3.specc:6."""
 
     def __init__(self, hidden: int, out: int) -> None:
@@ -290,18 +282,18 @@ class MbV3Plain3(nn.Module):
         self.conv2 = ElasticConv2d(hidden, 40, 1, bias=False)
         self.norm3 = ElasticBatchNorm2d(40)
 
-    def plan(self, hidden: int, out: int, kernel: int, padding: int) -> MbV33Plan:
-        return MbV33Plan(
+    def plan(self, hidden: int, out: int, kernel: int) -> MbV3_2Plan:
+        return MbV3_2Plan(
             conv1=self.conv1.cut(24, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             squeeze_excite=self.squeeze_excite.plan(hidden, out),
             conv2=self.conv2.cut(hidden, 40),
             norm3=self.norm3.cut(40),
         )
 
-    def forward(self, x: Tensor, p: MbV33Plan) -> Tensor:
+    def forward(self, x: Tensor, p: MbV3_2Plan) -> Tensor:
         x = self.conv1(x, p.conv1)  # [N, hidden, H, W]
         x = F.relu(self.norm1(x, p.norm1), inplace=True)
         x = self.depthwise(x, p.depthwise)  # [N, hidden, H/2, W/2]
@@ -311,7 +303,7 @@ class MbV3Plain3(nn.Module):
         return self.norm3(x, p.norm3)
 
 
-class MbV33(nn.Module):
+class MbV3_2(nn.Module):
     """mb_v3, std/mobilenet_v3.specc:6."""
 
     def __init__(self, hidden: int, squeeze_excite_excitation_hidden: int) -> None:
@@ -326,20 +318,18 @@ class MbV33(nn.Module):
         self.conv2 = ElasticConv2d(hidden, 40, 1, bias=False)
         self.norm3 = ElasticBatchNorm2d(40)
 
-    def plan(
-        self, hidden: int, squeeze_excite_excitation_hidden: int, kernel: int, padding: int
-    ) -> MbV33Plan:
-        return MbV33Plan(
+    def plan(self, hidden: int, squeeze_excite_excitation_hidden: int, kernel: int) -> MbV3_2Plan:
+        return MbV3_2Plan(
             conv1=self.conv1.cut(40, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             squeeze_excite=self.squeeze_excite.plan(hidden, squeeze_excite_excitation_hidden),
             conv2=self.conv2.cut(hidden, 40),
             norm3=self.norm3.cut(40),
         )
 
-    def forward(self, x: Tensor, p: MbV33Plan) -> Tensor:
+    def forward(self, x: Tensor, p: MbV3_2Plan) -> Tensor:
         y = self.conv1(x, p.conv1)  # [N, hidden, H, W]
         y = F.relu(self.norm1(y, p.norm1), inplace=True)
         y = self.depthwise(y, p.depthwise)
@@ -352,10 +342,10 @@ class MbV33(nn.Module):
 @dataclass(frozen=True, slots=True, eq=False)
 class S2Plan:
     depth: int
-    b1: MbV33Plan
-    b2: MbV33Plan
-    b3: MbV33Plan | None
-    b4: MbV33Plan | None
+    b1: MbV3_2Plan
+    b2: MbV3_2Plan
+    b3: MbV3_2Plan | None
+    b4: MbV3_2Plan | None
 
 
 class S2(nn.Module):
@@ -363,10 +353,10 @@ class S2(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.b1 = MbV3Plain3(144, 40)
-        self.b2 = MbV33(240, 64)
-        self.b3 = MbV33(240, 64)
-        self.b4 = MbV33(240, 64)
+        self.b1 = MbV3Plain2(144, 40)
+        self.b2 = MbV3_2(240, 64)
+        self.b3 = MbV3_2(240, 64)
+        self.b4 = MbV3_2(240, 64)
 
     def plan(
         self,
@@ -380,37 +370,18 @@ class S2(nn.Module):
         b4_squeeze_excite_excitation_hidden: int,
         depth: int,
         b1_kernel: int,
-        b1_padding: int,
         b2_kernel: int,
-        b2_padding: int,
         b3_kernel: int,
-        b3_padding: int,
         b4_kernel: int,
-        b4_padding: int,
     ) -> S2Plan:
         return S2Plan(
             depth=depth,
-            b1=self.b1.plan(b1_hidden, b1_out, kernel=b1_kernel, padding=b1_padding),
-            b2=self.b2.plan(
-                b2_hidden,
-                b2_squeeze_excite_excitation_hidden,
-                kernel=b2_kernel,
-                padding=b2_padding,
-            ),
-            b3=self.b3.plan(
-                b3_hidden,
-                b3_squeeze_excite_excitation_hidden,
-                kernel=b3_kernel,
-                padding=b3_padding,
-            )
+            b1=self.b1.plan(b1_hidden, b1_out, kernel=b1_kernel),
+            b2=self.b2.plan(b2_hidden, b2_squeeze_excite_excitation_hidden, kernel=b2_kernel),
+            b3=self.b3.plan(b3_hidden, b3_squeeze_excite_excitation_hidden, kernel=b3_kernel)
             if depth >= 2
             else None,
-            b4=self.b4.plan(
-                b4_hidden,
-                b4_squeeze_excite_excitation_hidden,
-                kernel=b4_kernel,
-                padding=b4_padding,
-            )
+            b4=self.b4.plan(b4_hidden, b4_squeeze_excite_excitation_hidden, kernel=b4_kernel)
             if depth >= 3
             else None,
         )
@@ -425,7 +396,7 @@ class S2(nn.Module):
         return x
 
 
-class MbV3Plain2(nn.Module):
+class MbV3Plain3(nn.Module):
     """mb_v3, std/mobilenet_v3.specc:6."""
 
     def __init__(self, hidden: int) -> None:
@@ -439,11 +410,11 @@ class MbV3Plain2(nn.Module):
         self.conv2 = ElasticConv2d(hidden, 80, 1, bias=False)
         self.norm3 = ElasticBatchNorm2d(80)
 
-    def plan(self, hidden: int, kernel: int, padding: int) -> MbV3Plan:
+    def plan(self, hidden: int, kernel: int) -> MbV3Plan:
         return MbV3Plan(
             conv1=self.conv1.cut(40, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             conv2=self.conv2.cut(hidden, 80),
             norm3=self.norm3.cut(80),
@@ -458,7 +429,7 @@ class MbV3Plain2(nn.Module):
         return self.norm3(x, p.norm3)
 
 
-class MbV32(nn.Module):
+class MbV3_3(nn.Module):
     """mb_v3, std/mobilenet_v3.specc:6."""
 
     def __init__(self, hidden: int) -> None:
@@ -472,11 +443,11 @@ class MbV32(nn.Module):
         self.conv2 = ElasticConv2d(hidden, 80, 1, bias=False)
         self.norm3 = ElasticBatchNorm2d(80)
 
-    def plan(self, hidden: int, kernel: int, padding: int) -> MbV3Plan:
+    def plan(self, hidden: int, kernel: int) -> MbV3Plan:
         return MbV3Plan(
             conv1=self.conv1.cut(80, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             conv2=self.conv2.cut(hidden, 80),
             norm3=self.norm3.cut(80),
@@ -505,10 +476,10 @@ class S3(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.b1 = MbV3Plain2(240)
-        self.b2 = MbV32(480)
-        self.b3 = MbV32(480)
-        self.b4 = MbV32(480)
+        self.b1 = MbV3Plain3(240)
+        self.b2 = MbV3_3(480)
+        self.b3 = MbV3_3(480)
+        self.b4 = MbV3_3(480)
 
     def plan(
         self,
@@ -518,24 +489,16 @@ class S3(nn.Module):
         b4_hidden: int,
         depth: int,
         b1_kernel: int,
-        b1_padding: int,
         b2_kernel: int,
-        b2_padding: int,
         b3_kernel: int,
-        b3_padding: int,
         b4_kernel: int,
-        b4_padding: int,
     ) -> S3Plan:
         return S3Plan(
             depth=depth,
-            b1=self.b1.plan(b1_hidden, kernel=b1_kernel, padding=b1_padding),
-            b2=self.b2.plan(b2_hidden, kernel=b2_kernel, padding=b2_padding),
-            b3=self.b3.plan(b3_hidden, kernel=b3_kernel, padding=b3_padding)
-            if depth >= 2
-            else None,
-            b4=self.b4.plan(b4_hidden, kernel=b4_kernel, padding=b4_padding)
-            if depth >= 3
-            else None,
+            b1=self.b1.plan(b1_hidden, kernel=b1_kernel),
+            b2=self.b2.plan(b2_hidden, kernel=b2_kernel),
+            b3=self.b3.plan(b3_hidden, kernel=b3_kernel) if depth >= 2 else None,
+            b4=self.b4.plan(b4_hidden, kernel=b4_kernel) if depth >= 3 else None,
         )
 
     def forward(self, x: Tensor, p: S3Plan) -> Tensor:
@@ -573,25 +536,19 @@ class MbV3Plain4(nn.Module):
         self.norm3 = ElasticBatchNorm2d(out)
 
     def plan(
-        self,
-        in_: int,
-        hidden: int,
-        squeeze_excite_excitation_hidden: int,
-        out: int,
-        kernel: int,
-        padding: int,
-    ) -> MbV33Plan:
-        return MbV33Plan(
+        self, in_: int, hidden: int, squeeze_excite_excitation_hidden: int, out: int, kernel: int
+    ) -> MbV3_2Plan:
+        return MbV3_2Plan(
             conv1=self.conv1.cut(in_, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             squeeze_excite=self.squeeze_excite.plan(hidden, squeeze_excite_excitation_hidden),
             conv2=self.conv2.cut(hidden, out),
             norm3=self.norm3.cut(out),
         )
 
-    def forward(self, x: Tensor, p: MbV33Plan) -> Tensor:
+    def forward(self, x: Tensor, p: MbV3_2Plan) -> Tensor:
         x = self.conv1(x, p.conv1)  # [N, hidden, H, W]
         x = F.hardswish(self.norm1(x, p.norm1))
         x = self.depthwise(x, p.depthwise)
@@ -601,7 +558,7 @@ class MbV3Plain4(nn.Module):
         return self.norm3(x, p.norm3)
 
 
-class MbV34(nn.Module):
+class MbV3_4(nn.Module):
     """mb_v3, std/mobilenet_v3.specc:6."""
 
     def __init__(self, channels: int, hidden: int, squeeze_excite_excitation_hidden: int) -> None:
@@ -617,24 +574,19 @@ class MbV34(nn.Module):
         self.norm3 = ElasticBatchNorm2d(channels)
 
     def plan(
-        self,
-        channels: int,
-        hidden: int,
-        squeeze_excite_excitation_hidden: int,
-        kernel: int,
-        padding: int,
-    ) -> MbV33Plan:
-        return MbV33Plan(
+        self, channels: int, hidden: int, squeeze_excite_excitation_hidden: int, kernel: int
+    ) -> MbV3_2Plan:
+        return MbV3_2Plan(
             conv1=self.conv1.cut(channels, hidden),
             norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden, kernel, padding),
+            depthwise=self.depthwise.cut(hidden, hidden, kernel),
             norm2=self.norm2.cut(hidden),
             squeeze_excite=self.squeeze_excite.plan(hidden, squeeze_excite_excitation_hidden),
             conv2=self.conv2.cut(hidden, channels),
             norm3=self.norm3.cut(channels),
         )
 
-    def forward(self, x: Tensor, p: MbV33Plan) -> Tensor:
+    def forward(self, x: Tensor, p: MbV3_2Plan) -> Tensor:
         y = self.conv1(x, p.conv1)  # [N, hidden, H, W]
         y = F.hardswish(self.norm1(y, p.norm1))
         y = self.depthwise(y, p.depthwise)
@@ -647,10 +599,10 @@ class MbV34(nn.Module):
 @dataclass(frozen=True, slots=True, eq=False)
 class S4Plan:
     depth: int
-    b1: MbV33Plan
-    b2: MbV33Plan
-    b3: MbV33Plan | None
-    b4: MbV33Plan | None
+    b1: MbV3_2Plan
+    b2: MbV3_2Plan
+    b3: MbV3_2Plan | None
+    b4: MbV3_2Plan | None
 
 
 class S4(nn.Module):
@@ -659,9 +611,9 @@ class S4(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.b1 = MbV3Plain4(80, 480, 120, 112, stride=1)
-        self.b2 = MbV34(112, 672, 168)
-        self.b3 = MbV34(112, 672, 168)
-        self.b4 = MbV34(112, 672, 168)
+        self.b2 = MbV3_4(112, 672, 168)
+        self.b3 = MbV3_4(112, 672, 168)
+        self.b4 = MbV3_4(112, 672, 168)
 
     def plan(
         self,
@@ -675,47 +627,20 @@ class S4(nn.Module):
         b4_squeeze_excite_excitation_hidden: int,
         depth: int,
         b1_kernel: int,
-        b1_padding: int,
         b2_kernel: int,
-        b2_padding: int,
         b3_kernel: int,
-        b3_padding: int,
         b4_kernel: int,
-        b4_padding: int,
     ) -> S4Plan:
         return S4Plan(
             depth=depth,
             b1=self.b1.plan(
-                80,
-                b1_hidden,
-                b1_squeeze_excite_excitation_hidden,
-                112,
-                kernel=b1_kernel,
-                padding=b1_padding,
+                80, b1_hidden, b1_squeeze_excite_excitation_hidden, 112, kernel=b1_kernel
             ),
-            b2=self.b2.plan(
-                112,
-                b2_hidden,
-                b2_squeeze_excite_excitation_hidden,
-                kernel=b2_kernel,
-                padding=b2_padding,
-            ),
-            b3=self.b3.plan(
-                112,
-                b3_hidden,
-                b3_squeeze_excite_excitation_hidden,
-                kernel=b3_kernel,
-                padding=b3_padding,
-            )
+            b2=self.b2.plan(112, b2_hidden, b2_squeeze_excite_excitation_hidden, kernel=b2_kernel),
+            b3=self.b3.plan(112, b3_hidden, b3_squeeze_excite_excitation_hidden, kernel=b3_kernel)
             if depth >= 2
             else None,
-            b4=self.b4.plan(
-                112,
-                b4_hidden,
-                b4_squeeze_excite_excitation_hidden,
-                kernel=b4_kernel,
-                padding=b4_padding,
-            )
+            b4=self.b4.plan(112, b4_hidden, b4_squeeze_excite_excitation_hidden, kernel=b4_kernel)
             if depth >= 3
             else None,
         )
@@ -733,10 +658,10 @@ class S4(nn.Module):
 @dataclass(frozen=True, slots=True, eq=False)
 class S5Plan:
     depth: int
-    b1: MbV33Plan
-    b2: MbV33Plan
-    b3: MbV33Plan | None
-    b4: MbV33Plan | None
+    b1: MbV3_2Plan
+    b2: MbV3_2Plan
+    b3: MbV3_2Plan | None
+    b4: MbV3_2Plan | None
 
 
 class S5(nn.Module):
@@ -745,9 +670,9 @@ class S5(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.b1 = MbV3Plain4(112, 672, 168, 160, stride=2)
-        self.b2 = MbV34(160, 960, 240)
-        self.b3 = MbV34(160, 960, 240)
-        self.b4 = MbV34(160, 960, 240)
+        self.b2 = MbV3_4(160, 960, 240)
+        self.b3 = MbV3_4(160, 960, 240)
+        self.b4 = MbV3_4(160, 960, 240)
 
     def plan(
         self,
@@ -761,47 +686,20 @@ class S5(nn.Module):
         b4_squeeze_excite_excitation_hidden: int,
         depth: int,
         b1_kernel: int,
-        b1_padding: int,
         b2_kernel: int,
-        b2_padding: int,
         b3_kernel: int,
-        b3_padding: int,
         b4_kernel: int,
-        b4_padding: int,
     ) -> S5Plan:
         return S5Plan(
             depth=depth,
             b1=self.b1.plan(
-                112,
-                b1_hidden,
-                b1_squeeze_excite_excitation_hidden,
-                160,
-                kernel=b1_kernel,
-                padding=b1_padding,
+                112, b1_hidden, b1_squeeze_excite_excitation_hidden, 160, kernel=b1_kernel
             ),
-            b2=self.b2.plan(
-                160,
-                b2_hidden,
-                b2_squeeze_excite_excitation_hidden,
-                kernel=b2_kernel,
-                padding=b2_padding,
-            ),
-            b3=self.b3.plan(
-                160,
-                b3_hidden,
-                b3_squeeze_excite_excitation_hidden,
-                kernel=b3_kernel,
-                padding=b3_padding,
-            )
+            b2=self.b2.plan(160, b2_hidden, b2_squeeze_excite_excitation_hidden, kernel=b2_kernel),
+            b3=self.b3.plan(160, b3_hidden, b3_squeeze_excite_excitation_hidden, kernel=b3_kernel)
             if depth >= 2
             else None,
-            b4=self.b4.plan(
-                160,
-                b4_hidden,
-                b4_squeeze_excite_excitation_hidden,
-                kernel=b4_kernel,
-                padding=b4_padding,
-            )
+            b4=self.b4.plan(160, b4_hidden, b4_squeeze_excite_excitation_hidden, kernel=b4_kernel)
             if depth >= 3
             else None,
         )
@@ -893,26 +791,6 @@ class MobilenetV3Ofa(ElasticNet):
         c240 = divisible(Fraction(160 * a["s5.b2.expand"]) / 4, 8)
         c2402 = divisible(Fraction(160 * a["s5.b3.expand"]) / 4, 8)
         c2403 = divisible(Fraction(160 * a["s5.b4.expand"]) / 4, 8)
-        padding = (a["s1.b1.kernel"] - 1) // 2
-        padding2 = (a["s1.b2.kernel"] - 1) // 2
-        padding3 = (a["s1.b3.kernel"] - 1) // 2
-        padding4 = (a["s1.b4.kernel"] - 1) // 2
-        padding5 = (a["s2.b1.kernel"] - 1) // 2
-        padding6 = (a["s2.b2.kernel"] - 1) // 2
-        padding7 = (a["s2.b3.kernel"] - 1) // 2
-        padding8 = (a["s2.b4.kernel"] - 1) // 2
-        padding9 = (a["s3.b1.kernel"] - 1) // 2
-        padding10 = (a["s3.b2.kernel"] - 1) // 2
-        padding11 = (a["s3.b3.kernel"] - 1) // 2
-        padding12 = (a["s3.b4.kernel"] - 1) // 2
-        padding13 = (a["s4.b1.kernel"] - 1) // 2
-        padding14 = (a["s4.b2.kernel"] - 1) // 2
-        padding15 = (a["s4.b3.kernel"] - 1) // 2
-        padding16 = (a["s4.b4.kernel"] - 1) // 2
-        padding17 = (a["s5.b1.kernel"] - 1) // 2
-        padding18 = (a["s5.b2.kernel"] - 1) // 2
-        padding19 = (a["s5.b3.kernel"] - 1) // 2
-        padding20 = (a["s5.b4.kernel"] - 1) // 2
         return MobilenetV3OfaPlan(
             chosen=tuple(chosen.items()),
             resolution=a["resolution"],
@@ -925,13 +803,9 @@ class MobilenetV3Ofa(ElasticNet):
                 24 * a["s1.b4.expand"],
                 depth=a["s1.depth"],
                 b1_kernel=a["s1.b1.kernel"],
-                b1_padding=padding,
                 b2_kernel=a["s1.b2.kernel"],
-                b2_padding=padding2,
                 b3_kernel=a["s1.b3.kernel"],
-                b3_padding=padding3,
                 b4_kernel=a["s1.b4.kernel"],
-                b4_padding=padding4,
             ),
             s2=self.s2.plan(
                 24 * a["s2.b1.expand"],
@@ -944,13 +818,9 @@ class MobilenetV3Ofa(ElasticNet):
                 c643,
                 depth=a["s2.depth"],
                 b1_kernel=a["s2.b1.kernel"],
-                b1_padding=padding5,
                 b2_kernel=a["s2.b2.kernel"],
-                b2_padding=padding6,
                 b3_kernel=a["s2.b3.kernel"],
-                b3_padding=padding7,
                 b4_kernel=a["s2.b4.kernel"],
-                b4_padding=padding8,
             ),
             s3=self.s3.plan(
                 40 * a["s3.b1.expand"],
@@ -959,13 +829,9 @@ class MobilenetV3Ofa(ElasticNet):
                 80 * a["s3.b4.expand"],
                 depth=a["s3.depth"],
                 b1_kernel=a["s3.b1.kernel"],
-                b1_padding=padding9,
                 b2_kernel=a["s3.b2.kernel"],
-                b2_padding=padding10,
                 b3_kernel=a["s3.b3.kernel"],
-                b3_padding=padding11,
                 b4_kernel=a["s3.b4.kernel"],
-                b4_padding=padding12,
             ),
             s4=self.s4.plan(
                 80 * a["s4.b1.expand"],
@@ -978,13 +844,9 @@ class MobilenetV3Ofa(ElasticNet):
                 c1683,
                 depth=a["s4.depth"],
                 b1_kernel=a["s4.b1.kernel"],
-                b1_padding=padding13,
                 b2_kernel=a["s4.b2.kernel"],
-                b2_padding=padding14,
                 b3_kernel=a["s4.b3.kernel"],
-                b3_padding=padding15,
                 b4_kernel=a["s4.b4.kernel"],
-                b4_padding=padding16,
             ),
             s5=self.s5.plan(
                 112 * a["s5.b1.expand"],
@@ -997,13 +859,9 @@ class MobilenetV3Ofa(ElasticNet):
                 c2403,
                 depth=a["s5.depth"],
                 b1_kernel=a["s5.b1.kernel"],
-                b1_padding=padding17,
                 b2_kernel=a["s5.b2.kernel"],
-                b2_padding=padding18,
                 b3_kernel=a["s5.b3.kernel"],
-                b3_padding=padding19,
                 b4_kernel=a["s5.b4.kernel"],
-                b4_padding=padding20,
             ),
             head=self.head.plan(),
         )

@@ -333,31 +333,30 @@ def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     x43 = a["s5.b3.expand"] if x39 >= 2 else 0
     x44 = a["s5.b4.kernel"] if x39 == 3 else 0
     x45 = a["s5.b4.expand"] if x39 == 3 else 0
-    s0 = x9 * (x8 * x8 + 48) + x7 * (x6 * x6 + 48) + x5 * (x4 * x4 + 48)
-    s1 = 72 * x11 + 3 * s0 + 2 * x2 * (x1 * x1 + 88) + 416
-    s2 = x18 * (x17 * x17 + 80) + x16 * (x15 * x15 + 80) + x14 * (x13 * x13 + 80)
-    s3 = 200 * x20 + 5 * s2 + 3 * x11 * (x10 * x10 + 40)
-    s4 = x36 * (x35 * x35 + 224) + x34 * (x33 * x33 + 224) + x32 * (x31 * x31 + 224)
-    s5 = x29 * (x28 * x28 + 192) + x27 * (x26 * x26 + 160) + x25 * (x24 * x24 + 160)
-    s5 += x23 * (x22 * x22 + 160)
-    s6 = 1568 * x38 + 14 * s4 + 10 * s5 + 5 * x20 * (x19 * x19 + 80)
-    s7 = x45 * (x44 * x44 + 320) + x43 * (x42 * x42 + 320) + x41 * (x40 * x40 + 320)
-    s8 = 9 * t92 + 20 * t93 + 20 * t94 + 20 * t95 + 20 * t97 + 14 * t98 + 14 * t99 + 14 * t100
-    s8 += 14 * t102
-    macs = 12800 * (x45 * x45 + x43 * x43 + x41 * x41) + 8 * (t90 * s1 + t91 * s3 + t96 * s6)
-    macs += 16 * t101 * (10 * s7 + 7 * x38 * (x37 * x37 + 160) + 9600) + 128 * s8 + 2508800
-    s9 = x45 * (320 * x45 + 4 * x44 * x44 + 1301) + x43 * (320 * x43 + 4 * x42 * x42 + 1301)
-    s9 += x41 * (320 * x41 + 4 * x40 * x40 + 1301) + x20 * (x19 * x19 + 124)
-    s9 += x18 * (x17 * x17 + 85) + x16 * (x15 * x15 + 85) + x14 * (x13 * x13 + 85)
-    s10 = x38 * (x37 * x37 + 277) + x36 * (x35 * x35 + 229) + x34 * (x33 * x33 + 229)
-    s10 += x32 * (x31 * x31 + 229)
-    s11 = x29 * (x28 * x28 + 197) + x27 * (x26 * x26 + 164) + x25 * (x24 * x24 + 164)
-    s11 += x23 * (x22 * x22 + 164)
-    s12 = x11 * (x10 * x10 + 69) + x9 * (x8 * x8 + 52) + x7 * (x6 * x6 + 52)
-    s12 += x5 * (x4 * x4 + 52)
-    s13 = 24 * t103 + 80 * t104 + 160 * t105 + 224 * t106 + 320 * t107 + t19 + t25 + t30 + t34
-    s13 += t38 + t58 + t63 + t67 + t71
-    params = 40 * s9 + 112 * s10 + 80 * s11 + 24 * s12 + 16 * x2 * (x1 * x1 + 44) + 128 * s8 + s13
+    s0 = 24 * (x9 * x8 * x8 + x7 * x6 * x6 + x5 * x4 * x4) + 16 * x2 * x1 * x1
+    s1 = 96 * (x9 + x7 + x5)
+    s3 = x18 * x17 * x17 + x16 * x15 * x15 + x14 * x13 * x13
+    s2 = 40 * s3 + 24 * x11 * x10 * x10
+    s4 = 200 * (x18 + x16 + x14)
+    s6 = x36 * x35 * x35 + x34 * x33 * x33 + x32 * x31 * x31
+    s7 = x29 * x28 * x28 + x27 * x26 * x26 + x25 * x24 * x24 + x23 * x22 * x22
+    s5 = 112 * s6 + 80 * s7 + 40 * x20 * x19 * x19
+    s8 = 320 * (x27 + x25 + x23)
+    s9 = 112 * (x36 + x34 + x32)
+    s10 = 12544 * x38 + 15360 * x29 + 3200 * x20 + 40 * s8 + 224 * s9 + s5
+    s12 = x45 * x44 * x44 + x43 * x42 * x42 + x41 * x40 * x40
+    s11 = 160 * s12 + 112 * x38 * x37 * x37
+    s13 = 40 * (x45 + x43 + x41)
+    s15 = 9 * t92 + 20 * t93 + 20 * t94 + 20 * t95 + 20 * t97 + 14 * t98 + 14 * t99 + 14 * t100
+    s15 += 14 * t102
+    s14 = 12800 * (x45 * x45 + x43 * x43 + x41 * x41) + 128 * s15
+    macs = t90 * (576 * x11 + 1408 * x2 + s0 + 12 * s1 + 3328)
+    macs += t91 * (1600 * x20 + 960 * x11 + s2 + 16 * s4) + t96 * s10
+    macs += t101 * (17920 * x38 + s11 + 1280 * s13 + 153600) + s14 + 2508800
+    s16 = 24 * t103 + 80 * t104 + 160 * t105 + 224 * t106 + 320 * t107 + t19 + t25 + t30 + t34
+    s16 += t38 + t58 + t63 + t67 + t71
+    params = 31024 * x38 + 15760 * x29 + 4960 * x20 + 1656 * x11 + 704 * x2 + 13 * s1 + 17 * s4
+    params += 41 * s8 + 229 * s9 + 1301 * s13 + s16 + s0 + s2 + s5 + s11 + s14
     return macs, params
 
 
@@ -377,123 +376,135 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions)
     macs = np.empty(len(positions), dtype=np.int64)
     params = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), 8192):
-        rows = slice(start, start + 8192)
-        macs[rows], params[rows] = batched_block(positions[rows].T)
+    # Room for a block; the spare rows make the allocator keep its pages.
+    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.uint32)
+    for start in range(0, len(positions), 10240):
+        rows = slice(start, start + 10240)
+        i = positions[rows].astype(np.uint8, copy=False).T
+        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
     return macs, params
 
 
-def batched_block(i: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a few thousand, [choices, n]."""
-    # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.uint32)[: len(i)]
+def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a block, [choices, n], with room for as many options in `p`."""
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
     p[1] *= 2
-    p[4] *= 2
-    p[6] *= 2
-    p[8] *= 2
-    p[10] *= 2
-    p[13] *= 2
-    p[15] *= 2
-    p[17] *= 2
-    p[19] *= 2
-    p[22] *= 2
-    p[24] *= 2
-    p[26] *= 2
-    p[28] *= 2
-    p[31] *= 2
-    p[33] *= 2
-    p[35] *= 2
-    p[37] *= 2
-    p[40] *= 2
-    p[42] *= 2
-    p[44] *= 2
-    t90, t91, t96, t101 = [row[i[0]] for row in A0]
-    x1 = p[1] + 3
-    x2 = V2[i[2]]
-    x3 = p[3] + 1
-    t103 = A3[i[3]]
-    x4 = p[4] + 3
-    x5 = V5[i[5]]
-    x6 = (p[6] + 3) * (x3 >= 2)
-    x7 = V7[i[7]] * (x3 >= 2)
-    x8 = (p[8] + 3) * (x3 == 3)
-    x9 = V9[i[9]] * (x3 == 3)
-    x10 = p[10] + 3
-    x11 = V11[i[11]]
-    t71, t92 = [row[i[11]] for row in A11]
-    x12 = p[12] + 1
-    t104 = A12[i[12]]
-    x13 = p[13] + 3
-    x14 = V14[i[14]]
-    t67, t93 = [row[i[14]] for row in A14]
-    x15 = (p[15] + 3) * (x12 >= 2)
-    x16 = V16[i[16]] * (x12 >= 2)
-    t63, t94 = [row[i[16]] * (x12 >= 2) for row in A16]
-    x17 = (p[17] + 3) * (x12 == 3)
-    x18 = V18[i[18]] * (x12 == 3)
-    t58, t95 = [row[i[18]] * (x12 == 3) for row in A18]
-    x19 = p[19] + 3
-    x20 = V20[i[20]]
-    x21 = p[21] + 1
-    t105 = A21[i[21]]
-    x22 = p[22] + 3
-    x23 = V23[i[23]]
-    x24 = (p[24] + 3) * (x21 >= 2)
-    x25 = V25[i[25]] * (x21 >= 2)
-    x26 = (p[26] + 3) * (x21 == 3)
-    x27 = V27[i[27]] * (x21 == 3)
-    x28 = p[28] + 3
-    x29 = V29[i[29]]
-    t38, t97 = [row[i[29]] for row in A29]
-    x30 = p[30] + 1
-    t106 = A30[i[30]]
-    x31 = p[31] + 3
-    x32 = V32[i[32]]
-    t34, t98 = [row[i[32]] for row in A32]
-    x33 = (p[33] + 3) * (x30 >= 2)
-    x34 = V34[i[34]] * (x30 >= 2)
-    t30, t99 = [row[i[34]] * (x30 >= 2) for row in A34]
-    x35 = (p[35] + 3) * (x30 == 3)
-    x36 = V36[i[36]] * (x30 == 3)
-    t25, t100 = [row[i[36]] * (x30 == 3) for row in A36]
-    x37 = p[37] + 3
-    x38 = V38[i[38]]
-    t19, t102 = [row[i[38]] for row in A38]
-    x39 = p[39] + 1
-    t107 = A39[i[39]]
-    x40 = p[40] + 3
-    x41 = V41[i[41]]
-    x42 = (p[42] + 3) * (x39 >= 2)
-    x43 = V43[i[43]] * (x39 >= 2)
-    x44 = (p[44] + 3) * (x39 == 3)
-    x45 = V45[i[45]] * (x39 == 3)
-    s0 = x9 * (x8 * x8 + 48) + x7 * (x6 * x6 + 48) + x5 * (x4 * x4 + 48)
-    s1 = 72 * x11 + 3 * s0 + 2 * x2 * (x1 * x1 + 88) + 416
-    s2 = x18 * (x17 * x17 + 80) + x16 * (x15 * x15 + 80) + x14 * (x13 * x13 + 80)
-    s3 = 200 * x20 + 5 * s2 + 3 * x11 * (x10 * x10 + 40)
-    s4 = x36 * (x35 * x35 + 224) + x34 * (x33 * x33 + 224) + x32 * (x31 * x31 + 224)
-    s5 = x29 * (x28 * x28 + 192) + x27 * (x26 * x26 + 160) + x25 * (x24 * x24 + 160)
-    s5 += x23 * (x22 * x22 + 160)
-    s6 = 1568 * x38 + 14 * s4 + 10 * s5 + 5 * x20 * (x19 * x19 + 80)
-    s7 = x45 * (x44 * x44 + 320) + x43 * (x42 * x42 + 320) + x41 * (x40 * x40 + 320)
-    s8 = 9 * t92 + 20 * t93 + 20 * t94 + 20 * t95 + 20 * t97 + 14 * t98 + 14 * t99 + 14 * t100
-    s8 += 14 * t102
-    macs = 12800 * (x45 * x45 + x43 * x43 + x41 * x41) + 8 * (t90 * s1 + t91 * s3 + t96 * s6)
-    macs += 16 * t101 * (10 * s7 + 7 * x38 * (x37 * x37 + 160) + 9600) + 128 * s8 + 2508800
-    s9 = x45 * (320 * x45 + 4 * x44 * x44 + 1301) + x43 * (320 * x43 + 4 * x42 * x42 + 1301)
-    s9 += x41 * (320 * x41 + 4 * x40 * x40 + 1301) + x20 * (x19 * x19 + 124)
-    s9 += x18 * (x17 * x17 + 85) + x16 * (x15 * x15 + 85) + x14 * (x13 * x13 + 85)
-    s10 = x38 * (x37 * x37 + 277) + x36 * (x35 * x35 + 229) + x34 * (x33 * x33 + 229)
-    s10 += x32 * (x31 * x31 + 229)
-    s11 = x29 * (x28 * x28 + 197) + x27 * (x26 * x26 + 164) + x25 * (x24 * x24 + 164)
-    s11 += x23 * (x22 * x22 + 164)
-    s12 = x11 * (x10 * x10 + 69) + x9 * (x8 * x8 + 52) + x7 * (x6 * x6 + 52)
-    s12 += x5 * (x4 * x4 + 52)
-    s13 = 24 * t103 + 80 * t104 + 160 * t105 + 224 * t106 + 320 * t107 + t19 + t25 + t30 + t34
-    s13 += t38 + t58 + t63 + t67 + t71
-    params = 40 * s9 + 112 * s10 + 80 * s11 + 24 * s12 + 16 * x2 * (x1 * x1 + 44) + 128 * s8 + s13
+    p[4:11] *= 2
+    p[13:20] *= 2
+    p[22:29] *= 2
+    p[31:38] *= 2
+    p[40:45] *= 2
+    p[1] += 3
+    p[3] += 1
+    p[4:11] += 3
+    p[12] += 1
+    p[13:20] += 3
+    p[21] += 1
+    p[22:29] += 3
+    p[30] += 1
+    p[31:38] += 3
+    p[39] += 1
+    p[40:45] += 3
+    x1 = p[1]
+    x3, x4 = p[3:5]
+    x6 = p[6]
+    x8 = p[8]
+    x10 = p[10]
+    x12, x13 = p[12:14]
+    x15 = p[15]
+    x17 = p[17]
+    x19 = p[19]
+    x21, x22 = p[21:23]
+    x24 = p[24]
+    x26 = p[26]
+    x28 = p[28]
+    x30, x31 = p[30:32]
+    x33 = p[33]
+    x35 = p[35]
+    x37 = p[37]
+    x39, x40 = p[39:41]
+    x42 = p[42]
+    x44 = p[44]
+    t90, t91, t96, t101 = A0.take(i[0], axis=1)
+    x2 = V2.take(i[2])
+    t103 = A3.take(i[3])
+    x5 = V5.take(i[5])
+    c6 = (x3 >= 2).astype(p.dtype)
+    x6 *= c6
+    x7 = V7.take(i[7]) * c6
+    c8 = (x3 == 3).astype(p.dtype)
+    x8 *= c8
+    x9 = V9.take(i[9]) * c8
+    x11 = V11.take(i[11])
+    t71, t92 = A11.take(i[11], axis=1)
+    t104 = A12.take(i[12])
+    x14 = V14.take(i[14])
+    t67, t93 = A14.take(i[14], axis=1)
+    c15 = (x12 >= 2).astype(p.dtype)
+    x15 *= c15
+    x16 = V16.take(i[16]) * c15
+    t63, t94 = A16.take(i[16], axis=1) * c15
+    c17 = (x12 == 3).astype(p.dtype)
+    x17 *= c17
+    x18 = V18.take(i[18]) * c17
+    t58, t95 = A18.take(i[18], axis=1) * c17
+    x20 = V20.take(i[20])
+    t105 = A21.take(i[21])
+    x23 = V23.take(i[23])
+    c24 = (x21 >= 2).astype(p.dtype)
+    x24 *= c24
+    x25 = V25.take(i[25]) * c24
+    c26 = (x21 == 3).astype(p.dtype)
+    x26 *= c26
+    x27 = V27.take(i[27]) * c26
+    x29 = V29.take(i[29])
+    t38, t97 = A29.take(i[29], axis=1)
+    t106 = A30.take(i[30])
+    x32 = V32.take(i[32])
+    t34, t98 = A32.take(i[32], axis=1)
+    c33 = (x30 >= 2).astype(p.dtype)
+    x33 *= c33
+    x34 = V34.take(i[34]) * c33
+    t30, t99 = A34.take(i[34], axis=1) * c33
+    c35 = (x30 == 3).astype(p.dtype)
+    x35 *= c35
+    x36 = V36.take(i[36]) * c35
+    t25, t100 = A36.take(i[36], axis=1) * c35
+    x38 = V38.take(i[38])
+    t19, t102 = A38.take(i[38], axis=1)
+    t107 = A39.take(i[39])
+    x41 = V41.take(i[41])
+    c42 = (x39 >= 2).astype(p.dtype)
+    x42 *= c42
+    x43 = V43.take(i[43]) * c42
+    c44 = (x39 == 3).astype(p.dtype)
+    x44 *= c44
+    x45 = V45.take(i[45]) * c44
+    s0 = 24 * (x9 * x8 * x8 + x7 * x6 * x6 + x5 * x4 * x4) + 16 * x2 * x1 * x1
+    s1 = 96 * (x9 + x7 + x5)
+    s3 = x18 * x17 * x17 + x16 * x15 * x15 + x14 * x13 * x13
+    s2 = 40 * s3 + 24 * x11 * x10 * x10
+    s4 = 200 * (x18 + x16 + x14)
+    s6 = x36 * x35 * x35 + x34 * x33 * x33 + x32 * x31 * x31
+    s7 = x29 * x28 * x28 + x27 * x26 * x26 + x25 * x24 * x24 + x23 * x22 * x22
+    s5 = 112 * s6 + 80 * s7 + 40 * x20 * x19 * x19
+    s8 = 320 * (x27 + x25 + x23)
+    s9 = 112 * (x36 + x34 + x32)
+    s10 = 12544 * x38 + 15360 * x29 + 3200 * x20 + 40 * s8 + 224 * s9 + s5
+    s12 = x45 * x44 * x44 + x43 * x42 * x42 + x41 * x40 * x40
+    s11 = 160 * s12 + 112 * x38 * x37 * x37
+    s13 = 40 * (x45 + x43 + x41)
+    s15 = 9 * t92 + 20 * t93 + 20 * t94 + 20 * t95 + 20 * t97 + 14 * t98 + 14 * t99 + 14 * t100
+    s15 += 14 * t102
+    s14 = 12800 * (x45 * x45 + x43 * x43 + x41 * x41) + 128 * s15
+    macs = t90 * (576 * x11 + 1408 * x2 + s0 + 12 * s1 + 3328)
+    macs += t91 * (1600 * x20 + 960 * x11 + s2 + 16 * s4) + t96 * s10
+    macs += t101 * (17920 * x38 + s11 + 1280 * s13 + 153600) + s14 + 2508800
+    s16 = 24 * t103 + 80 * t104 + 160 * t105 + 224 * t106 + 320 * t107 + t19 + t25 + t30 + t34
+    s16 += t38 + t58 + t63 + t67 + t71
+    params = 31024 * x38 + 15760 * x29 + 4960 * x20 + 1656 * x11 + 704 * x2 + 13 * s1 + 17 * s4
+    params += 41 * s8 + 229 * s9 + 1301 * s13 + s16 + s0 + s2 + s5 + s11 + s14
     return macs, params
 
 

@@ -93,22 +93,20 @@ def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     positions = np.asarray(positions)
     macs = np.empty(len(positions), dtype=np.int64)
     params = np.empty(len(positions), dtype=np.int64)
-    for start in range(0, len(positions), 8192):
-        rows = slice(start, start + 8192)
-        macs[rows], params[rows] = batched_block(positions[rows].T)
+    # Room for a block; the spare rows make the allocator keep its pages.
+    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.uint32)
+    for start in range(0, len(positions), 10240):
+        rows = slice(start, start + 10240)
+        i = positions[rows].astype(np.uint8, copy=False).T
+        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
     return macs, params
 
 
-def batched_block(i: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a few thousand, [choices, n]."""
-    # The spare rows make the allocator keep its pages from one block to the next.
-    p = np.empty((len(i) + 96, i.shape[1]), dtype=np.uint32)[: len(i)]
+def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
+    """`batched` for a block, [choices, n], with room for as many options in `p`."""
     for start in range(0, i.shape[1], 1024):
         p[:, start : start + 1024] = i[:, start : start + 1024]
-    x0 = p[0]
-    x1 = p[1]
-    x2 = p[2]
-    x3 = p[3]
+    x0, x1, x2, x3 = p[0:4]
     macs = 218365952 * (x0 + x3) + 436731904 * x1 + 655097856 * x2 + 2560622592
     params = 70400 * x0 + 560128 * x1 + 3351552 * x2 + 4462592 * x3 + 17112360
     return macs, params

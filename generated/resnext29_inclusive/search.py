@@ -30,7 +30,8 @@ from elastic.front import Point, admit, to_json
 from elastic.journal import fingerprint, open_journal
 from elastic.judge import Calibrated, Judge
 from elastic.latency import Latency, measure
-from elastic.latency_table import predicted, read_table
+from elastic.latency_table import LatencyTable, predicted, read_table
+from elastic.limits import why_none
 from elastic.loading import Loading
 from elastic.memory import read_memory
 from elastic.options import SearchOptions, read_settings, search_options
@@ -59,10 +60,11 @@ def main() -> None:
 
     costs = [name for name in options.objectives if name != "accuracy"] or ["macs"]
     plans = Calibrated(net, loading.calibration(options.calibrate))
+    table = read_latencies(options, world)
     # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
     of = [options.checkpoint, GRAPH, f"{data} {options.calibrate} {world.device.type}"]
     judge = Judge(
-        costs=counted(options),
+        costs=counted(table),
         measure=measuring(net, plans, loading),
         journal=open_journal(options.output_dir / "search.jsonl", fingerprint(of), world),
         budgets=options.budgets,
@@ -70,9 +72,10 @@ def main() -> None:
         and "latency" in [*costs, *(budget["name"] for budget in options.budgets)],
         world=world,
     )
-    evaluated, front = search(judge, plans, options, costs, world)
+    evaluated, front = search(judge, plans, options, costs, table, world)
     if not front:
-        raise SystemExit("no sub-network keeps the limits")
+        leave(world)
+        raise SystemExit(why_none(space, options.budgets, judge.looked_at()) if world.main else 1)
     front = judge.finished(front)
     if world.main:
         share = covered(front, judge.count(space.largest()), costs)
@@ -81,14 +84,21 @@ def main() -> None:
 
 
 def search(
-    judge: Judge, plans: Calibrated, options: SearchOptions, costs: list[str], world: World
+    judge: Judge,
+    plans: Calibrated,
+    options: SearchOptions,
+    costs: list[str],
+    table: LatencyTable | None,
+    world: World,
 ) -> tuple[list[Point], list[Point]]:
     """All evaluated sub-networks, and those that no other dominates (TIPS, Algorithm 1)."""
     evaluated: list[Point] = []
     front: list[Point] = []
     start = time.perf_counter()
     rng = random.Random(options.seed)
-    proposals = Proposals(space, options.strategy, rng, costs, options.budgets, judge.allowed)
+    proposals = Proposals(
+        space, options.strategy, rng, costs, options.budgets, judge.allowed, table
+    )
     with Bar("searching", len(proposals), shown=world.main) as bar:
         for generation in proposals:
             points = judge.points(generation, bar.advance)
@@ -104,13 +114,24 @@ def search(
     return evaluated, sorted(front, key=lambda point: point.macs)
 
 
-def counted(options: SearchOptions) -> Any:
+def read_latencies(options: SearchOptions, world: World) -> LatencyTable | None:
+    """The table that predicts latencies, where one is given. Exits where it cannot be used."""
+    if options.latency_table is None:
+        return None
+    try:
+        table = read_table(options.latency_table, space.SPACE)
+    except OSError as error:
+        raise SystemExit(f"cannot read {options.latency_table}: {error.strerror}") from None
+    except ValueError as error:
+        raise SystemExit(f"--latency-table: {error}") from None
+    if world.main:
+        print(f"latencies by {options.latency_table}: {table.conditions}")
+    return table
+
+
+def counted(table: LatencyTable | None) -> Any:
     """What counts a sub-network's costs: multiply-accumulates, parameters, bytes; seconds by a table."""
     memory = read_memory(GRAPH)
-    try:
-        table = options.latency_table and read_table(options.latency_table, space.SPACE)
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"--latency-table: {error}") from None
 
     def costs(at: Any) -> dict[str, Any]:
         found = {"macs": space.macs(at), "params": space.params(at), "memory": memory(at)}
@@ -139,10 +160,10 @@ def measuring(net: Any, plans: Calibrated, loading: Loading) -> Any:
 
 
 def latency(net: Any, plan: Any, world: World) -> Latency:
-    """Of one image, through the sub-network as a plain static module."""
+    """Of one image, through the sub-network as it is served."""
     size = plan.resolution or IMAGE[-1]
     shape = (1, IMAGE[0], size, size) if plan.resolution else (1, *IMAGE)
-    return measure(net.bind(plan), torch.randn(shape, device=world.device))
+    return measure(net.straight(plan), torch.randn(shape, device=world.device))
 
 
 def report(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from specc.codegen.backbone import is_backbone
+from specc.codegen.contents import contents
 from specc.codegen.graph_json import graph_json
 from specc.codegen.model.write import model_text
 from specc.codegen.training import Sections, training_files, training_parts
@@ -17,7 +18,6 @@ from specc.ir.graph import Graph
 RUNTIME: Final = "specc.codegen.runtime"
 ALWAYS: Final = (f"{RUNTIME}.bind",)
 ELASTIC: Final = (f"{RUNTIME}.calibrate", f"{RUNTIME}.net", f"{RUNTIME}.plan")
-PACKAGE_DOC: Final = '"""What does not depend on the spec, copied from specc."""\n'
 IMPORT: Final = re.compile(r"^( *)from (\w+(?:\.\w+)+) import (\w+|\()", re.MULTILINE)
 """An import of another part, as parts write them: the module's path in full, on the left margin or in an `if`."""
 
@@ -51,7 +51,7 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str], own: 
             wanted += imported(text, roots)
             files[path] = localised(text, "elastic.", roots)
     parts = closure(wanted, roots)
-    files["elastic/__init__.py"] = PACKAGE_DOC
+    files["elastic/__init__.py"] = contents({module: (part_name(module), text) for module, text in parts.items()})
     for module, text in parts.items():
         files[f"elastic/{part_name(module)}.py"] = localised(text, ".", roots)
     return {path: files[path] for path in sorted(files)}

@@ -32,14 +32,14 @@ class Space:
     together  choices that some part of the cost reads together: a cost is a sum of parts, each of which
               reads one such set, or one choice
     costs     positions [n, choices] -> MACs [n], parameters [n], exact integers, for any positions
-    kinds     what the two costs are called, where they are others
+    kinds     what the costs are called, where they are others
     """
 
     choices: Mapping[str, Sequence[Option]]
     active: Mapping[str, Sequence[Term]] = field(default_factory=dict)
     together: Sequence[Sequence[str]] = ()
-    costs: Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], NDArray[np.int64]]] | None = None
-    kinds: tuple[str, str] = ("MACs", "parameters")
+    costs: Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], ...]] | None = None
+    kinds: tuple[str, ...] = ("MACs", "parameters")
 
 
 def holds(term: Term, full: Assignment) -> bool:
@@ -126,6 +126,30 @@ def assignment_at(space: Space, row: Sequence[int]) -> dict[str, Option]:
         name: options[at] for (name, options), at in zip(space.choices.items(), row, strict=True)
     }
     return canonical(space, options)
+
+
+def assignments_at(space: Space, rows: NDArray[np.int64]) -> list[dict[str, Option]]:
+    """The canonical assignments of rows of option positions, [n, choices]."""
+    import numpy as np
+
+    names = list(space.choices)
+    place = {name: at for at, name in enumerate(names)}
+    columns = [
+        [options[at] for at in column]
+        for options, column in zip(space.choices.values(), rows.T.tolist(), strict=True)
+    ]
+    found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    for name, terms in space.active.items():
+        matters = np.zeros(len(rows), dtype=bool)
+        for term in terms:
+            fits = np.ones(len(rows), dtype=bool)
+            for other, allowed in term.items():
+                table = np.array([option in allowed for option in space.choices[other]])
+                fits &= table[rows[:, place[other]]]
+            matters |= fits
+        for at in np.flatnonzero(~matters).tolist():
+            del found[at][name]
+    return found if names else [{} for _ in range(len(rows))]
 
 
 def every(space: Space) -> Iterator[dict[str, Option]]:

@@ -1,6 +1,7 @@
 """A page to look at a search with: every evaluated point can be hovered, a click copies its assignment.
 
-One file that needs no other and no network. It follows the reader's light or dark setting.
+By keyboard, the arrows walk along the front and Enter copies. One file that needs no other and no network. It follows
+the reader's light or dark setting.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def page(
         {**asdict(point), "at": dict(point.at), "front": name in best}
         for name, point in sorted(points.items(), key=lambda item: item[1].macs)
     ]
-    summary = f"{len(front):,} of {len(rows):,} evaluated sub-networks are Pareto-optimal"
+    are = "is" if len(rows) == 1 else "are"
+    summary = f"{len(front):,} of {len(rows):,} evaluated sub-networks {are} Pareto-optimal"
     # In a script element only "<" could end the data early.
     data = json.dumps({"costs": [*costs], "points": rows}).replace("<", "\\u003c")
     return PAGE.format(title=escape(title), summary=summary, style=STYLE, data=data, script=SCRIPT)
@@ -50,13 +52,13 @@ PAGE = """<!doctype html>
 <body>
 <main>
 <h1>{title}</h1>
-<p>{summary}. Point at one to see it; a click copies its assignment.</p>
+<p>{summary}. Point at one, or walk along the front with the arrow keys; a click, or Enter, copies its assignment.</p>
 <div id="axes" role="group" aria-label="cost on the horizontal axis"></div>
-<div id="chart"></div>
+<div id="chart" tabindex="0" role="group" aria-label="the points; arrow keys walk along the front"></div>
 <h2>The front</h2>
 <div class="wide"><table><thead></thead><tbody></tbody></table></div>
 </main>
-<div id="tip" hidden></div>
+<div id="tip" role="status" hidden></div>
 <div id="note" role="status"></div>
 <script type="application/json" id="data">{data}</script>
 <script>{script}</script>
@@ -83,7 +85,7 @@ h2 { font-size: 1.05rem; margin: 1.75rem 0 .5rem; }
 p { color: var(--soft); margin: 0 0 1rem; }
 button { font: inherit; color: inherit; background: none; border: 1px solid var(--line); cursor: pointer; }
 button:hover { border-color: var(--accent); }
-button:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 #axes { display: flex; flex-wrap: wrap; gap: .4rem; margin-bottom: .5rem; }
 #axes button { border-radius: 2rem; padding: .15rem .8rem; }
 #axes [aria-pressed=true] { background: var(--tint); border-color: var(--accent); color: var(--accent); }
@@ -107,7 +109,9 @@ code { font: 12px/1.45 ui-monospace, monospace; }
 table { border-collapse: collapse; width: 100%; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
-td:first-child, th:first-child { text-align: left; padding-left: 0; }
+tbody tr:hover td { background: var(--tint); }
+td:first-child { padding-left: 0; }
+td:first-child, td:nth-child(2), th:nth-child(2) { text-align: left; }
 td code { display: block; max-width: 24rem; overflow: hidden; text-overflow: ellipsis; }
 td button { border-radius: .35rem; padding: 0 .5rem; font-size: 13px; }
 tr.here td { background: var(--tint); }
@@ -129,7 +133,7 @@ let axis = costs[0], placed = [], chosen = null;
 
 function amount(value, kind) {
   if (value == null) return "";
-  if (kind === "latency") return value >= 1e-3 ? round(1e3 * value) + " ms" : round(1e6 * value) + " us";
+  if (kind === "latency") return value >= 1e-3 ? round(1e3 * value) + " ms" : round(1e6 * value) + " \\u00b5s";
   const unit = { 9: " G", 6: " M", 3: " k" }, power = [9, 6, 3].find((n) => value >= 10 ** n);
   return round(power ? value / 10 ** power : value) + (unit[power] || (kind === "memory" ? " " : ""))
     + (kind === "memory" ? "B" : "");
@@ -205,24 +209,40 @@ function drawChart() {
   circles(true, "best", 5);
   svg.append(element("circle", { class: "here", r: 8, visibility: "hidden" }));
   $("#chart").replaceChildren(svg);
-  $("#tip").hidden = true;
+  show(null);
 }
 
 function point(event) {
   const box = $("#chart").getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
   const distance = (d) => Math.hypot(d.x - x, d.y - y) - (d.p.front ? 4 : 0);
   const near = placed.reduce((a, b) => (a && distance(a) <= distance(b) ? a : b), null);
-  show(near && distance(near) < 28 ? near : null, event);
+  show(near && distance(near) < 28 ? near : null);
 }
-function show(d, event) {
-  chosen = d && d.p;
-  const ring = $("svg .here"), tip = $("#tip");
+function walk(event) {
+  const front = placed.filter((d) => d.p.front).sort((a, b) => a.x - b.x || a.y - b.y);
+  const here = front.findIndex((d) => d.p === chosen), last = front.length - 1;
+  const to = { ArrowRight: Math.min(here + 1, last), ArrowLeft: here < 0 ? last : Math.max(here - 1, 0), Home: 0,
+    End: last }[event.key];
+  if (to !== undefined) show(front[to]);
+  else if (event.key === "Escape") show(null);
+  else if ((event.key === "Enter" || event.key === " ") && chosen) copy(chosen);
+  else return;
+  event.preventDefault();
+}
+function ring(d) {
+  const ring = $("svg .here");
   ring.setAttribute("visibility", d ? "visible" : "hidden");
-  for (const row of document.querySelectorAll("tbody tr")) row.classList.toggle("here", !!d && row.point === d.p);
-  tip.hidden = !d;
   if (!d) return;
   ring.setAttribute("cx", d.x);
   ring.setAttribute("cy", d.y);
+}
+function show(d) {
+  chosen = d && d.p;
+  ring(d);
+  const tip = $("#tip");
+  for (const row of document.querySelectorAll("tbody tr")) row.classList.toggle("here", !!d && row.point === d.p);
+  tip.hidden = !d;
+  if (!d) return;
   const bold = document.createElement("b"), code = document.createElement("code");
   bold.textContent = percent(chosen.accuracy);
   const test = chosen.test_accuracy == null ? [] : ["test " + percent(chosen.test_accuracy)];
@@ -232,20 +252,25 @@ function show(d, event) {
   // a figure and its unit stay on one line
   const words = [...test, ...figures].map((text) => text.replaceAll(" ", "\\u00a0"));
   tip.replaceChildren(bold, " ", words.join(" \\u00b7 "), code);
+  const box = $("#chart").getBoundingClientRect(), x = box.left + d.x, y = box.top + d.y;
   tip.style.left = 0;
   const w = tip.offsetWidth, h = tip.offsetHeight;
-  tip.style.left = Math.max(8, Math.min(event.clientX + 14, document.documentElement.clientWidth - w - 12)) + "px";
-  tip.style.top = (event.clientY + 18 + h > innerHeight ? event.clientY - h - 14 : event.clientY + 18) + "px";
+  tip.style.left = Math.max(8, Math.min(x + 14, document.documentElement.clientWidth - w - 12)) + "px";
+  tip.style.top = Math.max(4, y + 16 + h > innerHeight ? y - h - 12 : y + 16) + "px";
 }
 async function copy(p) {
   const text = JSON.stringify(p.at);
   try {
     await navigator.clipboard.writeText(text);
   } catch {
+    // where the page lies on a disk, some browsers copy only what is selected
+    const before = document.activeElement, shown = placed.find((d) => d.p === chosen);
     const area = document.body.appendChild(Object.assign(document.createElement("textarea"), { value: text }));
     area.select();
     document.execCommand("copy");
     area.remove();
+    before.focus({ preventScroll: true });
+    if (shown) show(shown);
   }
   $("#note").textContent = "assignment copied";
   $("#note").classList.add("shown");
@@ -253,7 +278,8 @@ async function copy(p) {
 }
 
 function fillTable() {
-  const heads = ["sub-network", "validation", "test", ...kinds.map((k) => KINDS[k]), ""];
+  const tested = points.some((p) => p.test_accuracy != null) ? [(p) => percent(p.test_accuracy)] : [];
+  const heads = ["", "sub-network", "validation", ...tested.map(() => "test"), ...kinds.map((k) => KINDS[k])];
   const row = document.createElement("tr");
   row.append(...heads.map((text) => Object.assign(document.createElement("th"), { textContent: text })));
   $("thead").append(row);
@@ -261,10 +287,14 @@ function fillTable() {
     const line = document.createElement("tr"), code = document.createElement("code");
     const button = Object.assign(document.createElement("button"), { textContent: "copy", onclick: () => copy(p) });
     code.textContent = code.title = spelled(p);
-    const figures = [percent(p.accuracy), percent(p.test_accuracy), ...kinds.map((k) => amount(p[k], k))];
-    for (const cell of [code, ...figures, button])
+    const figures = [percent(p.accuracy), ...tested.map((of) => of(p)), ...kinds.map((k) => amount(p[k], k))];
+    for (const cell of [button, code, ...figures])
       line.appendChild(document.createElement("td")).append(cell);
     line.point = p;
+    button.setAttribute("aria-label", "copy " + spelled(p));
+    const mark = () => ring(placed.find((d) => d.p === p));
+    for (const kind of ["mouseenter", "focusin"]) line.addEventListener(kind, mark);
+    for (const kind of ["mouseleave", "focusout"]) line.addEventListener(kind, () => ring(null));
     $("tbody").append(line);
   }
 }
@@ -283,6 +313,8 @@ drawChart();
 new ResizeObserver(drawChart).observe($("#chart"));
 $("#chart").addEventListener("pointermove", point);
 $("#chart").addEventListener("pointerdown", point);
-$("#chart").addEventListener("pointerleave", (event) => show(null, event));
+$("#chart").addEventListener("pointerleave", () => show(null));
+$("#chart").addEventListener("keydown", walk);
+$("#chart").addEventListener("blur", () => show(null));
 $("#chart").addEventListener("click", () => chosen && copy(chosen));
 """

@@ -100,18 +100,19 @@ def adaptive_step(
     """
     backbone: Any = detector.backbone
     backbone.use("max")
-    seen: list[dict[str, Tensor]] = []
-    hook = backbone.register_forward_hook(lambda module, args, output: seen.append(output))
+    seen: list[tuple[Tensor, dict[str, Tensor]]] = []
+    hook = backbone.register_forward_hook(
+        lambda module, args, output: seen.append((args[0], output))
+    )
     losses = detector(list(images), list(targets))
     hook.remove()
+    ((batch, shown),) = seen  # the images as the detector has resized them: by chance, maybe
     taught: Tensor = alpha * torch.stack(list(losses.values())).sum()
     torch.autograd.backward(taught)
 
     backbone.use("min")
-    transform: Any = detector.transform
-    batch, _ = transform(list(images), None)
-    pupil = backbone(batch.tensors)
-    terms = [divergence(pupil[name], teacher.detach()) for name, teacher in seen[0].items()]
+    pupil = backbone(batch)
+    terms = [divergence(pupil[name], teacher.detach()) for name, teacher in shown.items()]
     learned = (1 - alpha) * torch.stack(terms).sum()
     torch.autograd.backward(learned)
     backbone.use("max")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import string
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -11,14 +13,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint
-from .plan import Cut, Plan
+from .plan import Cut, Option, Plan
 from .tensors import load_tensors, save_tensors
 from .whole import put_back, whole_folder, write_text
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
 INDEX: Final = "index.json"
+LETTERS: Final = string.digits + string.ascii_letters
 
 
 def statistics(plan: Plan) -> tuple[list[str], Tensor]:
@@ -79,28 +81,82 @@ def save(
     """Writes a bundle: the weights once and, for every plan, its assignment, norm statistics and figures.
 
     weights.safetensors has the network's state, norms.safetensors a row of statistics for every sub-network, and
-    index.json the rest: of every sub-network its options, in the order of the choices, and what is known of it
+    index.json the rest: of every sub-network its options, a letter for each of the choices, and what is known of it
     (`figures`: macs, params, accuracy). The folder is replaced as a whole.
     """
+    options = options_of(net)
     choices = list(dict.fromkeys(name for plan in plans for name in plan.assignment))
+    known = list(dict.fromkeys(name for row in figures for name in row))
     norms: dict[str, int] = {}
     places: list[list[int]] = []
     rows: dict[str, Tensor] = {}
-    subnets: list[dict[str, Any]] = []
+    subnets: list[list[Any]] = []
     for number, plan in enumerate(plans):
         names, row = statistics(plan)
         places.append([norms.setdefault(name, len(norms)) for name in names])
         rows[str(number)] = row
-        at = plan.assignment
-        known = dict(figures[number]) if figures else {}
-        outputs = {} if plan.outputs is None else {"outputs": [*plan.outputs]}
-        subnets.append({"at": [at.get(name) for name in choices], **known, **outputs})
-    about = {"norms": json.dumps([*norms]), "places": json.dumps(places, separators=(",", ":"))}
+        own = figures[number] if figures else {}
+        outputs = [] if plan.outputs is None else [[*plan.outputs]]
+        letters = spelt(plan.assignment, choices, options)
+        subnets.append([letters, *(own.get(name) for name in known), *outputs])
+    about = {"norms": json.dumps([*norms]), "places": packed(places)}
     with whole_folder(folder) as aside:
         save_tensors(aside / WEIGHTS, net.state_dict())
         save_tensors(aside / NORMS, rows, about)
-        index = {"network": network, "choices": choices, "subnets": subnets, "latency": {}}
+        index = {
+            "network": network,
+            "space": fingerprint(options),
+            "choices": choices,
+            "columns": ["options", *known, "outputs"],
+            "subnets": subnets,
+            "latency": {},
+        }
         write_text(aside / INDEX, index_text(index))
+
+
+def options_of(net: Any) -> Mapping[str, Sequence[Option]]:
+    """The choices of a network and their options: as its space.py has them."""
+    choices: Mapping[str, Sequence[Option]] = space_of(net).CHOICES
+    return choices
+
+
+def space_of(net: Any) -> Any:
+    """The space.py that a network's module reads."""
+    return type(net).plan.__globals__["space"]
+
+
+def fingerprint(options: Mapping[str, Sequence[Option]]) -> str:
+    """Eight letters by which a bundle knows the choices that it was written for."""
+    return f"{zlib.crc32(json.dumps(options).encode()):08x}"
+
+
+def spelt(
+    at: Mapping[str, Option],
+    choices: Sequence[str],
+    options: Mapping[str, Sequence[Option]],
+) -> str | list[int | None]:
+    """An assignment by its options' places: 0 to 9, a to z, A to Z for the first 62 of a choice, - for inactive ones.
+
+    Where a choice has more options than letters, numbers in a list, with null for inactive ones.
+    """
+    places = [options[name].index(at[name]) if name in at else None for name in choices]
+    if any(len(options[name]) > len(LETTERS) for name in choices):
+        return places
+    return "".join("-" if place is None else LETTERS[place] for place in places)
+
+
+def read(
+    spelling: str | Sequence[int | None],
+    choices: Sequence[str],
+    options: Mapping[str, Sequence[Option]],
+) -> dict[str, Option]:
+    """The assignment that `spelt` has written."""
+    places = [
+        (None if place == "-" else LETTERS.index(place)) if isinstance(place, str) else place
+        for place in spelling
+    ]
+    pairs = zip(choices, places, strict=True)
+    return {name: options[name][place] for name, place in pairs if place is not None}
 
 
 def index_text(index: Mapping[str, Any]) -> str:
@@ -119,33 +175,67 @@ def packed(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def read_index(folder: Path) -> dict[str, Any]:
-    """index.json with every sub-network's assignment by choice. Exits where there is no bundle."""
+def read_index(folder: Path, net: Any) -> dict[str, Any]:
+    """index.json; of every sub-network a dict with its assignment, `at`, and what else is known of it.
+
+    Raises FileNotFoundError where there is no bundle, ValueError where it is damaged or of another network.
+    """
     put_back(folder)
     try:
-        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except OSError:
-        raise SystemExit(f"there is no bundle {folder}: export.py --bundle writes one") from None
-    for row in index["subnets"]:
-        pairs = zip(index["choices"], row["at"], strict=True)
-        row["at"] = {name: option for name, option in pairs if option is not None}
-    return index
+        text = (folder / INDEX).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(
+            f"there is no bundle {folder}: export.py --bundle writes one"
+        ) from None
+    options = options_of(net)
+    try:
+        index: dict[str, Any] = json.loads(text)
+        if index["space"] == fingerprint(options):
+            rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
+            for row in rows:
+                row["at"] = read(row["options"], index["choices"], options)
+            return {**index, "subnets": rows}
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
+    of, here = index["network"] or "another network", type(net).__name__
+    raise ValueError(f"{folder} is a bundle of {of}, whose choices are not those of {here}")
 
 
 def load(folder: Path, net: Any) -> list[Any]:
-    """Gives a network the weights of a bundle, and the plans that it may run: `net(images, plan)`, `net.use(plan)`."""
-    index = read_index(folder)
-    weights, _ = load_tensors(folder / WEIGHTS)
-    checkpoint.fill(net, weights)
-    rows, about = load_tensors(folder / NORMS)
-    norms, places = json.loads(about["norms"]), json.loads(about["places"])
+    """Gives a network the weights of a bundle, and the plans that it may run: `net(images, plan)`, `net.use(plan)`.
+
+    Raises as `read_index` does; the network is then as it was.
+    """
+    return plans_of(folder, net, read_index(folder, net))
+
+
+def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
+    """What `load` does, with the index that `read_index` has read."""
     device = next(net.parameters()).device
+    weights, _ = tensors_of(folder / WEIGHTS)
+    rows, about = tensors_of(folder / NORMS)
     plans = []
-    for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
-        plan = net.plan(subnet["at"], subnet.get("outputs"))
-        row = rows[str(number)].to(device)
-        plans.append(with_statistics(plan, [norms[i] for i in mine], row))
+    try:
+        norms, places = json.loads(about["norms"]), json.loads(about["places"])
+        for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
+            plan = net.plan(subnet["at"], subnet.get("outputs"))
+            row = rows[str(number)].to(device)
+            plans.append(with_statistics(plan, [norms[place] for place in mine], row))
+        before = {name: value.shape for name, value in net.state_dict().items()}
+        if before != {name: value.shape for name, value in weights.items()}:
+            raise ValueError("its weights are of another network")
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise ValueError(f"the bundle {folder} is damaged: {error}") from None
+    net.load_state_dict(weights)
     return plans
+
+
+def tensors_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """A file of a bundle. Raises ValueError where it is missing."""
+    try:
+        return load_tensors(path)
+    except FileNotFoundError:
+        raise ValueError(f"the bundle {path.parent} is damaged: it has no {path.name}") from None
 
 
 def sizes(folder: Path) -> str:

@@ -2,13 +2,16 @@
 
 The latency of a sub-network is predicted as the sum over its blocks (PSS-Net, appendix). A table is a JSON file:
 
-    {"network": "net", "device": "cpu", "threads": 1, "batch_size": 1,
+    {"network": "net", "device": "cpu", "processor": "EPYC", "threads": 1, "batch_size": 1, "form": "straight",
+     "largest": {"macs": 69000000, "params": 2000000},
      "choices": {"width": [16, 32], "keep": [false, true]},
      "blocks": [{"name": "stem", "choices": ["width"], "seconds": [0.0011, 0.0019]},
                 {"name": "s1.b1", "choices": ["width", "keep"], "seconds": [0, 0.0021, 0, 0.0040]}]}
 
 `seconds` goes through the options of a block's choices like the digits of a number, the last choice changing fastest. A
-block that is not there takes no time.
+block that is not there takes no time, one without choices always the same. "form" says how the sub-networks ran (as a
+"straight" line, or "sliced" from the network), "largest" what the largest of them costs; these two and the processor's
+name may be missing in tables that others made.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .choices import Option, Space, positions
+from .choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,14 +48,43 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LatencyTable:
-    """What was measured, on which device, with how many threads and images at once."""
+    """What was measured, on which device, with how many threads and images at once.
+
+    `largest` are the MACs and parameters of the largest sub-network, by which networks with the same choices are told
+    apart; none where the file does not say.
+    """
 
     network: str
     device: str
+    processor: str
     threads: int
     batch_size: int
+    form: str
+    largest: Mapping[str, int]
     choices: Mapping[str, tuple[Option, ...]]
     blocks: tuple[Block, ...]
+
+    @property
+    def conditions(self) -> str:
+        """What the latencies hold for: `cpu (EPYC), 1 thread, 1 image at a time, straight`."""
+        where = f"{self.device} ({self.processor})" if self.processor else self.device
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        images = "1 image" if self.batch_size == 1 else f"{self.batch_size} images"
+        return ", ".join(
+            [where, threads, f"{images} at a time", *([self.form] if self.form else [])]
+        )
+
+
+def file_name(device: str, threads: int = 1, batch_size: int = 1, form: str = "straight") -> str:
+    """`latency.cpu.json`; with what is not as usual: `latency.cpu.threads4.batch16.sliced.json`."""
+    unusual = {
+        f"threads{threads}": threads != 1,
+        f"batch{batch_size}": batch_size != 1,
+        form: form != "straight",
+    }
+    return ".".join(
+        ["latency", device, *(word for word, is_so in unusual.items() if is_so), "json"]
+    )
 
 
 def read_table(path: Path, space: Space) -> LatencyTable:
@@ -76,8 +108,11 @@ def table_of(content: Any) -> LatencyTable:
     return LatencyTable(
         network=str(content["network"]),
         device=str(content["device"]),
+        processor=str(content.get("processor", "")),
         threads=int(content["threads"]),
         batch_size=int(content["batch_size"]),
+        form=str(content.get("form", "")),
+        largest={str(kind): int(cost) for kind, cost in content.get("largest", {}).items()},
         choices={str(name): tuple(options) for name, options in content["choices"].items()},
         blocks=tuple(
             Block(
@@ -114,6 +149,11 @@ def misfit(table: LatencyTable, space: Space) -> str:
         wanted = prod(len(table.choices[name]) for name in block.choices)
         if len(block.times) != wanted:
             return f"the block {block.name!r} has {len(block.times):,} latencies, its choices have {wanted:,} options"
+    if table.largest and space.costs is not None:
+        top = positions(space, [largest(space)])
+        for kind, (cost,) in zip(("macs", "params"), space.costs(top), strict=True):
+            if table.largest.get(kind, cost) != cost:
+                return f"its largest sub-network has {table.largest[kind]:,} {kind}, not {cost:,}"
     return ""
 
 

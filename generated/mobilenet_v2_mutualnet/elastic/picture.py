@@ -99,9 +99,8 @@ def layout(series: Series) -> list[Shape]:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (percent - y0) / ((y1 - y0) or 1)
 
     shapes: list[Shape] = [Text(LEFT, 26, series.title, 20)]
-    legend = (
-        f"{len(series.front)} of {len(series.evaluated)} evaluated sub-networks are Pareto-optimal"
-    )
+    are = "is" if len(series.evaluated) == 1 else "are"
+    legend = f"{len(series.front):,} of {len(series.evaluated):,} evaluated sub-networks {are} Pareto-optimal"
     shapes.append(Text(LEFT, 50, legend, 13, GREY))
     for tick in y_ticks:
         shapes.append(Line([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))], GRID))

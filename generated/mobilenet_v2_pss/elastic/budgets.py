@@ -28,9 +28,13 @@ class NoBudget(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Budgets:
-    """All constraints, and how a sub-network that keeps one is drawn."""
+    """All constraints, and how a sub-network that keeps one is drawn.
+
+    `notes` has a line for each kind of cost that needs one: what a latency table holds for.
+    """
 
     ladders: tuple[Ladder, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def kept(self) -> tuple[Kept, ...]:
@@ -75,7 +79,7 @@ class Budgets:
                 f"{len(found.kept)} constraints in {found.kind}, {shown(found.kind, least)} to "
                 f"{shown(found.kind, most)}: sub-networks {how}{uniform}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
 def budgets_of(
@@ -90,31 +94,42 @@ def budgets_of(
     `sampler` is "uniform", or "paper" for Eq. 4. Latency tables lie in `folder`. Raises NoBudget.
     """
     ladders = []
+    notes: list[str] = []
     for budget in settings:
         kind = budget["name"]
         try:
-            costed, step = costed_by(space, budget, folder)
+            costed, step, note = costed_by(space, budget, folder)
+            notes += [note] if note else []
             found = ladder(kind, costed, step, pool)
         except (OSError, ValueError) as error:
             raise NoBudget(str(error)) from None
         if not found.kept:
             raise NoBudget(f"no sub-network was found for any constraint in {kind}")
         ladders.append(by_marginals(found) if sampler == "paper" else found)
-    return Budgets(tuple(ladders))
+    return Budgets(tuple(ladders), tuple(notes))
 
 
-def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Space, int]:
-    """The space with the cost that a budget limits in the first place, and the step in whole units of it."""
+def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Space, int, str]:
+    """The space with the cost that a budget limits in the first place, the step in whole units of it, and a note."""
     if budget["name"] == "latency":
-        path = folder / table_name(str(budget["device"]))
+        device = str(budget["device"])
+        path = folder / table_name(device)
         if not path.is_file():
             raise WrongTable(
                 f"a latency budget needs measured blocks: there is no {path.name} beside train.py; "
                 "`python bench.py --table` makes one, on this machine"
             )
+        table = read_table(path, space)
+        if not device.endswith(".json") and table.device != device:
+            raise WrongTable(f"{path.name} was measured on {table.device}, not on {device}")
         step = round(budget["step"] * NANOSECONDS)
-        return latency_space(space, read_table(path, space)), max(1, step)
-    return (space if budget["name"] == "macs" else swapped(space)), max(1, round(budget["step"]))
+        return (
+            latency_space(space, table),
+            max(1, step),
+            f"latencies by {path.name}: {table.conditions}",
+        )
+    costed = space if budget["name"] == "macs" else swapped(space)
+    return costed, max(1, round(budget["step"])), ""
 
 
 def table_name(device: str) -> str:

@@ -1,38 +1,33 @@
 """Resource constraints along a cost, and uniform draws of sub-networks that keep one.
 
 PSS-Net's constraints lie a step apart, from what the smallest sub-network costs to what the largest does; a sub-network
-belongs to the nearest one. So constraint t holds the costs from theta_t - step / 2 up to the next one's first. One pass
-over the choices serves all of them: histograms of exact costs, or of rounded ones and then some draws are in vain.
+belongs to the nearest one. So constraint t holds the costs from theta_t - step / 2 up to the next one's first. All of
+them are windows of one width, so that one preparation serves them all, except where that is too coarse.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-
+from .aim import Aim, Start, aim, draws, start
+from .catch import EFFORTS, by_chance, true_costs
 from .choices import Option, Space, assignment_at, positions
 from .choices import largest as largest_of
 from .choices import smallest as smallest_of
-from .histogram import (
-    ANY,
-    Histograms,
-    Window,
-    ends,
-    exact,
-    rounded,
-)
-from .sweep import Sweep, TooEntangled, counts, reach, sweep
-from .window import Attempts, by_chance, drawer, inside, true_costs
+from .line import Goal, goal, line
+from .single import one_draw
+from .sweep import Ints, Sweep, TooEntangled, cost_ranges, sweep
+from .tilt import Attempts
 
 TRIES = 20_000
-"""The most draws made for one that fits, where costs are rounded or sub-networks are drawn at random."""
+"""The most draws made for one that fits, where not every draw does."""
 PROBES = 400
-"""Draws that tell how many sub-networks there are where that cannot be counted; a tenth tells how often one fits."""
-COUNTED = 2**600
-"""Beyond so many sub-networks, histograms hold shares and not numbers."""
+"""Draws that tell how often one fits, and how many sub-networks there are where that cannot be counted."""
+RARE = 0.8
+"""Where fewer draws fit, a constraint is prepared on its own."""
 MOST = 10_000
 """The most constraints along one cost."""
 
@@ -55,14 +50,16 @@ class Kept:
     """How sub-networks that keep one constraint are drawn.
 
     size        how many there are, exactly where that is less than was asked about; a lower bound elsewhere
-    tries       how many draws it takes to find one, on average; 1 where costs are exact
+    tries       how many draws it takes to find one, on average; 1 where none is in vain
     attempts    draws, as rows of option positions, some of which may not keep it
+    one         a single draw, which keeps it or comes to nothing; None where nobody can tell
     """
 
     constraint: Constraint
     size: int
     tries: float
     attempts: Attempts
+    one: Callable[[random.Random], Sequence[int] | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,14 +83,18 @@ class Ladder:
         """A sub-network that keeps constraint `number`, each equally likely. Raises LookupError after TRIES tries."""
         kept = self.kept[number]
         for _ in range(TRIES):
-            (row,) = kept.attempts(rng, 1)
-            if holds(self.space, kept.constraint, row):
+            if kept.one is not None:
+                found = kept.one(rng)
+                if found is not None:
+                    return assignment_at(self.space, found)
+                continue
+            for row in fitting(self.space, kept.constraint, kept.attempts(rng, 1)).tolist():
                 return assignment_at(self.space, row)
         raise LookupError(f"none of {TRIES:,} sub-networks drawn keeps {kept.constraint}")
 
     def cost(self, assignment: Mapping[str, Option]) -> int:
         """What the constraints limit, of a canonical assignment."""
-        return costs_of(self.space, positions(self.space, [assignment]).tolist())[0]
+        return int(true_costs(self.space, positions(self.space, [assignment]))[0, 0])
 
     def nearest(self, cost: int) -> int | None:
         """The number of the constraint that a cost belongs to; None where no sub-network costs about so much."""
@@ -108,13 +109,12 @@ def ladder(kind: str, space: Space, step: int, enough: int) -> Ladder:
     """
     try:
         swept = sweep(space, with_costs=True)
+        low, high = cost_ranges(space)[0]
     except TooEntangled:
-        ends_of = sorted(costs_of(space, rows_of(space, [smallest_of(space), largest_of(space)])))
-        found = probed(space, steps_between(kind, ends_of[0], ends_of[1], step), enough)
+        ends = positions(space, [smallest_of(space), largest_of(space)])
+        low, high = sorted(true_costs(space, ends)[:, 0].tolist())
+        found = probed(space, steps_between(kind, low, high, step), enough)
         return Ladder(kind, space, tuple(found), uniform=False)
-    low, high = (
-        swept.base[0] + int(reach(swept.steps, 0, lowest)[0][0]) for lowest in (True, False)
-    )
     constraints = steps_between(kind, low, high, step)
     return Ladder(kind, space, tuple(counted(swept, constraints, enough)), uniform=True)
 
@@ -135,78 +135,64 @@ def steps_between(kind: str, least: int, most: int, step: int) -> list[Constrain
 
 def counted(swept: Sweep, constraints: Sequence[Constraint], enough: int) -> Iterator[Kept]:
     """How the constraints are kept, without those that no sub-network keeps."""
-    everything: Window = ((-1.0, np.inf), ANY)
-    try:
-        shared = exact(swept, everything)
-    except TooEntangled:
-        shared = rounded(swept, [0])
-    total = sum(counts(swept.steps)[-1]) if swept.steps else 1
-    for constraint in constraints:
-        histograms = shared
-        if not shared.is_exact and surely(shared, constraint) < enough:
-            # At the ends of the range there are few sub-networks: their costs need no rounding.
-            try:
-                histograms = exact(swept, window_of(constraint))
-            except TooEntangled:
-                histograms = shared
-        keys, ways = ends(histograms, window_of(constraint))
-        if not len(keys):
+    along = line(swept, 0)
+    goals = [goal(along, (constraint.low, constraint.high)) for constraint in constraints]
+    tops = [one.highest for one in goals if one is not None]
+    widest = max(one.width for one in goals if one is not None)
+    shared = aim(swept, [Goal(along, widest, min(tops), max(tops))], EFFORTS[0])
+    for constraint, one in zip(constraints, goals, strict=True):
+        if one is None:
             continue
-        attempts = drawer(histograms, keys, np.cumsum(ways))
-        if histograms.is_exact and total < COUNTED:
-            yield Kept(constraint, int(ways.sum()), 1.0, attempts)
-            continue
-        sure = 0 if total >= COUNTED else int(surely(histograms, constraint))
-        probes = PROBES // 10 if sure >= enough else PROBES
-        fitting, different = probe(swept.space, constraint, attempts, probes)
-        if fitting:
-            yield Kept(constraint, max(sure, different), probes / fitting, attempts)
+        found = None
+        # What serves all of them is too coarse at the ends of the range, where there are few sub-networks.
+        for effort in (None, *EFFORTS):
+            to = shared if effort is None else aim(swept, [one], effort)
+            found = kept(to, one, constraint, enough)
+            if found is None or to.is_listed:
+                break
+            if found.tries <= 1 / RARE and found.size >= enough:
+                break
+        if found is not None and found.size:
+            yield found
 
 
-def surely(histograms: Histograms, constraint: Constraint) -> float:
-    """How many sub-networks keep a constraint whatever their costs lost in rounding."""
-    keys, ways = ends(histograms, window_of(constraint))
-    cost = histograms.scale.costs(keys, 0)
-    return float(
-        ways[(cost >= constraint.low) & (cost + histograms.scale.slack[0] <= constraint.high)].sum()
-    )
+def kept(to: Aim, one: Goal, constraint: Constraint, enough: int) -> Kept | None:
+    """How a constraint is kept by taking aim; None where no sub-network keeps it."""
+    of = start(to, one)
+    if not of.bound > 0:
+        return None
+    attempts = partial(tried, to, of)
+    one_of = partial(one_draw, to, of)
+    if to.is_listed:
+        return Kept(constraint, int(of.bound), 1.0, attempts, one_of)
+    number = max(PROBES, 2 * enough)
+    fit, different = probe(to.swept.space, constraint, attempts, number)
+    return Kept(constraint, different, number / max(fit, 0.5), attempts, one_of)
+
+
+def tried(to: Aim, of: Start, rng: random.Random, number: int) -> Ints:
+    return draws(to, of, number, rng)
 
 
 def probed(space: Space, constraints: Sequence[Constraint], enough: int) -> Iterator[Kept]:
     """How constraints are kept by trying: those that one of many random sub-networks keeps."""
+    number = max(PROBES, 10 * enough)
     for constraint in constraints:
-        fitting, different = probe(space, constraint, by_chance(space), max(PROBES, 10 * enough))
-        if fitting:
-            tries = max(PROBES, 10 * enough) / fitting
-            yield Kept(constraint, different, tries, by_chance(space))
+        fit, different = probe(space, constraint, by_chance(space), number)
+        if fit:
+            yield Kept(constraint, different, number / fit, by_chance(space))
 
 
 def probe(space: Space, constraint: Constraint, attempts: Attempts, number: int) -> tuple[int, int]:
     """Of some attempts: how many keep the constraint, and how many different ones there are among these."""
-    rng = random.Random(0)
-    rows = attempts(rng, number)
-    window = window_of(constraint)
-    fitting = [
-        tuple(row)
-        for row, cost in zip(rows, true_costs(space, rows), strict=True)
-        if inside(cost, window)
-    ]
-    return len(fitting), len(set(fitting))
+    rows = fitting(space, constraint, attempts(random.Random(0), number))
+    return len(rows), len(set(map(tuple, rows.tolist())))
 
 
-def window_of(constraint: Constraint) -> Window:
-    return (float(constraint.low), float(constraint.high)), ANY
-
-
-def holds(space: Space, constraint: Constraint, row: Sequence[int]) -> bool:
-    return constraint.low <= costs_of(space, [row])[0] <= constraint.high
-
-
-def costs_of(space: Space, rows: Sequence[Sequence[int]]) -> list[int]:
-    """The first cost of rows of option positions."""
-    return [first for first, _ in true_costs(space, rows)]
-
-
-def rows_of(space: Space, assignments: Sequence[Mapping[str, Option]]) -> list[list[int]]:
-    found: list[list[int]] = positions(space, assignments).tolist()
+def fitting(space: Space, constraint: Constraint, rows: Ints) -> Ints:
+    """The rows of option positions that keep a constraint."""
+    if not len(rows):
+        return rows
+    costs = true_costs(space, rows)[:, 0]
+    found: Ints = rows[(costs >= constraint.low) & (costs <= constraint.high)]
     return found

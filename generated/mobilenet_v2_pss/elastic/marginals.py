@@ -16,7 +16,7 @@ import numpy as np
 from .choices import Space
 from .constraints import PROBES, Kept, Ladder, probe
 from .sweep import Ints
-from .window import Attempts
+from .tilt import Attempts
 
 STRUCTURES = 50_000
 """Random sub-networks that the shares are estimated from: the paper's set G."""
@@ -39,15 +39,15 @@ def marginal(space: Space, kept: Kept, rows: Ints, costs: Ints) -> Kept:
         return kept
     attempts = chooser([np.bincount(column).tolist() for column in fitting.T])
     found, _ = probe(space, kept.constraint, attempts, PROBES)
-    return replace(kept, attempts=attempts, tries=PROBES / found) if found else kept
+    return replace(kept, attempts=attempts, tries=PROBES / found, one=None) if found else kept
 
 
 def chooser(shares: list[list[int]]) -> Attempts:
     """Draws every choice on its own, each option with its share."""
     cumulated = [list(accumulate(share)) for share in shares]
 
-    def attempts(rng: random.Random, number: int) -> list[list[int]]:
+    def attempts(rng: random.Random, number: int) -> Ints:
         columns = [rng.choices(range(len(c)), cum_weights=c, k=number) for c in cumulated]
-        return [list(row) for row in zip(*columns, strict=True)]
+        return np.array(columns, dtype=np.int64).T
 
     return attempts

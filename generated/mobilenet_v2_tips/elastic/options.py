@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -82,12 +83,18 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
         "-j",
         "--workers",
         type=int,
-        default=4,
+        default=min(4, cores()),
         metavar="N",
-        help="processes that decode image files",
+        help="processes that decode image files; four, or as many as there are cores",
     )
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
     add("--seed", type=int)
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
 
 
 def data_settings(settings: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:

@@ -6,22 +6,20 @@ the same state; the forward is the traced graph, a line an operation. The text n
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import operator
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-WIDTH: Final = 100
-
-Text: TypeAlias = "str | Call"
+from .source_text import WIDTH, Call, Text, flat, laid
 
 SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
     {
@@ -35,44 +33,12 @@ SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
         torch.mul: "*",
     }
 )
+PLACES: Final[Mapping[Any, str]] = MappingProxyType(
+    {F: "F.", torch: "torch.", torch.ops.quantized: "torch.ops.quantized."}
+)
 INPLACE: Final[Mapping[Any, str]] = MappingProxyType(
     {operator.iadd: "+=", operator.imul: "*=", operator.isub: "-="}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Something in brackets, which takes a line for each item where one line is too short."""
-
-    head: str
-    items: tuple[tuple[str, Text], ...]
-    tail: str = ")"
-
-    def flat(self) -> str:
-        inner = ", ".join(name + flat(item) for name, item in self.items)
-        lone = self.head == "(" and len(self.items) == 1  # a tuple of one
-        return f"{self.head}{inner}{',' if lone else ''}{self.tail}"
-
-
-def flat(text: Text) -> str:
-    return text if isinstance(text, str) else text.flat()
-
-
-def laid(text: Text, indent: int, before: str = "", after: str = "") -> list[str]:
-    """Lines of `before`, text and `after`, indented; calls that hold `Parts` are always spread out."""
-    blank = " " * indent
-    line = blank + before + flat(text) + after
-    if isinstance(text, str) or (len(line) <= WIDTH and not spread(text)) or not text.items:
-        return [line]
-    lines = [f"{blank}{before}{text.head}"]
-    for name, item in text.items:
-        lines += laid(item, indent + 4, name, ",")
-    return [*lines, f"{blank}{text.tail}{after}"]
-
-
-def spread(call: Call) -> bool:
-    """Whether it takes a line for each item even if one line were enough: parts under their names."""
-    return call.head in ("Parts(", "Layers(")
 
 
 PARTS: Final = '''\
@@ -86,10 +52,29 @@ class {name}(nn.Module):
 '''
 
 
+READER: Final = '''\
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by name."""
+    content = Path(path).read_bytes()
+    first = 8 + int.from_bytes(content[:8], "little")
+    kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
+    kinds |= {"BF16": torch.bfloat16, "I8": torch.int8}
+    tensors = {}
+    for name, row in json.loads(content[8:first]).items():
+        if name != "__metadata__":
+            start, end = row["data_offsets"]
+            own = bytearray(content[first + start : first + end])
+            flat = torch.frombuffer(own, dtype=kinds[row["dtype"]])
+            tensors[name] = flat.view(row["shape"])
+    return tensors
+'''
+
+
 def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) -> str:
     """The source of a module of the same function and the same state dict as `static`.
 
-    `doc` begins its docstring; the inputs serve to note the shapes. Raises ValueError where an operation has no plain
+    `doc` begins its docstring; the inputs serve to note the shapes. A function
+    `load_weights` reads the weights' file. Raises ValueError where an operation has no plain
     name in torch.
     """
     name = type(static).__name__
@@ -118,7 +103,9 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
         classes.append(PARTS.format(name=parts).splitlines())
     classes.append(body)
     code = "\n\n\n".join("\n".join(lines) for lines in classes)
-    imports = ["import torch"] * ("torch." in code)
+    imports = ["import json", "from pathlib import Path"]
+    imports += ["from typing import Any"] * ("Any" in code)
+    imports += ["", "import torch"]
     imports += ["import torch.nn.functional as F"] * ("F." in code)
     imports += ["from torch import Tensor, nn"]
     head = [
@@ -128,7 +115,7 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
         "",
         *imports,
     ]
-    return "\n".join(head) + f"\n\n\n{code}\n\n\nModel = {name}\n"
+    return "\n".join(head) + f"\n\n\n{code}\n\n\n{READER}\n\nModel = {name}\n"
 
 
 class Shapes(fx.Interpreter):
@@ -179,13 +166,23 @@ class Layers:
             return Call(self.parts, tuple(items))
         if not kind.__module__.startswith("torch."):
             self.keep(kind)
-            return f"{kind.__name__}({module.extra_repr()})"
+            return Call(f"{kind.__name__}(", tuple(written_arguments(module.extra_repr())))
         return Call(f"nn.{kind.__name__}(", tuple(arguments(module)))
 
     def keep(self, kind: type) -> None:
         if kind not in self.seen:
             self.seen.add(kind)
             self.sources.append(textwrap.dedent(inspect.getsource(kind)).rstrip().splitlines())
+
+
+def written_arguments(text: str) -> Iterator[tuple[str, str]]:
+    """The arguments that a text like `3, 8, relu=True` consists of."""
+    call = ast.parse(f"f({text})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    for value in call.args:
+        yield "", ast.unparse(value).replace("'", '"')
+    for pair in call.keywords:
+        yield f"{pair.arg}=", ast.unparse(pair.value).replace("'", '"')
 
 
 def arguments(module: nn.Module) -> Iterator[tuple[str, str]]:
@@ -282,8 +279,8 @@ class Forward:
             if node.op == "placeholder":
                 self.names[node] = str(node.target)
                 continue
-            if node.op == "call_module":
-                top = str(node.target).split(".")[0]
+            top = part_of(node)
+            if top:
                 found += [""] * (part not in ("", top))
                 part = top
             if node not in self.inner:
@@ -317,7 +314,8 @@ class Forward:
         """A name that is free: that of an input which is read here for the last time, or another one."""
         busy = {self.names[n] for n in self.names if self.last.get(n, -1) > step}
         for before in node.all_input_nodes:
-            if self.names.get(before, "") not in (*busy, ""):
+            own = before.op != "placeholder" or self.names[before] == "x"  # `left` stays the input
+            if own and self.names.get(before, "") not in (*busy, ""):
                 return self.names[before]
         candidates = ["x", "y", "z", *(f"x{number}" for number in range(1, len(self.nodes) + 1))]
         return next(name for name in candidates if name not in busy)
@@ -362,6 +360,14 @@ class Forward:
         return repr(value)
 
 
+def part_of(node: fx.Node) -> str:
+    """The part of the network that a step belongs to, "" where it is not known."""
+    if node.op == "call_module":
+        return str(node.target).split(".")[0]
+    inside = [path for path, _ in node.meta.get("nn_module_stack", {}).values()]
+    return next((str(path).split(".")[0] for path in inside if path), "")
+
+
 def indices(index: Any, text: Callable[[Any], Text]) -> str:
     """What stands in the brackets of `x[...]`."""
     match index:
@@ -376,7 +382,7 @@ def indices(index: Any, text: Callable[[Any], Text]) -> str:
 def name_of(target: Any) -> str:
     """A function as one calls it after `import torch` and `import torch.nn.functional as F`."""
     name = getattr(target, "__name__", "")
-    for module, prefix in ((F, "F."), (torch, "torch.")):
+    for module, prefix in PLACES.items():
         if name and getattr(module, name, None) is target:
             return prefix + name
     raise ValueError(f"{target} has no plain name in torch")

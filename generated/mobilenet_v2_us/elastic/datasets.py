@@ -6,6 +6,7 @@ import gzip
 import io
 import pickle
 import runpy
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".ppm")
 
+LAID_OUT = "train/ and val/ (or test/), with a folder of images for every class in each,"
+
 Reader = Callable[[Path, Mapping[str, Any]], tuple[Images, Images]]
 """From a folder and the settings to (training images, test images)."""
 
@@ -32,7 +35,7 @@ def load_data(settings: Mapping[str, Any]) -> Data:
     name = plain(settings["name"])
     if name not in READERS:
         raise SystemExit(f"unknown data set {settings['name']!r}: one of {', '.join(READERS)}")
-    folder = Path(settings["path"] or ".")
+    folder = place(str(settings["path"]))
     train, test = READERS[name](folder, settings)
     seed = int(settings["seed"])
     train, validation = split(train, float(settings["validation"]), seed)
@@ -41,6 +44,12 @@ def load_data(settings: Mapping[str, Any]) -> Data:
     mean, std = statistics(train)
     classes = 1 + max(max(train.labels), max(test.labels))
     return Data(name, classes, train, validation, test, mean, std)
+
+
+def place(path: str) -> Path:
+    """Where a path leads from here, or else from the project's own folder, where a file of `data own` may lie."""
+    here, beside = Path(path or "."), Path(__file__).parent.parent / path
+    return beside if path and not here.exists() and beside.exists() else here
 
 
 def plain(name: str) -> str:
@@ -182,9 +191,10 @@ def cub200(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
 
 def image_folder(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
     """`train/<class>/...` and `val/<class>/...` (or `test/`): ImageNet, and what is laid out like it."""
-    root = first(str(settings["name"]), (folder,), "train").parent
+    name = f"a folder with {LAID_OUT}"
+    root = first(name, (folder,), "train").parent
     train, names = by_folder(root / "train")
-    held = first(str(settings["name"]), (root,), "val", "test")
+    held = first(name, (root,), "val", "test")
     test, theirs = by_folder(held)
     if theirs != names:
         odd = sorted(set(names) ^ set(theirs))
@@ -211,13 +221,19 @@ def own(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
     Pixels are bytes (N, C, H, W), an array or a tensor; labels N numbers from 0. For a network of several inputs the
     channels of all stand one after another, in the inputs' order. `load` is called with the settings of `[data]`.
     """
-    if folder.is_dir() or not folder.exists():
-        raise SystemExit(f"own: name the Python file with --data-path FILE; {folder} is none")
-    load = runpy.run_path(str(folder)).get("load")
-    if not callable(load):
-        raise SystemExit(f"{folder} has no function `load(settings)`")
+    if not folder.is_file():
+        missing = "no file is named" if folder.is_dir() else f"there is no file {folder}"
+        raise SystemExit(f"own: {missing}; name your Python file with --data-path FILE")
+    sys.path.insert(0, str(folder.parent))  # modules beside the file are its own
+    try:
+        load = runpy.run_path(str(folder)).get("load")
+        if not callable(load):
+            raise SystemExit(f"{folder} has no function `load(settings)`")
+        loaded = load(dict(settings))
+    finally:
+        sys.path.remove(str(folder.parent))
     parts = []
-    for pixels, labels in load(dict(settings)):
+    for pixels, labels in loaded:
         tensor = torch.as_tensor(pixels)
         if tensor.dtype != torch.uint8 or tensor.dim() != 4 or len(tensor) != len(labels):
             shown = f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}, {len(labels)} labels"
@@ -234,8 +250,10 @@ def first(name: str, places: Iterable[Path], *parts: str) -> Path:
         if candidate.exists():
             return candidate
     tried = "\n  ".join(str(candidate) for candidate in candidates)
+    here = "" if candidates[0].is_absolute() else f", from {Path.cwd()}"
     raise SystemExit(
-        f"{name} is not there. Name its folder with --data-path; tried\n  {tried}\nNothing is downloaded."
+        f"{name} is not there. Name its folder with --data-path; tried{here}\n  {tried}\n"
+        "Nothing is downloaded."
     )
 
 

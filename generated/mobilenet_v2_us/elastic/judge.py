@@ -52,6 +52,10 @@ class Judge:
             known = {name: value for name, value in known.items() if "latency" not in name}
         return counted.with_(**known)
 
+    def looked_at(self) -> list[Point]:
+        """All that was counted or measured, whether or not it keeps the limits."""
+        return [self.point(point.at) for point in self.counted.values()]
+
     def allowed(self, at: Assignment) -> bool:
         """Whether it keeps the limits that need no measuring: the same answer whatever was measured before."""
         return self.count(at).within(self.budgets)

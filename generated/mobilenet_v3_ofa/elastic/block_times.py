@@ -1,47 +1,65 @@
-"""Latency tables: every block of a network measured alone, for every combination of the choices that it reads.
+"""Latency tables: what every block of a network takes, for every combination of the choices that it reads.
 
-`elastic.latency_table` says how a table is kept; a sub-network's latency is predicted as the sum over its blocks.
+Sub-networks that cover all combinations run one after the other, with marks between their blocks. Of the rounds of one
+sub-network the lower quartile counts, of the sub-networks in which a block is alike the middle one. A latency is
+predicted as the sum over blocks: `elastic.latency_table` says how a table is kept. In between, random sub-networks run
+as a whole, without marks, which the table is then held against: so other load slows down both.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from statistics import median
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .latency import measure
+from .agreement import Agreement, agreement
+from .covering import Combination, covering, options_of, refuse_too_many, seen
+from .journal import Journal, fingerprint
+from .latency import device_name, running, timed
+from .marks import Form, Marks, Sliced, Straightened
 from .progress import Bar
-from .latency_table import predicted, read_table
+from .whole import write_text
+from .latency_table import LatencyTable, file_name, predicted, table_of
 
-Combination: TypeAlias = tuple[Any, ...]
-"""An option for each of the choices that a block reads."""
-Call: TypeAlias = tuple[Any, ...]
-"""What a block was called with."""
+LEAST = 100
+"""A small space is covered several times, until so many sub-networks ran."""
+PASSES = 6
+"""How often the sub-networks are taken up that a table is held against."""
+BOTH = 40
+"""How many sub-networks run with and without marks, which tells what they take besides their blocks."""
+WARM, ROUNDS, MOST_ROUNDS = 2, 5, 20
+"""Runs that do not count, the fewest that do, and the most. Wholes are taken up often: three do at a time."""
+BETWEEN, WHOLE = "between blocks", "whole"
+"""What is written beside the names of blocks."""
 
-MOST = 100_000
-"""The most combinations of options that one block may read."""
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a table holds for. `form` is "straight", as sub-networks are deployed, or "sliced"."""
+
+    network: str
+    device: str
+    processor: str
+    threads: int
+    batch_size: int
+    form: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Agreement:
-    """Predicted against measured latencies of whole sub-networks.
+class Task:
+    """A sub-network to run: block by block, as a whole, or both by turns. `key` is its name in the journal."""
 
-    error        root mean square error as a share of the mean latency
-    correlation  of their ranks (Spearman)
-    overhead     seconds by which whole sub-networks take longer, on average
-    """
-
-    error: float
-    correlation: float
-    overhead: float
+    key: Mapping[str, int]
+    at: Mapping[str, Any]
+    blocks: bool
+    whole: bool
 
 
 def write_table(
@@ -49,166 +67,156 @@ def write_table(
     space: Any,
     blocks: Mapping[str, Sequence[str]],
     image: tuple[int, int, int],
-    device: str,
-    about: Mapping[str, Any],
     folder: Path,
-    rounds: int,
+    *,
+    network: str,
+    device: str = "cpu",
+    threads: int = 1,
+    batch_size: int = 1,
+    form: str = "straight",
     whole: int = 200,
+    budget: float = 0.04,
 ) -> str:
-    """Writes latency.<device>.json, and says how well its sums predict random sub-networks measured afterwards.
+    """Writes latency.<device>.json, and says how well its sums predict `whole` random sub-networks.
 
-    `about` has the name of the network and the batch size; `rounds` is how often a block runs at most.
+    `image` is (channels, height, width); a sub-network runs for `budget` seconds, but a few times at least. What is
+    measured is noted at once beside the table: an interrupted one is gone on with.
     """
+    refuse_too_many(space, blocks)
+    on = torch.device(device)
+    given = Conditions(network, on.type, device_name(on), threads, batch_size, form)
 
     def images(plan: Any) -> Tensor:
         size = (plan.resolution, plan.resolution) if plan.resolution else image[1:]
-        return torch.randn(about["batch_size"], image[0], *size, device=device)
+        return torch.randn(batch_size, image[0], *size, device=on)
 
-    kind = torch.device(device).type
-    head = {**about, "device": kind, "threads": 1}
-    with Bar("measuring blocks", most_combinations(space, blocks)) as bar:
-        content = block_table(net, space, blocks, images, head, rounds, bar.advance)
-    path = folder / f"latency.{kind}.json"
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    aside.replace(path)
-
-    rng = random.Random(0)
-    ats = [space.draw(rng) for _ in range(whole)]
-    measured = []
-    with Bar("measuring sub-networks", len(ats)) as bar:
-        for at in ats:
-            plan = net.plan(at)
-            net.use(plan)
-            measured.append(measure(net, images(plan), rounds=rounds, budget=0.2).fastest)
-            bar.advance()
-    found = agreement(predicted(space.SPACE, read_table(path, space.SPACE), ats), measured)
+    runs = covering(space, blocks, LEAST, random.Random(0))
+    apart = max(1, len(runs) // BOTH)
+    marked = [Task({"run": n}, at, True, n % apart == 0) for n, at in enumerate(runs)]
+    drawn = different(space, whole, random.Random(1))
+    passes = [
+        [Task({"whole": n, "pass": number}, at, False, True) for n, at in enumerate(drawn)]
+        for number in range(PASSES)
+    ]
+    path = folder / file_name(on.type, threads, batch_size, form)
+    identity = [asdict(given), image, blocks, largest(space), len(runs), whole]
+    journal = Journal(path.with_suffix(".jsonl"), fingerprint([json.dumps(identity)]))
+    journal.mend()
+    journal.read()
+    with running(threads):
+        made = Marks(on)
+        run = Straightened(net, blocks, made) if form == "straight" else Sliced(net, blocks, made)
+        bench = Bench(net, images, made, run, budget)
+        evenly = interleaved(marked, [task for tasks in passes for task in tasks])
+        with Bar("measuring", len(evenly)) as bar:
+            for task in evenly:
+                if not journal.known(task.key):
+                    journal.add(task.key, bench.seconds(task))
+                bar.advance()
+    content = asdict(given) | content_of(space, blocks, marked, journal)
+    write_text(path, json.dumps(content) + "\n")
+    table = table_of(content)
+    found = held_against(table, space, passes, journal)
+    journal.path.unlink()
     return (
-        f"wrote {path.name}; on {whole} whole sub-networks its error is {found.error:.1%} of the mean "
-        f"latency, the correlation of ranks {found.correlation:.3f}; they take "
-        f"{1e3 * found.overhead:.3f} ms more than their blocks on average"
+        f"wrote {path.name}: {table.conditions}\non {len(drawn)} whole sub-networks, {found.text}"
     )
 
 
-def most_combinations(space: Any, blocks: Mapping[str, Sequence[str]]) -> int:
-    """How often the whole network runs at least. Exits where a block reads too many choices for a table."""
-    path = max(blocks, key=lambda path: number_of(space, blocks[path]))
-    most = number_of(space, blocks[path])
-    if most > MOST:
-        raise SystemExit(
-            f"the block {path} reads choices of {most:,} combinations; a table has {MOST:,} at most"
-        )
-    return most
+def largest(space: Any) -> dict[str, int]:
+    """What the largest sub-network costs: by that networks of the same choices are told apart."""
+    at = space.largest()
+    return {"macs": space.macs(at), "params": space.params(at)}
 
 
-def block_table(
-    net: Any,
-    space: Any,
-    blocks: Mapping[str, Sequence[str]],
-    images: Callable[[Any], Tensor],
-    about: Mapping[str, Any],
-    rounds: int,
-    progress: Callable[[str], None],
+def different(space: Any, number: int, rng: random.Random) -> list[dict[str, Any]]:
+    """So many different sub-networks at random; fewer where there are hardly more."""
+    drawn: dict[str, dict[str, Any]] = {}
+    for _ in range(20 * number):
+        at = space.draw(rng)
+        drawn.setdefault(json.dumps(at), at)
+        if len(drawn) == number:
+            break
+    return [*drawn.values()]
+
+
+def interleaved(*several: Sequence[Task]) -> list[Task]:
+    """All tasks, each kind spread evenly over the whole time."""
+    placed = [((n + 0.5) / len(tasks), task) for tasks in several for n, task in enumerate(tasks)]
+    return [task for _, task in sorted(placed, key=lambda pair: pair[0])]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bench:
+    """Runs sub-networks of a network in a form, on images such as their plans take."""
+
+    net: Any
+    images: Callable[[Any], Tensor]
+    marks: Marks
+    run: Form
+    budget: float
+
+    @torch.inference_mode()
+    def seconds(self, task: Task) -> dict[str, float]:
+        """What each block takes, or the whole: the lower quartile of the rounds, which other load disturbs little."""
+        plan = self.net.plan(task.at)
+        images, (call, marked) = self.images(plan), self.run(plan)
+        rounds: list[dict[str, float]] = []
+        spent = 0.0
+        warm, least = WARM, ROUNDS if task.blocks else 3
+        while len(rounds) < least or (spent < self.budget and len(rounds) < MOST_ROUNDS):
+            found: dict[str, float] = {}
+            if task.blocks:
+                self.marks.clear()
+                marked(images)
+                found |= self.marks.seconds()
+            if task.whole:
+                found[WHOLE] = timed(call, images, self.marks.clock)
+            if warm:
+                warm -= 1
+            else:
+                rounds.append(found)
+                spent += sum(found.values())
+        return {name: quartile([found[name] for found in rounds]) for name in rounds[0]}
+
+
+def quartile(values: Sequence[float]) -> float:
+    """The value that a quarter of all are below."""
+    return sorted(values)[len(values) // 4]
+
+
+def content_of(
+    space: Any, blocks: Mapping[str, Sequence[str]], tasks: Sequence[Task], journal: Journal
 ) -> dict[str, Any]:
-    """A table as JSON holds it. `images` makes those that a plan takes; `about` says what was measured, and where.
-
-    The whole network runs once for every combination that was not met yet, to see what each block is called with; a
-    block is then timed alone. Equal blocks called alike are timed once.
-    """
-    modules = {path: net.get_submodule(path) for path in blocks}
-    times: dict[str, dict[Combination, float]] = {path: {} for path in blocks}
-    known: dict[str, float] = {}
-    for path, combination in combinations(space, blocks):
-        if combination in times[path]:
-            continue
-        # Largest elsewhere: what surrounds a block does not change how it is called.
-        at = {name: options[-1] for name, options in space.CHOICES.items()}
-        at |= dict(zip(blocks[path], combination, strict=True))
-        plan = net.plan(space.canonical(at))
-        calls = called(net, modules, images(plan), plan)
-        for other, choices in blocks.items():
-            met = tuple(at[name] for name in choices)
-            if met not in times[other]:
-                times[other][met] = timed(modules[other], calls.get(other), known, rounds)
-        progress(path)
+    """A table's figures as JSON holds them, from what sub-networks with marks took."""
+    times: dict[str, dict[Combination, list[float]]] = {path: {} for path in blocks}
+    between = []
+    for task in tasks:
+        found = dict(journal.known(task.key))
+        whole = found.pop(WHOLE, None)
+        if whole is not None:
+            between.append(whole - sum(found.values()))
+        for path, choices in blocks.items():
+            given = seen(space, task.at, choices)
+            times[path].setdefault(given, []).append(found.get(path, 0.0))
+    rows: list[tuple[str, list[str], list[float]]] = [(BETWEEN, [], [max(0.0, median(between))])]
+    for path, choices in blocks.items():
+        middle = {given: median(several) for given, several in times[path].items()}
+        if any(middle.values()):
+            # Combinations that differ in inactive choices alone are looked up as one.
+            options = options_of(space, choices)
+            rows.append((path, [*choices], [middle.get(given, 0.0) for given in options]))
     return {
-        **about,
+        "largest": largest(space),
         "choices": {name: list(options) for name, options in space.CHOICES.items()},
-        "blocks": [
-            {
-                "name": path,
-                "choices": list(choices),
-                "seconds": [times[path][c] for c in options_of(space, choices)],
-            }
-            for path, choices in blocks.items()
-        ],
+        "blocks": [{"name": n, "choices": c, "seconds": s} for n, c, s in rows],
     }
 
 
-def combinations(
-    space: Any, blocks: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[str, Combination]]:
-    """What is to be measured: those blocks first that read most, because the others come along."""
-    order = sorted(blocks, key=lambda path: -number_of(space, blocks[path]))
-    for path in order:
-        for combination in options_of(space, blocks[path]):
-            yield path, combination
-
-
-def options_of(space: Any, choices: Sequence[str]) -> Iterator[Combination]:
-    return itertools.product(*(space.CHOICES[name] for name in choices))
-
-
-def number_of(space: Any, choices: Sequence[str]) -> int:
-    return int(np.prod([len(space.CHOICES[name]) for name in choices], dtype=np.int64))
-
-
-@torch.inference_mode()
-def called(
-    net: nn.Module, modules: Mapping[str, nn.Module], images: Tensor, plan: Any
-) -> dict[str, Call]:
-    """What each block is called with when a plan runs; blocks that it leaves out are missing."""
-    calls: dict[str, Call] = {}
-
-    def note(path: str) -> Callable[[nn.Module, Call], None]:
-        def keep(module: nn.Module, args: Call) -> None:
-            calls.setdefault(path, args)
-
-        return keep
-
-    hooks = [module.register_forward_pre_hook(note(path)) for path, module in modules.items()]
-    try:
-        net(images, plan)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return calls
-
-
-def timed(module: nn.Module, call: Call | None, known: dict[str, float], rounds: int) -> float:
-    """The fewest seconds of a call, which a busy machine disturbs least; nothing for none. Equal calls of equal modules
-    are looked up."""
-    if call is None:
-        return 0.0
-    shapes = [tuple(arg.shape) if isinstance(arg, Tensor) else repr(arg) for arg in call]
-    key = f"{module!r} {shapes!r}"
-    if key not in known:
-        first, *rest = call
-        result = measure(lambda x: module(x, *rest), first, rounds=rounds, budget=0.1)
-        known[key] = result.fastest
-    return known[key]
-
-
-def agreement(predicted: Sequence[float], measured: Sequence[float]) -> Agreement:
-    """How well the sums of blocks tell what whole sub-networks take."""
-    p, m = np.array(predicted), np.array(measured)
-    error = float(np.sqrt(np.mean((p - m) ** 2)) / np.mean(m))
-    return Agreement(error, float(np.corrcoef(ranks(p), ranks(m))[0, 1]), float(np.mean(m - p)))
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """The ranks of values; equal ones share the mean of theirs."""
-    _, back, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    shared: np.ndarray = ((2 * last - counts - 1) / 2)[back.reshape(-1)]
-    return shared
+def held_against(
+    table: LatencyTable, space: Any, passes: Sequence[Sequence[Task]], journal: Journal
+) -> Agreement:
+    """How well a table tells what whole sub-networks took; the passes make two measurements by turns."""
+    taken = [[journal.known(task.key)[WHOLE] for task in tasks] for tasks in passes]
+    first, second = ([median(t) for t in zip(*taken[i::2], strict=True)] for i in (0, 1))
+    return agreement(predicted(space.SPACE, table, [task.at for task in passes[0]]), first, second)

@@ -36,13 +36,16 @@ class ElasticConv2d(nn.Conv2d):
     def cut(
         self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
     ) -> ConvCut | None:
-        """The cut for these channel counts, and kernel with its padding; None where nothing is cut off."""
+        """The cut for these channel counts and kernel; None where nothing is cut off.
+
+        Without `padding` the border is as much narrower as a smaller kernel reaches, so that the map keeps its size.
+        """
         whole = self.kernel_size[0]
-        if (in_, out, kernel or whole) == (self.in_channels, self.out_channels, whole):
+        kernel = kernel or whole
+        if (in_, out, kernel) == (self.in_channels, self.out_channels, whole):
             return None
         groups = self.groups if self.groups == 1 else in_ * self.groups // self.in_channels
-        border = self.padding if padding is None else (padding, padding)
-        return ConvCut(in_ // groups, out, kernel or whole, groups, border)
+        return ConvCut(in_ // groups, out, kernel, groups, border(self, kernel, padding))
 
     def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
         if cut is None:
@@ -104,3 +107,14 @@ class ElasticConv2d(nn.Conv2d):
 def pair(values: tuple[int, ...]) -> tuple[int, int]:
     first, second = values
     return first, second
+
+
+def border(conv: nn.Conv2d, kernel: int, padding: int | None) -> tuple[int, ...] | str:
+    """The zeros around the map for a smaller kernel: as many fewer as it reaches less far, where it is not said."""
+    if padding is not None:
+        return padding, padding
+    if kernel == conv.kernel_size[0]:
+        return conv.padding
+    assert not isinstance(conv.padding, str)
+    less = conv.dilation[0] * (conv.kernel_size[0] - kernel) // 2
+    return tuple(size - less for size in conv.padding)

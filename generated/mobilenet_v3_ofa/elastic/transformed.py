@@ -46,7 +46,7 @@ class TransformedConv2d(ElasticConv2d):
     def cut(
         self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
     ) -> TransformedConvCut | None:
-        """The cut for these channel counts, and kernel with its padding; None where nothing is cut off."""
+        """The cut for these channel counts and kernel; None where nothing is cut off."""
         cut = super().cut(in_, out, kernel, padding)
         return None if cut is None else TransformedConvCut(*cut.values())
 

@@ -11,35 +11,26 @@ from itertools import pairwise
 from math import inf
 from typing import TypeAlias
 
+import numpy as np
+
 Values: TypeAlias = tuple[float, ...]
 
 
-def dominates(a: Values, b: Values) -> bool:
-    """`a` is nowhere worse than `b`, and better somewhere."""
-    return a != b and all(x <= y for x, y in zip(a, b, strict=True))
-
-
 def fronts(values: Sequence[Values]) -> list[list[int]]:
-    """Fast non-dominated sorting: the indices of what nothing dominates, of what then nothing dominates, and so on.
+    """Non-dominated sorting: the indices of what nothing dominates, of what then nothing dominates, and so on.
 
-    Equal values share a front.
+    One dominates another where it is nowhere worse, and better somewhere. Equal values share a front.
     """
-    beaten: list[list[int]] = [[] for _ in values]
-    by = [0] * len(values)
-    for i, a in enumerate(values):
-        for j, b in enumerate(values):
-            if dominates(a, b):
-                beaten[i].append(j)
-                by[j] += 1
+    no_worse = np.ones((len(values), len(values)), dtype=np.bool_)
+    for column in np.array(values, dtype=np.float64).T:
+        no_worse &= column[:, None] <= column[None, :]
+    dominates = no_worse & ~no_worse.T
+    by = dominates.sum(axis=0)
     found: list[list[int]] = []
-    front = [i for i, count in enumerate(by) if count == 0]
-    while front:
-        found.append(front)
-        for i in front:
-            for j in beaten[i]:
-                by[j] -= 1
-        last = {j for i in front for j in beaten[i]}
-        front = sorted(j for j in last if by[j] == 0)
+    while (front := np.flatnonzero(by == 0)).size:
+        found.append(front.tolist())
+        by -= dominates[front].sum(axis=0)
+        by[front] = -1  # has its place
     return found
 
 
@@ -68,10 +59,19 @@ def ranked(values: Sequence[Values]) -> list[tuple[int, float]]:
     return found
 
 
-def survivors(values: Sequence[Values], most: int) -> list[int]:
-    """The indices of those that live on: front by front, of the last one the least crowded."""
+def survivors(values: Sequence[Values], size: int) -> list[int]:
+    """The indices of those that live on: front by front, of the last one the least crowded, up to `size`.
+
+    Of the first front all do, however many: an evaluation is dearer than a place, and who goes has no children. What
+    repeats a value comes last in its front, and does not count there.
+    """
     ranks = ranked(values)
-    return sorted(sorted(range(len(values)), key=lambda i: ranks[i])[:most])
+    first = {value: i for i, value in reversed([*enumerate(values)])}
+    order = sorted(
+        range(len(values)), key=lambda i: (ranks[i][0], first[values[i]] != i, ranks[i][1])
+    )
+    undominated = sum(ranks[i][0] == 0 for i in first.values())
+    return sorted(order[: max(size, undominated)])
 
 
 def tournament(ranks: Sequence[tuple[int, float]], rng: random.Random) -> int:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, pairwise
-from math import inf, prod
-from typing import Any, TypeAlias
+from itertools import chain, islice
+from math import prod
+from typing import Any
 
 from .front import Point, key
 from .interfaces import Assignment, Space
+from .limits import Limits, limits_of, windows_of
 from .nsga import Values, hypervolume, ranked, survivors, tournament
 from . import choices
-from .sweep import TooEntangled, cost_ranges, draw_uniform
+from .latency_table import LatencyTable
+from .line import ANY
+from .sweep import TooEntangled, draw_uniform
+from .timed import timed_space
 from .window import EmptyWindow, draw_in_window
-
-Limits: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
-"""The (least, most) MACs and the (least, most) parameters."""
 
 IN_VAIN = 2000
 """So many draws in a row that are known already end the search."""
 LISTED = 10**6
 """The most sub-networks that are looked at one by one."""
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, modulo 1, cover every part of 0..1 evenly, however many there are."""
 
 
 def objectives(point: Point, costs: Sequence[str]) -> Values:
@@ -45,7 +48,8 @@ class Proposals:
     the next is asked for; what it proposes depends on nothing else, so a search can be repeated exactly.
 
     `strategy` is `[search.strategy]` of settings.toml. Where there are no more sub-networks than evaluations, all are
-    looked at. `budgets` in MACs and parameters are kept by drawing within them.
+    looked at. `budgets` in MACs and parameters are kept by drawing within them; where `table` predicts latencies, those
+    in latency too.
     """
 
     def __init__(
@@ -56,12 +60,14 @@ class Proposals:
         costs: Sequence[str] = ("macs",),
         budgets: Sequence[Mapping[str, Any]] = (),
         allowed: Callable[[Assignment], bool] = lambda assignment: True,
+        table: LatencyTable | None = None,
     ) -> None:
         self.space = space
+        self.drawable = timed_space(space.SPACE, table) if table else space.SPACE
         self.strategy = strategy
         self.rng = rng
         self.costs = costs
-        self.limits = limits_of(budgets)
+        self.limits = limits_of(budgets, timed=table is not None)
         self.allowed = allowed
         self.mutation = strategy["mutation"] or 1 / max(1, len(space.CHOICES))
         self.seen: set[str] = set()
@@ -117,7 +123,7 @@ class Proposals:
         Twice as many at once every time: where most are known already, it takes many to find the rest.
         """
         while True:
-            found = random_ones(self.space, at_once, self.rng, limits or self.limits)
+            found = random_ones(self.drawable, at_once, self.rng, limits or self.limits)
             if not found:
                 return
             yield from found
@@ -139,9 +145,12 @@ class Proposals:
                 yield generation
 
     def evolved(self) -> Iterator[list[Assignment]]:
-        """NSGA-II: a first population with the largest, the smallest and random ones, then children of the fittest."""
+        """NSGA-II: a first population from the smallest to the largest, then children of the fittest.
+
+        Uniform draws crowd around the middle of the costs, far from the front; they fill up what lacks.
+        """
         size, left = int(self.strategy["population"]), len(self)
-        strangers = self.fresh(chain(self.ends(), self.drawn(size)))
+        strangers = self.fresh(chain(self.ends(), self.rungs(IN_VAIN // 2), self.drawn(size)))
         generation = [*islice(strangers, min(size, left))]
         while generation:
             left -= len(generation)
@@ -150,6 +159,17 @@ class Proposals:
             generation = [*islice(self.fresh(self.children()), count)]
             if len(generation) < count:
                 generation += islice(strangers, count - len(generation))
+
+    def rungs(self, count: int) -> Iterator[Assignment]:
+        """A ladder from small to large: for a share that runs evenly through 0..1, an option of each choice whose
+        position is binomial with that share."""
+        for number in range(1, count + 1):
+            share = number * GOLDEN % 1
+            rung = {
+                name: options[sum(self.rng.random() < share for _ in options[1:])]
+                for name, options in self.space.CHOICES.items()
+            }
+            yield self.space.canonical(rung)
 
     def children(self) -> Iterator[Assignment]:
         """Endless children: two parents, each the fitter of two; every choice from one of them, or drawn anew."""
@@ -160,11 +180,20 @@ class Proposals:
             yield self.space.canonical(child)
 
     def inherited(self, name: str, mother: Assignment, father: Assignment) -> Any:
-        """One option: a parent's; drawn anew with the probability `mutation`, or where neither has one."""
+        """One option: a parent's; mutated with the probability `mutation`; any, where neither has one."""
         given = [parent[name] for parent in (mother, father) if name in parent]
-        if not given or self.rng.random() < self.mutation:
+        if not given:
             return self.rng.choice(self.space.CHOICES[name])
-        return self.rng.choice(given)
+        option = self.rng.choice(given)
+        return self.mutated(name, option) if self.rng.random() < self.mutation else option
+
+    def mutated(self, name: str, option: Any) -> Any:
+        """Half of the time any option, else one at most a quarter of all of them away."""
+        options = self.space.CHOICES[name]
+        if self.rng.random() < 0.5:
+            return self.rng.choice(options)
+        here, reach = options.index(option), max(1, len(options) // 4)
+        return self.rng.choice(options[max(0, here - reach) : here + reach + 1])
 
 
 def sub_networks(space: Space, most: int) -> list[Assignment] | None:
@@ -180,42 +209,16 @@ def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]
         yield chunk
 
 
-def limits_of(budgets: Sequence[Mapping[str, Any]]) -> Limits:
-    """What budgets say of MACs and of parameters."""
-
-    def of(kind: str) -> tuple[float, float]:
-        found = [budget for budget in budgets if budget["name"] == kind]
-        least = max((float(budget.get("least", 0)) for budget in found), default=0.0)
-        most = min((float(budget.get("most", inf)) for budget in found), default=inf)
-        return (least if least > 0 else -inf, most)
-
-    return of("macs"), of("params")
-
-
-def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -> list[Limits]:
-    """The limits, cut into `count` windows along the first of the costs that is counted, by rising cost."""
-    kind = next((1 if name == "params" else 0 for name in costs if name in ("macs", "params")), 0)
-    try:
-        low, high = cost_ranges(space.SPACE)[kind]
-    except TooEntangled:
-        cost = (space.macs, space.params)[kind]
-        low, high = cost(space.smallest()), cost(space.largest())
-    low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
-    edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
-    windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
-    return [(limits[0], w) if kind else (w, limits[1]) for w in windows]
-
-
 def random_ones(
-    space: Space, count: int, rng: random.Random, limits: Limits
+    space: choices.Space, count: int, rng: random.Random, limits: Limits
 ) -> Sequence[Assignment]:
     """Sub-networks drawn uniformly within limits; by the `independent` distribution where choices are too entangled."""
-    if limits == limits_of(()):
+    if all(one == ANY for one in limits):
         try:
-            return draw_uniform(space.SPACE, count, rng)
+            return draw_uniform(space, count, rng)
         except TooEntangled:
-            return [choices.draw(space.SPACE, rng) for _ in range(count)]
+            return [choices.draw(space, rng) for _ in range(count)]
     try:
-        return draw_in_window(space.SPACE, count, rng, *limits).assignments
+        return draw_in_window(space, count, rng, *limits).assignments
     except EmptyWindow:
         return ()

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import platform
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
+
+PARTIAL: Final = ".partial"
+"""What the names of unfinished files end in."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to fill that lies aside; it takes the place of `path` at the end of the block, unless that fails."""
+    """A file to fill that lies aside; it takes the place of `path` at the end of the block, unless that fails.
+
+    Of several processes that write one file at once, the last to finish has written it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
-    with aside.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    clear_away(path)
+    aside = path.with_name(f"{path.name}.{host()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        with aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def clear_away(path: Path) -> None:
+    """Removes what processes of this machine that were killed have left aside of a file."""
+    for aside in path.parent.glob(f"{glob.escape(path.name)}.{glob.escape(host())}-*{PARTIAL}"):
+        process = aside.name.removesuffix(PARTIAL).split("-")[-2]
+        if process.isdecimal() and not runs(int(process)):
+            aside.unlink(missing_ok=True)
+
+
+def host() -> str:
+    return platform.node().partition(".")[0] or "here"
+
+
+def runs(process: int) -> bool:
+    """Whether a process of this machine is alive; where that cannot be asked, it may be."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextmanager

@@ -35,10 +35,13 @@ class ElasticNet(nn.Module):
         """A plain static copy of one sub-network, in eval mode: see `bind.bind`."""
         return bind(self, self._plan if plan is None else plan, fold)
 
-    def straight(self, plan: Plan | None = None) -> Straight:
-        """One sub-network for serving, made in a millisecond or two: see `straight.straight`."""
+    def straight(self, plan: Plan | None = None, share: bool = False) -> Straight:
+        """One sub-network for serving, made in a millisecond or two: see `straight.straight`.
+
+        With `share` it has no weights of its own, and reads the network's at every call.
+        """
         lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
-        return straight(self, self._plan if plan is None else plan, lines)
+        return straight(self, self._plan if plan is None else plan, lines, share)
 
 
 def resize(x: Tensor, resolution: int) -> Tensor:

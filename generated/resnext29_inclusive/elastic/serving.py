@@ -9,6 +9,7 @@ logits = runtime.run(images)
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from .bind import input_names
-from .deploy import INDEX, index_text, load, read_index
+from .deploy import INDEX, index_text, plans_of, read_index, space_of
 from .latency import synchronise
 from .net import resize
 from .whole import write_text
@@ -30,16 +31,17 @@ class Subnet:
     """A prepared sub-network: its assignment, its costs, and its accuracy where the bundle knows it."""
 
     at: Mapping[str, Any]
-    macs: int | None
-    params: int | None
+    macs: int
+    params: int
     accuracy: float | None
 
 
 class Runtime:
-    """The sub-networks of a bundle, ready to run.
+    """The sub-networks of a bundle, ready to run, also from several threads at once: a call runs one of them from its
+    beginning to its end, whatever is switched meanwhile.
 
     With `straight` each has weights of its own, contiguous and with its norms folded in: the fastest, at the price of
-    its size in memory. Without, all share the network's weights and slice them.
+    its size in memory. Without, all share the network's weights and slice them at every call.
     """
 
     def __init__(self, net: Any, plans: Sequence[Any], subnets: Sequence[Subnet], straight: bool):
@@ -50,6 +52,7 @@ class Runtime:
         self.calls = tuple(prepared(net, plan, straight) for plan in plans)
         self.folder: Path | None = None
         self.latencies: dict[str, list[float]] = {}
+        self.measuring = threading.Lock()
         self.call = self.calls[max(range(len(self.calls)), key=self.worth)]
 
     @classmethod
@@ -61,12 +64,23 @@ class Runtime:
         straight: bool = True,
         device: torch.device | str = "cpu",
     ) -> Runtime:
-        """What `export.py --bundle` wrote, for the class `Model` of model.py. The most accurate one is switched on."""
+        """What `export.py --bundle` wrote, for the class `Model` of model.py. The most accurate one is switched on.
+
+        Raises FileNotFoundError where there is no bundle, ValueError where it is damaged or of another network.
+        """
         net = model().to(device).eval()
-        plans = load(Path(folder), net)
-        index = read_index(Path(folder))
-        figures = ("macs", "params", "accuracy")
-        subnets = [Subnet(s["at"], *(s.get(name) for name in figures)) for s in index["subnets"]]
+        index = read_index(Path(folder), net)
+        plans = plans_of(Path(folder), net, index)
+        space = space_of(net)
+        subnets = [
+            Subnet(
+                row["at"],
+                row.get("macs") or space.macs(row["at"]),
+                row.get("params") or space.params(row["at"]),
+                row.get("accuracy"),
+            )
+            for row in index["subnets"]
+        ]
         runtime = cls(net, plans, subnets, straight)
         runtime.folder = Path(folder)
         runtime.latencies = dict(index["latency"])
@@ -118,9 +132,6 @@ class Runtime:
             limits["parameters"] = params, [subnet.params for subnet in self.subnets]
         if budget_ms is not None:
             limits["ms"] = budget_ms, self.measured(*inputs)
-        for name, (_, values) in limits.items():
-            if None in values:
-                raise ValueError(f"the bundle does not say how many {name} its sub-networks have")
         kept = [
             number
             for number in range(len(self.calls))
@@ -134,17 +145,24 @@ class Runtime:
     def worth(self, number: int) -> tuple[float, float]:
         """The more accurate the better; where that is unknown, the larger; of equals the cheaper."""
         subnet = self.subnets[number]
-        macs = subnet.macs or 0
-        return (0.0, macs) if subnet.accuracy is None else (subnet.accuracy, -macs)
+        known = subnet.accuracy
+        return (0.0, subnet.macs) if known is None else (known, -subnet.macs)
 
     @torch.inference_mode()
-    def measured(self, *inputs: Tensor) -> list[float]:
-        """Milliseconds that each sub-network takes for inputs of these shapes; measured once, then looked up."""
+    def measured(self, *inputs: Tensor, again: bool = False) -> list[float]:
+        """Milliseconds that each sub-network takes for inputs of these shapes; measured once, then looked up.
+
+        With `again` they are measured anew. Threads that ask meanwhile wait.
+        """
+        if not inputs:
+            raise ValueError("a time is asked for, but no inputs are given that would take it")
         key = self.conditions(inputs)
-        if key not in self.latencies:
-            self.latencies[key] = [round(milliseconds(call, inputs), 4) for call in self.calls]
-            self.keep()
-        return self.latencies[key]
+        with self.measuring:
+            if again or key not in self.latencies:
+                times = [round(milliseconds(call, inputs), 4) for call in self.calls]
+                self.latencies = {**self.latencies, key: times}
+                self.keep()
+            return self.latencies[key]
 
     def conditions(self, inputs: Sequence[Tensor]) -> str:
         """What latencies depend on: the device, torch's threads, the shapes, and how sub-networks are prepared."""
@@ -173,9 +191,9 @@ def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
     Which of several inputs a resolution is of, only the network's own forward knows: then it slices.
     """
     size = plan.resolution
-    if not straight or (size is not None and len(input_names(net)) > 1):
+    if size is not None and len(input_names(net)) > 1:
         return lambda *inputs: net(*inputs, plan)
-    line: Callable[..., Any] = net.straight(plan).forward
+    line: Callable[..., Any] = net.straight(plan, share=not straight).forward
     return line if size is None else lambda x: line(resize(x, size))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -10,8 +11,9 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
+from .loading import Loading
 from .static_source import static_source
-from .tensors import load_tensors, save_tensors
+from .tensors import save_tensors
 from .whole import write_text
 
 Answers: TypeAlias = "Tensor | dict[str, Tensor]"
@@ -23,7 +25,7 @@ DOC: Final = """\
 {title}
 
     net = Model()
-    net.load_state_dict(safetensors.torch.load_file("{weights}"))
+    net.load_state_dict(load_weights("{weights}"))
     answer = net.eval()({inputs})
 
 Needs torch alone; written by export.py. Inputs: {shapes}."""
@@ -41,17 +43,37 @@ class OnImages(nn.Module):
         return self.static(*self.prepare(images))
 
 
+def described(
+    loading: Loading, images: Tensor, names: Sequence[str], inputs: tuple[Tensor, ...]
+) -> dict[str, dict[str, list[float]]]:
+    """What each input of a static network holds: its shape, image by image, and by channel the mean that is taken off
+    numbers from 0 to 1 and the deviation that they are divided by. `images` are the data set's, all channels in one."""
+    data = loading.data
+    mean, std = (loading.channelwise(values, images).flatten() for values in (data.mean, data.std))
+    rows: dict[str, dict[str, list[float]]] = {}
+    first = 0
+    for name, x in zip(names, inputs, strict=True):
+        own = slice(first, first + x.shape[1])
+        first += x.shape[1]
+        numbers = {"mean": mean[own].tolist(), "std": std[own].tolist()}
+        rounded = {key: [round(value, 6) for value in row] for key, row in numbers.items()}
+        rows[name] = {"shape": [*x.shape[1:]], **rounded}
+    return rows
+
+
 def write_source(
     static: fx.GraphModule,
     title: str,
     inputs: tuple[Tensor, ...],
     wanted: Answers,
     folder: Path,
+    source: str = "model.py",
+    weights_name: str = "weights.safetensors",
 ) -> None:
-    """model.py and weights.safetensors of a bound network. What they make is compared with `wanted`."""
+    """The source and the weights of a bound network. What they make is compared with `wanted`."""
     names = [str(node.target) for node in static.graph.nodes if node.op == "placeholder"]
     shapes = [f"[{', '.join(['N', *map(str, x.shape[1:])])}]" for x in inputs]
-    weights = folder / "weights.safetensors"
+    weights = folder / weights_name
     doc = DOC.format(
         title=textwrap.fill(title, 96),
         weights=weights.name,
@@ -62,15 +84,15 @@ def write_source(
     try:
         text = static_source(static, doc, inputs)
         made: dict[str, Any] = {"__name__": "exported"}
-        exec(compile(text, "model.py", "exec"), made)
+        exec(compile(text, source, "exec"), made)
         net = made["Model"]()
     except (ValueError, TypeError, SyntaxError, NameError) as error:
-        print(f"no model.py: {error}; weights.safetensors fits what `specc compile --at` writes")
+        print(f"no {source}: {error}; {weights.name} fits what `specc compile --at` writes")
         return
-    net.load_state_dict(load_tensors(weights)[0])
+    net.load_state_dict(made["load_weights"](weights))
     with torch.inference_mode():
-        compare("model.py and its weights", net.eval()(*inputs), wanted)
-    write_text(folder / "model.py", text)
+        compare(f"{source} and its weights", net.eval()(*inputs), wanted)
+    write_text(folder / source, text)
 
 
 def write_program(
@@ -103,6 +125,7 @@ def write_onnx(
         print("no ONNX file: pip install onnx onnxscript onnxruntime")
         return
     batch = torch.export.Dim("batch", min=1, max=4096)
+    warnings.filterwarnings("ignore", "# The axis name")  # of several inputs: all have the same
     torch.onnx.export(
         static,
         inputs,

@@ -55,7 +55,7 @@ class Journal:
                 row = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(row, dict) and row.get("of") == self.of:
+            if isinstance(row, dict) and row.get("of") == self.of and "at" in row:
                 self.learn(row["at"], {k: v for k, v in row.items() if k not in ("of", "at")})
 
     def mend(self) -> None:
@@ -84,7 +84,9 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(file, text.encode())
+            data = text.encode()
+            while data:  # a disk that is nearly full takes a part, and then says so
+                data = data[os.write(file, data) :]
             if time.monotonic() - self.synced > 5:
                 os.fsync(file)
                 self.synced = time.monotonic()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Step:
     """Taking up one choice: every pair of a row before and an option leads to a row after.
 
     source, option, target   [pairs], sorted by source
-    added                    [pairs, 2], the MACs and parameters that the option adds
+    added                    [pairs, kinds], what the option adds to every kind of cost: MACs and parameters
     rows                     the number of rows after
     """
 
@@ -54,7 +55,7 @@ class Sweep:
 
     space: Space
     steps: tuple[Step, ...]
-    base: tuple[int, int]
+    base: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +66,9 @@ class Constraint:
     last: int
 
 
+@lru_cache(maxsize=4)
 def sweep(space: Space, with_costs: bool) -> Sweep:
-    """The steps through a space. Raises TooEntangled where a frontier outgrows PAIR_LIMIT."""
+    """The steps through a space, which are kept. Raises TooEntangled where a frontier outgrows PAIR_LIMIT."""
     near = neighbours(space, with_costs)
     order = elimination_order(space, near)
     when = {choice: step for step, choice in enumerate(order)}
@@ -104,11 +106,10 @@ def sweep(space: Space, with_costs: bool) -> Sweep:
         columns = {key: column[firsts] for key, column in columns.items()}
         moves.append((choice, source, option, target, rows))
     if space.costs is None or not costed:
-        none = [np.zeros((len(move[1]), 2), np.int64) for move in moves]
-        return Sweep(space, tuple(map(step_of, moves, none)), (0, 0))
-    macs, params = space.costs(np.zeros((1, len(sizes)), np.int64))
-    answers = added_costs(space, questions)
-    return Sweep(space, tuple(map(step_of, moves, answers)), (int(macs[0]), int(params[0])))
+        none = [np.zeros((len(move[1]), len(space.kinds)), np.int64) for move in moves]
+        return Sweep(space, tuple(map(step_of, moves, none)), (0,) * len(space.kinds))
+    base = tuple(int(cost[0]) for cost in space.costs(np.zeros((1, len(sizes)), np.int64)))
+    return Sweep(space, tuple(map(step_of, moves, added_costs(space, questions))), base)
 
 
 Move = tuple[int, Ints, Ints, Ints, int]
@@ -193,7 +194,7 @@ def question(columns: dict[tuple[int, ...], Ints], choice: int, near: set[int]) 
 
 
 def added_costs(space: Space, questions: Sequence[Question]) -> Iterator[Ints]:
-    """For every question [pairs, 2]: what is added to MACs and parameters, everything to come at its first option."""
+    """For every question [pairs, kinds]: what is added to every cost, everything to come at its first option."""
     assert space.costs is not None
     start = 0
     while start < len(questions):
@@ -276,26 +277,34 @@ def leads_to(step: Step) -> list[list[int]]:
     return pairs
 
 
-def reach(steps: Sequence[Step], kind: int, lowest: bool) -> list[NDArray[np.int64]]:
-    """The least (or greatest) cost that the rest can still add, for every row before each step and after the last."""
+def reach(steps: Sequence[Step], added: Sequence[Ints], lowest: bool) -> list[Ints]:
+    """The least (or greatest) cost that the rest can still add, for every row before each step and after the last.
+
+    `added` holds what the pairs of every step add, [pairs]. Rows that lead nowhere can add far too much (or little).
+    """
     best = np.zeros(steps[-1].rows if steps else 1, np.int64)
     table = [best]
-    for number in reversed(range(len(steps))):
-        step = steps[number]
-        rows = steps[number - 1].rows if number else 1
-        through = best[step.target] + step.added[:, kind]
-        edge = np.iinfo(np.int64).max // 4
-        best = np.full(rows, edge if lowest else -edge, np.int64)
-        (np.minimum if lowest else np.maximum).at(best, step.source, through)
+    gather = np.minimum if lowest else np.maximum
+    nowhere = (1 if lowest else -1) * (np.iinfo(np.int64).max // 4)
+    for place in reversed(range(len(steps))):
+        step = steps[place]
+        # Pairs are sorted by their source.
+        firsts = np.flatnonzero(np.diff(step.source, prepend=-1))
+        rows = steps[place - 1].rows if place else 1
+        through = best[step.target] + added[place]
+        best = np.full(rows, nowhere, np.int64)
+        best[step.source[firsts]] = gather.reduceat(through, firsts)
+        best = np.clip(best, -abs(nowhere), abs(nowhere))
         table.append(best)
     return table[::-1]
 
 
-def cost_ranges(space: Space) -> tuple[tuple[int, int], tuple[int, int]]:
-    """((least, most) MACs, (least, most) parameters) over all sub-networks, exactly."""
+def cost_ranges(space: Space) -> tuple[tuple[int, int], ...]:
+    """(least, most) of every cost over all sub-networks, exactly: of MACs and of parameters."""
     swept = sweep(space, with_costs=True)
-    low, high = (
-        [int(reach(swept.steps, kind, lowest)[0][0]) for kind in (0, 1)] for lowest in (True, False)
-    )
-    macs, params = swept.base
-    return (macs + low[0], macs + high[0]), (params + low[1], params + high[1])
+    ranges = []
+    for kind, base in enumerate(swept.base):
+        added = [step.added[:, kind] for step in swept.steps]
+        low, high = (int(reach(swept.steps, added, lowest)[0][0]) for lowest in (True, False))
+        ranges.append((base + low, base + high))
+    return tuple(ranges)
