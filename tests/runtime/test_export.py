@@ -86,6 +86,7 @@ def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
     before, after = (about["int8"][name]["accuracy"] for name in ("float32", "int8.py"))
     assert f"int8.py: test accuracy {after:.2%}" in out
     assert abs(before - after) < 0.03
+    assert "and not written now: runs/pareto/7, 12\n" in out
     assert "index.json (" in out
     assert out.endswith("served\n")
 
@@ -95,6 +96,9 @@ sys.modules["onnx"] = None
 import export
 from elastic.serving import Runtime
 
+for name in ("7", "12", "mine"):
+    Path("runs/pareto", name).mkdir(parents=True)
+    Path("runs/pareto", name, "subnet.json").write_text("{}")
 for flags in (["--pareto", "1", "--int8"], ["--bundle"]):
     sys.argv = ["export.py", *flags]
     export.main()
