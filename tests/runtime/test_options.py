@@ -267,11 +267,10 @@ def test_latencies_are_measured_on_one_thread_and_in_order() -> None:
 
     def call(images: torch.Tensor) -> None:
         used.append(torch.get_num_threads())
-        time.sleep(0.002)
 
     timing = measure(call, torch.zeros(1), rounds=20, budget=0.05)
     assert set(used) == {1}
-    assert 0.002 <= timing.fastest <= timing.median <= timing.p90
+    assert 0 < timing.fastest <= timing.median <= timing.p90
     assert 5 <= len(used) <= 24
 
 
