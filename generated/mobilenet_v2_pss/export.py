@@ -28,7 +28,7 @@ from torch import Tensor, nn
 import space
 from elastic import checkpoint, deploy
 from elastic.bind import bind
-from elastic.choosing import chosen, figures, read_points, several
+from elastic.choosing import chosen, figures, left_over, read_points, several
 from elastic.datasets import load_data
 from elastic.distributed import World
 from elastic.evaluate import calibrated, evaluate
@@ -95,6 +95,11 @@ def main() -> None:
         folder = flags.output_dir / "anytime"
         deploy.save(folder, net, plans, [figures(points[number]) for number in numbers], NAME)
         print(f"wrote {deploy.sizes(folder)} to {folder}")
+    elif flags.pareto:
+        folder = flags.output_dir / front.stem
+        others = left_over(folder, [number + 1 for number in numbers])
+        if others:
+            print(f"of an earlier export, and not written now: {folder}/{', '.join(others)}")
 
 
 def plan_of(net: Model, at: Any, outputs: list[str] | None) -> Any:

@@ -84,6 +84,13 @@ def several(text: str, points: Sequence[Point], limits: Mapping[str, float | Non
     return [places[place] for place in spread(kept, int(text))]
 
 
+def left_over(folder: Path, numbers: Sequence[int]) -> list[str]:
+    """The sub-networks, by number, that an earlier export left in a folder beside those of `numbers`, from 1 on."""
+    written = {str(number) for number in numbers}
+    found = [path.parent.name for path in folder.glob("*/subnet.json")]
+    return sorted((name for name in found if name.isdecimal() and name not in written), key=int)
+
+
 def figures(point: Point) -> dict[str, float]:
     """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search."""
     known = {"macs": point.macs, "params": point.params}
