@@ -175,6 +175,7 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
         (b'"latency":{}', b'"latency":{"cpu":[1,null,2]}'),
         (b'"latency":{}', b'"more":{}'),
         (b"0.9", b'"0.9"'),
+        (b"0.9", b"[]"),
         (b'"network":"net"', b'"network":"\xff"'),
         (b'"network"', b'"of"'),
     ):

@@ -199,8 +199,8 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
-                for name in ("macs", "params", "accuracy"):
-                    numbers_of([row.get(name) or 0], 1)
+                known = [row.get(name) for name in ("macs", "params", "accuracy")]
+                numbers_of([0 if value is None else value for value in known], len(known))
             for times in index["latency"].values():
                 numbers_of(times, len(rows))
             return {**index, "subnets": rows}
