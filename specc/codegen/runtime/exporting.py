@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +31,15 @@ DOC: Final = """\
     answer = net.eval()({inputs})
 
 Needs torch alone; written by export.py. Inputs: {shapes}."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Exits with a plain message where a disk is full, or nothing may be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise SystemExit(f"{folder} cannot be written, and is as it was: {error}") from None
 
 
 class OnImages(nn.Module):
@@ -105,7 +116,9 @@ def write_program(
     """A torch.export program for any batch size."""
     batch = torch.export.Dim("batch", min=1, max=4096)
     program = torch.export.export(static, inputs, dynamic_shapes=({0: batch},) * len(inputs))
-    torch.export.save(program, path)
+    written = io.BytesIO()
+    torch.export.save(program, written)
+    path.write_bytes(written.getvalue())
     with torch.inference_mode():
         compare(name, torch.export.load(path).module()(*inputs), wanted)
 
