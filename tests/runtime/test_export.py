@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from specc.codegen.runtime.choosing import chosen, clash, read_points, several, spread
-from specc.codegen.runtime.exporting import writing
+from specc.codegen.runtime.exporting import compare, writing
 from specc.codegen.runtime.front import Point
 from tests.codegen.projects import from_text, project
 from tests.runtime.test_projects import run
@@ -70,6 +71,16 @@ def test_flags_that_contradict_each_other_are_told() -> None:
         assert reason in clash(Namespace(**{**usual, **changes}))
     for changes in ({}, {"pareto": "2", "bundle": True, "max_macs": 1.0}, {"at": "2", "bundle": True}):
         assert clash(Namespace(**{**usual, **changes})) == ""
+
+
+def test_answers_are_compared_whatever_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """A transformer's fresh classifier answers zero. Of several one that is no number is enough to be refused."""
+    zero, one = torch.zeros(2, 3), torch.ones(2, 3)
+    compare("it", zero, zero)
+    assert capsys.readouterr().out == "it: same answers, to 0e+00\n"
+    for found in ({"a": one, "b": one * float("nan")}, {"a": one, "b": one * 1.001}, {"a": zero, "b": one}):
+        with pytest.raises(SystemExit, match="it: answers differ by"):
+            compare("it", found, {"a": one, "b": one})
 
 
 BEGUN = """

@@ -169,7 +169,8 @@ def named(answers: Answers) -> dict[str, Tensor]:
 def compare(name: str, found: Answers, wanted: Answers) -> None:
     """Prints the largest difference. Exits where it is more than rounding explains."""
     pairs = zip(named(found).values(), named(wanted).values(), strict=True)
-    error = max(float((mine - own).abs().max() / own.abs().max()) for mine, own in pairs)
+    errors = [(mine - own).abs().max() / own.abs().max().clamp_min(1e-30) for mine, own in pairs]
+    error = float(torch.stack(errors).max())
     if not error <= TOLERANCE:
         raise SystemExit(f"{name}: answers differ by {error:.1e} of the largest one")
     print(f"{name}: same answers, to {error:.0e}")
