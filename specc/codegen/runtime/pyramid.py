@@ -52,8 +52,13 @@ class Pyramid(nn.Module):
         return replace(self.net.plan(assignment, outputs=self.layers), resolution=None)
 
     def use(self, sub_network: Mapping[str, Option] | str | Plan) -> None:
-        """Makes a sub-network the one that runs: choices, "max", "min", or what `planned` gave."""
+        """Makes a sub-network the one that runs: choices, "max", "min", or what `planned` gave. Raises ValueError where
+        there is no such sub-network, or a plan gives other outputs than the stages."""
         plan = sub_network if isinstance(sub_network, Plan) else self.planned(sub_network)
+        if plan.outputs != self.layers:
+            raise ValueError(
+                f"the plan does not ask for {', '.join(self.layers)}: planned(..) does"
+            )
         self.net.use(plan)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
