@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from specc.codegen.runtime.choosing import read_points, several, spread
+from specc.codegen.runtime.choosing import chosen, clash, read_points, several, spread
+from specc.codegen.runtime.exporting import compare, writing
 from specc.codegen.runtime.front import Point
 from tests.codegen.projects import from_text, project
 from tests.runtime.test_projects import run
+from tests.runtime.tiny import TinySpace
 
 
-def test_sub_networks_are_spread_over_the_costs(tmp_path: Path) -> None:
+def test_sub_networks_are_spread_over_the_costs() -> None:
     points = [Point({"k": k}, macs, 10, accuracy=k / 10) for k, macs in enumerate((100, 110, 120, 300, 480, 500))]
     assert spread(points, 2) == [0, 5]
     assert spread(points, 3) == [0, 3, 5]
@@ -26,17 +31,63 @@ def test_sub_networks_are_spread_over_the_costs(tmp_path: Path) -> None:
         several("2", points, {"macs": 99})
     with pytest.raises(SystemExit, match="a number of sub-networks is expected"):
         several("many", points, {})
+    with pytest.raises(SystemExit, match="--max-latency: the latency of these sub-networks is not known"):
+        several("2", points, {"latency": 1.0})
+
+
+def test_what_is_no_front_of_this_network_is_told(tmp_path: Path) -> None:
+    """Of constraints.json, in which several rows may name one sub-network, too."""
+    space, file = TinySpace(), tmp_path / "constraints.json"
+    small, large = {"width": 2, "keep": False}, {"width": 8, "keep": True}
     row = {"kind": "macs", "target": 1, "cost": 1, "macs": 5, "params": 2, "score": -1.0, "accuracy": 0.5}
-    rows = [row | {"at": {"k": 1}}, row | {"at": {"k": 1}, "target": 2}, row | {"at": {"k": 2}}]
-    (tmp_path / "constraints.json").write_text(json.dumps({"subnets": rows}))
-    assert [p.at for p in read_points(tmp_path / "constraints.json")] == [{"k": 1}, {"k": 2}]
+    rows = [row | {"at": small}, row | {"at": small}, row | {"at": large}]
+    file.write_text(json.dumps({"subnets": rows}))
+    assert [p.at for p in read_points(file, space)] == [small, large]
+    assert chosen(space, "2", file, {}) == large
     with pytest.raises(SystemExit, match=r"there is no .*pareto\.json"):
-        read_points(tmp_path / "pareto.json")
+        read_points(tmp_path / "pareto.json", space)
+    file.write_text('{"points": []}')
+    with pytest.raises(SystemExit, match="names no sub-networks"):
+        read_points(file, space)
+    halves: list[Any] = [{"at": small}, {"macs": 1, "params": 2}, row | {"at": {"width": 3}}, row | {"at": {"k": 2}}]
+    for text in ("", '{"points": [', "[1]", *(json.dumps({"points": [half]}) for half in halves), "\xff"):
+        file.write_text(text, encoding="latin-1")
+        with pytest.raises(SystemExit, match="is damaged, or of another network"):
+            read_points(file, space)
+    with pytest.raises(SystemExit, match=r"--at : max, min, a \.json file"):
+        chosen(space, "", file, {})
+    with pytest.raises(SystemExit, match=r"it cannot be written, and is as it was: .*not a"), writing(Path("it")):
+        raise OSError(20, "not a directory")
+
+
+def test_flags_that_contradict_each_other_are_told() -> None:
+    usual = {"at": None, "pareto": None, "bundle": False, "int8": False, "calibrate": None, "max_macs": None}
+    for changes, reason in (
+        ({"at": "min", "pareto": "2"}, "only one of both"),
+        ({"at": "3", "max_macs": 10.0}, "--max-macs would choose another"),
+        ({"bundle": True, "int8": True}, "a bundle shares its weights"),
+        ({"calibrate": -1}, "0 for none"),
+    ):
+        assert reason in clash(Namespace(**{**usual, **changes}))
+    for changes in ({}, {"pareto": "2", "bundle": True, "max_macs": 1.0}, {"at": "2", "bundle": True}):
+        assert clash(Namespace(**{**usual, **changes})) == ""
+
+
+def test_answers_are_compared_whatever_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """A transformer's fresh classifier answers zero. Of several one that is no number is enough to be refused."""
+    zero, one = torch.zeros(2, 3), torch.ones(2, 3)
+    compare("it", zero, zero)
+    assert capsys.readouterr().out == "it: same answers, to 0e+00\n"
+    for found in ({"a": one, "b": one * float("nan")}, {"a": one, "b": one * 1.001}, {"a": zero, "b": one}):
+        with pytest.raises(SystemExit, match="it: answers differ by"):
+            compare("it", found, {"a": one, "b": one})
 
 
 BEGUN = """
 import json
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import torch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,37 @@ def test_of_two_who_write_a_file_at_once_the_last_to_finish_has_written_it(tmp_p
         assert (tmp_path / "file").read_bytes() == b"second"
     assert (tmp_path / "file").read_bytes() == b"a longer first text"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_two_who_write_a_folder_at_once_the_last_to_finish_has_written_it(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "it") as first:
+        (first / "a.txt").write_text("first")
+        with whole_folder(tmp_path / "it") as second:
+            (second / "b.txt").write_text("second")
+        assert [path.name for path in (tmp_path / "it").iterdir()] == ["b.txt"]
+    assert [path.name for path in (tmp_path / "it").iterdir()] == ["a.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["it"]
+
+
+def test_a_former_folder_is_back_where_the_renaming_ends_halfway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By Ctrl-C, or as a reader has put the former one back meanwhile."""
+    rename, reasons = Path.rename, [KeyboardInterrupt(), OSError("not empty")]
+
+    def halfway(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial") and reasons:
+            put_back(tmp_path / "it")
+            raise reasons.pop(0)
+        return rename(self, target)
+
+    for text in ("first", "second", "third"):
+        with suppress(KeyboardInterrupt), whole_folder(tmp_path / "it") as aside:
+            (aside / "a.txt").write_text(text)
+        if text == "first":
+            monkeypatch.setattr(Path, "rename", halfway)
+        assert [path.name for path in tmp_path.iterdir()] == ["it"]
+        assert (tmp_path / "it" / "a.txt").read_text() == ("third" if text == "third" else "first")
 
 
 def test_what_a_killed_process_left_aside_goes_when_the_file_is_written_again(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_budgets_hold_for_what_is_known_and_the_best_is_the_cheapest_of_the_most
     assert within([slow, dear, cheap], [{"name": "latency", "most": 0.0025}]) == [dear, cheap]
     with pytest.raises(SystemExit, match="the smallest has 10 MACs, 5 parameters"):
         within([slow, dear, cheap], [{"name": "params", "most": 4}])
+    with pytest.raises(SystemExit, match=r"5 parameters; the least latency is 1 ms$"):
+        within([slow, dear, cheap], [{"name": "latency", "most": 0.0005}])
     assert within([slow, dear, cheap], [{"name": "macs", "most": 22, "least": 11}]) == [dear]
     assert within([slow, dear, cheap], [{"name": "macs", "least": 22}]) == [slow]
     assert Point({}, 10, 5).within([{"name": "latency", "most": 1e-9}])

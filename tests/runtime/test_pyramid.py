@@ -222,10 +222,24 @@ def test_narrower_stages_feed_the_same_pyramid(tmp_path: Path) -> None:
         assert torch.allclose(backbone(x)["3"], wanted, atol=1e-6)
 
 
+def test_a_pyramid_leaves_modes_as_they_are_and_a_failed_step_no_hook(tmp_path: Path) -> None:
+    net, pyramid = network(tmp_path)
+    net.train()
+    net.stem.eval()  # as detectors freeze what they do not train
+    backbone = pyramid.Pyramid(net, STAGES, out_channels=16)
+    assert net.s1.training
+    assert not any(module.training for module in net.stem.modules())
+    with pytest.raises(ValueError, match="shape"):
+        pyramid.adaptive_step(sizes(FasterRCNN, backbone), [torch.rand(64, 64)], scene()[1][:1])
+    assert not backbone._forward_hooks
+
+
 def test_a_stage_that_is_none(tmp_path: Path) -> None:
     net, pyramid = network(tmp_path)
     with pytest.raises(ValueError, match="no output 's9'"):
         pyramid.Pyramid(net, ["s9"])
+    with pytest.raises(ValueError, match="the plan does not ask for s1, s2"):
+        pyramid.Pyramid(net, ["s1", "s2"]).use(net.plan("min"))
 
 
 def test_what_skipping_saves_a_detector_at_800_by_1280(tmp_path: Path) -> None:

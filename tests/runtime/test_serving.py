@@ -41,6 +41,15 @@ def bundle(made: Project, folder: Path) -> Any:
     return part(made, "serving").Runtime.load(folder, made.model.Model)
 
 
+def measured(made: Project, net: Any, at: Any) -> Any:
+    """A plan with norm statistics of its own."""
+
+    def own(cut: Any) -> Any:
+        return cut.calibrated(torch.rand(cut.features), torch.rand(cut.features)) if hasattr(cut, "calibrated") else cut
+
+    return part(made, "plan").map_cuts(net.plan(at), own)
+
+
 def test_a_runtime_picks_the_most_accurate_within_the_limits(made: dict[str, Project], tmp_path: Path) -> None:
     runtime = bundle(made["elastic"], tmp_path / "anytime")
     small, middle, large = runtime.subnets
@@ -74,6 +83,11 @@ def test_latencies_are_measured_once_and_kept_in_the_bundle(made: dict[str, Proj
     again.latencies[found[0]] = [1.0, 3.0, 2.0]
     assert again.choose(x, budget_ms=2) == 2
     assert again.choose(x, budget_ms=1) == 0
+    # Another bundle takes its place while it serves: times of the former say nothing of that.
+    net = network(made["elastic"])
+    part(made["elastic"], "deploy").save(tmp_path / "anytime", net, [net.plan("min")])
+    assert len(again.measured(x, again=True)) == 3
+    assert part(made["elastic"], "deploy").read_index(tmp_path / "anytime", net)["latency"] == {}
 
 
 def test_a_bundle_without_figures_counts_costs_itself_and_serves_the_largest(
@@ -107,10 +121,7 @@ def test_twelve_assignments_of_mobilenet_v2_take_two_kilobytes(name: str, tmp_pa
     found = project(compiled(name), tmp_path)
     net, space, rng = found.model.Model(), found.modules["space"], random.Random(0)
 
-    def measured(cut: Any) -> Any:
-        return cut.calibrated(torch.rand(cut.features), torch.rand(cut.features)) if hasattr(cut, "calibrated") else cut
-
-    plans = [part(found, "plan").map_cuts(net.plan(space.draw(rng)), measured) for _ in range(12)]
+    plans = [measured(found, net, space.draw(rng)) for _ in range(12)]
     figures = [
         {"macs": space.macs(p.assignment), "params": space.params(p.assignment), "accuracy": 0.71234} for p in plans
     ]
@@ -157,6 +168,27 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
         with pytest.raises((ValueError, FileNotFoundError), match=r"damaged: it has no|there is no bundle"):
             deploy.load(folder, net)
         (folder / name).write_bytes(whole)
+    whole_index = (folder / "index.json").read_bytes()
+    for part_of, changed in (
+        (b'"latency":{}', b'"latency":[]'),
+        (b'"latency":{}', b'"latency":{"cpu":[1,2]}'),
+        (b'"latency":{}', b'"latency":{"cpu":[1,null,2]}'),
+        (b'"latency":{}', b'"more":{}'),
+        (b"0.9", b'"0.9"'),
+        (b"0.9", b"[]"),
+        (b'"network":"net"', b'"network":"\xff"'),
+        (b'"network"', b'"of"'),
+    ):
+        (folder / "index.json").write_bytes(whole_index.replace(part_of, changed))
+        with pytest.raises(ValueError, match=r"index\.json is damaged"):
+            serving.Runtime.load(folder, made["elastic"].model.Model)
+    (folder / "index.json").write_bytes(whole_index)
+    deploy.save(tmp_path / "another", net, [measured(made["elastic"], net, at) for at in ({"width": 0.5}, "max")])
+    deploy.save(folder, net, [measured(made["elastic"], net, at) for at in ("max", {"width": 0.5})])
+    (tmp_path / "another" / "norms.safetensors").replace(folder / "norms.safetensors")
+    with pytest.raises(ValueError, match=r"damaged: .* norm statistics are of another sub-network"):
+        deploy.load(folder, net)
+    bundle(made["elastic"], folder)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     with pytest.raises(ValueError, match="is a bundle of net, whose choices are not those of Nested"):
         serving.Runtime.load(folder, made["nested"].model.Model)
@@ -283,7 +315,7 @@ def test_a_killed_export_leaves_the_bundle_that_was_there(made: dict[str, Projec
         deploy = part(made["elastic"], "deploy")
         if victim == "weights.safetensors":
             deploy.save(folder / "anytime", net, [net.plan("min")])  # over what the dead one left aside
-            assert not (folder / "anytime.partial").exists()
+            assert not [*folder.glob("anytime.*")]
         assert deploy.load(folder / "anytime", net) == [net.plan("min")]
 
 

@@ -124,6 +124,18 @@ def test_widths_kernels_and_banks_share_one_line(net: Any) -> None:
     assert net.straight(net.plan({"keep": False})).line is not net.straight(net.plan("max")).line
 
 
+def test_the_lines_asked_for_last_are_kept(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of ten blocks that may be left out has a thousand structures, of a megabyte each."""
+    monkeypatch.setitem(type(net).straight.__globals__["straight"].__globals__, "LINES", 2)
+    net.__dict__.pop("_lines", None)
+    plans = [net.plan(at) for at in ({}, {"keep": False}, {"exit": "early"})]
+    first, second = (net.straight(plan).line for plan in plans[:2])
+    assert net.straight(plans[0]).line is first
+    third = net.straight(plans[2]).line
+    assert [*net._lines.values()] == [first, third]
+    assert net.straight(plans[1]).line is not second
+
+
 @torch.no_grad()
 def test_it_has_the_weights_of_the_moment(net: Any) -> None:
     x, plan = torch.randn(2, 3, 16, 16), net.plan({"width": 0.75})
