@@ -87,7 +87,8 @@ def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
     if not draws.uniform:
         terminal.note("note: the choices read one another too much; each was drawn on its own, not uniformly")
     if found < wanted:
-        terminal.note(f"note: only {found} found in {draws.tries} tries; widen the window for more")
+        terminal.note(f"note: only {found:,} found in {draws.tries:,} tries; widen the window for more")
     elif not draws.exact:
         share = found / draws.tries
-        terminal.note(f"note: too many sub-networks to list; {share:.0%} of {draws.tries:,} tries were of use")
+        useful = f"{share:.0%}" if share >= 0.01 else f"{found:,}"
+        terminal.note(f"note: too many sub-networks to list; {useful} of {draws.tries:,} tries were of use")
