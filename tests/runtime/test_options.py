@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import time
 import tomllib
 from pathlib import Path
@@ -21,6 +22,7 @@ from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, tabl
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
 from specc.ir.parameter import REQUIRED
 from specc.methods import settings as language
+from specc.portable.latency_table import NANOSECONDS
 from tests.runtime.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
@@ -149,6 +151,14 @@ def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
     assert found.strategy["evaluations"] == 10
     assert found.data is not None
     assert found.data["path"] == "d"
+
+
+def test_a_limit_in_milliseconds_is_a_latency_of_as_many_nanoseconds_to_the_last_bit() -> None:
+    rng = random.Random(0)
+    for nanoseconds in (rng.randrange(10**5, 10**8) for _ in range(100)):
+        flags = ["--max-latency", f"{nanoseconds / 1e6:.6f}"]
+        (limit,) = (budget for budget in search_options(SETTINGS, flags).budgets if budget["name"] == "latency")
+        assert limit["most"] == nanoseconds / NANOSECONDS
 
 
 def test_broken_settings_are_reported_with_their_line(tmp_path: Path) -> None:

@@ -231,7 +231,8 @@ def budgets(
             "most": getattr(flags, f"max_{name}"),
             "least": getattr(flags, f"min_{name}"),
         }
-        given = {end: value / unit for end, value in limits.items() if value is not None}
+        # Rounded, so that a limit of 2.466049 ms is what a latency of 2466049 ns is in seconds.
+        given = {end: round(value / unit, 12) for end, value in limits.items() if value is not None}
         if given:
             found = [budget for budget in found if budget["name"] != name]
             found.append({"name": name, **given})
