@@ -153,6 +153,21 @@ def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
     assert found.data["path"] == "d"
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--max-latency", "nan"], "--max-latency: nan is no cost"),
+        (["--min-macs=-1"], "--min-macs: -1 is no cost"),
+        (["--max-params", "many"], "--max-params: invalid limit value: 'many'"),
+        (["--min-latency", "2", "--max-latency", "1"], "--min-latency is more than --max-latency"),
+    ],
+)
+def test_limits_that_nothing_can_keep(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        search_options(SETTINGS, flags)
+    assert message in capsys.readouterr().err
+
+
 def test_a_limit_in_milliseconds_is_a_latency_of_as_many_nanoseconds_to_the_last_bit() -> None:
     rng = random.Random(0)
     for nanoseconds in (rng.randrange(10**5, 10**8) for _ in range(100)):
