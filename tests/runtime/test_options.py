@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import torch
 
 from specc.codegen.literals import literal, toml
 from specc.codegen.runtime import augment, checkpoint, datasets, recipe
-from specc.codegen.runtime.latency import measure
+from specc.codegen.runtime.latency import measure, positive
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
@@ -166,6 +167,13 @@ def test_limits_that_nothing_can_keep(flags: list[str], message: str, capsys: py
     with pytest.raises(SystemExit):
         search_options(SETTINGS, flags)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", ""])
+def test_no_images_and_no_threads_are_no_benchmark(text: str) -> None:
+    assert positive("16") == 16
+    with pytest.raises(argparse.ArgumentTypeError, match="a positive whole number is expected"):
+        positive(text)
 
 
 def test_a_limit_in_milliseconds_is_a_latency_of_as_many_nanoseconds_to_the_last_bit() -> None:
