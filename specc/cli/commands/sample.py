@@ -2,6 +2,9 @@
 
 A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it, and inside all
 windows where there are several. Latencies are predicted, as sums over the blocks of a latency table.
+
+Where choices read one another so much that over a million combinations would have to be told apart at once, every
+choice is drawn on its own until all costs fit, which is not uniform; that, and the share that fitted, is then said.
 """
 
 from __future__ import annotations
