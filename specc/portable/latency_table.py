@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from specc.portable.choices import Option, Space, largest, positions
 
@@ -131,7 +131,7 @@ def block_of(content: Any) -> Block:
     )
 
 
-KINDS = {dict: "object", list: "list", str: "text", int: "whole number"}
+KINDS: Final[Mapping[type, str]] = {dict: "object", list: "list", str: "text", int: "whole number"}
 
 
 def part(content: Any, name: str, kind: type, usual: Any = None) -> Any:
