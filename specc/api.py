@@ -94,10 +94,13 @@ class Network:
     ) -> tuple[dict[str, Option], ...]:
         """Independent draws, as canonical assignments; with budgets uniform over the sub-networks inside them.
 
-        A budget in latency, in seconds, needs a table of measured blocks: a project's latency.<device>.json.
+        A budget in latency, in seconds, needs a table of measured blocks: a project's latency.<device>.json. Raises
+        ValueError for what is no number of draws and no budget.
         """
         from specc.analysis.space import draw
 
+        if number < 1:
+            raise ValueError(f"a positive number of draws is expected, not {number}")
         if latency != (None, None):
             from specc.analysis.latency import draw_timed
 
@@ -161,6 +164,9 @@ def written(value: object) -> str:
 
 
 def limits(window: Window | None) -> tuple[float, float]:
-    """A window with infinities where it is open."""
+    """A window with infinities where it is open. Raises ValueError for what is none."""
     low, high = window or (None, None)
-    return (-inf if low is None else low, inf if high is None else high)
+    ends = (-inf if low is None else low, inf if high is None else high)
+    if not ends[0] <= ends[1]:
+        raise ValueError(f"no budget is from {low} to {high}")
+    return ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_assignments(net: specc.Network) -> None:
         net.cost({"width": 0.3})
     with pytest.raises(ValueError, match="has no choice `depth`"):
         net.cost({"depth": 1})
+
+
+@pytest.mark.parametrize("window", [(math.nan, None), (None, math.nan), (2e6, 1e6)])
+def test_what_is_no_budget_is_refused(net: specc.Network, window: tuple[float | None, float | None]) -> None:
+    with pytest.raises(ValueError, match="no budget is from"):
+        net.sample(1, macs=window)
+    with pytest.raises(ValueError, match="a positive number of draws"):
+        net.sample(0, macs=(0, None))
 
 
 def test_samples(net: specc.Network) -> None:

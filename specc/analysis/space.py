@@ -155,4 +155,6 @@ def drawn(
     try:
         return draw_uniform(space, number, rng)
     except TooEntangled:
-        raise refused(ENTANGLED, graph.origin, "the choices decide together, in no order, what else matters") from None
+        message = "the choices decide together, in no order, what else matters"
+        help = "draws within a budget are made all the same, and those of `--distribution independent`"
+        raise refused(ENTANGLED, graph.origin, message, help) from None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from specc.pipeline import Compiled
 
 UNITS: Final[Mapping[str, int]] = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
+LONGEST: Final = 40
+"""The most characters of a number, as in specs."""
 
 
 def common(parser: ArgumentParser) -> None:
@@ -83,7 +85,9 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
 def number(text: str) -> Fraction:
     """`300`, `0.5`, `10M`. Raises UsageError."""
     refuse_negative(text)
-    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)([kKMG]?)", text.strip().replace(",", ""))
+    refuse_endless(text)
+    # An exponent of many digits would take forever to be written out.
+    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?)([kKMG]?)", text.strip().replace(",", ""))
     if match is None:
         raise UsageError(f"`{text}` is not a number", "a number may end in k, M or G, as in 60M")
     return Fraction(match[1].replace("_", "")) * UNITS[match[2]]
@@ -121,6 +125,7 @@ def times(text: str) -> tuple[Fraction | None, Fraction | None]:
 def seconds(text: str) -> Fraction:
     """`1.5ms` in seconds. Raises UsageError."""
     refuse_negative(text)
+    refuse_endless(text)
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)(s|ms|us)", text.strip())
     if match is None:
         raise UsageError(f"`{text}` is not a time", "a time ends in s, ms or us, as in 1.5ms")
@@ -131,6 +136,12 @@ def refuse_negative(text: str) -> None:
     """Raises UsageError for what is below nothing."""
     if text.strip().startswith("-"):
         raise UsageError(f"`{text}` is negative, which no cost is", "where an end is open, leave it out, as in ..100M")
+
+
+def refuse_endless(text: str) -> None:
+    """Raises UsageError for what nobody would write."""
+    if len(text) > LONGEST:
+        raise UsageError(f"`{text[:LONGEST]}...` is too long: a number has at most {LONGEST} characters")
 
 
 def positive(name: str) -> Callable[[str], int]:

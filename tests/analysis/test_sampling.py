@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from specc.analysis import conditions
-from specc.analysis.space import canonical, draw, enumerate_space, range_of_costs, size, space_of
+from specc.analysis.space import ANY, canonical, draw, enumerate_space, range_of_costs, size, space_of
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var
 from specc.ir.graph import Graph
@@ -203,14 +204,37 @@ def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(conditions, "FEW", 1)
     drawn = draw(graph, 5, 0, macs=(-inf, sorted(costs)[5]))
     assert (drawn.exact, drawn.uniform, len(drawn.assignments)) == (False, False, 5)
-    with pytest.raises(SpecError, match="drawn at random"):
-        draw(graph, 5, 0, macs=(max(costs) + 1, inf))
     with pytest.raises(SpecError, match="space-too-entangled"):
         draw(graph, 5, 0)
     with pytest.raises(SpecError, match="space-too-entangled"):
         size(graph)
     assert range_of_costs(graph).macs == (min(costs), max(costs))
     assert not range_of_costs(graph).exact
+
+
+def test_empty_windows_of_entangled_choices_name_the_nearest_of_many_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = nested().graph()
+    every = [facts(graph, at) for at in filled(graph)]
+    macs, params = sorted({f.macs for f in every}), sorted({f.params for f in every})
+    monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    monkeypatch.setattr(conditions, "FEW", 1)
+
+    def said(macs: tuple[float, float], params: tuple[float, float] = ANY) -> str:
+        with pytest.raises(SpecError) as caught:
+            draw(graph, 1, 0, macs=macs, params=params)
+        begin, _, end = caught.value.diagnostics[0].primary.message.partition(": ")
+        assert re.fullmatch(r"none of \d\d,\d{3} sub-networks drawn at random lies in the window", begin)
+        return end
+
+    assert said(macs=(macs[-1] + 1, inf)) == f"the nearest found MACs are {macs[-1]:,}"
+    assert said(macs=(-inf, macs[0] - 1)) == f"the nearest found MACs are {macs[0]:,}"
+    low, high = max(pairwise(macs), key=lambda pair: pair[1] - pair[0])
+    assert said(macs=(low + 1, high - 1)) == f"the nearest found MACs are {low:,} and {high:,}"
+    least = min(f.macs for f in every if f.params == params[-1])
+    most = max(f.params for f in every if f.macs == macs[0])
+    assert said(macs=(-inf, macs[0]), params=(params[-1], inf)) == (
+        f"with the other limits kept, the nearest found MACs are {least:,}; the nearest found parameters are {most:,}"
+    )
 
 
 def test_portable_draws_need_no_costs() -> None:

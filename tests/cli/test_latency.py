@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from scipy import stats
 from specc import api
 from specc.analysis.space import enumerate_space
 from specc.pipeline import load
+from specc.portable.timed import in_nanoseconds
 from specc.source import Source
 from tests.cli.commands import specc
 
@@ -116,6 +118,10 @@ def test_the_python_api_draws_by_latency(files: tuple[Path, Path]) -> None:
     net = api.load(spec)
     drawn = net.sample(20, latency=(0.0021, 0.00315), latency_table=path)
     assert all(2.1 <= milliseconds(dict(at)) <= 3.15 for at in drawn)
+    rng = random.Random(0)
+    for nanoseconds in (rng.randrange(10**5, 10**8) for _ in range(200)):
+        assert in_nanoseconds((nanoseconds / 1e9, nanoseconds / 1e9)) == (nanoseconds, nanoseconds)
+        assert in_nanoseconds(((nanoseconds + 0.1) / 1e9, (nanoseconds + 0.9) / 1e9)) == (nanoseconds + 1, nanoseconds)
     with pytest.raises(ValueError, match="needs latency_table"):
         net.sample(1, latency=(None, 0.003))
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -181,17 +182,19 @@ def test_an_interrupted_table_goes_on_where_it_was(
     blocks = blocks_of(graph)
     inner = block_times.Bench.seconds
     ran: list[Any] = []
+    asked: list[Any] = []
     stop = 5
 
     def counted(self: Any, task: Any) -> dict[str, float]:
+        asked.append(task.key)
         if len(ran) == stop:
             raise KeyboardInterrupt
         ran.append(task.key)
         return inner(self, task)
 
-    def write(network: str) -> None:
+    def write(network: str, of: Any = space) -> None:
         with counting(monkeypatch):
-            write_table(net, space, blocks, (1, 8, 8), tmp_path, network=network, whole=2, budget=0)
+            write_table(net, of, blocks, (1, 8, 8), tmp_path, network=network, whole=2, budget=0)
 
     monkeypatch.setattr(block_times.Bench, "seconds", counted)
     monkeypatch.setattr(block_times, "LEAST", 1)
@@ -204,6 +207,14 @@ def test_an_interrupted_table_goes_on_where_it_was(
     # What was measured of this network is of no use for another.
     with pytest.raises(KeyboardInterrupt):
         write("another")
+    assert asked[-1] == ran[0]
+    # Nor is it where the network has other options, even if the largest one stayed as it was.
+    other = SimpleNamespace(**vars(space))
+    other.CHOICES = {name: list(options) for name, options in space.CHOICES.items()}
+    other.CHOICES["resolution"][0] -= 1
+    with pytest.raises(KeyboardInterrupt):
+        write("small", other)
+    assert asked[-1] == ran[0]
     stop = 10**6
     write("small")
     tasks = len(covering(space, blocks, 1, random.Random(0))) + 2 * block_times.PASSES

@@ -169,10 +169,25 @@ def test_latencies_are_summed_over_blocks(tmp_path: Path) -> None:
     assert "latencies by latency.cpu.json: cpu, 1 thread, 1 image at a time" in budgets.summary()
 
 
+def timed(seconds: object) -> object:
+    return table(blocks=[{"name": "first", "choices": [], "seconds": [seconds]}])
+
+
 CHANGED: dict[str, Callable[[], object]] = {
     "is no JSON": lambda: "{",
-    "is no latency table: KeyError": dict,
-    "-1 is no time": lambda: table(blocks=[{"name": "first", "choices": [], "seconds": [-1]}]),
+    "is no JSON: maximum recursion": lambda: "[" * 100_000,
+    "is no latency table: 'largest' is no object": lambda: table(largest=None),
+    "'choices' is missing": lambda: {"network": "by hand"},
+    "an object is expected": lambda: [1, 2],
+    "'choices' is no object": lambda: table(choices=["a"]),
+    "None is no option of 'a'": lambda: table(choices={"a": [3, 5, None, 13]}),
+    "'threads' is no whole number": lambda: table(threads=float("inf")),
+    "'seconds' is missing": lambda: table(blocks=[{"name": "first", "choices": []}]),
+    "-1 is no time": lambda: timed(-1),
+    "NaN is no time": lambda: timed(float("nan")),
+    "1e\\+300 is no time": lambda: timed(1e300),
+    "0{37}... is no time": lambda: timed(10**400),
+    "null is no time": lambda: timed(None),
     "it has no choice 'depth'": lambda: table(choices={"depth": [1, 2]}),
     "the options of 'a' are others": lambda: table(choices={"a": [3, 5]}),
     "'first' has 1 latencies, its choices have 4": lambda: table(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
+import random
 import time
 import tomllib
 from pathlib import Path
@@ -15,12 +17,13 @@ import torch
 
 from specc.codegen.literals import literal, toml
 from specc.codegen.runtime import augment, checkpoint, datasets, recipe
-from specc.codegen.runtime.latency import measure
+from specc.codegen.runtime.latency import measure, positive
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
 from specc.ir.parameter import REQUIRED
 from specc.methods import settings as language
+from specc.portable.latency_table import NANOSECONDS
 from tests.runtime.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
@@ -149,6 +152,36 @@ def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
     assert found.strategy["evaluations"] == 10
     assert found.data is not None
     assert found.data["path"] == "d"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--max-latency", "nan"], "--max-latency: nan is no cost"),
+        (["--min-macs=-1"], "--min-macs: -1 is no cost"),
+        (["--max-params", "many"], "--max-params: invalid limit value: 'many'"),
+        (["--min-latency", "2", "--max-latency", "1"], "--min-latency is more than --max-latency"),
+    ],
+)
+def test_limits_that_nothing_can_keep(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        search_options(SETTINGS, flags)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", ""])
+def test_no_images_and_no_threads_are_no_benchmark(text: str) -> None:
+    assert positive("16") == 16
+    with pytest.raises(argparse.ArgumentTypeError, match="a positive whole number is expected"):
+        positive(text)
+
+
+def test_a_limit_in_milliseconds_is_a_latency_of_as_many_nanoseconds_to_the_last_bit() -> None:
+    rng = random.Random(0)
+    for nanoseconds in (rng.randrange(10**5, 10**8) for _ in range(100)):
+        flags = ["--max-latency", f"{nanoseconds / 1e6:.6f}"]
+        (limit,) = (budget for budget in search_options(SETTINGS, flags).budgets if budget["name"] == "latency")
+        assert limit["most"] == nanoseconds / NANOSECONDS
 
 
 def test_broken_settings_are_reported_with_their_line(tmp_path: Path) -> None:

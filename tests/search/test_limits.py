@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from specc.codegen.runtime.limits import why_none
+from specc.portable.latency_table import Block, LatencyTable, predicted
 from tests.search.toy import EVOLUTION, better, by, judge_of, searched, slow, stages
 
 
@@ -49,6 +51,21 @@ def test_the_nearest_that_was_looked_at_is_named_where_only_trying_tells(tmp_pat
     words = refused(tmp_path, [{"name": "latency", "most": 1e-6}])
     assert words.endswith("of 300 looked at the nearest latency is 1.2 ms")
     assert 1e3 * slow(space.smallest()) == pytest.approx(1.2)
+
+
+def test_the_nearest_latencies_that_a_table_tells_are_those_of_the_whole_space() -> None:
+    space = stages()
+    options = {name: tuple(values) for name, values in space.SPACE.choices.items()}
+    rng = random.Random(0)
+    made = [Block(n, (n,), tuple(rng.randrange(10**5, 10**6) for _ in values)) for n, values in options.items()]
+    table = LatencyTable("toy", "cpu", "", 1, 1, "", {}, options, tuple(made))
+    took = sorted({*predicted(space.SPACE, table, [*space.every()])})
+    below, above = max(pairwise(took), key=lambda pair: pair[1] - pair[0])
+    budgets = [{"name": "latency", "least": below + 1e-9, "most": above - 1e-9}]
+    ends = [f"{1e3 * time:.6f}".rstrip("0") for time in (below, above)]
+    assert why_none(space, budgets, [], table) == (
+        f"no sub-network lies in the window: the nearest latencies are {ends[0]} ms and {ends[1]} ms"
+    )
 
 
 def test_limits_that_exclude_each_other(tmp_path: Path) -> None:

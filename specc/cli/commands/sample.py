@@ -2,6 +2,9 @@
 
 A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it, and inside all
 windows where there are several. Latencies are predicted, as sums over the blocks of a latency table.
+
+Where choices read one another so much that over a million combinations would have to be told apart at once, every
+choice is drawn on its own until all costs fit, which is not uniform; that, and the share that fitted, is then said.
 """
 
 from __future__ import annotations
@@ -87,7 +90,8 @@ def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
     if not draws.uniform:
         terminal.note("note: the choices read one another too much; each was drawn on its own, not uniformly")
     if found < wanted:
-        terminal.note(f"note: only {found} found in {draws.tries} tries; widen the window for more")
+        terminal.note(f"note: only {found:,} found in {draws.tries:,} tries; widen the window for more")
     elif not draws.exact:
         share = found / draws.tries
-        terminal.note(f"note: too many sub-networks to list; {share:.0%} of {draws.tries:,} tries were of use")
+        useful = f"{share:.0%}" if share >= 0.01 else f"{found:,}"
+        terminal.note(f"note: too many sub-networks to list; {useful} of {draws.tries:,} tries were of use")

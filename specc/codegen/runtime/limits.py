@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 
 from specc.codegen.runtime.front import Point
 from specc.codegen.runtime.interfaces import Space
-from specc.portable.line import Window
+from specc.portable.latency_table import LatencyTable
+from specc.portable.line import ANY, Window
 from specc.portable.sweep import TooEntangled, cost_ranges
-from specc.portable.timed import in_nanoseconds
+from specc.portable.timed import in_nanoseconds, timed_space
 from specc.portable.window import EmptyWindow, draw_in_window
 
 Limits: TypeAlias = Window
@@ -46,16 +47,22 @@ def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -
     return [(*limits[:kind], window, *limits[kind + 1 :]) for window in windows]
 
 
-def why_none(space: Space, budgets: Sequence[Mapping[str, Any]], looked_at: Iterable[Point]) -> str:
+def why_none(
+    space: Space,
+    budgets: Sequence[Mapping[str, Any]],
+    looked_at: Iterable[Point],
+    table: LatencyTable | None = None,
+) -> str:
     """What to say where no sub-network keeps the limits: the costs that can be had nearest to them.
 
-    Of MACs and parameters these are the nearest of the whole space; of the others, and where choices are too
-    entangled, the nearest of what was looked at.
+    Of MACs and parameters, and of latencies that a table predicts, these are the nearest of the whole space; of the
+    others the nearest of what was looked at.
     """
-    limits, points = limits_of(budgets), [*looked_at]
-    if limits != limits_of(()):
+    limits, points = limits_of(budgets, timed=table is not None), [*looked_at]
+    if any(one != ANY for one in limits):
+        drawable = timed_space(space.SPACE, table) if table else space.SPACE
         try:
-            draw_in_window(space.SPACE, 1, random.Random(0), *limits)
+            draw_in_window(drawable, 1, random.Random(0), *limits)
         except EmptyWindow as empty:
             if empty.nearest:
                 return str(empty)

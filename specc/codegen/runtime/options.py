@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,14 +172,14 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     add("--objectives", nargs="+", choices=("accuracy", *UNITS))
     add("--strategy", choices=("exhaustive", "evolution", "random", "pools"))
     add("--evaluations", type=int, metavar="N", help="sub-networks evaluated in all")
-    add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
-    add("--max-params", type=float, metavar="N")
-    add("--max-latency", type=float, metavar="MS", help="measured, milliseconds an image")
+    add("--max-macs", type=limit, metavar="N", help="of one image, as in 20e6")
+    add("--max-params", type=limit, metavar="N")
+    add("--max-latency", type=limit, metavar="MS", help="measured, milliseconds an image")
     text = "predicts latencies by a table of bench.py --table instead of measuring them"
     add("--latency-table", type=Path, metavar="FILE", help=text)
-    add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
+    add("--max-memory", type=limit, metavar="BYTES", help="of activations alive at once")
     for name in UNITS:
-        add(f"--min-{name}", type=float, metavar="N", help="as --max-" + name)
+        add(f"--min-{name}", type=limit, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
         type=int,
@@ -199,6 +200,9 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         strategy["evaluations"] = flags.evaluations
     search["strategy"] = {**STRATEGY, **strategy}
     search["budgets"] = budgets(search["budgets"], flags)
+    for budget in search["budgets"]:
+        if budget.get("least", 0) > budget.get("most", inf):
+            parser.error(f"--min-{budget['name']} is more than --max-{budget['name']}")
     return SearchOptions(
         **known(search, SearchOptions, "search"),
         data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
@@ -221,6 +225,14 @@ STRATEGY: Final[Mapping[str, Any]] = {
 """What a strategy needs that settings.toml describes for another one."""
 
 
+def limit(text: str) -> float:
+    """What a flag says that a cost may be. Raises ArgumentTypeError for what no cost is."""
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no cost")
+    return value
+
+
 def budgets(
     settings: Sequence[Mapping[str, Any]], flags: argparse.Namespace
 ) -> list[dict[str, Any]]:
@@ -231,7 +243,8 @@ def budgets(
             "most": getattr(flags, f"max_{name}"),
             "least": getattr(flags, f"min_{name}"),
         }
-        given = {end: value / unit for end, value in limits.items() if value is not None}
+        # Rounded, so that a limit of 2.466049 ms is what a latency of 2466049 ns is in seconds.
+        given = {end: round(value / unit, 12) for end, value in limits.items() if value is not None}
         if given:
             found = [budget for budget in found if budget["name"] != name]
             found.append({"name": name, **given})
