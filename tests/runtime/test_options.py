@@ -15,6 +15,7 @@ import torch
 
 from specc.codegen.literals import literal, toml
 from specc.codegen.runtime import augment, checkpoint, datasets, recipe
+from specc.codegen.runtime.distributed import join
 from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
@@ -190,6 +191,14 @@ def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
         resolved(space, "mid")
 
 
+@pytest.mark.parametrize("name", ["foo", "cuda:99", "xla"])
+def test_a_device_that_is_not_there_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(SystemExit, match=rf"^--device {name}: [^\n]+$"):
+        join(name)
+    assert join("cpu").device == torch.device("cpu")
+
+
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "runs" / "checkpoint.pt"
     net, other = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
@@ -203,10 +212,14 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
         file.write(b"half")
         raise KeyboardInterrupt
 
+    torch_save = torch.save
     monkeypatch.setattr(torch, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save(path, {"epoch": 2})
     assert checkpoint.load(path)["epoch"] == 1
+    torch_save(net.state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(SystemExit, match=r"weights.pt is no checkpoint of train.py: it holds something else"):
+        checkpoint.load(tmp_path / "weights.pt")
     (tmp_path / "text.pt").write_text("no tensors here")
     with pytest.raises(SystemExit, match=r"text.pt is no checkpoint of train.py"):
         checkpoint.load(tmp_path / "text.pt")
