@@ -180,7 +180,7 @@ def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
     assert resolved(space, parse(str(tmp_path / "at.json"))) == {"width": 2, "keep": True}
     assert parse(spelled({"width": 4, "keep": False})) == {"width": 4, "keep": False}
     assert parse('{"width": 4, "keep": false}') == {"width": 4, "keep": False}
-    with pytest.raises(SystemExit, match="--at {width: 4}: Expecting property name"):
+    with pytest.raises(SystemExit, match=r"--at \{width: 4\}: Expecting property name"):
         parse("{width: 4}")
     assert spelled({"width": 1, "keep": True}) == short({"width": 1, "keep": True}) == "width=1,keep=yes"
     assert short({f"s{i}.width": i for i in range(9)}, most=32) == "s0.width=0,s1.width=1,..."
