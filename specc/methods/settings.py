@@ -231,7 +231,7 @@ STRATEGIES: Final = (
     Signature("random", (EVALUATIONS,), "the largest and the smallest, and others drawn uniformly within the budgets"),
     Signature(
         "pools",
-        (EVALUATIONS, Parameter("windows", "integer", 16, "of equal width, along the first cost that is counted")),
+        (EVALUATIONS, Parameter("windows", "integer", 16, "of equal width, along the first cost one can draw by")),
         "drawn uniformly within one window of cost after another, so that every cost is covered alike",
     ),
 )

@@ -93,10 +93,22 @@ def test_the_picture_is_drawn_twice_and_survives_odd_fronts(tmp_path: Path, cost
             assert image.size == (1760, 1080)
 
 
+def test_a_long_title_fits_into_the_picture(tmp_path: Path) -> None:
+    """No pixel of it comes near the right edge."""
+    title = "mobilenet_v2_cifar100_tips_with_a_long_name: accuracy on 10,000 validation images"
+    _, png = draw(Series(title, "macs", [(1e6, 0.5)], [(1e6, 0.5)]), tmp_path)
+    with Image.open(png) as image:
+        assert image.convert("L").crop((1700, 0, 1760, 100)).getextrema() == (255, 255)
+
+
 def test_ticks_are_round_and_cover_the_range() -> None:
     for low, high in itertools.combinations([0.1, 0.93, 1.0, 94.3, 100.0, 3e6], 2):
         marks = ticks(low, high, 6)
         assert marks[0] <= low
         assert marks[-1] >= high - 1e-9
         assert 2 <= len(marks) <= 14
+    for same in (0.0, 4e-4, 88.0, 3e6):
+        marks = ticks(same, same, 6)
+        assert 5 <= len(marks) <= 14
+        assert marks[0] <= same < marks[-1]
     assert log_ticks(3e5, 8e6) == [2e5, 5e5, 1e6, 2e6, 5e6, 1e7]

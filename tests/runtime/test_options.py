@@ -17,6 +17,7 @@ import torch
 
 from specc.codegen.literals import literal, toml
 from specc.codegen.runtime import augment, checkpoint, datasets, recipe
+from specc.codegen.runtime.distributed import join
 from specc.codegen.runtime.latency import measure, positive
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
@@ -211,6 +212,9 @@ def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
     (tmp_path / "at.json").write_text('{"width": 2}')
     assert resolved(space, parse(str(tmp_path / "at.json"))) == {"width": 2, "keep": True}
     assert parse(spelled({"width": 4, "keep": False})) == {"width": 4, "keep": False}
+    assert parse('{"width": 4, "keep": false}') == {"width": 4, "keep": False}
+    with pytest.raises(SystemExit, match=r"--at \{width: 4\}: Expecting property name"):
+        parse("{width: 4}")
     assert spelled({"width": 1, "keep": True}) == short({"width": 1, "keep": True}) == "width=1,keep=yes"
     assert short({f"s{i}.width": i for i in range(9)}, most=32) == "s0.width=0,s1.width=1,..."
     for wrong in ("", "largest", "width"):
@@ -221,6 +225,14 @@ def test_sub_networks_as_people_write_them(tmp_path: Path) -> None:
         parse(str(tmp_path / "at.json"))
     with pytest.raises(ValueError, match="'mid' is no sub-network"):
         resolved(space, "mid")
+
+
+@pytest.mark.parametrize("name", ["foo", "cuda:99", "xla"])
+def test_a_device_that_is_not_there_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(SystemExit, match=rf"^--device {name}: [^\n]+$"):
+        join(name)
+    assert join("cpu").device == torch.device("cpu")
 
 
 def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,10 +248,14 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
         file.write(b"half")
         raise KeyboardInterrupt
 
+    torch_save = torch.save
     monkeypatch.setattr(torch, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save(path, {"epoch": 2})
     assert checkpoint.load(path)["epoch"] == 1
+    torch_save(net.state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(SystemExit, match=r"weights.pt is no checkpoint of train.py: it holds something else"):
+        checkpoint.load(tmp_path / "weights.pt")
     (tmp_path / "text.pt").write_text("no tensors here")
     with pytest.raises(SystemExit, match=r"text.pt is no checkpoint of train.py"):
         checkpoint.load(tmp_path / "text.pt")

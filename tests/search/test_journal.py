@@ -108,6 +108,16 @@ def test_torn_and_foreign_lines_are_passed_over_and_kept(tmp_path: Path) -> None
     assert again.known({"width": 0.5}) == {}
     assert open_journal(path, "other", ALONE).known({"width": 1.0}) == {"accuracy": 0.1}
     assert len(path.read_text().splitlines()) == 8
+    odd: list[dict[str, Any]] = [
+        {"at": {"width": 1.0}, "energy": 5, "test_accuracy": 0.8},
+        {"at": {"width": 0.5}, "accuracy": "high"},
+        {"at": [1], "accuracy": 0.3},
+    ]
+    with path.open("a") as file:
+        file.writelines(json.dumps({"of": "mine", **row}) + "\n" for row in odd)
+    last = open_journal(path, "mine", ALONE)
+    assert last.known({"width": 1.0}) == {"accuracy": 0.9, "latency": 0.01, "test_accuracy": 0.8}
+    assert len(last.found) == 1
 
 
 def test_a_fingerprint_tells_files_and_settings_apart(tmp_path: Path) -> None:

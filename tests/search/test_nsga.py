@@ -54,6 +54,15 @@ def test_hypervolumes_are_pymoos(count: int, objectives: int, grid: int) -> None
         assert ours == pytest.approx(float(HV(ref_point=reference)(values)), abs=1e-12)
 
 
+def test_the_hypervolume_of_a_front_as_long_as_searches_find_them() -> None:
+    """A thousand points of three objectives, none of them dominated: work by the cube of their number would not end."""
+    rng = np.random.default_rng(0)
+    values = np.abs(rng.normal(size=(1000, 3)))
+    values = 1 - values / np.linalg.norm(values, axis=1, keepdims=True)
+    ours = hypervolume([tuple(row) for row in values.tolist()], (1.0, 1.0, 1.0))
+    assert ours == pytest.approx(float(HV(ref_point=np.ones(3))(values)), rel=1e-9)
+
+
 def test_the_least_crowded_of_the_last_front_live_on() -> None:
     """Five on a line of slope -1 and one before them: of three places it takes one, the ends of the line the others."""
     line = [(1.0, 11.0), (2.0, 10.0), (3.0, 9.0), (7.0, 5.0), (11.0, 1.0)]

@@ -57,6 +57,7 @@ def test_the_page_holds_every_point_and_needs_nothing_else(tmp_path: Path) -> No
     assert data["costs"] == ["params", "macs"]
     points = data["points"]
     assert [(p["macs"], p["front"]) for p in points] == [(10_000, True), (30_000, False), (40_000, True)]
+    assert [p["number"] for p in points] == [1, None, 2]
     assert points[2]["test_accuracy"] == 0.88
     assert points[2]["at"] == {"width": 1, "keep": True}
     assert points[1]["latency"] is None

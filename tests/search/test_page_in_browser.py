@@ -76,6 +76,7 @@ async function probe() {
   axes.at(-1).click();
   found.titles = [...chart.querySelectorAll("svg > title")].map((title) => title.textContent);
   found.resources = performance.getEntriesByType("resource").length;
+  found.cut = document.querySelector(".wide").scrollWidth > document.querySelector(".wide").clientWidth;
   found.wide = document.documentElement.scrollWidth > innerWidth;
   const out = Object.assign(document.createElement("pre"), { id: "found", textContent: JSON.stringify(found) });
   document.body.append(out);
@@ -106,7 +107,7 @@ def points(count: int) -> tuple[list[Point], list[Point]]:
     for number in range(count):
         size = rng.random()
         accuracy, latency = 0.5 + 0.3 * size**0.4 - 0.05 * rng.random(), 1e-3 * (1 + size + rng.random())
-        at = {"width": 8 * number, "keep": bool(number % 2)}
+        at = {"width": 8 * number, "keep": bool(number % 2), **dict.fromkeys(map(str, range(40)), 0.125)}
         point = Point(at, int(1e6 * (1 + 99 * size)), 500, accuracy, latency, memory=4096)
         made.append(point)
         front = admit(front, point, ["macs", "latency"])
@@ -134,6 +135,9 @@ def test_hovering_walking_and_copying(browser: str, tmp_path: Path, count: int, 
     assert found["axes"] == ["MACs", "parameters", "peak memory", "latency"]
     assert found["titles"] == ["accuracy against latency"]
     assert not found["wide"]
+    assert found["hovered"].startswith("1 ")
+    # all of the table is seen where there is room for it
+    assert found["cut"] == (width < 600)
 
 
 def test_one_point_and_hostile_names(browser: str, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_limits_that_draws_do_not_know_are_kept_by_trying(tmp_path: Path) -> Non
 
 def test_pools_cover_all_windows_alike(tmp_path: Path) -> None:
     space = blocks()
-    windows = windows_of(space, ["macs"], ((-1e9, 1e9), (-1e9, 1e9)), 4)
+    windows = windows_of(space.SPACE, ["macs"], ((-1e9, 1e9), (-1e9, 1e9)), 4)
     evaluated, _ = searched(space, judge_of(space, by(good), tmp_path / "j"), strategy("pools", 40))
     found = Counter(next(i for i, (macs, _) in enumerate(windows) if macs[0] <= p.macs <= macs[1]) for p in evaluated)
     assert found == {0: 10, 1: 10, 2: 10, 3: 10}
@@ -128,7 +128,7 @@ def test_pools_cover_all_windows_alike(tmp_path: Path) -> None:
 def test_pools_draw_uniformly_within_a_window(tmp_path: Path) -> None:
     """The first sub-network of a window, over many seeds."""
     space = blocks()
-    low, high = windows_of(space, ["macs"], ((-1e9, 1e9), (-1e9, 1e9)), 4)[3][0]
+    low, high = windows_of(space.SPACE, ["macs"], ((-1e9, 1e9), (-1e9, 1e9)), 4)[3][0]
     inside = [key(at) for at in space.every() if low <= space.macs(at) <= high]
     drawn: Counter[str] = Counter()
     for seed in range(400):
@@ -138,13 +138,29 @@ def test_pools_draw_uniformly_within_a_window(tmp_path: Path) -> None:
     assert chisquare([drawn[name] for name in inside]).pvalue > 1e-3
 
 
-def test_latencies_that_a_table_tells_are_kept_by_drawing_within_them() -> None:
-    """The tenth of the space that is fastest by a made table, drawn uniformly and without a miss."""
-    space = blocks()
+def made_table(space: Toy) -> LatencyTable:
+    """Every choice a block of its own, slower by the option."""
     options = {name: tuple(values) for name, values in space.SPACE.choices.items()}
     rng = random.Random(0)
     made = [Block(n, (n,), tuple(sorted(rng.randrange(10**5, 10**6) for _ in v))) for n, v in options.items()]
-    table = LatencyTable("toy", "cpu", "", 1, 1, "", {}, options, tuple(made))
+    return LatencyTable("toy", "cpu", "", 1, 1, "", {}, options, tuple(made))
+
+
+def test_pools_along_latencies_that_a_table_tells() -> None:
+    space = blocks()
+    table = made_table(space)
+    proposals = Proposals(space, strategy("pools", 40), random.Random(0), ["latency"], table=table)
+    took = predicted(space.SPACE, table, list(space.every()))
+    low, high = min(took), max(took)
+    for generation in islice(proposals, 2):
+        places = [4 * (time - low) / (high - low) for time in predicted(space.SPACE, table, generation)]
+        assert [min(3, int(place)) for place in places] == [0, 1, 2, 3]
+
+
+def test_latencies_that_a_table_tells_are_kept_by_drawing_within_them() -> None:
+    """The tenth of the space that is fastest by a made table, drawn uniformly and without a miss."""
+    space = blocks()
+    table = made_table(space)
     everything = list(space.every())
     took = predicted(space.SPACE, table, everything)
     most = sorted(took)[len(took) // 10]

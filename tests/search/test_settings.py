@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
@@ -62,3 +63,52 @@ def test_every_strategy_can_be_asked_for_by_a_flag(name: str) -> None:
         assert strategy["name"] == name
         assert strategy["evaluations"] == 9
         assert {"population", "mutation", "windows"} <= set(strategy)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--evaluations 0", "argument --evaluations: 0 is less than 1"),
+        ("--evaluations many", "argument --evaluations: 'many' is no whole number"),
+        ("--calibrate -1", "argument --calibrate: -1 is less than 0"),
+        ("--workers -1", "--workers: -1 is less than 0"),
+        ("--max-macs nan", "argument --max-macs: nan is no cost"),
+        ("--min-latency -2", "argument --min-latency: -2 is no cost"),
+        ("--min-macs 5e5 --max-macs 1e5", "the least macs may be, 500,000.0, is more than the most, 100,000.0"),
+        ("--objectives speed", "argument --objectives: invalid choice: 'speed'"),
+    ],
+)
+def test_flags_that_no_search_can_follow(capsys: pytest.CaptureFixture[str], flags: str, message: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        search_options(settings(""), flags.split())
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"objectives": "accuracy"}, "objectives = 'accuracy': a list is expected, of accuracy, macs"),
+        ({"objectives": ["speed"]}, "objectives = ['speed']: a list is expected"),
+        ({"calibrate": 2.5}, "calibrate = 2.5: a whole number from 0 on is expected"),
+        ({"seed": True}, "seed = True: a whole number from 0 on"),
+        ({"strategy": "evolution"}, "strategy: a table is expected, with a name: exhaustive, evolution"),
+        ({"strategy": {"evaluations": 5}}, "strategy: a table is expected, with a name"),
+        ({"strategy": {"name": "pareto"}}, "strategy: a table is expected, with a name"),
+        ({"strategy": {"name": "pools", "windows": 0}}, "strategy.windows = 0: a whole number from 1 on"),
+        ({"strategy": {"name": "evolution", "population": "4"}}, "strategy.population = '4': a whole number"),
+        ({"strategy": {"name": "evolution", "mutation": 1}}, "strategy.mutation = 1: a share from 0 to below 1"),
+        ({"strategy": {"name": "evolution", "mutatoin": 0}}, "strategy has no setting 'mutatoin'"),
+        ({"budgets": 5}, "budgets = 5: a list of tables is expected"),
+        ({"budgets": [{"most": 5}]}, "budgets: {'most': 5} has no name: macs, params"),
+        ({"budgets": [{"name": "flops"}]}, "has no name: macs, params, latency, memory"),
+        ({"budgets": [{"name": "macs", "mots": 5}]}, "macs has no setting 'mots'"),
+        ({"budgets": [{"name": "macs", "most": "5"}]}, "macs has most = '5': a number from 0 on"),
+        ({"budgets": [{"name": "macs", "most": 5, "least": 6}]}, "least macs may be, 6, is more than the most, 5"),
+    ],
+)
+def test_settings_that_no_search_can_follow(wrong: dict[str, Any], message: str) -> None:
+    found = settings("")
+    with pytest.raises(SystemExit, match=re.escape(message)) as stopped:
+        search_options({**found, "search": {**found["search"], **wrong}}, [])
+    assert str(stopped.value).startswith("settings.toml: [search] ")

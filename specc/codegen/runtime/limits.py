@@ -6,10 +6,11 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from specc.codegen.runtime.front import Point
 from specc.codegen.runtime.interfaces import Space
+from specc.portable import choices
 from specc.portable.latency_table import LatencyTable
 from specc.portable.line import ANY, Window
 from specc.portable.sweep import TooEntangled, cost_ranges
@@ -18,6 +19,7 @@ from specc.portable.window import EmptyWindow, draw_in_window
 
 Limits: TypeAlias = Window
 """The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""
+COUNTED: Final = ("macs", "params", "latency")
 
 
 def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limits:
@@ -33,14 +35,21 @@ def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limi
     return (*counted, in_nanoseconds(of("latency"))) if timed else counted
 
 
-def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -> list[Limits]:
-    """The limits, cut into `count` windows along the first of the costs that is counted, by rising cost."""
-    kind = next((1 if name == "params" else 0 for name in costs if name in ("macs", "params")), 0)
+def windows_of(
+    drawable: choices.Space, costs: Sequence[str], limits: Limits, count: int
+) -> list[Limits]:
+    """The limits, cut into `count` windows along the first of the costs that can be drawn by, by rising cost.
+
+    These are MACs and parameters, and latencies where the space has those of a table; MACs where there is none of them.
+    """
+    kinds = COUNTED[: len(limits)]
+    kind = next((kinds.index(name) for name in costs if name in kinds), 0)
     try:
-        low, high = cost_ranges(space.SPACE)[kind]
+        low, high = cost_ranges(drawable)[kind]
     except TooEntangled:
-        cost = (space.macs, space.params)[kind]
-        low, high = cost(space.smallest()), cost(space.largest())
+        ends = [choices.smallest(drawable), choices.largest(drawable)]
+        assert drawable.costs is not None
+        low, high = drawable.costs(choices.positions(drawable, ends))[kind].tolist()
     low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
     edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
     windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]

@@ -7,11 +7,19 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 from specc.codegen.runtime.recipe import recipe_flags, with_flags
+from specc.codegen.runtime.search_checks import (
+    OBJECTIVES,
+    STRATEGIES,
+    STRATEGY,
+    check_search,
+    cost,
+    crossed,
+    whole,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "-j",
         "--workers",
-        type=int,
+        type=whole(0),
         default=min(4, cores()),
         metavar="N",
         help="processes that decode image files; four, or as many as there are cores",
@@ -169,26 +177,28 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    add("--objectives", nargs="+", choices=("accuracy", *UNITS))
-    add("--strategy", choices=("exhaustive", "evolution", "random", "pools"))
-    add("--evaluations", type=int, metavar="N", help="sub-networks evaluated in all")
-    add("--max-macs", type=limit, metavar="N", help="of one image, as in 20e6")
-    add("--max-params", type=limit, metavar="N")
-    add("--max-latency", type=limit, metavar="MS", help="measured, milliseconds an image")
+    text = "what the accuracy is weighed against; accuracy itself always counts"
+    add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
+    add("--strategy", choices=STRATEGIES)
+    add("--evaluations", type=whole(1), metavar="N", help="sub-networks evaluated in all")
+    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add("--max-params", type=cost, metavar="N")
+    add("--max-latency", type=cost, metavar="MS", help="measured, milliseconds an image")
     text = "predicts latencies by a table of bench.py --table instead of measuring them"
     add("--latency-table", type=Path, metavar="FILE", help=text)
-    add("--max-memory", type=limit, metavar="BYTES", help="of activations alive at once")
+    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
     for name in UNITS:
-        add(f"--min-{name}", type=limit, metavar="N", help="as --max-" + name)
+        add(f"--min-{name}", type=cost, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
-        type=int,
+        type=whole(0),
         metavar="N",
         help="training images that set the norms of every candidate",
     )
     flags = parser.parse_args(argv)
 
     complete(settings["search"], SearchOptions, "search")
+    check_search(settings["search"])
     search = dict(settings["search"])
     for name in ("objectives", "calibrate", "seed"):
         if getattr(flags, name) is not None:
@@ -196,13 +206,12 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     strategy = dict(search["strategy"])
     if flags.strategy:
         strategy["name"] = flags.strategy
-    if flags.evaluations:
+    if flags.evaluations is not None:
         strategy["evaluations"] = flags.evaluations
     search["strategy"] = {**STRATEGY, **strategy}
     search["budgets"] = budgets(search["budgets"], flags)
-    for budget in search["budgets"]:
-        if budget.get("least", 0) > budget.get("most", inf):
-            parser.error(f"--min-{budget['name']} is more than --max-{budget['name']}")
+    for fault in crossed(search["budgets"]):
+        parser.error(fault)
     return SearchOptions(
         **known(search, SearchOptions, "search"),
         data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
@@ -216,21 +225,6 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
 
 UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
 """The costs that can be limited, and how many of the flags' units make one of the settings'."""
-STRATEGY: Final[Mapping[str, Any]] = {
-    "evaluations": 512,
-    "population": 32,
-    "mutation": 0,
-    "windows": 16,
-}
-"""What a strategy needs that settings.toml describes for another one."""
-
-
-def limit(text: str) -> float:
-    """What a flag says that a cost may be. Raises ArgumentTypeError for what no cost is."""
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"{text} is no cost")
-    return value
 
 
 def budgets(
