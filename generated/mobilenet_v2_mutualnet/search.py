@@ -57,8 +57,10 @@ def main() -> None:
     data = options.data or saved["data"]
     # Processes share out the candidates, not the images: each loads all of them.
     loading = Loading(load_data(data), IMAGE, World(0, 1, world.device), options.workers)
+    if world.main and judged_by(loading) == "test":
+        print("no images are held out of training (validation = 0): the test images judge")
 
-    costs = [name for name in options.objectives if name != "accuracy"] or ["macs"]
+    costs = [name for name in dict.fromkeys(options.objectives) if name != "accuracy"] or ["macs"]
     plans = Calibrated(net, loading.calibration(options.calibrate))
     table = read_latencies(options, world)
     # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
@@ -75,10 +77,12 @@ def main() -> None:
     evaluated, front = search(judge, plans, options, costs, table, world)
     if not front:
         leave(world)
-        raise SystemExit(why_none(space, options.budgets, judge.looked_at()) if world.main else 1)
+        if not world.main:
+            raise SystemExit(1)
+        raise SystemExit(why_none(space, options.budgets, judge.looked_at(), table))
     front = judge.finished(front)
     if world.main:
-        share = covered(front, judge.count(space.largest()), costs)
+        share = covered(front, judge.point(space.largest()), costs)
         report(front, evaluated, costs, share, loading, options.output_dir)
     leave(world)
 
@@ -159,6 +163,11 @@ def measuring(net: Any, plans: Calibrated, loading: Loading) -> Any:
     return measured
 
 
+def judged_by(loading: Loading) -> str:
+    """Which images the accuracies are of: "test" where none were held out."""
+    return "test" if loading.data.validation is loading.data.test else "validation"
+
+
 def latency(net: Any, plan: Any, world: World) -> Latency:
     """Of one image, through the sub-network as it is served."""
     size = plan.resolution or IMAGE[-1]
@@ -193,7 +202,7 @@ def report(
     about = {"network": NAME, "dataset": loading.data.name, "cost": costs[0], "costs": costs}
     about["hypervolume"] = share
     write_text(folder / "pareto.json", to_json(front, about))
-    title = f"{NAME}: accuracy on {len(loading.data.validation):,} validation images"
+    title = f"{NAME}: accuracy on {len(loading.data.validation):,} {judged_by(loading)} images"
     write_page(folder / "pareto.html", title, evaluated, front, costs)
     series = Series(
         title=title,

@@ -19,6 +19,7 @@ from torch import Tensor
 
 import space
 from elastic.block_times import write_table
+from elastic.flag_types import whole
 from elastic.front import from_json
 from elastic.latency import measure
 from elastic.progress import amount, table
@@ -88,10 +89,10 @@ def arguments() -> argparse.Namespace:
     add("--at", nargs="+", metavar="SUBNET", help="max, min, a .json file or choice=option,...")
     add("--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency")
     add("--sliced", action="store_true", help="a table of blocks that slice the shared weights")
-    add("-b", "--batch-size", type=int, default=1)
+    add("-b", "--batch-size", type=whole(1), default=1)
     add("--device", default="cpu")
-    add("--threads", type=int, default=1, metavar="N", help="of torch, on the CPU (1)")
-    add("--rounds", type=int, default=200)
+    add("--threads", type=whole(1), default=1, metavar="N", help="of torch, on the CPU (1)")
+    add("--rounds", type=whole(1), default=200)
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="of pareto.json")
     return parser.parse_args()
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 import space
 from elastic import checkpoint, deploy
 from elastic.bind import bind
-from elastic.choosing import chosen, figures, left_over, read_points, several
+from elastic.choosing import chosen, clash, figures, left_over, read_points, several
 from elastic.datasets import load_data
 from elastic.distributed import World
 from elastic.evaluate import calibrated, evaluate
@@ -40,7 +40,9 @@ from elastic.exporting import (
     write_onnx,
     write_program,
     write_source,
+    writing,
 )
+from elastic.flag_types import cost, whole
 from elastic.front import Point
 from elastic.int8_files import IMAGES, write_int8
 from elastic.loading import Loading
@@ -72,9 +74,9 @@ def main() -> None:
     costs = ("macs", "params", "latency", "memory")
     limits = {name: getattr(flags, f"max_{name}") for name in costs}
     if limits["latency"] is not None:
-        limits["latency"] /= 1000
+        limits["latency"] = round(limits["latency"] / 1000, 12)
     if flags.pareto or (flags.bundle and flags.at is None):
-        points = read_points(front)
+        points = read_points(front, space)
         numbers = several(flags.pareto or "all", points, limits)
     else:
         at = chosen(space, flags.at, front, limits)
@@ -93,7 +95,8 @@ def main() -> None:
             export(net, plan, loading, folder, flags.int8, figures(point))
     if flags.bundle:
         folder = flags.output_dir / "anytime"
-        deploy.save(folder, net, plans, [figures(points[number]) for number in numbers], NAME)
+        with writing(folder):
+            deploy.save(folder, net, plans, [figures(points[number]) for number in numbers], NAME)
         print(f"wrote {deploy.sizes(folder)} to {folder}")
     elif flags.pareto:
         folder = flags.output_dir / front.stem
@@ -143,7 +146,7 @@ def export(
         "inputs": described(loading, images, NAMES, inputs),
         "outputs": [*named(wanted)],
     }
-    with whole_folder(folder) as aside:
+    with writing(folder), whole_folder(folder) as aside:
         write_source(bind(net, plan, fold=False), title, inputs, wanted, aside)
         write_program(static, inputs, wanted, aside / "subnet.pt2")
         write_onnx(static, inputs, NAMES, wanted, aside / "subnet.onnx")
@@ -175,16 +178,19 @@ def arguments() -> argparse.Namespace:
     add("--bundle", action="store_true", help="one folder with the weights once: anytime/")
     add("--front", type=Path, metavar="FILE", help="in the place of pareto.json: constraints.json")
     add("--outputs", nargs="+", metavar="NAME", help="several answers of each, or all")
-    add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
-    add("--max-params", type=float, metavar="N")
-    add("--max-latency", type=float, metavar="MS", help="as measured by search.py")
-    add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
-    add("--calibrate", type=int, metavar="N", help="training images for the norms")
+    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add("--max-params", type=cost, metavar="N")
+    add("--max-latency", type=cost, metavar="MS", help="as measured by search.py")
+    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
+    add("--calibrate", type=whole(0), metavar="N", help="training images for the norms")
     add("--int8", action="store_true", help="also in eight bits; how accurate, small and fast")
     add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
     add("--data-path", metavar="DIR", help="where the data set lies now, if it moved")
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
-    return parser.parse_args()
+    flags = parser.parse_args()
+    if reason := clash(flags):
+        parser.error(reason)
+    return flags
 
 
 if __name__ == "__main__":

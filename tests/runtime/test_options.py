@@ -18,7 +18,8 @@ import torch
 from specc.codegen.literals import literal, toml
 from specc.codegen.runtime import augment, checkpoint, datasets, recipe
 from specc.codegen.runtime.distributed import join
-from specc.codegen.runtime.latency import measure, positive
+from specc.codegen.runtime.flag_types import whole
+from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
@@ -172,9 +173,9 @@ def test_limits_that_nothing_can_keep(flags: list[str], message: str, capsys: py
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", ""])
 def test_no_images_and_no_threads_are_no_benchmark(text: str) -> None:
-    assert positive("16") == 16
-    with pytest.raises(argparse.ArgumentTypeError, match="a positive whole number is expected"):
-        positive(text)
+    assert whole(1)("16") == 16
+    with pytest.raises(argparse.ArgumentTypeError, match=r"is no whole number|is less than 1"):
+        whole(1)(text)
 
 
 def test_a_limit_in_milliseconds_is_a_latency_of_as_many_nanoseconds_to_the_last_bit() -> None:

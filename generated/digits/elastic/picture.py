@@ -85,7 +85,7 @@ def layout(series: Series) -> list[Shape]:
     costs, accuracies = [p[0] for p in points], [100 * p[1] for p in points]
     # The best nine tenths decide the scale: a few failures would flatten everything else.
     floor = min([100 * p[1] for p in series.front] + [sorted(accuracies)[len(accuracies) // 10]])
-    y_ticks = ticks(floor, max(accuracies), 6)
+    y_ticks = [tick for tick in ticks(floor, max(accuracies), 6) if tick <= 100]
     logarithmic = max(costs) > 20 * min(costs) > 0
     x_ticks = log_ticks(min(costs), max(costs)) if logarithmic else ticks(min(costs), max(costs), 7)
     scale = math.log10 if logarithmic else float
@@ -98,7 +98,9 @@ def layout(series: Series) -> list[Shape]:
     def y(percent: float) -> float:
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (percent - y0) / ((y1 - y0) or 1)
 
-    shapes: list[Shape] = [Text(LEFT, 26, series.title, 20)]
+    # A long title is set smaller: a character is about as wide as half its size.
+    size = max(12, min(20, int((WIDTH - LEFT - RIGHT) / (0.52 * len(series.title)))))
+    shapes: list[Shape] = [Text(LEFT, 26, series.title, size)]
     are = "is" if len(series.evaluated) == 1 else "are"
     legend = f"{len(series.front):,} of {len(series.evaluated):,} evaluated sub-networks {are} Pareto-optimal"
     shapes.append(Text(LEFT, 50, legend, 13, GREY))
@@ -133,9 +135,10 @@ def layout(series: Series) -> list[Shape]:
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers from below `low` to above `high`."""
-    span = (high - low) or max(1.0, abs(high)) * 0.1
-    raw = span / about
+    """Round numbers from below `low` to above `high`; around them where they are the same."""
+    if low == high:
+        low, high = 0.95 * low, 1.05 * high or 1.0
+    raw = (high - low) / about
     power = 10 ** math.floor(math.log10(raw))
     step = min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda s: abs(s - raw))
     first = math.floor(low / step + 1e-9)

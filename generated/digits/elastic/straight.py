@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from operator import getitem, is_not
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
@@ -41,6 +41,9 @@ from .pieces import (
     thinned,
 )
 from .plan import Cut, Plan
+
+LINES: Final = 64
+"""The structures that are kept: each takes about a megabyte, and a large space has very many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,12 +97,14 @@ def straight(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = F
     """The straight line of a plan's sub-network in eval mode, for images of the plan's resolution.
 
     With `share` it reads the network's own weights and statistics at every call. `lines` keeps the
-    structures that were seen before.
+    structures that were asked for last.
     """
     key = share, signature(plan)
-    if key not in lines:
-        lines[key] = line_of(net, plan, share)
-    line = lines[key]
+    line = lines.pop(key, None) or line_of(net, plan, share)
+    lines[key] = line  # the latest stands last
+    if len(lines) > LINES:
+        for oldest in list(lines)[:-LINES]:
+            lines.pop(oldest, None)  # another thread may have been faster
     if share:
         return Shared(line, shared_pieces(net, plan, line.steps))
     return Straight(line, own_pieces(net, plan, line.steps))

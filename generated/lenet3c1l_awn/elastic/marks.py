@@ -14,12 +14,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from .latency import clock_of, synchronise
-from .straight import Line, straight
+from .straight import LINES, Line, straight
 
 Call: TypeAlias = Callable[[Tensor], Any]
-
-LINES = 64
-"""The structures that are kept: each takes memory, and a large space has very many."""
 
 
 class Marks:
@@ -100,8 +97,7 @@ class Straightened:
         self.marked: dict[Line, fx.GraphModule] = {}
 
     def __call__(self, plan: Any) -> tuple[Call, Call]:
-        if len(self.lines) > LINES:
-            self.lines.clear()
+        if len(self.marked) > LINES:
             self.marked.clear()
         made = straight(self.net, plan, self.lines)
 

@@ -51,6 +51,7 @@ class Runtime:
         self.straight = straight
         self.calls = tuple(prepared(net, plan, straight) for plan in plans)
         self.folder: Path | None = None
+        self.rows: list[dict[str, Any]] = []
         self.latencies: dict[str, list[float]] = {}
         self.measuring = threading.Lock()
         self.call = self.calls[max(range(len(self.calls)), key=self.worth)]
@@ -82,7 +83,7 @@ class Runtime:
             for row in index["subnets"]
         ]
         runtime = cls(net, plans, subnets, straight)
-        runtime.folder = Path(folder)
+        runtime.folder, runtime.rows = Path(folder), index["subnets"]
         runtime.latencies = dict(index["latency"])
         return runtime
 
@@ -173,15 +174,17 @@ class Runtime:
         return f"{name}, {torch.get_num_threads()} threads, {shapes}, {how}"
 
     def keep(self) -> None:
-        """Writes the latencies into the bundle, if it may be written to."""
+        """Writes the latencies into the bundle, if it may be written to and no other has taken its place."""
         if self.folder is None:
             return
         path = self.folder / INDEX
         try:
+            if read_index(self.folder, self.net)["subnets"] != self.rows:
+                return
             index = json.loads(path.read_text(encoding="utf-8"))
             index["latency"] = {**index["latency"], **self.latencies}
             write_text(path, index_text(index))
-        except OSError:
+        except (OSError, ValueError):
             return  # a bundle on a read-only disk: every process measures for itself
 
 

@@ -33,9 +33,14 @@ def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
 
 
 def parse(text: str) -> Assignment | str:
-    """What `--at` was given. A file holds a JSON object; in the text, options are separated by commas or blanks."""
+    """What `--at` was given: choices with commas or blanks between them, a file with a JSON object, or one itself."""
     if text in ("max", "min"):
         return text
+    if text.startswith("{"):
+        try:
+            return dict(json.loads(text))
+        except ValueError as error:
+            raise SystemExit(f"--at {text}: {error}") from None
     if text.endswith(".json"):
         try:
             content = json.loads(Path(text).read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,22 +14,41 @@ from .interfaces import Space
 from .subnets import parse, resolved
 
 
-def read_points(path: Path) -> list[Point]:
+def clash(flags: argparse.Namespace) -> str:
+    """Why the flags of export.py cannot all be followed; "" where they can."""
+    limits = [
+        name for name, value in vars(flags).items() if name.startswith("max_") and value is not None
+    ]
+    if flags.at is not None and flags.pareto:
+        return "--at is one sub-network and --pareto several: only one of both can be asked for"
+    if flags.at is not None and limits:
+        return f"--at says which sub-network: --{limits[0].replace('_', '-')} would choose another"
+    if flags.bundle and flags.int8:
+        return "--int8 is of single sub-networks: a bundle shares its weights"
+    return ""
+
+
+def read_points(path: Path, space: Space) -> list[Point]:
     """The sub-networks of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
 
-    Of rows that name the same sub-network the first counts. Exits where there is no such file.
+    Of rows that name the same sub-network the first counts. Exits where there is no such file, or what it names is none
+    of this network's.
     """
     if not path.is_file():
         raise SystemExit(f"there is no {path}: run search.py first, or use --at")
-    content = json.loads(path.read_text(encoding="utf-8"))
-    rows: Sequence[Mapping[str, Any]] = content.get("points") or content.get("subnets") or ()
-    if not rows:
-        raise SystemExit(f"{path} names no sub-networks")
     known = {field.name for field in fields(Point)}
     points: dict[str, Point] = {}
-    for row in rows:
-        name = json.dumps(row["at"], sort_keys=True)
-        points.setdefault(name, Point(**{key: value for key, value in row.items() if key in known}))
+    try:
+        content = json.loads(path.read_bytes())
+        rows: Sequence[Mapping[str, Any]] = content.get("points") or content.get("subnets") or ()
+        for row in rows:
+            own = {key: value for key, value in row.items() if key in known}
+            at = resolved(space, row["at"])
+            points.setdefault(json.dumps(at, sort_keys=True), Point(**{**own, "at": at}))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SystemExit(f"{path} is damaged, or of another network: {error}") from None
+    if not points:
+        raise SystemExit(f"{path} names no sub-networks")
     return [*points.values()]
 
 
@@ -36,24 +56,28 @@ def chosen(
     space: Space, at: str | None, front: Path, limits: Mapping[str, float | None]
 ) -> dict[str, Any]:
     """What --at spells, or of a front the best within limits, without limits a thrifty one."""
-    if at and not at.isdecimal():
+    if at is not None and not at.isdecimal():
         try:
             return resolved(space, parse(at))
         except ValueError as error:
             raise SystemExit(f"--at {at}: {error}") from None
-    points = read_points(front)
-    if at:
+    points = read_points(front, space)
+    if at is not None:
         if not 1 <= int(at) <= len(points):
             raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
         return dict(points[int(at) - 1].at)
-    budgets = budgets_of(limits)
+    budgets = budgets_of(limits, points)
     kept = within(points, budgets)
     return dict((best(kept) if budgets else thrifty(kept)).at)
 
 
-def budgets_of(limits: Mapping[str, float | None]) -> list[dict[str, Any]]:
-    """The limits that were given, as points are judged by them."""
-    return [{"name": name, "most": most} for name, most in limits.items() if most is not None]
+def budgets_of(limits: Mapping[str, float | None], points: Sequence[Point]) -> list[dict[str, Any]]:
+    """The limits that were given, as points are judged by them. Exits where the points say nothing of one."""
+    budgets = [{"name": name, "most": most} for name, most in limits.items() if most is not None]
+    for name in (str(budget["name"]) for budget in budgets):
+        if all(getattr(point, name) is None for point in points):
+            raise SystemExit(f"--max-{name}: the {name} of these sub-networks is not known")
+    return budgets
 
 
 def spread(points: Sequence[Point], count: int) -> list[int]:
@@ -75,7 +99,7 @@ def spread(points: Sequence[Point], count: int) -> list[int]:
 
 def several(text: str, points: Sequence[Point], limits: Mapping[str, float | None]) -> list[int]:
     """The places of the points that --pareto asks for: a number of them, or all, within the limits."""
-    kept = within(points, budgets_of(limits))
+    kept = within(points, budgets_of(limits, points))
     places = [place for place, point in enumerate(points) if point in kept]
     if text == "all":
         return places

@@ -99,7 +99,8 @@ def write_table(
         for number in range(PASSES)
     ]
     path = folder / file_name(on.type, threads, batch_size, form)
-    identity = [asdict(given), image, blocks, largest(space), len(runs), whole]
+    options = {name: [*options] for name, options in space.CHOICES.items()}
+    identity = [asdict(given), image, blocks, options, largest(space), len(runs), whole]
     journal = Journal(path.with_suffix(".jsonl"), fingerprint([json.dumps(identity)]))
     journal.mend()
     journal.read()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, floor, inf, isfinite
 
+import numpy as np
+
 from .catch import found_in
+from .choices import Space
 from .line import ANY, Limits, Window
-from .sweep import Sweep
+from .sweep import Ints, Sweep
 
 NARROWINGS = 40
 """The most times that what lies between a window and the nearest cost found is searched."""
@@ -44,18 +48,47 @@ def nearest(swept: Sweep, window: Window, certain: bool) -> tuple[str, tuple[Cos
 
 def told(swept: Sweep, window: Window, kind: int) -> tuple[list[str], list[Costs]]:
     """What there is below and above the limits of a kind, in words."""
-    name = "latencies" if swept.space.kinds[kind] == "nanoseconds" else swept.space.kinds[kind]
     sides = [beside(swept, window, kind, below) for below in (True, False)]
     ends = [end for end, _ in sides if end is not None]
     if not ends:
         return [], []
-    costs = " and ".join(shown(swept.space.kinds[kind], end[kind]) for end in ends)
     sure = all(certain for _, certain in sides)
-    word = "nearest" if sure else "nearest found"
+    words = named("nearest" if sure else "nearest found", swept.space.kinds[kind], kind, ends)
     alone = sum(limits != ANY for limits in window) == 1
     if sure and alone and len(ends) == 1:
-        costs += ", the most there are" if sides[1][0] is None else ", the least there are"
-    return [f"the {word} {name} are {costs}"], ends
+        words += ", the most there are" if sides[1][0] is None else ", the least there are"
+    return [words], ends
+
+
+def named(word: str, name: str, kind: int, ends: Sequence[Costs]) -> str:
+    """`the nearest MACs are 1,000 and 2,000`."""
+    costs = " and ".join(shown(name, end[kind]) for end in ends)
+    return f"the {word} {'latencies' if name == 'nanoseconds' else name} are {costs}"
+
+
+def nearest_of(space: Space, window: Window, costs: Ints) -> tuple[str, tuple[Costs, ...]]:
+    """What `nearest` says, of some sub-networks none of which lies in the window: their costs are [n, kinds]. Where
+    choices are too entangled for a sweep, these are all that is known."""
+    inside = np.stack([(c >= lo) & (c <= hi) for c, (lo, hi) in zip(costs.T, window, strict=True)])
+    limited = [kind for kind, limits in enumerate(window) if limits != ANY]
+    unmet = [kind for kind in limited if not inside[kind].any()]
+    words, found = [], []
+    for kind in unmet or limited:
+        others = costs if unmet else costs[np.delete(inside, kind, axis=0).all(axis=0)]
+        below, above = (
+            others[others[:, kind] < window[kind][0]],
+            others[others[:, kind] > window[kind][1]],
+        )
+        ends = [
+            side[at(side[:, kind])]
+            for side, at in ((below, np.argmax), (above, np.argmin))
+            if len(side)
+        ]
+        if ends:
+            found += [tuple(end.tolist()) for end in ends]
+            words.append(named("nearest found", space.kinds[kind], kind, found[-len(ends) :]))
+    kept = "" if unmet or len(limited) == 1 else "with the other limits kept, "
+    return kept + "; ".join(words) if words else "", tuple(found)
 
 
 def only(window: Window, kind: int) -> Window:

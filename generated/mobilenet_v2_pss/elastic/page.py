@@ -27,10 +27,12 @@ def page(
     title: str, evaluated: Sequence[Point], front: Sequence[Point], costs: Sequence[str]
 ) -> str:
     """The page's text."""
-    best = {key(point.at): point for point in front}
-    points = {key(point.at): point for point in evaluated} | best
+    best = {key(point.at): point for point in sorted(front, key=lambda point: point.macs)}
+    # As pareto.json and export.py number them, from 1.
+    numbers = {name: number for number, name in enumerate(best, 1)}
+    points = best | {key(point.at): point for point in evaluated} | best
     rows = [
-        {**asdict(point), "at": dict(point.at), "front": name in best}
+        {**asdict(point), "at": dict(point.at), "front": name in best, "number": numbers.get(name)}
         for name, point in sorted(points.items(), key=lambda item: item[1].macs)
     ]
     are = "is" if len(rows) == 1 else "are"
@@ -53,7 +55,10 @@ PAGE = """<!doctype html>
 <main>
 <h1>{title}</h1>
 <p>{summary}. Point at one, or walk along the front with the arrow keys; a click, or Enter, copies its assignment.</p>
+<div class="bar">
 <div id="axes" role="group" aria-label="cost on the horizontal axis"></div>
+<div id="key" aria-hidden="true"><span class="ring"></span> on the front <span class="disc"></span> other</div>
+</div>
 <div id="chart" tabindex="0" role="group" aria-label="the points; arrow keys walk along the front"></div>
 <h2>The front</h2>
 <div class="wide"><table><thead></thead><tbody></tbody></table></div>
@@ -68,12 +73,12 @@ PAGE = """<!doctype html>
 
 STYLE = """
 :root {
-  --page: #fff; --ink: #1f2937; --soft: #6b7280; --line: #e5e7eb; --dot: #a3adbd; --accent: #2563eb;
+  --page: #fff; --ink: #1f2937; --soft: #6b7280; --line: #e5e7eb; --dot: #8e99aa; --accent: #2563eb;
   --tint: #eff4ff; --card: #fff; --shadow: 0 4px 16px #0003;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #11151c; --ink: #e5e9f0; --soft: #98a2b3; --line: #2a313c; --dot: #5b6675;
+    --page: #11151c; --ink: #e5e9f0; --soft: #98a2b3; --line: #2a313c; --dot: #687384;
     --accent: #7ab0ff; --tint: #1b2738; --card: #1c222c; --shadow: 0 4px 16px #000a;
   }
 }
@@ -86,7 +91,12 @@ p { color: var(--soft); margin: 0 0 1rem; }
 button { font: inherit; color: inherit; background: none; border: 1px solid var(--line); cursor: pointer; }
 button:hover { border-color: var(--accent); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
-#axes { display: flex; flex-wrap: wrap; gap: .4rem; margin-bottom: .5rem; }
+.bar { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin-bottom: .5rem; }
+#axes { display: flex; flex-wrap: wrap; gap: .4rem; margin-right: auto; }
+#key { color: var(--soft); font-size: 13px; white-space: nowrap; }
+.ring, .disc { display: inline-block; border-radius: 50%; width: 8px; height: 8px; background: var(--dot); }
+.ring { width: 11px; height: 11px; border: 2px solid var(--accent); background: none; margin-bottom: -1px; }
+.disc { margin-left: .6rem; }
 #axes button { border-radius: 2rem; padding: .15rem .8rem; }
 #axes [aria-pressed=true] { background: var(--tint); border-color: var(--accent); color: var(--accent); }
 #chart { position: relative; touch-action: pan-y; cursor: crosshair; }
@@ -102,17 +112,22 @@ svg text { fill: var(--soft); font-size: 12px; }
   background: var(--card); border: 1px solid var(--line); border-radius: .5rem; box-shadow: var(--shadow);
   font-size: 13px; pointer-events: none; overflow-wrap: anywhere;
 }
-#tip b { font-size: 14px; }
-#tip code { display: block; margin-top: .2rem; color: var(--soft); }
+#tip b { font-size: 14px; margin-right: .5rem; }
+#tip span { white-space: nowrap; margin-right: .5rem; }
+#tip .number { color: var(--soft); }
+#tip code {
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 12; overflow: hidden;
+  margin-top: .2rem; color: var(--soft);
+}
 code { font: 12px/1.45 ui-monospace, monospace; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: var(--soft); font-weight: 500; font-size: 13px; }
 th, td { padding: .35rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
 tbody tr:hover td { background: var(--tint); }
-td:first-child { padding-left: 0; }
-td:first-child, td:nth-child(2), th:nth-child(2) { text-align: left; }
-td code { display: block; max-width: 24rem; overflow: hidden; text-overflow: ellipsis; }
+td:first-child { color: var(--soft); padding-left: 0; }
+td:nth-child(3), th:nth-child(3) { text-align: left; width: 100%; min-width: 11rem; max-width: 0; }
+td code { display: block; overflow: hidden; text-overflow: ellipsis; }
 td button { border-radius: .35rem; padding: 0 .5rem; font-size: 13px; }
 tr.here td { background: var(--tint); }
 #note {
@@ -120,7 +135,7 @@ tr.here td { background: var(--tint); }
   background: var(--ink); color: var(--page); opacity: 0; transition: opacity .2s; pointer-events: none;
 }
 #note.shown { opacity: 1; }
-@media (max-width: 40rem) { td code { max-width: 11rem; } main { padding-top: 1rem; } }
+@media (max-width: 40rem) { main { padding-top: 1rem; } }
 """
 
 SCRIPT = """
@@ -144,7 +159,8 @@ const spelled = (p) => Object.entries(p.at).map(([name, option]) =>
   name + "=" + (option === true ? "yes" : option === false ? "no" : option)).join(", ") || "-";
 
 function ticks(low, high, about) {
-  const span = high - low || Math.abs(high) / 10 || 1, raw = span / about;
+  if (low === high) [low, high] = [0.95 * low, 1.05 * high || 1];
+  const raw = (high - low) / about;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.8);
   const first = Math.floor(low / step + 1e-9), last = Math.max(first + 1, Math.ceil(high / step - 1e-9));
@@ -167,11 +183,11 @@ function drawChart() {
   const width = $("#chart").clientWidth, height = Math.round(Math.min(520, Math.max(300, width * 0.58)));
   const left = 54, right = 14, top = 14, bottom = 46, narrow = width < 560;
   const shown = points.filter((p) => p[axis] != null);
-  const cost = shown.map((p) => p[axis]), low = Math.min(...cost), high = Math.max(...cost);
+  const cost = shown.map((p) => p[axis]).sort((a, b) => a - b), low = cost[0], high = cost.at(-1);
   // The best nine tenths decide the scale: a few failures would flatten everything else.
   const sorted = shown.map((p) => 100 * p.accuracy).sort((a, b) => a - b);
   const least = shown.filter((p) => p.front).reduce((m, p) => Math.min(m, 100 * p.accuracy), 100);
-  const ys = ticks(Math.min(least, sorted[Math.floor(sorted.length / 10)]), sorted.at(-1), 6);
+  const ys = ticks(Math.min(least, sorted[Math.floor(sorted.length / 10)]), sorted.at(-1), 6).filter((v) => v <= 100);
   const log = low > 0 && high > 20 * low;
   const xs = log ? logTicks(low, high) : ticks(low, high, narrow ? 4 : 7);
   const scale = log ? Math.log10 : (v) => v;
@@ -191,9 +207,11 @@ function drawChart() {
     svg.append(element("text", { x: at, y: height - bottom + 19, "text-anchor": "middle" }, text));
     free = at + half + 6;
   }
-  const middle = { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" };
-  svg.append(element("text", middle, `accuracy against ${KINDS[axis]}${log ? ", logarithmic" : ""}`));
   placed = shown.map((p) => ({ p, x: x(p[axis]), y: y(100 * p.accuracy) })).filter((d) => d.y <= height - bottom + 0.5);
+  const middle = { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" };
+  const below = shown.length - placed.length, lacking = points.length - shown.length;
+  const notes = [log && "logarithmic", below && `${below} lie below`, lacking && `${lacking} not measured`];
+  svg.append(element("text", middle, [`accuracy against ${KINDS[axis]}`, ...notes.filter(Boolean)].join(", ")));
   const circles = (front, name, r) => {
     for (const d of placed.filter((d) => d.p.front === front))
       svg.append(element("circle", { class: name, cx: d.x, cy: d.y, r }));
@@ -249,9 +267,10 @@ function show(d) {
   const figures = kinds.filter((k) => chosen[k] != null)
     .map((k) => amount(chosen[k], k) + (k === "latency" ? "" : " " + KINDS[k]));
   code.textContent = spelled(chosen);
+  const span = (textContent) => Object.assign(document.createElement("span"), { textContent });
+  const first = chosen.front ? [Object.assign(span(chosen.number), { className: "number" }), " "] : [];
   // a figure and its unit stay on one line
-  const words = [...test, ...figures].map((text) => text.replaceAll(" ", "\\u00a0"));
-  tip.replaceChildren(bold, " ", words.join(" \\u00b7 "), code);
+  tip.replaceChildren(...first, bold, ...[...test, ...figures].flatMap((text) => [" ", span(text)]), code);
   const box = $("#chart").getBoundingClientRect(), x = box.left + d.x, y = box.top + d.y;
   tip.style.left = 0;
   const w = tip.offsetWidth, h = tip.offsetHeight;
@@ -279,7 +298,7 @@ async function copy(p) {
 
 function fillTable() {
   const tested = points.some((p) => p.test_accuracy != null) ? [(p) => percent(p.test_accuracy)] : [];
-  const heads = ["", "sub-network", "validation", ...tested.map(() => "test"), ...kinds.map((k) => KINDS[k])];
+  const heads = ["", "", "sub-network", "validation", ...tested.map(() => "test"), ...kinds.map((k) => KINDS[k])];
   const row = document.createElement("tr");
   row.append(...heads.map((text) => Object.assign(document.createElement("th"), { textContent: text })));
   $("thead").append(row);
@@ -288,7 +307,7 @@ function fillTable() {
     const button = Object.assign(document.createElement("button"), { textContent: "copy", onclick: () => copy(p) });
     code.textContent = code.title = spelled(p);
     const figures = [percent(p.accuracy), ...tested.map((of) => of(p)), ...kinds.map((k) => amount(p[k], k))];
-    for (const cell of [button, code, ...figures])
+    for (const cell of [p.number, button, code, ...figures])
       line.appendChild(document.createElement("td")).append(cell);
     line.point = p;
     button.setAttribute("aria-label", "copy " + spelled(p));

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+from .bind import evaluating
 from .net import ElasticNet
 from .plan import Option, Plan
 
@@ -51,8 +52,13 @@ class Pyramid(nn.Module):
         return replace(self.net.plan(assignment, outputs=self.layers), resolution=None)
 
     def use(self, sub_network: Mapping[str, Option] | str | Plan) -> None:
-        """Makes a sub-network the one that runs: choices, "max", "min", or what `planned` gave."""
+        """Makes a sub-network the one that runs: choices, "max", "min", or what `planned` gave. Raises ValueError where
+        there is no such sub-network, or a plan gives other outputs than the stages."""
         plan = sub_network if isinstance(sub_network, Plan) else self.planned(sub_network)
+        if plan.outputs != self.layers:
+            raise ValueError(
+                f"the plan does not ask for {', '.join(self.layers)}: planned(..) does"
+            )
         self.net.use(plan)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -69,9 +75,8 @@ class Pyramid(nn.Module):
 def widths(net: ElasticNet, plan: Plan, side: int = 64) -> dict[str, int]:
     """The channels of the stages that a plan asks for. Raises ValueError for one that is no map."""
     first = next(p for p in net.parameters() if p.dim() == 4)
-    training = net.training
-    stages = net.eval()(first.new_zeros(1, first.shape[1], side, side), plan)
-    net.train(training)
+    with evaluating(net):
+        stages = net(first.new_zeros(1, first.shape[1], side, side), plan)
     for name, stage in stages.items():
         if stage.dim() != 4:
             raise ValueError(f"{name} gives no feature map, and a pyramid needs maps")
@@ -104,8 +109,10 @@ def adaptive_step(
     hook = backbone.register_forward_hook(
         lambda module, args, output: seen.append((args[0], output))
     )
-    losses = detector(list(images), list(targets))
-    hook.remove()
+    try:
+        losses = detector(list(images), list(targets))
+    finally:
+        hook.remove()
     ((batch, shown),) = seen  # the images as the detector has resized them: by chance, maybe
     taught: Tensor = alpha * torch.stack(list(losses.values())).sum()
     torch.autograd.backward(taught)

@@ -24,7 +24,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_away(path)
-    aside = path.with_name(f"{path.name}.{host()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
+    aside = beside(path)
     try:
         with aside.open("wb") as file:
             yield file
@@ -36,12 +36,25 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def beside(path: Path) -> Path:
+    """Where this process fills what shall take the place of a file or folder."""
+    return path.with_name(f"{path.name}.{host()}-{os.getpid()}-{secrets.token_hex(4)}{PARTIAL}")
+
+
 def clear_away(path: Path) -> None:
-    """Removes what processes of this machine that were killed have left aside of a file."""
+    """Removes what processes of this machine that were killed have left aside of a file or folder."""
     for aside in path.parent.glob(f"{glob.escape(path.name)}.{glob.escape(host())}-*{PARTIAL}"):
         process = aside.name.removesuffix(PARTIAL).split("-")[-2]
         if process.isdecimal() and not runs(int(process)):
-            aside.unlink(missing_ok=True)
+            remove(aside)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is still there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def host() -> str:
@@ -66,36 +79,49 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill that lies aside; it takes the place of `folder` at the end of the block.
 
     If the block fails, or its process is killed, what was in `folder` before is still there. No folder can be renamed
-    over another one: for that moment the former is `<name>.old`; if the process dies just then, `put_back` helps.
+    over another one: for that moment the former is `<name>.old`; if the process dies just then, `put_back` helps. Of
+    several processes that write one folder at once, the last to finish has written it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     put_back(folder)
-    aside, old = (folder.with_name(folder.name + end) for end in (".partial", ".old"))
-    if aside.exists():
-        shutil.rmtree(aside)
+    clear_away(folder)
+    aside = beside(folder)
     aside.mkdir()
     try:
         yield aside
+        for path in aside.rglob("*"):
+            if path.is_file():
+                settle(path)
+        take_place(aside, folder)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        remove(aside)
+        put_back(folder)
         raise
-    for path in aside.rglob("*"):
-        if path.is_file():
-            settle(path)
-    if folder.exists():
-        if old.exists():
-            shutil.rmtree(old)
-        folder.rename(old)
-    aside.rename(folder)
-    if old.exists():
-        shutil.rmtree(old)
+    remove(former(folder))
+
+
+def take_place(aside: Path, folder: Path, tries: int = 5) -> None:
+    """Renames a folder to one that may exist, which is `<name>.old` then; again where another process does so, too."""
+    for left in reversed(range(tries)):
+        try:
+            if folder.exists():
+                remove(former(folder))
+                folder.rename(former(folder))
+            aside.rename(folder)
+            return
+        except OSError:
+            if not left:
+                raise
+
+
+def former(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".old")
 
 
 def put_back(folder: Path) -> None:
     """Undoes the first half of a replacement whose process died before the second."""
-    old = folder.with_name(folder.name + ".old")
-    if old.exists() and not folder.exists():
-        old.rename(folder)
+    if former(folder).exists() and not folder.exists():
+        former(folder).rename(folder)
 
 
 def settle(path: Path) -> None:

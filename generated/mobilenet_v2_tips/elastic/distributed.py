@@ -34,7 +34,7 @@ def join(device: str = "") -> World:
     """
     if "RANK" not in os.environ:
         best = "cuda" if torch.cuda.is_available() else "cpu"
-        return World(0, 1, torch.device(device or best))
+        return World(0, 1, usable(device or best))
     local = int(os.environ.get("LOCAL_RANK", "0"))
     use_cuda = torch.cuda.is_available() and not device.startswith("cpu")
     if use_cuda:
@@ -42,6 +42,17 @@ def join(device: str = "") -> World:
     dist.init_process_group("nccl" if use_cuda else "gloo")
     place = torch.device("cuda", local) if use_cuda else torch.device("cpu")
     return World(dist.get_rank(), dist.get_world_size(), place)
+
+
+def usable(name: str) -> torch.device:
+    """A device by torch's name. Exits where this machine has none such."""
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise SystemExit(f"--device {name}: {reason}") from None
+    return device
 
 
 def leave(world: World) -> None:

@@ -19,9 +19,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .choices import Option, Space, largest, positions
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 NANOSECONDS = 10**9
 """Latencies are added as whole nanoseconds, so that sums are exact in any order."""
+LONGEST = 10**6
+"""The most seconds that a block may take, so that sums stay whole numbers of 64 bits."""
 
 
 class WrongTable(ValueError):
@@ -91,12 +93,12 @@ def read_table(path: Path, space: Space) -> LatencyTable:
     """The table of a file, checked against the space. Raises WrongTable, or OSError where it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongTable(f"{path.name} is no JSON: {error}") from None
     try:
         table = table_of(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WrongTable(f"{path.name} is no latency table: {error!r}") from None
+    except WrongTable as error:
+        raise WrongTable(f"{path.name} is no latency table: {error}") from None
     wrong = misfit(table, space)
     if wrong:
         raise WrongTable(f"{path.name} is not of this network: {wrong}")
@@ -104,33 +106,66 @@ def read_table(path: Path, space: Space) -> LatencyTable:
 
 
 def table_of(content: Any) -> LatencyTable:
-    """A table from what its JSON holds."""
+    """A table from what its JSON holds. Raises WrongTable."""
+    largest_of = part(content, "largest", dict, {})
+    choices = part(content, "choices", dict)
     return LatencyTable(
-        network=str(content["network"]),
-        device=str(content["device"]),
-        processor=str(content.get("processor", "")),
-        threads=int(content["threads"]),
-        batch_size=int(content["batch_size"]),
-        form=str(content.get("form", "")),
-        largest={str(kind): int(cost) for kind, cost in content.get("largest", {}).items()},
-        choices={str(name): tuple(options) for name, options in content["choices"].items()},
-        blocks=tuple(
-            Block(
-                str(block["name"]),
-                tuple(map(str, block["choices"])),
-                tuple(map(nanoseconds, block["seconds"])),
-            )
-            for block in content["blocks"]
-        ),
+        network=part(content, "network", str),
+        device=part(content, "device", str),
+        processor=part(content, "processor", str, ""),
+        threads=part(content, "threads", int),
+        batch_size=part(content, "batch_size", int),
+        form=part(content, "form", str, ""),
+        largest={kind: part(largest_of, kind, int) for kind in largest_of},
+        choices={name: options_in(part(choices, name, list), name) for name in choices},
+        blocks=tuple(map(block_of, part(content, "blocks", list))),
     )
 
 
+def block_of(content: Any) -> Block:
+    """A block from what its JSON holds. Raises WrongTable."""
+    return Block(
+        part(content, "name", str),
+        tuple(map(str, part(content, "choices", list))),
+        tuple(map(nanoseconds, part(content, "seconds", list))),
+    )
+
+
+KINDS: Final[Mapping[type, str]] = {dict: "object", list: "list", str: "text", int: "whole number"}
+
+
+def part(content: Any, name: str, kind: type, usual: Any = None) -> Any:
+    """What an object holds under a name; `usual` where it may be missing. Raises WrongTable where it is of another
+    kind."""
+    if not isinstance(content, dict):
+        raise WrongTable(f"an object is expected that has {name!r}")
+    found = content.get(name, usual)
+    if found is None and name not in content:
+        raise WrongTable(f"{name!r} is missing")
+    if not isinstance(found, kind):
+        raise WrongTable(f"{name!r} is no {KINDS[kind]}")
+    return found
+
+
+def options_in(options: Sequence[Any], name: str) -> tuple[Option, ...]:
+    """The options of a choice. Raises WrongTable for what can be none."""
+    for option in options:
+        if not isinstance(option, int | float | str):
+            raise WrongTable(f"{option!r} is no option of {name!r}")
+    return tuple(options)
+
+
 def nanoseconds(seconds: Any) -> int:
-    """Seconds as whole nanoseconds. Raises ValueError for what is no time."""
-    value = float(seconds)
-    if not isfinite(value) or value < 0:
-        raise ValueError(f"{seconds!r} is no time")
-    return round(value * NANOSECONDS)
+    """Seconds as whole nanoseconds. Raises WrongTable for what is no time."""
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST:
+        raise WrongTable(f"{shown(seconds)} is no time")
+    return round(seconds * NANOSECONDS)
+
+
+def shown(value: Any, most: int = 40) -> str:
+    """The beginning of a value, as JSON has it."""
+    text = json.dumps(value)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def misfit(table: LatencyTable, space: Space) -> str:
@@ -138,9 +173,8 @@ def misfit(table: LatencyTable, space: Space) -> str:
     for name, options in table.choices.items():
         if name not in space.choices:
             return f"it has no choice {name!r}"
-        ours = [float(o) if not isinstance(o, str) else o for o in space.choices[name]]
-        theirs = [float(o) if not isinstance(o, str) else o for o in options]
-        if ours != theirs:
+        ours = [o if isinstance(o, str) else float(o) for o in space.choices[name]]
+        if ours != list(options):
             return f"the options of {name!r} are others"
     for block in table.blocks:
         unknown = [name for name in block.choices if name not in table.choices]

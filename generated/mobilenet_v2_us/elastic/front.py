@@ -89,6 +89,11 @@ def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> lis
     if not kept:
         least = min(points, key=lambda point: point.macs)
         found = f"the smallest has {least.macs:,} MACs, {least.params:,} parameters"
+        named = {str(budget["name"]) for budget in budgets}
+        for name, unit, scale in (("latency", "ms", 1000), ("memory", "bytes", 1)):
+            known = [value for point in points if (value := getattr(point, name)) is not None]
+            if name in named and known:
+                found += f"; the least {name} is {min(known) * scale:g} {unit}"
         raise SystemExit(f"no sub-network keeps the limits; {found}")
     return kept
 

@@ -64,6 +64,7 @@ Training, search and deployment:
     evaluate       Evaluating sub-networks: calibrate the norms, then count
     exporting      What export.py writes of a network: its source and weights, a torch.export
                    program, an ONNX file
+    flag_types     What flags take: numbers within their bounds
     front          The Pareto front of sub-networks (TIPS' Algorithm 1)
     glyphs         Pictures of characters: harder than digits of 8x8, rendered here from Pillow's
                    own font, nothing downloaded
@@ -113,6 +114,8 @@ Training, search and deployment:
                    feature pyramid
     recipe         The flags of train.py that change the recipe, spelled as torchvision's reference
                    script spells them
+    search_checks  What a search cannot be asked for: bounds of what settings.toml says in
+                   `[search]`
     serving        Serving: many prepared sub-networks of one bundle, and the change from one to
                    another in a microsecond
     sizes          The arithmetic of channel counts, on exact numbers

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -29,6 +31,15 @@ DOC: Final = """\
     answer = net.eval()({inputs})
 
 Needs torch alone; written by export.py. Inputs: {shapes}."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Exits with a plain message where a disk is full, or nothing may be written to."""
+    try:
+        yield
+    except OSError as error:
+        raise SystemExit(f"{folder} cannot be written, and is as it was: {error}") from None
 
 
 class OnImages(nn.Module):
@@ -105,7 +116,9 @@ def write_program(
     """A torch.export program for any batch size."""
     batch = torch.export.Dim("batch", min=1, max=4096)
     program = torch.export.export(static, inputs, dynamic_shapes=({0: batch},) * len(inputs))
-    torch.export.save(program, path)
+    written = io.BytesIO()
+    torch.export.save(program, written)
+    path.write_bytes(written.getvalue())
     with torch.inference_mode():
         compare(name, torch.export.load(path).module()(*inputs), wanted)
 
@@ -156,7 +169,8 @@ def named(answers: Answers) -> dict[str, Tensor]:
 def compare(name: str, found: Answers, wanted: Answers) -> None:
     """Prints the largest difference. Exits where it is more than rounding explains."""
     pairs = zip(named(found).values(), named(wanted).values(), strict=True)
-    error = max(float((mine - own).abs().max() / own.abs().max()) for mine, own in pairs)
+    errors = [(mine - own).abs().max() / own.abs().max().clamp_min(1e-30) for mine, own in pairs]
+    error = float(torch.stack(errors).max())
     if not error <= TOLERANCE:
         raise SystemExit(f"{name}: answers differ by {error:.1e} of the largest one")
     print(f"{name}: same answers, to {error:.0e}")

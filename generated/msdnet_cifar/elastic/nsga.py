@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from itertools import pairwise
 from math import inf
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+Table: TypeAlias = NDArray[np.float64]
 Values: TypeAlias = tuple[float, ...]
 
 
@@ -81,16 +82,19 @@ def tournament(ranks: Sequence[tuple[int, float]], rng: random.Random) -> int:
 
 
 def hypervolume(values: Sequence[Values], reference: Values) -> float:
-    """The volume of what some value dominates, up to the reference point: slices along the first objective."""
-    inside = sorted({v for v in values if all(x < r for x, r in zip(v, reference, strict=True))})
-    if not inside:
-        return 0.0
+    """The volume of what some value dominates, up to the reference point."""
+    inside = {v for v in values if all(x < r for x, r in zip(v, reference, strict=True))}
+    table = np.array([*inside], dtype=np.float64).reshape(-1, len(reference))
+    return volume(table, np.array(reference, dtype=np.float64))
+
+
+def volume(table: Table, reference: Table) -> float:
+    """Of rows [n, objectives] below the reference: slices along the first objective, the last two by one sweep."""
+    table = table[np.argsort(table[:, 0])]
+    thick = np.diff(table[:, 0], append=reference[0])
     if len(reference) == 1:
-        return reference[0] - inside[0][0]
-    edges = [value[0] for value in inside] + [reference[0]]
-    volume = 0.0
-    for count, (low, high) in enumerate(pairwise(edges), 1):
-        if high > low:
-            slices = [value[1:] for value in inside[:count]]
-            volume += (high - low) * hypervolume(slices, reference[1:])
-    return volume
+        return float(thick.sum())
+    if len(reference) == 2:
+        return float((thick * (reference[1] - np.minimum.accumulate(table[:, 1]))).sum())
+    slices = ((table[:count, 1:], wide) for count, wide in enumerate(thick, 1) if wide > 0)
+    return float(sum(wide * volume(rest, reference[1:]) for rest, wide in slices))

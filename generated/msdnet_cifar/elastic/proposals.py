@@ -130,11 +130,11 @@ class Proposals:
             at_once = min(2 * at_once, IN_VAIN)
 
     def from_pools(self) -> Iterator[list[Assignment]]:
-        """Windows of equal width along the first cost that is counted; a generation has one sub-network of each, drawn
-        uniformly there, while it has new ones."""
+        """Windows of equal width along a cost; a generation has one sub-network of each, drawn uniformly there,
+        while it has new ones."""
         left = len(self)
         at_once = max(8, left // self.strategy["windows"])
-        windows = windows_of(self.space, self.costs, self.limits, self.strategy["windows"])
+        windows = windows_of(self.drawable, self.costs, self.limits, self.strategy["windows"])
         pools = [self.fresh(self.drawn(at_once, limits)) for limits in windows]
         while pools and left:
             nexts = [(pool, next(pool, None)) for pool in pools[:left]]

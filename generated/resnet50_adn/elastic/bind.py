@@ -10,16 +10,20 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .plan import Plan
+
+TRACING: Final = threading.Lock()
+"""While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""
 
 
 def is_elastic(layer: nn.Module) -> bool:
@@ -36,13 +40,14 @@ class InplaceProxy(fx.Proxy):
 
 class PlanTracer(fx.Tracer):
     """Records a forward pass in which every layer - of torch, of the elastic parts, and whatever has parameters of its
-    own - is one step."""
+    own - is one step. What other threads run meanwhile is none of it."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.paths = {module: path for path, module in net.named_modules()}
         self.layers: dict[str, nn.Module] = {}
         self.cuts: dict[str, Any] = {}
+        self.thread = threading.get_ident()
 
     def path_of_module(self, mod: nn.Module) -> str:
         path: str = self.paths[mod]
@@ -63,6 +68,8 @@ class PlanTracer(fx.Tracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
+        if threading.get_ident() != self.thread:
+            return forward(*args, **kwargs)
         path = self.path_of_module(m)
         if is_elastic(m):
             x, cut = (*args, None)[:2]
@@ -98,7 +105,7 @@ def traced(
     tracer = PlanTracer(net)
     names = input_names(net)
     plans = [] if plan is None else [plan]
-    with evaluating(net):
+    with TRACING, evaluating(net):
         if len(names) == 1:
             graph = tracer.trace(lambda x: net(x, *plans))
         else:

@@ -26,7 +26,10 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise SystemExit(f"{path} is no checkpoint of train.py: {error}") from None
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise SystemExit(f"{path} is no checkpoint of train.py: {reason}") from None
+    if not isinstance(content, dict) or not {"net", "average"} <= content.keys():
+        raise SystemExit(f"{path} is no checkpoint of train.py: it holds something else")
     return content
 
 

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from .distributed import World, gather
 from .front import key
@@ -16,6 +16,7 @@ from .interfaces import Assignment
 
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
+MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
 
 
 def fingerprint(parts: Iterable[Path | str]) -> str:
@@ -47,7 +48,7 @@ class Journal:
         self.synced = time.monotonic()
 
     def read(self) -> None:
-        """Takes in what the file has to say. Lines that a crash cut off say nothing."""
+        """Takes in what the file has to say. Lines that a crash cut off say nothing, nor do unknown names."""
         if not self.path.is_file():
             return
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -55,8 +56,14 @@ class Journal:
                 row = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(row, dict) and row.get("of") == self.of and "at" in row:
-                self.learn(row["at"], {k: v for k, v in row.items() if k not in ("of", "at")})
+            if (
+                isinstance(row, dict)
+                and row.get("of") == self.of
+                and isinstance(row.get("at"), dict)
+            ):
+                known = {name: row[name] for name in MEASURED if name in row}
+                if all(isinstance(value, int | float) for value in known.values()):
+                    self.learn(row["at"], known)
 
     def mend(self) -> None:
         """Ends a line that a crash cut off, so that the next one stands alone. For one process, before all write."""

@@ -59,9 +59,12 @@ def timed_space(space: Space, table: LatencyTable) -> Space:
 
 
 def in_nanoseconds(limits: Limits) -> Limits:
-    """Limits in seconds as whole nanoseconds within them."""
+    """Limits in seconds as whole nanoseconds within them.
+
+    Seconds come rounded: what differs from a whole nanosecond by their last bits alone is meant to be it.
+    """
     low, high = limits
     return (
-        float(ceil(low * NANOSECONDS)) if isfinite(low) else low,
-        float(floor(high * NANOSECONDS)) if isfinite(high) else high,
+        float(ceil(round(low * NANOSECONDS, 3))) if isfinite(low) else low,
+        float(floor(round(high * NANOSECONDS, 3))) if isfinite(high) else high,
     )

@@ -6,17 +6,20 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .front import Point
 from .interfaces import Space
-from .line import Window
+from . import choices
+from .latency_table import LatencyTable
+from .line import ANY, Window
 from .sweep import TooEntangled, cost_ranges
-from .timed import in_nanoseconds
+from .timed import in_nanoseconds, timed_space
 from .window import EmptyWindow, draw_in_window
 
 Limits: TypeAlias = Window
 """The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""
+COUNTED: Final = ("macs", "params", "latency")
 
 
 def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limits:
@@ -32,30 +35,43 @@ def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limi
     return (*counted, in_nanoseconds(of("latency"))) if timed else counted
 
 
-def windows_of(space: Space, costs: Sequence[str], limits: Limits, count: int) -> list[Limits]:
-    """The limits, cut into `count` windows along the first of the costs that is counted, by rising cost."""
-    kind = next((1 if name == "params" else 0 for name in costs if name in ("macs", "params")), 0)
+def windows_of(
+    drawable: choices.Space, costs: Sequence[str], limits: Limits, count: int
+) -> list[Limits]:
+    """The limits, cut into `count` windows along the first of the costs that can be drawn by, by rising cost.
+
+    These are MACs and parameters, and latencies where the space has those of a table; MACs where there is none of them.
+    """
+    kinds = COUNTED[: len(limits)]
+    kind = next((kinds.index(name) for name in costs if name in kinds), 0)
     try:
-        low, high = cost_ranges(space.SPACE)[kind]
+        low, high = cost_ranges(drawable)[kind]
     except TooEntangled:
-        cost = (space.macs, space.params)[kind]
-        low, high = cost(space.smallest()), cost(space.largest())
+        ends = [choices.smallest(drawable), choices.largest(drawable)]
+        assert drawable.costs is not None
+        low, high = drawable.costs(choices.positions(drawable, ends))[kind].tolist()
     low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
     edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
     windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
     return [(*limits[:kind], window, *limits[kind + 1 :]) for window in windows]
 
 
-def why_none(space: Space, budgets: Sequence[Mapping[str, Any]], looked_at: Iterable[Point]) -> str:
+def why_none(
+    space: Space,
+    budgets: Sequence[Mapping[str, Any]],
+    looked_at: Iterable[Point],
+    table: LatencyTable | None = None,
+) -> str:
     """What to say where no sub-network keeps the limits: the costs that can be had nearest to them.
 
-    Of MACs and parameters these are the nearest of the whole space; of the others, and where choices are too
-    entangled, the nearest of what was looked at.
+    Of MACs and parameters, and of latencies that a table predicts, these are the nearest of the whole space; of the
+    others the nearest of what was looked at.
     """
-    limits, points = limits_of(budgets), [*looked_at]
-    if limits != limits_of(()):
+    limits, points = limits_of(budgets, timed=table is not None), [*looked_at]
+    if any(one != ANY for one in limits):
+        drawable = timed_space(space.SPACE, table) if table else space.SPACE
         try:
-            draw_in_window(space.SPACE, 1, random.Random(0), *limits)
+            draw_in_window(drawable, 1, random.Random(0), *limits)
         except EmptyWindow as empty:
             if empty.nearest:
                 return str(empty)

@@ -10,7 +10,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from .flag_types import cost, whole
 from .recipe import recipe_flags, with_flags
+from .search_checks import (
+    OBJECTIVES,
+    STRATEGIES,
+    STRATEGY,
+    check_search,
+    crossed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "-j",
         "--workers",
-        type=int,
+        type=whole(0),
         default=min(4, cores()),
         metavar="N",
         help="processes that decode image files; four, or as many as there are cores",
@@ -168,26 +176,28 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    add("--objectives", nargs="+", choices=("accuracy", *UNITS))
-    add("--strategy", choices=("exhaustive", "evolution", "random", "pools"))
-    add("--evaluations", type=int, metavar="N", help="sub-networks evaluated in all")
-    add("--max-macs", type=float, metavar="N", help="of one image, as in 20e6")
-    add("--max-params", type=float, metavar="N")
-    add("--max-latency", type=float, metavar="MS", help="measured, milliseconds an image")
+    text = "what the accuracy is weighed against; accuracy itself always counts"
+    add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
+    add("--strategy", choices=STRATEGIES)
+    add("--evaluations", type=whole(1), metavar="N", help="sub-networks evaluated in all")
+    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add("--max-params", type=cost, metavar="N")
+    add("--max-latency", type=cost, metavar="MS", help="measured, milliseconds an image")
     text = "predicts latencies by a table of bench.py --table instead of measuring them"
     add("--latency-table", type=Path, metavar="FILE", help=text)
-    add("--max-memory", type=float, metavar="BYTES", help="of activations alive at once")
+    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
     for name in UNITS:
-        add(f"--min-{name}", type=float, metavar="N", help="as --max-" + name)
+        add(f"--min-{name}", type=cost, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
-        type=int,
+        type=whole(0),
         metavar="N",
         help="training images that set the norms of every candidate",
     )
     flags = parser.parse_args(argv)
 
     complete(settings["search"], SearchOptions, "search")
+    check_search(settings["search"])
     search = dict(settings["search"])
     for name in ("objectives", "calibrate", "seed"):
         if getattr(flags, name) is not None:
@@ -195,10 +205,12 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     strategy = dict(search["strategy"])
     if flags.strategy:
         strategy["name"] = flags.strategy
-    if flags.evaluations:
+    if flags.evaluations is not None:
         strategy["evaluations"] = flags.evaluations
     search["strategy"] = {**STRATEGY, **strategy}
     search["budgets"] = budgets(search["budgets"], flags)
+    for fault in crossed(search["budgets"]):
+        parser.error(fault)
     return SearchOptions(
         **known(search, SearchOptions, "search"),
         data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
@@ -212,13 +224,6 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
 
 UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
 """The costs that can be limited, and how many of the flags' units make one of the settings'."""
-STRATEGY: Final[Mapping[str, Any]] = {
-    "evaluations": 512,
-    "population": 32,
-    "mutation": 0,
-    "windows": 16,
-}
-"""What a strategy needs that settings.toml describes for another one."""
 
 
 def budgets(
@@ -231,7 +236,8 @@ def budgets(
             "most": getattr(flags, f"max_{name}"),
             "least": getattr(flags, f"min_{name}"),
         }
-        given = {end: value / unit for end, value in limits.items() if value is not None}
+        # Rounded, so that a limit of 2.466049 ms is what a latency of 2466049 ns is in seconds.
+        given = {end: round(value / unit, 12) for end, value in limits.items() if value is not None}
         if given:
             found = [budget for budget in found if budget["name"] != name]
             found.append({"name": name, **given})

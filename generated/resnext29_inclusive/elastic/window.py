@@ -12,10 +12,10 @@ from math import ceil, floor, isfinite
 
 import numpy as np
 
-from .catch import EFFORTS, PATIENCE, Catch, by_chance, fished
-from .choices import Option, Space, assignments_at
+from .catch import EFFORTS, PATIENCE, SOME_TRIES, Catch, by_chance, fished, true_costs
+from .choices import Option, Space, assignments_at, largest, positions, smallest
 from .line import ANY, Limits, Window
-from .nearest import nearest
+from .nearest import nearest, nearest_of
 from .sweep import TooEntangled, sweep
 from .tilt import tries_at
 
@@ -72,8 +72,7 @@ def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limit
         for _ in fished(catch, space, number, by_chance(space), rng, window):
             pass
         if not catch.found:
-            message = f"none of {catch.tries:,} sub-networks drawn at random lies in the window"
-            raise EmptyWindow(message, ()) from None
+            raise EmptyWindow(*nearest_drawn(space, window, catch.tries)) from None
         return caught(catch, space, number, exact=False, uniform=False)
     is_exact = True
     for effort in EFFORTS:
@@ -89,6 +88,18 @@ def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limit
     if not catch.found:
         raise EmptyWindow(*nearest(swept, window, certain=False))
     return caught(catch, space, number, is_exact)
+
+
+def nearest_drawn(
+    space: Space, window: Window, tries: int
+) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    """What to say where so many random sub-networks lay outside: the nearest of some more, and of the two ends."""
+    drawn = by_chance(space)(random.Random(0), SOME_TRIES)
+    ends = positions(space, [smallest(space), largest(space)])
+    costs = true_costs(space, np.concatenate([drawn, ends]))
+    said, found = nearest_of(space, window, costs)
+    message = f"none of {tries:,} sub-networks drawn at random lies in the window"
+    return f"{message}: {said}" if said else message, found
 
 
 def caught(catch: Catch, space: Space, number: int, exact: bool, uniform: bool = True) -> Draws:

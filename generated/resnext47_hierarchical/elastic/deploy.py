@@ -35,7 +35,7 @@ def statistics(plan: Plan) -> tuple[list[str], Tensor]:
 
 
 def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
-    """The plan with the statistics that `statistics` took from its twin."""
+    """The plan with the statistics that `statistics` took from its twin. Raises ValueError where they are another's."""
     here = dict(cuts(plan))
     start = 0
     measured: dict[str, Cut] = {}
@@ -44,6 +44,10 @@ def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
         middle, end = start + cut.features, start + 2 * cut.features
         measured[path] = cut.calibrated(row[start:middle], row[middle:end])
         start = end
+    if start != len(row):
+        raise ValueError(
+            f"{len(row)} norm statistics are of another sub-network, which has {start}"
+        )
     return placed(plan, measured)
 
 
@@ -182,23 +186,34 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     """
     put_back(folder)
     try:
-        text = (folder / INDEX).read_text(encoding="utf-8")
+        content = (folder / INDEX).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"there is no bundle {folder}: export.py --bundle writes one"
         ) from None
     options = options_of(net)
     try:
-        index: dict[str, Any] = json.loads(text)
+        index: dict[str, Any] = json.loads(content)
+        of = index["network"] or "another network"
         if index["space"] == fingerprint(options):
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
+                known = [row.get(name) for name in ("macs", "params", "accuracy")]
+                numbers_of([0 if value is None else value for value in known], len(known))
+            for times in index["latency"].values():
+                numbers_of(times, len(rows))
             return {**index, "subnets": rows}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
-    of, here = index["network"] or "another network", type(net).__name__
+    here = type(net).__name__
     raise ValueError(f"{folder} is a bundle of {of}, whose choices are not those of {here}")
+
+
+def numbers_of(values: Sequence[Any], count: int) -> None:
+    """Raises ValueError where something else stands in the place of so many numbers."""
+    if len(values) != count or not all(isinstance(value, (int, float)) for value in values):
+        raise ValueError(f"in the place of numbers stands {values!r}")
 
 
 def load(folder: Path, net: Any) -> list[Any]:
@@ -224,7 +239,7 @@ def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
         before = {name: value.shape for name, value in net.state_dict().items()}
         if before != {name: value.shape for name, value in weights.items()}:
             raise ValueError("its weights are of another network")
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"the bundle {folder} is damaged: {error}") from None
     net.load_state_dict(weights)
     return plans

@@ -25,8 +25,6 @@ def clash(flags: argparse.Namespace) -> str:
         return f"--at says which sub-network: --{limits[0].replace('_', '-')} would choose another"
     if flags.bundle and flags.int8:
         return "--int8 is of single sub-networks: a bundle shares its weights"
-    if flags.calibrate is not None and flags.calibrate < 0:
-        return f"--calibrate {flags.calibrate}: a number of images is expected, 0 for none"
     return ""
 
 

@@ -6,7 +6,6 @@ other devices by the clock on the wall.
 
 from __future__ import annotations
 
-import argparse
 import platform
 import sys
 import time
@@ -27,13 +26,6 @@ class Latency:
     fastest: float
     median: float
     p90: float
-
-
-def positive(text: str) -> int:
-    """How many images, threads or rounds a flag asks for. Raises ArgumentTypeError where it is none."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a positive whole number is expected, not {text}")
-    return int(text)
 
 
 @torch.inference_mode()

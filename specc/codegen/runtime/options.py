@@ -10,15 +10,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from specc.codegen.runtime.flag_types import cost, whole
 from specc.codegen.runtime.recipe import recipe_flags, with_flags
 from specc.codegen.runtime.search_checks import (
     OBJECTIVES,
     STRATEGIES,
     STRATEGY,
     check_search,
-    cost,
     crossed,
-    whole,
 )
 
 

@@ -1,10 +1,8 @@
-"""What a search cannot be asked for: bounds of its flags, and of what settings.toml says in `[search]`."""
+"""What a search cannot be asked for: bounds of what settings.toml says in `[search]`."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator, Mapping
-from math import isnan
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 OBJECTIVES: Final = ("accuracy", "macs", "params", "latency", "memory")
@@ -16,32 +14,6 @@ STRATEGY: Final[Mapping[str, Any]] = {
     "windows": 16,
 }
 """What a strategy needs that settings.toml describes for another one."""
-
-
-def whole(least: int) -> Callable[[str], int]:
-    """A flag's type: a whole number of at least so much."""
-
-    def number(text: str) -> int:
-        try:
-            found = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
-        if found < least:
-            raise argparse.ArgumentTypeError(f"{found} is less than {least}")
-        return found
-
-    return number
-
-
-def cost(text: str) -> float:
-    """A flag's type: a limit of a cost, as in 20e6."""
-    try:
-        found = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-    if isnan(found) or found < 0:
-        raise argparse.ArgumentTypeError(f"{text} is no cost: a number from 0 on is expected")
-    return found
 
 
 def check_search(search: Mapping[str, Any]) -> None:
