@@ -64,7 +64,8 @@ def main() -> None:
     plans = Calibrated(net, loading.calibration(options.calibrate))
     table = read_latencies(options, world)
     # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
-    of = [options.checkpoint, GRAPH, f"{data} {options.calibrate} {world.device.type}"]
+    images = [part.digest() for part in loading.data.parts]
+    of = [options.checkpoint, GRAPH, f"{images} {options.calibrate} {world.device.type}"]
     judge = Judge(
         costs=counted(table),
         measure=measuring(net, plans, loading),

@@ -124,6 +124,7 @@ def test_sums_over_blocks_are_the_whole(
 ) -> None:
     """Every sub-network's MACs are those of its blocks, whichever of them it has, in whatever shapes."""
     net, space = made
+    monkeypatch.setattr(block_times, "LEAST", 20)
     with counting(monkeypatch):
         said = write_table(
             net, space, blocks_of(graph), (1, 8, 8), tmp_path, network="small", form=form, whole=12, budget=0
@@ -148,6 +149,7 @@ def test_batches_take_a_table_of_their_own(
     """The threads are only asked for: two on a busy machine wait for each other at every operation."""
     net, space = made
     asked: list[int] = []
+    monkeypatch.setattr(block_times, "LEAST", 20)
 
     @contextmanager
     def asking(threads: int) -> Iterator[None]:

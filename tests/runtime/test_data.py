@@ -224,6 +224,24 @@ def test_a_split_keeps_the_classes_shares_and_every_image_once() -> None:
     assert split(images, 0.0, 7)[1].labels == ()
 
 
+def test_images_are_told_apart_by_what_they_are(tmp_path: Path) -> None:
+    pixels = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).reshape(2, 3, 4, 4)
+    brighter = pixels.clone()
+    brighter[1, 2, 3, 3] += 1
+    files = tuple(tmp_path / name for name in ("a/1.png", "a/2.png"))
+    different = [
+        Images((0, 1), pixels),
+        Images((1, 0), pixels),
+        Images((0, 1), brighter),
+        Images((0, 1), files=files),
+        Images((0, 1), files=files[::-1]),
+    ]
+    assert len({images.digest() for images in different}) == len(different)
+    again = Images((0, 1), pixels.clone(), ())
+    moved = Images((0, 1), files=tuple(Path("elsewhere") / file.relative_to(tmp_path) for file in files))
+    assert (again.digest(), moved.digest()) == (different[0].digest(), different[3].digest())
+
+
 def test_an_epoch_is_a_function_of_seed_and_number() -> None:
     loading = loading_of(made(), (1, 6, 6))
     words = [{"name": "crop", "padding": 1}]

@@ -66,7 +66,6 @@ def test_flags_that_contradict_each_other_are_told() -> None:
         ({"at": "min", "pareto": "2"}, "only one of both"),
         ({"at": "3", "max_macs": 10.0}, "--max-macs would choose another"),
         ({"bundle": True, "int8": True}, "a bundle shares its weights"),
-        ({"calibrate": -1}, "0 for none"),
     ):
         assert reason in clash(Namespace(**{**usual, **changes}))
     for changes in ({}, {"pareto": "2", "bundle": True, "max_macs": 1.0}, {"at": "2", "bundle": True}):

@@ -161,8 +161,8 @@ def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
     [
         (["--max-latency", "nan"], "--max-latency: nan is no cost"),
         (["--min-macs=-1"], "--min-macs: -1 is no cost"),
-        (["--max-params", "many"], "--max-params: invalid limit value: 'many'"),
-        (["--min-latency", "2", "--max-latency", "1"], "--min-latency is more than --max-latency"),
+        (["--max-params", "many"], "--max-params: 'many' is no number"),
+        (["--min-latency", "2", "--max-latency", "1"], "the least latency, 2 ms, is more than the most, 1 ms"),
     ],
 )
 def test_limits_that_nothing_can_keep(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -224,6 +224,7 @@ def test_a_call_runs_one_sub_network_whatever_is_switched_meanwhile(
         while not done.is_set():
             for number in range(len(runtime)):
                 runtime.switch(number)
+            time.sleep(0)  # else the other threads wait for Python's lock, again and again
 
     servers = [threading.Thread(target=serve, args=(mine,)) for mine in seen]
     changer = threading.Thread(target=change)

@@ -116,8 +116,11 @@ def test_torn_and_foreign_lines_are_passed_over_and_kept(tmp_path: Path) -> None
     with path.open("a") as file:
         file.writelines(json.dumps({"of": "mine", **row}) + "\n" for row in odd)
     last = open_journal(path, "mine", ALONE)
-    assert last.known({"width": 1.0}) == {"accuracy": 0.9, "latency": 0.01, "test_accuracy": 0.8}
+    assert last.known({"width": 1.0}) == {"accuracy": 0.9, "latency": 0.01, "test_accuracy": 0.8, "energy": 5}
     assert len(last.found) == 1
+    judge = Judge(lambda at: {"macs": 1, "params": 1}, lambda at, what: {}, last, (), False, ALONE)
+    point = judge.point({"width": 1.0})
+    assert (point.accuracy, point.latency, point.test_accuracy) == (0.9, 0.01, 0.8)
 
 
 def test_a_fingerprint_tells_files_and_settings_apart(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,15 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def digest(self) -> str:
+        """A short hash of the labels and pixels; of images on disk, of their names instead."""
+        made = hashlib.sha256(repr(self.labels).encode())
+        if self.pixels is not None:
+            made.update(self.pixels.contiguous().numpy().data)
+        for file in self.files:
+            made.update(f"{file.parent.name}/{file.name}\n".encode())
+        return made.hexdigest()[:16]
 
     def take(self, indices: Sequence[int]) -> Images:
         """The images at these places, in this order."""
@@ -45,6 +55,10 @@ class Data:
     test: Images
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @property
+    def parts(self) -> tuple[Images, Images, Images]:
+        return self.train, self.validation, self.test
 
     def summary(self) -> str:
         """One line for people."""

@@ -70,7 +70,12 @@ def crossed(budgets: list[Mapping[str, Any]]) -> Iterator[str]:
     for budget in budgets:
         least, most = budget.get("least", 0), budget.get("most", float("inf"))
         if least > most:
-            yield f"the least {budget['name']} may be, {least:,}, is more than the most, {most:,}"
+            low, high = (written(end, budget["name"]) for end in (least, most))
+            yield f"the least {budget['name']}, {low}, is more than the most, {high}"
+
+
+def written(value: float, name: str) -> str:
+    return f"{1e3 * value:g} ms" if name == "latency" else f"{value:,.10g}"
 
 
 def unless_whole(name: str, value: Any, least: int) -> Iterator[str]:

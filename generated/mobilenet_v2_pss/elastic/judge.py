@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .distributed import World, gather
 from .evaluate import calibrated
@@ -15,6 +15,7 @@ Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]
 """The costs that are counted: macs, params, memory; latency where a table predicts it."""
 Measure: TypeAlias = Callable[[Assignment, str], Measured]
 """Measures accuracy, latency or test_accuracy of a sub-network, as the second argument says."""
+MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
 
 
 class Judge:
@@ -47,7 +48,8 @@ class Judge:
 
     def point(self, at: Assignment) -> Point:
         """With all that is known. A predicted latency stays, whatever was measured."""
-        counted, known = self.count(at), self.journal.known(at)
+        counted, found = self.count(at), self.journal.known(at)
+        known = {name: found[name] for name in MEASURED if name in found}
         if counted.latency is not None:
             known = {name: value for name, value in known.items() if "latency" not in name}
         return counted.with_(**known)

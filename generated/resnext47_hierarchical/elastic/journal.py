@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from .distributed import World, gather
 from .front import key
@@ -16,7 +16,6 @@ from .interfaces import Assignment
 
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
-MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
 
 
 def fingerprint(parts: Iterable[Path | str]) -> str:
@@ -48,7 +47,7 @@ class Journal:
         self.synced = time.monotonic()
 
     def read(self) -> None:
-        """Takes in what the file has to say. Lines that a crash cut off say nothing, nor do unknown names."""
+        """Takes in what the file has to say. Lines that a crash cut off say nothing, nor do those without numbers."""
         if not self.path.is_file():
             return
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -61,7 +60,7 @@ class Journal:
                 and row.get("of") == self.of
                 and isinstance(row.get("at"), dict)
             ):
-                known = {name: row[name] for name in MEASURED if name in row}
+                known = {name: value for name, value in row.items() if name not in ("of", "at")}
                 if all(isinstance(value, int | float) for value in known.values()):
                     self.learn(row["at"], known)
 
