@@ -44,6 +44,7 @@ def scramble(net: nn.Module) -> None:
             if not tensor.is_floating_point():
                 continue
             noise = torch.randn(tensor.shape, generator=numbers)
+            noise[noise == 0] = 1.0  # of many millions some are; only what a mask leaves out is to count as none
             if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
                 tensor.copy_(1 + 0.3 * noise.clamp(-2, 2))
             elif tensor.dim() > 1:
