@@ -19,6 +19,7 @@ from torch import Tensor
 
 import space
 from elastic.block_times import write_table
+from elastic.distributed import usable
 from elastic.flag_types import whole
 from elastic.front import from_json
 from elastic.latency import measure
@@ -53,7 +54,7 @@ BLOCKS = {
 
 def main() -> None:
     flags = arguments()
-    net = Model().to(flags.device).eval()
+    net = Model().to(usable(flags.device)).eval()
     if flags.table:
         made = write_table(
             net,

@@ -156,21 +156,6 @@ def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
     assert found.data["path"] == "d"
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--max-latency", "nan"], "--max-latency: nan is no cost"),
-        (["--min-macs=-1"], "--min-macs: -1 is no cost"),
-        (["--max-params", "many"], "--max-params: 'many' is no number"),
-        (["--min-latency", "2", "--max-latency", "1"], "the least latency, 2 ms, is more than the most, 1 ms"),
-    ],
-)
-def test_limits_that_nothing_can_keep(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        search_options(SETTINGS, flags)
-    assert message in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", ""])
 def test_no_images_and_no_threads_are_no_benchmark(text: str) -> None:
     assert whole(1)("16") == 16

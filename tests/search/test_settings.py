@@ -75,6 +75,8 @@ def test_every_strategy_can_be_asked_for_by_a_flag(name: str) -> None:
         ("--max-macs nan", "argument --max-macs: nan is no cost"),
         ("--min-latency -2", "argument --min-latency: -2 is no cost"),
         ("--min-macs 5e5 --max-macs 1e5", "the least macs, 500,000, is more than the most, 100,000"),
+        ("--max-params many", "argument --max-params: 'many' is no number"),
+        ("--min-latency 2 --max-latency 1", "the least latency, 2 ms, is more than the most, 1 ms"),
         ("--objectives speed", "argument --objectives: invalid choice: 'speed'"),
     ],
 )

@@ -75,7 +75,8 @@ def crossed(budgets: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def written(value: float, name: str) -> str:
-    return f"{1e3 * value:g} ms" if name == "latency" else f"{value:,.10g}"
+    """A cost or a limit of one, for people."""
+    return f"{1e3 * value:g} ms" if name == "latency" else f"{value:,.15g}"
 
 
 def unless_whole(name: str, value: Any, least: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from .front import Point
 from .interfaces import Space
+from .search_checks import written
 from . import choices
 from .latency_table import LatencyTable
 from .line import ANY, Window
@@ -100,7 +101,3 @@ NAMES: Mapping[str, str] = {
     "memory": "bytes of memory are",
     "latency": "latency is",
 }
-
-
-def written(value: float, name: str) -> str:
-    return f"{1e3 * value:.3g} ms" if name == "latency" else f"{value:,}"

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from specc.codegen.runtime.front import Point
 from specc.codegen.runtime.interfaces import Space
+from specc.codegen.runtime.search_checks import written
 from specc.portable import choices
 from specc.portable.latency_table import LatencyTable
 from specc.portable.line import ANY, Window
@@ -100,7 +101,3 @@ NAMES: Mapping[str, str] = {
     "memory": "bytes of memory are",
     "latency": "latency is",
 }
-
-
-def written(value: float, name: str) -> str:
-    return f"{1e3 * value:.3g} ms" if name == "latency" else f"{value:,}"
