@@ -66,6 +66,7 @@ async function probe() {
   await wait(20);
   Object.defineProperty(navigator, "clipboard", { value: undefined });
   press("End");
+  drawChart();  // as where the window changes its size
   press("Enter");
   await wait(20);
   found.stays = document.activeElement === chart && !tip.hidden;

@@ -227,7 +227,7 @@ function drawChart() {
   circles(true, "best", 5);
   svg.append(element("circle", { class: "here", r: 8, visibility: "hidden" }));
   $("#chart").replaceChildren(svg);
-  show(null);
+  show(placed.find((d) => d.p === chosen) || null);
 }
 
 function point(event) {
