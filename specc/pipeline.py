@@ -254,6 +254,8 @@ def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
+                "judges": [*map(module, found.judges)],
+                "tensor": found.tensor,
             }
             for found in channel_sets(graph)
         ]

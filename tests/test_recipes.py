@@ -20,6 +20,7 @@ TORCHVISION: Final = "sgd 0.1 0.9 1e-4"
 RECIPES: Final[Mapping[str, str]] = {
     "mobilenet_v2_tips": f"imagenet 150 512 {TIPS}",
     "efficientnet_b0_tips": f"imagenet 150 512 {TIPS}",
+    "mobilenet_v3_ofa": "imagenet 605 2048 sgd 2.6 0.9 3e-5 nesterov cosine",
     "mobilenet_v2_ofa": f"imagenet 150 512 {TIPS}",
     "resnet34_tips": f"imagenet 90 512 {TIPS}",
     "wide_resnet50_2_tips": f"imagenet 90 512 {TIPS}",

@@ -50,16 +50,22 @@ WARMUP: Final = (
     Parameter("warmup_from", "number", Fraction(1, 100), "the first rate of all, as a share of the highest", below=1),
 )
 
+RESTARTS: Final = (
+    Parameter("restarts", ListOf("number"), (), "where the schedule begins anew: epochs; below 1: shares of the run"),
+    Parameter("peaks", ListOf("number"), (), "the rate that each restart begins from, as a share of the highest"),
+    Parameter("warmups", ListOf("number"), (), "epochs of warm-up after each restart; none: `warmup` after all"),
+)
+
 SCHEDULES: Final = (
     Signature("constant", WARMUP, "the same rate throughout"),
     Signature(
         "cosine",
-        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1]),
+        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1], *RESTARTS),
         "half a cosine from the highest rate to the last, a little at every step",
     ),
     Signature(
         "linear",
-        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1]),
+        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1], *RESTARTS),
         "a straight line from the highest rate to the last",
     ),
     Signature(
@@ -169,7 +175,7 @@ TRAIN: Final = Signature(
         Parameter(
             "schedule",
             Variants(SCHEDULES),
-            Call("cosine", (("warmup", 0), ("final", 0), ("warmup_from", Fraction(1, 100)))),
+            Call("cosine", tuple((p.name, p.default) for p in SCHEDULES[1].parameters)),
         ),
         Parameter(
             "no_decay",
