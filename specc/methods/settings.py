@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from specc.ir.parameter import Call, ListOf, Parameter, Signature, Variants, Words
+from specc.ir.parameter import Call, ListOf, Parameter, SameAs, Signature, Variants, Words
 
 OPTIMIZERS: Final = (
     Signature(
@@ -135,8 +135,18 @@ AUGMENTATIONS: Final = (
     ),
     Signature(
         "color_jitter",
-        (Parameter("strength", "number", Fraction(4, 10)),),
+        (
+            Parameter("strength", "number", Fraction(4, 10)),
+            Parameter("brightness", "number", SameAs("strength")),
+            Parameter("contrast", "number", SameAs("strength")),
+            Parameter("saturation", "number", SameAs("strength")),
+        ),
         "brightness, contrast and saturation, each by at most this share",
+    ),
+    Signature(
+        "lighting",
+        (Parameter("strength", "number", Fraction(1, 10), "standard deviation along each principal component"),),
+        "a shift along the principal components of ImageNet's colours (Krizhevsky et al., 2012)",
     ),
     Signature(
         "randaugment",

@@ -78,6 +78,28 @@ ONE_IMAGE: Final = Rule(
 )
 
 
+COLOURS_OF_ONE: Final = Rule(
+    "E247",
+    "lighting-needs-colours",
+    "`lighting` stands in a spec whose images are not of three channels",
+    "`lighting` shifts red, green and blue along their principal components; other images have no such colours.\n"
+    "Wrong:  input image(1, 28, 28) ...  train { augment=[lighting] }\n"
+    "Right:  input image(3, 32, 32) ...  train { augment=[lighting] }",
+)
+
+
+def check_colours(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
+    """Reports `lighting` on images that have no red, green and blue."""
+    words = cast("tuple[Call, ...]", train["augment"])
+    if section is None or not any(word.name == "lighting" for word in words):
+        return
+    tensors = graph.tensor_table()
+    channels = sum(cast(int, tensors[name].features) for name in graph.inputs)
+    if channels != 3:
+        message = f"`lighting` needs images of three channels, and these have {channels}"
+        findings.report(COLOURS_OF_ONE, place(section, "augment"), message, help="leave `lighting` out")
+
+
 def check_data(data: Call | None, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
     """Reports a data set that cannot feed all inputs."""
     if len(graph.inputs) > 1 and data is not None and section is not None and data.name != "own":
