@@ -342,3 +342,17 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
             assert torch.equal(images, others)
     with pytest.raises(ValueError, match="unknown augmentation 'blur'"):
         augment.batch_augmentation([{"name": "blur"}])
+
+
+def test_lighting_shifts_the_colours_of_an_image_alike() -> None:
+    """One shift an image, along the principal components: by hand, from the same random numbers."""
+    images = torch.rand(5, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(7)
+    found = augment.batch_augmentation([{"name": "lighting", "strength": 0.1}])(images)
+    torch.manual_seed(7)
+    alphas = torch.randn(5, 3) * 0.1
+    for image, other, alpha in zip(images, found, alphas):
+        shift = sum(a * scale * torch.tensor(way) for a, (scale, way) in zip(alpha, augment.COLOURS))
+        torch.testing.assert_close(other - image, shift[:, None, None].expand(3, 4, 6), rtol=0, atol=1e-6)
+    ways = torch.tensor([way for _, way in augment.COLOURS])
+    torch.testing.assert_close(ways @ ways.T, torch.eye(3), rtol=0, atol=1e-3)
