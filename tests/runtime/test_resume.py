@@ -278,12 +278,13 @@ def test_another_method_may_evaluate_and_not_go_on(scripts: Scripts, others: dic
 def test_a_moving_average_of_another_network_is_told_with_a_few_names(scripts: Scripts, two: Path) -> None:
     saved = content(two / "checkpoint.pt")
     foreign = {f"layer{i}.weight": torch.zeros(1) for i in range(200)}
-    for damage in (
+    damages: tuple[dict[str, Any], ...] = (
         {"net": saved["net"] | foreign},
         {"net": {}},
         {"average": {"net": foreign, "updates": 3}},
         {"average": {"net": saved["net"] | {"head.linear.weight": torch.zeros(3, 4)}, "updates": 3}},
-    ):
+    )
+    for damage in damages:
         torch.save(saved | damage, two / "checkpoint.pt")
         for command in (
             ("train.py", "--resume", f"{two}/checkpoint.pt", "--test-only"),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from specc.codegen.runtime.plan import Cut, Option, Plan
 from specc.codegen.runtime.tensors import load_tensors, save_tensors
 from specc.codegen.runtime.whole import put_back, whole_folder, write_text
+from specc.portable.strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
@@ -107,8 +108,9 @@ def save(
     with whole_folder(folder) as aside:
         save_tensors(aside / WEIGHTS, net.state_dict())
         save_tensors(aside / NORMS, rows, about)
-        index = {
+        index: dict[str, Any] = {
             "network": network,
+            "fingerprint": getattr(net, "fingerprint", ""),
             "space": fingerprint(options),
             "choices": choices,
             "columns": ["options", *known, "outputs"],
@@ -193,9 +195,10 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
         ) from None
     options = options_of(net)
     try:
-        index: dict[str, Any] = json.loads(content)
+        index: dict[str, Any] = read_json(content)
         of = index["network"] or "another network"
-        if index["space"] == fingerprint(options):
+        operations = index.get("fingerprint") in (None, "", getattr(net, "fingerprint", ""))
+        if operations and index["space"] == fingerprint(options):
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
@@ -207,7 +210,8 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
     here = type(net).__name__
-    raise ValueError(f"{folder} is a bundle of {of}, whose choices are not those of {here}")
+    differs = "choices" if operations else "operations"
+    raise ValueError(f"{folder} is a bundle of {of}, whose {differs} are not those of {here}")
 
 
 def numbers_of(values: Sequence[Any], count: int) -> None:
@@ -231,7 +235,7 @@ def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
     rows, about = tensors_of(folder / NORMS)
     plans = []
     try:
-        norms, places = json.loads(about["norms"]), json.loads(about["places"])
+        norms, places = read_json(about["norms"]), read_json(about["places"])
         for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
             plan = net.plan(subnet["at"], subnet.get("outputs"))
             row = rows[str(number)].to(device)

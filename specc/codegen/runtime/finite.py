@@ -80,7 +80,7 @@ class Watch:
         kept = self.keep(step, at, loss)
         raise SystemExit(
             f"epoch {step.epoch + 1}, step {step.number + 1}: the loss of {which} is {loss}, at a learning rate of "
-            f"{step.rate:g}. The batch is in {kept}; the last good checkpoint stays"
+            f"{step.rate:g}. The batch is in {kept}, checkpoint.pt stays as it was"
         )
 
     def keep(self, step: Step, at: Any, loss: float) -> Path:
@@ -112,5 +112,5 @@ def check_weights(net: nn.Module, epoch: int) -> None:
     broken = few([name for name, value in state.items() if not checkpoint.all_finite(value)])
     raise SystemExit(
         f"epoch {epoch + 1}: weights are NaN or infinite after the last step ({broken}). "
-        "The last good checkpoint stays"
+        "checkpoint.pt stays as it was"
     )

@@ -14,8 +14,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from specc.codegen.runtime.checkpoint import check_network, fill, warn
-from specc.codegen.runtime.distributed import World
+from specc.codegen.runtime.checkpoint import check_network, fill
+from specc.codegen.runtime.distributed import World, warn
 from specc.codegen.runtime.finite import Watch
 from specc.codegen.runtime.interfaces import Criterion, Memory
 from specc.codegen.runtime.optim import restore_optimizer
