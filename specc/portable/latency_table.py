@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.portable.choices import Option, Space, largest, positions
-from specc.portable.strict_json import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,8 +92,8 @@ def file_name(device: str, threads: int = 1, batch_size: int = 1, form: str = "s
 def read_table(path: Path, space: Space) -> LatencyTable:
     """The table of a file, checked against the space. Raises WrongTable, or OSError where it cannot be read."""
     try:
-        content = read_json(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise WrongTable(f"{path.name} is no JSON: {error}") from None
     try:
         table = table_of(content)

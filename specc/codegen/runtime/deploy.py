@@ -197,8 +197,9 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     try:
         index: dict[str, Any] = read_json(content)
         of = index["network"] or "another network"
-        operations = index.get("fingerprint") in (None, "", getattr(net, "fingerprint", ""))
-        if operations and index["space"] == fingerprint(options):
+        same_choices = index["space"] == fingerprint(options)
+        own = getattr(net, "fingerprint", "")
+        if same_choices and index.get("fingerprint") in (None, "", own):
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
@@ -210,7 +211,7 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
     here = type(net).__name__
-    differs = "choices" if operations else "operations"
+    differs = "operations" if same_choices else "choices"
     raise ValueError(f"{folder} is a bundle of {of}, whose {differs} are not those of {here}")
 
 
