@@ -17,6 +17,7 @@ from specc.lower.supernet import lower
 from specc.methods import find_method
 from specc.methods.protocol import LEVELS_UNTRAINED
 from specc.passes import run_passes
+from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
@@ -64,7 +65,7 @@ def load(spec: str | Path | Source, params: Mapping[str, str] | None = None) -> 
     findings = Findings()
     compiled = compile_spec(spec, params or {}, findings)
     if compiled is None:
-        raise SpecError(findings.diagnostics, findings.warnings)
+        raise SpecError(findings.diagnostics)
     return compiled
 
 
@@ -86,9 +87,9 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     own = read_own_data(
         model.data, names.sections.get("data"), folder, source.shown or source.name, read_named, findings
     )
-    graph = lower(model, findings)
-    graph = None if graph is None else run_passes(graph, findings)
-    if graph is None:
+    lowered = lower(model, findings)
+    graph = None if lowered is None else run_passes(lowered, findings)
+    if lowered is None or graph is None:
         return None
     check_method(model, graph, findings)
     check_search(model, graph, findings)
@@ -97,7 +98,8 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     if findings:
         return None
-    warn_of_unused(model.names, graph, findings)
+    warn_of_unused(model, findings)
+    warn_of_dropped(lowered, graph, findings)
     return Compiled(model.name, model, prepared(model, graph), sources, tuple(findings.warnings))
 
 
