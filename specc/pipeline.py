@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED
+from specc.methods.protocol import LEVELS_UNTRAINED, ONE_SUBNET, SAME_SUBNET
 from specc.passes import run_passes
 from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
@@ -179,6 +180,12 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
     method = find_method(model.method.name)
     section = model.names.sections.get("method")
     if method is None or section is None or section.call is None:
+        if graph.choices and model.names.sections:
+            told = model.names.supernet.name.span
+            message = f"no `method` is named: {ONE_ALONE}"
+            findings.report(
+                ONE_SUBNET, told, message, help="write `method us_net(subnets=4)`, which draws every choice"
+            )
         return
     call = section.call
 
@@ -190,10 +197,17 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
+    several, least = method.subnets_per_step(graph, model.method), prod(len(choice.options) for choice in graph.choices)
+    if method.name == "independent" and several == 1 and graph.choices:
+        report(ONE_SUBNET, ONE_ALONE, help="list more, or write `method us_net(subnets=4)`, which draws every choice")
+    if method.draws and several > least > 1:
+        message = f"a step trains {several} sub-networks, and there are {least}"
+        report(SAME_SUBNET, message, at="subnets", help=f"write `subnets={least}`, or make more elastic")
     if method.needs_slices:
         check_slices(graph, method.name, findings)
 
 
+ONE_ALONE = "training runs one sub-network alone, and no step trains the others"
 MOST_SEARCHED = 1_000_000
 """Sub-networks that an exhaustive search may have to look at."""
 
