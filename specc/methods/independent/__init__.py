@@ -42,7 +42,9 @@ class Independent(Basics):
         self.check_options(table, call, report)
         seen: list[dict[str, object]] = []
         for subnet in listed(call):
-            full = {choice.name: choice.smallest if subnet == "min" else choice.largest for choice in graph.choices}
+            full: dict[str, object] = {
+                choice.name: choice.smallest if subnet == "min" else choice.largest for choice in graph.choices
+            }
             full |= dict(subnet.values) if isinstance(subnet, Call) else {}
             if full in seen and graph.choices:
                 report(SAME_SUBNET, f"`{spelled(subnet)}` is listed already", at="subnets", help="leave it out")
