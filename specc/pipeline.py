@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
-from specc.diagnostics.near import near
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
@@ -25,6 +24,7 @@ from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
+from specc.semantics.overrides import read_overrides
 from specc.semantics.own_data import read_own_data
 from specc.semantics.recipe import check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
@@ -33,15 +33,6 @@ from specc.source import Source
 from specc.syntax import ast
 from specc.syntax.parse import parse
 from specc.syntax.read import read_source
-
-UNKNOWN_PARAM = Rule(
-    "E241",
-    "unknown-param",
-    "-p sets a param that the spec does not have",
-    "`-p name=value` overrides a `param` statement of the spec.\n"
-    "Wrong:  specc check net.specc -p widht_mult=1.4\n"
-    "Right:  specc check net.specc -p width_mult=1.4",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,16 +123,12 @@ def build_model(
     findings: Findings,
 ) -> Model | None:
     """The model: overrides parsed, sections evaluated against their signatures."""
-    params = {name: parse_param(text) for name, text in texts.items()}
     statements = [
         *names.files[0].values,
         *(s for s in names.supernet.body.statements if isinstance(s, (ast.LetStatement, ast.ParamStatement))),
     ]
-    known = [s.name.name for s in statements if isinstance(s, ast.ParamStatement)]
-    for name in params:
-        if name not in known:
-            help = near(name, known) or (f"its params are: {', '.join(known)}" if known else "it has none")
-            findings.report(UNKNOWN_PARAM, names.supernet.name.span, f"this spec has no param `{name}`", help=help)
+    defaults = [s for s in statements if isinstance(s, ast.ParamStatement)]
+    params = read_overrides({s.name.name: s for s in defaults}, texts, names, findings)
     values: dict[str, object] = {}
     for statement in statements:
         if isinstance(statement, (ast.LetStatement, ast.ParamStatement)):
@@ -162,17 +149,6 @@ def build_model(
         search=search_call(sections.get("search"), values, findings, method.name),
         tables=tables,
     )
-
-
-def parse_param(text: str) -> object:
-    """A number, yes or no, or a word, as given on the command line."""
-    if text in ("yes", "no"):
-        return text == "yes"
-    try:
-        number = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        return text
-    return number.numerator if number.denominator == 1 else number
 
 
 def check_method(model: Model, graph: Graph, findings: Findings) -> None:
