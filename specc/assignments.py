@@ -83,9 +83,9 @@ def meaning(choice: Choice, value: object) -> Option | None:
         except ValueError:
             return None
     if is_switch(choice):
-        found = {"true": True, "false": False}.get(found, found) if isinstance(found, str) else found
-        if found in (0, 1) and not isinstance(found, str):
-            return int(bool(found)) if choice.kind == "skip" else bool(found)
+        switch = {"true": True, "false": False, 0: False, 1: True}.get(found)
+        if switch is not None:
+            return int(switch) if choice.kind == "skip" else bool(switch)
     return normal(found) if isinstance(found, (int, Fraction, str)) else None
 
 

@@ -26,7 +26,9 @@ UNITS: Mapping[str, int | Fraction] = {
     "GB": 10**9,
 }
 NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?(kB|MB|GB|us|ms|[kMGs])?")
-TOO_LONG = f"this number is too long: at most {LONGEST} characters, exponents up to {LARGEST_EXPONENT}"
+TOO_LONG = (
+    f"this number is too long: at most {LONGEST} characters, exponents up to {LARGEST_EXPONENT}"
+)
 FORM = "numbers are written as 6, 0.25 or 1e-4, with a unit as 10M or 1ms"
 
 

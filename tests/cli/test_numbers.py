@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 import specc
 from specc.codegen.runtime.flag_types import cost, whole
 from specc.codegen.runtime.subnets import own_option, parse
+from specc.diagnostics import Findings
 from specc.portable import numerals
 from specc.source import Source
 from specc.syntax.ast import LetStatement, Number
 from specc.syntax.parse import parse as parse_spec
 from tests.cli.commands import specc as command
-from tests.syntax.texts import Findings
 
 NUMBERS = """\
 supernet numbers {

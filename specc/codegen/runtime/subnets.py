@@ -27,9 +27,7 @@ def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
                 f"there is no choice {name!r}; the choices are {', '.join(space.CHOICES)}"
             )
     chosen = {name: own_option(name, space.CHOICES[name], option) for name, option in at.items()}
-    return space.canonical(
-        {name: options[-1] for name, options in space.CHOICES.items()} | chosen
-    )
+    return space.canonical({name: options[-1] for name, options in space.CHOICES.items()} | chosen)
 
 
 def own_option(name: str, options: Sequence[Any], wanted: object) -> Any:
