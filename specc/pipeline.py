@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
@@ -26,7 +26,7 @@ from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.overrides import read_overrides
 from specc.semantics.own_data import read_own_data
-from specc.semantics.recipe import check_data, check_residual_ends
+from specc.semantics.recipe import check_colours, check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
 from specc.source import Source
@@ -86,6 +86,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_method(model, graph, findings)
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
+    check_colours(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     if findings:
@@ -218,9 +219,18 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
 
         texts["space.py"] = space_module(graph)
         texts |= method_files(compiled, graph)
-    own = {source.name: source.text for source in compiled.files[1:] if source.name.endswith(".py")}
+    own = own_files(compiled)
     files = project_files(graph, compiled.model, texts, tuple(own))
+    replaced = own.keys() & files.keys()
+    assert not replaced, f"{min(replaced)} would be replaced"
     return marked(dict(sorted({**files, **own}.items())))
+
+
+def own_files(compiled: Compiled) -> dict[str, str]:
+    """The Python file of `data own(path=..)`, where it lies beside the spec."""
+    data = compiled.model.data
+    path = "" if data is None or data.name != "own" else PurePath(str(data["path"])).as_posix()
+    return {source.name: source.text for source in compiled.files[1:] if source.name == path}
 
 
 def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
@@ -254,6 +264,8 @@ def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
+                "judges": [*map(module, found.judges)],
+                "tensor": found.tensor,
             }
             for found in channel_sets(graph)
         ]

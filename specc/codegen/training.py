@@ -208,7 +208,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         dataset_from=BUILT_IN.get(data.name, ""),
         data_flag=data_flag(data.name),
         own=(),
-        settings=settings_text(data, sections),
+        settings=settings_text(data, method.recipe(graph, call, sections.train), sections.search),
     )
 
 
@@ -312,9 +312,9 @@ def default_call(signature: Signature) -> Call:
     return Call(signature.name, tuple((parameter.name, parameter.default) for parameter in signature.parameters))
 
 
-def settings_text(data: Call, sections: Sections) -> str:
+def settings_text(data: Call, train: Call, search: Call) -> str:
     """settings.toml's tables: [data], [train] and [search], each with its sub-tables."""
-    tables = {"data": plain(data), "train": without_name(sections.train), "search": without_name(sections.search)}
+    tables = {"data": plain(data), "train": without_name(train), "search": without_name(search)}
     return toml(tables)
 
 
@@ -339,7 +339,8 @@ def plain(value: object) -> object:
         case Call("at", values):
             return {name: plain(option) for name, option in values}
         case Call(name, values):
-            return {"name": name} | {key: plain(item) for key, item in values}
+            # an empty list says nothing: a schedule without restarts
+            return {"name": name} | {key: plain(item) for key, item in values if item != ()}
         case tuple():
             return [plain(item) for item in value]
         case Fraction():
