@@ -59,7 +59,7 @@ def load_data(settings: Mapping[str, Any]) -> Data:
         found.test,
         mean,
         std,
-        class_names=found.names,
+        names=found.names,
         crop=found.crop,
         notes=found.notes,
     )
@@ -72,7 +72,7 @@ def check_classes(data: Data, classes: int, saved: Mapping[str, Any] | None = No
         if beyond is not None:
             label = f"{part} image {beyond} has the label {images.labels[beyond]}"
             raise SystemExit(f"{data.name}: {label}, and the network {classes} classes, from 0")
-    theirs, ours = tuple((saved or {}).get("class_names") or ()), data.class_names
+    theirs, ours = tuple((saved or {}).get("classes") or ()), data.names
     if theirs and ours and theirs != ours:
         raise SystemExit(f"the checkpoint was trained on other classes: {difference(theirs, ours)}")
 

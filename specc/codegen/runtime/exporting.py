@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,6 +17,7 @@ from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.static_source import static_source
 from specc.codegen.runtime.tensors import save_tensors
 from specc.codegen.runtime.whole import write_text
+from specc.codegen.runtime.whole import writing as writing
 
 Answers: TypeAlias = "Tensor | dict[str, Tensor]"
 
@@ -32,15 +32,6 @@ DOC: Final = """\
     answer = net.eval()({inputs})
 
 Needs torch alone; written by export.py. Inputs: {shapes}."""
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Exits with a plain message where a disk is full, or nothing may be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise SystemExit(f"{folder} cannot be written, and is as it was: {error}") from None
 
 
 class OnImages(nn.Module):
@@ -66,8 +57,13 @@ def described(
     rows: dict[str, dict[str, Any]] = {}
     sides = zip(loading.statistics(), loading.scales(), strict=True)
     for name, x, ((mean, std), scale) in zip(names, inputs, sides, strict=True):
+        # Of an image that became a vector, every pixel has its channel's.
+        pixels = x.shape[1] // len(mean)
         numbers = {"mean": mean, "std": std}
-        rounded = {key: [round(value, 6) for value in row] for key, row in numbers.items()}
+        rounded = {
+            key: [round(value, 6) for value in row for _ in range(pixels)]
+            for key, row in numbers.items()
+        }
         rows[name] = {"shape": [*x.shape[1:]], "scale": scale, **rounded}
     return rows
 

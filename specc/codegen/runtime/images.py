@@ -71,7 +71,7 @@ class Data:
 
     mean, std    what inputs are normalised by, where they are no floats: for each channel of all arrays, one after
                  another, once they are scaled to 0..1; for each number of a vector
-    class_names  in the order of the labels; () where the data has no names for them
+    names  in the order of the labels; () where the data has no names for them
     """
 
     name: str
@@ -81,7 +81,7 @@ class Data:
     test: Images
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    class_names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     crop: bool = False
     notes: tuple[str, ...] = ()
 

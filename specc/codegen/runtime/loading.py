@@ -40,8 +40,10 @@ class Loading:
         repeats: int = 1,
         parts: int = 1,
         mixing: Mixing | None = None,
+        first: int = 0,
     ) -> Iterator[tuple[Inputs, Tensor]]:
         """One epoch of augmented batches, `steps` many, or as many times `parts`, which each is cut into.
+        Those before number `first` are left out: they were trained on before the run was stopped.
 
         `batch_size` counts the images of all processes together; where there are fewer, all are one batch. The last,
         incomplete batch is left out; as every epoch has an order of its own, no image is left out for good. Where
@@ -59,10 +61,10 @@ class Loading:
         transforms = self.transforms(augment)
 
         def examples() -> Iterator[list[Example]]:
-            for step in range(self.steps(batch_size)):
+            for step in range(first, self.steps(batch_size)):
                 for part in range(parts):
-                    first = step * batch_size + (part * world.size + world.rank) * mine
-                    places = range(first, first + (mine if world.size * parts > 1 else whole))
+                    start = step * batch_size + (part * world.size + world.rank) * mine
+                    places = range(start, start + (mine if world.size * parts > 1 else whole))
                     # A place in the order stands for one view of an image, whichever process loads it.
                     yield [
                         self.example(

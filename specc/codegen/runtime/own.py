@@ -74,12 +74,10 @@ def examples(part: Any, name: str) -> Images:
         raise ValueError(f"the {name} part is no pair (inputs, labels)")
     given, labels = part
     numbers = class_numbers(labels, name)
-    several = isinstance(given, tuple) or (
-        isinstance(given, list)
-        and given
-        and all(len_of(item) == len(numbers) and is_array(item) for item in given)
-    )
-    arrays = tuple(array_of(item, name) for item in (given if several else (given,)))
+    # A list may hold arrays too, one for each input; or it is an array itself, spelled out.
+    listed = isinstance(given, list) and all(is_array(item, len(numbers)) for item in given)
+    several = given if isinstance(given, tuple) or (listed and given) else (given,)
+    arrays = tuple(array_of(item, name) for item in several)
     if not arrays:
         raise ValueError(f"the {name} part has no inputs")
     for array in arrays:
@@ -90,12 +88,9 @@ def examples(part: Any, name: str) -> Images:
     return Images(numbers, arrays)
 
 
-def is_array(item: Any) -> bool:
-    return isinstance(item, (Tensor, np.ndarray))
-
-
-def len_of(item: Any) -> int:
-    return len(item) if hasattr(item, "__len__") and getattr(item, "ndim", 1) else -1
+def is_array(item: Any, examples: int) -> bool:
+    """Whether it is an array of so many examples."""
+    return isinstance(item, (Tensor, np.ndarray)) and item.ndim > 0 and len(item) == examples
 
 
 def array_of(given: Any, name: str) -> Tensor:

@@ -142,7 +142,7 @@ class Reader:
         # The seed that torch draws for its workers is not taken from the network's random numbers.
         self.loader: DataLoader[Any] = DataLoader(
             source,
-            batch_sampler=self.order,  # type: ignore[arg-type]
+            batch_sampler=self.order,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=pinned,

@@ -18,7 +18,7 @@ Inputs: TypeAlias = Tensor | tuple[Tensor, ...]
 
 def each_shape(shapes: Shapes) -> tuple[Shape, ...]:
     """A shape for each input, also where there is one."""
-    return tuple(shape for shape in (shapes if isinstance(shapes[0], tuple) else (shapes,)))  # type: ignore[misc]
+    return tuple(shapes) if isinstance(shapes[0], tuple) else (shapes,)
 
 
 def each_input(inputs: Inputs) -> tuple[Tensor, ...]:
