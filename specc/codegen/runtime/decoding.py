@@ -6,6 +6,7 @@ become tensors, since Pillow itself cuts off what is above 255.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ PLAIN: Final = ("1", "L", "P", "RGB", "CMYK", "YCbCr")
 TRANSPARENT: Final = ("LA", "La", "PA", "RGBA", "RGBa")
 BEHIND: Final = 128
 """The grey behind what is transparent, so that neither black nor white drawings vanish."""
-CHANNELS: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+CHANNELS: Final[Mapping[int, str]] = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """The channels that a file can be read as, and Pillow's name for them."""
 ORIENTATION: Final = 0x0112
 """The tag of EXIF that says how a camera was held."""
