@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import pickle
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +44,9 @@ def load_data(settings: Mapping[str, Any]) -> Data:
         raise SystemExit(f"unknown data set {settings['name']!r}: one of {', '.join(READERS)}")
     folder = place(str(settings["path"]))
     found = READERS[name](folder, settings)
-    check_files([*found.train.files, *found.test.files, *(found.validation or found.test).files])
     train, validation = found.train, found.validation
+    held = (found.test,) if validation is None else (found.test, validation)
+    check_files([file for part in (train, *held) for file in part.files])
     if validation is None:
         train, validation = split(train, float(settings["validation"]), int(settings["seed"]))
         # Without a validation part the search has nothing else to judge by.
@@ -141,9 +143,17 @@ def file_statistics(files: tuple[Path, ...]) -> tuple[tuple[float, ...], tuple[f
     sample = random.Random(0).sample(files, min(LOOKED_AT, len(files)))
     if not any(is_deep(file) for file in sample):
         return IMAGENET_MEAN, IMAGENET_STD
-    pictures = [torch.as_tensor(np.asarray(decoded(file, 1))).double() for file in sample]
-    numbers = torch.cat([(p if p.max() <= 1 else p / 255).flatten() for p in pictures])
-    return (float(numbers.mean()),), (spread(float(numbers.std())),)
+    count, total, squares = 0, 0.0, 0.0
+    for file in sample:
+        picture = decoded(file, 1)
+        numbers = (
+            picture if isinstance(picture, Tensor) else torch.as_tensor(np.asarray(picture) / 255)
+        )
+        count += numbers.numel()
+        total += float(numbers.double().sum())
+        squares += float(numbers.double().square().sum())
+    mean = total / count
+    return (mean,), (spread(math.sqrt(max(0.0, squares / count - mean**2))),)
 
 
 def digits(folder: Path, settings: Mapping[str, Any]) -> Parts:

@@ -27,12 +27,12 @@ SUFFIXES: Final = (
     ".gif",
 )
 NOT_OURS: Final = (
-    "__MACOSX",
-    "@eaDir",
+    "__macosx",
+    "@eadir",
     "lost+found",
-    "$RECYCLE.BIN",
-    "System Volume Information",
-    "Thumbs.db",
+    "$recycle.bin",
+    "system volume information",
+    "thumbs.db",
     "desktop.ini",
 )
 """What systems make beside people's files. All that begins with a dot is passed over, too."""
@@ -74,7 +74,7 @@ def visible_folders(root: Path) -> list[Path]:
 
 
 def is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in NOT_OURS
+    return name.startswith(".") or name.lower() in NOT_OURS
 
 
 def images_below(folder: Path, others: list[Path]) -> Iterator[Path]:
