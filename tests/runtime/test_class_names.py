@@ -77,7 +77,8 @@ def test_other_classes_than_the_checkpoints_are_told(kept: list[str], message: s
 
 
 def test_without_names_on_either_side_nothing_is_compared() -> None:
-    for saved in (None, {}, {"classes": None}, {"classes": []}, {"classes": ["n0", "n1", "n2"]}):
+    kept: list[dict[str, Any]] = [{}, {"classes": None}, {"classes": []}, {"classes": ["n0", "n1", "n2"]}]
+    for saved in (None, *kept):
         check_classes(names_of(3), 10, saved)
     check_classes(names_of(0), 10, {"classes": ["n0"]})
 

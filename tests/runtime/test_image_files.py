@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from specc.codegen.runtime import folders
+from specc.codegen.runtime import decoding, folders
 from specc.codegen.runtime.augment import ResizedCrop
 from specc.codegen.runtime.datasets import load_data
 from specc.codegen.runtime.decoding import decoded
@@ -36,7 +36,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def ramp(height: int = 16, width: int = 16) -> Bytes:
     """A smooth grey picture, dark at the top left."""
     y, x = np.mgrid[0:height, 0:width]
-    return ((y / (height - 1) + x / (width - 1)) * 127).astype(np.uint8)
+    grey: Bytes = ((y / (height - 1) + x / (width - 1)) * 127).astype(np.uint8)
+    return grey
 
 
 def numbers(path: Path, channels: int) -> Tensor:
@@ -301,11 +302,10 @@ def test_files_are_decoded_once_and_again_when_they_change(
 ) -> None:
     root = write_folder(tmp_path, lambda k, i: Image.fromarray(ramp()))
     looked_at: list[str] = []
-    damage = folders.damage
 
     def noted(path: Path) -> str | None:
         looked_at.append(f"{path.parent.parent.name}/{path.parent.name}")
-        return damage(path)
+        return decoding.damage(path)
 
     monkeypatch.setattr(folders, "damage", noted)
     folder(root)

@@ -105,6 +105,8 @@ class Loading:
             raise SystemExit(
                 f"augment: {augment[0]['name']} is for images, and the data has vectors"
             )
+        if any(word["name"] == "lighting" for word in augment) and any(f[0] != 3 for f in images):
+            raise SystemExit("augment: lighting is for colour images, of 3 channels")
         single = [word["name"] for word in augment if word["name"] in PER_IMAGE]
         colours = [name for name in single if name != "resized_crop"]
         floats = any(
