@@ -95,17 +95,29 @@ def test_important_groups_are_drawn_half_again_as_wide() -> None:
     space, rng = Widths(), random.Random(0)
     draws = tips.Draws({"a": 1.5, "b": 1.0}, {"keep": 0.75}, 0.1, True)
     found = [tips.draw(space, rng, draws) for _ in range(2000)]
-    assert all(abs(at["a"] - min(100, 1.5 * at["b"])) <= 1 for at in found)
+    assert all(abs(at["a"] - min(100, 1.5 * at["b"])) <= 1 for at in found if at["b"] > 10)
     assert {at["a"] for at in found if at["b"] == 40} <= {59, 60, 61}
-    assert min(at["b"] for at in found) == 10
-    assert max(at["b"] for at in found) == 100
-    assert sum(at["b"] for at in found) / 2000 == pytest.approx(55, abs=1.5)
+    # below w_min unimportant groups stay there, and important ones come down to it
+    assert {at["a"] for at in found if at["b"] == 10} == {10, 11, 12, 13, 14, 15, 16}
+    for name in "ab":
+        assert {min(at[name] for at in found), max(at[name] for at in found)} == {10, 100}
+    # u ~ U[w_min / 1.5, 1]: the means of max(w_min, u) and of max(w_min, min(1, 1.5 u)), integrated
+    low = 0.1 / 1.5
+    means = {"b": ((0.1 - low) * 0.1 + (1 - 0.1**2) / 2) / (1 - low)}
+    means["a"] = (0.75 * ((2 / 3) ** 2 - low**2) + 1 / 3) / (1 - low)
+    for name, mean in means.items():
+        assert sum(at[name] for at in found) / 2000 == pytest.approx(100 * mean, abs=2)
     assert sum(at["keep"] for at in found) / 2000 == pytest.approx(0.75, abs=0.03)
     assert sum(at["res"] == 6 for at in found) / 2000 == pytest.approx(0.5, abs=0.04)
 
     apart = tips.Draws({"a": 1.5, "b": 1.0}, {}, 0.1, False)
     found = [tips.draw(space, rng, apart) for _ in range(200)]
     assert any(at["a"] < at["b"] for at in found)
+
+    alike = tips.Draws({"a": 1.0, "b": 1.0}, {}, 0.1, True)
+    found = [tips.draw(space, rng, alike) for _ in range(2000)]
+    assert all(at["a"] == at["b"] for at in found)
+    assert sum(at["a"] for at in found) / 2000 == pytest.approx(55, abs=1.5)
 
 
 def test_the_nearest_count_is_taken_the_larger_of_two() -> None:
@@ -126,7 +138,7 @@ def test_draws_are_read_from_what_the_compiler_wrote(tmp_path: Path) -> None:
     assert draws.keeps == {"s1.keep": 0.5}
     rows = tips.draws_table(path, space, draws).splitlines()
     assert rows[2].split()[0] == "stem.conv.width"
-    assert rows[2].split()[2:] == ["yes", "0.75..1", "of", "8", "channels"]
+    assert rows[2].split()[2:] == ["yes", "0.50..1", "of", "8", "channels,", "1.5", "times", "as", "wide"]
     assert rows[-1].split()[2:] == ["no", "kept", "50%", "of", "the", "time"]
     alike = tips.read_draws(path, space, boost=1)
     assert set(alike.boosts.values()) == {1.0}
