@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from specc.analysis.importance import Settings, importance, settings_of
 from specc.methods.tips import step as tips
 from specc.pipeline import compile_project, load
 from specc.source import Source
@@ -63,7 +64,7 @@ def test_every_skippable_pair_of_a_perceptron_is_a_sub_path() -> None:
 
 
 def test_widths_that_operators_say_themselves_are_groups_too() -> None:
-    spec = SPEC.replace("width per_group 0.5..1.0 round 2", "").replace("METHOD", "")
+    spec = SPEC.replace("width per_group 0.5..1.0 round 2", "").replace("METHOD", "boost=1")
     spec = spec.replace("conv(8, kernel=3); norm; relu }", "conv({4, 8}, kernel=3); norm; relu }", 1)
     spec = spec.replace("conv(8, kernel=1)", "conv(in / 2, kernel=1)").replace("conv(16", "conv(in * 2")
     found = importance_of(Source("tiny.specc", spec))
@@ -202,3 +203,21 @@ def test_a_step_draws_beside_the_super_network_and_moves_only_what_ran(tmp_path:
     assert torch.equal(net.stem.conv.weight[4:], before["stem.conv.weight"][4:])
     assert torch.equal(net.stem.norm.running_mean[4:], before["stem.norm.running_mean"][4:])
     assert not torch.equal(net.stem.norm.running_mean[:4], before["stem.norm.running_mean"][:4])
+
+
+def test_the_settings_of_an_analysis_are_used_in_training_too() -> None:
+    """A given length marks its best path alone, as `specc importance --nodes` does."""
+    text = (SPECS / "mobilenet_v2_tips.specc").read_text()
+    written = "analysis=importance(subnets=8, coupling=1, damping=1e-5)"
+    assert written in text
+    spec = text.replace(written, "analysis=importance(nodes=41, seed=7, directed=yes)")
+    compiled = load(Source("net.specc", spec))
+    found = json.loads(compile_project(compiled)["importance.json"])
+    wanted = importance(compiled.graph, Settings(nodes=41, seed=7, directed=True))
+    assert (found["nodes"], found["seed"], found["directed"]) == (41, 7, True)
+    assert [op["name"] for op in found["ops"] if op["important"]] == list(wanted.important)
+    assert len(wanted.important) == 40
+    assert [tensor["tas"] for tensor in found["tensors"]] == pytest.approx([t.tas for t in wanted.tensors], rel=1e-7)
+    settings = settings_of(compiled.model.method)
+    assert settings == Settings(nodes=41, seed=7, directed=True)
+    assert settings_of(compiled.model.method, directed=False, seed=1) == Settings(nodes=41, seed=1)
