@@ -24,7 +24,7 @@ from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.own_data import read_own_data
-from specc.semantics.recipe import check_data, check_residual_ends
+from specc.semantics.recipe import check_colours, check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
 from specc.source import Source
@@ -93,6 +93,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_method(model, graph, findings)
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
+    check_colours(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     if findings:
@@ -273,6 +274,8 @@ def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
+                "judges": [*map(module, found.judges)],
+                "tensor": found.tensor,
             }
             for found in channel_sets(graph)
         ]

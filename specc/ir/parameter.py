@@ -55,6 +55,13 @@ REQUIRED: Final = Required()
 
 
 @dataclass(frozen=True, slots=True)
+class SameAs:
+    """Stands as the default of a parameter that has the value of an earlier one where it is not given."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter. `elastic` says that a range, a set or a choice may stand there; `below` bounds a number."""
 

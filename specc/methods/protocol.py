@@ -86,6 +86,10 @@ class Method(Protocol):
         """The finished graph with what the method adds to its operations: weights that no spec writes down."""
         ...
 
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        """The settings of `train { }` with what the method adds where the spec says nothing."""
+        ...
+
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         """What train.py names at its top."""
         ...
@@ -139,6 +143,9 @@ class Basics:
 
     def prepared(self, graph: Graph, call: Call) -> Graph:
         return graph
+
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        return train
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         return ()

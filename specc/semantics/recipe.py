@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Final
+from itertools import pairwise
+from typing import Final, cast
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.graph import Graph
@@ -20,6 +21,15 @@ BEYOND_THE_RUN: Final = Rule(
     "of the run.\n"
     "Wrong:  train { epochs=90; schedule=multistep([60, 100, 140]) }\n"
     "Right:  train { epochs=150; schedule=multistep([60, 100, 140]) }",
+)
+BAD_RESTARTS: Final = Rule(
+    "E246",
+    "bad-restarts",
+    "the restarts of a schedule are out of order, or their peaks or warm-ups are not one for each",
+    "`restarts` lists where the schedule begins anew, earlier ones first; `peaks` and `warmups` have one number for\n"
+    "each restart, or none at all.\n"
+    "Wrong:  schedule=cosine(restarts=[30, 60], peaks=[0.5])\n"
+    "Right:  schedule=cosine(restarts=[30, 60], peaks=[0.5, 0.1])",
 )
 NOTHING_TO_REPEAT: Final = Rule(
     "E235",
@@ -68,6 +78,28 @@ ONE_IMAGE: Final = Rule(
 )
 
 
+COLOURS_OF_ONE: Final = Rule(
+    "E247",
+    "lighting-needs-colours",
+    "`lighting` stands in a spec whose images are not of three channels",
+    "`lighting` shifts red, green and blue along their principal components; other images have no such colours.\n"
+    "Wrong:  input image(1, 28, 28) ...  train { augment=[lighting] }\n"
+    "Right:  input image(3, 32, 32) ...  train { augment=[lighting] }",
+)
+
+
+def check_colours(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
+    """Reports `lighting` on images that have no red, green and blue."""
+    words = cast("tuple[Call, ...]", train["augment"])
+    if section is None or not any(word.name == "lighting" for word in words):
+        return
+    tensors = graph.tensor_table()
+    channels = sum(cast(int, tensors[name].features) for name in graph.inputs)
+    if channels != 3:
+        message = f"`lighting` needs images of three channels, and these have {channels}"
+        findings.report(COLOURS_OF_ONE, place(section, "augment"), message, help="leave `lighting` out")
+
+
 def check_data(data: Call | None, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
     """Reports a data set that cannot feed all inputs."""
     if len(graph.inputs) > 1 and data is not None and section is not None and data.name != "own":
@@ -88,6 +120,8 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
     for when, what in late(schedule, epochs):
         message = f"{what} {shown(when)}, and the run has {epochs} epochs"
         findings.report(BEYOND_THE_RUN, place(section, "schedule"), message, help="train longer, or begin earlier")
+    for message, help in restarts_wrong(schedule, epochs):
+        findings.report(BAD_RESTARTS, place(section, "schedule"), message, help=help)
     if optimizer.name == "sgd" and optimizer["nesterov"] and not optimizer["momentum"]:
         message = "`nesterov=yes` needs a momentum above 0"
         findings.report(NO_MOMENTUM, place(section, "optimizer"), message, help="0.9 is usual")
@@ -105,11 +139,26 @@ def late(schedule: Call, epochs: int) -> Iterator[tuple[int | Fraction, str]]:
     for name, value in schedule.values:
         if name == "milestones" and isinstance(value, tuple):
             yield from ((m, "a milestone is at epoch") for m in value if m >= max(epochs, 1))
+        elif name == "restarts" and isinstance(value, tuple):
+            yield from ((r, "the schedule restarts at epoch") for r in value if r >= max(epochs, 1))
         elif isinstance(value, (int, Fraction)) and value >= epochs:
             if name == "warmup":
                 yield value, "the warm-up ends at epoch"
             elif name == "every":
                 yield value, "the first drop is at epoch"
+
+
+def restarts_wrong(schedule: Call, epochs: int) -> Iterator[tuple[str, str]]:
+    """What is wrong with the restarts of a schedule, each with what would mend it."""
+    values = dict(schedule.values)
+    restarts = cast("tuple[int | Fraction, ...]", values.get("restarts", ()))
+    starts = [r * epochs if r < 1 else r for r in restarts]
+    if any(later <= earlier for earlier, later in pairwise([0, *starts])):
+        yield "the restarts do not follow one another", "list them in order, each after the run's first epoch"
+    for name in ("peaks", "warmups"):
+        given = cast("tuple[int | Fraction, ...]", values.get(name, ()))
+        if given and len(given) != len(restarts):
+            yield f"there are {len(restarts)} restarts and {len(given)} {name}", f"write one of `{name}` for each"
 
 
 def check_residual_ends(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:

@@ -24,6 +24,9 @@ from specc.codegen.runtime.loading import Loading, fitted
 CPU = torch.device("cpu")
 
 
+JITTER: dict[str, Any] = {"name": "color_jitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4}
+
+
 def settings(name: str, path: Path | str = "", **more: Any) -> dict[str, Any]:
     return {"name": name, "path": str(path), "validation": 0.25, "seed": 0, **more}
 
@@ -182,7 +185,7 @@ def test_worker_processes_change_nothing_and_repeat_themselves(tmp_path: Path) -
     for first, second in zip(epoch(0, []), epoch(2, []), strict=True):
         assert torch.equal(first, second)
         assert len({tuple(image.flatten().tolist()) for image in first}) == 2
-    words: list[dict[str, Any]] = [{"name": "resized_crop", "smallest": 0.3}, {"name": "color_jitter", "strength": 0.4}]
+    words: list[dict[str, Any]] = [{"name": "resized_crop", "smallest": 0.3}, JITTER]
     for first, second in zip(epoch(2, words), epoch(2, words), strict=True):
         assert torch.equal(first, second)
         # Repeated augmentation: each copy is another view of its image.
@@ -323,7 +326,7 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
     torch.manual_seed(0)
     images = torch.zeros(50, 3, 16, 16)
     assert 10 < int((augment.erase(images, 0.5).flatten(1).sum(dim=1) > 0).sum()) < 40
-    words = [{"name": "color_jitter", "strength": 0.4}, {"name": "randaugment", "operations": 2, "magnitude": 9}]
+    words = [JITTER, {"name": "randaugment", "operations": 2, "magnitude": 9}]
     assert len(augment.image_augmentation(words, (8, 8))) == 2
     assert augment.batch_augmentation(words)(images) is images
     for workers in (0, 2):
@@ -339,3 +342,17 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
             assert torch.equal(images, others)
     with pytest.raises(ValueError, match="unknown augmentation 'blur'"):
         augment.batch_augmentation([{"name": "blur"}])
+
+
+def test_lighting_shifts_the_colours_of_an_image_alike() -> None:
+    """One shift an image, along the principal components: by hand, from the same random numbers."""
+    images = torch.rand(5, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(7)
+    found = augment.batch_augmentation([{"name": "lighting", "strength": 0.1}])(images)
+    torch.manual_seed(7)
+    alphas = torch.randn(5, 3) * 0.1
+    for image, other, alpha in zip(images, found, alphas):
+        shift = sum(a * scale * torch.tensor(way) for a, (scale, way) in zip(alpha, augment.COLOURS))
+        torch.testing.assert_close(other - image, shift[:, None, None].expand(3, 4, 6), rtol=0, atol=1e-6)
+    ways = torch.tensor([way for _, way in augment.COLOURS])
+    torch.testing.assert_close(ways @ ways.T, torch.eye(3), rtol=0, atol=1e-3)

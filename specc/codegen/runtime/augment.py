@@ -47,6 +47,8 @@ def single(word: Mapping[str, Any]) -> Augmentation:
                 float(word["shift"]),
                 float(word["shear"]),
             )
+        case "lighting":
+            return lambda images: lighting(images, float(word["strength"]))
         case "erase":
             return lambda images: erase(images, float(word["probability"]))
         case name:
@@ -91,6 +93,22 @@ def affine(
     return F.grid_sample(images, grid.to(images.device, images.dtype), align_corners=False)
 
 
+COLOURS = (
+    (0.2175, (-0.5675, -0.5808, -0.5836)),
+    (0.0188, (0.7192, -0.0045, -0.6948)),
+    (0.0045, (0.4009, -0.8140, 0.4203)),
+)
+"""The principal components of the colours of ImageNet's pixels, red, green and blue in 0..1: variance, direction."""
+
+
+def lighting(images: Tensor, strength: float) -> Tensor:
+    """Each image's colours (B, 3, H, W) shifted along their principal components (Krizhevsky et al., 2012)."""
+    scales = torch.tensor([scale for scale, _ in COLOURS])
+    directions = torch.tensor([direction for _, direction in COLOURS])
+    shift = (torch.randn(len(images), 3) * strength * scales) @ directions
+    return images + shift.to(images.device, images.dtype)[:, :, None, None]
+
+
 def erase(images: Tensor, probability: float) -> Tensor:
     """In some images a rectangle of 2-33 % of the area becomes noise (Zhong et al., 2020)."""
     batch, channels, height, width = images.shape
@@ -124,8 +142,8 @@ def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]
                     )
                 )
             case "color_jitter":
-                strength = float(word["strength"])
-                made.append(v2.ColorJitter(strength, strength, strength))
+                strengths = [float(word[what]) for what in ("brightness", "contrast", "saturation")]
+                made.append(v2.ColorJitter(*strengths))
             case "randaugment":
                 made.append(v2.RandAugment(int(word["operations"]), int(word["magnitude"])))
             case "autoaugment":
