@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
@@ -234,9 +234,18 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
 
         texts["space.py"] = space_module(graph)
         texts |= method_files(compiled, graph)
-    own = {source.name: source.text for source in compiled.files[1:] if source.name.endswith(".py")}
+    own = own_files(compiled)
     files = project_files(graph, compiled.model, texts, tuple(own))
+    replaced = own.keys() & files.keys()
+    assert not replaced, f"{min(replaced)} would be replaced"
     return marked(dict(sorted({**files, **own}.items())))
+
+
+def own_files(compiled: Compiled) -> dict[str, str]:
+    """The Python file of `data own(path=..)`, where it lies beside the spec."""
+    data = compiled.model.data
+    path = "" if data is None or data.name != "own" else PurePath(str(data["path"])).as_posix()
+    return {source.name: source.text for source in compiled.files[1:] if source.name == path}
 
 
 def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
