@@ -15,7 +15,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED
+from specc.methods.protocol import LEVELS_UNTRAINED, Found
 from specc.passes import run_passes
 from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
@@ -189,6 +189,13 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
+    asked = () if findings else method.asks(graph, model.method)
+    if asked:
+        try:
+            method.check_found(graph, model.method, answers(graph, asked), report)
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                report(diagnostic.rule, diagnostic.primary.message, at="analysis", help=diagnostic.help)
     if method.needs_slices:
         check_slices(graph, method.name, findings)
 
@@ -246,8 +253,12 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
     call = compiled.model.method
     method = find_method(call.name)
     assert method is not None, call.name
-    found = {request.name: ANALYSES[request.name](graph, request) for request in method.requests(graph, call)}
-    return method.files(graph, call, found)
+    return method.files(graph, call, answers(graph, method.requests(graph, call)))
+
+
+def answers(graph: Graph, requests: tuple[Call, ...]) -> Found:
+    """The answers of the analyses that a method asks for. Raises SpecError where one has none."""
+    return {request.name: ANALYSES[request.name](graph, request) for request in requests}
 
 
 def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:
