@@ -15,7 +15,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED, ONE_SUBNET, SAME_SUBNET
+from specc.methods.protocol import LEVELS_UNTRAINED, ONE_SUBNET, SAME_SUBNET, Found
 from specc.passes import run_passes
 from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
@@ -180,6 +180,13 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
     if method.draws and several > least > 1:
         message = f"a step trains {several} sub-networks, and there are {least}"
         report(SAME_SUBNET, message, at="subnets", help=f"write `subnets={least}`, or make more elastic")
+    asked = () if findings else method.asks(graph, model.method)
+    if asked:
+        try:
+            method.check_found(graph, model.method, answers(graph, asked), report)
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                report(diagnostic.rule, diagnostic.primary.message, at="analysis", help=diagnostic.help)
     if method.needs_slices:
         check_slices(graph, method.name, findings)
 
@@ -238,8 +245,12 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
     call = compiled.model.method
     method = find_method(call.name)
     assert method is not None, call.name
-    found = {request.name: ANALYSES[request.name](graph, request) for request in method.requests(graph, call)}
-    return method.files(graph, call, found)
+    return method.files(graph, call, answers(graph, method.requests(graph, call)))
+
+
+def answers(graph: Graph, requests: tuple[Call, ...]) -> Found:
+    """The answers of the analyses that a method asks for. Raises SpecError where one has none."""
+    return {request.name: ANALYSES[request.name](graph, request) for request in requests}
 
 
 def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:

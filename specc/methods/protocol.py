@@ -74,6 +74,14 @@ class Method(Protocol):
         """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
         ...
 
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        """The analyses that `check_found` is to judge by, as calls: `Call("importance", ...)`."""
+        ...
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        """Reports what the answers of these analyses say against training. Called where `check` found no error."""
+        ...
+
     def prepared(self, graph: Graph, call: Call) -> Graph:
         """The finished graph with what the method adds to its operations: weights that no spec writes down."""
         ...
@@ -126,6 +134,12 @@ class Basics:
     @property
     def name(self) -> str:
         return self.signature.name
+
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        return ()
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        return None
 
     def prepared(self, graph: Graph, call: Call) -> Graph:
         return graph

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
+from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph, Op, Scope, WidthGroup
 from specc.lower.unread import UNUSED_SETTING
 from specc.passes.unify_channels import group_options, same_rule
@@ -69,8 +70,9 @@ def fixed_widths(lowered: Graph, finished: Graph, findings: Findings) -> None:
         groups = [g for g in lowered.widths if g.rule is rule or same_rule(g.rule, rule)]
         if id(rule.origin) in made or any(id(g.origin) in made for g in groups) or rule.origin is None:
             continue
-        if rule.kind == "per_group" and all(single(g) for g in groups):
-            message = f"`width per_group` leaves every width one option, with multiples of {rule.round}"
+        if all(single(g) for g in groups):
+            multiples = f", with multiples of {rule.round}" if rule.round > 1 else ""
+            message = f"`width {rule.kind}` leaves every width one option{multiples}"
             help = "round to less, or begin at a smaller ratio"
         else:
             message = f"`width {rule.kind}` changes nothing: every width under it is fixed by what it must agree with"
@@ -81,8 +83,12 @@ def fixed_widths(lowered: Graph, finished: Graph, findings: Findings) -> None:
 
 
 def single(group: WidthGroup) -> bool:
-    assert group.rule is not None
-    return len(group_options(group.maximum, group.rule, group.multiple)) == 1
+    """Whether rounding leaves a group its maximum alone."""
+    rule = group.rule
+    assert rule is not None
+    if rule.kind == "any":
+        return round_half_up(rule.ratios[0] * group.maximum) >= group.maximum
+    return rule.kind == "per_group" and len(group_options(group.maximum, rule, group.multiple)) == 1
 
 
 def dropped_operations(lowered: Graph, finished: Graph, findings: Findings) -> None:
