@@ -178,6 +178,8 @@ def evaluate_setting(
         return None if parameter.default is REQUIRED else parameter.default
 
     match type_:
+        case ListOf(_, alone) if alone is not None and not isinstance(value, ast.ListExpr):
+            return evaluate_setting(value, parameter, alone, values, findings)
         case ListOf(item):
             items = value.items if isinstance(value, ast.ListExpr) else (value,)
             return tuple(evaluate_setting(i, parameter, item, values, findings) for i in items)
