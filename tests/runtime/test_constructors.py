@@ -90,7 +90,7 @@ class Forgetful(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.half = size // 2
+        self.part = size // 2
 
 
 class Shifted(nn.Module):
