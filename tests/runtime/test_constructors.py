@@ -103,7 +103,7 @@ class Shifted(nn.Module):
 
 def test_what_cannot_be_made_again_is_told_by_its_name() -> None:
     with pytest.raises(
-        ValueError, match="Forgetful cannot be made again: .* missing 1 required positional argument: 'size'"
+        ValueError, match=r"Forgetful cannot be made again: .* missing 1 required positional argument: 'size'"
     ):
         constructor(Forgetful(4))
     changed = Shifted(4)

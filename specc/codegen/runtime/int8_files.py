@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
-from specc.codegen.runtime.exporting import Answers, write_source
+from specc.codegen.runtime.checked import Answers
+from specc.codegen.runtime.exporting import write_source
 from specc.codegen.runtime.int8 import quantised
 from specc.codegen.runtime.latency import measure
 

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from specc.codegen.runtime.constructors import constructor, literal, name_of_class
+from specc.codegen.runtime.resizing import resize, resized
 from specc.codegen.runtime.source_text import WIDTH, Call, Text, flat, laid
 
 SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
@@ -40,6 +41,8 @@ INPLACE: Final[Mapping[Any, str]] = MappingProxyType(
     {operator.iadd: "+=", operator.imul: "*=", operator.isub: "-="}
 )
 
+OWN: Final[Mapping[Any, Any]] = MappingProxyType({resize: resized})
+"""Functions that are not torch's, and those whose text stands in a source that calls them."""
 
 PARTS: Final = '''\
 class {name}(nn.Module):
@@ -54,18 +57,22 @@ class {name}(nn.Module):
 
 READER: Final = '''\
 def load_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, by name."""
+    """The tensors of a safetensors file, by name. Raises ValueError where its checksum differs."""
     content = Path(path).read_bytes()
     first = 8 + int.from_bytes(content[:8], "little")
+    rows = json.loads(content[8:first])
+    wanted = rows.pop("__metadata__", {}).get("sha256")
+    found = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode() + content[first:])
+    if wanted not in (None, found.hexdigest()):
+        raise ValueError(f"{path} is damaged: its checksum differs")
     kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
     kinds |= {"BF16": torch.bfloat16, "I8": torch.int8}
     tensors = {}
-    for name, row in json.loads(content[8:first]).items():
-        if name != "__metadata__":
-            start, end = row["data_offsets"]
-            own = bytearray(content[first + start : first + end])
-            flat = torch.frombuffer(own, dtype=kinds[row["dtype"]])
-            tensors[name] = flat.view(row["shape"])
+    for name, row in rows.items():
+        start, end = row["data_offsets"]
+        own = bytearray(content[first + start : first + end])
+        flat = torch.frombuffer(own, dtype=kinds[row["dtype"]])
+        tensors[name] = flat.view(row["shape"])
     return tensors
 '''
 
@@ -102,8 +109,10 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
     if any(f"{parts}(" in line for line in body):
         classes.append(PARTS.format(name=parts).splitlines())
     classes.append(body)
+    called = {n.target for n in static.graph.nodes if n.op == "call_function"}
+    classes = [source_lines(plain) for own, plain in OWN.items() if own in called] + classes
     code = "\n\n\n".join("\n".join(lines) for lines in classes)
-    imports = ["import json", "from pathlib import Path"]
+    imports = ["import hashlib", "import json", "from pathlib import Path"]
     imports += ["from typing import Any"] * ("Any" in code)
     imports += ["", "import torch"]
     imports += ["import torch.nn.functional as F"] * ("F." in code)
@@ -172,7 +181,12 @@ class Layers:
     def keep(self, kind: type) -> None:
         if kind not in self.seen:
             self.seen.add(kind)
-            self.sources.append(textwrap.dedent(inspect.getsource(kind)).rstrip().splitlines())
+            self.sources.append(source_lines(kind))
+
+
+def source_lines(part: Any) -> list[str]:
+    """The text of a class or function that needs torch alone."""
+    return textwrap.dedent(inspect.getsource(part)).rstrip().splitlines()
 
 
 class Forward:
@@ -331,7 +345,9 @@ def indices(index: Any, text: Callable[[Any], Text]) -> str:
 
 def name_of(target: Any) -> str:
     """A function as one calls it after `import torch` and `import torch.nn.functional as F`."""
-    name = getattr(target, "__name__", "")
+    name = str(getattr(target, "__name__", ""))
+    if target in OWN:
+        return str(OWN[target].__name__)
     for module, prefix in PLACES.items():
         if name and getattr(module, name, None) is target:
             return prefix + name
