@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
@@ -15,7 +15,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED
+from specc.methods.protocol import LEVELS_UNTRAINED, Found
 from specc.passes import run_passes
 from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
@@ -24,7 +24,7 @@ from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.own_data import read_own_data
-from specc.semantics.recipe import check_data, check_residual_ends
+from specc.semantics.recipe import check_colours, check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
 from specc.source import Source
@@ -93,6 +93,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_method(model, graph, findings)
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
+    check_colours(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     if findings:
@@ -188,6 +189,13 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
+    asked = () if findings else method.asks(graph, model.method)
+    if asked:
+        try:
+            method.check_found(graph, model.method, answers(graph, asked), report)
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                report(diagnostic.rule, diagnostic.primary.message, at="analysis", help=diagnostic.help)
     if method.needs_slices:
         check_slices(graph, method.name, findings)
 
@@ -226,9 +234,18 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
 
         texts["space.py"] = space_module(graph)
         texts |= method_files(compiled, graph)
-    own = {source.name: source.text for source in compiled.files[1:] if source.name.endswith(".py")}
+    own = own_files(compiled)
     files = project_files(graph, compiled.model, texts, tuple(own))
+    replaced = own.keys() & files.keys()
+    assert not replaced, f"{min(replaced)} would be replaced"
     return marked(dict(sorted({**files, **own}.items())))
+
+
+def own_files(compiled: Compiled) -> dict[str, str]:
+    """The Python file of `data own(path=..)`, where it lies beside the spec."""
+    data = compiled.model.data
+    path = "" if data is None or data.name != "own" else PurePath(str(data["path"])).as_posix()
+    return {source.name: source.text for source in compiled.files[1:] if source.name == path}
 
 
 def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
@@ -236,8 +253,12 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
     call = compiled.model.method
     method = find_method(call.name)
     assert method is not None, call.name
-    found = {request.name: ANALYSES[request.name](graph, request) for request in method.requests(graph, call)}
-    return method.files(graph, call, found)
+    return method.files(graph, call, answers(graph, method.requests(graph, call)))
+
+
+def answers(graph: Graph, requests: tuple[Call, ...]) -> Found:
+    """The answers of the analyses that a method asks for. Raises SpecError where one has none."""
+    return {request.name: ANALYSES[request.name](graph, request) for request in requests}
 
 
 def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:
@@ -262,6 +283,8 @@ def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
+                "judges": [*map(module, found.judges)],
+                "tensor": found.tensor,
             }
             for found in channel_sets(graph)
         ]

@@ -74,8 +74,20 @@ class Method(Protocol):
         """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
         ...
 
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        """The analyses that `check_found` is to judge by, as calls: `Call("importance", ...)`."""
+        ...
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        """Reports what the answers of these analyses say against training. Called where `check` found no error."""
+        ...
+
     def prepared(self, graph: Graph, call: Call) -> Graph:
         """The finished graph with what the method adds to its operations: weights that no spec writes down."""
+        ...
+
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        """The settings of `train { }` with what the method adds where the spec says nothing."""
         ...
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
@@ -123,8 +135,17 @@ class Basics:
     def name(self) -> str:
         return self.signature.name
 
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        return ()
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        return None
+
     def prepared(self, graph: Graph, call: Call) -> Graph:
         return graph
+
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        return train
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         return ()

@@ -209,7 +209,7 @@ def test_written_weights_with_a_bit_changed_are_refused(made: dict[str, Project]
     assert {*found["load_weights"](file)} == {*load_tensors(file)[0]} == {*static.state_dict()}
 
 
-def json_blank(changed: bytes, content: bytes, first: int) -> bool:
+def json_blank(changed: bytes | bytearray, content: bytes, first: int) -> bool:
     """Whether two headers say the same, as one blank behind the end is as good as another."""
     return changed[8:first].rstrip() == content[8:first].rstrip() and changed[first:] == content[first:]
 
