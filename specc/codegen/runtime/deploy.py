@@ -27,7 +27,9 @@ LAST: Final = ',\n"checksum":"'
 END: Final = '"}\n'
 """What stands before and after the checksum of an index: nothing but the braces follow it."""
 
-FIRST_VERSION: Final = frozenset({"network", "space", "choices", "columns", "subnets", "latency"})
+FIRST_VERSION: Final = frozenset(
+    {"network", "fingerprint", "space", "choices", "columns", "subnets", "latency"}
+)
 """What an index without checksums holds."""
 
 
@@ -236,7 +238,7 @@ def check_index(content: bytes) -> None:
     text, found, last = content.rpartition(LAST.encode())
     if found and last != (checksum(text) + END).encode():
         raise ValueError("its checksum is of another content")
-    if not found and not {*json.loads(content)} <= FIRST_VERSION:
+    if not found and not {*read_json(content)} <= FIRST_VERSION:
         raise ValueError("its checksum is missing")
 
 
@@ -323,7 +325,9 @@ def check_file(path: Path, wanted: str) -> None:
     except FileNotFoundError:
         raise ValueError(f"the bundle {path.parent} is damaged: it has no {path.name}") from None
     if checksum(content) != wanted:
-        raise ValueError(f"the bundle {path.parent} is damaged: the checksum of {path.name} differs")
+        raise ValueError(
+            f"the bundle {path.parent} is damaged: the checksum of {path.name} differs"
+        )
 
 
 def tensors_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
