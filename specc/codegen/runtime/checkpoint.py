@@ -77,9 +77,13 @@ def trained(net: nn.Module, content: Mapping[str, Any]) -> None:
     Exits where they are of another network, or are no numbers.
     """
     check_network(net, content)
-    state = weights(content)
-    fill(net, state)
-    if broken := [name for name, value in state.items() if not all_finite(value)]:
+    fill(net, weights(content))
+    check_finite(content)
+
+
+def check_finite(content: Mapping[str, Any]) -> None:
+    """Exits where the weights to evaluate are no numbers."""
+    if broken := [name for name, value in weights(content).items() if not all_finite(value)]:
         raise SystemExit(
             f"the checkpoint's weights are NaN or infinite ({few(broken)}): train again"
         )
