@@ -49,7 +49,7 @@ def load(
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged file may break the reader anywhere
-        reason = str(error).partition("\n")[0].partition(". ")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0] or "it is cut off"
         raise SystemExit(f"{path} is no checkpoint of train.py: {reason}") from None
     try:
         checked: dict[str, Any] = check_checkpoint(content, needs)
