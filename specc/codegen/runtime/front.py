@@ -14,7 +14,7 @@ from specc.codegen.runtime.interfaces import Assignment
 @dataclass(frozen=True, slots=True)
 class Point:
     """One evaluated sub-network: accuracy on the images that the search judges by, latency in seconds, memory in bytes
-    of activations alive at once."""
+    of activations alive at once. `trained` is false where no step of the training runs it."""
 
     at: Mapping[str, Any]
     macs: int
@@ -24,6 +24,7 @@ class Point:
     latency_p90: float | None = None
     test_accuracy: float | None = None
     memory: int | None = None
+    trained: bool = True
 
     def cost(self, name: str) -> float:
         """macs, params, memory or latency. Raises ValueError where it was not measured."""

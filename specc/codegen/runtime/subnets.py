@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,11 @@ def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
     return space.canonical(
         {name: options[-1] for name, options in space.CHOICES.items()} | dict(at)
     )
+
+
+def among(space: Space, listed: Sequence[Assignment | str], at: Assignment) -> bool:
+    """Whether a sub-network is one of those listed. `at` is canonical."""
+    return any(resolved(space, one) == at for one in listed)
 
 
 def parse(text: str) -> Assignment | str:
