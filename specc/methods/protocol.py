@@ -207,6 +207,25 @@ LEVELS_UNTRAINED: Final = Rule(
     'Right:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method early_exit',
 )
 
+SAME_SUBNET: Final = Rule(
+    "W106",
+    "same-subnet",
+    "a step trains one sub-network more than once",
+    "Training a sub-network twice in a step costs its time and trains nothing else.\n"
+    "Wrong:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=1.0)])\n"
+    "Right:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, min])",
+)
+
+ONE_SUBNET: Final = Rule(
+    "W107",
+    "one-subnet-trained",
+    "a network has choices, and training runs one sub-network alone",
+    "Sub-networks that no step runs are not trained: their norms and heads, and the weights that only they use.\n"
+    "A spec without `method` trains the largest sub-network alone.\n"
+    "Wrong:  width uniform {0.5, 1.0} ...  data digits\n"
+    "Right:  width uniform {0.5, 1.0} ...  data digits; method us_net(subnets=4)",
+)
+
 RULES: Final = (LEVELS_UNTRAINED, NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)
 
 

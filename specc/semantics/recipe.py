@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final, cast
@@ -80,11 +80,30 @@ ONE_IMAGE: Final = Rule(
     "one-image-data",
     "a data set of single images stands in a spec with several inputs",
     "An example of these data sets is one image. For several inputs, `data own` takes a Python file of yours, whose\n"
-    "function `load` brings the inputs of an example as one image, channels after channels.\n"
+    "function `load` returns an array for each of them.\n"
     "Wrong:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data cifar10\n"
     'Right:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data own(path="pairs.py")',
 )
 
+
+OTHER_NUMBERS: Final = Rule(
+    "E249",
+    "vector-data",
+    "a network takes vectors, and an example of its data set does not have that many numbers",
+    "Where a network takes vectors, an image of the data set becomes the vector of its pixels, channel after channel:\n"
+    "64 numbers for `digits`, 784 for `mnist`, 3,072 for `cifar10`. Images in files have no size that is known; for\n"
+    "these, and for numbers that are no images, there is `data own`.\n"
+    "Wrong:  input vector(100) ...  data digits\n"
+    "Right:  input vector(64) ...  data digits",
+)
+PIXELS: Final[Mapping[str, int]] = {
+    "digits": 8 * 8,
+    "mnist": 28 * 28,
+    "fashion_mnist": 28 * 28,
+    "cifar10": 3 * 32 * 32,
+    "cifar100": 3 * 32 * 32,
+}
+"""How many numbers an image has, in the data sets whose images all have one size."""
 
 COLOURS_OF_ONE: Final = Rule(
     "E247",
@@ -102,18 +121,35 @@ def check_colours(train: Call, section: ast.Section | None, graph: Graph, findin
     if section is None or not any(word.name == "lighting" for word in words):
         return
     tensors = graph.tensor_table()
-    channels = sum(cast(int, tensors[name].features) for name in graph.inputs)
-    if channels != 3:
-        message = f"`lighting` needs images of three channels, and these have {channels}"
+    channels = [cast(int, tensors[name].features) for name in graph.inputs if tensors[name].space]
+    others = [count for count in channels if count != 3]
+    if others or not channels:
+        these = f"these have {others[0]}" if others else "the network takes vectors"
+        message = f"`lighting` needs images of three channels, and {these}"
         findings.report(COLOURS_OF_ONE, place(section, "augment"), message, help="leave `lighting` out")
 
 
 def check_data(data: Call | None, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
-    """Reports a data set that cannot feed all inputs."""
-    if len(graph.inputs) > 1 and data is not None and section is not None and data.name != "own":
+    """Reports a data set that cannot feed the inputs."""
+    if data is None or section is None or data.name == "own":
+        return
+    where = section.call.span if section.call else section.span
+    first = graph.tensor_table()[graph.inputs[0]]
+    if len(graph.inputs) > 1:
         message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"
         help = 'write data own(path="pairs.py"), or leave `data` out'
-        findings.report(ONE_IMAGE, section.call.span if section.call else section.span, message, help=help)
+        findings.report(ONE_IMAGE, where, message, help=help)
+    elif not first.space:
+        side = whole(data, "size") if data.name == "glyphs" else 0
+        pixels = 3 * side * side if side else PIXELS.get(data.name)
+        if pixels is None:
+            message = f"`{data.name}` has files of images, of any size, and the network takes vectors"
+            findings.report(OTHER_NUMBERS, where, message, help='write data own(path="vectors.py")')
+        elif pixels != first.features:
+            message = (
+                f"an image of `{data.name}` has {pixels:,} numbers, and the network takes vectors of {first.features}"
+            )
+            findings.report(OTHER_NUMBERS, where, message, help=f"write input vector({pixels})")
 
 
 def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from specc.codegen.runtime.choosing import figures
 from specc.codegen.runtime.front import Point, from_json, to_json
 from specc.codegen.runtime.page import page
-from specc.codegen.runtime.subnets import among
+from specc.codegen.runtime.subnets import resolved
 from specc.methods import find_method
 from specc.pipeline import load
 from specc.source import Source
@@ -50,7 +51,9 @@ def listed(text: str) -> tuple[ModuleType, list[dict[str, object]] | None]:
         return space, None
     from specc.codegen.training import subnets
 
-    return space, [at for at in space.every() if among(space, subnets(found, compiled.graph), at)]  # type: ignore[arg-type]
+    names: list[Any] = subnets(found, compiled.graph)  # type: ignore[assignment]
+    trained = [resolved(space, one) for one in names]
+    return space, [at for at in space.every() if at in trained]
 
 
 def test_methods_that_list_their_sub_networks_say_which() -> None:
@@ -64,7 +67,7 @@ def test_methods_that_list_their_sub_networks_say_which() -> None:
     text = spec("mutualnet(subnets=2)", sizes).replace("image(1, 8, 8)", "image(1, resolution={6, 8})")
     _, found = listed(text)
     assert found is not None
-    assert sorted((at["width"], at["resolution"]) for at in found) == [(0.5, 6), (0.5, 8), (1, 8)]  # type: ignore[type-var]
+    assert sorted((at["width"], at["resolution"]) for at in found) == [(0.5, 6), (0.5, 8), (1, 8)]
     exits = "exit e1 { pool(avg); linear(classes) }"
     _, found = listed(spec("early_exit(weights=[0, 1])", "", exits))
     assert found == [{"exit": "head"}]

@@ -16,6 +16,7 @@ from specc.codegen.runtime.evaluate import Score
 from specc.codegen.runtime.interfaces import Batches, Space
 from specc.codegen.runtime.levels import Levels
 from specc.codegen.runtime.progress import amount, table
+from specc.codegen.runtime.shapes import each_input
 from specc.codegen.runtime.subnets import short
 
 
@@ -30,7 +31,7 @@ def evaluate_answers(
     counts = torch.zeros(len(names), 3, dtype=torch.float64, device=world.device)
     for images, labels in batches:
         wanted = levels.labels(labels)
-        answers = net(images, plan)
+        answers = net(*each_input(images), plan)
         for row, name in zip(counts, names, strict=True):
             logits, own = answers[name].float(), wanted[levels.of[name]]
             row[0] += (logits.argmax(dim=-1) == own).sum()

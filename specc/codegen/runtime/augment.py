@@ -126,8 +126,35 @@ def erase(images: Tensor, probability: float) -> Tensor:
     return images
 
 
-def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[Any]:
-    """torchvision transforms for the words that work on single images, PIL's or tensors of bytes."""
+class ResizedCrop:
+    """A random part of at least the share `smallest` of an image's area, resized to `size` (height, width).
+
+    Parts are between 3/4 and 4/3 times as wide, for their height, as `size` is - or, with `whole`, as the image is,
+    where images are stretched to `size` when they are evaluated.
+    """
+
+    def __init__(self, size: tuple[int, int], smallest: float, whole: bool) -> None:
+        self.size = size
+        self.smallest = smallest
+        self.whole = whole
+
+    def __call__(self, image: Any) -> Any:
+        from torchvision.transforms import RandomResizedCrop
+        from torchvision.transforms.v2 import functional as V
+
+        height, width = V.get_size(image) if self.whole else self.size
+        ratio = [3 / 4 * width / height, 4 / 3 * width / height]
+        box = RandomResizedCrop.get_params(image, [self.smallest, 1.0], ratio)
+        return V.resized_crop(image, *box, [*self.size], antialias=True)
+
+
+def image_augmentation(
+    words: Sequence[Mapping[str, Any]], size: tuple[int, int], whole: bool = True
+) -> list[Any]:
+    """torchvision transforms for the words that work on single images, PIL's or tensors, before they have `size`.
+
+    `whole` says that images are brought to `size` whole: see ResizedCrop.
+    """
     if not any(word["name"] in PER_IMAGE for word in words):
         return []
     from torchvision.transforms import v2
@@ -136,11 +163,7 @@ def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]
     for word in words:
         match word["name"]:
             case "resized_crop":
-                made.append(
-                    v2.RandomResizedCrop(
-                        list(size), scale=(float(word["smallest"]), 1.0), antialias=True
-                    )
-                )
+                made.append(ResizedCrop(size, float(word["smallest"]), whole))
             case "color_jitter":
                 strengths = [float(word[what]) for what in ("brightness", "contrast", "saturation")]
                 made.append(v2.ColorJitter(*strengths))
