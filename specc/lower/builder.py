@@ -62,9 +62,16 @@ class TooLarge(Exception):
 
 
 class Builder:
-    """Mutable, local to one lowering."""
+    """Mutable, local to one lowering. `foreseen` are the options of choices that are read before they are declared;
+    `early` collects the names of those that it lacks."""
 
-    def __init__(self, model: Model, lowerings: Mapping[type, Lowering], findings: Findings) -> None:
+    def __init__(
+        self,
+        model: Model,
+        lowerings: Mapping[type, Lowering],
+        findings: Findings,
+        foreseen: Mapping[str, Options] | None = None,
+    ) -> None:
         self.model = model
         self.lowerings = lowerings
         self.findings = findings
@@ -89,7 +96,9 @@ class Builder:
         self.exits: dict[str, Span] = {}
         self.levels: tuple[LabelLevel, ...] = ()
         self.levelled = False
-        self.peak: dict[str, Option] = {}
+        self.foreseen = foreseen or {}
+        self.early: set[str] = set()
+        self.peak: dict[str, Option] = {name: options[-1] for name, options in self.foreseen.items()}
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Options] = {}
         self.rounds: set[str] = set()
@@ -209,6 +218,13 @@ class Builder:
         self.peak[choice.variable] = choice.options[-1]
         return choice.variable
 
+    def options_of(self, choice: str) -> Options:
+        """The options of a choice; none where it is declared later and not foreseen."""
+        found = self.options.get(choice) or self.foreseen.get(choice)
+        if found is None:
+            self.early.add(choice)
+        return found or ()
+
     # --- values at the largest sub-network ---
 
     def maximum(self, expr: Expr) -> int:
@@ -224,6 +240,7 @@ class Builder:
         known = self.peaks.get(expr)
         if known is None:
             missing = [name for name in free(expr) if name not in self.peak]
+            self.early.update(missing)
             values = {**self.peak, **dict.fromkeys(missing, 1)} if missing else self.peak
             known = self.peaks[expr] = evaluate(expr, values)
         return known

@@ -9,7 +9,7 @@ from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind
-from specc.ir.expr import Apply, Expr, Var, apply
+from specc.ir.expr import Apply, Expr, Var, apply, show
 from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
 from specc.ir.parameter import REQUIRED, Parameter, Words
@@ -20,6 +20,7 @@ from specc.lower.items import BankRequest, GroupItem, OpItem, Value
 from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
 from specc.ops import norms, operators
+from specc.ops.shapes import EVEN_KERNEL
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
 from specc.semantics.signature import bind_arguments
@@ -49,14 +50,6 @@ NOT_ELASTIC = Rule(
     "Channels, kernels, depth, resolution and conditions may be elastic; strides, paddings and rates may not.\n"
     "Wrong:  conv(64, kernel=3, stride={1, 2})\n"
     "Right:  conv(64, kernel={3, 5}, stride=2)",
-)
-EVEN_KERNEL = Rule(
-    "E324",
-    "elastic-even-kernel",
-    "an elastic kernel has an even option",
-    "Smaller kernels are the centres of larger ones, so all options are odd.\n"
-    "Wrong:  conv(64, kernel={2, 3})\n"
-    "Right:  conv(64, kernel={3, 5, 7})",
 )
 TWO_WIDTH_RULES = Rule(
     "E325",
@@ -295,12 +288,12 @@ def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: i
             b.findings.report(NOT_ELASTIC, span, f"`{parameter.name}` can't be elastic")
             return b.maximum(x) or 1
         peak = b.peak_value(x)
-        options = b.options.get(x.choice, ()) if isinstance(x, Var) else (peak,)
+        options = b.options_of(x.choice) if isinstance(x, Var) and x.choice not in b.groups else (peak,)
         for option in options:
-            if isinstance(option, str) or option < least or (isinstance(option, Fraction) and isinstance(x, Var)):
-                b.findings.report(
-                    BAD_SIZE, span, f"`{parameter.name}` has the option {option}, and must be whole and positive"
-                )
+            if isinstance(option, str) or option < least or isinstance(option, Fraction):
+                says = "has the option" if isinstance(x, Var) else "in the largest network is"
+                message = f"`{parameter.name}` {says} {show(option)}, and must be whole and positive"
+                b.findings.report(BAD_SIZE, span, message)
                 return max(least, 1)
             if parameter.name == "kernel" and isinstance(option, int) and option % 2 == 0:
                 b.findings.report(EVEN_KERNEL, span, f"the kernel has the even option {option}")

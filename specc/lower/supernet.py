@@ -44,8 +44,24 @@ MISPLACED = Rule(
 
 
 def lower(model: Model, findings: Findings) -> Graph | None:
-    """The graph of a checked spec, its width groups still open; None where anything was reported."""
-    b = Builder(model, STATEMENTS, findings)
+    """The graph of a checked spec, its width groups still open; None where anything was reported.
+
+    A choice may be read before it is declared. Where a size depends on its options, all is lowered a second time, with
+    these known from the start.
+    """
+    found = Findings()
+    b = Builder(model, STATEMENTS, found)
+    graph = lower_all(b, model, found)
+    foreseen = {name: b.options[name] for name in b.early if name in b.options}
+    if foreseen:
+        found = Findings()
+        graph = lower_all(Builder(model, STATEMENTS, found, foreseen), model, found)
+    findings.diagnostics.extend(found.diagnostics)
+    return graph
+
+
+def lower_all(b: Builder, model: Model, findings: Findings) -> Graph | None:
+    """Everything that the supernet says, in its order."""
     for statement in statements_of(model.names.supernet.body):
         if isinstance(statement, ast.Skippable) and statement.name is not None:
             b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1
