@@ -15,6 +15,7 @@ from tests.folders import PACKAGE, ROOT, SPECS
 
 LAYERS = {
     "source": 0,
+    "cache": 0,
     "diagnostics": 0,
     "portable": 0,
     "ir": 1,

@@ -49,6 +49,7 @@ PARTS: Final = (
     "distributed",
     "evaluate",
     "exporting",
+    "finite",
     "images",
     "initial",
     "int8",
@@ -62,6 +63,8 @@ PARTS: Final = (
     "optim",
     "options",
     "progress",
+    "resume",
+    "stopping",
     "subnets",
     "tensors",
     "trainer",
@@ -103,6 +106,7 @@ class View:
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
     constants  what train.py names at its top for the method
     values     the method's arguments as Python text, by name
+    call       the method with the arguments that are not the usual ones, as Python text: checkpoints name it
     data       files with what the compiler found out for the method
     judge_doc  what train.py's `judge` says of itself
     data_flag  the flag that says where the data lies, " --data-path DIR"; "" where nobody has to
@@ -127,6 +131,7 @@ class View:
     hooks: Mapping[str, str]
     constants: tuple[Constant, ...]
     values: Mapping[str, str]
+    call: str
     data: tuple[str, ...]
     judge_doc: str
     draws: bool
@@ -189,6 +194,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
             for c in method.constants(graph, call)
         ),
         values={name: literal(plain(value)) for name, value in call.values},
+        call=literal(call_text(call, method.signature)),
         data=(),
         judge_doc=judge_doc(graph, method),
         slices=separable(graph) or "",
@@ -204,6 +210,27 @@ def training_view(graph: Graph, sections: Sections) -> View:
         own=(),
         settings=settings_text(data, sections),
     )
+
+
+def call_text(call: Call, signature: Signature) -> str:
+    """A method's call as a spec would write it, without the arguments that have their defaults."""
+    usual = {parameter.name: parameter.default for parameter in signature.parameters}
+    given = [f"{name}={value_text(value)}" for name, value in call.values if value != usual[name]]
+    return f"{call.name}({', '.join(given)})" if given else call.name
+
+
+def value_text(value: object) -> str:
+    match value:
+        case Call(name, values):
+            inner = ", ".join(f"{key}={value_text(item)}" for key, item in values)
+            return f"{name}({inner})" if values else name
+        case tuple():
+            return f"[{', '.join(map(value_text, value))}]"
+        case bool():
+            return "yes" if value else "no"
+        case Fraction():
+            return f"{float(value):g}"
+    return str(value)
 
 
 def calibrated(graph: Graph, sections: Sections) -> int:

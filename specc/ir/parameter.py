@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
 
@@ -28,6 +29,9 @@ class ListOf:
 
     item: Type
 
+
+LARGEST_NUMBER: Final = 2**31 - 1
+"""Sizes and counts beyond this are a slip, and what runs a network takes none."""
 
 Plain: TypeAlias = Literal[
     "channels",  # a channel count; may be elastic, obeys the width setting
@@ -54,7 +58,10 @@ REQUIRED: Final = Required()
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `elastic` says that a range, a set or a choice may stand there; `below` bounds a number."""
+    """One parameter. `elastic` says that a range, a set or a choice may stand there.
+
+    A number is more than `above`, at most `most` and less than `below`, where these are given.
+    """
 
     name: str
     type: Type
@@ -62,6 +69,20 @@ class Parameter:
     doc: str = ""
     elastic: bool = False
     below: int | None = None
+    above: int | None = None
+    most: int | None = None
+
+
+def out_of_range(parameter: Parameter, number: int | Fraction) -> str:
+    """What a number of this parameter must be, as `more than 0`; "" where it is so."""
+    if parameter.above is not None and number <= parameter.above:
+        return f"more than {parameter.above}"
+    if parameter.below is not None and number >= parameter.below:
+        return f"less than {parameter.below}"
+    most = parameter.most
+    if most is None and parameter.type in ("channels", "integer", "count"):
+        most = LARGEST_NUMBER
+    return f"at most {most:,}" if most is not None and number > most else ""
 
 
 @dataclass(frozen=True, slots=True)

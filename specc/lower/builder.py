@@ -16,6 +16,7 @@ from specc.lower.branching import Branching
 from specc.lower.items import Answer, ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
 from specc.semantics.model import Model
 from specc.source import Span
+from specc.syntax import ast
 
 NO_INPUT = Rule(
     "E311",
@@ -45,8 +46,8 @@ TOO_LARGE = Rule(
     "E314",
     "network-too-large",
     "a network is written out without end in sight",
-    "Repeats and block calls are written out: up to 200,000 statements in all, and up to 100 braces inside each "
-    "other.\n"
+    "Repeats and block calls are written out: up to 200,000 statements in all, up to 100 braces inside each other,\n"
+    "and up to 100 exits. What a network costs is counted exactly, up to 2^53 of a kind.\n"
     "Wrong:  repeat 100000 { repeat 100000 { relu } }\n"
     "Right:  repeat 100 { relu }",
 )
@@ -62,16 +63,9 @@ class TooLarge(Exception):
 
 
 class Builder:
-    """Mutable, local to one lowering. `foreseen` are the options of choices that are read before they are declared;
-    `early` collects the names of those that it lacks."""
+    """Mutable, local to one lowering."""
 
-    def __init__(
-        self,
-        model: Model,
-        lowerings: Mapping[type, Lowering],
-        findings: Findings,
-        foreseen: Mapping[str, Options] | None = None,
-    ) -> None:
+    def __init__(self, model: Model, lowerings: Mapping[type, Lowering], findings: Findings) -> None:
         self.model = model
         self.lowerings = lowerings
         self.findings = findings
@@ -96,11 +90,10 @@ class Builder:
         self.exits: dict[str, Span] = {}
         self.levels: tuple[LabelLevel, ...] = ()
         self.levelled = False
-        self.foreseen = foreseen or {}
-        self.early: set[str] = set()
-        self.peak: dict[str, Option] = {name: options[-1] for name, options in self.foreseen.items()}
+        self.peak: dict[str, Option] = {}
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Options] = {}
+        self.ahead: dict[str, ast.ChoiceStatement] = {}
         self.rounds: set[str] = set()
         self.slices: set[str] = set()
         self.broken: set[str] = set()
@@ -218,13 +211,6 @@ class Builder:
         self.peak[choice.variable] = choice.options[-1]
         return choice.variable
 
-    def options_of(self, choice: str) -> Options:
-        """The options of a choice; none where it is declared later and not foreseen."""
-        found = self.options.get(choice) or self.foreseen.get(choice)
-        if found is None:
-            self.early.add(choice)
-        return found or ()
-
     # --- values at the largest sub-network ---
 
     def maximum(self, expr: Expr) -> int:
@@ -240,7 +226,6 @@ class Builder:
         known = self.peaks.get(expr)
         if known is None:
             missing = [name for name in free(expr) if name not in self.peak]
-            self.early.update(missing)
             values = {**self.peak, **dict.fromkeys(missing, 1)} if missing else self.peak
             known = self.peaks[expr] = evaluate(expr, values)
         return known

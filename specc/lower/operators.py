@@ -9,10 +9,10 @@ from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind
-from specc.ir.expr import Apply, Expr, Var, apply, show
+from specc.ir.expr import Apply, Expr, Option, Var, apply, show
 from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
-from specc.ir.parameter import REQUIRED, Parameter, Words
+from specc.ir.parameter import LARGEST_NUMBER, REQUIRED, Parameter, Words, out_of_range
 from specc.lower.branching import adapt
 from specc.lower.builder import Builder
 from specc.lower.connections import own_connection
@@ -23,6 +23,7 @@ from specc.ops import norms, operators
 from specc.ops.shapes import EVEN_KERNEL
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
+from specc.semantics.settings import BAD_SETTING
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
 from specc.syntax import ast
@@ -267,6 +268,9 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
                 kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
                 findings.report(kind, span, f"`{parameter.name}` is a fixed number")
                 x = cast("int | Fraction", fallback or 0)
+            elif problem := out_of_range(parameter, x):
+                findings.report(BAD_SETTING, span, f"`{parameter.name}` is {float(x):g}, and must be {problem}")
+                x = cast("int | Fraction", fallback or 0)
             state.args[parameter.name] = x
         case _:
             least = 0 if parameter.type == "count" else 1
@@ -278,7 +282,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
 
 def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:
     """A whole number of at least `least` at every option, or an expression that is checked when widths are known."""
-    if type(x) is int and x >= least:
+    if type(x) is int and least <= x <= LARGEST_NUMBER:
         return x
     if isinstance(x, (bool, str)):
         b.findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a number", help=parameter.doc)
@@ -288,23 +292,33 @@ def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: i
             b.findings.report(NOT_ELASTIC, span, f"`{parameter.name}` can't be elastic")
             return b.maximum(x) or 1
         peak = b.peak_value(x)
-        options = b.options_of(x.choice) if isinstance(x, Var) and x.choice not in b.groups else (peak,)
+        options = b.options.get(x.choice, (peak,)) if isinstance(x, Var) else (peak,)
         for option in options:
-            if isinstance(option, str) or option < least or isinstance(option, Fraction):
+            if isinstance(option, (str, bool, Fraction)) or not least <= option <= LARGEST_NUMBER:
                 says = "has the option" if isinstance(x, Var) else "in the largest network is"
-                message = f"`{parameter.name}` {says} {show(option)}, and must be whole and positive"
-                b.findings.report(BAD_SIZE, span, message)
+                must = f"at most {LARGEST_NUMBER:,}" if is_beyond(option) else "whole and positive"
+                b.findings.report(BAD_SIZE, span, f"`{parameter.name}` {says} {said(option)}, and must be {must}")
                 return max(least, 1)
             if parameter.name == "kernel" and isinstance(option, int) and option % 2 == 0:
                 b.findings.report(EVEN_KERNEL, span, f"the kernel has the even option {option}")
                 return 1
         return x
-    if isinstance(x, Fraction) or x < least:
+    if isinstance(x, Fraction) or not least <= x <= LARGEST_NUMBER:
         shown = float(x)
         words = "a whole number" if isinstance(x, Fraction) else "positive" if least else "not negative"
+        words = f"at most {LARGEST_NUMBER:,}" if is_beyond(x) else words
         b.findings.report(BAD_SIZE, span, f"`{parameter.name}` is {shown:g}, and must be {words}")
         return max(least, 1)
     return x
+
+
+def is_beyond(option: Option) -> bool:
+    return not isinstance(option, str) and option > LARGEST_NUMBER
+
+
+def said(option: Option) -> str:
+    """An option as a spec writes it."""
+    return ("yes" if option else "no") if isinstance(option, bool) else show(option)
 
 
 def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:

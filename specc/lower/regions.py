@@ -66,7 +66,7 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
         return 1, 1, 1
     if isinstance(depth, Var):
         b.rounds.add(depth.choice)
-    options = b.options_of(depth.choice) or (1,) if isinstance(depth, Var) else (depth,)
+    options = b.options.get(depth.choice, (1,)) if isinstance(depth, Var) else (depth,)
     for option in options:
         if isinstance(option, (bool, str)) or not isinstance(option, int) or option < 0:
             b.findings.report(BAD_SIZE, node.span, "the count of a repeat must be a whole number from 0")

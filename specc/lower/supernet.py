@@ -10,7 +10,7 @@ from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.bodies import lower_statements
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
-from specc.lower.choices import declare_choice, lower_choice
+from specc.lower.choices import lower_choice
 from specc.lower.connections import lower_connect_setting
 from specc.lower.exits import check_answers, lower_exit, lower_head, returned
 from specc.lower.finish import Wanted, finish
@@ -18,7 +18,7 @@ from specc.lower.items import ScopeItem, Value
 from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
 from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage
-from specc.lower.values import Env, Place, evaluate, evaluate_options
+from specc.lower.values import Env, Place, evaluate
 from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
@@ -44,27 +44,13 @@ MISPLACED = Rule(
 
 
 def lower(model: Model, findings: Findings) -> Graph | None:
-    """The graph of a checked spec, its width groups still open; None where anything was reported.
-
-    A choice may be read before it is declared. Where a size depends on its options, all is lowered a second time, with
-    these known from the start.
-    """
-    found = Findings()
-    b = Builder(model, STATEMENTS, found)
-    graph = lower_all(b, model, found)
-    foreseen = {name: b.options[name] for name in b.early if name in b.options}
-    if foreseen:
-        found = Findings()
-        graph = lower_all(Builder(model, STATEMENTS, found, foreseen), model, found)
-    findings.diagnostics.extend(found.diagnostics)
-    return graph
-
-
-def lower_all(b: Builder, model: Model, findings: Findings) -> Graph | None:
-    """Everything that the supernet says, in its order."""
+    """The graph of a checked spec, its width groups still open; None where anything was reported."""
+    b = Builder(model, STATEMENTS, findings)
     for statement in statements_of(model.names.supernet.body):
         if isinstance(statement, ast.Skippable) and statement.name is not None:
             b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1
+        elif isinstance(statement, ast.ChoiceStatement):
+            b.ahead[statement.name.name] = statement
     state = SupernetState(b)
     try:
         bind_file_values(b)
@@ -160,8 +146,7 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
         case ast.WidthSetting():
             b.settings = replace(b.settings, width=width_setting(b, statement, env))
         case ast.ChoiceStatement():
-            options = evaluate_options(b, statement.options, env)
-            declare_choice(b, statement.name, options)
+            lower_choice(b, statement, env)
         case ast.ConnectSetting():
             lower_connect_setting(b, statement, env)
         case ast.LabelsStatement():

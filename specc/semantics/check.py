@@ -316,9 +316,17 @@ def check_recursion(names: Names, findings: Findings) -> None:
     """Follows the calls of every block; a call that leads back to an open one is reported, with the way it takes."""
     done: set[int] = set()
 
-    def visit(block: ast.Block, home: int, path: list[ast.Block]) -> None:
-        path.append(block)
-        for call, target in calls_of(block.body, names, home):
+    def visit(block: ast.Block, home: int) -> None:
+        """Goes down the calls without recursion: a chain of blocks may be longer than Python's stack."""
+        path = [block]
+        ahead = [iter(calls_of(block.body, names, home))]
+        while path:
+            found = next(ahead[-1], None)
+            if found is None:
+                done.add(id(path.pop()))
+                ahead.pop()
+                continue
+            call, target = found
             if target[0] in path:
                 way = [b.name.name for b in path[path.index(target[0]) :]]
                 findings.report(
@@ -329,14 +337,13 @@ def check_recursion(names: Names, findings: Findings) -> None:
                     help="`repeat n { ... }` writes a body out n times",
                 )
             elif id(target[0]) not in done:
-                visit(*target, path)
-        path.pop()
-        done.add(id(block))
+                path.append(target[0])
+                ahead.append(iter(calls_of(target[0].body, names, target[1])))
 
     for index, scope in enumerate(names.files):
         for block, home in scope.blocks.values():
             if home == index and id(block) not in done:
-                visit(block, home, [])
+                visit(block, home)
 
 
 def calls_of(body: ast.Body, names: Names, home: int) -> Iterable[tuple[ast.CallExpr, tuple[ast.Block, int]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import Final
 
 from specc.diagnostics import Findings, Rule
@@ -57,6 +58,14 @@ NO_RESIDUAL_NORM: Final = Rule(
     "Right:  residual { conv(64, kernel=3); norm }; relu ...  train { zero_init_residual=yes }",
 )
 
+UNORDERED: Final = Rule(
+    "E243",
+    "unordered-milestones",
+    "the milestones of a schedule do not come one after the other",
+    "The rate drops at each milestone, so there is at least one, and each is later than the one before it.\n"
+    "Wrong:  train { epochs=90; schedule=multistep([60, 30]) }\n"
+    "Right:  train { epochs=90; schedule=multistep([30, 60]) }",
+)
 ONE_IMAGE: Final = Rule(
     "E239",
     "one-image-data",
@@ -88,6 +97,9 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
     for when, what in late(schedule, epochs):
         message = f"{what} {shown(when)}, and the run has {epochs} epochs"
         findings.report(BEYOND_THE_RUN, place(section, "schedule"), message, help="train longer, or begin earlier")
+    if problem := unordered(schedule):
+        help = "write them as they come, as in `multistep([30, 60])`"
+        findings.report(UNORDERED, place(section, "schedule"), problem, help=help)
     if optimizer.name == "sgd" and optimizer["nesterov"] and not optimizer["momentum"]:
         message = "`nesterov=yes` needs a momentum above 0"
         findings.report(NO_MOMENTUM, place(section, "optimizer"), message, help="0.9 is usual")
@@ -98,6 +110,19 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
         message = f"a batch of {batch_size} can't be computed in {accumulate} equal parts of more than one image"
         help = f"batch_size={accumulate * max(2, round(batch_size / accumulate))} can"
         findings.report(UNEVEN_PARTS, place(section, "accumulate"), message, help=help)
+
+
+def unordered(schedule: Call) -> str:
+    """What is wrong with the milestones of a schedule; "" for nothing, and for schedules without any."""
+    if schedule.name != "multistep":
+        return ""
+    milestones = schedule["milestones"]
+    if not milestones:
+        return "`multistep` has no milestones, so the rate would never drop"
+    assert isinstance(milestones, tuple)
+    if any(later <= earlier for earlier, later in pairwise((0, *milestones))):
+        return f"milestones come one after the other, and these are {', '.join(map(shown, milestones))}"
+    return ""
 
 
 def late(schedule: Call, epochs: int) -> Iterator[tuple[int | Fraction, str]]:

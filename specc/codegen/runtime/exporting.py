@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -17,6 +16,7 @@ from specc.codegen.runtime.loading import Loading
 from specc.codegen.runtime.static_source import static_source
 from specc.codegen.runtime.tensors import save_tensors
 from specc.codegen.runtime.whole import write_text
+from specc.codegen.runtime.whole import writing as writing
 
 Answers: TypeAlias = "Tensor | dict[str, Tensor]"
 
@@ -31,15 +31,6 @@ DOC: Final = """\
     answer = net.eval()({inputs})
 
 Needs torch alone; written by export.py. Inputs: {shapes}."""
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Exits with a plain message where a disk is full, or nothing may be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise SystemExit(f"{folder} cannot be written, and is as it was: {error}") from None
 
 
 class OnImages(nn.Module):

@@ -31,3 +31,14 @@ def cost(text: str) -> float:
     if isnan(found) or found < 0:
         raise argparse.ArgumentTypeError(f"{text} is no cost: a number from 0 on is expected")
     return found
+
+
+def share(text: str) -> float:
+    """A flag's type: a number from 0 to 1."""
+    try:
+        found = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 <= found <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share: a number from 0 to 1 is expected")
+    return found

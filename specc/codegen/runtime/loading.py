@@ -39,8 +39,10 @@ class Loading:
         repeats: int = 1,
         parts: int = 1,
         mixing: Mixing | None = None,
+        first: int = 0,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch of augmented batches, `steps` many, or as many times `parts`, which each is cut into.
+        Those before number `first` are left out: they were trained on before the run was stopped.
 
         `batch_size` counts the images of all processes together. The last, incomplete batch is left out; as every
         epoch has an order of its own, no image is left out for good. Where `mixing` mixes, labels are soft.
@@ -55,11 +57,11 @@ class Loading:
             )
         steps = self.steps(batch_size)
         batches = []
-        for step in range(steps):
+        for step in range(first, steps):
             whole = order[step * batch_size : (step + 1) * batch_size]
             for part in range(parts):
-                first = (part * world.size + world.rank) * mine
-                batches.append(whole[first : first + mine] if world.size * parts > 1 else whole)
+                start = (part * world.size + world.rank) * mine
+                batches.append(whole[start : start + mine] if world.size * parts > 1 else whole)
         generator = torch.Generator().manual_seed(
             random.Random(f"{seed}/{epoch}/{world.rank}").getrandbits(31)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from torch import nn
@@ -79,6 +80,46 @@ def kind_of(module: nn.Module, name: str, parameter: nn.Parameter) -> str:
     if parameter.ndim == 4 and parameter.shape[1] == 1 and getattr(module, "groups", 1) != 1:
         return "depthwise"
     return "weight"
+
+
+KEPT: Mapping[type[Optimizer], tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        SGD: (("momentum_buffer",), ()),
+        AdamW: (("step", "exp_avg", "exp_avg_sq"),),
+        RMSprop: (("step", "square_avg", "momentum_buffer"), ("step", "square_avg")),
+    }
+)
+"""What each optimizer may keep of a parameter, from one step to the next."""
+
+
+def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Gives an optimizer what another one of its kind has kept. Its settings stay its own.
+
+    Exits where the state is of another optimizer or of other parameters.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    counts = [
+        [len(group.get("params", ())) for group in groups]
+        for groups in (own, state["param_groups"])
+    ]
+    if counts[0] != counts[1]:
+        raise SystemExit("the optimizer of the checkpoint is of other parameters")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    kinds = KEPT.get(type(optimizer), ())
+    kept: dict[int, dict[str, Any]] = {}
+    for place, values in state["state"].items():
+        found = {name: value for name, value in values.items() if value is not None}
+        if place >= len(parameters) or (kinds and {*found} not in [{*names} for names in kinds]):
+            raise SystemExit(
+                f"the checkpoint keeps {', '.join(map(str, found)) or 'nothing'} of a parameter: "
+                f"that is not what {type(optimizer).__name__} keeps"
+            )
+        for name, value in found.items():
+            shape = getattr(value, "shape", ())
+            if name != "step" and shape != parameters[place].shape:
+                raise SystemExit(f"the optimizer's {name} in the checkpoint has another shape")
+        kept[place] = dict(values)
+    optimizer.load_state_dict({"state": kept, "param_groups": own})
 
 
 def build_schedule(

@@ -16,7 +16,7 @@ from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padd
 from specc.ops.triangular.rules import connected, connected_channels, pairs
 
 EVEN_NEEDS_PADDING = Rule(
-    "E412",
+    "E413",
     "even-kernel-needs-padding",
     "a convolution with an even kernel does not say its padding",
     "Without `padding` a convolution keeps the size of its map at stride 1: (kernel - 1) / 2 zeros on every side. For\n"
