@@ -64,7 +64,7 @@ def ratio(expr: Expr) -> tuple[Expr, Expr]:
 
 
 def whole_form(expr: Expr, whole: frozenset[str]) -> Expr:
-    """An expression whose values are all whole numbers, in a form that stays whole."""
+    """An expression whose values are all whole numbers, in a form that stays whole, or is divided once at the end."""
     if stays_whole(expr, whole):
         return expr
     if divides_once(expr, whole):
@@ -72,6 +72,12 @@ def whole_form(expr: Expr, whole: frozenset[str]) -> Expr:
         fraction = any(isinstance(factor, Fraction) for factor in leaves(expr))
         return apply("div", product(above), product(below)) if fraction else expr
     return floored(expr, whole)
+
+
+def part(size: Expr) -> Expr:
+    """A size as a part of a sum: one that is divided is rounded down, which changes nothing."""
+    above, below = ratio(size)
+    return size if below == 1 else apply("floor", apply("div", above, below))
 
 
 def floored(expr: Expr, whole: frozenset[str]) -> Expr:

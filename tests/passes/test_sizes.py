@@ -105,7 +105,6 @@ def test_what_is_whole_at_every_option_stays_whole(width: str) -> None:
         ("in / 16", "bad-size-at-option", "0.5 at width=0.25"),
         ("in * {0.3, 1}", "bad-size-at-option", "2.4 at s1.conv.out=0.3, width=0.25"),
         ("in - 8", "bad-size-at-option", "0 at width=0.25"),
-        ("in / {0, 2}", "bad-size-at-option", "no number at s1.conv.out=0, width=0.25"),
     ],
 )
 def test_what_is_not_names_the_option(width: str, rule: str, message: str) -> None:

@@ -233,7 +233,7 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text], exa
     if any(text is None for text in texts):
         return None
     known = [text for text in texts if text is not None]
-    if first.function == "floor":
+    if first.function == "floor" or (first.function == "div" and not exact):  # a size is a whole number
         return floor_division(known)
     return compose(first.function, known)
 
