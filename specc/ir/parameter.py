@@ -25,9 +25,11 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """`[a, b, ...]`, every item of one type; a single item may stand without brackets."""
+    """`[a, b, ...]`, every item of one type. A single item may stand without brackets; where `alone` is given, what
+    stands without them is a value of that type instead, and no list."""
 
     item: Type
+    alone: Type | None = None
 
 
 LARGEST_NUMBER: Final = 2**31 - 1
@@ -54,6 +56,13 @@ class Required:
 
 
 REQUIRED: Final = Required()
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """Stands as the default of a parameter that has the value of an earlier one where it is not given."""
+
+    parameter: str
 
 
 @dataclass(frozen=True, slots=True)

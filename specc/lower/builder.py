@@ -97,6 +97,8 @@ class Builder:
         self.rounds: set[str] = set()
         self.slices: set[str] = set()
         self.broken: set[str] = set()
+        self.settings_made: dict[int, ast.NormSetting | ast.WidthSetting | ast.ConnectSetting] = {}
+        self.settings_read: set[int] = set()
         self.written = 0
         self.depth = 0
         self.serial = 0
@@ -114,6 +116,14 @@ class Builder:
             )
             self.findings.report(TOO_LARGE, span, message)
             raise TooLarge
+
+    def make_setting(self, statement: ast.NormSetting | ast.WidthSetting | ast.ConnectSetting) -> None:
+        """Notes a scoped setting, to be warned of where nothing reads it."""
+        self.settings_made[id(statement.span)] = statement
+
+    def read_setting(self, origin: Span | None) -> None:
+        """Notes that an operator does as the setting at a place says."""
+        self.settings_read.add(id(origin))
 
     # --- tensors and scopes ---
 

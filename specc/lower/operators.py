@@ -103,6 +103,7 @@ class Call:
                 )
             return x
         b = self.builder
+        b.read_setting(rule.origin)
         if rule.kind == "by":
             return sliced(b, x, rule, self.place(parameter))
         b.serial += 1
@@ -172,6 +173,7 @@ def call_operator(
                 NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start"
             )
             return ()
+        b.read_setting(b.settings.norm.span)
         inherited = b.settings.norm.norm.args
         if args:
             given = {a.name.name for a in args if a.name is not None}
@@ -222,6 +224,8 @@ def finish_op(b: Builder, state: Call) -> Tensor:
     item = state.item
     item.params = built.params
     item.connection = built.connection or DENSE
+    if built.connection and not state.connects:
+        b.read_setting(b.settings.connect_origin)
     item.inputs = tuple(t.name for t in state.inputs)
     item.outputs = tuple(b.new_tensor(channels, space, item.origin) for channels, space in built.outputs)
     if b.branches is not None and common:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Expr, Var
@@ -17,9 +15,9 @@ from specc.lower.finish import Wanted, finish
 from specc.lower.items import ScopeItem, Value
 from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
-from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage
+from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage, lower_width_setting
+from specc.lower.unread import warn_of_settings
 from specc.lower.values import Env, Place, evaluate
-from specc.lower.widths import width_setting
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, statements_of
@@ -68,6 +66,7 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     main = returned(b)
     assert main is not None
     graph = finish(b, state.inputs, state.outputs(), main, state.classes or 0)
+    warn_of_settings(b)
     return None if findings else graph
 
 
@@ -144,7 +143,7 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
         case ast.NormSetting():
             lower_norm_setting(b, statement, env)
         case ast.WidthSetting():
-            b.settings = replace(b.settings, width=width_setting(b, statement, env))
+            lower_width_setting(b, statement, env)
         case ast.ChoiceStatement():
             lower_choice(b, statement, env)
         case ast.ConnectSetting():

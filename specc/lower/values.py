@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options, Range
-from specc.ir.expr import Apply, Expr, Option, Var, normal
+from specc.ir.expr import Apply, Expr, Option, Var, free, normal, show
 from specc.ir.graph import Tensor
 from specc.lower.builder import Builder
 from specc.lower.items import Named, Value
@@ -49,6 +49,14 @@ DUPLICATE_OPTION = Rule(
     "Options are told apart by their values, in the order from the smallest sub-network to the largest.\n"
     "Wrong:  kernel={3, 5, 3}\n"
     "Right:  kernel={3, 5}",
+)
+CONSTANT_CONDITION = Rule(
+    "W105",
+    "constant-condition",
+    "a condition on a choice holds at every option, or at none",
+    "Such a condition chooses nothing: what it guards is always there, or never.\n"
+    "Wrong:  choice k in {1, 2}   ...   when k == 3 { conv(64, kernel=3) }\n"
+    "Right:  choice k in {1, 2}   ...   when k == 2 { conv(64, kernel=3) }",
 )
 MOST_OPTIONS = 100_000
 
@@ -267,8 +275,40 @@ def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
         b.findings.report(WRONG_TYPE, node.span, message, help=help)
         return 1
     if isinstance(x, (Var, Apply)):
-        return b.folded(x)
+        folded = b.folded(x)
+        if not isinstance(folded, (Var, Apply)) and reads_choices_alone(b, node, env):
+            always = "true" if folded else "false"
+            options = ", ".join(f"{n} in {listed(b.options[n])}" for n in sorted(free(x)))
+            message = f"this is always {always}: {options}"
+            b.findings.report(CONSTANT_CONDITION, node.span, message, help="compare it with one of the options")
+        return folded
     return int(bool(x))
+
+
+def reads_choices_alone(b: Builder, node: ast.Expression, env: Env) -> bool:
+    """Whether a condition speaks of choices by their names and of nothing that differs from call to call."""
+    match node:
+        case ast.Name(name):
+            return name in b.options and name not in env.names and len(b.options[name]) > 1
+        case ast.Binary(_, left, right):
+            return all(is_option(b, n) or reads_choices_alone(b, n, env) for n in (left, right))
+        case ast.Unary(_, operand):
+            return reads_choices_alone(b, operand, env)
+    return False
+
+
+def listed(options: Options) -> str:
+    """`{1, 2}`, or `1..100`."""
+    if isinstance(options, Range):
+        return f"{show(options.start)}..{show(options[-1])}"
+    return f"{{{', '.join(show(option) for option in options)}}}"
+
+
+def is_option(b: Builder, node: ast.Expression) -> bool:
+    """Whether a number, a flag, or a word among the options of some choice is written here."""
+    if isinstance(node, ast.Name):
+        return node.name in b.model.names.option_words
+    return isinstance(node, (ast.Number, ast.Flag))
 
 
 def span_of(node: ast.Expression | None, otherwise: Span) -> Span:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from specc.ir.parameter import Call, ListOf, Parameter, Signature, Variants, Words
+from specc.ir.parameter import Call, ListOf, Parameter, SameAs, Signature, Variants, Words
 
 OPTIMIZERS: Final = (
     Signature(
@@ -50,16 +50,32 @@ WARMUP: Final = (
     Parameter("warmup_from", "number", Fraction(1, 100), "the first rate of all, as a share of the highest", below=1),
 )
 
+RESTARTS: Final = (
+    Parameter("restarts", ListOf("number"), (), "where the schedule begins anew: epochs; below 1: shares of the run"),
+    Parameter("peaks", ListOf("number"), (), "the rate that each restart begins from, as a share of the highest"),
+    Parameter("warmups", ListOf("number"), (), "epochs of warm-up after each restart; none: `warmup` after all"),
+)
+
 SCHEDULES: Final = (
     Signature("constant", WARMUP, "the same rate throughout"),
     Signature(
         "cosine",
-        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest", most=1), WARMUP[1]),
+        (
+            WARMUP[0],
+            Parameter("final", "number", 0, "the last rate, as a share of the highest", most=1),
+            WARMUP[1],
+            *RESTARTS,
+        ),
         "half a cosine from the highest rate to the last, a little at every step",
     ),
     Signature(
         "linear",
-        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest", most=1), WARMUP[1]),
+        (
+            WARMUP[0],
+            Parameter("final", "number", 0, "the last rate, as a share of the highest", most=1),
+            WARMUP[1],
+            *RESTARTS,
+        ),
         "a straight line from the highest rate to the last",
     ),
     Signature(
@@ -129,8 +145,18 @@ AUGMENTATIONS: Final = (
     ),
     Signature(
         "color_jitter",
-        (Parameter("strength", "number", Fraction(4, 10), most=1),),
+        (
+            Parameter("strength", "number", Fraction(4, 10), most=1),
+            Parameter("brightness", "number", SameAs("strength"), most=1),
+            Parameter("contrast", "number", SameAs("strength"), most=1),
+            Parameter("saturation", "number", SameAs("strength"), most=1),
+        ),
         "brightness, contrast and saturation, each by at most this share",
+    ),
+    Signature(
+        "lighting",
+        (Parameter("strength", "number", Fraction(1, 10), "standard deviation along each principal component"),),
+        "a shift along the principal components of ImageNet's colours (Krizhevsky et al., 2012)",
     ),
     Signature(
         "randaugment",
@@ -169,7 +195,7 @@ TRAIN: Final = Signature(
         Parameter(
             "schedule",
             Variants(SCHEDULES),
-            Call("cosine", (("warmup", 0), ("final", 0), ("warmup_from", Fraction(1, 100)))),
+            Call("cosine", tuple((p.name, p.default) for p in SCHEDULES[1].parameters)),
         ),
         Parameter(
             "no_decay",

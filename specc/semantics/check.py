@@ -131,6 +131,7 @@ class Checker:
         self.findings = findings
         self.signatures: dict[str, Signature] = {}
         self.tensors: set[str] = set()
+        self.in_block = False
 
     def block(self, block: ast.Block, values: set[str]) -> None:
         inside = set(values)
@@ -139,7 +140,9 @@ class Checker:
                 self.expression(parameter.default, inside)
             inside.add(parameter.name.name)
         self.tensors = named_tensors(block.body) - inside
+        self.in_block = True
         self.body(block.body, inside | self.tensors)
+        self.in_block = False
 
     def body(self, body: ast.Body, outside: set[str]) -> None:
         inside = outside
@@ -167,6 +170,10 @@ class Checker:
                             self.expression(part, inside)
                 case ast.ChoiceStatement():
                     self.expression(statement.options, inside)
+                    if self.in_block:
+                        once(statement.name, lets, self.findings)
+                        no_operator(statement.name, self.findings)
+                        inside = inside | {statement.name.name}
                 case ast.Repeat():
                     self.expression(statement.count, inside)
                     index = set() if statement.index is None else {statement.index.name}
@@ -199,6 +206,8 @@ class Checker:
                     self.body(statement.body, inside | levels)
                 case ast.Skippable():
                     self.body(statement.body, inside)
+                    if self.in_block and statement.name is not None:
+                        inside = inside | {statement.name.name}
                 case ast.InputStatement():
                     for arg in statement.shape.args:
                         self.expression(arg.value, inside)

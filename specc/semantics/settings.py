@@ -10,7 +10,7 @@ from typing import Final
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Option, normal
-from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, Signature, Type, Variants, Words, out_of_range
+from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, SameAs, Signature, Type, Variants, Words, out_of_range
 from specc.methods import REFUSED, find_method, method_names
 from specc.methods.settings import DATASETS, SEARCH, TRAIN
 from specc.semantics.arithmetic import OPERATIONS, WRONG_TYPE, operate
@@ -160,6 +160,8 @@ def evaluate_call(
         arg = bound.get(parameter.name)
         if arg is None:
             default = parameter.default
+            if isinstance(default, SameAs):
+                default = dict(result)[default.parameter]
             result.append((parameter.name, None if default is REQUIRED else default))
         else:
             result.append((parameter.name, evaluate_setting(arg.value, parameter, parameter.type, values, findings)))
@@ -176,6 +178,8 @@ def evaluate_setting(
         return None if parameter.default is REQUIRED else parameter.default
 
     match type_:
+        case ListOf(_, alone) if alone is not None and not isinstance(value, ast.ListExpr):
+            return evaluate_setting(value, parameter, alone, values, findings)
         case ListOf(item):
             items = value.items if isinstance(value, ast.ListExpr) else (value,)
             return tuple(evaluate_setting(i, parameter, item, values, findings) for i in items)

@@ -138,27 +138,40 @@ def spelt(
     at: Mapping[str, Option],
     choices: Sequence[str],
     options: Mapping[str, Sequence[Option]],
-) -> str | list[int | None]:
+) -> str | list[str | int | None]:
     """An assignment by its options' places: 0 to 9, a to z, A to Z for the first 62 of a choice, - for inactive ones.
 
-    Where a choice has more options than letters, numbers in a list, with null for inactive ones.
+    Where some choices have more options than there are letters, a list in which these are numbers, null where they are
+    inactive, between the letters of the others.
     """
-    places = [options[name].index(at[name]) if name in at else None for name in choices]
-    if any(len(options[name]) > len(LETTERS) for name in choices):
-        return places
-    return "".join("-" if place is None else LETTERS[place] for place in places)
+    pieces: list[str | int | None] = []
+    for name in choices:
+        place = options[name].index(at[name]) if name in at else None
+        if len(options[name]) > len(LETTERS):
+            pieces.append(place)
+            continue
+        letter = "-" if place is None else LETTERS[place]
+        last = pieces[-1] if pieces else None
+        if isinstance(last, str):
+            pieces[-1] = last + letter
+        else:
+            pieces.append(letter)
+    (only, *more) = pieces or [""]
+    return only if isinstance(only, str) and not more else pieces
 
 
 def read(
-    spelling: str | Sequence[int | None],
+    spelling: str | Sequence[str | int | None],
     choices: Sequence[str],
     options: Mapping[str, Sequence[Option]],
 ) -> dict[str, Option]:
     """The assignment that `spelt` has written."""
-    places = [
-        (None if place == "-" else LETTERS.index(place)) if isinstance(place, str) else place
-        for place in spelling
-    ]
+    places: list[int | None] = []
+    for piece in spelling:
+        if isinstance(piece, str):
+            places += [None if letter == "-" else LETTERS.index(letter) for letter in piece]
+        else:
+            places.append(piece)
     pairs = zip(choices, places, strict=True)
     return {name: options[name][place] for name, place in pairs if place is not None}
 

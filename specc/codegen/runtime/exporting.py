@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from specc.codegen.runtime.loading import Loading
+from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.static_source import static_source
 from specc.codegen.runtime.tensors import save_tensors
 from specc.codegen.runtime.whole import write_text
@@ -34,32 +35,36 @@ Needs torch alone; written by export.py. Inputs: {shapes}."""
 
 
 class OnImages(nn.Module):
-    """A static network that takes a batch of images as the data set has them."""
+    """A static network that takes inputs as the data set has them."""
 
-    def __init__(self, static: nn.Module, prepare: Callable[[Tensor], tuple[Tensor, ...]]) -> None:
+    def __init__(self, static: nn.Module, prepare: Callable[[Inputs], tuple[Tensor, ...]]) -> None:
         super().__init__()
         self.static = static
         self.prepare = prepare
 
-    def forward(self, images: Tensor) -> Any:
-        return self.static(*self.prepare(images))
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.static(*self.prepare(inputs))
 
 
 def described(
-    loading: Loading, images: Tensor, names: Sequence[str], inputs: tuple[Tensor, ...]
-) -> dict[str, dict[str, list[float]]]:
-    """What each input of a static network holds: its shape, image by image, and by channel the mean that is taken off
-    numbers from 0 to 1 and the deviation that they are divided by. `images` are the data set's, all channels in one."""
-    data = loading.data
-    mean, std = (loading.channelwise(values, images).flatten() for values in (data.mean, data.std))
-    rows: dict[str, dict[str, list[float]]] = {}
-    first = 0
-    for name, x in zip(names, inputs, strict=True):
-        own = slice(first, first + x.shape[1])
-        first += x.shape[1]
-        numbers = {"mean": mean[own].tolist(), "std": std[own].tolist()}
-        rounded = {key: [round(value, 6) for value in row] for key, row in numbers.items()}
-        rows[name] = {"shape": [*x.shape[1:]], **rounded}
+    loading: Loading, names: Sequence[str], inputs: tuple[Tensor, ...]
+) -> dict[str, dict[str, Any]]:
+    """What each input of a static network holds: its shape, and how its numbers are made.
+
+    They are divided by `scale`, to be from 0 to 1 (1: they are taken as they are); then, by channel, `mean` is taken
+    off, and they are divided by `std`.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    sides = zip(loading.statistics(), loading.scales(), strict=True)
+    for name, x, ((mean, std), scale) in zip(names, inputs, sides, strict=True):
+        # Of an image that became a vector, every pixel has its channel's.
+        pixels = x.shape[1] // len(mean)
+        numbers = {"mean": mean, "std": std}
+        rounded = {
+            key: [round(value, 6) for value in row for _ in range(pixels)]
+            for key, row in numbers.items()
+        }
+        rows[name] = {"shape": [*x.shape[1:]], "scale": scale, **rounded}
     return rows
 
 

@@ -70,7 +70,7 @@ def measured(net: nn.Module, inputs: Inputs, file: Path, judge: Judge | None) ->
     layers: list[Any] = [layer for layer in net.modules() if hasattr(layer, "packed")]
     for layer in layers:
         layer.packed = None  # anew: the kernels are fastest at the batch size that they ran first
-    ms = 1000 * measure(lambda _: net(*one), one[0]).fastest
+    ms = 1000 * measure(net, one).fastest
     known = {} if judge is None else {"accuracy": round(judge(net), 5)}
     return {**known, "bytes": file.stat().st_size, "ms": round(ms, 4)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from specc.codegen.runtime.distributed import World
 from specc.codegen.runtime.finite import Watch
 from specc.codegen.runtime.interfaces import Criterion, Memory
 from specc.codegen.runtime.optim import restore_optimizer
+from specc.codegen.runtime.shapes import Inputs, each_input
 
 
 class Trainer:
@@ -99,15 +100,15 @@ class Trainer:
             with self.parallel.no_sync() if alone and self.parallel else nullcontext():
                 yield plan
 
-    def forward(self, images: Tensor, plan: Any) -> Tensor:
-        """Logits (B, classes) in float32, from images (B, C, H, W) of the full resolution."""
-        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
+    def forward(self, images: Inputs, plan: Any) -> Tensor:
+        """Logits (B, classes) in float32, from inputs such as images (B, C, H, W) of the full resolution."""
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
-    def answers(self, images: Tensor, plan: Any) -> dict[str, Tensor]:
+    def answers(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
         """The outputs that the plan asks for, by name, in float32."""
-        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             found: Any = run(self.parallel or self.net, images, plan)
         return {name: value.float() for name, value in found.items()}
 
@@ -192,9 +193,24 @@ def restore_memory(memory: Memory, state: Any) -> None:
         raise SystemExit(f"what the method keeps in the checkpoint is damaged: {error}") from None
 
 
-def run(net: Any, images: Tensor, plan: Any = None) -> Tensor:
+@contextmanager
+def one_image() -> Iterator[None]:
+    """Exits with a plain message where torch's batch norm says that one value of each channel has no variance."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise SystemExit(
+            "a batch norm sees one value of each channel, which has no variance: "
+            "give every process two images or more (--batch-size, --accumulate)"
+        ) from None
+
+
+def run(net: Any, images: Inputs, plan: Any = None) -> Tensor:
     """The network's answer; a network without choices takes no plan."""
-    logits: Tensor = net(images) if plan is None else net(images, plan)
+    inputs = each_input(images)
+    logits: Tensor = net(*inputs) if plan is None else net(*inputs, plan)
     return logits
 
 
