@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from specc.ir.expr import Apply, Expr, Var, apply
 from specc.ir.graph import Segment, Tensor
-from specc.ir.whole import part
 from specc.ir.operator import OpCall
+from specc.ir.whole import part
 from specc.ops.shapes import GROUPS_DIVIDE, one, product
 
 
