@@ -11,6 +11,7 @@ import pytest
 
 from specc.diagnostics import Findings
 from specc.diagnostics.diagnostic import Diagnostic
+from specc.ir.choice import Options
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate
 from specc.ir.graph import Graph
 from specc.ir.values import ValueTable
@@ -116,7 +117,7 @@ def test_what_is_not_names_the_option(width: str, rule: str, message: str) -> No
 def test_whole_forms_are_equal_by_brute_force() -> None:
     """Random expressions: where every value is whole, the form that stays whole has the same values."""
     rng = random.Random(7)
-    options = {"a": (2, 4, 8), "b": (Fraction(1, 2), 1, Fraction(3, 2)), "c": (1, 2)}
+    options: dict[str, Options] = {"a": (2, 4, 8), "b": (Fraction(1, 2), 1, Fraction(3, 2)), "c": (1, 2)}
     whole, table, kept = frozenset("ac"), ValueTable(options), 0
 
     def drawn(depth: int) -> Expr:
@@ -256,8 +257,9 @@ def test_so_do_uniform_and_any_widths() -> None:
         unit = 8 if "uniform" in setting else 1
         for at in assignments(graph):
             inner, outer = size_at(graph, "s1.conv1", at)[0], size_at(graph, "stem.conv", at)[0]
-            assert inner == 4 * outer  # type: ignore[operator]
-            assert outer % unit == 0  # type: ignore[operator]
+            assert isinstance(outer, int)
+            assert inner == 4 * outer
+            assert outer % unit == 0
 
 
 def test_a_followed_expression_that_leaves_the_settings_widths_is_refused() -> None:
