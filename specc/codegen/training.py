@@ -44,7 +44,9 @@ STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.
 
 PARTS: Final = (
     "augment",
+    "checked",
     "checkpoint",
+    "constructors",
     "datasets",
     "distributed",
     "evaluate",
@@ -62,6 +64,7 @@ PARTS: Final = (
     "mixing",
     "optim",
     "options",
+    "programs",
     "progress",
     "resume",
     "stopping",

@@ -48,6 +48,7 @@ def judge(trainer: Trainer, space: Space, judging: Batches, count: int) -> dict[
         sum(score.accuracy for score in scores) / len(scores),
         sum(score.loss for score in scores) / len(scores),
         scores[0].images,
+        max(score.broken for score in scores),
     )
     return {"widest": scores[-1], "narrowest": scores[0], "auc": mean}
 
