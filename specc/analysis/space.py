@@ -148,7 +148,8 @@ def drawn(
     graph: Graph, space: Space, number: int, rng: random.Random, distribution: Distribution
 ) -> list[dict[str, portable.Option]]:
     """Draws without limits."""
-    from specc.portable.sweep import TooEntangled, draw_uniform
+    from specc.portable.counting import draw_uniform
+    from specc.portable.sweep import TooEntangled
 
     if distribution == "independent":
         return [portable.draw(space, rng) for _ in range(number)]

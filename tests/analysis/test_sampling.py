@@ -200,7 +200,7 @@ def test_a_space_without_choices_has_one_sub_network() -> None:
 def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = nested().graph()
     costs = [facts(graph, at).macs for at in filled(graph)]
-    monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
     monkeypatch.setattr(conditions, "FEW", 1)
     drawn = draw(graph, 5, 0, macs=(-inf, sorted(costs)[5]))
     assert (drawn.exact, drawn.uniform, len(drawn.assignments)) == (False, False, 5)
@@ -216,7 +216,7 @@ def test_empty_windows_of_entangled_choices_name_the_nearest_of_many_draws(monke
     graph = nested().graph()
     every = [facts(graph, at) for at in filled(graph)]
     macs, params = sorted({f.macs for f in every}), sorted({f.params for f in every})
-    monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
     monkeypatch.setattr(conditions, "FEW", 1)
 
     def said(macs: tuple[float, float], params: tuple[float, float] = ANY) -> str:

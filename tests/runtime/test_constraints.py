@@ -104,7 +104,7 @@ def test_what_is_not_listed_wastes_some_draws_and_stays_fair(monkeypatch: pytest
 
 
 def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
     found = ladder("macs", space_by_hand(), 2000, 4)
     assert not found.uniform
     expected = by_constraint(space_by_hand(), 2000)
