@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from specc.api import Network, SpecError, load
+    from specc.api import Network, SpecError, SpecWarning, load
 
-__all__ = ["Network", "SpecError", "load"]
+__all__ = ["Network", "SpecError", "SpecWarning", "load"]
 
 
 def __getattr__(name: str) -> object:

@@ -11,6 +11,7 @@ net.compile("runs/digits")
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from specc.assignments import checked
-from specc.diagnostics import SpecError
+from specc.diagnostics import SpecError, SpecWarning
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from specc.analysis.query import Answer
     from specc.analysis.space import Distribution
 
-__all__ = ["Network", "Space", "SpecError", "load"]
+__all__ = ["Network", "Space", "SpecError", "SpecWarning", "load"]
 
 Where: TypeAlias = Mapping[str, object] | Literal["max", "min"]
 """A sub-network: the largest, the smallest, or options by choice; choices left out stand at their largest option."""
@@ -154,8 +155,14 @@ class Network:
 
 
 def load(path: str | Path, **params: object) -> Network:
-    """The network of a spec file; `params` override its `param` statements. Raises SpecError with all diagnostics."""
-    return Network(load_spec(path, {name: written(value) for name, value in params.items()}))
+    """The network of a spec file; `params` override its `param` statements. Raises SpecError with all errors.
+
+    Warns with SpecWarning, once for each warning.
+    """
+    compiled = load_spec(path, {name: written(value) for name, value in params.items()})
+    for diagnostic in compiled.warnings:
+        warnings.warn(SpecWarning(diagnostic), stacklevel=2)
+    return Network(compiled)
 
 
 def written(value: object) -> str:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from specc.diagnostics import Findings, Rule, SpecError
+from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
 from specc.diagnostics.near import near
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
@@ -26,6 +26,7 @@ from specc.semantics.names import Names, collect_names
 from specc.semantics.own_data import read_own_data
 from specc.semantics.recipe import check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
+from specc.semantics.unused import warn_of_unused
 from specc.source import Source
 from specc.syntax import ast
 from specc.syntax.parse import parse
@@ -43,28 +44,32 @@ UNKNOWN_PARAM = Rule(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A spec that is right: its checked form, its graph, and the files it was made from (the spec first)."""
+    """A spec that is right: its checked form, its graph, and the files it was made from (the spec first).
+
+    `warnings` name what the spec says to no effect.
+    """
 
     name: str
     model: Model
     graph: Graph
     files: tuple[Source, ...]
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def load(spec: str | Path | Source, params: Mapping[str, str] | None = None) -> Compiled:
-    """Compiles a spec file, or a source that was read already, up to its graph. Raises SpecError with all diagnostics.
+    """Compiles a spec file, or a source that was read already, up to its graph. Raises SpecError with all errors.
 
     `params` overrides the spec's `param` statements, as `-p name=value` does.
     """
     findings = Findings()
     compiled = compile_spec(spec, params or {}, findings)
     if compiled is None:
-        raise SpecError(findings.diagnostics)
+        raise SpecError(findings.diagnostics, findings.warnings)
     return compiled
 
 
 def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings: Findings) -> Compiled | None:
-    """`load` with its diagnostics as values: None where anything was reported. Phases stop one after the other."""
+    """`load` with its diagnostics as values: None where an error was reported. Phases stop one after the other."""
     source, folder = open_spec(spec, findings)
     tree = None if source is None else parse(source, findings)
     if source is None or tree is None or findings:
@@ -90,7 +95,10 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
-    return None if findings else Compiled(model.name, model, prepared(model, graph), sources)
+    if findings:
+        return None
+    warn_of_unused(model.names, graph, findings)
+    return Compiled(model.name, model, prepared(model, graph), sources, tuple(findings.warnings))
 
 
 def prepared(model: Model, graph: Graph) -> Graph:

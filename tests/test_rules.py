@@ -20,7 +20,7 @@ def test_codes_and_names_are_unique() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_rules_are_explained(rule: Rule) -> None:
-    assert re.fullmatch(r"E[0-9]{3}", rule.code)
+    assert re.fullmatch(r"[EW][0-9]{3}", rule.code)
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name)
     assert 10 <= len(rule.summary) <= 110
     assert not rule.summary.endswith(".")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from specc.cli.failure import Failure, UsageError
-from specc.cli.terminal import standard_input
+from specc.cli.terminal import Terminal, standard_input
 from specc.source import Source
 
 if TYPE_CHECKING:
@@ -24,15 +24,14 @@ LONGEST: Final = 40
 def common(parser: ArgumentParser) -> None:
     """`--json` and `--quiet`."""
     parser.add_argument("--json", action="store_true", help="one JSON value on stdout, also for diagnostics")
-    parser.add_argument(
-        "-q", "--quiet", action="store_true", help="say nothing but what was asked for and what is wrong"
-    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only results, warnings and errors")
 
 
 def spec(parser: ArgumentParser) -> None:
     """The spec, its parameters, and what all commands take."""
     parser.add_argument("spec", metavar="SPEC", help="a .specc file, or - for standard input")
     parameters(parser)
+    strict(parser)
     common(parser)
 
 
@@ -42,6 +41,11 @@ def parameters(parser: ArgumentParser) -> None:
     parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
+def strict(parser: ArgumentParser) -> None:
+    """`--strict`."""
+    parser.add_argument("--strict", action="store_true", help="warnings are errors: exit 1, write nothing")
+
+
 def at(parser: ArgumentParser, default: str | None, text: str) -> None:
     """`--at`, with a line on what it is for."""
     help = f"{text}: max, min, random, choice=option,... or FILE.json"
@@ -49,9 +53,14 @@ def at(parser: ArgumentParser, default: str | None, text: str) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides what `--at random` draws (0)")
 
 
-def load(args: Namespace) -> Compiled:
-    """The compiled spec of a command. Raises SpecError, or UsageError where a `-p` is malformed."""
-    return load_spec(args.spec, args.param)
+def load(args: Namespace, terminal: Terminal) -> Compiled:
+    """The compiled spec of a command; its warnings are shown.
+
+    Raises SpecError, also for warnings under --strict, or UsageError where a `-p` is malformed.
+    """
+    compiled = load_spec(args.spec, args.param)
+    terminal.warn(compiled.warnings)
+    return compiled
 
 
 def load_spec(name: str, params: Sequence[str]) -> Compiled:

@@ -1,6 +1,7 @@
 """Finds the command, runs it, and turns whatever happens into an exit code.
 
-0 fine; 1 the spec or its use is wrong; 2 the command line is wrong; 70 a bug in specc; 130 interrupted.
+0 fine, also with warnings; 1 the spec or its use is wrong, or a warning under --strict; 2 the command line is wrong;
+70 a bug in specc; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -37,7 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code. Prints every failure; raises nothing."""
     words = list(sys.argv[1:] if argv is None else argv)
     sys.set_int_max_str_digits(0)  # a space may have more sub-networks than Python likes to print digits
-    terminal = Terminal(sys.stdout, sys.stderr, quiet="--quiet" in words or "-q" in words, json="--json" in words)
+    terminal = Terminal(
+        sys.stdout,
+        sys.stderr,
+        quiet="--quiet" in words or "-q" in words,
+        json="--json" in words,
+        strict="--strict" in words,
+    )
     try:
         code = dispatch(words, terminal)
         terminal.flush()
@@ -62,7 +69,7 @@ def said(terminal: Terminal, error: SpecError | Failure) -> int:
     """Shows what ended a command, where its reader is still there; gives the exit code."""
     try:
         if isinstance(error, SpecError):
-            terminal.diagnostics(error.diagnostics)
+            terminal.diagnostics(error.diagnostics, error.warnings)
         else:
             terminal.failure(error)
         terminal.flush()
@@ -129,7 +136,9 @@ def overview() -> str:
         "specc compiles a small language for elastic networks to PyTorch projects.\n\n"
         f"usage: specc COMMAND ...\n\n{rows}\n"
         "`specc COMMAND --help` says what a command takes. All that read a spec take - for standard input,\n"
-        "-p NAME=VALUE, --json and --quiet. Exit codes: 0 fine, 1 the spec is wrong, 2 the command line is wrong.\n"
+        "-p NAME=VALUE, --strict, --json and --quiet.\n"
+        "Exit codes: 0 fine, also with warnings; 1 the spec is wrong, or a warning under --strict;\n"
+        "2 the command line is wrong.\n"
     )
 
 

@@ -9,27 +9,38 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from specc.cli.failure import Failure
-from specc.diagnostics import Diagnostic
+from specc.diagnostics import Diagnostic, SpecError, as_errors
 
 
 class Terminal:
     """The two streams of a command and how they are to be used."""
 
-    def __init__(self, out: TextIO, err: TextIO, quiet: bool = False, json: bool = False) -> None:
+    def __init__(self, out: TextIO, err: TextIO, quiet: bool = False, json: bool = False, strict: bool = False) -> None:
         self.out = out
         self.err = err
         self.quiet = quiet
         self.as_json = json
+        self.strict = strict
+        self.reads_spec = False
+        self.untold: list[Diagnostic] = []
+        """Warnings that were not shown yet: the JSON may hold them."""
 
     def data(self, text: str) -> None:
         """What was asked for."""
         self.out.write(text)
 
     def json(self, value: object) -> None:
-        """What was asked for, as one JSON value."""
+        """What was asked for, as one JSON value. What is said of a spec has `warnings`; beside an array they go to
+        stderr."""
         import json
 
+        if isinstance(value, dict) and self.reads_spec:
+            from specc.diagnostics.render import as_json, in_order
+
+            value = value | {"warnings": [as_json(d) for d in in_order(self.untold)]}
+            self.untold.clear()
         self.out.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        self.tell_warnings()
 
     def message(self, text: str) -> None:
         """Something that must be said."""
@@ -42,14 +53,40 @@ class Terminal:
         if not self.quiet:
             self.message(text)
 
-    def diagnostics(self, found: Sequence[Diagnostic]) -> None:
+    def warn(self, found: Sequence[Diagnostic]) -> None:
+        """Warnings: on stderr, also under --quiet, or with --json among what is printed.
+
+        Raises SpecError under --strict: call this before anything is written.
+        """
+        self.reads_spec = True
+        if found and self.strict:
+            raise SpecError(as_errors(found))
+        self.untold.extend(found)
+        if not self.as_json:
+            self.tell_warnings()
+
+    def tell_warnings(self) -> None:
+        """Shows on stderr the warnings that were not told yet."""
+        if self.untold:
+            self.rendered(self.untold)
+            self.untold.clear()
+
+    def rendered(self, found: Sequence[Diagnostic]) -> None:
+        """Diagnostics as text on stderr."""
+        from specc.diagnostics.render import render_all
+
+        self.message(render_all(found, colored(self.err)).rstrip("\n"))
+
+    def diagnostics(self, found: Sequence[Diagnostic], warnings: Sequence[Diagnostic] = ()) -> None:
         """What is wrong with a spec: on stderr, or with --json as `{"diagnostics": [...]}` on stdout."""
-        from specc.diagnostics.render import as_json, in_order, render_all
+        from specc.diagnostics.render import as_json, in_order
 
         if self.as_json:
+            self.reads_spec = True
+            self.untold.extend(warnings)
             self.json({"diagnostics": [as_json(d) for d in in_order(found)]})
             return
-        self.message(render_all(found, colored(self.err)).rstrip("\n"))
+        self.rendered((*found, *warnings))
         if len(found) > 1:
             self.note(f"\n{len(found)} errors")
 
@@ -115,6 +152,7 @@ class Terminal:
             watcher.join()
 
     def flush(self) -> None:
+        self.tell_warnings()
         self.out.flush()
         self.err.flush()
 

@@ -1,5 +1,13 @@
 """Everything specc says about a spec: rules, diagnostics and how they are shown."""
 
-from specc.diagnostics.diagnostic import Diagnostic, Findings, Label, Rule, SpecError
+from specc.diagnostics.diagnostic import (
+    Diagnostic,
+    Findings,
+    Label,
+    Rule,
+    SpecError,
+    SpecWarning,
+    as_errors,
+)
 
-__all__ = ["Diagnostic", "Findings", "Label", "Rule", "SpecError"]
+__all__ = ["Diagnostic", "Findings", "Label", "Rule", "SpecError", "SpecWarning", "as_errors"]

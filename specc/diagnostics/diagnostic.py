@@ -1,18 +1,21 @@
-"""Rules and diagnostics: errors as values that point into a spec."""
+"""Rules and diagnostics: errors and warnings as values that point into a spec."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from specc.source import Span
+
+Severity: TypeAlias = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing a spec must respect. Rules live beside the check that applies them.
+    """One thing a spec must respect, or should. Rules live beside the check that applies them.
 
-    code         short and stable, as in `E203`; what `specc explain` takes
+    code         short and stable, as in `E203`; what `specc explain` takes. `W101` is a warning: the spec compiles
     name         the same in words, as in `unknown-name`; what tests and `specc rules` show
     summary      one line
     explanation  a few lines: why the rule exists, a wrong and a right example
@@ -22,6 +25,10 @@ class Rule:
     name: str
     summary: str
     explanation: str
+
+    @property
+    def severity(self) -> Severity:
+        return "warning" if self.code.startswith("W") else "error"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,13 +47,23 @@ class Diagnostic:
     primary: Label
     secondary: tuple[Label, ...] = ()
     help: str = ""
+    strict: bool = False
+
+    @property
+    def severity(self) -> Severity:
+        """The rule's, or an error for a warning under `--strict`."""
+        return "error" if self.strict else self.rule.severity
 
 
 class Findings:
-    """The diagnostics of one run, collected in order. A phase that found any does not hand on its result."""
+    """The diagnostics of one run, collected in order: true where there are errors.
+
+    A phase that found an error does not hand on its result. Warnings stop nothing and are kept apart.
+    """
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.warnings: list[Diagnostic] = []
 
     def report(
         self,
@@ -57,8 +74,9 @@ class Findings:
         secondary: Iterable[tuple[Span, str]] = (),
         help: str = "",
     ) -> None:
-        """Adds one diagnostic; a second one of the same rule at the same place is dropped."""
-        for earlier in self.diagnostics:
+        """Adds one error or warning, as the rule is; a second one of the same rule at the same place is dropped."""
+        found = self.warnings if rule.severity == "warning" else self.diagnostics
+        for earlier in found:
             if (
                 earlier.rule is rule
                 and earlier.primary.span.start == span.start
@@ -66,16 +84,40 @@ class Findings:
             ):
                 return
         labels = tuple(Label(*pair) for pair in secondary)
-        self.diagnostics.append(Diagnostic(rule, Label(span, message), labels, help))
+        found.append(Diagnostic(rule, Label(span, message), labels, help))
 
     def __bool__(self) -> bool:
         return bool(self.diagnostics)
 
 
 class SpecError(Exception):
-    """A spec is wrong. Carries every diagnostic of the phase that stopped; raised at the API's edge only."""
+    """A spec is wrong. Carries every error of the phase that stopped, and the warnings so far.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    Raised at the API's edge only.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic], warnings: Iterable[Diagnostic] = ()) -> None:
         self.diagnostics = tuple(diagnostics)
-        first = self.diagnostics[0]
-        super().__init__(f"{first.primary.span.shown()}: [{first.rule.name}] {first.primary.message}")
+        self.warnings = tuple(warnings)
+        super().__init__(in_a_line(self.diagnostics[0]))
+
+
+class SpecWarning(UserWarning):
+    """Something in a spec has no effect, or an answer is approximate. The Python API warns with this category.
+
+    `warnings.simplefilter("error", specc.SpecWarning)` makes such warnings errors, as `--strict` does.
+    """
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+        super().__init__(f"{in_a_line(diagnostic)}{f' ({diagnostic.help})' if diagnostic.help else ''}")
+
+
+def in_a_line(diagnostic: Diagnostic) -> str:
+    """`net.specc:4:3: [unused-choice] nothing reads the choice `k``."""
+    return f"{diagnostic.primary.span.shown()}: [{diagnostic.rule.name}] {diagnostic.primary.message}"
+
+
+def as_errors(warnings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Warnings as `--strict` has them: errors."""
+    return tuple(replace(warning, strict=True) for warning in warnings)

@@ -11,23 +11,26 @@ help: did you mean `conv`?
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from specc.diagnostics.diagnostic import Diagnostic, Label
+from specc.diagnostics.diagnostic import Diagnostic, Label, Severity
 from specc.source import Source
 
 WIDEST = 160
 """Characters of a source line that are shown; longer lines are cut around what is marked."""
+COLORS: Final[Mapping[Severity, str]] = {"error": "red", "warning": "yellow"}
 
 
 def render(diagnostic: Diagnostic, color: bool = False) -> str:
     """One diagnostic as text, without a newline at its end."""
     span = diagnostic.primary.span
     line, column = span.source.position(span.start)
-    head = f"error[{diagnostic.rule.code}]"
+    severity = diagnostic.severity
+    head = paint(f"{severity}[{diagnostic.rule.code}]", COLORS[severity], color)
     where = paint(f"{file_name(span.source)}:{line}:{column}:", "bold", color)
-    parts = [f"{where} {paint(head, 'red', color)} {diagnostic.rule.name}: {printable(diagnostic.primary.message)}"]
-    parts.extend(excerpt((diagnostic.primary, *diagnostic.secondary), color))
+    parts = [f"{where} {head} {diagnostic.rule.name}: {printable(diagnostic.primary.message)}"]
+    parts.extend(excerpt((diagnostic.primary, *diagnostic.secondary), color, COLORS[severity]))
     parts.append(f"{paint('help:', 'green', color)} {printable(help_line(diagnostic))}")
     return "\n".join(parts)
 
@@ -55,7 +58,7 @@ def in_order(diagnostics: Sequence[Diagnostic]) -> Sequence[Diagnostic]:
     return sorted(diagnostics, key=lambda d: (files[d.primary.span.source.name], d.primary.span.start))
 
 
-def excerpt(labels: Sequence[Label], color: bool) -> list[str]:
+def excerpt(labels: Sequence[Label], color: bool, style: str = "red") -> list[str]:
     """The marked source lines with what marks them; the first label is the primary one and its file comes first."""
     primary = labels[0]
     sources = list(dict.fromkeys(label.span.source for label in labels if label.span.source.text))
@@ -79,7 +82,8 @@ def excerpt(labels: Sequence[Label], color: bool) -> list[str]:
             text, starts = shown_line(source, number, marked[0].span.start)
             rows.append(f"{paint(f'{number:>{margin}} |', 'blue', color)} {text}".rstrip())
             rows.extend(
-                f"{blank} {underline(label, label is primary, source, number, starts, color)}" for label in marked
+                f"{blank} {underline(label, style if label is primary else '', source, number, starts, color)}"
+                for label in marked
             )
     return rows
 
@@ -108,14 +112,17 @@ def shown_line(source: Source, number: int, mark: int) -> tuple[str, list[int]]:
     return "".join(shown), list(range(len(line) + 1))
 
 
-def underline(label: Label, is_primary: bool, source: Source, number: int, columns: Sequence[int], color: bool) -> str:
-    """The row of carets under a line. A span over several lines is marked to the end of its first."""
+def underline(label: Label, style: str, source: Source, number: int, columns: Sequence[int], color: bool) -> str:
+    """The row of carets under a line, in the style of the primary label, or of dashes and the label's message.
+
+    A span over several lines is marked to the end of its first.
+    """
     line_start = source.line_starts()[number - 1]
     begin = min(label.span.start - line_start, len(columns) - 1)
     end = min(max(label.span.end - line_start, begin), len(columns) - 1)
     length = max(1, columns[end] - columns[begin])
-    mark = paint(("^" if is_primary else "-") * length, "red" if is_primary else "blue", color)
-    message = "" if is_primary else f" {printable(label.message)}"
+    mark = paint(("^" if style else "-") * length, style or "blue", color)
+    message = "" if style else f" {printable(label.message)}"
     return " " * columns[begin] + mark + message
 
 
@@ -153,6 +160,7 @@ def paint(text: str, style: str, color: bool) -> str:
 def as_json(diagnostic: Diagnostic) -> dict[str, object]:
     """One diagnostic as a JSON value; `related` holds its other places."""
     return {
+        "severity": diagnostic.severity,
         "code": diagnostic.rule.code,
         "rule": diagnostic.rule.name,
         **place(diagnostic.primary),

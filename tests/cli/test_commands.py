@@ -109,6 +109,7 @@ def test_check_several(small: Path, tmp_path: Path) -> None:
     assert specc("check", small, "--quiet").err == ""
     assert specc("check", small, "--json").json == {
         "ok": True, "specs": [{"spec": str(small), "ok": True}], "diagnostics": [],
+        "warnings": [],
     }  # fmt: skip
 
 
@@ -171,7 +172,7 @@ def test_wrong_assignment_files(small: Path, tmp_path: Path, text: str) -> None:
 
 def test_space_json(small: Path) -> None:
     value = specc("space", small, "--json").json
-    assert set(value) == {"choices", "size"}
+    assert set(value) == {"choices", "size", "warnings"}
     assert keys(value["choices"]) == {("name", "kind", "options")}
     table = {choice["name"]: choice for choice in value["choices"]}
     assert table["width"]["options"] == [0.5, 0.75, 1]

@@ -118,6 +118,7 @@ def test_json_has_lines_and_columns() -> None:
     source = Source("x.specc", TEXT)
     value = as_json(Diagnostic(RULE, at(source, "convv", "m"), (at(source, "head", "n"),), "h"))
     assert value == {
+        "severity": "error",
         "code": "E999",
         "rule": "made-up",
         "message": "m",

@@ -5,7 +5,8 @@ A heading is a test, a fence of `specc` under it is a spec, and comments in it s
     stem { convv(32) }   # error: [unknown-name] "did you mean `conv`"
 
 An error comment names the rule and, between quotes, a part of what is said; `# also: [rule]` stands where one of
-the rule's secondary labels must point. A spec without such comments must be fine. Words after `specc` on the fence:
+the rule's secondary labels must point. `# warning: [rule]` expects a warning. A spec without such comments must be
+fine, without a warning. Words after `specc` on the fence:
 
     specc stage              the text stands in a stage (of 16 channels, 32 x 32) of a complete supernet
     specc supernet           the text stands in a supernet that has an input, classes and a norm
@@ -31,17 +32,18 @@ WRAPPERS = (
     ("supernet", BEFORE, "\n}\n"),
     ("", "", ""),
 )
-COMMENT = re.compile(r"# (error|also): \[([a-z0-9-]+)\](?: \"([^\"]*)\")?")
+COMMENT = re.compile(r"# (error|warning|also): \[([a-z0-9-]+)\](?: \"([^\"]*)\")?")
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One error or secondary label: in which file and line, of which rule, saying what."""
+    """One error, warning or secondary label: in which file and line, of which rule, saying what."""
 
     file: str
     line: int
     rule: str
     text: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class SpecTest:
             for number, line in enumerate(text.splitlines(), start=1):
                 for kind, rule, said in COMMENT.findall(line):
                     if kind == word:
-                        found.append(Expected(file, number, rule, said))
+                        found.append(Expected(file, number, rule, said, kind))
         return found
 
 
@@ -89,26 +91,30 @@ def run(test: SpecTest, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    found: tuple[Diagnostic, ...] = ()
     try:
-        pipeline.load(str(folder / "main.specc"))
+        found = pipeline.load(str(folder / "main.specc")).warnings
     except SpecError as error:
-        found = error.diagnostics
+        found = (*error.diagnostics, *error.warnings)
     compare(test, found)
 
 
 def compare(test: SpecTest, found: tuple[Diagnostic, ...]) -> None:
-    def place(diagnostic: Diagnostic) -> tuple[str, int, str]:
+    def place(diagnostic: Diagnostic) -> tuple[str, int, str, str]:
         return (
             *where(test, diagnostic.primary.span.source.name, diagnostic.primary.span.start, diagnostic),
             diagnostic.rule.name,
+            diagnostic.severity,
         )
 
-    expected = test.expected("error")
+    expected = [*test.expected("error"), *test.expected("warning")]
     told = "\n".join(f"{place(d)}: {d.primary.message} ({d.help})" for d in found) or "nothing"
-    assert Counter(map(place, found)) == Counter((e.file, e.line, e.rule) for e in expected), f"reported:\n{told}"
+    assert Counter(map(place, found)) == Counter((e.file, e.line, e.rule, e.kind) for e in expected), (
+        f"reported:\n{told}"
+    )
     for item in expected:
-        texts = [f"{d.primary.message} {d.help}" for d in found if place(d) == (item.file, item.line, item.rule)]
+        texts = [
+            f"{d.primary.message} {d.help}" for d in found if place(d) == (item.file, item.line, item.rule, item.kind)
+        ]
         assert any(item.text in text for text in texts), f"line {item.line} says:\n" + "\n".join(texts)
     labels = [
         (*where(test, label.span.source.name, label.span.start, d, label.span.source.text), d.rule.name)

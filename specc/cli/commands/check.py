@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from specc.cli.arguments import common, load_spec, parameters
+from specc.cli.arguments import common, load_spec, parameters, strict
 from specc.cli.terminal import Terminal
-from specc.diagnostics import Diagnostic, SpecError
+from specc.diagnostics import Diagnostic, SpecError, as_errors
 
 SUMMARY = "check specs and say everything that is wrong"
 
@@ -14,27 +14,37 @@ SUMMARY = "check specs and say everything that is wrong"
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=".specc files; - for standard input")
     parameters(parser)
+    strict(parser)
     common(parser)
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
     found: list[Diagnostic] = []
-    fine = []
+    warnings: list[Diagnostic] = []
+    fine: dict[str, int] = {}
     for name in args.specs:
         try:
-            load_spec(name, args.param)
-            fine.append(name)
+            told = load_spec(name, args.param).warnings
+            if not (args.strict and told):
+                fine[name] = len(told)
         except SpecError as error:
             found.extend(error.diagnostics)
+            told = error.warnings
+        if args.strict:
+            found.extend(as_errors(told))
+        else:
+            warnings.extend(told)
     if args.json:
         from specc.diagnostics.render import as_json, in_order
 
+        terminal.warn(warnings)
         rows = [{"spec": name, "ok": name in fine} for name in args.specs]
         terminal.json({"ok": not found, "specs": rows, "diagnostics": [as_json(d) for d in in_order(found)]})
         return 1 if found else 0
     if found:
-        terminal.diagnostics(found)
+        terminal.diagnostics(found, warnings)
         return 1
-    for name in fine:
-        terminal.note(f"{name}: fine")
+    terminal.warn(warnings)
+    for name, count in fine.items():
+        terminal.note(f"{name}: fine{f', with {count} warning' if count else ''}{'s' if count > 1 else ''}")
     return 0

@@ -33,7 +33,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     from specc.pipeline import compile_project
 
     with terminal.busy("compiling"):
-        compiled = shared.load(args)
+        compiled = shared.load(args, terminal)
         at = None
         if args.at is not None:
             from specc.cli.assignment import assignment

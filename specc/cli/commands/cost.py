@@ -35,7 +35,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     from specc.analysis.report import cost
 
-    compiled = shared.load(args)
+    compiled = shared.load(args, terminal)
     graph = compiled.graph
     at = assignment(compiled, args.at, args.seed)
     report = cost(graph, at, args.count)

@@ -45,7 +45,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--expected is for the undirected reading only", "leave --directed or --expected out")
     if args.chart and args.json:
         raise UsageError("--chart and --json exclude each other")
-    compiled = shared.load(args)
+    compiled = shared.load(args, terminal)
 
     from specc.analysis.importance import importance, settings_of
     from specc.analysis.importance.data import as_data

@@ -27,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    compiled = shared.load(args)
+    compiled = shared.load(args, terminal)
     with terminal.busy("counting"):
         plan = network(compiled) | {"method": method(compiled), "data": data(compiled)}
     plan["files"] = files(compiled, args.output)

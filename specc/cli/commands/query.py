@@ -31,7 +31,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--csv and --json exclude each other")
     if args.sql is not None and args.examples:
         raise UsageError("--examples takes no question", "leave one of the two out")
-    compiled = shared.load(args)
+    compiled = shared.load(args, terminal)
     if args.examples:
         examples(terminal)
     elif args.sql is None:

@@ -45,7 +45,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
     if args.distribution == "independent" and (args.macs or args.params or args.latency):
         raise UsageError("within a budget draws are uniform: --distribution independent is for draws without one")
-    graph = shared.load(args).graph
+    graph = shared.load(args, terminal).graph
     with terminal.busy(f"drawing {args.number:,} sub-networks"):
         draws, latencies = drawn(args, graph)
     if latencies:

@@ -18,7 +18,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace, terminal: Terminal) -> int:
     from specc.analysis.space import size
 
-    graph = shared.load(args).graph
+    graph = shared.load(args, terminal).graph
     with terminal.busy("counting"):
         count = size(graph)
     if args.json:

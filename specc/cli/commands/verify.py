@@ -43,7 +43,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
     if find_spec("torch") is None:
         raise Failure("verify runs the generated project, and PyTorch is not installed", "pip install 'specc[train]'")
-    compiled = shared.load(args)
+    compiled = shared.load(args, terminal)
     net = Network(compiled)
     with terminal.busy("checking"), TemporaryDirectory(prefix="specc-verify-") as folder:
         cases = cases_of(net, args.number, args.seed)

@@ -35,7 +35,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    compiled = shared.load(args)
+    compiled = shared.load(args, terminal)
     at = None
     if args.at is not None:
         from specc.cli.assignment import assignment

@@ -9,7 +9,7 @@ from specc.codegen.literals import quoted
 from specc.codegen.model.answers import WANTED, Answers, answer_text, exit_test, wanted_text
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
-from specc.codegen.model.layout import WIDTH, call, exploded, guarded
+from specc.codegen.model.layout import WIDTH, call, exploded, guarded, nested
 from specc.codegen.model.lines import init_lines, plan_items
 from specc.codegen.model.render import ATOM, COMPARED, Text, needs_rounding, number, python, whole
 from specc.codegen.model.render import condition as render_condition
@@ -71,8 +71,7 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         "        chosen = resolve(space, assignment)",
     ]
     local, texts, statements_ = local_names(context, cls)
-    resolution = resolution_choice(context)
-    if statements_ or resolution is not None or names:
+    if statements_ or any(resolution_choices(context)) or names:
         lines.append("        a = complete(chosen, space.CHOICES)  # inactive choices have a value, too")
     for target, text in statements_:
         lines.extend(assignment(target, text))
@@ -84,7 +83,7 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
     named = replace(cls, active=Sizes({}, (), literal))
     head = [
         "chosen=tuple(chosen.items())",
-        f"resolution={'None' if resolution is None else choice_text(resolution, local)}",
+        resolution_item(context, local),
     ]
     if context.answers is None:
         head.append(f"outputs=known_outputs(outputs, {output_names(context)})")
@@ -184,10 +183,19 @@ def collect(expr: Expr, role: str, context: Context, wanted: dict[Expr, str]) ->
         wanted[expr] = choice_leaf(expr.choice)
 
 
-def resolution_choice(context: Context) -> str | None:
-    """The choice of the inputs' height and width."""
+def resolution_choices(context: Context) -> tuple[str | None, ...]:
+    """For each input the choice of its height and width; None where these are fixed."""
     images = [context.structure.tensors[name] for name in context.graph.inputs]
-    return next((size.choice for image in images for size in image.space if isinstance(size, Var)), None)
+    return tuple(next((size.choice for size in image.space if isinstance(size, Var)), None) for image in images)
+
+
+def resolution_item(context: Context, local: dict[Expr, str]) -> str:
+    """What a plan says of the inputs' sizes: nothing, that of the one input, or a size or None for each of several."""
+    choices = resolution_choices(context)
+    if not any(choices):
+        return "resolution=None"
+    each = ["None" if choice is None else choice_text(choice, local) for choice in choices]
+    return f"resolution={each[0]}" if len(each) == 1 else nested("resolution=", each, 12)
 
 
 def input_names(context: Context) -> dict[str, str]:
@@ -230,10 +238,12 @@ def elastic_forward(context: Context, cls: Class) -> tuple[str, ...]:
     parameters = ["self", *(f"{name}: Tensor" for name in inputs.values()), f"plan: {cls.plan_name} | None = None"]
     lines = list(call("def forward", parameters, f") -> {result}:", 4))
     lines.append("        p = self._plan if plan is None else plan")
-    if resolution_choice(context) is not None:
+    if any(resolution_choices(context)) and len(inputs) == 1:
         lines.append("        if p.resolution is not None:")
-        elastic = [n for n in inputs if any(isinstance(s, Var) for s in context.structure.tensors[n].space)]
-        lines.extend(f"            {inputs[n]} = resize({inputs[n]}, p.resolution)" for n in elastic)
+        lines.append("            x = resize(x, p.resolution)")
+    elif any(resolution_choices(context)):
+        together = ", ".join(inputs.values())
+        lines.extend(call(f"{together} = sized", [f"({together})", "p.resolution"], indent=8))
     if not several:
         return (*lines, *forward_body(statements(context, cls), given[0], [main], given[1], 8))
     lines.append("        outputs: dict[str, Tensor] = {}")

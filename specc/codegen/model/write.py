@@ -23,7 +23,7 @@ from specc.codegen.render import render
 from specc.ir.graph import Graph
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "net": ("ElasticNet", "resize"),
+    "net": ("ElasticNet", "resize", "sized"),
     "plan": ("Option", "Plan", "complete", "known_outputs", "resolve", "wanted_outputs"),
     "sizes": ("divisible", "half_up", "position"),
     "slices": ("SlicedNet",),

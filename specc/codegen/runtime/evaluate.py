@@ -43,5 +43,13 @@ def evaluate(net: Any, plan: Any, batches: Batches, world: World) -> Score:
 
 
 def calibrated(net: nn.Module, plan: Any, batches: Batches | None) -> Any:
-    """The plan with norm statistics of its own, measured on these images; as it is where there are none."""
-    return plan if plan is None or batches is None else calibrate(net, plan, batches)
+    """The plan with norm statistics of its own, measured on these images; as it is where there are none.
+
+    Exits where the images are too few to measure by.
+    """
+    if plan is None or batches is None:
+        return plan
+    try:
+        return calibrate(net, plan, batches)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None

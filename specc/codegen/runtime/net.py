@@ -44,6 +44,16 @@ class ElasticNet(nn.Module):
         return straight(self, self._plan if plan is None else plan, lines, share)
 
 
+def sized(
+    inputs: Sequence[Tensor], resolution: int | tuple[int | None, ...] | None
+) -> tuple[Tensor, ...]:
+    """The inputs at a plan's `resolution`: each at its own, as they are where that is None."""
+    each = resolution if isinstance(resolution, tuple) else (resolution,) * len(inputs)
+    return tuple(
+        x if size is None else resize(x, size) for x, size in zip(inputs, each, strict=True)
+    )
+
+
 def resize(x: Tensor, resolution: int) -> Tensor:
     """Images [N, C, H, W] at [N, C, resolution, resolution], bilinear with antialiasing; as they are if they fit."""
     if x.shape[-2:] == (resolution, resolution):

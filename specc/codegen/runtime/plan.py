@@ -68,7 +68,8 @@ class Plan:
     """The plan of a whole network: a subclass in model.py adds a field for each of its parts.
 
     chosen      the canonical assignment: (choice, option) pairs, inactive choices left out
-    resolution  height and width to which images are resized, None to take them as they are
+    resolution  height and width to which images are resized, None to take them as they are; in a network of
+                several inputs one of these for each, or None for all
     outputs     names of the outputs to return in a dict, None to return the main one alone
     answer      the name of the main one, in a network with several heads or exits
     wanted      the heads and exits to compute there
@@ -77,7 +78,7 @@ class Plan:
     """
 
     chosen: tuple[tuple[str, Option], ...]
-    resolution: int | None
+    resolution: int | tuple[int | None, ...] | None
     outputs: tuple[str, ...] | None
     answer: str = field(default="head", kw_only=True)
     wanted: tuple[str, ...] = field(default=("head",), kw_only=True)

@@ -19,10 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.codegen.runtime.bind import input_names
 from specc.codegen.runtime.deploy import INDEX, index_text, plans_of, read_index, space_of
 from specc.codegen.runtime.latency import synchronise
-from specc.codegen.runtime.net import resize
+from specc.codegen.runtime.net import sized
 from specc.codegen.runtime.whole import write_text
 
 
@@ -189,15 +188,10 @@ class Runtime:
 
 
 def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
-    """One sub-network as a function of the inputs.
-
-    Which of several inputs a resolution is of, only the network's own forward knows: then it slices.
-    """
+    """One sub-network as a function of the inputs."""
     size = plan.resolution
-    if size is not None and len(input_names(net)) > 1:
-        return lambda *inputs: net(*inputs, plan)
     line: Callable[..., Any] = net.straight(plan, share=not straight).forward
-    return line if size is None else lambda x: line(resize(x, size))
+    return line if size is None else lambda *inputs: line(*sized(inputs, size))
 
 
 def milliseconds(call: Callable[..., Any], inputs: Sequence[Tensor], least: float = 0.05) -> float:
