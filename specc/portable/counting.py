@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Sequence
 
-from specc.portable.choices import Option, Space, assignment_at
-from specc.portable.sweep import Step, sweep
+import numpy as np
+
+from specc.portable.choices import Option, Space, assignments_at
+from specc.portable.sweep import Ints, Step, sweep
 
 
 def counts(steps: Sequence[Step]) -> list[list[int]]:
@@ -29,31 +32,37 @@ def size(space: Space) -> int:
 
 def draw_uniform(space: Space, number: int, rng: random.Random) -> list[dict[str, Option]]:
     """`number` independent draws, every canonical assignment equally likely: exact integers, so exactly uniform."""
+    return assignments_at(space, uniform_rows(space, number, rng))
+
+
+def uniform_rows(space: Space, number: int, rng: random.Random) -> Ints:
+    """The same as rows of option positions, [number, choices]. Raises TooEntangled."""
     steps = sweep(space, with_costs=False).steps
     table = counts(steps)
-    leading = [leads_to(step) for step in steps]
-    drawn = []
-    for _ in range(number):
-        at = [0] * len(space.choices)
-        row = 0
-        for number_of_step in reversed(range(len(steps))):
-            step, before = (
-                steps[number_of_step],
-                table[number_of_step - 1] if number_of_step else [1],
-            )
-            pick = rng.randrange(table[number_of_step][row])
-            for pair in leading[number_of_step][row]:
-                pick -= before[step.source[pair]]
-                if pick < 0:
-                    at[step.choice], row = int(step.option[pair]), int(step.source[pair])
-                    break
-        drawn.append(assignment_at(space, at))
+    befores = [[1], *table][: len(steps)]
+    # From the last step back: for every row the pairs that lead there, as (ways up to it and before, source, option).
+    plan = [
+        (step.choice, led_to(step, before))
+        for step, before in zip(reversed(steps), reversed(befores), strict=True)
+    ]
+    most = table[-1][0] if table else 1
+    drawn = np.zeros((number, len(space.choices)), np.int64)
+    for at in range(number):
+        row, ways = 0, most
+        for choice, leading in plan:
+            ends, pairs = leading[row]
+            row, option, ways = pairs[bisect_right(ends, rng.randrange(ways))]
+            drawn[at, choice] = option
     return drawn
 
 
-def leads_to(step: Step) -> list[list[int]]:
-    """For every row after a step, the pairs that lead there."""
-    pairs: list[list[int]] = [[] for _ in range(step.rows)]
-    for pair, target in enumerate(step.target.tolist()):
-        pairs[target].append(pair)
-    return pairs
+def led_to(step: Step, before: Sequence[int]) -> list[tuple[list[int], list[tuple[int, int, int]]]]:
+    """For every row after a step, the pairs that lead there: how many ways the first of them have, the first two and
+    so on; and of each (the row before, the option, the ways to that row)."""
+    found: list[tuple[list[int], list[tuple[int, int, int]]]] = [([], []) for _ in range(step.rows)]
+    triples = zip(step.source.tolist(), step.option.tolist(), step.target.tolist(), strict=True)
+    for source, option, target in triples:
+        ends, pairs = found[target]
+        ends.append((ends[-1] if ends else 0) + before[source])
+        pairs.append((source, option, before[source]))
+    return found

@@ -18,8 +18,8 @@ from specc.portable.choices import Space
 from specc.portable.line import Window
 from specc.portable.sweep import Ints, Step, TooEntangled, sweep
 
-MOST = 2_000_000
-"""The most sub-networks that are listed: some tenths of a second, and 24 bytes each."""
+MOST = 4_000_000
+"""The most sub-networks that are listed: some tenths of a second."""
 AT_ONCE = 16_384
 """So many are costed together."""
 Positions = NDArray[np.uint32]
@@ -63,6 +63,10 @@ class Listing:
         for start in range(0, self.size, AT_ONCE):
             numbers = np.arange(start, min(self.size, start + AT_ONCE))
             yield start, np.stack(self.space.costs(self.rows(numbers)))
+
+    def all_costs(self) -> Ints:
+        """The costs of all, [size, kinds]."""
+        return np.concatenate([costs for _, costs in self.costs()], axis=1).T
 
 
 @lru_cache(maxsize=2)
@@ -158,6 +162,7 @@ def followed(rows: Ints, keys: Ints) -> tuple[Ints, Ints]:
     return which, place
 
 
+@lru_cache(maxsize=2)
 def members(of: Listing, window: Window) -> Ints:
     """The numbers of those within a window, in order."""
     found = [np.zeros(0, np.int32)]

@@ -61,6 +61,11 @@ class Sweep:
 @lru_cache(maxsize=4)
 def sweep(space: Space, with_costs: bool) -> Sweep:
     """The steps through a space, which are kept. Raises TooEntangled where they have too many pairs in any order."""
+    return sweep_through(space, with_costs)
+
+
+def sweep_through(space: Space, with_costs: bool) -> Sweep:
+    """The same, for a space that is asked for once."""
     costed = with_costs and space.costs is not None
     what = readers(space, terms_of(space).terms if costed else ())
     base = terms_of(space).base if costed else (0,) * len(space.kinds)
@@ -127,7 +132,11 @@ def reach(steps: Sequence[Step], added: Sequence[Ints], lowest: bool) -> list[In
 
 def cost_ranges(space: Space) -> tuple[tuple[int, int], ...]:
     """(least, most) of every cost over all sub-networks, exactly: of MACs and of parameters."""
-    swept = sweep(space, with_costs=True)
+    return ranges_in(sweep(space, with_costs=True))
+
+
+def ranges_in(swept: Sweep) -> tuple[tuple[int, int], ...]:
+    """The same, of a sweep with costs."""
     ranges = []
     for kind, base in enumerate(swept.base):
         added = [step.added[:, kind] for step in swept.steps]

@@ -31,7 +31,7 @@ def random_space(seed: int, most: int = 6) -> Space:
     def costs(rows: Ints) -> tuple[Ints, Ints]:
         totals = np.zeros((2, len(rows)), np.int64)
         for some, table in zip(columns, tables, strict=True):
-            totals += table[(slice(None), *(rows[:, at] for at in some))]
+            totals += np.stack([one[tuple(rows[:, at] for at in some)] for one in table])
         return totals[0], totals[1]
 
     return Space(choices, active, [scope for scope in scopes if len(scope) > 1], costs)

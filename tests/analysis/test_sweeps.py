@@ -79,7 +79,7 @@ def test_the_terms_of_a_cost_add_up_to_it(seed: int) -> None:
     total = np.array(known.base) + np.zeros((len(rows), 1), np.int64)
     for term in known.terms:
         assert not any(term.values.take(0, axis).any() for axis in range(1, 1 + len(term.scope)))
-        total = total + term.values[(slice(None), *(rows[:, c] for c in term.scope))].T
+        total = total + np.stack([one[tuple(rows[:, c] for c in term.scope)] for one in term.values], axis=1)
     assert space.costs is not None
     assert (total == np.stack(space.costs(rows), axis=1)).all()
 

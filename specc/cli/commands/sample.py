@@ -3,8 +3,9 @@
 A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it, and inside all
 windows where there are several. Latencies are predicted, as sums over the blocks of a latency table.
 
-Where choices read one another so much that over a million combinations would have to be told apart at once, every
-choice is drawn on its own until all costs fit, which is not uniform; that, and the share that fitted, is then said.
+Where choices read one another so much that the sub-networks within a budget cannot be counted, every choice is drawn
+on its own until all costs fit. That is not uniform, and is said: by a warning, and in JSON by each row's `exact` and
+`why`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
     if args.distribution == "independent" and (args.macs or args.params or args.latency):
         raise UsageError("within a budget draws are uniform: --distribution independent is for draws without one")
+    from specc.analysis.space import doubts
+
     graph = shared.load(args, terminal).graph
     with terminal.busy(f"drawing {args.number:,} sub-networks"):
         draws, latencies = drawn(args, graph)
@@ -52,11 +55,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
         from specc.analysis.latency import table_of
 
         terminal.note(f"latencies by {args.latency_table.name}: {table_of(graph, args.latency_table).conditions}")
-    note(draws, args.number, terminal)
+    terminal.warn(doubts(graph, draws, args.number))
+    note(draws, terminal)
     assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
     rows = list(zip(assignments, draws.macs, draws.params, strict=True))
     if args.json:
-        found = [{"at": assignment_json(graph, at), "macs": m, "params": p} for at, m, p in rows]
+        how = {"exact": draws.exact, "why": draws.why}
+        found = [{"at": assignment_json(graph, at), "macs": m, "params": p, **how} for at, m, p in rows]
         terminal.json([row | {"latency": t} for row, t in zip(found, latencies, strict=True)] if latencies else found)
         return 0
     times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in rows]
@@ -84,14 +89,10 @@ def drawn(args: Namespace, graph: Graph) -> tuple[Draws, tuple[float, ...]]:
         raise Failure(f"cannot read {table}: {reason(error)}") from None
 
 
-def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
-    """Says what is not as one would expect: too few draws, many tries, or another distribution."""
+def note(draws: Draws, terminal: Terminal) -> None:
+    """Says where draws took more than one try each."""
     found = len(draws.assignments)
-    if not draws.uniform:
-        terminal.note("note: the choices read one another too much; each was drawn on its own, not uniformly")
-    if found < wanted:
-        terminal.note(f"note: only {found:,} found in {draws.tries:,} tries; widen the window for more")
-    elif not draws.exact:
+    if draws.exact and found < draws.tries:
         share = found / draws.tries
         useful = f"{share:.0%}" if share >= 0.01 else f"{found:,}"
         terminal.note(f"note: too many sub-networks to list; {useful} of {draws.tries:,} tries were of use")
