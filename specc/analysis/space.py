@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ranges",
     "activity",
+    "approximate_range",
     "canonical",
     "complete",
     "doubts",
@@ -157,6 +158,14 @@ def range_of_costs(graph: Graph) -> Ranges:
     except TooEntangled:
         return Ranges((ends[0].macs, ends[1].macs), (ends[0].params, ends[1].params), peaks, exact=False)
     return Ranges(macs, params, peaks, exact=True)
+
+
+def approximate_range(graph: Graph) -> tuple[Diagnostic, ...]:
+    """The warning for ranges that are not exact."""
+    findings = Findings()
+    message = "the choices read one another too much: the costs are those of the smallest and the largest sub-network"
+    findings.report(APPROXIMATE_RANGE, graph.origin, message)
+    return tuple(findings.warnings)
 
 
 def draw(

@@ -153,12 +153,14 @@ def refuse_endless(text: str) -> None:
         raise UsageError(f"`{text[:LONGEST]}...` is too long: a number has at most {LONGEST} characters")
 
 
-def positive(name: str) -> Callable[[str], int]:
-    """A parser of positive whole numbers that names its argument. Raises UsageError."""
+def positive(name: str, most: int | None = None) -> Callable[[str], int]:
+    """A parser of positive whole numbers, up to `most`, that names its argument. Raises UsageError."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or int(text) < 1:
             raise UsageError(f"{name} must be a positive whole number, not `{text}`")
+        if most is not None and int(text) > most:
+            raise UsageError(f"{name} is at most {most:,}, not {int(text):,}", "another --seed draws others")
         return int(text)
 
     return parse

@@ -133,7 +133,9 @@ def assignments_at(space: Space, rows: NDArray[np.int64]) -> list[dict[str, Opti
     names = list(space.choices)
     columns = [
         [options[at] for at in column]
-        for options, column in zip(space.choices.values(), rows.T.tolist(), strict=True)
+        for options, column in zip(
+            map(tuple, space.choices.values()), rows.T.tolist(), strict=True
+        )
     ]
     found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     for name, matters in where_active(space, rows):

@@ -72,17 +72,18 @@ def activities_of(space: Space) -> tuple[Activity, ...]:
     """One for each choice that does not always matter: standing at its first option is one more term."""
     index = {name: place for place, name in enumerate(space.choices)}
     tables: dict[tuple[str, tuple[object, ...]], NDArray[np.bool_]] = {}
+    options = {name: tuple(some) for name, some in space.choices.items()}
 
     def table(name: str, allowed: Sequence[object]) -> NDArray[np.bool_]:
         key = (name, tuple(allowed))
         if key not in tables:
             some = set(allowed)
-            tables[key] = np.array([option in some for option in space.choices[name]])
+            tables[key] = np.array([option in some for option in options[name]])
         return tables[key]
 
     found = []
     for name, terms in space.active.items():
-        full = [*terms, {name: space.choices[name][:1]}]
+        full = [*terms, {name: options[name][:1]}]
         literals = tuple({index[p]: table(p, allowed) for p, allowed in term.items()} for term in full)
         scope = tuple(sorted({choice for term in literals for choice in term}))
         found.append(Activity(scope, literals))

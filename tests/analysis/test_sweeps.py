@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from dataclasses import replace
+from functools import cache
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from specc.analysis.space import space_of
 from specc.pipeline import load
 from specc.portable import counting
+from specc.portable.catch import whole_space
 from specc.portable.choices import Space
 from specc.portable.listing import listing
 from specc.portable.states import State, readers
@@ -18,6 +23,7 @@ from specc.portable.sweep import Sweep, TooEntangled, cost_ranges, pairs_in, ste
 from specc.portable.terms import terms_of
 from specc.source import Source
 from tests.analysis.spaces import everything, random_space
+from tests.folders import SPECS
 
 SEEDS = range(120)
 
@@ -124,6 +130,7 @@ supernet joined {
 """
 
 
+@cache
 def space_in(text: str) -> Space:
     return space_of(load(Source("net.specc", text)).graph)
 
@@ -162,4 +169,16 @@ def test_a_network_that_comes_back_to_its_beginning_is_begun_in_the_middle() -> 
 def test_too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("specc.portable.sweep.PAIR_LIMITS", (100, 1000))
     with pytest.raises(TooEntangled):
-        sweep(space_in(UNET), with_costs=True)
+        sweep(replace(space_in(UNET)), with_costs=True)
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.specc")), ids=lambda path: path.stem)
+def test_the_terms_of_a_spec_add_up_to_its_costs(path: Path) -> None:
+    space = space_of(load(path).graph)
+    known = terms_of(space)
+    rows = whole_space(space, 200, random.Random(0))
+    total = np.array(known.base).reshape(-1, 1) + np.zeros((1, len(rows)), np.int64)
+    for term in known.terms:
+        total += np.stack([one[tuple(rows[:, c] for c in term.scope)] for one in term.values])
+    assert space.costs is not None
+    assert (total == np.stack(space.costs(rows))).all()

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from specc.assignments import assignment_json, show_assignment
+from specc.assignments import assignments_json, show_assignments
 from specc.cli import arguments as shared
 from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from specc.portable.window import Draws
 
 SUMMARY = "draw sub-networks at random, also within a budget"
+MOST: Final = 1_000_000
+"""The most at once: some seconds, and about a gigabyte."""
 
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("-n", "--number", type=shared.positive("-n"), default=1, metavar="N", help="how many (1)")
+    parser.add_argument("-n", "--number", type=shared.positive("-n", MOST), default=1, metavar="N", help="how many (1)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
     parser.add_argument("--macs", type=shared.window, metavar="LO..HI", help="multiply-accumulates, as in 60M..100M")
     parser.add_argument("--params", type=shared.window, metavar="LO..HI", help="parameters, as in 1M..2M")
@@ -58,14 +60,16 @@ def run(args: Namespace, terminal: Terminal) -> int:
     terminal.warn(doubts(graph, draws, args.number))
     note(draws, terminal)
     assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
-    rows = list(zip(assignments, draws.macs, draws.params, strict=True))
+    costs = list(zip(draws.macs, draws.params, strict=True))
     if args.json:
         how = {"exact": draws.exact, "why": draws.why}
-        found = [{"at": assignment_json(graph, at), "macs": m, "params": p, **how} for at, m, p in rows]
+        shown = assignments_json(graph, assignments)
+        found = [{"at": at, "macs": m, "params": p, **how} for at, (m, p) in zip(shown, costs, strict=True)]
         terminal.json([row | {"latency": t} for row, t in zip(found, latencies, strict=True)] if latencies else found)
         return 0
-    times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in rows]
-    table = [(m, p, *time, show_assignment(graph, at)) for (at, m, p), time in zip(rows, times, strict=True)]
+    times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in costs]
+    texts = show_assignments(graph, assignments)
+    table = [(*cost, *time, text) for cost, time, text in zip(costs, times, texts, strict=True)]
     columns = ("macs", "params", "latency") if latencies else ("macs", "params")
     terminal.table((*columns, "at"), table, right=columns)
     return 0
