@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from specc.ir.choice import Choice, Range
-from specc.ir.expr import Option, decimal, normal
+from specc.ir.expr import Option, normal
+from specc.portable.numerals import LONGEST, read, written
 
 if TYPE_CHECKING:
     from specc.ir.graph import Graph
@@ -52,26 +53,45 @@ def option(choice: Choice, value: object) -> Option:
     wanted = meaning(choice, value)
     options = choice.options
     if isinstance(options, Range):
-        if not isinstance(wanted, str):
+        if wanted is not None and not isinstance(wanted, (str, bool)):
             steps = (Fraction(wanted) - options.start) / options.step
             if steps.denominator == 1 and 0 <= steps < len(options):
                 return normal(wanted)
-    elif wanted in options:
-        return wanted
-    raise WrongAssignment(f"`{value}` is no option of `{choice.name}`", f"its options are {show_options(choice)}")
+    else:
+        for found in options:
+            if found == wanted and isinstance(found, bool) == isinstance(wanted, bool):
+                return found
+    raise WrongAssignment(
+        f"`{shortened(value)}` is no option of `{choice.name}`", f"its options are {show_options(choice)}"
+    )
 
 
-NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?|-?[0-9]+/[0-9]*[1-9][0-9]*"
+def shortened(value: object) -> str:
+    """A value as it was given, or its beginning."""
+    text = value if isinstance(value, str) else written(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def meaning(choice: Choice, value: object) -> Option:
-    """The number or word behind a value; yes, no, true and false of a skip choice are 1 and 0."""
-    if isinstance(value, bool):
-        return int(value)
-    text = str(value)
-    if choice.kind == "skip" and text in ("yes", "no", "true", "false"):
-        return int(text in ("yes", "true"))
-    return normal(Fraction(text)) if re.fullmatch(NUMBER, text, re.ASCII) else text
+def meaning(choice: Choice, value: object) -> Option | None:
+    """The number, switch or word behind a value; None where it is none. Switches are also true, false, 1 and 0."""
+    found: object = value
+    if isinstance(value, float):
+        found = Fraction(repr(value)) if isfinite(value) else None
+    elif isinstance(value, str):
+        try:
+            found = read(value)
+        except ValueError:
+            return None
+    if is_switch(choice):
+        switch = {"true": True, "false": False, 0: False, 1: True}.get(found)
+        if switch is not None:
+            return int(switch) if choice.kind == "skip" else bool(switch)
+    return normal(found) if isinstance(found, (int, Fraction, str)) else None
+
+
+def is_switch(choice: Choice) -> bool:
+    """Whether the options are no and yes."""
+    return choice.kind == "skip" or (len(choice.options) <= 2 and all(isinstance(o, bool) for o in choice.options))
 
 
 def near(name: str, names: Sequence[str]) -> str:
@@ -85,11 +105,11 @@ def near(name: str, names: Sequence[str]) -> str:
 
 
 def option_json(choice: Choice, value: Option) -> object:
-    """An option as JSON has it: skips as true or false, ratios as decimals (as text where they have none)."""
-    if choice.kind == "skip":
+    """An option as JSON has it: switches as true or false, ratios as decimals (as text where they have none)."""
+    if is_switch(choice):
         return bool(value)
     if isinstance(value, Fraction):
-        text = decimal(value)
+        text = written(value)
         return text if "/" in text else float(text)
     return value
 
@@ -100,9 +120,8 @@ def assignment_json(graph: Graph, at: Mapping[str, Option]) -> dict[str, object]
 
 
 def show_option(choice: Choice, value: Option) -> str:
-    if choice.kind == "skip":
-        return "yes" if value else "no"
-    return decimal(value) if isinstance(value, Fraction) else str(value)
+    """An option as a spec and `--at` write it: `yes`, `0.35`, `1/3`, a number or a word."""
+    return written(bool(value)) if is_switch(choice) else written(value)
 
 
 def show_options(choice: Choice, most: int = 8) -> str:

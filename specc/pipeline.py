@@ -5,41 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from math import prod
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
-from specc.diagnostics.near import near
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED
+from specc.methods.protocol import LEVELS_UNTRAINED, ONE_SUBNET, SAME_SUBNET, Found
 from specc.passes import run_passes
+from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
+from specc.semantics.overrides import read_overrides
 from specc.semantics.own_data import read_own_data
-from specc.semantics.recipe import check_data, check_residual_ends
+from specc.semantics.recipe import check_colours, check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
 from specc.source import Source
 from specc.syntax import ast
 from specc.syntax.parse import parse
 from specc.syntax.read import read_source
-
-UNKNOWN_PARAM = Rule(
-    "E241",
-    "unknown-param",
-    "-p sets a param that the spec does not have",
-    "`-p name=value` overrides a `param` statement of the spec.\n"
-    "Wrong:  specc check net.specc -p widht_mult=1.4\n"
-    "Right:  specc check net.specc -p width_mult=1.4",
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +57,7 @@ def load(spec: str | Path | Source, params: Mapping[str, str] | None = None) -> 
     findings = Findings()
     compiled = compile_spec(spec, params or {}, findings)
     if compiled is None:
-        raise SpecError(findings.diagnostics, findings.warnings)
+        raise SpecError(findings.diagnostics)
     return compiled
 
 
@@ -86,18 +79,20 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     own = read_own_data(
         model.data, names.sections.get("data"), folder, source.shown or source.name, read_named, findings
     )
-    graph = lower(model, findings)
-    graph = None if graph is None else run_passes(graph, findings)
-    if graph is None:
+    lowered = lower(model, findings)
+    graph = None if lowered is None else run_passes(lowered, findings)
+    if lowered is None or graph is None:
         return None
     check_method(model, graph, findings)
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
+    check_colours(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     if findings:
         return None
-    warn_of_unused(model.names, graph, findings)
+    warn_of_unused(model, findings)
+    warn_of_dropped(lowered, graph, findings)
     return Compiled(model.name, model, prepared(model, graph), sources, tuple(findings.warnings))
 
 
@@ -129,16 +124,12 @@ def build_model(
     findings: Findings,
 ) -> Model | None:
     """The model: overrides parsed, sections evaluated against their signatures."""
-    params = {name: parse_param(text) for name, text in texts.items()}
     statements = [
         *names.files[0].values,
         *(s for s in names.supernet.body.statements if isinstance(s, (ast.LetStatement, ast.ParamStatement))),
     ]
-    known = [s.name.name for s in statements if isinstance(s, ast.ParamStatement)]
-    for name in params:
-        if name not in known:
-            help = near(name, known) or (f"its params are: {', '.join(known)}" if known else "it has none")
-            findings.report(UNKNOWN_PARAM, names.supernet.name.span, f"this spec has no param `{name}`", help=help)
+    defaults = [s for s in statements if isinstance(s, ast.ParamStatement)]
+    params = read_overrides({s.name.name: s for s in defaults}, texts, names, findings)
     values: dict[str, object] = {}
     for statement in statements:
         if isinstance(statement, (ast.LetStatement, ast.ParamStatement)):
@@ -161,22 +152,17 @@ def build_model(
     )
 
 
-def parse_param(text: str) -> object:
-    """A number, yes or no, or a word, as given on the command line."""
-    if text in ("yes", "no"):
-        return text == "yes"
-    try:
-        number = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        return text
-    return number.numerator if number.denominator == 1 else number
-
-
 def check_method(model: Model, graph: Graph, findings: Findings) -> None:
     """Asks the method whether the network has what it needs."""
     method = find_method(model.method.name)
     section = model.names.sections.get("method")
     if method is None or section is None or section.call is None:
+        if graph.choices and model.names.sections:
+            told = model.names.supernet.name.span
+            message = f"no `method` is named: {ONE_ALONE}"
+            findings.report(
+                ONE_SUBNET, told, message, help="write `method us_net(subnets=4)`, which draws every choice"
+            )
         return
     call = section.call
 
@@ -188,10 +174,24 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
+    several, least = method.subnets_per_step(graph, model.method), prod(len(choice.options) for choice in graph.choices)
+    if method.name == "independent" and several == 1 and graph.choices:
+        report(ONE_SUBNET, ONE_ALONE, help="list more, or write `method us_net(subnets=4)`, which draws every choice")
+    if method.draws and several > least > 1:
+        message = f"a step trains {several} sub-networks, and there are {least}"
+        report(SAME_SUBNET, message, at="subnets", help=f"write `subnets={least}`, or make more elastic")
+    asked = () if findings else method.asks(graph, model.method)
+    if asked:
+        try:
+            method.check_found(graph, model.method, answers(graph, asked), report)
+        except SpecError as error:
+            for diagnostic in error.diagnostics:
+                report(diagnostic.rule, diagnostic.primary.message, at="analysis", help=diagnostic.help)
     if method.needs_slices:
         check_slices(graph, method.name, findings)
 
 
+ONE_ALONE = "training runs one sub-network alone, and no step trains the others"
 MOST_SEARCHED = 1_000_000
 """Sub-networks that an exhaustive search may have to look at."""
 
@@ -226,9 +226,18 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
 
         texts["space.py"] = space_module(graph)
         texts |= method_files(compiled, graph)
-    own = {source.name: source.text for source in compiled.files[1:] if source.name.endswith(".py")}
+    own = own_files(compiled)
     files = project_files(graph, compiled.model, texts, tuple(own))
+    replaced = own.keys() & files.keys()
+    assert not replaced, f"{min(replaced)} would be replaced"
     return marked(dict(sorted({**files, **own}.items())))
+
+
+def own_files(compiled: Compiled) -> dict[str, str]:
+    """The Python file of `data own(path=..)`, where it lies beside the spec."""
+    data = compiled.model.data
+    path = "" if data is None or data.name != "own" else PurePath(str(data["path"])).as_posix()
+    return {source.name: source.text for source in compiled.files[1:] if source.name == path}
 
 
 def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
@@ -236,8 +245,12 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
     call = compiled.model.method
     method = find_method(call.name)
     assert method is not None, call.name
-    found = {request.name: ANALYSES[request.name](graph, request) for request in method.requests(graph, call)}
-    return method.files(graph, call, found)
+    return method.files(graph, call, answers(graph, method.requests(graph, call)))
+
+
+def answers(graph: Graph, requests: tuple[Call, ...]) -> Found:
+    """The answers of the analyses that a method asks for. Raises SpecError where one has none."""
+    return {request.name: ANALYSES[request.name](graph, request) for request in requests}
 
 
 def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:
@@ -262,6 +275,8 @@ def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
+                "judges": [*map(module, found.judges)],
+                "tensor": found.tensor,
             }
             for found in channel_sets(graph)
         ]

@@ -53,6 +53,11 @@ class Span:
     def text(self) -> str:
         return self.source.text[self.start : self.end]
 
+    @property
+    def in_library(self) -> bool:
+        """Whether it is a piece of specc's own library, which a user does not change."""
+        return self.source.shown.startswith("std/")
+
     def location(self) -> str:
         """`digits.specc:12`, as it stands in comments of generated code."""
         return f"{self.source.name}:{self.source.position(self.start)[0]}"

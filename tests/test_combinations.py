@@ -194,6 +194,11 @@ NETWORKS: Mapping[str, tuple[str, str, str]] = {
         f"norm batch(bank=skip); {SKIP}",
         "pooled",
     ),
+    "widths within sub-paths": (
+        "input image(3, 8, 8); norm batch; width per_group 0.5..1.0 round 4",
+        SKIP.replace("residual {", "residual { conv(32, kernel=1); norm; relu;"),
+        "pooled",
+    ),
     "sub-paths": ("input image(3, 8, 8); norm batch", f"norm batch(bank=skip); {SKIP}", "pooled"),
     "kernels": ("input image(3, 8, 8); norm batch", STAGES["kernel"], "pooled"),
     "any width": ("input image(3, 8, 8); norm batch; width any 0.25..1.0; connect triangular", CONVS, "any"),
@@ -232,12 +237,16 @@ UNTRAINED: Mapping[str, Mapping[str, frozenset[str]]] = {
     "adn": {
         **but("sub-paths", rules="no-skippables"),
         **dict.fromkeys(
-            ("widths and sub-paths", "widths and skip-aware norms", "exits and sub-paths"),
+            ("widths and sub-paths", "widths and skip-aware norms", "widths within sub-paths", "exits and sub-paths"),
             frozenset(("untrained-choice",)),
         ),
     },
     "pss": STATIC_TOO,
-    "tips": {**dict.fromkeys(WIDTHS, frozenset(("one-width-for-all",))), **STATIC_TOO},
+    "tips": {
+        **but("widths within sub-paths", rules="nothing-favoured"),
+        **dict.fromkeys(WIDTHS, frozenset(("one-width-for-all",))),
+        **STATIC_TOO,
+    },
     "ofa": {**but("sub-paths", "kernels", rules="never-released"), **STATIC_TOO},
     "awn": {**but("any width", rules="no-any-width"), "any width, dense": frozenset(("not-triangular",))},
     "early_exit": but("exits", rules="no-exits"),

@@ -147,19 +147,86 @@ def test_mobilenet_of_any_width() -> None:
 
 
 def test_lenet_of_any_width_and_slimmable() -> None:
-    for name, width, inner in (
-        ("lenet3c1l_awn", 45, support(45, 45, Fraction(1, 4))),
-        ("lenet3c1l_slimmable", 32, 32 * 32),
+    triangle = support(45, 45, Fraction(1, 4))
+    for name, colours, sides, width, inner in (
+        ("lenet3c1l_awn", 1, (26, 24, 8, 4), 45, triangle),
+        ("lenet3c1l_slimmable", 1, (26, 24, 8, 4), 32, 32 * 32),
+        ("lenet3c1l_us", 1, (26, 24, 8, 4), 32, 32 * 32),
+        ("lenet3c1l_cifar_awn", 3, (30, 28, 10, 5), 45, triangle),
+        ("lenet3c1l_cifar_slimmable", 3, (30, 28, 10, 5), 32, 32 * 32),
+        ("lenet3c1l_cifar_us", 3, (30, 28, 10, 5), 32, 32 * 32),
     ):
-        total = Total(26)
-        total.conv(1, width, 3, bias=True)
-        for side, kernel in ((24, 3), (8, 5)):
+        total = Total(sides[0])
+        total.conv(colours, width, 3, bias=True)
+        for side, kernel in zip(sides[1:], (3, 5)):
             total.side = side
             total.conv(inner, 1, kernel)
             total.params += width
         total.params += 3 * 2 * width
-        total.linear(4 * 4 * width, 10)
+        total.linear(sides[3] ** 2 * width, 10)
         assert found(name) == total.figures
+
+
+def mobilenet_v2(share: Fraction) -> tuple[int, int]:
+    """MobileNetV2 on images of 32x32 with a stem that keeps their size, every width the nearest to its share."""
+    total = Total(32)
+
+    def scaled(width: int) -> int:
+        return floor(width * share + Fraction(1, 2))
+
+    before = 32
+    total.conv(3, scaled(before), 3)
+    total.norm(scaled(before))
+    for expand, width, blocks, stride in (
+        *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
+        *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),
+    ):
+        for number in range(blocks):
+            hidden = scaled(expand * before)
+            if expand > 1:
+                total.conv(scaled(before), hidden)
+                total.norm(hidden)
+            total.side //= 1 if number else stride
+            total.conv(1, hidden, 3)
+            total.norm(hidden)
+            total.conv(hidden, scaled(width))
+            total.norm(scaled(width))
+            before = width
+    total.conv(scaled(320), scaled(1280))
+    total.norm(scaled(1280))
+    total.linear(scaled(1280), 10)
+    return total.figures
+
+
+def test_mobilenets_that_any_width_networks_are_compared_with() -> None:
+    for name in ("mobilenet_v2_cifar_slimmable", "mobilenet_v2_cifar_us"):
+        assert found(name) == mobilenet_v2(Fraction(1))
+    assert found("mobilenet_v2_cifar_slimmable", "min") == mobilenet_v2(Fraction(35, 100))
+    # `width any` is a number of channels of the widest group, here of 1280
+    assert found("mobilenet_v2_cifar_us", "min") == mobilenet_v2(Fraction(448, 1280))
+
+
+def test_resnet_34_of_tips_on_cifar_100() -> None:
+    """ResNet-34 on images of 32x32 whose stem halves them once: under the 260 M MACs of Table 2's largest budget
+    lie all its smaller sub-networks."""
+    total = Total(16)
+    total.conv(3, 64, 7)
+    total.norm(64)
+    before = 64
+    for width, blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        for number in range(blocks):
+            if number == 0 and width != before:
+                total.side //= 2
+                total.conv(before, width)
+                total.norm(width)
+            total.conv(before, width, 3)
+            total.conv(width, width, 3)
+            total.norm(width)
+            total.norm(width)
+            before = width
+    total.linear(512, 100)
+    assert found("resnet34_cifar100_tips") == total.figures
+    assert 260e6 < total.macs < 300e6
 
 
 # --- Once-for-all: kernels, expansions, depths -------------------------------------------------------

@@ -20,6 +20,10 @@ from tests.codegen.projects import STATIC
 
 SPECS = Path(__file__).parent.parent / "specs"
 
+PSS_NET_V1 = tuple(f"mobilenet_v1_pss{kind}" for kind in ("", "_f", "_c", "_g"))
+PSS_NET_V2 = tuple(f"mobilenet_v2_pss{kind}" for kind in ("", "_f", "_c", "_g"))
+"""PSS-Net_M, _F, _C and _G: constraints of several kinds, on MACs, on a CPU's latency, on a GPU's."""
+
 MAXIMA = {
     "densenet121": (7_978_856, 2_834_161_664),
     "efficientnet_b0": (5_288_548, 385_814_752),
@@ -35,8 +39,8 @@ MAXIMA = {
     "mobilenet_v2_mutualnet": (3_504_872, 300_774_272),
     "resnet50_adn": (25_557_032, 4_089_184_256),
     "mobilenet_v2_adn": (3_504_872, 300_774_272),
-    "mobilenet_v1_pss": (4_231_976, 568_740_352),
-    "mobilenet_v2_pss": (3_504_872, 300_774_272),
+    **dict.fromkeys(PSS_NET_V1, (4_231_976, 568_740_352)),
+    **dict.fromkeys(PSS_NET_V2, (3_504_872, 300_774_272)),
     "mobilenet_v2_tips": (3_504_872, 300_774_272),
     "mobilenet_v2_cifar100_tips": (4_495_076, 47_559_104),
     "mobilenet_v2_tiny_tips": (4_674_376, 189_878_016),
@@ -52,7 +56,9 @@ MAXIMA = {
 
 
 COUNTED = {
-    *("lenet3c1l_awn", "lenet3c1l_slimmable", "mobilenet_v2_awn", "mobilenet_v3_ofa", "msdnet_cifar"),
+    *("lenet3c1l_awn", "lenet3c1l_slimmable", "lenet3c1l_us", "mobilenet_v2_awn", "mobilenet_v3_ofa", "msdnet_cifar"),
+    *("lenet3c1l_cifar_awn", "lenet3c1l_cifar_slimmable", "lenet3c1l_cifar_us"),
+    *("mobilenet_v2_cifar_slimmable", "mobilenet_v2_cifar_us", "resnet34_cifar100_tips"),
     *("resnext29_inclusive", "resnext29_shallow", "resnext47_hierarchical", "resnext47_inclusive_sparse"),
     *("resnext50_hierarchical_cub", "resnext62_inclusive_sparse", "resnext65_inclusive"),
 }
@@ -247,10 +253,7 @@ def test_mobilenet_v1_pss_has_a_width_a_layer() -> None:
 
 def lower_bound(name: str, bound: str) -> float:
     """MACs, in millions, of a PSS-Net spec's smallest sub-network with another lower bound of its widths."""
-    from specc.source import Source
-
-    text = (SPECS / f"{name}.specc").read_text(encoding="utf-8").replace("per_group 0.75", f"per_group {bound}")
-    graph = load(Source("bound.specc", text)).graph
+    graph = compiled(name, lower=bound).graph
     return report(graph, smallest(graph)).macs / 1e6
 
 
@@ -295,12 +298,11 @@ TRAINING = {
     "resnet34_tiny_tips": ("tips", 200, 256, "0.08", "0", "cosine"),
     "resnext50_tips": ("tips", 90, 512, "0.04", "0", "cosine"),
     "wide_resnet50_2_tips": ("tips", 90, 512, "0.04", "0", "cosine"),
-    "mobilenet_v2_us": ("us_net", 250, 1024, "0.5", "4e-5", "linear"),
-    "mobilenet_v2_mutualnet": ("mutualnet", 250, 1024, "0.5", "4e-5", "cosine"),
+    "mobilenet_v2_us": ("us_net", 250, 1024, "0.5", "1e-4", "linear"),
+    "mobilenet_v2_mutualnet": ("mutualnet", 250, 1024, "0.5", "1e-4", "cosine"),
     "resnet50_adn": ("adn", 150, 256, "0.1", "1e-4", "multistep"),
-    "mobilenet_v2_adn": ("adn", 150, 256, "0.045", "4e-5", "multistep"),
-    "mobilenet_v1_pss": ("pss", 250, 1024, "0.3", "1e-4", "cosine"),
-    "mobilenet_v2_pss": ("pss", 250, 1024, "0.3", "1e-4", "cosine"),
+    "mobilenet_v2_adn": ("adn", 300, 256, "0.1", "1e-5", "multistep"),
+    **dict.fromkeys((*PSS_NET_V1, *PSS_NET_V2), ("pss", 250, 1024, "0.3", "1e-4", "cosine")),
     "mobilenet_v2_tips": ("tips", 150, 512, "0.04", "0", "cosine"),
     "resnet34_tips": ("tips", 90, 512, "0.04", "0", "cosine"),
 }
@@ -318,6 +320,9 @@ def test_the_papers_training_recipes(name: str) -> None:
     assert (optimizer.name, optimizer["momentum"], schedule.name) == ("sgd", Fraction("0.9"), shape)
     assert (optimizer["lr"], optimizer["weight_decay"]) == (Fraction(rate), Fraction(decay))
     if method == "adn":
-        assert schedule["milestones"] == (60, 100, 140)
-    if method == "us_net":
+        assert schedule["milestones"] == ((60, 100, 140) if epochs == 150 else (150, 225, 285))
+        assert model.train["no_decay"] == ("bias", "norm")
+    if method == "pss":
+        assert model.train["calibrate"] == model.search["calibrate"] == 8192
+    if method in ("us_net", "mutualnet"):
         assert model.train["no_decay"] == ("bias", "norm", "depthwise")

@@ -23,11 +23,16 @@ class ChannelSet:
     choices  what their number depends on
     rows     ops with a row, an entry or a filter for each of these channels: what writes them, norms, depthwise ones
     columns  ops with a column for each: what reads them
+    judges   those of `columns` that read whole maps, not what is pooled of them (a squeeze-excite's gate); all of
+             them where none does
+    tensor   one of the feature maps
     """
 
     choices: tuple[str, ...]
     rows: tuple[str, ...]
     columns: tuple[str, ...]
+    judges: tuple[str, ...]
+    tensor: str
 
 
 class Places:
@@ -68,21 +73,33 @@ def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
         else:
             places.fixed.update((*op.inputs, *op.outputs))
     fixed = {places.root(name) for name in places.fixed}
-    sets: dict[str, tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
+    members: dict[str, list[Tensor]] = {}
     for tensor in graph.tensors:
         root = places.root(tensor.name)
         if root not in fixed:
-            choices, _, _ = sets.setdefault(root, ({}, {}, {}))
-            choices.update(dict.fromkeys(sorted(free(tensor.features))))
+            members.setdefault(root, []).append(tensor)
+    rows: dict[str, list[str]] = {root: [] for root in members}
+    readers: dict[str, list[Op]] = {root: [] for root in members}
     for op in graph.ops:
-        written, read = sets.get(places.root(op.outputs[0])), sets.get(places.root(op.inputs[0]))
-        if written is not None and op.kind in ROWS:
-            written[1][op.name] = None
-        if read is not None and is_dense(op):
-            read[2][op.name] = None
-    return tuple(
-        ChannelSet(tuple(choices), tuple(rows), tuple(cols)) for choices, rows, cols in sets.values() if choices
-    )
+        written, read = places.root(op.outputs[0]), places.root(op.inputs[0])
+        if written in rows and op.kind in ROWS:
+            rows[written].append(op.name)
+        if read in readers and is_dense(op):
+            readers[read].append(op)
+    sets = []
+    for root, maps in members.items():
+        choices = dict.fromkeys(name for tensor in maps for name in sorted(free(tensor.features)))
+        if choices:
+            columns = tuple(op.name for op in readers[root])
+            whole = tuple(op.name for op in readers[root] if not is_pooled(tensors[op.inputs[0]]))
+            elastic = next(tensor for tensor in maps if free(tensor.features))
+            sets.append(ChannelSet(tuple(choices), tuple(rows[root]), columns, whole or columns, elastic.name))
+    return tuple(sets)
+
+
+def is_pooled(tensor: Tensor) -> bool:
+    """Whether a feature map has one value a channel."""
+    return all(size == 1 for size in tensor.space)
 
 
 def is_dense(op: Op) -> bool:

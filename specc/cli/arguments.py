@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from specc.cli.failure import Failure, UsageError
 from specc.cli.terminal import Terminal, standard_input
+from specc.portable import numerals
 from specc.source import Source
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 
     from specc.pipeline import Compiled
 
-UNITS: Final[Mapping[str, int]] = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9}
-LONGEST: Final = 40
-"""The most characters of a number, as in specs."""
+NO_COUNTS: Final = ("s", "B")
+"""How numbers end that count no parameters and no multiply-accumulates: seconds and bytes."""
 
 
 def common(parser: ArgumentParser) -> None:
@@ -92,14 +92,18 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
 
 
 def number(text: str) -> Fraction:
-    """`300`, `0.5`, `10M`. Raises UsageError."""
+    """`300`, `0.5`, `10M`, and `1,234,567` as tables print it. Raises UsageError."""
     refuse_negative(text)
     refuse_endless(text)
-    # An exponent of many digits would take forever to be written out.
-    match = re.fullmatch(r"([0-9][0-9_]*(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?)([kKMG]?)", text.strip().replace(",", ""))
-    if match is None:
-        raise UsageError(f"`{text}` is not a number", "a number may end in k, M or G, as in 60M")
-    return Fraction(match[1].replace("_", "")) * UNITS[match[2]]
+    written = text.strip()
+    if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", written):
+        written = written.replace(",", "")
+    try:
+        if not written.endswith(NO_COUNTS):
+            return Fraction(numerals.number(written))
+    except ValueError:
+        pass
+    raise UsageError(f"`{text}` is not a number", "a number may end in k, M or G, as in 60M")
 
 
 def window(text: str) -> tuple[Fraction | None, Fraction | None]:
@@ -111,13 +115,6 @@ def window(text: str) -> tuple[Fraction | None, Fraction | None]:
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise UsageError(f"the range `{text}` is empty: it ends before it begins")
     return ends
-
-
-TIMES: Final[Mapping[str, Fraction]] = {
-    "s": Fraction(1),
-    "ms": Fraction(1, 1000),
-    "us": Fraction(1, 10**6),
-}
 
 
 def times(text: str) -> tuple[Fraction | None, Fraction | None]:
@@ -135,10 +132,12 @@ def seconds(text: str) -> Fraction:
     """`1.5ms` in seconds. Raises UsageError."""
     refuse_negative(text)
     refuse_endless(text)
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)(s|ms|us)", text.strip())
-    if match is None:
-        raise UsageError(f"`{text}` is not a time", "a time ends in s, ms or us, as in 1.5ms")
-    return Fraction(match[1]) * TIMES[match[2]]
+    try:
+        if text.strip().endswith(("s", "ms", "us")):
+            return Fraction(numerals.number(text.strip()))
+    except ValueError:
+        pass
+    raise UsageError(f"`{text}` is not a time", "a time ends in s, ms or us, as in 1.5ms")
 
 
 def refuse_negative(text: str) -> None:
@@ -149,18 +148,24 @@ def refuse_negative(text: str) -> None:
 
 def refuse_endless(text: str) -> None:
     """Raises UsageError for what nobody would write."""
-    if len(text) > LONGEST:
-        raise UsageError(f"`{text[:LONGEST]}...` is too long: a number has at most {LONGEST} characters")
+    if len(text) > numerals.LONGEST:
+        raise UsageError(
+            f"`{text[: numerals.LONGEST]}...` is too long: a number has at most {numerals.LONGEST} characters"
+        )
 
 
 def positive(name: str, most: int | None = None) -> Callable[[str], int]:
     """A parser of positive whole numbers, up to `most`, that names its argument. Raises UsageError."""
 
     def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < 1:
-            raise UsageError(f"{name} must be a positive whole number, not `{text}`")
-        if most is not None and int(text) > most:
-            raise UsageError(f"{name} is at most {most:,}, not {int(text):,}", "another --seed draws others")
-        return int(text)
+        try:
+            found = numerals.number(text)
+        except ValueError:
+            found = 0
+        if not isinstance(found, int) or found < 1 or text.endswith(NO_COUNTS):
+            raise UsageError(f"{name} must be a positive whole number, not `{text[: numerals.LONGEST]}`")
+        if most is not None and found > most:
+            raise UsageError(f"{name} is at most {most:,}, not {found:,}", "another --seed draws others")
+        return found
 
     return parse

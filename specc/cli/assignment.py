@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc.assignments import WrongAssignment, checked
 from specc.cli.failure import Failure, UsageError, reason
 from specc.ir.expr import Option
+from specc.portable.numerals import read
 
 if TYPE_CHECKING:
     from specc.pipeline import Compiled
@@ -47,26 +49,34 @@ def from_text(text: str) -> dict[str, object]:
     return found
 
 
+def signed(text: str) -> int | Fraction:
+    """A number of JSON, exactly. Raises ValueError for one of over 40 characters, which would take long to read."""
+    found = read(text)
+    assert isinstance(found, (int, Fraction))
+    return found
+
+
 def from_json(path: str) -> dict[str, object]:
     """A file holding `{"choice": option, ...}`, or what `cost` and `sample` print: an object with that under "at"."""
     import json
 
-    from pydantic import RootModel, StrictBool, StrictInt, StrictStr, ValidationError
-
-    class Options(RootModel[dict[str, StrictBool | StrictInt | float | StrictStr]]):
-        """One option for each choice."""
-
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8"), parse_int=signed, parse_float=signed)
         if isinstance(value, dict) and isinstance(value.get("at"), dict):
             value = value["at"]
-        return dict(Options.model_validate(value).root)
+        return options_in(value)
     except OSError as error:
         raise Failure(f"cannot read {path}: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
-        what = str(error)
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            what = f"{'.'.join(map(str, first['loc'][:1]))}: {first['msg']}"
         shape = 'the file should hold an object such as {"width": 0.5, "s1.keep": true}'
-        raise Failure(f"{path} holds no assignment: {what}", shape) from None
+        raise Failure(f"{path} holds no assignment: {error}", shape) from None
+
+
+def options_in(value: object) -> dict[str, object]:
+    """An object of choices and options. Raises ValueError for any other JSON value."""
+    if not isinstance(value, dict):
+        raise ValueError("an object is expected")
+    for name, option in value.items():
+        if not isinstance(option, (bool, int, Fraction, str)):
+            raise ValueError(f"{name}: a number, true, false or a word is expected")
+    return value

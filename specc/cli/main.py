@@ -69,7 +69,7 @@ def said(terminal: Terminal, error: SpecError | Failure) -> int:
     """Shows what ended a command, where its reader is still there; gives the exit code."""
     try:
         if isinstance(error, SpecError):
-            terminal.diagnostics(error.diagnostics, error.warnings)
+            terminal.diagnostics(error.diagnostics)
         else:
             terminal.failure(error)
         terminal.flush()

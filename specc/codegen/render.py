@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from specc.cache import private_folder
 from specc.methods import method_folder
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ def environment() -> jinja2.Environment:
     """The templates of this package and of the methods. A name that a template misspells is an error."""
     import jinja2
 
-    from specc.codegen.template_cache import TemplateCache, cache_folder
+    from specc.codegen.template_cache import TemplateCache
 
     here = Path(__file__).parent
-    folder = cache_folder()
+    folder = private_folder()
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [jinja2.FileSystemLoader(here / "templates"), jinja2.FunctionLoader(method_template)]

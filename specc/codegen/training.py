@@ -44,11 +44,14 @@ STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.
 
 PARTS: Final = (
     "augment",
+    "checked",
     "checkpoint",
+    "constructors",
     "datasets",
     "distributed",
     "evaluate",
     "exporting",
+    "finite",
     "images",
     "initial",
     "int8",
@@ -61,7 +64,10 @@ PARTS: Final = (
     "mixing",
     "optim",
     "options",
+    "programs",
     "progress",
+    "resume",
+    "stopping",
     "subnets",
     "tensors",
     "trainer",
@@ -97,12 +103,15 @@ BUILT_IN: Final[Mapping[str, str]] = {
 class View:
     """All that the templates of one project read.
 
-    image      (channels, height, width) at the largest resolution
+    example    what the scripts call the shape of what the network takes: IMAGE, VECTOR or INPUTS
+    shape      that shape as Python text, at the largest resolution
+    shape_lines  its definition, with what the numbers are
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
     constants  what train.py names at its top for the method
     values     the method's arguments as Python text, by name
+    call       the method with the arguments that are not the usual ones, as Python text: checkpoints name it
     data       files with what the compiler found out for the method
     judge_doc  what train.py's `judge` says of itself
     data_flag  the flag that says where the data lies, " --data-path DIR"; "" where nobody has to
@@ -118,8 +127,10 @@ class View:
 
     name: str
     method: str
-    image: tuple[int, int, int]
-    inputs: tuple[tuple[int, int, int], ...]
+    example: str
+    shape: str
+    shape_lines: str
+    several: bool
     input_names: str
     classes: int
     choices: int
@@ -127,6 +138,7 @@ class View:
     hooks: Mapping[str, str]
     constants: tuple[Constant, ...]
     values: Mapping[str, str]
+    call: str
     data: tuple[str, ...]
     judge_doc: str
     draws: bool
@@ -161,7 +173,7 @@ def training_files(
 
 def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
     """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
-    parts = [*PARTS, *(SEARCH_PARTS if graph.choices else ()), *(("stacked",) if len(graph.inputs) > 1 else ())]
+    parts = [*PARTS, *(SEARCH_PARTS if graph.choices else ())]
     parts += TABLE_PARTS if has_table(graph) else ()
     step = f"{method_package(trained(graph, sections.method).name)}.step"
     portable = COUNTING if graph.choices else ()
@@ -174,11 +186,15 @@ def training_view(graph: Graph, sections: Sections) -> View:
     method = method_named(call.name)
     usual = "folder" if len(graph.inputs) == 1 else "own"
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
+    shapes = tuple(input_shapes(graph))
+    example = "INPUTS" if len(shapes) > 1 else "IMAGE" if len(shapes[0]) == 3 else "VECTOR"
     return View(
         name=graph.name,
         method=call.name,
-        image=stacked_shape(graph),
-        inputs=tuple(input_shapes(graph)) if len(graph.inputs) > 1 else (),
+        example=example,
+        shape=repr(shapes if len(shapes) > 1 else shapes[0]),
+        shape_lines=shape_lines(example, shapes),
+        several=len(graph.inputs) > 1,
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
         classes=graph.classes,
         choices=len(graph.choices),
@@ -189,6 +205,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
             for c in method.constants(graph, call)
         ),
         values={name: literal(plain(value)) for name, value in call.values},
+        call=literal(call_text(call, method.signature)),
         data=(),
         judge_doc=judge_doc(graph, method),
         slices=separable(graph) or "",
@@ -202,8 +219,29 @@ def training_view(graph: Graph, sections: Sections) -> View:
         dataset_from=BUILT_IN.get(data.name, ""),
         data_flag=data_flag(data.name),
         own=(),
-        settings=settings_text(data, sections),
+        settings=settings_text(data, method.recipe(graph, call, sections.train), sections.search),
     )
+
+
+def call_text(call: Call, signature: Signature) -> str:
+    """A method's call as a spec would write it, without the arguments that have their defaults."""
+    usual = {parameter.name: parameter.default for parameter in signature.parameters}
+    given = [f"{name}={value_text(value)}" for name, value in call.values if value != usual[name]]
+    return f"{call.name}({', '.join(given)})" if given else call.name
+
+
+def value_text(value: object) -> str:
+    match value:
+        case Call(name, values):
+            inner = ", ".join(f"{key}={value_text(item)}" for key, item in values)
+            return f"{name}({inner})" if values else name
+        case tuple():
+            return f"[{', '.join(map(value_text, value))}]"
+        case bool():
+            return "yes" if value else "no"
+        case Fraction():
+            return f"{float(value):g}"
+    return str(value)
 
 
 def calibrated(graph: Graph, sections: Sections) -> int:
@@ -261,23 +299,28 @@ def judge_doc(graph: Graph, method: Method) -> str:
     return f"Scores of {which}{calibrated}."
 
 
-def stacked_shape(graph: Graph) -> tuple[int, int, int]:
-    """(channels, height, width) of an example: of the input, or of all inputs in one image."""
-    channels, heights, widths = zip(*input_shapes(graph), strict=True)
-    return sum(channels), max(heights), max(widths)
+def shape_lines(name: str, shapes: tuple[tuple[int, ...], ...]) -> str:
+    """The definition of the shape of what the network takes."""
+    if len(shapes) == 1:
+        doc = "channels, height, width" if len(shapes[0]) == 3 else "how many numbers"
+        return f"{name} = {shapes[0]!r}  # {doc}"
+    docs = {3: "channels, height and width of an image", 1: "how many numbers a vector has"}
+    kinds = {len(shape) for shape in shapes}
+    doc = "; ".join(text for kind, text in docs.items() if kind in kinds)
+    text = f"{name} = {shapes!r}"
+    if len(text) > 100:
+        text = "\n".join([f"{name} = (", *(f"    {shape!r}," for shape in shapes), ")"])
+    return f"# Of each input, in the order of Model.forward: {doc}.\n{text}"
 
 
-def input_shapes(graph: Graph) -> Iterator[tuple[int, int, int]]:
-    """(channels, height, width) of every input where every choice is at its last option; 1x1 for a vector."""
+def input_shapes(graph: Graph) -> Iterator[tuple[int, ...]]:
+    """(channels, height, width) of every image where every choice is at its last option, (numbers,) of every vector."""
     largest = {choice.name: choice.largest for choice in graph.choices}
     for name in graph.inputs:
         tensor = graph.tensor_table()[name]
-        channels, *space = (evaluate(size, largest) for size in (tensor.features, *tensor.space))
-        height, width = space or (1, 1)
-        assert isinstance(channels, int)
-        assert isinstance(height, int)
-        assert isinstance(width, int)
-        yield channels, height, width
+        sizes = tuple(evaluate(size, largest) for size in (tensor.features, *tensor.space))
+        assert all(isinstance(size, int) for size in sizes)
+        yield sizes  # type: ignore[misc]
 
 
 def default_call(signature: Signature) -> Call:
@@ -285,9 +328,9 @@ def default_call(signature: Signature) -> Call:
     return Call(signature.name, tuple((parameter.name, parameter.default) for parameter in signature.parameters))
 
 
-def settings_text(data: Call, sections: Sections) -> str:
+def settings_text(data: Call, train: Call, search: Call) -> str:
     """settings.toml's tables: [data], [train] and [search], each with its sub-tables."""
-    tables = {"data": plain(data), "train": without_name(sections.train), "search": without_name(sections.search)}
+    tables = {"data": plain(data), "train": without_name(train), "search": without_name(search)}
     return toml(tables)
 
 
@@ -312,7 +355,8 @@ def plain(value: object) -> object:
         case Call("at", values):
             return {name: plain(option) for name, option in values}
         case Call(name, values):
-            return {"name": name} | {key: plain(item) for key, item in values}
+            # an empty list says nothing: a schedule without restarts
+            return {"name": name} | {key: plain(item) for key, item in values if item != ()}
         case tuple():
             return [plain(item) for item in value]
         case Fraction():

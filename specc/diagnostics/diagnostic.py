@@ -91,14 +91,13 @@ class Findings:
 
 
 class SpecError(Exception):
-    """A spec is wrong. Carries every error of the phase that stopped, and the warnings so far.
+    """A spec is wrong. Carries every error of the phase that stopped; raised at the API's edge only.
 
-    Raised at the API's edge only.
+    Warnings are about specs that compile: beside errors they would only distract.
     """
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], warnings: Iterable[Diagnostic] = ()) -> None:
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        self.warnings = tuple(warnings)
         super().__init__(in_a_line(self.diagnostics[0]))
 
 

@@ -245,6 +245,8 @@ def show(expr: Expr, level: int = 0) -> str:
         return expr.choice
     if isinstance(expr, Fraction):
         return decimal(expr)
+    if isinstance(expr, bool):
+        return "yes" if expr else "no"
     if not isinstance(expr, Apply):
         return str(expr)
     if expr.function in INFIX:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
 
@@ -24,10 +25,15 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """`[a, b, ...]`, every item of one type; a single item may stand without brackets."""
+    """`[a, b, ...]`, every item of one type. A single item may stand without brackets; where `alone` is given, what
+    stands without them is a value of that type instead, and no list."""
 
     item: Type
+    alone: Type | None = None
 
+
+LARGEST_NUMBER: Final = 2**31 - 1
+"""Sizes and counts beyond this are a slip, and what runs a network takes none."""
 
 Plain: TypeAlias = Literal[
     "channels",  # a channel count; may be elastic, obeys the width setting
@@ -53,8 +59,18 @@ REQUIRED: Final = Required()
 
 
 @dataclass(frozen=True, slots=True)
+class SameAs:
+    """Stands as the default of a parameter that has the value of an earlier one where it is not given."""
+
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `elastic` says that a range, a set or a choice may stand there; `below` bounds a number."""
+    """One parameter. `elastic` says that a range, a set or a choice may stand there.
+
+    A number is more than `above`, at most `most` and less than `below`, where these are given.
+    """
 
     name: str
     type: Type
@@ -62,6 +78,20 @@ class Parameter:
     doc: str = ""
     elastic: bool = False
     below: int | None = None
+    above: int | None = None
+    most: int | None = None
+
+
+def out_of_range(parameter: Parameter, number: int | Fraction) -> str:
+    """What a number of this parameter must be, as `more than 0`; "" where it is so."""
+    if parameter.above is not None and number <= parameter.above:
+        return f"more than {parameter.above}"
+    if parameter.below is not None and number >= parameter.below:
+        return f"less than {parameter.below}"
+    most = parameter.most
+    if most is None and parameter.type in ("channels", "integer", "count"):
+        most = LARGEST_NUMBER
+    return f"at most {most:,}" if most is not None and number > most else ""
 
 
 @dataclass(frozen=True, slots=True)

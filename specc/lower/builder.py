@@ -16,6 +16,7 @@ from specc.lower.branching import Branching
 from specc.lower.items import Answer, ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
 from specc.semantics.model import Model
 from specc.source import Span
+from specc.syntax import ast
 
 NO_INPUT = Rule(
     "E311",
@@ -45,8 +46,8 @@ TOO_LARGE = Rule(
     "E314",
     "network-too-large",
     "a network is written out without end in sight",
-    "Repeats and block calls are written out: up to 200,000 statements in all, and up to 100 braces inside each "
-    "other.\n"
+    "Repeats and block calls are written out: up to 200,000 statements in all, up to 100 braces inside each other,\n"
+    "and up to 100 exits. What a network costs is counted exactly, up to 2^53 of a kind.\n"
     "Wrong:  repeat 100000 { repeat 100000 { relu } }\n"
     "Right:  repeat 100 { relu }",
 )
@@ -92,9 +93,12 @@ class Builder:
         self.peak: dict[str, Option] = {}
         self.peaks: dict[Expr, Option] = {}
         self.options: dict[str, Options] = {}
+        self.ahead: dict[str, ast.ChoiceStatement] = {}
         self.rounds: set[str] = set()
         self.slices: set[str] = set()
         self.broken: set[str] = set()
+        self.settings_made: dict[int, ast.NormSetting | ast.WidthSetting | ast.ConnectSetting] = {}
+        self.settings_read: set[int] = set()
         self.written = 0
         self.depth = 0
         self.serial = 0
@@ -112,6 +116,14 @@ class Builder:
             )
             self.findings.report(TOO_LARGE, span, message)
             raise TooLarge
+
+    def make_setting(self, statement: ast.NormSetting | ast.WidthSetting | ast.ConnectSetting) -> None:
+        """Notes a scoped setting, to be warned of where nothing reads it."""
+        self.settings_made[id(statement.span)] = statement
+
+    def read_setting(self, origin: Span | None) -> None:
+        """Notes that an operator does as the setting at a place says."""
+        self.settings_read.add(id(origin))
 
     # --- tensors and scopes ---
 

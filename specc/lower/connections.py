@@ -27,7 +27,10 @@ CONNECTED = ("conv", "linear")
 
 
 def lower_connect_setting(b: Builder, statement: ast.ConnectSetting, env: Env) -> None:
-    b.settings = replace(b.settings, connect=connection(b, statement.connection, env))
+    found = connection(b, statement.connection, env)
+    if found is not DENSE:
+        b.make_setting(statement)
+    b.settings = replace(b.settings, connect=found, connect_origin=statement.span)
 
 
 def own_connection(b: Builder, operator: str, bound: Mapping[str, ast.Arg], env: Env) -> Connection | None:

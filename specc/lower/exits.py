@@ -19,7 +19,7 @@ from specc.ir.expr import Apply, Expr, Option, Var, apply, both, show, substitut
 from specc.ir.graph import LabelLevel, Tensor
 from specc.ir.rewrite import rewrite_segment
 from specc.lower.bodies import lower_body
-from specc.lower.builder import Builder
+from specc.lower.builder import TOO_LARGE, Builder
 from specc.lower.items import Answer, ChoiceItem, ScopeItem, Value
 from specc.lower.operators import plain_op
 from specc.lower.values import Env
@@ -65,6 +65,8 @@ HEAD_SHAPE = Rule(
     "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
     "Right:  classes 10 ... head { pool(avg); linear(classes) }",
 )
+MOST_EXITS = 100
+"""All that follows an exit stands in what it leaves, so many deep."""
 EXIT = "exit"
 HEAD = "head"
 LEVEL = "level"
@@ -110,6 +112,9 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
         return False
     if any(a.kind == "head" for a in b.answers):
         b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
+        return False
+    if len(b.exits) >= MOST_EXITS:
+        b.findings.report(TOO_LARGE, name.span, f"there are more than {MOST_EXITS} exits by now")
         return False
     earlier = b.exits.get(name.name)
     if earlier is not None or name.name == HEAD:

@@ -144,6 +144,7 @@ class Settings:
     norm_env: object = None
     width: WidthRule | None = None
     connect: Connection = DENSE
+    connect_origin: Span | None = None
 
 
 def give_names(scope: ScopeItem) -> None:

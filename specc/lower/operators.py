@@ -9,10 +9,10 @@ from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.choice import Kind
-from specc.ir.expr import Apply, Expr, Var, apply
+from specc.ir.expr import Apply, Expr, Option, Var, apply, show
 from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
-from specc.ir.parameter import REQUIRED, Parameter, Words
+from specc.ir.parameter import LARGEST_NUMBER, REQUIRED, Parameter, Words, out_of_range
 from specc.lower.branching import adapt
 from specc.lower.builder import Builder
 from specc.lower.connections import own_connection
@@ -22,6 +22,7 @@ from specc.lower.widths import sliced
 from specc.ops import norms, operators
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
+from specc.semantics.settings import BAD_SETTING
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
 from specc.syntax import ast
@@ -109,6 +110,7 @@ class Call:
                 )
             return x
         b = self.builder
+        b.read_setting(rule.origin)
         if rule.kind == "by":
             return sliced(b, x, rule, self.place(parameter))
         b.serial += 1
@@ -178,6 +180,7 @@ def call_operator(
                 NO_NORM, call.span, "no norm is set here", help="write `norm batch` at the supernet's start"
             )
             return ()
+        b.read_setting(b.settings.norm.span)
         inherited = b.settings.norm.norm.args
         if args:
             given = {a.name.name for a in args if a.name is not None}
@@ -228,6 +231,8 @@ def finish_op(b: Builder, state: Call) -> Tensor:
     item = state.item
     item.params = built.params
     item.connection = built.connection or DENSE
+    if built.connection and not state.connects:
+        b.read_setting(b.settings.connect_origin)
     item.inputs = tuple(t.name for t in state.inputs)
     item.outputs = tuple(b.new_tensor(channels, space, item.origin) for channels, space in built.outputs)
     if b.branches is not None and common:
@@ -274,6 +279,9 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
                 kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
                 findings.report(kind, span, f"`{parameter.name}` is a fixed number")
                 x = cast("int | Fraction", fallback or 0)
+            elif problem := out_of_range(parameter, x):
+                findings.report(BAD_SETTING, span, f"`{parameter.name}` is {float(x):g}, and must be {problem}")
+                x = cast("int | Fraction", fallback or 0)
             state.args[parameter.name] = x
         case _:
             least = 0 if parameter.type == "count" else 1
@@ -285,7 +293,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
 
 def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:
     """A whole number of at least `least` at every option, or an expression that is checked when widths are known."""
-    if type(x) is int and x >= least:
+    if type(x) is int and least <= x <= LARGEST_NUMBER:
         return x
     if isinstance(x, (bool, str)):
         b.findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a number", help=parameter.doc)
@@ -297,21 +305,38 @@ def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: i
         peak = b.peak_value(x)
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (peak,)
         for option in options:
-            if isinstance(option, str) or option < least or (isinstance(option, Fraction) and isinstance(x, Var)):
+            if (
+                isinstance(option, (str, bool))
+                or not least <= option <= LARGEST_NUMBER
+                or (isinstance(option, Fraction) and isinstance(x, Var))
+            ):
                 b.findings.report(
-                    BAD_SIZE, span, f"`{parameter.name}` has the option {option}, and must be whole and positive"
+                    BAD_SIZE,
+                    span,
+                    f"`{parameter.name}` has the option {said(option)}, and must be "
+                    + (f"at most {LARGEST_NUMBER:,}" if is_beyond(option) else "whole and positive"),
                 )
                 return max(least, 1)
             if parameter.name == "kernel" and isinstance(option, int) and option % 2 == 0:
                 b.findings.report(EVEN_KERNEL, span, f"the kernel has the even option {option}")
                 return 1
         return x
-    if isinstance(x, Fraction) or x < least:
+    if isinstance(x, Fraction) or not least <= x <= LARGEST_NUMBER:
         shown = float(x)
         words = "a whole number" if isinstance(x, Fraction) else "positive" if least else "not negative"
+        words = f"at most {LARGEST_NUMBER:,}" if is_beyond(x) else words
         b.findings.report(BAD_SIZE, span, f"`{parameter.name}` is {shown:g}, and must be {words}")
         return max(least, 1)
     return x
+
+
+def is_beyond(option: Option) -> bool:
+    return not isinstance(option, str) and option > LARGEST_NUMBER
+
+
+def said(option: Option) -> str:
+    """An option as a spec writes it."""
+    return ("yes" if option else "no") if isinstance(option, bool) else show(option)
 
 
 def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:

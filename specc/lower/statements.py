@@ -24,11 +24,15 @@ from specc.syntax import ast
 
 
 def lower_norm_setting(b: Builder, statement: ast.NormSetting, env: Env) -> None:
+    b.make_setting(statement)
     b.settings = replace(b.settings, norm=statement, norm_env=env)
 
 
 def lower_width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> None:
-    b.settings = replace(b.settings, width=width_setting(b, statement, env))
+    rule = width_setting(b, statement, env)
+    if rule is not None:
+        b.make_setting(statement)
+    b.settings = replace(b.settings, width=rule)
 
 
 def lower_residual(b: Builder, statement: ast.Residual, env: Env) -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.bodies import lower_statements
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
-from specc.lower.choices import declare_choice, lower_choice
+from specc.lower.choices import lower_choice
 from specc.lower.connections import lower_connect_setting
 from specc.lower.exits import check_answers, lower_exit, lower_head, returned
 from specc.lower.finish import Wanted, finish
 from specc.lower.items import ScopeItem, Value
 from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
-from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage
-from specc.lower.values import Env, Place, evaluate, evaluate_options
-from specc.lower.widths import width_setting
+from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage, lower_width_setting
+from specc.lower.unread import warn_of_settings
+from specc.lower.values import Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, statements_of
@@ -49,6 +47,8 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     for statement in statements_of(model.names.supernet.body):
         if isinstance(statement, ast.Skippable) and statement.name is not None:
             b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1
+        elif isinstance(statement, ast.ChoiceStatement):
+            b.ahead[statement.name.name] = statement
     state = SupernetState(b)
     try:
         bind_file_values(b)
@@ -66,6 +66,7 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     main = returned(b)
     assert main is not None
     graph = finish(b, state.inputs, state.outputs(), main, state.classes or 0)
+    warn_of_settings(b)
     return None if findings else graph
 
 
@@ -142,10 +143,9 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
         case ast.NormSetting():
             lower_norm_setting(b, statement, env)
         case ast.WidthSetting():
-            b.settings = replace(b.settings, width=width_setting(b, statement, env))
+            lower_width_setting(b, statement, env)
         case ast.ChoiceStatement():
-            options = evaluate_options(b, statement.options, env)
-            declare_choice(b, statement.name, options)
+            lower_choice(b, statement, env)
         case ast.ConnectSetting():
             lower_connect_setting(b, statement, env)
         case ast.LabelsStatement():

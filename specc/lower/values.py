@@ -6,13 +6,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
-from specc.diagnostics import Rule
+from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options, Range
-from specc.ir.expr import Apply, Expr, Option, Var, apply, normal
+from specc.ir.expr import Apply, Expr, Option, Var, free, normal, show
 from specc.ir.graph import Tensor
 from specc.lower.builder import Builder
 from specc.lower.items import Named, Value
-from specc.semantics.arithmetic import BAD_ARITHMETIC, FUNCTION_ARITY, OPERATIONS, WRONG_TYPE, operate
+from specc.semantics.arithmetic import (
+    BAD_ARITHMETIC,
+    FUNCTION_ARITY,
+    OPERATIONS,
+    TRUTHS,
+    WRONG_TYPE,
+    is_condition,
+    operate,
+    shown,
+    word_in,
+)
 from specc.semantics.names import UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
@@ -38,6 +48,14 @@ DUPLICATE_OPTION = Rule(
     "Options are told apart by their values, in the order from the smallest sub-network to the largest.\n"
     "Wrong:  kernel={3, 5, 3}\n"
     "Right:  kernel={3, 5}",
+)
+CONSTANT_CONDITION = Rule(
+    "W105",
+    "constant-condition",
+    "a condition on a choice holds at every option, or at none",
+    "Such a condition chooses nothing: what it guards is always there, or never.\n"
+    "Wrong:  choice k in {1, 2}   ...   when k == 3 { conv(64, kernel=3) }\n"
+    "Right:  choice k in {1, 2}   ...   when k == 2 { conv(64, kernel=3) }",
 )
 MOST_OPTIONS = 100_000
 
@@ -93,24 +111,23 @@ def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = N
             left = evaluate(b, node.left, env, place, peak)
             right = evaluate(b, node.right, env, place, peak)
             follows = left.follows or right.follows
-            return Value(operate(OPERATIONS[node.operator], (left.x, right.x), node.span, b.findings), follows)
+            return Value(computed(b, OPERATIONS[node.operator], (left, right), node.span), follows)
         case ast.Unary():
             operand = evaluate(b, node.operand, env, place, peak)
-            if node.operator == "not":
-                return Value(apply("not", operand.x), operand.follows)
-            return Value(operate("sub", (0, operand.x), node.span, b.findings), operand.follows)
+            operands = (operand,) if node.operator == "not" else (Value(0), operand)
+            function = "not" if node.operator == "not" else "sub"
+            return Value(computed(b, function, operands, node.span), operand.follows)
         case ast.CallExpr():
             function = node.name.name
             if function not in FUNCTION_ARITY:
                 b.findings.report(WRONG_TYPE, node.span, f"`{function}` gives a tensor, and a value must stand here")
                 return ONE
-            args = [evaluate(b, a.value, env, place, peak) for a in node.args]
+            args = tuple(evaluate(b, a.value, env, place, peak) for a in node.args)
             for value, arg in zip(args[1:], node.args[1:], strict=True):
                 if function == "divisible" and (not isinstance(value.x, int) or value.x < 1):
                     b.findings.report(BAD_ARITHMETIC, arg.span, "the divisor must be a positive whole number")
                     return ONE
-            x = operate(function, tuple(a.x for a in args), node.span, b.findings)
-            return Value(x, any(a.follows for a in args))
+            return Value(computed(b, function, args, node.span), any(a.follows for a in args))
         case ast.RangeExpr() | ast.SetExpr():
             if place is None:
                 b.findings.report(WRONG_TYPE, node.span, "a range or a set can't stand here")
@@ -118,12 +135,24 @@ def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = N
             options = evaluate_options(b, node, env)
             if len(options) == 1:
                 return Value(options[0])
+            if (word := mixed_with(options)) and isinstance(node, ast.SetExpr):
+                b.findings.report(WRONG_TYPE, node.span, f"`{word}` is a word, and the other options are numbers")
+                return ONE
             return Value(Var(b.new_choice(place.owner, place.leaf, options, place.kind, node.span)))
         case ast.Text():
             b.findings.report(WRONG_TYPE, node.span, "a text can't stand here")
         case ast.ListExpr():
             b.findings.report(WRONG_TYPE, node.span, "a list can't stand here; a set is written `{a, b}`")
     return ONE
+
+
+def computed(b: Builder, function: str, args: tuple[Value, ...], span: Span) -> Expr:
+    """A function of values, over the choices that are known by now; widths are looked at when all are."""
+    x = operate(function, tuple(a.x for a in args), span, b.findings, b.options)
+    if function == "div" and isinstance(args[1].x, (Var, Apply)) and b.peak_value(args[1].x) == 0:
+        b.findings.report(BAD_ARITHMETIC, span, "this divides by zero in the largest network")
+        return 1
+    return x
 
 
 def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
@@ -136,9 +165,12 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
     value = env.names.get(name) or b.file_values[env.file].get(name)
     if value is not None:
         if peak and isinstance(value.x, (Var, Apply)):
-            return Value(b.at_peak_widths(value.x), value.follows)
+            x = b.at_peak_widths(value.x)
+            settled = isinstance(x, int) and isinstance(value.x, Apply) and value.x.function in TRUTHS
+            return Value(bool(x) if settled else x, value.follows)
         return value
     if name in b.model.names.choices:
+        foresee(b, name, node.span)
         return Value(Var(name))
     if name == "here" or name in env.frame:
         b.findings.report(WRONG_TYPE, node.span, f"`{name}` is a tensor, and a value must stand here")
@@ -150,6 +182,25 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
     if "." in name:
         b.findings.report(UNKNOWN_NAME, node.span, f"there is no value `{name}` here")
     return Value(name)
+
+
+def foresee(b: Builder, name: str, span: Span) -> None:
+    """Finds the options of a choice that is declared further on."""
+    statement = b.ahead.pop(name, None)
+    if statement is None:
+        return
+    findings, b.findings = b.findings, Findings()
+    options = evaluate_options(b, statement.options, Env({}, 0))
+    failed, b.findings = bool(b.findings), findings
+    if failed:
+        b.findings.report(
+            UNKNOWN_NAME,
+            span,
+            f"the options of `{name}` are not known here",
+            secondary=[(statement.span, "it is declared here")],
+            help="declare it before it is used",
+        )
+    b.options[name], b.peak[name] = options, options[-1]
 
 
 def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
@@ -177,6 +228,9 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
         option = evaluate(b, item, env).x
         if isinstance(option, (Var, Apply)):
             b.findings.report(WRONG_TYPE, item.span, "the options of a choice can't depend on another choice")
+        elif {type(o) is bool for o in (*options, option) if not isinstance(o, str)} == {True, False}:
+            b.findings.report(WRONG_TYPE, item.span, "a choice is among numbers or between yes and no, not both")
+            return (1,)
         elif option in options:
             b.findings.report(DUPLICATE_OPTION, item.span, "this option stands twice")
         else:
@@ -185,6 +239,12 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
         b.findings.report(EMPTY_RANGE, node.span, "this set has no options")
         return (1,)
     return tuple(options)
+
+
+def mixed_with(options: Options) -> str:
+    """The first word among options of which others are none; "" where all are of a kind."""
+    words = [] if isinstance(options, Range) else [option for option in options if isinstance(option, str)]
+    return words[0] if 0 < len(words) < len(options) else ""
 
 
 def static_number(b: Builder, node: ast.Expression, env: Env) -> int | Fraction:
@@ -198,13 +258,50 @@ def static_number(b: Builder, node: ast.Expression, env: Env) -> int | Fraction:
 
 def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
     """A condition: 1 or 0 where no choice can change it, an expression over choices otherwise."""
-    x = evaluate(b, node, env, peak=True).x
-    if isinstance(x, (Var, Apply)):
-        return b.folded(x)
-    if isinstance(x, str):
-        b.findings.report(WRONG_TYPE, node.span, f"`{x}` is a word, and a condition must stand here")
+    value = evaluate(b, node, env, peak=True)
+    x = value.x
+    word = word_in(x, b.options)
+    is_number = not is_condition(x, b.options) or (value.follows and type(x) is int)
+    if word or is_number:
+        message = f"{word or f'{shown(x)} is a number'}, and a condition must stand here"
+        help = f"compare it: `{'==' if word else '>'}`"
+        b.findings.report(WRONG_TYPE, node.span, message, help=help)
         return 1
+    if isinstance(x, (Var, Apply)):
+        folded = b.folded(x)
+        if not isinstance(folded, (Var, Apply)) and reads_choices_alone(b, node, env):
+            always = "true" if folded else "false"
+            options = ", ".join(f"{n} in {listed(b.options[n])}" for n in sorted(free(x)))
+            message = f"this is always {always}: {options}"
+            b.findings.report(CONSTANT_CONDITION, node.span, message, help="compare it with one of the options")
+        return folded
     return int(bool(x))
+
+
+def reads_choices_alone(b: Builder, node: ast.Expression, env: Env) -> bool:
+    """Whether a condition speaks of choices by their names and of nothing that differs from call to call."""
+    match node:
+        case ast.Name(name):
+            return name in b.options and name not in env.names and len(b.options[name]) > 1
+        case ast.Binary(_, left, right):
+            return all(is_option(b, n) or reads_choices_alone(b, n, env) for n in (left, right))
+        case ast.Unary(_, operand):
+            return reads_choices_alone(b, operand, env)
+    return False
+
+
+def listed(options: Options) -> str:
+    """`{1, 2}`, or `1..100`."""
+    if isinstance(options, Range):
+        return f"{show(options.start)}..{show(options[-1])}"
+    return f"{{{', '.join(show(option) for option in options)}}}"
+
+
+def is_option(b: Builder, node: ast.Expression) -> bool:
+    """Whether a number, a flag, or a word among the options of some choice is written here."""
+    if isinstance(node, ast.Name):
+        return node.name in b.model.names.option_words
+    return isinstance(node, (ast.Number, ast.Flag))
 
 
 def span_of(node: ast.Expression | None, otherwise: Span) -> Span:

@@ -11,6 +11,7 @@ from specc.ir.expr import Expr, Number, Var, apply
 from specc.ir.graph import WidthRule
 from specc.lower.builder import Builder
 from specc.lower.values import Env, evaluate, evaluate_options, static_number
+from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.names import UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
@@ -111,7 +112,12 @@ def ratios_of(b: Builder, node: ast.Expression, env: Env) -> tuple[Number, ...]:
         if low < high:
             return (low, high)
     options = evaluate_options(b, node, env)
-    return tuple(sorted(o for o in options if not isinstance(o, str))) or (1,)
+    for option in options:
+        if isinstance(option, (str, bool)):
+            shown = option if isinstance(option, str) else "yes" if option else "no"
+            b.findings.report(WRONG_TYPE, node.span, f"`{shown}` is no ratio, and widths are chosen among ratios")
+            return (1,)
+    return tuple(sorted(o for o in options if not isinstance(o, str)))
 
 
 def slice_choice(b: Builder, node: ast.Expression, env: Env) -> str | None:
@@ -120,11 +126,7 @@ def slice_choice(b: Builder, node: ast.Expression, env: Env) -> str | None:
     options = b.options.get(x.choice, ()) if isinstance(x, Var) else ()
     if not isinstance(x, Var) or any(isinstance(o, str) or not isinstance(o, int) or o < 1 for o in options):
         message = "the number of slices is a choice of whole numbers from 1"
-        b.findings.report(BY_SLICES, node.span, message, help="declare it first: `choice k in 1..6`")
-        return None
-    if not options:
-        message = f"the choice `{x.choice}` is declared after this"
-        b.findings.report(BY_SLICES, node.span, message, help="put `choice k in 1..6` before it")
+        b.findings.report(BY_SLICES, node.span, message, help="declare it: `choice k in 1..6`")
         return None
     b.slices.add(x.choice)
     return x.choice

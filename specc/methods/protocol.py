@@ -74,8 +74,20 @@ class Method(Protocol):
         """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
         ...
 
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        """The analyses that `check_found` is to judge by, as calls: `Call("importance", ...)`."""
+        ...
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        """Reports what the answers of these analyses say against training. Called where `check` found no error."""
+        ...
+
     def prepared(self, graph: Graph, call: Call) -> Graph:
         """The finished graph with what the method adds to its operations: weights that no spec writes down."""
+        ...
+
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        """The settings of `train { }` with what the method adds where the spec says nothing."""
         ...
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
@@ -123,8 +135,17 @@ class Basics:
     def name(self) -> str:
         return self.signature.name
 
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        return ()
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        return None
+
     def prepared(self, graph: Graph, call: Call) -> Graph:
         return graph
+
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        return train
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         return ()
@@ -173,6 +194,25 @@ LEVELS_UNTRAINED: Final = Rule(
     "Classifiers of coarser levels learn under methods that sum over levels: early_exit, inclusive, inclusive_sparse.\n"
     'Wrong:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method us_net\n'
     'Right:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method early_exit',
+)
+
+SAME_SUBNET: Final = Rule(
+    "W106",
+    "same-subnet",
+    "a step trains one sub-network more than once",
+    "Training a sub-network twice in a step costs its time and trains nothing else.\n"
+    "Wrong:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=1.0)])\n"
+    "Right:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, min])",
+)
+
+ONE_SUBNET: Final = Rule(
+    "W107",
+    "one-subnet-trained",
+    "a network has choices, and training runs one sub-network alone",
+    "Sub-networks that no step runs are not trained: their norms and heads, and the weights that only they use.\n"
+    "A spec without `method` trains the largest sub-network alone.\n"
+    "Wrong:  width uniform {0.5, 1.0} ...  data digits\n"
+    "Right:  width uniform {0.5, 1.0} ...  data digits; method us_net(subnets=4)",
 )
 
 RULES: Final = (LEVELS_UNTRAINED, NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)

@@ -8,15 +8,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
-from specc.ir.parameter import Call, ListOf, Parameter, Signature, Variants, Words
+from specc.ir.parameter import Call, ListOf, Parameter, SameAs, Signature, Variants, Words
 
 OPTIMIZERS: Final = (
     Signature(
         "sgd",
         (
-            Parameter("lr", "number", Fraction(1, 10), "highest learning rate"),
+            Parameter("lr", "number", Fraction(1, 10), "highest learning rate", above=0),
             Parameter("momentum", "number", Fraction(9, 10), below=1),
-            Parameter("weight_decay", "number", 0),
+            Parameter("weight_decay", "number", 0, most=1),
             Parameter("nesterov", "flag", False),
         ),
         "stochastic gradient descent",
@@ -24,22 +24,22 @@ OPTIMIZERS: Final = (
     Signature(
         "adamw",
         (
-            Parameter("lr", "number", Fraction(1, 1000), "highest learning rate"),
-            Parameter("weight_decay", "number", Fraction(1, 100), "decoupled from the gradient"),
+            Parameter("lr", "number", Fraction(1, 1000), "highest learning rate", above=0),
+            Parameter("weight_decay", "number", Fraction(1, 100), "decoupled from the gradient", most=1),
             Parameter("beta1", "number", Fraction(9, 10), below=1),
             Parameter("beta2", "number", Fraction(999, 1000), below=1),
-            Parameter("eps", "number", Fraction(1, 10**8)),
+            Parameter("eps", "number", Fraction(1, 10**8), above=0),
         ),
         "Adam with decoupled weight decay",
     ),
     Signature(
         "rmsprop",
         (
-            Parameter("lr", "number", Fraction(1, 100), "highest learning rate"),
+            Parameter("lr", "number", Fraction(1, 100), "highest learning rate", above=0),
             Parameter("momentum", "number", Fraction(9, 10), below=1),
-            Parameter("weight_decay", "number", 0),
+            Parameter("weight_decay", "number", 0, most=1),
             Parameter("alpha", "number", Fraction(9, 10), "decay of the squared gradients' mean", below=1),
-            Parameter("eps", "number", Fraction(316, 10_000), "added to its root"),
+            Parameter("eps", "number", Fraction(316, 10_000), "added to its root", above=0),
         ),
         "gradients divided by their running size, as MobileNetV3 and EfficientNet are trained",
     ),
@@ -50,23 +50,39 @@ WARMUP: Final = (
     Parameter("warmup_from", "number", Fraction(1, 100), "the first rate of all, as a share of the highest", below=1),
 )
 
+RESTARTS: Final = (
+    Parameter("restarts", ListOf("number"), (), "where the schedule begins anew: epochs; below 1: shares of the run"),
+    Parameter("peaks", ListOf("number"), (), "the rate that each restart begins from, as a share of the highest"),
+    Parameter("warmups", ListOf("number"), (), "epochs of warm-up after each restart; none: `warmup` after all"),
+)
+
 SCHEDULES: Final = (
     Signature("constant", WARMUP, "the same rate throughout"),
     Signature(
         "cosine",
-        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1]),
+        (
+            WARMUP[0],
+            Parameter("final", "number", 0, "the last rate, as a share of the highest", most=1),
+            WARMUP[1],
+            *RESTARTS,
+        ),
         "half a cosine from the highest rate to the last, a little at every step",
     ),
     Signature(
         "linear",
-        (WARMUP[0], Parameter("final", "number", 0, "the last rate, as a share of the highest"), WARMUP[1]),
+        (
+            WARMUP[0],
+            Parameter("final", "number", 0, "the last rate, as a share of the highest", most=1),
+            WARMUP[1],
+            *RESTARTS,
+        ),
         "a straight line from the highest rate to the last",
     ),
     Signature(
         "multistep",
         (
             Parameter("milestones", ListOf("number"), doc="epochs; below 1: shares of the run, as in [0.5, 0.75]"),
-            Parameter("gamma", "number", Fraction(1, 10), "what the rate is multiplied with at each"),
+            Parameter("gamma", "number", Fraction(1, 10), "what the rate is multiplied with at each", above=0, below=1),
             *WARMUP,
         ),
         "a drop at each milestone",
@@ -74,8 +90,8 @@ SCHEDULES: Final = (
     Signature(
         "exponential",
         (
-            Parameter("gamma", "number", doc="what the rate is multiplied with at each"),
-            Parameter("every", "number", 1, "epochs between two drops"),
+            Parameter("gamma", "number", doc="what the rate is multiplied with at each", above=0, below=1),
+            Parameter("every", "number", 1, "epochs between two drops", above=0),
             *WARMUP,
         ),
         "drops at even distances: a small one every epoch, or a tenth every 30 epochs",
@@ -94,7 +110,7 @@ INITIALISATIONS: Final = (
     ),
     Signature(
         "trunc_normal",
-        (Parameter("std", "number", Fraction(2, 100), "standard deviation of all weights"),),
+        (Parameter("std", "number", Fraction(2, 100), "standard deviation of all weights", above=0),),
         "all weights normal, cut at two standard deviations, biases 0: as vision transformers start",
     ),
     Signature(
@@ -115,22 +131,32 @@ AUGMENTATIONS: Final = (
     Signature(
         "affine",
         (
-            Parameter("degrees", "number", 10, "rotated by at most so much"),
+            Parameter("degrees", "number", 10, "rotated by at most so much", most=180),
             Parameter("scale", "number", Fraction(1, 10), "enlarged or shrunk by at most this share", below=1),
-            Parameter("shift", "number", Fraction(1, 10), "moved by at most this share of the image"),
-            Parameter("shear", "number", 0, "slanted by at most so many degrees"),
+            Parameter("shift", "number", Fraction(1, 10), "moved by at most this share of the image", most=1),
+            Parameter("shear", "number", 0, "slanted by at most so many degrees", below=90),
         ),
         "small rotations, scalings, shifts and shears",
     ),
     Signature(
         "resized_crop",
-        (Parameter("smallest", "number", Fraction(8, 100), "least share of the image's area"),),
+        (Parameter("smallest", "number", Fraction(8, 100), "least share of the image's area", above=0, most=1),),
         "a random part, resized: ImageNet's usual crop",
     ),
     Signature(
         "color_jitter",
-        (Parameter("strength", "number", Fraction(4, 10)),),
+        (
+            Parameter("strength", "number", Fraction(4, 10), most=1),
+            Parameter("brightness", "number", SameAs("strength"), most=1),
+            Parameter("contrast", "number", SameAs("strength"), most=1),
+            Parameter("saturation", "number", SameAs("strength"), most=1),
+        ),
         "brightness, contrast and saturation, each by at most this share",
+    ),
+    Signature(
+        "lighting",
+        (Parameter("strength", "number", Fraction(1, 10), "standard deviation along each principal component"),),
+        "a shift along the principal components of ImageNet's colours (Krizhevsky et al., 2012)",
     ),
     Signature(
         "randaugment",
@@ -148,7 +174,7 @@ AUGMENTATIONS: Final = (
     Signature("trivialaugment", (), "TrivialAugment, wide: one operation of any strength (Muller and Hutter, 2021)"),
     Signature(
         "erase",
-        (Parameter("probability", "number", Fraction(1, 4), "the share of images it happens to"),),
+        (Parameter("probability", "number", Fraction(1, 4), "the share of images it happens to", most=1),),
         "a random rectangle becomes noise",
     ),
 )
@@ -169,7 +195,7 @@ TRAIN: Final = Signature(
         Parameter(
             "schedule",
             Variants(SCHEDULES),
-            Call("cosine", (("warmup", 0), ("final", 0), ("warmup_from", Fraction(1, 100)))),
+            Call("cosine", tuple((p.name, p.default) for p in SCHEDULES[1].parameters)),
         ),
         Parameter(
             "no_decay",
@@ -201,10 +227,14 @@ LEAST: Final = Parameter("least", "number", 0, "the least that it may be")
 SHORTEST: Final = Parameter("least", "seconds", 0, "the least that it may be")
 
 BUDGETS: Final = (
-    Signature("macs", (Parameter("most", "number", doc="multiply-accumulates of one image"), LEAST)),
-    Signature("params", (Parameter("most", "number", doc="parameters in use"), LEAST)),
-    Signature("latency", (Parameter("most", "seconds", doc="median measured time of one image, as in 5ms"), SHORTEST)),
-    Signature("memory", (Parameter("most", "number", doc="bytes of activations alive at once, one image"), LEAST)),
+    Signature("macs", (Parameter("most", "number", doc="multiply-accumulates of one image", above=0), LEAST)),
+    Signature("params", (Parameter("most", "number", doc="parameters in use", above=0), LEAST)),
+    Signature(
+        "latency", (Parameter("most", "seconds", doc="median measured time of one image, as in 5ms", above=0), SHORTEST)
+    ),
+    Signature(
+        "memory", (Parameter("most", "number", doc="bytes of activations alive at once, one image", above=0), LEAST)
+    ),
 )
 
 EVALUATIONS: Final = Parameter(

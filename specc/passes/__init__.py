@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from specc.diagnostics import Findings
 from specc.ir.graph import Graph
+from specc.passes.check_limits import check_options, check_totals
 from specc.passes.check_runs import check_runs
 from specc.passes.check_sizes import check_sizes
 from specc.passes.connections import check_connections
@@ -19,12 +20,14 @@ Pass = Callable[[Graph, Findings], Graph]
 
 PASSES: tuple[Pass, ...] = (
     unify_channels,
+    check_options,
     check_connections,
     tighten_guards,
     resolve_banks,
     drop_dead,
     check_sizes,
     check_runs,
+    check_totals,
 )
 
 

@@ -146,6 +146,8 @@ class Union:
         """One group's active channels, and the choice it gets under `per_group`."""
         rule = group.rule
         assert rule is not None
+        if rule.kind == "any" and len(any_options(rule, widest)) == 1:
+            return group.maximum, None
         if rule.kind == "per_group":
             options = group_options(group.maximum, rule, multiple)
             if len(options) == 1:
@@ -202,9 +204,14 @@ def with_any_options(choice: Choice, rules: dict[str, WidthRule], widest: dict[s
     rule = rules.get(choice.name)
     if rule is None:
         return choice
-    most = widest.get(choice.name, 1)
-    least = max(1, round_half_up(rule.ratios[0] * most))
-    return replace(choice, options=Range(least, most)) if least < most else None
+    options = any_options(rule, widest)
+    return replace(choice, options=options) if len(options) > 1 else None
+
+
+def any_options(rule: WidthRule, widest: dict[str, int]) -> Range:
+    """How many channels of the widest group may be active."""
+    most = widest.get(rule.choice, 1)
+    return Range(max(1, round_half_up(rule.ratios[0] * most)), most)
 
 
 def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], findings: Findings) -> None:

@@ -131,6 +131,7 @@ class Checker:
         self.findings = findings
         self.signatures: dict[str, Signature] = {}
         self.tensors: set[str] = set()
+        self.in_block = False
 
     def block(self, block: ast.Block, values: set[str]) -> None:
         inside = set(values)
@@ -139,7 +140,9 @@ class Checker:
                 self.expression(parameter.default, inside)
             inside.add(parameter.name.name)
         self.tensors = named_tensors(block.body) - inside
+        self.in_block = True
         self.body(block.body, inside | self.tensors)
+        self.in_block = False
 
     def body(self, body: ast.Body, outside: set[str]) -> None:
         inside = outside
@@ -167,6 +170,10 @@ class Checker:
                             self.expression(part, inside)
                 case ast.ChoiceStatement():
                     self.expression(statement.options, inside)
+                    if self.in_block:
+                        once(statement.name, lets, self.findings)
+                        no_operator(statement.name, self.findings)
+                        inside = inside | {statement.name.name}
                 case ast.Repeat():
                     self.expression(statement.count, inside)
                     index = set() if statement.index is None else {statement.index.name}
@@ -199,6 +206,8 @@ class Checker:
                     self.body(statement.body, inside | levels)
                 case ast.Skippable():
                     self.body(statement.body, inside)
+                    if self.in_block and statement.name is not None:
+                        inside = inside | {statement.name.name}
                 case ast.InputStatement():
                     for arg in statement.shape.args:
                         self.expression(arg.value, inside)
@@ -316,9 +325,17 @@ def check_recursion(names: Names, findings: Findings) -> None:
     """Follows the calls of every block; a call that leads back to an open one is reported, with the way it takes."""
     done: set[int] = set()
 
-    def visit(block: ast.Block, home: int, path: list[ast.Block]) -> None:
-        path.append(block)
-        for call, target in calls_of(block.body, names, home):
+    def visit(block: ast.Block, home: int) -> None:
+        """Goes down the calls without recursion: a chain of blocks may be longer than Python's stack."""
+        path = [block]
+        ahead = [iter(calls_of(block.body, names, home))]
+        while path:
+            found = next(ahead[-1], None)
+            if found is None:
+                done.add(id(path.pop()))
+                ahead.pop()
+                continue
+            call, target = found
             if target[0] in path:
                 way = [b.name.name for b in path[path.index(target[0]) :]]
                 findings.report(
@@ -329,14 +346,13 @@ def check_recursion(names: Names, findings: Findings) -> None:
                     help="`repeat n { ... }` writes a body out n times",
                 )
             elif id(target[0]) not in done:
-                visit(*target, path)
-        path.pop()
-        done.add(id(block))
+                path.append(target[0])
+                ahead.append(iter(calls_of(target[0].body, names, target[1])))
 
     for index, scope in enumerate(names.files):
         for block, home in scope.blocks.values():
             if home == index and id(block) not in done:
-                visit(block, home, [])
+                visit(block, home)
 
 
 def calls_of(body: ast.Body, names: Names, home: int) -> Iterable[tuple[ast.CallExpr, tuple[ast.Block, int]]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
+from specc.semantics.beside import ANOTHER_NAME, is_generated, taken
 from specc.source import Source
 from specc.syntax import ast
 
@@ -37,6 +38,26 @@ IMPORT_NOT_FOUND = Rule(
     "Wrong:  import std.mobilnet\n"
     "Right:  import std.mobilenet",
 )
+
+NO_IMPORT_NAME = Rule(
+    "E204",
+    "import-name",
+    "an imported file is not called like a spec, or like a file of the generated project",
+    "Imported files go with the project, so that its spec can be compiled again. Their names end in .specc, and none\n"
+    "takes the place of what specc writes there.\n"
+    'Wrong:  import "model.py"    import "spec.specc"\n'
+    'Right:  import "blocks.specc"',
+)
+
+IMPORTS_TOO_DEEP = Rule(
+    "E205",
+    "imports-too-deep",
+    "a chain of imports is too long",
+    "A file may import one that imports another, up to 100 deep.\n"
+    "Wrong:  a1.specc: import a2        a2.specc: import a3        ... a101.specc\n"
+    "Right:  the spec's file imports all that it calls blocks of.",
+)
+DEEPEST = 100
 
 Parse = Callable[[Source, Findings], ast.SpecFile | None]
 Read = Callable[[Path, str, str, Findings], Source | None]
@@ -89,6 +110,9 @@ def load_files(
                 if path in open_files:
                     circle = " -> ".join(p.name for p in [*open_files[open_files.index(path) :], path])
                     findings.report(IMPORT_CYCLE, item.span, f"this closes a circle of imports: {circle}")
+                elif len(open_files) > DEEPEST:
+                    message = f"files import each other more than {DEEPEST} deep here"
+                    findings.report(IMPORTS_TOO_DEEP, item.span, message)
                 elif path in known:
                     imports.append(known[path])
                 else:
@@ -132,6 +156,11 @@ def load_files(
             findings.report(IMPORT_NOT_FOUND, item.span, f"there is no file {path.name} to import", help=help)
             return None
         name = path.relative_to(base).as_posix()
+        if not in_library and (path.suffix != ".specc" or is_generated(PurePath(name))):
+            is_spec = path.suffix == ".specc"
+            message = taken(PurePath(name)) if is_spec else f"`{name}` is no spec: their names end in .specc"
+            findings.report(NO_IMPORT_NAME, item.span, message, help=ANOTHER_NAME if is_spec else "")
+            return None
         if in_library:
             source = read(path, f"std/{name}", f"std/{name}", findings)
         else:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
+from specc.semantics.beside import ANOTHER_NAME, is_generated, taken
 from specc.source import Source, Span
 from specc.syntax import ast
 
@@ -84,6 +85,8 @@ def read_tables(supernet: ast.Supernet, folder: Path, shown: str, read: Read, fi
                 names = [p.name for p in path.parent.glob("*.csv")] if path.parent.is_dir() else []
                 help = near(path.name, sorted(names)) or "it lies beside the spec, or in a folder below it"
                 findings.report(LABELS_FILE, file.span, f"there is no file {path.name}", help=help)
+            elif is_generated(path.relative_to(root)):
+                findings.report(LABELS_FILE, file.span, taken(path.relative_to(root)), help=ANOTHER_NAME)
             else:
                 name = path.relative_to(root).as_posix()
                 source = read(path, name, (Path(shown).parent / name).as_posix(), findings)

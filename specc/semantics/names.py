@@ -68,7 +68,7 @@ class Names:
     """The names of all files of a spec.
 
     `choices` are those of the supernet's scope, wherever they are declared in it; `option_words` are the words among
-    their options, as in `choice op in {conv3, pool3}`.
+    their options, as in `choice op in {conv3, pool3}`, and among those of the choices in blocks.
     """
 
     files: tuple[FileNames, ...]
@@ -103,7 +103,8 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
     if supernet is None:
         return None
     declared = choice_statements(files, supernet)
-    return Names(tuple(scopes), supernet, sections, choice_names(declared, findings), option_words(declared))
+    words = option_words([*declared, *block_choices(files)])
+    return Names(tuple(scopes), supernet, sections, choice_names(declared, findings), words)
 
 
 def own_names(
@@ -206,6 +207,12 @@ def choice_statements(
         ):
             found.append(statement)
     return found
+
+
+def block_choices(files: tuple[LoadedFile, ...]) -> list[ast.ChoiceStatement]:
+    """The choices that blocks declare: each call makes its own."""
+    blocks = (item for file in files for item in file.tree.items if isinstance(item, ast.Block))
+    return [s for block in blocks for s in statements_of(block.body) if isinstance(s, ast.ChoiceStatement)]
 
 
 def choice_names(declared: list[ast.ChoiceStatement | ast.Skippable], findings: Findings) -> dict[str, Span]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Final
+from itertools import pairwise
+from typing import Final, cast
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.graph import Graph
@@ -20,6 +21,15 @@ BEYOND_THE_RUN: Final = Rule(
     "of the run.\n"
     "Wrong:  train { epochs=90; schedule=multistep([60, 100, 140]) }\n"
     "Right:  train { epochs=150; schedule=multistep([60, 100, 140]) }",
+)
+BAD_RESTARTS: Final = Rule(
+    "E246",
+    "bad-restarts",
+    "the restarts of a schedule are out of order, or their peaks or warm-ups are not one for each",
+    "`restarts` lists where the schedule begins anew, earlier ones first; `peaks` and `warmups` have one number for\n"
+    "each restart, or none at all.\n"
+    "Wrong:  schedule=cosine(restarts=[30, 60], peaks=[0.5])\n"
+    "Right:  schedule=cosine(restarts=[30, 60], peaks=[0.5, 0.1])",
 )
 NOTHING_TO_REPEAT: Final = Rule(
     "E235",
@@ -57,23 +67,89 @@ NO_RESIDUAL_NORM: Final = Rule(
     "Right:  residual { conv(64, kernel=3); norm }; relu ...  train { zero_init_residual=yes }",
 )
 
+UNORDERED: Final = Rule(
+    "E243",
+    "unordered-milestones",
+    "the milestones of a schedule do not come one after the other",
+    "The rate drops at each milestone, so there is at least one, and each is later than the one before it.\n"
+    "Wrong:  train { epochs=90; schedule=multistep([60, 30]) }\n"
+    "Right:  train { epochs=90; schedule=multistep([30, 60]) }",
+)
 ONE_IMAGE: Final = Rule(
     "E239",
     "one-image-data",
     "a data set of single images stands in a spec with several inputs",
     "An example of these data sets is one image. For several inputs, `data own` takes a Python file of yours, whose\n"
-    "function `load` brings the inputs of an example as one image, channels after channels.\n"
+    "function `load` returns an array for each of them.\n"
     "Wrong:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data cifar10\n"
     'Right:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data own(path="pairs.py")',
 )
 
 
+OTHER_NUMBERS: Final = Rule(
+    "E249",
+    "vector-data",
+    "a network takes vectors, and an example of its data set does not have that many numbers",
+    "Where a network takes vectors, an image of the data set becomes the vector of its pixels, channel after channel:\n"
+    "64 numbers for `digits`, 784 for `mnist`, 3,072 for `cifar10`. Images in files have no size that is known; for\n"
+    "these, and for numbers that are no images, there is `data own`.\n"
+    "Wrong:  input vector(100) ...  data digits\n"
+    "Right:  input vector(64) ...  data digits",
+)
+PIXELS: Final[Mapping[str, int]] = {
+    "digits": 8 * 8,
+    "mnist": 28 * 28,
+    "fashion_mnist": 28 * 28,
+    "cifar10": 3 * 32 * 32,
+    "cifar100": 3 * 32 * 32,
+}
+"""How many numbers an image has, in the data sets whose images all have one size."""
+
+COLOURS_OF_ONE: Final = Rule(
+    "E247",
+    "lighting-needs-colours",
+    "`lighting` stands in a spec whose images are not of three channels",
+    "`lighting` shifts red, green and blue along their principal components; other images have no such colours.\n"
+    "Wrong:  input image(1, 28, 28) ...  train { augment=[lighting] }\n"
+    "Right:  input image(3, 32, 32) ...  train { augment=[lighting] }",
+)
+
+
+def check_colours(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
+    """Reports `lighting` on images that have no red, green and blue."""
+    words = cast("tuple[Call, ...]", train["augment"])
+    if section is None or not any(word.name == "lighting" for word in words):
+        return
+    tensors = graph.tensor_table()
+    channels = [cast(int, tensors[name].features) for name in graph.inputs if tensors[name].space]
+    others = [count for count in channels if count != 3]
+    if others or not channels:
+        these = f"these have {others[0]}" if others else "the network takes vectors"
+        message = f"`lighting` needs images of three channels, and {these}"
+        findings.report(COLOURS_OF_ONE, place(section, "augment"), message, help="leave `lighting` out")
+
+
 def check_data(data: Call | None, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
-    """Reports a data set that cannot feed all inputs."""
-    if len(graph.inputs) > 1 and data is not None and section is not None and data.name != "own":
+    """Reports a data set that cannot feed the inputs."""
+    if data is None or section is None or data.name == "own":
+        return
+    where = section.call.span if section.call else section.span
+    first = graph.tensor_table()[graph.inputs[0]]
+    if len(graph.inputs) > 1:
         message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"
         help = 'write data own(path="pairs.py"), or leave `data` out'
-        findings.report(ONE_IMAGE, section.call.span if section.call else section.span, message, help=help)
+        findings.report(ONE_IMAGE, where, message, help=help)
+    elif not first.space:
+        side = whole(data, "size") if data.name == "glyphs" else 0
+        pixels = 3 * side * side if side else PIXELS.get(data.name)
+        if pixels is None:
+            message = f"`{data.name}` has files of images, of any size, and the network takes vectors"
+            findings.report(OTHER_NUMBERS, where, message, help='write data own(path="vectors.py")')
+        elif pixels != first.features:
+            message = (
+                f"an image of `{data.name}` has {pixels:,} numbers, and the network takes vectors of {first.features}"
+            )
+            findings.report(OTHER_NUMBERS, where, message, help=f"write input vector({pixels})")
 
 
 def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -> None:
@@ -88,6 +164,11 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
     for when, what in late(schedule, epochs):
         message = f"{what} {shown(when)}, and the run has {epochs} epochs"
         findings.report(BEYOND_THE_RUN, place(section, "schedule"), message, help="train longer, or begin earlier")
+    for message, help in restarts_wrong(schedule, epochs):
+        findings.report(BAD_RESTARTS, place(section, "schedule"), message, help=help)
+    if problem := unordered(schedule):
+        help = "write them as they come, as in `multistep([30, 60])`"
+        findings.report(UNORDERED, place(section, "schedule"), problem, help=help)
     if optimizer.name == "sgd" and optimizer["nesterov"] and not optimizer["momentum"]:
         message = "`nesterov=yes` needs a momentum above 0"
         findings.report(NO_MOMENTUM, place(section, "optimizer"), message, help="0.9 is usual")
@@ -100,16 +181,44 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
         findings.report(UNEVEN_PARTS, place(section, "accumulate"), message, help=help)
 
 
+def unordered(schedule: Call) -> str:
+    """What is wrong with the milestones of a schedule; "" for nothing, and for schedules without any."""
+    if schedule.name != "multistep":
+        return ""
+    milestones = schedule["milestones"]
+    if not milestones:
+        return "`multistep` has no milestones, so the rate would never drop"
+    assert isinstance(milestones, tuple)
+    if any(later <= earlier for earlier, later in pairwise((0, *milestones))):
+        return f"milestones come one after the other, and these are {', '.join(map(shown, milestones))}"
+    return ""
+
+
 def late(schedule: Call, epochs: int) -> Iterator[tuple[int | Fraction, str]]:
     """The parts of a schedule at or behind the end of the run, with how they are called."""
     for name, value in schedule.values:
         if name == "milestones" and isinstance(value, tuple):
             yield from ((m, "a milestone is at epoch") for m in value if m >= max(epochs, 1))
+        elif name == "restarts" and isinstance(value, tuple):
+            yield from ((r, "the schedule restarts at epoch") for r in value if r >= max(epochs, 1))
         elif isinstance(value, (int, Fraction)) and value >= epochs:
             if name == "warmup":
                 yield value, "the warm-up ends at epoch"
             elif name == "every":
                 yield value, "the first drop is at epoch"
+
+
+def restarts_wrong(schedule: Call, epochs: int) -> Iterator[tuple[str, str]]:
+    """What is wrong with the restarts of a schedule, each with what would mend it."""
+    values = dict(schedule.values)
+    restarts = cast("tuple[int | Fraction, ...]", values.get("restarts", ()))
+    starts = [r * epochs if r < 1 else r for r in restarts]
+    if any(later <= earlier for earlier, later in pairwise([0, *starts])):
+        yield "the restarts do not follow one another", "list them in order, each after the run's first epoch"
+    for name in ("peaks", "warmups"):
+        given = cast("tuple[int | Fraction, ...]", values.get(name, ()))
+        if given and len(given) != len(restarts):
+            yield f"there are {len(restarts)} restarts and {len(given)} {name}", f"write one of `{name}` for each"
 
 
 def check_residual_ends(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Option, normal
-from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, Signature, Type, Variants, Words
+from specc.ir.parameter import REQUIRED, Call, ListOf, Parameter, SameAs, Signature, Type, Variants, Words, out_of_range
 from specc.methods import REFUSED, find_method, method_names
 from specc.methods.settings import DATASETS, SEARCH, TRAIN
 from specc.semantics.arithmetic import OPERATIONS, WRONG_TYPE, operate
@@ -93,18 +93,38 @@ def train_call(section: ast.Section | None, values: Values, findings: Findings, 
 
 def search_call(section: ast.Section | None, values: Values, findings: Findings, method: str) -> Call:
     call = settings_call(calibrating(SEARCH, method), section, values, findings)
-    check_budgets(call, section, findings)
+    spans = {arg.name.name: arg.span for arg in section.settings if arg.name is not None} if section else {}
+    check_objectives(call, spans, findings)
+    check_budgets(call, spans, findings)
     return call
 
 
-def check_budgets(call: Call, section: ast.Section | None, findings: Findings) -> None:
-    """Reports budgets whose lower end is above the upper one."""
-    spans = {arg.name.name: arg.span for arg in section.settings if arg.name is not None} if section else {}
+def check_objectives(call: Call, spans: Mapping[str, Span], findings: Findings) -> None:
+    """Reports objectives that stand twice, and a search that does not look at accuracy."""
+    objectives = call["objectives"]
+    assert isinstance(objectives, tuple)
+    twice = next((o for i, o in enumerate(objectives) if o in objectives[:i]), None)
+    if twice is not None:
+        message = f"the objective `{twice}` stands twice"
+        findings.report(BAD_SETTING, spans["objectives"], message, help="name each once")
+    elif "accuracy" not in objectives:
+        message = "the search does not look at accuracy, so the cheapest sub-network would always win"
+        findings.report(BAD_SETTING, spans["objectives"], message, help="write `objectives=[accuracy, macs]`")
+
+
+def check_budgets(call: Call, spans: Mapping[str, Span], findings: Findings) -> None:
+    """Reports budgets whose lower end is above the upper one, and costs that have two."""
     budgets = call["budgets"]
     assert isinstance(budgets, tuple)
+    limited: set[str] = set()
     for budget in budgets:
         if not isinstance(budget, Call):
             continue
+        if budget.name in limited:
+            message = f"`{budget.name}` has two budgets"
+            help = f"write one: `{budget.name}(most, least=..)`"
+            findings.report(BAD_SETTING, spans["budgets"], message, help=help)
+        limited.add(budget.name)
         least, most = budget["least"], budget["most"]
         if isinstance(least, (int, Fraction)) and isinstance(most, (int, Fraction)) and least > most:
             message = f"the least of `{budget.name}` is more than the most, so nothing keeps the budget"
@@ -140,6 +160,8 @@ def evaluate_call(
         arg = bound.get(parameter.name)
         if arg is None:
             default = parameter.default
+            if isinstance(default, SameAs):
+                default = dict(result)[default.parameter]
             result.append((parameter.name, None if default is REQUIRED else default))
         else:
             result.append((parameter.name, evaluate_setting(arg.value, parameter, parameter.type, values, findings)))
@@ -156,6 +178,8 @@ def evaluate_setting(
         return None if parameter.default is REQUIRED else parameter.default
 
     match type_:
+        case ListOf(_, alone) if alone is not None and not isinstance(value, ast.ListExpr):
+            return evaluate_setting(value, parameter, alone, values, findings)
         case ListOf(item):
             items = value.items if isinstance(value, ast.ListExpr) else (value,)
             return tuple(evaluate_setting(i, parameter, item, values, findings) for i in items)
@@ -199,8 +223,8 @@ def evaluate_setting(
             if number < least:
                 findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be at least {least}")
                 return None if parameter.default is REQUIRED else parameter.default
-            if parameter.below is not None and number >= parameter.below:
-                findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be less than {parameter.below}")
+            if problem := out_of_range(parameter, number):
+                findings.report(BAD_SETTING, value.span, f"`{parameter.name}` must be {problem}")
                 return None if parameter.default is REQUIRED else parameter.default
             return number
     return wrong("another kind of value")

@@ -7,31 +7,16 @@ plain Span of every keyword and sign.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
 from specc.diagnostics import Findings
+from specc.portable import numerals
 from specc.source import Source, Span
 from specc.syntax import ast
 from specc.syntax.lexer import BAD_NUMBER
 from specc.syntax.node import fields_of
 
 Parts: TypeAlias = list[Any]
-
-UNITS: Final[Mapping[str, int | Fraction]] = {
-    "": 1,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "us": Fraction(1, 10**6),
-    "ms": Fraction(1, 10**3),
-    "s": 1,
-    "kB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-}
-LONGEST_NUMBER = 40
-LARGEST_EXPONENT = 40
 
 
 def _whole(parts: Parts) -> Span:
@@ -52,29 +37,16 @@ def _nodes(parts: Parts) -> tuple[Any, ...]:
 
 
 def number(span: Span, findings: Findings) -> ast.Number:
-    """An exact number: digits, point and exponent as integers, then the unit's factor. Too long ones are reported."""
+    """An exact number with its unit's factor in it. Too long ones are reported."""
     text = span.text
     if len(text) <= 3 and text.isdigit():
         return ast.Number(int(text), "", text, span)
-    digits = text.rstrip("kMGmusB") if text[-1].isalpha() else text
-    unit = text[len(digits) :]
-    mantissa, _, exponent = digits.replace("E", "e").partition("e")
-    if len(text) > LONGEST_NUMBER or len(exponent) > 4 or abs(int(exponent or 0)) > LARGEST_EXPONENT:
-        findings.report(
-            BAD_NUMBER,
-            span,
-            f"this number is too long: at most {LONGEST_NUMBER} characters, exponents up to {LARGEST_EXPONENT}",
-            help="write it shorter",
-        )
+    unit = "" if text[-1].isdecimal() else text[len(text.rstrip("kMGmusB")) :]
+    try:
+        return ast.Number(numerals.number(text), unit, text, span)
+    except ValueError as error:
+        findings.report(BAD_NUMBER, span, str(error), help="write it shorter")
         return ast.Number(0, unit, text, span)
-    whole, _, fraction = mantissa.partition(".")
-    power = int(exponent or 0) - len(fraction)
-    value: int | Fraction = int(whole + fraction)
-    value = value * 10**power if power >= 0 else Fraction(value, 10**-power)
-    value *= UNITS[unit]
-    if isinstance(value, Fraction) and value.denominator == 1:
-        value = value.numerator
-    return ast.Number(value, unit, text, span)
 
 
 def text(span: Span) -> ast.Text:

@@ -2,13 +2,13 @@
 
 Only making them needs lark; a process that finds them in the cache does not import it. The file's name holds a hash of
 the grammar, of this module's version of the tables and of Python's version, so a stale file is never read, and its
-first bytes a checksum, so a damaged one is made again. Where nothing can be written, every process makes its own.
+first bytes a checksum, so a damaged one is made again. Where nothing can be written, or the folder is not closed to
+others (specc/cache.py), every process makes its own.
 """
 
 from __future__ import annotations
 
 import marshal
-import os
 import re
 import sys
 import zlib
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from specc.cache import keep, private_folder
 
 FORMAT = "3"
 
@@ -56,11 +58,13 @@ def tables() -> Tables:
     """The tables of this process: from the cache, or made anew."""
     text = grammar_text()
     path = _cache_path(text)
-    plain = _read(path) if path else None
-    if plain is None:
-        plain = _make(text)
-        if path:
-            _write(path, plain)
+    kept = _read(path) if path else None
+    if kept is not None:
+        return kept
+    plain = _make(text)
+    if path:
+        content = marshal.dumps(plain)
+        keep(path, _checksum(content) + content)
     return _tables(plain)
 
 
@@ -151,7 +155,8 @@ def _rules(productions: list[dict[str, Any]]) -> list[tuple[str, int, str, bool,
         origin, parts = entry["origin"]["name"], [part["name"] for part in entry["expansion"]]
         handed_on = origin.startswith("_") or (entry["options"]["expand1"] and len(parts) == 1)
         build = "" if handed_on else entry["alias"] or origin
-        rules.append((origin, len(parts), build, any(part in several for part in parts), origin in several))
+        # Some versions of lark name rules by tokens, which are texts that marshal does not take.
+        rules.append((str(origin), len(parts), str(build), any(part in several for part in parts), origin in several))
     return rules
 
 
@@ -178,45 +183,23 @@ def _scanner(terminals: Mapping[str, Any], literal: Mapping[str, str]) -> str:
 
 
 def _cache_path(text: str) -> Path | None:
-    """Where the tables for this grammar are kept; None where the cache is off or there is no home."""
-    if os.environ.get("SPECC_CACHE", "").lower() in ("off", "0", "no"):
-        return None
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(base):
-        base = os.path.expanduser("~/.cache")
-        if not os.path.isabs(base):
-            return None
+    """Where the tables for this grammar are kept; None where there is no private folder to keep them in."""
+    folder = private_folder()
     made_of = "\n".join((FORMAT, sys.version, text)).encode()
     key = f"{zlib.crc32(made_of):08x}{zlib.adler32(made_of):08x}{len(made_of):x}"
-    return Path(base) / "specc" / f"grammar-{key}.tables"
+    return None if folder is None else folder / f"grammar-{key}.tables"
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """The tables kept at `path`; None where there are none or their checksum is wrong."""
+def _read(path: Path) -> Tables | None:
+    """The tables kept at `path`; None where there are none, their checksum is wrong or they are no tables."""
     try:
         content = path.read_bytes()
         if _checksum(content[8:]) != content[:8]:
             return None
-        plain = marshal.loads(content[8:])
-        return plain if isinstance(plain, dict) else None
-    except (OSError, ValueError, EOFError, TypeError):
+        return _tables(marshal.loads(content[8:]))
+    except (OSError, ValueError, EOFError, TypeError, KeyError, AttributeError, re.error):
         return None
 
 
 def _checksum(content: bytes) -> bytes:
     return f"{zlib.crc32(content):08x}".encode()
-
-
-def _write(path: Path, plain: dict[str, Any]) -> None:
-    """Keeps the tables: written aside, then renamed, so that no reader sees half of them. Silent where it can't."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    content = marshal.dumps(plain)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(_checksum(content) + content)
-        os.replace(aside, path)
-    except OSError:
-        try:
-            aside.unlink(missing_ok=True)
-        except OSError:
-            return

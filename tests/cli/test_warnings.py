@@ -22,6 +22,7 @@ supernet warns {
   head { pool(avg); linear(classes) }
 }
 data digits
+method us_net(subnets=2)
 """
 FINE = WARNS.replace("  choice unused in {1, 2}\n", "")
 OBJECTS = ("check", "cost", "plan", "space", "viz", "importance")

@@ -52,7 +52,7 @@ def test_the_tables_say_what_matters() -> None:
     assert "34 of 64 operations are important" in done.out
     assert "35 of 55 feature maps" in done.out
     done = specc("importance", TIPS, "--top", 3)
-    assert done.out.count("important\n") == 3
+    assert done.out.count("  important\n") == 3
     assert len(specc("importance", TIPS, "--top", 3, "--json").json["ops"]) == 3
 
 
@@ -72,14 +72,16 @@ def test_a_high_damping_share_is_said() -> None:
     done = specc("importance", TIPS, "--damping", "0.01")
     assert done.code == 0
     assert "the damping makes 33" in done.err
-    assert specc("importance", TIPS, "--damping", "0.01", "--quiet").err == ""
+    (warning,) = specc("importance", TIPS, "--damping", "0.01", "--quiet", "--json").json["warnings"]
+    assert warning["rule"] == "damping-hides-the-graph"
+    assert specc("importance", TIPS, "--quiet").err == ""
 
 
 def test_the_method_decides_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "net.specc"
     text = spec(
         "stage s1 { skippable { conv(16, kernel=3) } }",
-        rest="method tips(analysis=importance(subnets=3, coupling=0.5))",
+        rest="method tips(boost=1, analysis=importance(subnets=3, coupling=0.5))",
     )
     path.write_text(text, encoding="utf-8")
     found = specc("importance", path, "--json").json
@@ -158,3 +160,37 @@ def test_no_path_to_a_head() -> None:
     headless = graph.with_(outputs=tuple(output for output in graph.outputs if output.kind == "features"))
     with pytest.raises(SpecError, match="no-path"):
         importance(headless)
+
+
+ALL = """
+supernet net {
+  input image(1, 8, 8); classes 10; width per_group 0.5..1.0 round 4
+  stem { conv(16, kernel=3) }
+  stage s1 { residual { conv(32, kernel=3); conv(16, kernel=1) } }
+  head { pool(avg); linear(classes) }
+}
+"""
+
+
+def test_it_is_said_where_all_operations_are_important_and_what_that_means(tmp_path: Path) -> None:
+    path = tmp_path / "net.specc"
+    path.write_text(ALL, encoding="utf-8")
+    done = specc("importance", path)
+    assert "all operations are important, as no sub-network may drop any" in done.out
+    assert "2 of 2 width groups are important: `method tips` could favour none, and needs boost=1" in done.out
+    assert specc("importance", path, "--json").json["all_important"] is True
+    done = specc("importance", TIPS)
+    assert "all operations are important" not in done.out
+    assert "14 of 24 width groups are important\n" in done.out
+    assert specc("importance", TIPS, "--json").json["all_important"] is False
+
+
+def test_the_spec_decides_nodes_seed_and_direction_and_flags_overrule_it(tmp_path: Path) -> None:
+    path = tmp_path / "net.specc"
+    text = ALL.replace("residual", "skippable { residual").replace("kernel=1) }", "kernel=1) } }")
+    path.write_text(f"{text}method tips(analysis=importance(nodes=5, seed=4, directed=yes))\n", encoding="utf-8")
+    found = specc("importance", path, "--json").json
+    assert (found["best"]["nodes"], found["nodes"], found["seed"], found["directed"]) == (5, 5, 4, True)
+    assert specc("importance", path, "--json", "--no-directed").json["directed"] is False
+    found = specc("importance", path, "--json", "--seed", 0, "--nodes", 6, "--no-directed", "--expected").json
+    assert (found["best"]["nodes"], found["seed"], found["expected"]) == (6, 0, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -59,6 +60,56 @@ def test_banks_by_listed_sub_network() -> None:
     assert bank.count == 3
     assert [evaluate(bank.index, {"width": w}) for w in (high, middle, low)] == [0, 1, 2]
     assert reported(spec("stage s1 { norm(bank=subnet) }", settings)) == ["bank-needs-listed-subnets"]
+
+
+SHARES = "method independent(subnets=[max, at(width=0.7), at(width=0.35)])"
+
+
+@pytest.mark.parametrize("bank", ["subnet", "width"])
+def test_a_width_that_is_not_listed_uses_the_norms_of_the_next_larger_that_is(bank: str) -> None:
+    """AWN's protocol: the least listed share that is not below it."""
+    settings = "norm batch; width uniform 0.35..1.0 step 0.05 round 1"
+    found = op(network(f"stage s1 {{ norm(bank={bank}) }}", settings, rest=SHARES), "s1.norm").bank
+    low, middle, high = (2, 1, 0) if bank == "subnet" else (0, 1, 2)
+    assert found.count == 3
+    for hundredths in range(35, 101, 5):
+        wanted = low if hundredths <= 35 else middle if hundredths <= 70 else high
+        assert evaluate(found.index, {"width": Fraction(hundredths, 100)}) == wanted
+
+
+def test_widths_above_all_that_are_listed_use_the_largest() -> None:
+    few = "method independent(subnets=[at(width=0.25), at(width=0.5)])"
+    for bank in ("subnet", "width"):
+        graph = network(f"stage s1 {{ norm(bank={bank}) }}", "norm batch; width uniform {0.25, 0.5, 1.0}", rest=few)
+        widths = graph.choices[0].options
+        assert [evaluate(op(graph, "s1.norm").bank.index, {"width": w}) for w in widths] == [0, 1, 1]
+
+
+def test_banks_of_listed_sub_networks_of_several_choices() -> None:
+    """Each has its own; any other that of the least that is not below it in any choice, by brute force."""
+    listed = "max, at(late=no, width=0.5), at(width=0.5), min"
+    graph = network(
+        "stage s1 { norm(bank=subnet) }\n  stage s2 { skippable late { relu } }",
+        "norm batch; width uniform {0.25, 0.5, 0.75, 1.0}",
+        rest=f"method independent(subnets=[{listed}])",
+    )
+    bank = op(graph, "s1.norm").bank
+    rows = [(1, Fraction(1)), (0, Fraction(1, 2)), (1, Fraction(1, 2)), (0, Fraction(1, 4))]
+    for late in (0, 1):
+        for width in graph.choice_table()["width"].options:
+            assert isinstance(width, (int, Fraction))
+            covering = [row for row in rows if row[0] >= late and row[1] >= width]
+            least = min(covering, key=lambda row: row[0] + 4 * row[1])
+            assert evaluate(bank.index, {"late": late, "width": width}) == rows.index(least)
+
+
+def test_banks_of_which_only_one_would_be_trained_are_one() -> None:
+    graph = network(
+        "stage s1 { norm(bank=width) }\n  stage s2 { skippable late { relu } }",
+        "norm batch; width uniform {0.5, 1.0}",
+        rest="method independent(subnets=[max, at(late=no)])",
+    )
+    assert op(graph, "s1.norm").bank.count == 1
 
 
 def test_bind_leaves_a_static_network() -> None:

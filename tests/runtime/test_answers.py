@@ -282,6 +282,20 @@ def test_the_report_names_the_finest_level_that_meets_a_target(tmp_path: Path) -
     assert "at 80%" not in report(rows, None, tmp_path)
 
 
+def test_a_level_is_picked_by_images_that_are_no_test_images(tmp_path: Path) -> None:
+    """The test images say how good the choice is: were they to make it, that would be no test."""
+    rows = [
+        Subnet("head1", {"k": 1}, 100, 10, {"fine": 0.9, "half": 0.95}, {"fine": 0.7, "half": 0.85}),
+        Subnet("head2", {"k": 2}, 200, 20, {"fine": 0.7, "half": 0.75}, {"fine": 0.8, "half": 0.9}),
+    ]
+    text = report(rows, 0.8, tmp_path)
+    assert [line.split()[-1] for line in text.splitlines()[2:]] == ["half", "fine"]
+    found = json.loads((tmp_path / "answers.json").read_text())["subnets"]
+    assert [row["finest"] for row in found] == ["half", "fine"]
+    assert [row["accuracy"]["fine"] for row in found] == [0.9, 0.7]
+    assert [row["validation"]["fine"] for row in found] == [0.7, 0.8]
+
+
 def test_rows_are_sub_networks_with_their_own_costs(tmp_path: Path) -> None:
     net, space, levels = generated(NESTED, tmp_path, levels=True)
     plans = inclusive.nested(net, space, "k", levels)
@@ -326,6 +340,7 @@ def test_projects_train_judge_search_and_export(tmp_path: Path, text: str, more:
     out = run(folder, TRAINED + more)
     rows = json.loads((folder / "runs" / "answers.json").read_text())["subnets"]
     assert [row["finest"] for row in rows] == ["accuracy"] * 3
+    assert all(set(row["validation"]) == set(row["accuracy"]) for row in rows)
     assert [row["macs"] for row in rows] == sorted(row["macs"] for row in rows)
     assert "test accuracy, head" in out
     if more:

@@ -228,6 +228,20 @@ def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
         budgets_of(space_by_hand(), [{"name": "latency", "device": "gpu", "step": 0.002}], 50, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("device", "command"),
+    [
+        ("cpu", "`python bench.py --table`"),
+        ("cuda", "`python bench.py --table --device cuda`"),
+        ("phone.json", "phone.json"),
+    ],
+)
+def test_how_to_measure_a_missing_table_is_said_for_its_device(device: str, command: str, tmp_path: Path) -> None:
+    with pytest.raises(NoBudget) as raised:
+        budgets_of(space_by_hand(), [{"name": "latency", "device": device, "step": 0.002}], 50, tmp_path)
+    assert command in str(raised.value).partition("; ")[2]
+
+
 def test_windows_at_the_ends_of_mobilenet_v1_are_counted_and_all_can_be_drawn_from() -> None:
     """4e15 sub-networks: their costs are rounded, except at the ends, where there are few."""
     space = space_of(load(SPECS / "mobilenet_v1_pss.specc").graph)

@@ -18,10 +18,15 @@ from torch import Tensor
 from specc.codegen.runtime import augment
 from specc.codegen.runtime.datasets import IMAGENET_MEAN, READERS, load_data, plain
 from specc.codegen.runtime.distributed import World
+from specc.codegen.runtime.fitting import fitted
 from specc.codegen.runtime.images import Data, Images, split
-from specc.codegen.runtime.loading import Loading, fitted
+from specc.codegen.runtime.loading import Loading, PlainBatches
+from specc.codegen.runtime.shapes import Inputs
 
 CPU = torch.device("cpu")
+
+
+JITTER: dict[str, Any] = {"name": "color_jitter", "brightness": 0.4, "contrast": 0.4, "saturation": 0.4}
 
 
 def settings(name: str, path: Path | str = "", **more: Any) -> dict[str, Any]:
@@ -39,8 +44,7 @@ def test_digits_are_1797_real_images_split_by_seed() -> None:
     assert sum(sizes) == 1797
     assert 0.19 < sizes[2] / 1797 < 0.21
     assert data.summary() == "digits: 1,222 training, 216 validation, 359 test images, 10 classes"
-    assert data.train.pixels is not None
-    assert data.train.pixels.shape[1:] == (1, 8, 8)
+    assert pixels(data.train).shape[1:] == (1, 8, 8)
     again = load_data(settings("digits", validation=0.15, test=0.2))
     assert again.test.labels == data.test.labels
     other = load_data({**settings("digits", validation=0.15, test=0.2), "seed": 1})
@@ -51,8 +55,19 @@ def test_digits_are_1797_real_images_split_by_seed() -> None:
 
 
 def pixels(images: Images) -> Tensor:
-    assert images.pixels is not None
-    return images.pixels
+    (array,) = images.arrays
+    return array
+
+
+def one(inputs: Inputs) -> Tensor:
+    """The batch of a network of one input."""
+    assert isinstance(inputs, Tensor)
+    return inputs
+
+
+def first_of(batches: PlainBatches) -> tuple[Tensor, Tensor]:
+    images, labels = next(iter(batches))
+    return one(images), labels
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -113,7 +128,7 @@ def test_tiny_imagenet_takes_its_validation_classes_from_the_annotations(tmp_pat
     data = load_data(settings("tiny_imagenet", tmp_path))
     assert data.test.labels == (1, 0, 1)
     assert data.mean == IMAGENET_MEAN
-    images, labels = next(iter(loading_of(data, (3, 64, 64)).evaluation(data.test)))
+    images, labels = first_of(loading_of(data, (3, 64, 64)).evaluation(data.test))
     assert images.shape == (3, 3, 64, 64)
     assert labels.tolist() == [1, 0, 1]
     (root / "val" / "val_annotations.txt").write_text("val_0.JPEG\tn77\t0\t0\t62\t62\n")
@@ -140,7 +155,7 @@ def test_cub_200_follows_its_own_split(tmp_path: Path) -> None:
     assert data.test.labels == (0, 1)
     assert sorted(zip(data.train.labels, [int(path.stem) % 2 for path in data.train.files], strict=True))[0] == (0, 0)
     assert all(label == int(path.stem) % 2 for label, path in zip(data.train.labels, data.train.files, strict=True))
-    images, _ = next(iter(loading_of(data, (3, 224, 224)).evaluation(data.test)))
+    images, _ = first_of(loading_of(data, (3, 224, 224)).evaluation(data.test))
     assert images.shape == (2, 3, 224, 224)
     (root / "train_test_split.txt").write_text("1 1\n")
     with pytest.raises(SystemExit, match="not of the same images"):
@@ -159,32 +174,38 @@ def test_any_folder_of_images(tmp_path: Path) -> None:
     assert [len(part) for part in (data.train, data.validation, data.test)] == [12, 4, 4]
     loading = loading_of(data, (3, 8, 8), workers=1)
     words: list[dict[str, Any]] = [{"name": "resized_crop", "smallest": 0.5}, {"name": "flip"}]
-    images, labels = next(loading.training(6, words, seed=0, epoch=0))
+    inputs, labels = next(loading.training(6, words, seed=0, epoch=0))
+    images = one(inputs)
     assert images.shape == (6, 3, 8, 8)
     reds = images[:, 0].mean(dim=(1, 2))
     assert all((red > 0) == (label == 1) for red, label in zip(reds.tolist(), labels.tolist(), strict=True))
-    grey = next(iter(loading_of(data, (1, 8, 8)).evaluation(data.test)))[0]
+    grey = first_of(loading_of(data, (1, 8, 8)).evaluation(data.test))[0]
     assert grey.shape == (4, 1, 8, 8)
 
 
 def test_worker_processes_change_nothing_and_repeat_themselves(tmp_path: Path) -> None:
+    """However many there are: random numbers belong to the place of an image in the epoch."""
+    rng = np.random.default_rng(0)
     for part, count in (("train", 12), ("val", 2)):
-        for k, name in enumerate(("a", "b")):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
             for i in range(count):
-                write_image(tmp_path / part / name / f"{i}.png", 10 * i + 5 * k, (20, 16))
+                noise = rng.integers(0, 256, (16, 20, 3), dtype=np.uint8)
+                Image.fromarray(noise).save(tmp_path / part / name / f"{i}.png")
     data = load_data(settings("folder", tmp_path))
 
     def epoch(workers: int, words: list[dict[str, Any]]) -> list[Tensor]:
         torch.manual_seed(0)
         loading = loading_of(data, (3, 8, 8), workers=workers)
-        return [images for images, _ in loading.training(6, words, seed=0, epoch=3, repeats=3)]
+        return [one(images) for images, _ in loading.training(6, words, seed=0, epoch=3, repeats=3)]
 
     for first, second in zip(epoch(0, []), epoch(2, []), strict=True):
         assert torch.equal(first, second)
         assert len({tuple(image.flatten().tolist()) for image in first}) == 2
-    words: list[dict[str, Any]] = [{"name": "resized_crop", "smallest": 0.3}, {"name": "color_jitter", "strength": 0.4}]
-    for first, second in zip(epoch(2, words), epoch(2, words), strict=True):
+    words: list[dict[str, Any]] = [{"name": "resized_crop", "smallest": 0.3}, JITTER]
+    for first, second, third in zip(epoch(0, words), epoch(1, words), epoch(2, words), strict=True):
         assert torch.equal(first, second)
+        assert torch.equal(first, third)
         # Repeated augmentation: each copy is another view of its image.
         assert len({tuple(image.flatten().tolist()) for image in first}) == 6
 
@@ -206,7 +227,7 @@ def made(count: int = 40, shape: tuple[int, int, int] = (1, 6, 6)) -> Data:
     generator = torch.Generator().manual_seed(0)
     everything = Images(
         tuple(i % 4 for i in range(count)),
-        torch.randint(0, 256, (count, *shape), generator=generator, dtype=torch.uint8),
+        (torch.randint(0, 256, (count, *shape), generator=generator, dtype=torch.uint8),),
     )
     train, test = split(everything, 0.2, 0)
     return Data("made", 4, train, test, test, (0.5,), (0.25,))
@@ -217,7 +238,7 @@ def loading_of(data: Data, shape: tuple[int, int, int], world: World | None = No
 
 
 def test_a_split_keeps_the_classes_shares_and_every_image_once() -> None:
-    images = Images(tuple(i % 4 for i in range(42)), torch.arange(42).view(42, 1, 1, 1))
+    images = Images(tuple(i % 4 for i in range(42)), (torch.arange(42).view(42, 1, 1, 1),))
     rest, held = split(images, 0.1, 7)
     assert sorted([*pixels(rest).flatten().tolist(), *pixels(held).flatten().tolist()]) == list(range(42))
     assert {held.labels.count(label) for label in range(4)} == {1}
@@ -230,14 +251,14 @@ def test_images_are_told_apart_by_what_they_are(tmp_path: Path) -> None:
     brighter[1, 2, 3, 3] += 1
     files = tuple(tmp_path / name for name in ("a/1.png", "a/2.png"))
     different = [
-        Images((0, 1), pixels),
-        Images((1, 0), pixels),
-        Images((0, 1), brighter),
+        Images((0, 1), (pixels,)),
+        Images((1, 0), (pixels,)),
+        Images((0, 1), (brighter,)),
         Images((0, 1), files=files),
         Images((0, 1), files=files[::-1]),
     ]
     assert len({images.digest() for images in different}) == len(different)
-    again = Images((0, 1), pixels.clone(), ())
+    again = Images((0, 1), (pixels.clone(),))
     moved = Images((0, 1), files=tuple(Path("elsewhere") / file.relative_to(tmp_path) for file in files))
     assert (again.digest(), moved.digest()) == (different[0].digest(), different[3].digest())
 
@@ -248,7 +269,7 @@ def test_an_epoch_is_a_function_of_seed_and_number() -> None:
 
     def epoch(seed: int, number: int) -> Tensor:
         torch.manual_seed(0)
-        return torch.cat([images for images, _ in loading.training(8, words, seed, number)])
+        return torch.cat([one(images) for images, _ in loading.training(8, words, seed, number)])
 
     assert torch.equal(epoch(0, 1), epoch(0, 1))
     assert not torch.equal(epoch(0, 1), epoch(0, 2))
@@ -263,7 +284,7 @@ def test_processes_share_an_epoch_and_an_evaluation_without_overlap() -> None:
     for whole, first, second in zip(
         alone.training(8, [], 0, 0), pair[0].training(8, [], 0, 0), pair[1].training(8, [], 0, 0), strict=True
     ):
-        assert torch.equal(whole[0], torch.cat([first[0], second[0]]))
+        assert torch.equal(one(whole[0]), torch.cat([one(first[0]), one(second[0])]))
     counts = [sum(len(labels) for _, labels in loading.evaluation(data.test)) for loading in pair]
     assert sum(counts) == len(data.test)
     with pytest.raises(SystemExit, match="cannot be shared"):
@@ -272,13 +293,13 @@ def test_processes_share_an_epoch_and_an_evaluation_without_overlap() -> None:
 
 def test_images_arrive_normalised_and_calibration_repeats_itself() -> None:
     loading = loading_of(made(), (1, 6, 6))
-    images, _ = next(iter(loading.evaluation(loading.data.test)))
+    images, _ = first_of(loading.evaluation(loading.data.test))
     wanted = (pixels(loading.data.test).float() / 255 - 0.5) / 0.25
     torch.testing.assert_close(images, wanted)
     fitting = loading.calibration(20, batch_size=8)
     assert fitting is not None
     assert [len(labels) for _, labels in fitting] == [8, 8, 4]
-    assert torch.equal(next(iter(fitting))[0], next(iter(fitting))[0])
+    assert torch.equal(first_of(fitting)[0], first_of(fitting)[0])
     assert loading.calibration(0) is None
 
 
@@ -323,15 +344,15 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
     torch.manual_seed(0)
     images = torch.zeros(50, 3, 16, 16)
     assert 10 < int((augment.erase(images, 0.5).flatten(1).sum(dim=1) > 0).sum()) < 40
-    words = [{"name": "color_jitter", "strength": 0.4}, {"name": "randaugment", "operations": 2, "magnitude": 9}]
+    words = [JITTER, {"name": "randaugment", "operations": 2, "magnitude": 9}]
     assert len(augment.image_augmentation(words, (8, 8))) == 2
     assert augment.batch_augmentation(words)(images) is images
     for workers in (0, 2):
         loading = loading_of(made(shape=(3, 8, 8)), (3, 8, 8), workers=workers)
         torch.manual_seed(3)
-        first = list(loading.training(4, words, 0, 0))
+        first = [(one(images), labels) for images, labels in loading.training(4, words, 0, 0)]
         torch.manual_seed(3)
-        second = list(loading.training(4, words, 0, 0))
+        second = [(one(images), labels) for images, labels in loading.training(4, words, 0, 0)]
         assert len(first) == loading.steps(4)
         assert first[0][0].shape == (4, 3, 8, 8)
         for (images, labels), (others, others_labels) in zip(first, second, strict=True):
@@ -339,3 +360,17 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
             assert torch.equal(images, others)
     with pytest.raises(ValueError, match="unknown augmentation 'blur'"):
         augment.batch_augmentation([{"name": "blur"}])
+
+
+def test_lighting_shifts_the_colours_of_an_image_alike() -> None:
+    """One shift an image, along the principal components: by hand, from the same random numbers."""
+    images = torch.rand(5, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(7)
+    found = augment.batch_augmentation([{"name": "lighting", "strength": 0.1}])(images)
+    torch.manual_seed(7)
+    alphas = torch.randn(5, 3) * 0.1
+    for image, other, alpha in zip(images, found, alphas):
+        shift = sum(a * scale * torch.tensor(way) for a, (scale, way) in zip(alpha, augment.COLOURS))
+        torch.testing.assert_close(other - image, shift[:, None, None].expand(3, 4, 6), rtol=0, atol=1e-6)
+    ways = torch.tensor([way for _, way in augment.COLOURS])
+    torch.testing.assert_close(ways @ ways.T, torch.eye(3), rtol=0, atol=1e-3)

@@ -53,3 +53,20 @@ def test_two_processes_keep_the_pools_of_one(tmp_path: Path) -> None:
     for mine, theirs in zip(first["entries"], alone["entries"], strict=True):
         assert [at for at, _ in mine] == [at for at, _ in theirs]
         assert [score for _, score in mine] == pytest.approx([score for _, score in theirs], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_have_one_teacher(tmp_path: Path) -> None:
+    """In progressive shrinking: norm statistics are each process's own in training, the first one's in the teacher."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    subprocess.run(
+        [sys.executable, *torchrun, "tests.runtime.ofa_processes", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=True,
+        capture_output=True,
+        timeout=240,
+    )
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert any(not torch.equal(value, second["net"][name]) for name, value in first["net"].items())
+    assert all(torch.equal(value, second["teacher"][name]) for name, value in first["teacher"].items())

@@ -15,7 +15,7 @@ from specc.codegen.runtime.glyphs import CHARACTERS, characters, glyphs, hashed,
 
 
 def pixels(seed: int, split: int, count: int, side: int = 32, classes: int = 46) -> Tensor:
-    found = rendered(seed, split, count, side, classes).pixels
+    found = rendered(seed, split, count, side, classes).arrays[0]
     assert found is not None
     return found
 
@@ -63,9 +63,8 @@ SUMS = [221647, 261634, 224451, 323091, 259325, 289234, 114922, 236517]
 
 def test_classes_are_balanced_and_the_settings_hold() -> None:
     train, test = glyphs({"images": 92, "test_images": 10, "classes": 46, "size": 24, "seed": 5})
-    assert train.pixels is not None
-    assert train.pixels.shape == (92, 3, 24, 24)
-    assert train.pixels.dtype == torch.uint8
+    assert train.arrays[0].shape == (92, 3, 24, 24)
+    assert train.arrays[0].dtype == torch.uint8
     assert sorted(train.labels) == sorted([*range(46)] * 2)
     assert test.labels == tuple(range(10))
     few, _ = glyphs({"images": 20, "test_images": 10, "classes": 10})

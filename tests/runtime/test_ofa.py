@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from torch import Tensor, nn
 from specc.analysis.channels import channel_sets
 from specc.analysis.cost import cost
 from specc.analysis.space import complete
+from specc.codegen.runtime.optim import learning_rate
 from specc.codegen.runtime.trainer import Average
 from specc.methods.ofa import step as ofa
 from specc.methods.ofa.step_sorting import ChannelSet, importance, reorder, sort_channels
@@ -51,6 +55,18 @@ supernet tiny {
 }
 method ofa(phases=[full, depth, width])
 """
+GATED = """
+import std.mobilenet_v3
+supernet tiny {
+  input image(2, 7, 7);  classes 3
+  norm batch
+  stem { conv(8, kernel=3); norm; relu }
+  stage s1 { repeat 1..2 { mb_v3(8, kernel={3, 5}, expand={3, 4, 6}) } }
+  head { pool(avg); linear(classes) }
+}
+method ofa
+"""
+DROPOUT = "dropout(0.5); linear(classes)"
 IMAGES, LABELS = drawn(6, 2, 7, 7), torch.tensor([0, 1, 2, 0, 1, 2])
 
 
@@ -112,7 +128,7 @@ def test_transforms_are_allocated_and_cost_no_sub_network_anything(tmp_path: Pat
 
 
 def sets_of(spec: str) -> list[ChannelSet]:
-    return [ChannelSet(s.choices, s.rows, s.columns) for s in channel_sets(from_text(spec).graph)]
+    return [ChannelSet(s.rows, s.columns, s.judges, {}) for s in channel_sets(from_text(spec).graph)]
 
 
 @pytest.mark.parametrize("spec", [EXPAND, WIDTHS], ids=["expand", "widths"])
@@ -159,7 +175,7 @@ def test_sorting_puts_the_most_important_first_in_the_average_and_the_momentum_t
     averaged = trainer.evaluated.get_parameter("s1.b1.conv1.weight")
     average = averaged.detach().clone()
     norm = net.s1.b1.conv2.weight.detach().abs().sum(dim=(0, 2, 3))
-    order = sort_channels(trainer, channels)
+    order = sort_channels(trainer, channels, len(weight))
     assert torch.equal(order, norm.argsort(descending=True, stable=True))
     sorted_norm = net.s1.b1.conv2.weight.detach().abs().sum(dim=(0, 2, 3))
     assert torch.equal(sorted_norm, sorted_norm.sort(descending=True).values)
@@ -178,17 +194,19 @@ def shrinking(spec: str, folder: Path) -> tuple[Any, Any, ofa.Shrinking]:
 def test_phases_let_go_in_turn(tmp_path: Path) -> None:
     net, space, memory = shrinking(EXPAND, tmp_path)
     trainer, rng = trainer_of(net), random.Random(0)
-    assert [phase.name for phase in memory.phases] == ["full", "kernel", "depth", "expand"]
-    assert [round(20 * phase.share) for phase in memory.phases] == [6, 4, 5, 5]
+    stages = ["full", "kernel", "depth", "expand, larger options", "expand"]
+    assert [stage.phase for stage in memory.stages] == stages
+    assert [round(605 * stage.share) for stage in memory.stages] == [180, 125, 150, 25, 125]
+    assert [stage.subnets for stage in memory.stages] == [1, 1, 2, 4, 4]
 
     def seen(epoch: int) -> dict[str, set[Any]]:
         memory.begin(epoch, 60, trainer)
-        every = [at for _ in range(60) for at in memory.draws(space, rng, 2)]
+        every = [at for _ in range(60) for at in memory.draws(space, rng)]
         return {name: {at[name] for at in every if name in at} for name in space.CHOICES}
 
     assert memory.begin(0, 60, trainer) == "phase full"
     assert memory.answers(IMAGES, [], space) is None
-    assert memory.draws(space, rng, 2) == [space.largest()]
+    assert memory.draws(space, rng) == [space.largest()]
     assert seen(17)["s1.b1.kernel"] == {7}
     kernels = seen(18)
     assert memory.teacher is not None
@@ -196,23 +214,130 @@ def test_phases_let_go_in_turn(tmp_path: Path) -> None:
     assert (kernels["s1.depth"], kernels["s1.b1.expand"]) == ({2}, {4})
     assert seen(30)["s1.depth"] == {1, 2}
     assert seen(44)["s1.b1.expand"] == {4}
+    assert len(memory.draws(space, rng)) == 2
     assert seen(45)["s1.b1.expand"] == {3, 4}
-    assert seen(46)["s1.b1.expand"] == {3, 4}
+    assert seen(47)["s1.b1.expand"] == {3, 4}
     assert seen(48)["s1.b1.expand"] == {2, 3, 4}
+    assert len(memory.draws(space, rng)) == 4
     assert memory.begin(59, 60, trainer) == ""
 
 
-def test_channels_are_sorted_once_when_they_become_elastic(tmp_path: Path) -> None:
+def test_channels_are_sorted_before_each_stage_that_makes_them_narrower(tmp_path: Path) -> None:
+    """First all channels, later those alone that every sub-network trained so far has: none changes its output."""
+    net, _, memory = shrinking(GATED, tmp_path)
+    trainer = trainer_of(net)
+    images = drawn(3, 2, 7, 7)
+    blocks = ("s1.b1", "s1.b2")
+
+    def outputs(expand: int) -> Tensor:
+        net.eval()
+        with torch.no_grad():
+            logits: Tensor = net(images, net.plan({f"{block}.expand": expand for block in blocks}))
+        net.train()
+        return logits
+
+    net(images)  # norms have statistics of their own
+    assert memory.begin(30, 60, trainer) == "phase full; phase kernel; phase depth"
+    whole = outputs(6)
+    before = snapshot(net)
+    assert memory.begin(45, 60, trainer) == "phase expand, larger options, 4 sets of channels sorted"
+    assert "s1.b1.conv1.weight" in moved(net, before)
+    torch.testing.assert_close(outputs(6), whole, rtol=0, atol=1e-5)
+    projection = net.s1.b1.conv2.weight.detach().abs().sum(dim=(0, 2, 3))
+    assert torch.equal(projection, projection.sort(descending=True).values)
+
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
+    whole, kept = outputs(6), outputs(4)
+    before = snapshot(net)
+    assert memory.begin(48, 60, trainer) == "phase expand, 4 sets of channels sorted"
+    assert "s1.b1.conv1.weight" in moved(net, before)
+    torch.testing.assert_close(outputs(6), whole, rtol=0, atol=1e-5)
+    torch.testing.assert_close(outputs(4), kept, rtol=0, atol=1e-5)
+    assert torch.equal(net.s1.b1.conv1.weight[32:], before["s1.b1.conv1.weight"][32:])
+    before = snapshot(net)
+    assert memory.begin(50, 60, trainer) == ""
+    assert not moved(net, before)
+
+
+def test_every_stage_has_an_optimizer_of_its_own(tmp_path: Path) -> None:
     net, _, memory = shrinking(EXPAND, tmp_path)
     trainer = trainer_of(net)
+    trainer.optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
     memory.begin(0, 60, trainer)
-    assert memory.begin(30, 60, trainer) == "phase kernel; phase depth"
-    before = snapshot(net)
-    assert memory.begin(45, 60, trainer) == "phase expand, 2 sets of channels sorted"
-    assert "s1.b1.conv1.weight" in moved(net, before)
-    before = snapshot(net)
-    memory.begin(50, 60, trainer)
-    assert not moved(net, before)
+    ofa.step(trainer, IMAGES, LABELS, [net.plan("max")], None)
+    trainer.optimizer.step()
+    assert trainer.optimizer.state
+    memory.begin(17, 60, trainer)
+    assert trainer.optimizer.state
+    memory.begin(18, 60, trainer)
+    assert not trainer.optimizer.state
+
+
+def test_the_teacher_answers_by_the_statistics_of_the_batch(tmp_path: Path) -> None:
+    """Its running statistics mix the resolutions of its training; they are not read, and not changed."""
+    spec = GATED.replace("image(2, 7, 7)", "image(2, resolution={6, 8})").replace("linear(classes)", DROPOUT)
+    net, space, memory = shrinking(spec, tmp_path)
+    memory.begin(30, 60, trainer_of(net))
+    assert memory.teacher is not None
+    with torch.no_grad():
+        for name, buffer in memory.teacher.named_buffers():
+            if "running" in name:
+                buffer.fill_(7)
+    before = {name: b.clone() for name, b in memory.teacher.named_buffers() if "running" in name}
+    images = drawn(6, 2, 8, 8)
+    answers = memory.answers(images, [net.plan({**space.smallest(), "resolution": 8})], space)
+    assert answers is not None
+    reference = copy.deepcopy(net).train()
+    for module in reference.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    with torch.no_grad():
+        torch.testing.assert_close(answers, reference(images, reference.plan({"resolution": 8})), rtol=0, atol=1e-6)
+    after = dict(memory.teacher.named_buffers())
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_the_rate_restarts_with_every_stage() -> None:
+    """Once-for-all's rates: 2.6, 0.96 and 0.24, and 0.08 without a warm-up before the smaller options."""
+    settings = tomllib.loads(compile_project(load("specs/mobilenet_v3_ofa.specc"))["settings.toml"])["train"]
+    epochs = settings["epochs"]
+    assert epochs == 180 + 125 + 2 * (25 + 125)
+    factor = learning_rate(settings["schedule"], epochs, 10)
+
+    def rate(epoch: float) -> float:
+        return float(settings["optimizer"]["lr"]) * factor(round(epoch * 10))
+
+    assert rate(5) == pytest.approx(2.6)
+    assert rate(179.9) < 1e-4
+    for start, warmup, peak, length in (
+        (180, 5, 0.96, 125),
+        (305, 0, 0.08, 25),
+        (330, 5, 0.24, 125),
+        (455, 0, 0.08, 25),
+    ):
+        assert rate(start + warmup) == pytest.approx(peak)
+        middle = start + warmup + (length - warmup) / 2
+        assert rate(middle) == pytest.approx(peak / 2, rel=1e-6)
+        assert rate(start + length - 0.1) < 1e-3 * peak
+        if warmup:
+            assert rate(start) == pytest.approx(peak / 100)
+    assert rate(485) == pytest.approx(0.24)
+    assert rate(605) == pytest.approx(0)
+
+
+def test_numbers_of_sub_networks_and_peaks_may_be_said() -> None:
+    said = EXPAND.replace("method ofa", "method ofa(subnets=3, peaks=[0.5, 0.25, 0.1])")
+    files = compile_project(load(Source("tiny.specc", said)))
+    stages = json.loads(files["shrinking.json"])["stages"]
+    assert [stage["subnets"] for stage in stages] == [1, 3, 3, 3, 3]
+    schedule = tomllib.loads(files["settings.toml"])["train"]["schedule"]
+    assert schedule["peaks"] == pytest.approx([0.5, 0.25, 0.1 / 3, 0.1])
+    own = EXPAND.replace("method ofa", "method ofa\ntrain { epochs=10; schedule=cosine(restarts=[4]) }")
+    schedule = tomllib.loads(compile_project(load(Source("tiny.specc", own)))["settings.toml"])["train"]["schedule"]
+    assert schedule["restarts"] == [4]
+    assert "peaks" not in schedule
 
 
 def test_a_resumed_run_has_the_teacher_and_the_phases_that_the_run_had(tmp_path: Path) -> None:
@@ -225,7 +350,7 @@ def test_a_resumed_run_has_the_teacher_and_the_phases_that_the_run_had(tmp_path:
     again.load_state_dict(net.state_dict())
     resumed.restore(memory.state())
     assert resumed.begin(20, 60, trainer_of(again)) == ""
-    plans = [again.plan(at) for at in resumed.draws(space, random.Random(1), 2)]
+    plans = [again.plan(at) for at in resumed.draws(space, random.Random(1))]
     mine, theirs = memory.answers(IMAGES, plans, space), resumed.answers(IMAGES, plans, space)
     assert mine is not None
     assert theirs is not None
@@ -268,10 +393,8 @@ def test_a_step_learns_the_labels_and_the_teachers_answers(tmp_path: Path, disti
     assert answers is not None
     assert memory.teacher is not None
     taught = snapshot(memory.teacher)
-    reference.eval()
     with torch.no_grad():
         torch.testing.assert_close(answers, reference(IMAGES), rtol=0, atol=1e-6)
-    reference.train()
     before = snapshot(net)
     losses = ofa.step(trainer, IMAGES, LABELS, plans, answers, distill)
 
@@ -296,10 +419,10 @@ def test_a_resolution_is_one_for_the_step_and_for_its_teacher(tmp_path: Path) ->
     net, space, memory = shrinking(spec, tmp_path)
     trainer, rng = trainer_of(net), random.Random(0)
     memory.begin(0, 60, trainer)
-    assert {memory.draws(space, rng, 2)[0]["resolution"] for _ in range(40)} == {6, 8}
-    memory.begin(20, 60, trainer)
+    assert {memory.draws(space, rng)[0]["resolution"] for _ in range(40)} == {6, 8}
+    memory.begin(31, 60, trainer)
     for _ in range(10):
-        first, second = memory.draws(space, rng, 2)
+        first, second = memory.draws(space, rng)
         assert first["resolution"] == second["resolution"]
     images = drawn(2, 2, 8, 8)
     assert memory.teacher is not None

@@ -19,6 +19,7 @@ from specc.codegen.runtime.initial import initialise, residual_ends
 from specc.codegen.runtime.labels import coarse, soft
 from specc.codegen.runtime.loading import Loading, repeated
 from specc.codegen.runtime.mixing import Mixing, cutmix
+from specc.codegen.runtime.shapes import each_input
 from specc.codegen.runtime.trainer import Trainer
 from specc.methods.us_net import step as us_net
 from specc.pipeline import load
@@ -66,6 +67,7 @@ def test_without_mixing_labels_stay_classes_and_with_both_a_coin_decides() -> No
     pasted = 0
     for _ in range(60):
         mixed, _ = Mixing(1.0, 1.0, 4)(images, labels)
+        assert isinstance(mixed, torch.Tensor)
         # A pasted picture has no value of its own; a blended one hardly any other.
         pasted += int(torch.isin(mixed, images).all())
     assert 18 < pasted < 42
@@ -90,7 +92,7 @@ def test_cutmix_counts_the_pasted_area_exactly() -> None:
     torch.manual_seed(0)
     for share in (0.05, 0.3, 0.75, 1.0):
         for _ in range(20):
-            mixed, kept = cutmix(torch.zeros(2, 3, 12, 20), torch.ones(2, 3, 12, 20), share)
+            (mixed,), kept = cutmix([torch.zeros(2, 3, 12, 20)], [torch.ones(2, 3, 12, 20)], share)
             assert float(mixed.mean()) == pytest.approx(1 - kept, abs=1e-6)
             pasted = mixed[0, 0].nonzero()
             if len(pasted):  # one rectangle, of the image's shape unless the border cuts it
@@ -99,7 +101,8 @@ def test_cutmix_counts_the_pasted_area_exactly() -> None:
                 assert height <= 12 * math.sqrt(1 - share) + 1e-6
                 assert width <= 20 * math.sqrt(1 - share) + 1e-6
             assert kept >= share - 1e-6
-    areas = torch.tensor([1 - cutmix(torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64), 0.75)[1] for _ in range(400)])
+    black, white = [torch.zeros(1, 1, 64, 64)], [torch.ones(1, 1, 64, 64)]
+    areas = torch.tensor([1 - cutmix(black, white, 0.75)[1] for _ in range(400)])
     assert float(areas.max()) == pytest.approx(0.25)  # 32 x 32 of 64 x 64 where nothing falls outside
     # Centred anywhere, a side of half the image keeps on average 7/8 of its length inside, either way.
     assert float(areas.mean()) == pytest.approx(0.25 * (7 / 8) ** 2, rel=0.05)
@@ -148,14 +151,14 @@ def test_repeated_augmentation_shows_fewer_images_more_often() -> None:
 def data(count: int = 24) -> Data:
     """Image i is filled with the number i, and is of class i mod 4."""
     pixels = torch.arange(count, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4).contiguous()
-    images = Images(tuple(i % 4 for i in range(count)), pixels)
+    images = Images(tuple(i % 4 for i in range(count)), (pixels,))
     return Data("made", 4, images, images, images, (0.0,), (1.0,))
 
 
 def shown(world: World, batch_size: int, **more: Any) -> list[list[int]]:
     loading = Loading(data(), (1, 4, 4), world)
     batches = loading.training(batch_size, [], 0, 1, **more)
-    return [(images[:, 0, 0, 0] * 255).round().int().tolist() for images, _ in batches]
+    return [(each_input(images)[0][:, 0, 0, 0] * 255).round().int().tolist() for images, _ in batches]
 
 
 def test_processes_and_parts_share_what_one_process_sees_at_once() -> None:

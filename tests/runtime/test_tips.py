@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from specc.analysis.importance import Settings, importance, settings_of
 from specc.methods.tips import step as tips
 from specc.pipeline import compile_project, load
 from specc.source import Source
@@ -63,7 +64,7 @@ def test_every_skippable_pair_of_a_perceptron_is_a_sub_path() -> None:
 
 
 def test_widths_that_operators_say_themselves_are_groups_too() -> None:
-    spec = SPEC.replace("width per_group 0.5..1.0 round 2", "").replace("METHOD", "")
+    spec = SPEC.replace("width per_group 0.5..1.0 round 2", "").replace("METHOD", "boost=1")
     spec = spec.replace("conv(8, kernel=3); norm; relu }", "conv({4, 8}, kernel=3); norm; relu }", 1)
     spec = spec.replace("conv(8, kernel=1)", "conv(in / 2, kernel=1)").replace("conv(16", "conv(in * 2")
     found = importance_of(Source("tiny.specc", spec))
@@ -95,17 +96,29 @@ def test_important_groups_are_drawn_half_again_as_wide() -> None:
     space, rng = Widths(), random.Random(0)
     draws = tips.Draws({"a": 1.5, "b": 1.0}, {"keep": 0.75}, 0.1, True)
     found = [tips.draw(space, rng, draws) for _ in range(2000)]
-    assert all(abs(at["a"] - min(100, 1.5 * at["b"])) <= 1 for at in found)
+    assert all(abs(at["a"] - min(100, 1.5 * at["b"])) <= 1 for at in found if at["b"] > 10)
     assert {at["a"] for at in found if at["b"] == 40} <= {59, 60, 61}
-    assert min(at["b"] for at in found) == 10
-    assert max(at["b"] for at in found) == 100
-    assert sum(at["b"] for at in found) / 2000 == pytest.approx(55, abs=1.5)
+    # below w_min unimportant groups stay there, and important ones come down to it
+    assert {at["a"] for at in found if at["b"] == 10} == {10, 11, 12, 13, 14, 15, 16}
+    for name in "ab":
+        assert {min(at[name] for at in found), max(at[name] for at in found)} == {10, 100}
+    # u ~ U[w_min / 1.5, 1]: the means of max(w_min, u) and of max(w_min, min(1, 1.5 u)), integrated
+    low = 0.1 / 1.5
+    means = {"b": ((0.1 - low) * 0.1 + (1 - 0.1**2) / 2) / (1 - low)}
+    means["a"] = (0.75 * ((2 / 3) ** 2 - low**2) + 1 / 3) / (1 - low)
+    for name, mean in means.items():
+        assert sum(at[name] for at in found) / 2000 == pytest.approx(100 * mean, abs=2)
     assert sum(at["keep"] for at in found) / 2000 == pytest.approx(0.75, abs=0.03)
     assert sum(at["res"] == 6 for at in found) / 2000 == pytest.approx(0.5, abs=0.04)
 
     apart = tips.Draws({"a": 1.5, "b": 1.0}, {}, 0.1, False)
     found = [tips.draw(space, rng, apart) for _ in range(200)]
     assert any(at["a"] < at["b"] for at in found)
+
+    alike = tips.Draws({"a": 1.0, "b": 1.0}, {}, 0.1, True)
+    found = [tips.draw(space, rng, alike) for _ in range(2000)]
+    assert all(at["a"] == at["b"] for at in found)
+    assert sum(at["a"] for at in found) / 2000 == pytest.approx(55, abs=1.5)
 
 
 def test_the_nearest_count_is_taken_the_larger_of_two() -> None:
@@ -126,7 +139,7 @@ def test_draws_are_read_from_what_the_compiler_wrote(tmp_path: Path) -> None:
     assert draws.keeps == {"s1.keep": 0.5}
     rows = tips.draws_table(path, space, draws).splitlines()
     assert rows[2].split()[0] == "stem.conv.width"
-    assert rows[2].split()[2:] == ["yes", "0.75..1", "of", "8", "channels"]
+    assert rows[2].split()[2:] == ["yes", "0.50..1", "of", "8", "channels,", "1.5", "times", "as", "wide"]
     assert rows[-1].split()[2:] == ["no", "kept", "50%", "of", "the", "time"]
     alike = tips.read_draws(path, space, boost=1)
     assert set(alike.boosts.values()) == {1.0}
@@ -190,3 +203,21 @@ def test_a_step_draws_beside_the_super_network_and_moves_only_what_ran(tmp_path:
     assert torch.equal(net.stem.conv.weight[4:], before["stem.conv.weight"][4:])
     assert torch.equal(net.stem.norm.running_mean[4:], before["stem.norm.running_mean"][4:])
     assert not torch.equal(net.stem.norm.running_mean[:4], before["stem.norm.running_mean"][:4])
+
+
+def test_the_settings_of_an_analysis_are_used_in_training_too() -> None:
+    """A given length marks its best path alone, as `specc importance --nodes` does."""
+    text = (SPECS / "mobilenet_v2_tips.specc").read_text()
+    written = "analysis=importance(subnets=8, coupling=1, damping=1e-5)"
+    assert written in text
+    spec = text.replace(written, "analysis=importance(nodes=41, seed=7, directed=yes)")
+    compiled = load(Source("net.specc", spec))
+    found = json.loads(compile_project(compiled)["importance.json"])
+    wanted = importance(compiled.graph, Settings(nodes=41, seed=7, directed=True))
+    assert (found["nodes"], found["seed"], found["directed"]) == (41, 7, True)
+    assert [op["name"] for op in found["ops"] if op["important"]] == list(wanted.important)
+    assert len(wanted.important) == 40
+    assert [tensor["tas"] for tensor in found["tensors"]] == pytest.approx([t.tas for t in wanted.tensors], rel=1e-7)
+    settings = settings_of(compiled.model.method)
+    assert settings == Settings(nodes=41, seed=7, directed=True)
+    assert settings_of(compiled.model.method, directed=False, seed=1) == Settings(nodes=41, seed=1)

@@ -72,7 +72,7 @@ def test_every_strategy_can_be_asked_for_by_a_flag(name: str) -> None:
         ("--evaluations many", "argument --evaluations: 'many' is no whole number"),
         ("--calibrate -1", "argument --calibrate: -1 is less than 0"),
         ("--workers -1", "--workers: -1 is less than 0"),
-        ("--max-macs nan", "argument --max-macs: nan is no cost"),
+        ("--max-macs nan", "argument --max-macs: 'nan' is no number"),
         ("--min-latency -2", "argument --min-latency: -2 is no cost"),
         ("--min-macs 5e5 --max-macs 1e5", "the least macs, 500,000, is more than the most, 100,000"),
         ("--max-params many", "argument --max-params: 'many' is no number"),

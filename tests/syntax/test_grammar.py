@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import marshal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from specc.diagnostics import Findings
 from specc.syntax.build import BUILDERS
-from specc.syntax.grammar import grammar_text, tables
+from specc.syntax.grammar import _make, grammar_text, tables
 from specc.syntax.read import LARGEST, read_source
 from tests.folders import ROOT
 
@@ -38,7 +40,10 @@ def test_the_second_process_reads_the_tables_of_the_first(tmp_path: Path) -> Non
     assert not run(str(tmp_path))
     (kept,) = (tmp_path / "specc").iterdir()
     whole = kept.read_bytes()
-    for damaged in (b"", b"junk", whole[:-7], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+    no_tables = [marshal.dumps(value) for value in (5, {"start": 1}, {**marshal.loads(whole[8:]), "scanner": "("})]
+    whole_but_wrong = [f"{zlib.crc32(content):08x}".encode() + content for content in no_tables]
+    flipped = whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]
+    for damaged in (b"", b"junk", whole[:-7], flipped, *whole_but_wrong):
         kept.write_bytes(damaged)
         assert run(str(tmp_path))
         assert not run(str(tmp_path))
@@ -52,6 +57,19 @@ def test_no_cache_is_no_reason_to_fail(tmp_path: Path) -> None:
     blocked.write_text("in the way")
     assert run(str(blocked))
     assert blocked.read_text() == "in the way"
+
+
+def test_the_tables_are_plain_data_whatever_lark_makes_them_of() -> None:
+    """lark 1.1.9 and 1.2.2 give texts of a class of their own, which marshal refuses."""
+
+    def kinds(value: object) -> set[type]:
+        if isinstance(value, dict):
+            return {type(value)}.union(*map(kinds, value), *map(kinds, value.values()))
+        if isinstance(value, (list, tuple)):
+            return {type(value)}.union(*map(kinds, value))
+        return {type(value)}
+
+    assert kinds(_make(grammar_text())) <= {dict, list, tuple, str, int, bool}
 
 
 def test_every_rule_of_the_grammar_has_its_builder_and_every_builder_its_rule() -> None:

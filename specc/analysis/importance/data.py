@@ -15,6 +15,7 @@ def as_data(spec: str, found: Importance, top: int | None = None) -> dict[str, A
         "tensors": [{"name": tensor.name, "tas": tensor.tas} for tensor in found.tensors],
         "ops": [op_data(op) for op in found.top(top)],
         "paths": [{"nodes": p.nodes, "tps": p.tps, "mean_tas": p.mean_tas} for p in found.paths],
+        "all_important": found.all_important,
         "best": {"nodes": found.best.nodes, "tps": found.best.tps, "ops": [*found.best_ops]},
         "subnets": settings.subnets,
         "coupling": settings.coupling,
@@ -22,6 +23,7 @@ def as_data(spec: str, found: Importance, top: int | None = None) -> dict[str, A
         "damping_share": found.damping_share,
         "directed": settings.directed,
         "expected": settings.expected,
+        "nodes": settings.nodes,
         "seed": settings.seed,
     }
 

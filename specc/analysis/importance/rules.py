@@ -93,20 +93,32 @@ class Settings:
 
 
 def settings_of(
-    method: Call, subnets: int | None = None, coupling: float | None = None, damping: float | None = None
+    method: Call,
+    subnets: int | None = None,
+    coupling: float | None = None,
+    damping: float | None = None,
+    *,
+    directed: bool | None = None,
+    expected: bool | None = None,
+    nodes: int | None = None,
+    seed: int | None = None,
 ) -> Settings:
     """What is given, else what a spec's method asks for, else the paper's (TIPS, section B.4)."""
     analysis = dict(method.values).get("analysis")
     asked = dict(analysis.values) if isinstance(analysis, Call) and analysis.name == "importance" else {}
     default = Settings()
 
-    def first(given: float | None, name: str, last: float) -> float:
-        return given if given is not None else cast(float, asked.get(name, last))
+    def first(given: float | None, name: str) -> float:
+        return given if given is not None else cast(float, asked.get(name, getattr(default, name)))
 
     return Settings(
-        int(first(subnets, "subnets", default.subnets)),
-        float(first(coupling, "coupling", default.coupling)),
-        float(first(damping, "damping", default.damping)),
+        subnets=int(first(subnets, "subnets")),
+        coupling=float(first(coupling, "coupling")),
+        damping=float(first(damping, "damping")),
+        directed=bool(first(directed, "directed")),
+        expected=bool(first(expected, "expected")),
+        nodes=nodes if nodes is not None else cast("int | None", asked.get("nodes")) or None,
+        seed=int(first(seed, "seed")),
     )
 
 

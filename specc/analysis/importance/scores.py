@@ -9,9 +9,6 @@ from specc.analysis.importance.paths import BestPaths
 from specc.analysis.importance.rules import Settings
 from specc.ir.expr import Option
 
-DAMPING_WARNING = 0.05
-"""The share of all transitions from which on damping hides the graph."""
-
 
 @dataclass(frozen=True, slots=True)
 class TensorScore:
@@ -79,9 +76,9 @@ class Importance:
         return tuple(op.name for op in self.ops if op.important)
 
     @property
-    def damping_hides(self) -> bool:
-        """Whether damping makes so many of the transitions that it hides the graph."""
-        return self.damping_share > DAMPING_WARNING
+    def all_important(self) -> bool:
+        """Whether the analysis tells no operations apart, as no sub-network may drop any."""
+        return all(op.important for op in self.ops)
 
     def top(self, number: int | None) -> tuple[OpScore, ...]:
         """All operations in the order of the graph, or so many of the highest score."""

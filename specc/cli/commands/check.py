@@ -25,15 +25,14 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for name in args.specs:
         try:
             told = load_spec(name, args.param).warnings
+            if args.strict:
+                found.extend(as_errors(told))
+            else:
+                warnings.extend(told)
             if not (args.strict and told):
                 fine[name] = len(told)
         except SpecError as error:
             found.extend(error.diagnostics)
-            told = error.warnings
-        if args.strict:
-            found.extend(as_errors(told))
-        else:
-            warnings.extend(told)
     if args.json:
         from specc.diagnostics.render import as_json, in_order
 

@@ -3,23 +3,25 @@
 The network is seen as a graph of feature maps (nodes) and operations (edges). Sampled sub-networks of it are joined
 into one Markov chain; TAS is the probability of a feature map in its stationary distribution, TPS of a path the sum
 over its nodes. Important are the operations on the path with the highest TPS by the node, and those that no
-sub-network leaves out; with --nodes those on the best path of so many nodes (Li et al., "TIPS", 2023).
+sub-network leaves out; with --nodes those on the best path of so many nodes (Li et al., "TIPS", 2023). In every
+network tried the first are what no sub-network may drop and the identity edges of residuals.
 
 Defaults are those of the spec's method where it has an analysis, else the paper's.
 """
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from dataclasses import replace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.cli import arguments as shared
 from specc.cli.failure import UsageError
 from specc.cli.terminal import Terminal
+from specc.diagnostics import Diagnostic, Label
 
 if TYPE_CHECKING:
     from specc.analysis.importance import Importance
+    from specc.ir.graph import Graph
 
 SUMMARY = "say which operations matter (TAS, TPS)"
 BAR: Final = 48
@@ -32,9 +34,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--subnets", type=int, metavar="T", help="sampled sub-networks (8)")
     parser.add_argument("--coupling", type=float, metavar="L", help="between copies of a feature map, in (0, 1] (1)")
     parser.add_argument("--damping", type=float, metavar="K", help="between any two states, in [0, 1) (1e-5)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed samples the same (0)")
-    parser.add_argument("--directed", action="store_true", help="edges lead from input to output only")
-    parser.add_argument("--expected", action="store_true", help="expected degrees in the place of samples")
+    parser.add_argument("--seed", type=int, metavar="S", help="the same seed samples the same (0)")
+    parser.add_argument("--directed", action=BooleanOptionalAction, default=None, help="edges lead one way only")
+    parser.add_argument("--expected", action=BooleanOptionalAction, default=None, help="expected degrees, no samples")
     parser.add_argument("--nodes", type=int, metavar="D", help="mark the best path of D feature maps alone")
     parser.add_argument("--top", type=shared.positive("--top"), metavar="K", help="the K operations of highest score")
     parser.add_argument("--chart", action="store_true", help="draw the TAS of every feature map as a bar")
@@ -49,9 +51,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
     from specc.analysis.importance import importance, settings_of
     from specc.analysis.importance.data import as_data
+    from specc.methods.tips.ranges import DAMPING_HELP, DAMPING_HIDES, hidden
 
-    settings = replace(
-        settings_of(compiled.model.method, args.subnets, args.coupling, args.damping),
+    settings = settings_of(
+        compiled.model.method,
+        args.subnets,
+        args.coupling,
+        args.damping,
         directed=args.directed,
         expected=args.expected,
         nodes=args.nodes,
@@ -59,16 +65,16 @@ def run(args: Namespace, terminal: Terminal) -> int:
     )
     with terminal.busy("sampling"):
         found = importance(compiled.graph, settings)
-    if found.damping_hides:
-        share = f"{100 * found.damping_share:.1f} %"
-        help = "it is per pair of states, so larger graphs need a smaller one: try --damping 1e-8"
-        terminal.note(f"warning: the damping makes {share} of all transitions; {help}")
+    hides = hidden(found.damping_share)
+    if hides and not any(warning.rule is DAMPING_HIDES for warning in compiled.warnings):
+        terminal.warn([Diagnostic(DAMPING_HIDES, Label(compiled.graph.origin, hides), help=DAMPING_HELP)])
     if args.json:
         terminal.json(as_data(compiled.graph.name, found, args.top))
     elif args.chart:
         chart(found, terminal)
     else:
         tables(found, terminal, args.top)
+        terminal.data(favoured(compiled.graph, found))
     return 0
 
 
@@ -102,6 +108,21 @@ def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
         f"{how}; {sampled} {settings.subnets} sub-networks; coupling {settings.coupling:g}, "
         f"damping {settings.damping:g} ({100 * found.damping_share:.2g} % of all transitions)\n"
     )
+
+
+def favoured(graph: Graph, found: Importance) -> str:
+    """What is important of what `method tips` draws: the width groups. Says so where that tells nothing apart."""
+    from specc.methods.tips.groups import drawn_groups
+
+    groups = [group for group in drawn_groups(graph, {}, found.important) if len(group.choice.options) > 1]
+    count = sum(group.important for group in groups)
+    lines = []
+    if found.all_important:
+        lines.append("all operations are important, as no sub-network may drop any: the analysis tells none apart\n")
+    if groups:
+        alike = ": `method tips` could favour none, and needs boost=1" if count in (0, len(groups)) else ""
+        lines.append(f"{count} of {len(groups)} width groups are important{alike}\n")
+    return "".join(lines)
 
 
 def few(found: Importance) -> list[Any]:

@@ -22,7 +22,7 @@ from specc.ir.graph import Output
 from specc.passes.slices import separable
 
 
-def network_view(context: Context, cls: Class) -> ClassView:
+def network_view(context: Context, cls: Class, fingerprint: str) -> ClassView:
     """The class of the whole network: with choices an `ElasticNet`, without a plain `nn.Module`."""
     elastic = bool(context.graph.choices)
     names = sorted({name for expr in needed(cls) for name in free(expr)})
@@ -32,6 +32,8 @@ def network_view(context: Context, cls: Class) -> ClassView:
         base="nn.Module" if not elastic else "ElasticNet" if slices is None else "SlicedNet",
         doc=(f"The network, {comment(context.graph.origin.location())}.",),
         init_lines=(
+            f"    fingerprint = {quoted(fingerprint)}  # of the network: checkpoints carry it",
+            "",
             *slices_lines(context, slices),
             *init_lines(context, cls),
             *(("        self.use(self.plan())",) if elastic else ()),

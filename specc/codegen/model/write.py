@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from specc.codegen.fingerprint import fingerprint
 from specc.codegen.literals import quoted
 from specc.codegen.model.answers import answers_of, flag_choices, written_graph
 from specc.codegen.model.classes import add_plans, class_view, prepare
@@ -42,6 +43,7 @@ class ModelText:
 
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
+    of = fingerprint(graph)
     answers = answers_of(graph)
     graph = written_graph(graph, answers)
     found = structure(graph)
@@ -57,7 +59,7 @@ def model_text(graph: Graph) -> ModelText:
     add_plans(context)
     network_class = context.classes[-1]
     views = [
-        network_view(context, cls) if cls is network_class else class_view(context, cls)
+        network_view(context, cls, of) if cls is network_class else class_view(context, cls)
         for cls in (context.classes[group] for group in order)
     ]
     body = "\n".join(line for view in views for line in code_lines(view))

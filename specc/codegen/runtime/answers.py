@@ -16,6 +16,7 @@ from specc.codegen.runtime.evaluate import Score
 from specc.codegen.runtime.interfaces import Batches, Space
 from specc.codegen.runtime.levels import Levels
 from specc.codegen.runtime.progress import amount, table
+from specc.codegen.runtime.shapes import each_input
 from specc.codegen.runtime.subnets import short
 
 
@@ -30,7 +31,7 @@ def evaluate_answers(
     counts = torch.zeros(len(names), 3, dtype=torch.float64, device=world.device)
     for images, labels in batches:
         wanted = levels.labels(labels)
-        answers = net(images, plan)
+        answers = net(*each_input(images), plan)
         for row, name in zip(counts, names, strict=True):
             logits, own = answers[name].float(), wanted[levels.of[name]]
             row[0] += (logits.argmax(dim=-1) == own).sum()
@@ -46,39 +47,55 @@ def evaluate_answers(
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`."""
+    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`.
+
+    held_out  the same on images that are no test images, by which a level is picked; `accuracy` where there are none
+    """
 
     name: str
     at: Mapping[str, Any]
     macs: int
     params: int
     accuracy: Mapping[str, float]
+    held_out: Mapping[str, float] | None = None
 
     def finest(self, target: float) -> str | None:
         """The finest level at which it is right often enough; None where there is none."""
-        return next((level for level, share in self.accuracy.items() if share >= target), None)
+        shares = self.accuracy if self.held_out is None else self.held_out
+        return next((level for level, share in shares.items() if share >= target), None)
 
 
 def subnets(
-    space: Space, levels: Levels, plans: Sequence[Any], scores: Mapping[str, Score]
+    space: Space,
+    levels: Levels,
+    plans: Sequence[Any],
+    scores: Mapping[str, Score],
+    held_out: Mapping[str, Score] | None = None,
 ) -> list[Subnet]:
     """A row for each of some plans, whose answers are among those that were scored."""
-    found = []
-    for plan in plans:
-        names = levels.beside(plan.answer)
-        at = plan.assignment
-        accuracy = {
-            levels.of[name] or "accuracy": scores[name].accuracy for name in names if name in scores
-        }
-        row = Subnet(levels.stem(plan.answer), at, space.macs(at), space.params(at), accuracy)
-        found.append(row)
-    return found
+
+    def by_level(plan: Any, scores: Mapping[str, Score]) -> dict[str, float]:
+        names = [name for name in levels.beside(plan.answer) if name in scores]
+        return {levels.of[name] or "accuracy": scores[name].accuracy for name in names}
+
+    return [
+        Subnet(
+            levels.stem(plan.answer),
+            plan.assignment,
+            space.macs(plan.assignment),
+            space.params(plan.assignment),
+            by_level(plan, scores),
+            None if held_out is None else by_level(plan, held_out),
+        )
+        for plan in plans
+    ]
 
 
 def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
     """The table of sub-networks and levels, which is also written as answers.json.
 
-    With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3).
+    With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3): on held-out
+    images, as the test images are to say how good that choice is.
     """
     levels = list(rows[0].accuracy)
     heads = ["answer", "sub-network", "MACs", "params", *levels]
@@ -100,6 +117,7 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
             "params": row.params,
             "accuracy": dict(row.accuracy),
         }
+        | ({} if row.held_out is None else {"validation": dict(row.held_out)})
         | ({} if target is None else {"finest": row.finest(target)})
         for row in rows
     ]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from specc.codegen.runtime.bind import evaluating, wide
 from specc.codegen.runtime.plan import Cut, Plan, map_cuts
+from specc.codegen.runtime.shapes import each_input
 
 SomePlan = TypeVar("SomePlan", bound=Plan)
 
@@ -44,7 +45,7 @@ class Moments:
 
 @torch.no_grad()
 def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePlan:
-    """The same plan with norm statistics measured on `batches`: of images, or of tuples beginning with them.
+    """The same plan with norm statistics measured on `batches`: of images, or of pairs of inputs and labels.
 
     As in a training step every norm normalises with its batch's own statistics; the mean and variance over
     all images, each counting alike, become the plan's. A sub-network without an active batch norm keeps its plan.
@@ -68,7 +69,7 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
         try:
             for batch in batches:
                 images = batch if isinstance(batch, Tensor) else batch[0]
-                net(images.to(device), plan)
+                net(*(x.to(device) for x in each_input(images)), plan)
                 seen = True
         finally:
             for hook in hooks:

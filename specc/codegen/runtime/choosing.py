@@ -25,6 +25,9 @@ def clash(flags: argparse.Namespace) -> str:
         return f"--at says which sub-network: --{limits[0].replace('_', '-')} would choose another"
     if flags.bundle and flags.int8:
         return "--int8 is of single sub-networks: a bundle shares its weights"
+    single = [name for name in ("formats", "opset", "dynamic_size") if getattr(flags, name, None)]
+    if flags.bundle and single:
+        return f"--{single[0].replace('_', '-')} is of single sub-networks: a bundle has one format"
     return ""
 
 

@@ -21,7 +21,6 @@ from torch import Tensor
 
 from specc.codegen.runtime.deploy import INDEX, index_text, plans_of, read_index, space_of
 from specc.codegen.runtime.latency import synchronise
-from specc.codegen.runtime.net import sized
 from specc.codegen.runtime.whole import write_text
 
 
@@ -189,9 +188,8 @@ class Runtime:
 
 def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
     """One sub-network as a function of the inputs."""
-    size = plan.resolution
     line: Callable[..., Any] = net.straight(plan, share=not straight).forward
-    return line if size is None else lambda *inputs: line(*sized(inputs, size))
+    return line
 
 
 def milliseconds(call: Callable[..., Any], inputs: Sequence[Tensor], least: float = 0.05) -> float:

@@ -17,6 +17,16 @@ PARTIAL: Final = ".partial"
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Exits with a plain message where a disk is full, or nothing may be written to."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise SystemExit(f"{path} cannot be written, and is as it was: {reason}") from None
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to fill that lies aside; it takes the place of `path` at the end of the block, unless that fails.
 

@@ -18,7 +18,7 @@ SIGNATURE: Final = Signature(
         Parameter("features", Words(("stages", "none")), "stages", "whether the stages' pooled features teach too"),
         Parameter("logits", "flag", True, "whether the super-net's answers teach"),
         Parameter("specialize", "flag", True, "`no`: both sub-networks learn the labels alone, half each (Table 3)"),
-        Parameter("temperature", "number", 1, "of every softmax in the distillation"),
+        Parameter("temperature", "number", 1, "of every softmax in the distillation", above=0),
     ),
     "the super-net and the base-net, with self-distillation of logits and features",
 )

@@ -17,8 +17,8 @@ SIGNATURE: Final = Signature(
     (
         Parameter(
             "widths",
-            ListOf("number"),
-            (4,),
+            ListOf("number", alone="integer"),
+            4,
             "how many widths a step: the widest, the narrowest, the others drawn; or a list of them, as shares",
         ),
         Parameter("judged", "integer", 10, "evenly spaced widths that are evaluated; their mean accuracy is the AUC"),
@@ -47,8 +47,8 @@ BAD_WIDTHS: Final = Rule(
     "E623",
     "bad-widths",
     "the widths of a step are no count and no shares",
-    "One whole number from 2 is a count: the widest, the narrowest, and so many less two drawn evenly. Several are\n"
-    "the widths themselves, as shares of the widest.\n"
+    "A whole number from 2 is a count: the widest, the narrowest, and so many less two drawn evenly. What stands in\n"
+    "brackets are the widths themselves, as shares of the widest.\n"
     "Wrong:  method awn(widths=1)     method awn(widths=[0.5, 2])\n"
     "Right:  method awn(widths=4)     method awn(widths=[1.0, 0.75, 0.5, 0.25])",
 )
@@ -60,18 +60,15 @@ class Awn(Basics):
     __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
-        widths = listed(call)
-        return len(widths) if len(widths) > 1 else int(widths[0])
+        widths = widths_of(call)
+        return widths if isinstance(widths, int) else len(widths)
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
-        widths = listed(call)
+        widths = widths_of(call)
         judged = Constant("JUDGED", call["judged"], "Evenly spaced widths that are evaluated; their mean is the AUC.")
-        if len(widths) == 1:
-            return (
-                Constant("WIDTHS", int(widths[0]), "Widths a step, the widest and the narrowest among them."),
-                judged,
-            )
-        counts = tuple(channels(graph, share) for share in widths)
+        if isinstance(widths, int):
+            return Constant("WIDTHS", widths, "Widths a step, the widest and the narrowest among them."), judged
+        counts = tuple(nearest(graph, share) for share in widths)
         return Constant("WIDTHS", counts, "The widths of every step: channels of the widest layer."), judged
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
@@ -84,21 +81,28 @@ class Awn(Basics):
                 help="write `width any 0.25..1.0`, and leave other elastic dimensions out",
             )
             return
-        widths = listed(call)
-        if len(widths) == 1 and (widths[0] < 2 or widths[0] != int(widths[0])):
-            report(BAD_WIDTHS, "this is no count from 2", at="widths", help="4 is the paper's")
-        if len(widths) > 1 and not all(0 < share <= 1 for share in widths):
+        widths = widths_of(call)
+        if isinstance(widths, int):
+            if widths < 2:
+                help = "4 is the paper's; `[1.0]` is the widest alone"
+                report(BAD_WIDTHS, "this is no count from 2", at="widths", help=help)
+        elif not widths:
+            report(BAD_WIDTHS, "no width is listed", at="widths", help="write `widths=4`, or shares of the widest")
+        elif not all(0 < share <= 1 for share in widths):
             report(BAD_WIDTHS, "a share is not in (0, 1]", at="widths", help="1.0 is the widest")
+        elif narrow := [share for share in widths if nearest(graph, share) < options_of(graph)[0]]:
+            message = f"{float(narrow[0]):g} of the widest is less than the network's narrowest"
+            report(BAD_WIDTHS, message, at="widths", help="write `width any` with a lower end, or a larger share")
         for op, reason in varying(graph, any_width):
             message = f"`{op.name}` ({op.origin.location()}) {reason}"
             report(NOT_TRIANGULAR, message, help="write `connect triangular` around the stages, and `norm batch`")
 
 
-def listed(call: Call) -> tuple[Number, ...]:
-    """The `widths` argument."""
+def widths_of(call: Call) -> int | tuple[Number, ...]:
+    """The `widths` argument: how many, or the shares themselves."""
     widths = call["widths"]
-    assert isinstance(widths, tuple), widths
-    return widths or (4,)
+    assert isinstance(widths, (int, tuple)), widths
+    return widths
 
 
 def width_choice(graph: Graph) -> str | None:
@@ -109,10 +113,14 @@ def width_choice(graph: Graph) -> str | None:
     return choice.name
 
 
-def channels(graph: Graph, share: Number) -> int:
-    """The option nearest to a share of the widest."""
-    options = [option for option in graph.choices[0].options if isinstance(option, int)]
-    return min(max(round_half_up(Fraction(share) * options[-1]), options[0]), options[-1])
+def options_of(graph: Graph) -> tuple[int, ...]:
+    """The channels of the widest layer at each width."""
+    return tuple(option for option in graph.choices[0].options if isinstance(option, int))
+
+
+def nearest(graph: Graph, share: Number) -> int:
+    """A share of the widest layer's channels, to the nearest whole number."""
+    return round_half_up(Fraction(share) * options_of(graph)[-1])
 
 
 def varying(graph: Graph, choice: str) -> Iterator[tuple[Op, str]]:

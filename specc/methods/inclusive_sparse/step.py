@@ -47,12 +47,17 @@ def table(
     trainer: Trainer,
     space: Space,
     choice: str,
-    judging: Batches,
+    testing: Batches,
     target: float | None,
     folder: Path,
+    judging: Batches | None = None,
 ) -> str:
-    """Every number of slices with its costs and its accuracy at every level; written as answers.json too."""
+    """Every number of slices with its costs and its accuracy at every level; written as answers.json too.
+
+    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    """
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
-    rows = subnets(space, read_levels(), plans, judge(trainer, judging))
+    picking = None if judging is None else judge(trainer, judging)
+    rows = subnets(space, read_levels(), plans, judge(trainer, testing), picking)
     return report(rows, target, folder)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from specc.ir.choice import Choice
 from specc.ir.expr import show
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, ListOf, Parameter, Signature
-from specc.methods.protocol import NO_SUCH_SUBNET, Basics, Constant, Method, Report
+from specc.methods.protocol import NO_SUCH_SUBNET, SAME_SUBNET, Basics, Constant, Method, Report
 
 SIGNATURE: Final = Signature(
     "independent",
@@ -37,6 +39,19 @@ class Independent(Basics):
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
         table = graph.choice_table()
+        self.check_options(table, call, report)
+        seen: list[dict[str, object]] = []
+        for subnet in listed(call):
+            full: dict[str, object] = {
+                choice.name: choice.smallest if subnet == "min" else choice.largest for choice in graph.choices
+            }
+            full |= dict(subnet.values) if isinstance(subnet, Call) else {}
+            if full in seen and graph.choices:
+                report(SAME_SUBNET, f"`{spelled(subnet)}` is listed already", at="subnets", help="leave it out")
+            seen.append(full)
+
+    def check_options(self, table: Mapping[str, Choice], call: Call, report: Report) -> None:
+        """Reports listed options that the network does not have."""
         for subnet in listed(call):
             if not isinstance(subnet, Call):
                 continue
@@ -57,6 +72,13 @@ class Independent(Basics):
                         at="subnets",
                         help=f"its options: {options}{more}",
                     )
+
+
+def spelled(subnet: object) -> str:
+    """A listed sub-network as a spec writes it."""
+    if not isinstance(subnet, Call):
+        return str(subnet)
+    return f"at({', '.join(f'{name}={show(option)}' for name, option in subnet.values)})"  # type: ignore[arg-type]
 
 
 def listed(call: Call) -> tuple[object, ...]:

@@ -13,15 +13,17 @@ from specc.ir.choice import Kind
 from specc.ir.expr import Expr, evaluate, free
 from specc.ir.graph import DENSE, Graph, Op
 from specc.ir.parameter import Call, ListOf, Parameter, Signature, Words
-from specc.methods.ofa.phases import RELEASES, shrinking_json
-from specc.methods.protocol import Basics, Constant, Found, Method, Report, needs_choices
+from specc.methods.ofa.phases import RELEASES, restarting, shrinking_json, stages_of
+from specc.methods.protocol import Basics, Found, Method, Report, needs_choices
 from specc.ops.conv.rules import ConvParams
 from specc.ops.runs import runs
 
 SIGNATURE: Final = Signature(
     "ofa",
     (
-        Parameter("subnets", "integer", 2, "sub-networks a step, once the largest is trained"),
+        Parameter(
+            "subnets", ListOf("integer"), (), "sub-networks a step in each phase after `full`, or in all; none: 1, 2, 4"
+        ),
         Parameter(
             "phases",
             ListOf(Words(("full", *RELEASES))),
@@ -29,6 +31,12 @@ SIGNATURE: Final = Signature(
             "which choices are let go, one kind after another",
         ),
         Parameter("epochs", ListOf("number"), (), "the phases' shares of the epochs; none: once-for-all's"),
+        Parameter(
+            "peaks",
+            ListOf("number"),
+            (),
+            "the highest rate of each phase after `full`, as a share of `full`'s; none: once-for-all's",
+        ),
         Parameter("distill", "number", 1, "weight of the largest network's answers beside the labels"),
         Parameter("transforms", "flag", True, "smaller kernels are learned transforms of larger ones; `no`: centres"),
     ),
@@ -59,8 +67,9 @@ NEVER_RELEASED: Final = Rule(
 PHASE_SHARES: Final = Rule(
     "E635",
     "phase-shares",
-    "the phases' shares of the epochs are not one for each phase",
-    "Shares may have any scale: `[6, 4, 5, 5]` and `[0.3, 0.2, 0.25, 0.25]` are the same.\n"
+    "a list of numbers does not have one for each phase",
+    "`epochs` has a share for each phase, of any scale: `[6, 4, 5, 5]` and `[0.3, 0.2, 0.25, 0.25]` are the same.\n"
+    "`subnets` and `peaks` have one number for each phase after `full`, or one for all of these.\n"
     "Wrong:  method ofa(phases=[full, depth], epochs=[1, 1, 1])\n"
     "Right:  method ofa(phases=[full, depth], epochs=[2, 1])",
 )
@@ -72,7 +81,12 @@ class Ofa(Basics):
     __slots__ = ()
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
-        return cast(int, call["subnets"])
+        return max(stage.subnets for stage in stages_of(graph, call))
+
+    def recipe(self, graph: Graph, call: Call, train: Call) -> Call:
+        """The rate restarts with each stage, unless the spec's schedule says where it does."""
+        schedule = restarting(graph, call, cast(Call, train["schedule"]))
+        return replace(train, values=tuple((k, schedule if k == "schedule" else v) for k, v in train.values))
 
     def prepared(self, graph: Graph, call: Call) -> Graph:
         if not call["transforms"]:
@@ -80,10 +94,6 @@ class Ofa(Basics):
         # what reads elastic tensors that are joined keeps the centres of its kernels
         in_runs = {tensor.name for tensor in graph.tensors if len(runs(tensor.channels)) > 1}
         return graph.with_(ops=tuple(op if op.inputs[0] in in_runs else transformed(graph, op) for op in graph.ops))
-
-    def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
-        comment = "Sub-networks a step, once the largest is trained."
-        return (Constant("SUBNETS", call["subnets"], comment),)
 
     def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
         return (Call("channels"),)
@@ -110,6 +120,17 @@ class Ofa(Basics):
                 at="epochs",
                 help=f"write one number for each of {', '.join(phases)}",
             )
+        for name in ("subnets", "peaks"):
+            given = cast("tuple[object, ...]", call[name])
+            if len(given) not in (0, 1, len(phases) - 1):
+                report(
+                    PHASE_SHARES,
+                    f"there are {len(phases) - 1} phases after `full`, and {len(given)} numbers in `{name}`",
+                    at=name,
+                    help="write one number for each, or one for all",
+                )
+        if 0 in cast("tuple[object, ...]", call["peaks"]):
+            report(PHASE_SHARES, "a phase with a highest rate of 0 trains nothing", at="peaks", help="0.1 is usual")
         kinds: tuple[Kind, ...] = tuple(kind for phase in phases for kind in RELEASES.get(phase, ()))
         for choice in graph.choices:
             if choice.kind not in (*kinds, "resolution") and len(choice.options) > 1:

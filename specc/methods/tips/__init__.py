@@ -11,8 +11,8 @@ from specc.ir.expr import Number
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Parameter, Signature, Variants, Words
 from specc.methods.protocol import Basics, Constant, Found, Method, Report, needs_choices
-from specc.methods.tips.groups import importance_json, width_groups
-from specc.methods.tips.ranges import out_of_range
+from specc.methods.tips.groups import drawn_groups, drawn_paths, importance_json, width_groups
+from specc.methods.tips.ranges import DAMPING_HELP, DAMPING_HIDES, hidden, out_of_range
 
 IMPORTANCE: Final = Signature(
     "importance",
@@ -20,6 +20,10 @@ IMPORTANCE: Final = Signature(
         Parameter("subnets", "integer", 8, "sampled sub-networks (T)"),
         Parameter("coupling", "number", 1, "between the copies of a feature map (lambda, Eq. 4)"),
         Parameter("damping", "number", Fraction(1, 100_000), "probability of a jump between any two states (kappa)"),
+        Parameter("directed", "flag", False, "whether edges lead from input to output only"),
+        Parameter("expected", "flag", False, "whether expected degrees stand in the place of samples"),
+        Parameter("nodes", "count", 0, "mark the best path of so many feature maps alone; 0: of all lengths the best"),
+        Parameter("seed", "count", 0, "decides the samples"),
     ),
     "the TAS and TPS of the network's graph",
 )
@@ -51,12 +55,24 @@ ONE_WIDTH: Final = Rule(
 BAD_DRAW: Final = Rule(
     "E632",
     "draw-out-of-range",
-    "a boost is under 1, or a probability is not in (0, 1]",
+    "a boost is under 1, or a probability is not in (0, 1)",
     "Important groups are drawn `boost` times as wide as the others, and never wider than they are; a skippable\n"
-    "sub-path is kept with the probability `keep`.\n"
+    "sub-path is kept with the probability `keep`, an important one `boost` times as often. Where that is 1, no step\n"
+    "would train the network without it.\n"
     "Wrong:  method tips(boost=0.5)\n"
     "Right:  method tips(boost=1.5)",
 )
+NOTHING_FAVOURED: Final = Rule(
+    "E636",
+    "nothing-favoured",
+    "every width group is important, or none: training could favour nothing",
+    "`tips` draws the width groups that important operations write wider than the others. Important is what no\n"
+    "sub-network may drop, and what lies on the path of the highest TPS; so a network without `skippable` sub-paths\n"
+    "has important groups alone, and one without elastic widths has none. `boost=1` draws all groups alike.\n"
+    "Wrong:  stage s1 { conv(32, kernel=3); norm; relu } .. method tips\n"
+    "Right:  stage s1 { conv(32, kernel=3); norm; relu; skippable { basic(32) } } .. method tips",
+)
+ALIKE: Final = "write `boost=1`, which draws all groups alike"
 
 
 class Tips(Basics):
@@ -69,6 +85,35 @@ class Tips(Basics):
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         return (Constant("SUBNETS", subnets(call), "Sub-networks a step, beside the super-network."),)
+
+    def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
+        return self.requests(graph, call)
+
+    def check_found(self, graph: Graph, call: Call, found: Found, report: Report) -> None:
+        answer = found["importance"]
+        warning = hidden(answer["damping_share"])
+        if warning is not None:
+            report(DAMPING_HIDES, warning, at="analysis", help=DAMPING_HELP)
+        if call["boost"] == 1:
+            return
+        important = {op["name"] for op in answer["ops"] if op["important"]}
+        groups = [group for group in drawn_groups(graph, {}, important) if len(group.choice.options) > 1]
+        if not groups:
+            message = "`tips` draws important width groups wider, and no group of this network has a width to choose"
+            report(NOTHING_FAVOURED, message, help=f"write `width per_group 0.4..1.0 round 8`, or {ALIKE}")
+        elif all(group.important for group in groups):
+            message = "every width group is important, so none can be drawn wider than others"
+            help = f"put blocks that keep their shape into `skippable {{ }}`, or {ALIKE}"
+            report(NOTHING_FAVOURED, message, help=help)
+        elif not any(group.important for group in groups):
+            message = "no width group is important, so none can be drawn wider than others"
+            shorter = "leave `nodes` out, or give another number; " if answer["nodes"] else ""
+            report(NOTHING_FAVOURED, message, at="analysis", help=f"{shorter}or {ALIKE}" if shorter else ALIKE)
+        keep = cast(Number, call["boost"]) * cast(Number, call["keep"])
+        kept = [path.choice.name for path in drawn_paths(graph, {}, important) if path.important]
+        if keep >= 1 and kept:
+            message = f"`{kept[0]}` is important, and would be kept in {min(100, float(100 * keep)):g} % of the draws"
+            report(BAD_DRAW, message, at="keep", help="choose `boost` and `keep` whose product is below 1")
 
     def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
         analysis = cast(Call, call["analysis"])
@@ -83,8 +128,8 @@ class Tips(Basics):
         boost, keep = cast(Number, call["boost"]), cast(Number, call["keep"])
         if boost < 1:
             report(BAD_DRAW, f"the boost is {float(boost):g}, below 1", at="boost", help="1.5 is the paper's")
-        if not 0 < keep <= 1:
-            report(BAD_DRAW, f"`keep` is {float(keep):g}, outside (0, 1]", at="keep", help="write `keep=0.5`")
+        if not 0 < keep < 1:
+            report(BAD_DRAW, f"`keep` is {float(keep):g}, outside (0, 1)", at="keep", help="write `keep=0.5`")
         if analysis.name != "importance":
             return
         widths = [choice for choice in graph.choices if choice.kind == "width" and len(choice.options) > 1]

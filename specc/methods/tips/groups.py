@@ -13,6 +13,8 @@ from specc.ir.graph import Graph, Op
 
 LAYERS: Final = frozenset(("conv", "depthwise", "linear", "patch_embed"))
 """Operators that write channels with weights of their own."""
+SETTINGS: Final = ("subnets", "coupling", "damping", "damping_share", "directed", "expected", "nodes", "seed")
+"""What importance.json says first of an analysis."""
 NUMBERS: Final = 8
 """Significant digits of what is written down."""
 
@@ -86,7 +88,7 @@ def importance_json(graph: Graph, found: Mapping[str, Any]) -> str:
         ],
         "tensors": [{"name": t["name"], "tas": rounded(t["tas"])} for t in found.get("tensors", [])],
     }
-    head = {key: found[key] for key in ("subnets", "coupling", "damping", "seed") if key in found}
+    head = {key: found[key] for key in SETTINGS if key in found}
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in {"network": graph.name, **head}.items()]
     for key, rows in sections.items():
         body = ",\n".join(f"    {json.dumps(row)}" for row in rows)

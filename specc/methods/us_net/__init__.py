@@ -21,7 +21,7 @@ SIGNATURE: Final = Signature(
     (
         subnets_parameter(4, "sub-networks a step: the largest, the smallest and so many less two drawn at random"),
         Parameter("distill", "flag", True, "the others learn the largest's answers; `no`: they learn the labels"),
-        Parameter("temperature", "number", 1, "of the softmax of both when distilling"),
+        Parameter("temperature", "number", 1, "of the softmax of both when distilling", above=0),
     ),
     "sandwich rule and in-place distillation",
 )

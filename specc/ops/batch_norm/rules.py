@@ -34,8 +34,15 @@ class BatchNorm:
     signature = Signature(
         "batch",
         (
-            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance"),
-            Parameter("momentum", "number", Fraction(1, 10), "weight of a new batch in the running statistics"),
+            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance", above=0, below=1),
+            Parameter(
+                "momentum",
+                "number",
+                Fraction(1, 10),
+                "weight of a new batch in the running statistics",
+                above=0,
+                most=1,
+            ),
             Parameter("bank", "bank", "shared", "which sub-networks share statistics and scales"),
         ),
         "Batch normalisation over images and pixels, with a learned scale and offset per channel.",

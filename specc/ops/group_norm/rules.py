@@ -36,7 +36,7 @@ class GroupNorm:
         "group",
         (
             Parameter("groups", "integer", 32, "groups of channels; widths become multiples of a group"),
-            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance"),
+            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance", above=0, below=1),
             Parameter("bank", "bank", "shared", "which sub-networks share scales and offsets"),
         ),
         "Normalisation over the pixels and channels of each group, with a learned scale and offset per channel.",

@@ -32,7 +32,7 @@ class LayerNorm:
     signature = Signature(
         "layer",
         (
-            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance"),
+            Parameter("eps", "number", Fraction(1, 100_000), "added to the variance", above=0, below=1),
             Parameter("bank", "bank", "shared", "which sub-networks share scales and offsets"),
         ),
         "Layer normalisation over the channels of every token, vector or pixel, with a learned scale and offset.",

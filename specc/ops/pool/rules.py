@@ -23,6 +23,16 @@ POOL_SIZE = Rule(
 )
 
 
+POOL_PADDING = Rule(
+    "E412",
+    "pool-padding",
+    "the border of a pool is more than half of its window",
+    "A window that lies in the border alone has nothing to pool, so the border is at most half of the kernel.\n"
+    "Wrong:  maxpool(3, padding=2)\n"
+    "Right:  maxpool(3, padding=1)",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PoolParams:
     """`kernel` None is the whole map, giving a vector - or `size` x `size` windows where that is given.
@@ -98,6 +108,9 @@ def window_pool(call: OpCall, mode: Literal["avg", "max"], kernel: int) -> Built
     stride = cast("int | None", call.args["stride"]) or kernel
     given = cast("int | None", call.args["padding"])
     padding = cast(int, same_padding(kernel)) if given is None else given
+    if padding > kernel // 2:
+        message = f"a border of {padding} is more than half of the kernel, {kernel}, so that windows would be empty"
+        call.report(POOL_PADDING, message, at="padding", help=f"use {kernel // 2} at most")
     space = window_space(call, tensor.space, kernel, stride, padding)
     ceil = cast(bool, call.args["ceil"])
     if ceil and space != tensor.space:

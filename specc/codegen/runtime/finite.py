@@ -1,0 +1,116 @@
+"""NaN and Inf: every loss is looked at, and a run that meets one stops, before its checkpoint is overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from specc.codegen.runtime import checkpoint
+from specc.codegen.runtime.distributed import World
+from specc.codegen.runtime.schema import few
+from specc.codegen.runtime.subnets import short
+
+EVIDENCE: Final = "not_finite.pt"
+"""What the last batch is kept in."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step as it was: its place, the learning rate, the batch, and the loss of every sub-network.
+
+    `losses` may still be on their way from the device: `arrived`, an event of a GPU, tells.
+    """
+
+    epoch: int
+    number: int
+    rate: float
+    batch: tuple[Tensor, ...]
+    plans: Sequence[Any]
+    losses: Tensor
+    arrived: Any = None
+
+
+class Watch:
+    """Looks at the losses of every step. On a GPU at those of the step before, so that no step waits for the device."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.waiting: Step | None = None
+
+    def see(
+        self, epoch: int, number: int, rate: float, batch: tuple[Tensor, ...], seen: list[Any]
+    ) -> None:
+        """Takes in a step; `seen` are its (plan, loss) pairs. Exits where a loss is not finite."""
+        if not seen:
+            return
+        losses = torch.stack([loss for _, loss in seen])
+        arrived = None
+        if losses.device.type == "cuda":
+            losses = losses.to("cpu", non_blocking=True)
+            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            arrived.record()
+        step = Step(epoch, number, rate, batch, [plan for plan, _ in seen], losses, arrived)
+        if arrived is None:
+            self.judge(step)
+        else:
+            self.settle()
+            self.waiting = step
+
+    def settle(self) -> None:
+        """Looks at the step that is still waiting."""
+        if self.waiting is not None:
+            step, self.waiting = self.waiting, None
+            step.arrived.synchronize()
+            self.judge(step)
+
+    def judge(self, step: Step) -> None:
+        finite = step.losses.isfinite().tolist()
+        if all(finite):
+            return
+        place = finite.index(False)
+        at = getattr(step.plans[place], "assignment", None)
+        loss = float(step.losses[place])
+        which = "the network" if at is None else short(at)
+        kept = self.keep(step, at, loss)
+        raise SystemExit(
+            f"epoch {step.epoch + 1}, step {step.number + 1}: the loss of {which} is {loss}, at a learning rate of "
+            f"{step.rate:g}. The batch is in {kept}; the last good checkpoint stays"
+        )
+
+    def keep(self, step: Step, at: Any, loss: float) -> Path:
+        """Writes the batch and the place down; every process its own."""
+        rank = self.world.rank
+        path = self.folder / (EVIDENCE if not rank else f"{rank}.{EVIDENCE}")
+        images, labels = step.batch[0], step.batch[-1]
+        checkpoint.save(
+            path,
+            {
+                "epoch": step.epoch,
+                "step": step.number,
+                "lr": step.rate,
+                "at": None if at is None else dict(at),
+                "loss": loss,
+                "losses": step.losses.tolist(),
+                "images": images.detach().cpu(),
+                "labels": labels.detach().cpu(),
+            },
+        )
+        return path
+
+
+def check_weights(net: nn.Module, epoch: int) -> None:
+    """Exits where weights or norm statistics are not finite, before they get into a checkpoint."""
+    state = {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
+    if not state or bool(torch.stack([value.isfinite().all() for value in state.values()]).all()):
+        return
+    broken = few([name for name, value in state.items() if not checkpoint.all_finite(value)])
+    raise SystemExit(
+        f"epoch {epoch + 1}: weights are NaN or infinite after the last step ({broken}). "
+        "The last good checkpoint stays"
+    )
