@@ -106,6 +106,8 @@ class View:
     example    what the scripts call the shape of what the network takes: IMAGE, VECTOR or INPUTS
     shape      that shape as Python text, at the largest resolution
     shape_lines  its definition, with what the numbers are
+    several    whether there are several inputs
+    named_labels  whether a file of coarser labels names the data's classes
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
@@ -132,6 +134,7 @@ class View:
     shape: str
     shape_lines: str
     several: bool
+    named_labels: bool
     input_names: str
     classes: int
     choices: int
@@ -197,6 +200,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         shape=repr(shapes if len(shapes) > 1 else shapes[0]),
         shape_lines=shape_lines(example, shapes),
         several=len(graph.inputs) > 1,
+        named_labels=any(level.names for level in graph.labels),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
         classes=graph.classes,
         choices=len(graph.choices),

@@ -70,8 +70,16 @@ class Judge:
         names = ("latency", "accuracy") if self.timed else ("accuracy",)
         self.reused += sum(not any(self.lacks(at, name) for name in names) for at in generation)
         self.fill(generation, names, advance)
-        points = map(self.point, generation)
+        points = [self.point(at) for at in generation if not self.is_broken(at)]
         return [point for point in points if point.within(self.budgets)]
+
+    def is_broken(self, at: Assignment) -> bool:
+        """Whether it has answered NaN or Inf: then it has no accuracy, and is on no front."""
+        return bool(self.journal.known(at).get("broken"))
+
+    def broken(self) -> list[Assignment]:
+        """All that were looked at and have answered NaN or Inf."""
+        return [point.at for point in self.counted.values() if self.is_broken(point.at)]
 
     def finished(self, front: Sequence[Point]) -> list[Point]:
         """The points with latency and test accuracy."""
