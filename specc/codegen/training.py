@@ -120,6 +120,7 @@ class View:
     own        files of the user's that go with the project
     slices     the choice of how many slices are active, in a network of slices; "" in any other
     answers    the heads and exits of a network of several, "" for any other
+    trained    the sub-networks that are trained, as Python text, where these are the same few in every step; else ""
     stages     the stages that torchvision's detectors would read, () for no backbone of theirs
     draws      whether the method draws sub-networks at random
     calibrated how many training images set the norms of a sub-network; 0 where nothing is calibrated
@@ -150,6 +151,7 @@ class View:
     method_text: str
     slices: str
     answers: str
+    trained: str
     stages: tuple[str, ...]
     dataset: str
     dataset_from: str
@@ -214,6 +216,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         judge_doc=judge_doc(graph, method),
         slices=separable(graph) or "",
         answers=several_answers(graph),
+        trained=listed_text(graph, method, call),
         stages=pyramid_stages(graph),
         draws=method.draws,
         calibrated=calibrated(graph, sections),
@@ -246,6 +249,12 @@ def value_text(value: object) -> str:
         case Fraction():
             return f"{float(value):g}"
     return str(value)
+
+
+def listed_text(graph: Graph, method: Method, call: Call) -> str:
+    """The sub-networks that the method trains, laid out for their constant; "" where it draws from all there are."""
+    listed = method.listed(graph, call) if graph.choices else None
+    return "" if listed is None else literal(subnets(listed, graph), used=len("TRAINED = "))
 
 
 def calibrated(graph: Graph, sections: Sections) -> int:

@@ -140,6 +140,8 @@ def left_over(folder: Path, numbers: Sequence[int]) -> list[str]:
 
 
 def figures(point: Point) -> dict[str, float]:
-    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search."""
-    known = {"macs": point.macs, "params": point.params}
-    return known | ({"accuracy": round(point.accuracy, 5)} if point.accuracy else {})
+    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search. That it was never
+    trained, where it was not."""
+    known: dict[str, float] = {"macs": point.macs, "params": point.params}
+    known |= {"accuracy": round(point.accuracy, 5)} if point.accuracy else {}
+    return known if point.trained else known | {"trained": False}

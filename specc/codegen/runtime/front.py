@@ -15,7 +15,7 @@ from specc.portable.strict_json import read_json
 @dataclass(frozen=True, slots=True)
 class Point:
     """One evaluated sub-network: accuracy on the images that the search judges by, latency in seconds, memory in bytes
-    of activations alive at once."""
+    of activations alive at once. `trained` is false where no step of the training runs it."""
 
     at: Mapping[str, Any]
     macs: int
@@ -25,6 +25,7 @@ class Point:
     latency_p90: float | None = None
     test_accuracy: float | None = None
     memory: int | None = None
+    trained: bool = True
 
     def cost(self, name: str) -> float:
         """macs, params, memory or latency. Raises ValueError where it was not measured."""
@@ -101,8 +102,10 @@ def point_of(row: Any) -> Point:
     """A point from a row. Raises ValueError where a number is missing, negative, or none."""
     if not isinstance(row, dict) or not isinstance(row.get("at"), dict):
         raise ValueError("a point names no sub-network")
-    known: dict[str, Any] = {"at": row["at"]}
-    for name in (field.name for field in fields(Point) if field.name != "at"):
+    known: dict[str, Any] = {"at": row["at"], "trained": row.get("trained", True)}
+    if not isinstance(known["trained"], bool):
+        raise ValueError(f"the trained of a point is {known['trained']!r}")
+    for name in (field.name for field in fields(Point) if field.name not in known):
         value: Any = row.get(name)
         counted = name in ("macs", "params")
         if value is None and not counted:

@@ -12,7 +12,8 @@ from specc.codegen.runtime.interfaces import Assignment, Batches
 from specc.codegen.runtime.journal import Journal, Measured
 
 Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]
-"""The costs that are counted: macs, params, memory; latency where a table predicts it."""
+"""What needs no measuring: macs, params, memory; latency where a table predicts it; whether it is trained, where some
+are not."""
 Measure: TypeAlias = Callable[[Assignment, str], Measured]
 """Measures accuracy, latency or test_accuracy of a sub-network, as the second argument says."""
 MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
