@@ -34,12 +34,8 @@ from specc.portable.nearest import nearest, nearest_of
 from specc.portable.sweep import Sweep, TooEntangled, sweep
 from specc.portable.tilt import tries_at
 
-BY_CHANCE = (
-    "the choices read one another too much to be counted: each was drawn on its own, which is not uniform"
-)
-ENDS_ALONE = (
-    "the choices read one another too much for the window: only its smallest or largest sub-network was found"
-)
+BY_CHANCE = "the choices read one another too much to be counted: each was drawn on its own, which is not uniform"
+ENDS_ALONE = "the choices read one another too much for the window: only its smallest or largest sub-network was found"
 
 
 class NothingFound(ValueError):
