@@ -58,7 +58,7 @@ class ElasticConv2d(nn.Conv2d):
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses: views of the parameters."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.slices(cut, weight, bias)
         views: Views
         addresses, views = cut._memory

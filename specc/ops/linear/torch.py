@@ -43,7 +43,7 @@ class ElasticLinear(nn.Linear):
         """The weight [out, in] and bias [out] that a cut uses: views of the parameters."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return slices(cut, weight, bias)
         views: Views
         addresses, views = cut._memory

@@ -85,7 +85,7 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses, gathered."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.slices(cut, weight, bias)
         views: Views = self.remembered(cut, (weight, bias), lambda w, b: self.slices(cut, w, b))
         return views
@@ -137,7 +137,7 @@ class SegmentedLinear(Remembers, nn.Linear):
         """The weight [out, in] and bias [out] that a cut uses, gathered."""
         weight, bias = self._parameters["weight"], self._parameters["bias"]
         assert weight is not None
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return linear_slices(cut, weight, bias)
         views: Views = self.remembered(cut, (weight, bias), lambda w, b: linear_slices(cut, w, b))
         return views
@@ -201,7 +201,7 @@ class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
         if cut is None or (cut.features == self.num_features and cut.mean is None):
             return own
         assert isinstance(cut, SegmentedNormCut)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
             return norm_slices(cut, own)
         views: Statistics = self.remembered(cut, own, lambda *tensors: norm_slices(cut, tensors))
         return views
