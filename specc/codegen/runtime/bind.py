@@ -21,6 +21,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.codegen.runtime.plan import Plan
+from specc.codegen.runtime.reuse import overwrite
 
 TRACING: Final = threading.Lock()
 """While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""
@@ -113,6 +114,7 @@ def bind(
     if fold:
         fold_norms(graph, layers)
         layers = {path: at_rest(layer) for path, layer in layers.items()}
+        overwrite(graph, layers)
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
     clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))
