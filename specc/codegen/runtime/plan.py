@@ -66,6 +66,14 @@ class Cut:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
+def weight_and_bias(layer: Any) -> tuple[Any, Any]:
+    """A layer's weight and bias; also where torch's pruning or a parametrization makes them of other parameters."""
+    parameters = layer._parameters
+    if "weight" in parameters and "bias" in parameters:
+        return parameters["weight"], parameters["bias"]
+    return layer.weight, layer.bias
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The plan of a whole network: a subclass in model.py adds a field for each of its parts.
