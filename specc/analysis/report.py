@@ -36,7 +36,8 @@ class CostReport:
     params        the support of the active weights, one norm bank; `params_total` all that is allocated
     macs          multiply-accumulates; with `with_norms` 2 more for each normalised element
     activations   elements written by all ops
-    peak_bytes    the most bytes of float32 feature maps alive at once, the image included
+    peak_bytes    the most bytes of float32 alive at once in the network as it is deployed, the image included all the
+                  time: see `specc.portable.memory`
     """
 
     spec: str
@@ -115,7 +116,7 @@ def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Map
 
     def number(op: Op) -> Callable[[str], Any]:
         def found(name: str) -> Any:
-            value = getattr(op.params, name, None)
+            value: Any = getattr(op.params, name, None)
             return value if name in WORDS else evaluate(value, at)
 
         return found

@@ -242,7 +242,8 @@ def step_of(
 ) -> Step:
     """An operation as memory is counted of it; `number` gives its parameters by name."""
     reads, writes = tensors
-    more, inner = 0, ()
+    more = 0
+    inner: tuple[int, int, int] | tuple[()] = ()
     size = sum(elements[out] for out in writes)
     if kind in ("pool", "maxpool") and number("mode") == "max" and (number("kernel") or number("size")):
         more = 2 * size

@@ -64,7 +64,7 @@ def check(net: Any, plans: list[Any], given: tuple[Tensor, ...], mode: str) -> N
     torch.compiler.reset()
     backend = Counted()
     net.train(mode == "train")
-    fast = torch.compile(net, backend=backend, fullgraph=True)
+    fast: Any = torch.compile(net, backend=backend, fullgraph=True)
     with MODES[mode]():
         for plan in (*plans, *plans, *plans):
             found = fast(*given, plan)
@@ -97,7 +97,7 @@ def test_several_answers_calibrated_plans_and_the_plan_in_use_are_graphs_as_well
     check(net, [net.plan("max", outputs=("early", "head")), calibrated], given, "no_grad")
     torch.compiler.reset()
     backend = Counted()
-    fast = torch.compile(net, backend=backend, fullgraph=True)
+    fast: Any = torch.compile(net, backend=backend, fullgraph=True)
     with torch.no_grad():
         for at in ("min", "max", "min"):
             net.use(net.plan(at))
@@ -113,7 +113,7 @@ def test_beyond_the_limit_plans_run_as_they_are_with_one_warning(
     net, space = made["joined"].model.Model().eval(), made["joined"].modules["space"]
     scramble(net)
     backend = Counted()
-    fast = torch.compile(net, backend=backend)
+    fast: Any = torch.compile(net, backend=backend)
     given = inputs("joined")
     plans = [net.plan(at) for at, _ in zip(space.every(), range(12), strict=False)]
     with caplog.at_level(logging.WARNING, logger="torch._dynamo"), torch.no_grad():
@@ -131,7 +131,7 @@ def test_what_was_gathered_before_compiled_training_is_not_used_after_it(made: d
     net = made["joined"].model.Model().eval()
     scramble(net)
     plan, given = net.plan("min"), inputs("joined")
-    fast = torch.compile(net, backend=Counted(), fullgraph=True)
+    fast: Any = torch.compile(net, backend=Counted(), fullgraph=True)
     optimizer = torch.optim.Adam(net.parameters(), 0.1, fused=True)
     for _ in range(3):
         with torch.no_grad():

@@ -60,7 +60,7 @@ def spectral(net: nn.Module) -> None:
 
 def old_weight_norm(net: nn.Module) -> None:
     for layer in layers(net):
-        nn.utils.weight_norm(layer)  # type: ignore[no-untyped-call]
+        nn.utils.weight_norm(layer)
 
 
 def old_spectral_norm(net: nn.Module) -> None:
@@ -112,7 +112,7 @@ def test_every_form_computes_with_the_weights_that_tools_make(made: Project, too
     x = torch.randn(4, 1, 8, 8)
     plans = [net.plan("min"), net.plan("max")]
     for _ in range(2):
-        forms = [
+        forms: list[Any] = [
             lambda x, plan: net(x, plan),
             lambda x, plan: net.bind(plan)(x),
             lambda x, plan: net.bind(plan, fold=True)(x),
@@ -129,7 +129,7 @@ def test_every_form_computes_with_the_weights_that_tools_make(made: Project, too
                 for answer, plan in zip(answers, plans, strict=True):
                     assert relative(answer, oracle(x, oracle.plan(plan.assignment))) < 1e-5
         optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], 0.05)
-        sum(net(x, plan).square().mean() for plan in plans).backward()  # type: ignore[union-attr]
+        sum(net(x, plan).square().mean() for plan in plans).backward()
         optimizer.step()
     kinds = {type(layer) for layer in net.bind(plans[0]).modules() if isinstance(layer, LAYERS)}
     assert kinds == {*LAYERS}
@@ -163,7 +163,7 @@ def test_tools_are_pickled_with_the_network(made: Project) -> None:
 
 def test_convert_sync_batchnorm_is_refused_by_name(made: Project) -> None:
     with pytest.raises(TypeError, match=r"stem\.norm: convert_sync_batchnorm does not know .*synchronise\(net\)"):
-        nn.SyncBatchNorm.convert_sync_batchnorm(made.model.Model())
+        nn.SyncBatchNorm.convert_sync_batchnorm(made.model.Model())  # type: ignore[no-untyped-call]
 
 
 def test_synchronised_norms_of_one_process_are_as_they_were(made: Project) -> None:

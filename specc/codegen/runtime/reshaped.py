@@ -18,7 +18,7 @@ def refresh(layer: nn.Module) -> None:
     """Has the hooks of a layer make its weight of the parameters as they are now, as its next call would."""
     for hook in layer._forward_pre_hooks.values():
         if isinstance(hook, MAKERS):
-            hook(layer, ())  # type: ignore[operator]
+            hook(layer, ())
 
 
 def settled(layer: nn.Module) -> nn.Module:
@@ -32,6 +32,6 @@ def settled(layer: nn.Module) -> nn.Module:
             hook.remove(own)
             del own._forward_pre_hooks[key]
     if parametrize.is_parametrized(own):
-        for name in [*own.parametrizations]:  # type: ignore[union-attr]
+        for name in [*own._modules["parametrizations"]._modules]:  # type: ignore[union-attr]
             parametrize.remove_parametrizations(own, name)
     return own

@@ -56,7 +56,7 @@ def normalised(
 
 def summed(x: Tensor) -> Tensor:
     """The sum over all processes, through which gradients flow."""
-    total: Any = Sum.apply(x)  # type: ignore[no-untyped-call]
+    total: Any = Sum.apply(x)
     return total  # type: ignore[no-any-return]
 
 
@@ -70,7 +70,7 @@ class Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         total = gradient.clone()
         dist.all_reduce(total)
         return total
