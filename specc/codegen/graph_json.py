@@ -10,6 +10,7 @@ from typing import Any
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
 from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
+from specc.portable.functions import LARGEST_DENOMINATOR
 
 
 def graph_json(graph: Graph) -> str:
@@ -51,8 +52,10 @@ def output_data(output: Output) -> dict[str, Any]:
 
 
 def level_data(level: LabelLevel) -> dict[str, Any]:
-    """A level of the labels; `parents` says for each class of the finest which class of this one it belongs to."""
+    """A level of the labels; `parents` says for each class of the finest which class of this one it belongs to, `of`
+    what its file calls these, where it does not number them."""
     data: dict[str, Any] = {"name": level.name, "classes": level.classes}
+    data |= {"of": list(level.names)} if level.names else {}
     return data if level.parents is None else {**data, "parents": list(level.parents)}
 
 
@@ -101,6 +104,8 @@ def expression(expr: Expr) -> Any:
             return {"choice": expr.choice}
         case Apply():
             return [expr.function, *(expression(arg) for arg in expr.args)]
+        case Fraction() if expr.denominator > LARGEST_DENOMINATOR:
+            return ["div", expr.numerator, expr.denominator]
     return option(expr)
 
 

@@ -18,7 +18,8 @@ from specc.codegen.runtime.alive import peak_bytes
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
-from specc.portable.memory import Memory, Step, exact, most_alive, value
+from specc.portable.functions import exact
+from specc.portable.memory import Memory, Step, most_alive, value
 from tests.codegen.projects import from_text, image_shape, project, spec_names
 from tests.folders import SPECS
 

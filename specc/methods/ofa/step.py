@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from specc.codegen.runtime.distributed import same_buffers
 from specc.codegen.runtime.interfaces import Passes, Space
 from specc.codegen.runtime.optim import nearest_epoch
+from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.trainer import Trainer, run
 from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
@@ -86,7 +87,7 @@ class Shrinking:
 
         Every stage has an optimizer of its own: what it remembers of earlier gradients is dropped.
         """
-        news = []
+        news = self.too_short(epochs) if self.begun == 0 else []
         for number in range(self.begun, self.place(epoch, epochs) + 1):
             stage = self.stages[number]
             if number > 0 and self.teacher is None:
@@ -107,6 +108,12 @@ class Shrinking:
             self.subnets = stage.subnets
         return "; ".join(news)
 
+    def too_short(self, epochs: int) -> list[str]:
+        """What a run of so few epochs leaves out: stages at its end that it never comes to."""
+        last = self.place(epochs - 1, epochs)
+        left = ", ".join(dict.fromkeys(stage.phase for stage in self.stages[last + 1 :]))
+        return [f"too few epochs for {left}: what that lets go is not trained"] if left else []
+
     def draws(self, space: Space, rng: random.Random) -> list[dict[str, Any]]:
         """The assignments of one step: the largest alone in the first phase, then as many as the stage trains.
 
@@ -123,7 +130,7 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def answers(self, images: Tensor, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def answers(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
         """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -150,7 +157,7 @@ def frozen(net: nn.Module) -> nn.Module:
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
     answers: Tensor | None,

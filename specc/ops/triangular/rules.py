@@ -5,12 +5,13 @@ There is no operator of this name; `conv` and `linear` share these rules, and th
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Tensor
 from specc.ir.operator import OpCall, Operator
+from specc.ops.runs import is_elastic
 
 BLOCKS_DIVIDE = Rule(
     "E372",
@@ -47,6 +48,30 @@ def connected(call: OpCall, tensor: Tensor, out: Expr, groups: int = 1) -> Conne
             refuse(call, asked, f"{channels} {which} channels")
             return DENSE
     return asked if asked.blocks > 1 else DENSE
+
+
+def connected_channels(call: OpCall, tensor: Tensor, parameter: str, connection: Connection) -> Expr:
+    """The output channels of a layer. Where a triangular connection joins blocks, both sides keep whole ones."""
+    if connection.kind != "triangular" or connection.blocks is None or not is_elastic(tensor.features):
+        return call.out_channels(parameter)
+    active_blocks(call, tensor, connection.blocks)
+    return call.out_channels(parameter, call.maximum(cast(Expr, call.args[parameter])) // connection.blocks)
+
+
+def blocks_of(call: OpCall, tensor: Tensor, connection: Connection, out: int) -> Expr:
+    """The output channels of a diagonal connection: of as many blocks as come in."""
+    assert connection.blocks is not None
+    return apply("mul", active_blocks(call, tensor, connection.blocks), out // connection.blocks)
+
+
+def active_blocks(call: OpCall, tensor: Tensor, blocks: int) -> Expr:
+    """How many blocks of a tensor are active; its widths become multiples of one, those of a flattened map too."""
+    size = call.maximum(tensor.features) // blocks
+    first, *others = tensor.channels
+    spread = call.maximum(first.spread)
+    if not others and size % spread == 0:
+        return call.whole_groups(first.size, size // spread)
+    return call.whole_groups(tensor.features, size)
 
 
 def refuse(call: OpCall, asked: Connection, what: str) -> None:
