@@ -49,7 +49,10 @@ class Written:
             write()
         except OSError:
             raise
-        except (Exception, SystemExit) as error:  # exporters fail in any way; other formats have no part in it
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # exporters fail in any way; other formats have no part in it
             path.unlink(missing_ok=True)
             self.left_out[path.name] = reason(error)
             print(f"no {label or path.name}: {self.left_out[path.name]}")

@@ -46,7 +46,11 @@ def trials(layer: nn.Module) -> Iterator[list[Argument]]:
         yield from ([*read_arguments(layer, short)] for short in (True, False))
     yield from said_arguments(layer)
     if has_all(layer):
-        hidden = [p for p in parameters(layer) if isinstance(p.default, bool) and not hasattr(layer, p.name)]
+        hidden = [
+            p
+            for p in parameters(layer)
+            if isinstance(p.default, bool) and not hasattr(layer, p.name)
+        ]
         for count in range(1, min(len(hidden), 3) + 1):
             for flags in combinations(hidden, count):
                 turned = [(flag.name, not flag.default) for flag in flags]
@@ -63,9 +67,7 @@ def has_all(layer: nn.Module) -> bool:
 def parameters(layer: nn.Module) -> list[inspect.Parameter]:
     """What the constructor of a layer's class takes."""
     found = [*inspect.signature(type(layer).__init__).parameters.values()][1:]
-    return [
-        p for p in found if p.kind not in FREE and p.name not in PLACES and p.name[:1] != "_"
-    ]
+    return [p for p in found if p.kind not in FREE and p.name not in PLACES and p.name[:1] != "_"]
 
 
 def read_arguments(layer: nn.Module, short: bool) -> Iterator[Argument]:
@@ -88,7 +90,11 @@ def read_arguments(layer: nn.Module, short: bool) -> Iterator[Argument]:
 def plain(value: Any, short: bool) -> Any:
     """A value without torch's own kinds of tuples; where it is `short`, the number that a tuple repeats."""
     if isinstance(value, (tuple, list)):
-        items = type(value)(plain(item, False) for item in value) if type(value) in (tuple, list) else tuple(value)
+        items = (
+            type(value)(plain(item, False) for item in value)
+            if type(value) in (tuple, list)
+            else tuple(value)
+        )
         same = len(items) > 0 and all(item == items[0] for item in items)
         return items[0] if short and same else items
     return value
@@ -115,7 +121,9 @@ def differing(layer: nn.Module, arguments: list[Argument]) -> str:
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         return f"its class does not take the arguments: {error}"
     mine, theirs = options(layer), options(twin)
-    wrong = [name for name in {**mine, **theirs} if mine.get(name, options) != theirs.get(name, options)]
+    wrong = [
+        name for name in {**mine, **theirs} if mine.get(name, options) != theirs.get(name, options)
+    ]
     return f"{wrong[0]} = {mine.get(wrong[0])!r} is lost" if wrong else ""
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from specc.codegen.runtime.plan import Cut, Option, Plan
 from specc.codegen.runtime.tensors import load_tensors, save_tensors
 from specc.codegen.runtime.whole import put_back, whole_folder, write_text
+from specc.portable.strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
@@ -26,7 +27,9 @@ LAST: Final = ',\n"checksum":"'
 END: Final = '"}\n'
 """What stands before and after the checksum of an index: nothing but the braces follow it."""
 
-FIRST_VERSION: Final = frozenset({"network", "space", "choices", "columns", "subnets", "latency"})
+FIRST_VERSION: Final = frozenset(
+    {"network", "fingerprint", "space", "choices", "columns", "subnets", "latency"}
+)
 """What an index without checksums holds."""
 
 
@@ -117,8 +120,9 @@ def save(
     with whole_folder(folder) as aside:
         save_tensors(aside / WEIGHTS, net.state_dict())
         save_tensors(aside / NORMS, rows, about)
-        index = {
+        index: dict[str, Any] = {
             "network": network,
+            "fingerprint": getattr(net, "fingerprint", ""),
             "space": fingerprint(options),
             "choices": choices,
             "columns": ["options", *known, "outputs"],
@@ -234,7 +238,7 @@ def check_index(content: bytes) -> None:
     text, found, last = content.rpartition(LAST.encode())
     if found and last != (checksum(text) + END).encode():
         raise ValueError("its checksum is of another content")
-    if not found and not {*json.loads(content)} <= FIRST_VERSION:
+    if not found and not {*read_json(content)} <= FIRST_VERSION:
         raise ValueError("its checksum is missing")
 
 
@@ -257,9 +261,11 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     options = options_of(net)
     try:
         check_index(content)
-        index: dict[str, Any] = json.loads(content)
+        index: dict[str, Any] = read_json(content)
         of = index["network"] or "another network"
-        if index["space"] == fingerprint(options):
+        same_choices = index["space"] == fingerprint(options)
+        own = getattr(net, "fingerprint", "")
+        if same_choices and index.get("fingerprint") in (None, "", own):
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
@@ -271,7 +277,8 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
     here = type(net).__name__
-    raise ValueError(f"{folder} is a bundle of {of}, whose choices are not those of {here}")
+    differs = "operations" if same_choices else "choices"
+    raise ValueError(f"{folder} is a bundle of {of}, whose {differs} are not those of {here}")
 
 
 def numbers_of(values: Sequence[Any], count: int) -> None:
@@ -297,7 +304,7 @@ def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
     rows, about = tensors_of(folder / NORMS)
     plans = []
     try:
-        norms, places = json.loads(about["norms"]), json.loads(about["places"])
+        norms, places = read_json(about["norms"]), read_json(about["places"])
         for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
             plan = net.plan(subnet["at"], subnet.get("outputs"))
             row = rows[str(number)].to(device)
@@ -318,7 +325,9 @@ def check_file(path: Path, wanted: str) -> None:
     except FileNotFoundError:
         raise ValueError(f"the bundle {path.parent} is damaged: it has no {path.name}") from None
     if checksum(content) != wanted:
-        raise ValueError(f"the bundle {path.parent} is damaged: the checksum of {path.name} differs")
+        raise ValueError(
+            f"the bundle {path.parent} is damaged: the checksum of {path.name} differs"
+        )
 
 
 def tensors_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

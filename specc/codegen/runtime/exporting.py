@@ -11,7 +11,16 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
-from specc.codegen.runtime.checked import FILES, Answers, Written, agree, checksums, compare, finish, named
+from specc.codegen.runtime.checked import (
+    FILES,
+    Answers,
+    Written,
+    agree,
+    checksums,
+    compare,
+    finish,
+    named,
+)
 from specc.codegen.runtime.loading import Loading
 from specc.codegen.runtime.programs import Wish, multiple, write_onnx, write_program
 from specc.codegen.runtime.shapes import Inputs

@@ -86,7 +86,9 @@ def checks(
 
 
 def first_of(inputs: tuple[Tensor, ...], wanted: Answers) -> tuple[tuple[Tensor, ...], Answers]:
-    one: Answers = wanted[:1] if isinstance(wanted, Tensor) else {k: v[:1] for k, v in wanted.items()}
+    one: Answers = (
+        wanted[:1] if isinstance(wanted, Tensor) else {k: v[:1] for k, v in wanted.items()}
+    )
     return tuple(x[:1] for x in inputs), one
 
 
@@ -174,7 +176,9 @@ def finished(model: Any, inputs: Sequence[Tensor], wish: Wish) -> Any:
     """
     if wish.opset is not None and opset_of(model) != wish.opset:
         model = converted(model, wish.opset)
-    images = [given.name for given, x in zip(model.graph.input, inputs, strict=True) if x.dim() == 4]
+    images = [
+        given.name for given, x in zip(model.graph.input, inputs, strict=True) if x.dim() == 4
+    ]
     symbols: dict[str, str] = {}
     for given in model.graph.input:
         for dim, axis in zip(given.type.tensor_type.shape.dim, AXES, strict=False):

@@ -175,7 +175,9 @@ class Layers:
             return Call(self.parts, tuple(items))
         if kind.__module__.split(".")[0] != "torch":
             self.keep(kind)
-        items = [(f"{name}=" if name else "", literal(value)) for name, value in constructor(module)]
+        items = [
+            (f"{name}=" if name else "", literal(value)) for name, value in constructor(module)
+        ]
         return Call(f"{name_of_class(module)}(", tuple(items))
 
     def keep(self, kind: type) -> None:

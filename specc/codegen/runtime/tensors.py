@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from specc.codegen.runtime.whole import whole_file
+from specc.portable.strict_json import read_json
 
 KINDS: Final[Mapping[str, torch.dtype]] = MappingProxyType(
     {
@@ -99,7 +100,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     first = 8 + int.from_bytes(content[:8], "little")
     try:
-        header = json.loads(content[8:first])
+        header = read_json(content[8:first])
         about = header.pop(ABOUT, {})
         if SUM in about and about[SUM] != checksum_of(header, [memoryview(content)[first:]]):
             raise ValueError("its checksum is of another content")
@@ -117,6 +118,8 @@ def tensor_at(
 ) -> Tensor:
     """One tensor, whose bytes lie at `place`, counted from `first`."""
     start, end = place
+    if any(type(number) is not int or number < 0 for number in (start, end, *shape)):
+        raise ValueError(f"a tensor cannot have shape {shape} at {start}:{end}")
     count = 1
     for length in shape:
         count *= length
