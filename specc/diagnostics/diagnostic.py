@@ -55,6 +55,9 @@ class Diagnostic:
         return "error" if self.strict else self.rule.severity
 
 
+MANY = 200
+
+
 class Findings:
     """The diagnostics of one run, collected in order: true where there are errors.
 
@@ -64,6 +67,12 @@ class Findings:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
+        self._places: set[tuple[Rule, int, int]] = set()
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more errors than anyone reads: what costs time to say of each may then be left out."""
+        return len(self.diagnostics) > MANY
 
     def report(
         self,
@@ -76,13 +85,10 @@ class Findings:
     ) -> None:
         """Adds one error or warning, as the rule is; a second one of the same rule at the same place is dropped."""
         found = self.warnings if rule.severity == "warning" else self.diagnostics
-        for earlier in found:
-            if (
-                earlier.rule is rule
-                and earlier.primary.span.start == span.start
-                and (earlier.primary.span.source is span.source)
-            ):
-                return
+        place = (rule, id(span.source), span.start)  # the diagnostics keep their sources, and so these numbers, alive
+        if place in self._places:
+            return
+        self._places.add(place)
         labels = tuple(Label(*pair) for pair in secondary)
         found.append(Diagnostic(rule, Label(span, message), labels, help))
 

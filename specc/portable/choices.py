@@ -133,9 +133,7 @@ def assignments_at(space: Space, rows: NDArray[np.int64]) -> list[dict[str, Opti
     names = list(space.choices)
     columns = [
         [options[at] for at in column]
-        for options, column in zip(
-            map(tuple, space.choices.values()), rows.T.tolist(), strict=True
-        )
+        for options, column in zip(map(tuple, space.choices.values()), rows.T.tolist(), strict=True)
     ]
     found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     for name, matters in where_active(space, rows):
@@ -153,9 +151,7 @@ def canonical_rows(space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return found
 
 
-def where_active(
-    space: Space, rows: NDArray[np.int64]
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def where_active(space: Space, rows: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """For every choice that does not always matter, in which of some rows of option positions it does."""
     import numpy as np
 

@@ -84,7 +84,9 @@ def activities_of(space: Space) -> tuple[Activity, ...]:
     found = []
     for name, terms in space.active.items():
         full = [*terms, {name: options[name][:1]}]
-        literals = tuple({index[p]: table(p, allowed) for p, allowed in term.items()} for term in full)
+        literals = tuple(
+            {index[p]: table(p, allowed) for p, allowed in term.items()} for term in full
+        )
         scope = tuple(sorted({choice for term in literals for choice in term}))
         found.append(Activity(scope, literals))
     return tuple(found)
@@ -149,7 +151,9 @@ class State:
 
     def close(self, choice: int) -> None:
         """Forgets the options of choices that nothing reads together with one still to come."""
-        finished = [self.what.terms[n].scope for n in self.what.terms_of[choice] if not self.missing[n]]
+        finished = [
+            self.what.terms[n].scope for n in self.what.terms_of[choice] if not self.missing[n]
+        ]
         finished += [
             self.what.activities[n].scope
             for n in self.what.activities_of[choice]

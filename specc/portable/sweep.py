@@ -92,9 +92,7 @@ def pairs_in(steps: Sequence[Step]) -> int:
     return sum(len(step.source) for step in steps)
 
 
-def steps_in(
-    order: Sequence[int], space: Space, what: Readers, limit: int
-) -> list[Step] | None:
+def steps_in(order: Sequence[int], space: Space, what: Readers, limit: int) -> list[Step] | None:
     """The steps in one order; None where they have more pairs than `limit`."""
     state = State(what, [len(options) for options in space.choices.values()], len(space.kinds))
     steps, pairs = [], 0

@@ -118,7 +118,9 @@ def grids(space: Space, scopes: Sequence[tuple[int, ...]], sizes: Sequence[int])
         else:
             rows = np.zeros((total, len(sizes)), np.int64)
             done = 0
-            for scope, shape, number in zip(scopes[start:end], shapes[start:end], numbers[start:end], strict=True):
+            for scope, shape, number in zip(
+                scopes[start:end], shapes[start:end], numbers[start:end], strict=True
+            ):
                 rows[done : done + number, scope] = np.indices(shape).reshape(len(shape), -1).T
                 done += number
             costs = np.stack(space.costs(rows))

@@ -34,9 +34,7 @@ from specc.portable.nearest import nearest, nearest_of
 from specc.portable.sweep import Sweep, TooEntangled, sweep
 from specc.portable.tilt import tries_at
 
-BY_CHANCE = (
-    "the choices read one another too much to be counted: each was drawn on its own, which is not uniform"
-)
+BY_CHANCE = "the choices read one another too much to be counted: each was drawn on its own, which is not uniform"
 ENDS_ALONE = "no try hit the window: only its smallest or largest sub-network was found"
 
 
@@ -174,9 +172,7 @@ def caught_at_least_ends(
     return caught(catch, space, number, ENDS_ALONE)
 
 
-def add_ends(
-    catch: Catch, space: Space, number: int, rng: random.Random, window: Window
-) -> bool:
+def add_ends(catch: Catch, space: Space, number: int, rng: random.Random, window: Window) -> bool:
     """Adds draws of the smallest and the largest sub-network, of those that are in the window; says whether one is."""
     ends = Catch()
     if not add(ends, space, positions(space, [smallest(space), largest(space)]), window, 0):

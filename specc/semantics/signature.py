@@ -46,11 +46,12 @@ def bind_arguments(
             name = arg.name.name
             if name not in also and name not in signature.names:
                 names = [p.name for p in parameters]
+                known = f"it has: {', '.join(names)}" if names else "it takes no arguments"
                 findings.report(
                     EXTRA_ARGUMENT,
                     arg.name.span,
                     f"`{signature.name}` has no parameter `{name}`",
-                    help=near(name, names) or (f"it has: {', '.join(names)}" if names else "it takes no arguments"),
+                    help=known if findings.many else near(name, names) or known,
                 )
                 continue
         if name in bound:
