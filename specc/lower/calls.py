@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.graph import Tensor
@@ -13,6 +15,7 @@ from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import block_signature, takes_tensors, written_operator
 from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.signature import bind_arguments
+from specc.source import CallSite
 from specc.syntax import ast
 
 WRONG_RESULTS = Rule(
@@ -80,6 +83,8 @@ def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env
     }
     with b.inside("block", base, node.span, given=target is not None) as scope:
         scope.block = block.name.name
+        scope.site = CallSite(node.span, block.name.name, cures=cures(block, bound))
+        b.calls = (*b.calls, scope.site)
         inner = Env({}, home)
         for parameter in block.parameters:
             name = parameter.name.name
@@ -88,12 +93,24 @@ def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env
                 continue
             given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
             if given is None:
+                b.calls = b.calls[:-1]
                 return ()
             place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
             inner.names[name] = evaluate(b, given, names, place)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
+        b.calls = b.calls[:-1]
     return () if b.here is None else (b.here,)
+
+
+def cures(block: ast.Block, bound: Mapping[str, ast.Arg]) -> tuple[str, ...]:
+    """Arguments that would give widths in a block a choice of their own: `hidden=own`, where it follows by default."""
+    modes = (
+        parameter.name.name
+        for parameter in block.parameters
+        if isinstance(parameter.default, ast.Name) and parameter.default.name == "follow"
+    )
+    return tuple(f"{name}=own" for name in modes if name not in bound)
 
 
 def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:

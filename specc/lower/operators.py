@@ -114,7 +114,9 @@ class Call:
         if rule.kind == "by":
             return sliced(b, x, rule, self.place(parameter))
         b.serial += 1
-        group = GroupItem(f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, self.place(parameter), b.serial)
+        group = GroupItem(
+            f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, b.reached(self.place(parameter)), b.serial
+        )
         b.groups[group.variable] = group
         b.peak[group.variable] = group.maximum
         return Var(group.variable)
@@ -215,7 +217,9 @@ def add_item(b: Builder, operator: Operator, base: str, span: Span, target: ast.
     """An operation with its place in the names of its scope."""
     scope = b.naming_scope()
     given = target is not None
-    item = OpItem(scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=span)
+    item = OpItem(
+        scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=b.reached(span)
+    )
     scope.names.append(item)
     return item
 

@@ -11,7 +11,7 @@ from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.choices import lower_choice
 from specc.lower.connections import lower_connect_setting
 from specc.lower.exits import check_answers, lower_exit, lower_head, returned
-from specc.lower.finish import Wanted, finish
+from specc.lower.finish import Wanted, finish, name_everything
 from specc.lower.items import ScopeItem, Value
 from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
@@ -56,12 +56,14 @@ def lower(model: Model, findings: Findings) -> Graph | None:
         for statement in model.names.supernet.body.statements:
             env = lower_supernet_statement(b, statement, env, state)
     except TooLarge:
+        name_everything(b.root)
         return None
     if (b.here is not None or b.answers) and not findings:
         state.finish_head()
     elif not findings:
         findings.report(NO_INPUT, model.names.supernet.name.span, "this supernet has no input")
     if findings:
+        name_everything(b.root)  # diagnostics say what the calls on their way are called
         return None
     main = returned(b)
     assert main is not None

@@ -100,7 +100,7 @@ def report(origin: Span, message: str, values: dict[str, Option], findings: Find
         SIZE_AT_OPTION,
         origin,
         message + (f" at {where}" if where else ""),
-        help="round it (`floor(..)`, `divisible(.., 8)`), or leave the options out that do not fit",
+        help=cure(origin),
     )
 
 
@@ -108,3 +108,10 @@ def without_unread(graph: Graph) -> Graph:
     """Folding a size may leave a choice that nothing reads."""
     read = choices_read(graph.ops, graph.tensors)
     return replace(graph, choices=tuple(c for c in graph.choices if c.name in read))
+
+
+def cure(origin: Span) -> str:
+    """What makes a size whole: in a block whose call can say how its widths are chosen, that argument too."""
+    help = "round it (`floor(..)`, `divisible(.., 8)`), or leave the options out that do not fit"
+    own = next((site for site in reversed(origin.calls) if site.cures), None)
+    return help if own is None else f"write `{own.cures[0]}` where `{own.block}` is called; or {help}"
