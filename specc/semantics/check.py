@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 
 from specc.diagnostics import Findings
-from specc.diagnostics.elsewhere import VALUES, operator_elsewhere
+from specc.diagnostics.elsewhere import INPUTS, VALUES, operator_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import norms, operators
@@ -25,6 +25,7 @@ CONNECT_WORDS = ("dense", "triangular", "diagonal")
 BANK_WORDS = ("shared", "skip", "width", "subnet")
 SETTING_WORDS = frozenset(("in", "here", "norm", *WIDTH_WORDS, *CONNECT_WORDS, *BANK_WORDS))
 OPERATOR_EXTRAS = ("width", "connect", "from")
+INPUT_KINDS = ("image", "vector")
 
 
 @lru_cache(maxsize=64)
@@ -132,6 +133,7 @@ class Checker:
         self.signatures: dict[str, Signature] = {}
         self.tensors: set[str] = set()
         self.in_block = False
+        self.tensors_expected = False
 
     def block(self, block: ast.Block, values: set[str]) -> None:
         inside = set(values)
@@ -209,6 +211,11 @@ class Checker:
                     if self.in_block and statement.name is not None:
                         inside = inside | {statement.name.name}
                 case ast.InputStatement():
+                    kind = statement.shape.name
+                    if kind.name not in INPUT_KINDS:
+                        known = "inputs are `image(channels, height, width)` and `vector(features)`"
+                        help = near(kind.name, INPUT_KINDS) or INPUTS.get(kind.name, known)
+                        self.findings.report(UNKNOWN_NAME, kind.span, f"there is no input `{kind.name}`", help=help)
                     for arg in statement.shape.args:
                         self.expression(arg.value, inside)
 
@@ -227,6 +234,11 @@ class Checker:
         if signature is not None:
             bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
             args = tuple(arg for arg in args if not self.word(signature, bound, arg, inside))
+            if takes_tensors(signature):
+                self.tensors_expected = True
+                self.arguments(args, inside)
+                self.tensors_expected = False
+                return
         elif name.name in self.scope.blocks:
             block = self.scope.blocks[name.name][0]
             known = self.signatures.get(name.name) or block_signature(block)
@@ -300,7 +312,9 @@ class Checker:
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name
         if name not in FUNCTION_ARITY:
-            self.unknown(name, call.name.span, "function", FUNCTION_ARITY)
+            what = "operator or block" if self.tensors_expected else "function"
+            names = (*operator_names(), *self.scope.blocks) if self.tensors_expected else FUNCTION_ARITY
+            self.unknown(name, call.name.span, what, names)
             return
         needed = FUNCTION_ARITY[name]
         for arg in call.args:
@@ -315,8 +329,12 @@ class Checker:
         listed = sorted(candidates)
         home = library_home(name) if what == "operator or block" else ""
         imports = f"it is in the library: `import std.{home}`" if home else ""
-        elsewhere = operator_elsewhere(name) if what == "operator or block" else VALUES.get(name, "")
+        elsewhere = VALUES.get(name, "") if what == "value" else operator_elsewhere(name)
         known = f"known here: {', '.join(listed)}" if 0 < len(listed) <= 12 else ""
+        if what == "operator or block" and not known:
+            blocks = [block for block in listed if block in self.scope.blocks]
+            here = f"the blocks here are {', '.join(blocks)}; " if 0 < len(blocks) <= 12 else ""
+            known = f"{here}`specc explain operators` lists what there is"
         help = imports or elsewhere or near(name, listed) or known
         self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here", help=help)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.elsewhere import parameter_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import Signature
 from specc.source import Span
@@ -31,6 +32,7 @@ def bind_arguments(
     `connect`)."""
     parameters = signature.parameters
     bound: dict[str, ast.Arg] = {}
+    unknown = False
     several = bool(parameters) and parameters[0].type == "tensors"
     for index, arg in enumerate(args):
         if arg.name is None and several:
@@ -46,11 +48,15 @@ def bind_arguments(
             name = arg.name.name
             if name not in also and name not in signature.names:
                 names = [p.name for p in parameters]
+                unknown = True
+                elsewhere = parameter_elsewhere(name, signature.names)
                 findings.report(
                     EXTRA_ARGUMENT,
                     arg.name.span,
                     f"`{signature.name}` has no parameter `{name}`",
-                    help=near(name, names) or (f"it has: {', '.join(names)}" if names else "it takes no arguments"),
+                    help=elsewhere
+                    or near(name, names)
+                    or (f"it has: {', '.join(names)}" if names else "it takes no arguments"),
                 )
                 continue
         if name in bound:
@@ -63,7 +69,7 @@ def bind_arguments(
             )
             continue
         bound[name] = arg
-    for parameter in signature.required:
+    for parameter in () if unknown else signature.required:  # what is unknown may be what is missing
         if parameter.name not in bound:
             findings.report(
                 MISSING_ARGUMENT,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.elsewhere import SQUARE
+from specc.portable.numerals import FORM
 from specc.source import Source, Span
 from specc.syntax.ast import Comment
 
@@ -284,7 +286,9 @@ def _report_bad(kind: str, span: Span, findings: Findings) -> None:
     text = span.text
     if kind == "BAD_NUMBER":
         shown = text if len(text) <= 20 else text[:20] + "..."
-        help = "numbers are written as 6, 0.25 or 1e-4, with a unit as 10M or 1ms"
+        help = FORM
+        if re.fullmatch(r"[0-9]+x[0-9]+", text):
+            help = SQUARE
         findings.report(BAD_NUMBER, span, f"`{shown}` is not a number", help=help)
     elif kind == "BAD_STRING":
         ends = len(text) > 1 and text.endswith('"') and not text.endswith('\\"')
