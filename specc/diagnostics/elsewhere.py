@@ -8,7 +8,7 @@ from typing import Final
 
 SQUARE: Final = (
     "kernels, strides, paddings and windows are square: one number for height and width, as in `kernel=3`. "
-    "There are no 1x7 kernels, no 1d and no 3d layers"
+    "There are no 1x7 kernels, no 1d and no 3d layers (`specc explain limits`)"
 )
 """Said of `kernel=(1, 7)`, which must never lead to `kernel={1, 7}`: that is an elastic kernel."""
 
@@ -173,6 +173,7 @@ OPERATORS: Final[Mapping[str, str]] = {
     "squeezeexcite": "write `import std.squeeze_excite` and `squeeze_excite(in / 4)`",
     "ecalayer": "there is no ECA: write `import std.squeeze_excite` and `squeeze_excite(in / 4)`",
     "eca": "there is no ECA: write `import std.squeeze_excite` and `squeeze_excite(in / 4)`",
+    "gate": "write `import std.squeeze_excite` and `scale(x, excitation(in, from=x))`",
     "cbam": "there is no CBAM: write `import std.squeeze_excite` and `squeeze_excite(in / 4)`",
     "basicblock": "write `import std.resnet` and `basic(out)`",
     "resblock": "write `import std.resnet` and `basic(out)`, or `residual { }` yourself",
@@ -210,6 +211,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "ceilmode": "write `ceil=yes`",
     "countincludepad": "leave it out: the border counts, as in PyTorch",
     "activation": "write the activation after it: `conv(64, kernel=3); relu`",
+    "act": "write the activation after it: `conv(64, kernel=3); relu`",
     "inplace": "leave it out",
     "numheads": "write `heads=8`",
     "embeddim": "leave it out: how many features arrive is known",
@@ -235,6 +237,8 @@ VALUES: Final[Mapping[str, str]] = {
     "None": "leave the argument out",
     "same": "leave `padding` out: it then keeps height and width, at stride 1",
     "valid": "write `padding=0`",
+    **dict.fromkeys(("mean", "average"), "write `avg`"),
+    "maximum": "write `max`",
     **dict.fromkeys(("reflect", "replicate", "circular"), "padding is with zeros: leave the argument out"),
 }
 
@@ -268,13 +272,18 @@ WINDOWS: Final = ("kernel", "stride", "padding", "dilation", "size", "kernel_siz
 TUPLES: Final = "there are no tuples: `{16, 32}` is a choice between two options, `[a, b]` a list of settings"
 
 
-def tuple_elsewhere(call: str, parameter: str) -> str:
-    """What is said of `(1, 7)`, given as a parameter ("" where it has no name) of a call ("" in settings)."""
+def tuple_elsewhere(call: str, parameter: str, first: bool = False) -> str:
+    """What is said of `(1, 7)`, given as a parameter ("" where it has no name) of a call ("" outside calls).
+
+    `first` says that it is the first of the arguments, which for a convolution is its width.
+    """
+    if first and not parameter and re.search("conv", squeezed(call)):
+        return TUPLES
     if call in ("image", "input"):
         return "write the sizes one after the other: `image(3, 32, 16)`"
     if squeezed(parameter) in map(squeezed, WINDOWS) or (not parameter and re.search(WINDOWED, squeezed(call))):
         return SQUARE
-    return TUPLES if call else "a list is written `[a, b]`"
+    return TUPLES if call else "options are written `{3, 5}`, and lists of settings `[a, b]`"
 
 
 WINDOWED: Final = "conv|depthwise|pool|upsampl|patch"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
+from specc.ir.expr import Var
 from specc.ir.graph import Tensor
 from specc.lower.bodies import lower_body
 from specc.lower.builder import Builder
 from specc.lower.operators import KINDS, call_operator
 from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
-from specc.semantics.check import block_signature, takes_tensors, written_operator
+from specc.semantics.check import block_signature, by_when, takes_tensors, written_operator
 from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.signature import bind_arguments
 from specc.source import CallSite
@@ -37,6 +38,8 @@ def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
         message = f"this gives {number}, and {len(names) or 'none'} of them {'is' if len(names) < 2 else 'are'} named"
         help = "name every result: `(l, r) = split(2)`" if len(results) > 1 else "write `name = ...`"
         b.findings.report(WRONG_RESULTS, statement.span, message, help=help)
+        b.here = b.guess(statement.span)
+        return
     for name, tensor in zip(names, results):
         env.frame[name.name] = tensor
     if len(results) > 1:
@@ -54,9 +57,10 @@ def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> t
     if held is not None:
         signature = written_operator(held.x) if isinstance(held.x, str) else None
         if not isinstance(held.x, str) or signature is None:
-            b.findings.report(
-                WRONG_TYPE, node.name.span, f"`{name}` holds a value, and an operator or block must stand here"
-            )
+            message = f"`{name}` holds a value, and an operator or block must stand here"
+            chosen = isinstance(held.x, Var) and any(isinstance(o, str) for o in b.options.get(held.x.choice, ()))
+            help = by_when(name) if chosen else f"a word such as `{name}=relu` stands for an operator"
+            b.findings.report(WRONG_TYPE, node.name.span, message, help=help)
             return ()
         name = held.x
     elif name in b.model.names.files[env.file].blocks:
@@ -120,6 +124,8 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
             return b.incoming(node.span)
         case ast.Name(name) if name in env.frame and name not in env.names:
             return env.frame[name]
+        case ast.Name(name) if stands_for_call(b, name, env):
+            return tensor_of(b, ast.CallExpr(node, (), node.span), env)
         case ast.Name(name) if name in env.lost and name not in env.names:
             b.findings.report(
                 UNKNOWN_NAME,
@@ -149,6 +155,13 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
 def is_operation(b: Builder, node: ast.CallExpr, env: Env) -> bool:
     name = node.name.name
     return written_operator(name) is not None or name in b.model.names.files[env.file].blocks or name in env.names
+
+
+def stands_for_call(b: Builder, name: str, env: Env) -> bool:
+    """Whether a bare name in a tensor's place is a call without arguments: `concat(relu, here)`."""
+    if name in env.names:
+        return isinstance(env.names[name].x, str)
+    return written_operator(name) is not None or name in b.model.names.files[env.file].blocks
 
 
 def is_tensor(b: Builder, arg: ast.Arg, env: Env) -> bool:

@@ -41,6 +41,9 @@ MISPLACED = Rule(
 )
 
 
+ONE_CLASS = "a classifier has at least two classes: with one every answer is right, and nothing is learned"
+
+
 def lower(model: Model, findings: Findings) -> Graph | None:
     """The graph of a checked spec, its width groups still open; None where anything was reported."""
     b = Builder(model, STATEMENTS, findings)
@@ -140,6 +143,8 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
             if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
                 b.findings.report(BAD_SIZE, statement.value.span, "the number of classes is a positive whole number")
                 classes = 1
+            elif classes == 1:
+                b.findings.report(BAD_SIZE, statement.value.span, ONE_CLASS, help="write `classes 2` for yes and no")
             state.classes = classes
             return env.with_("classes", Value(classes, follows=True))
         case ast.NormSetting():

@@ -133,7 +133,6 @@ class Checker:
         self.signatures: dict[str, Signature] = {}
         self.tensors: set[str] = set()
         self.in_block = False
-        self.tensors_expected = False
 
     def block(self, block: ast.Block, values: set[str]) -> None:
         inside = set(values)
@@ -235,18 +234,32 @@ class Checker:
             bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
             args = tuple(arg for arg in args if not self.word(signature, bound, arg, inside))
             if takes_tensors(signature):
-                self.tensors_expected = True
-                self.arguments(args, inside)
-                self.tensors_expected = False
-                return
+                for arg in args:
+                    if arg.name is None:
+                        self.tensor(arg.value, inside)
+                args = tuple(arg for arg in args if arg.name is not None)
         elif name.name in self.scope.blocks:
             block = self.scope.blocks[name.name][0]
             known = self.signatures.get(name.name) or block_signature(block)
             self.signatures[name.name] = known
             bind_arguments(known, args, span, self.findings, also=("from",))
+        elif name.name not in inside and name.name in self.choices:
+            message = f"`{name.name}` is a choice, and an operator or block must stand here"
+            self.findings.report(WRONG_TYPE, name.span, message, help=by_when(name.name))
         elif name.name not in inside:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)
+
+    def tensor(self, value: ast.Expression, inside: set[str]) -> None:
+        """What stands where a tensor must: a name of one, `here`, a call, or a call without arguments."""
+        if isinstance(value, ast.CallExpr) and value.name.name not in FUNCTION_ARITY:
+            self.call(value, inside)
+        elif not isinstance(value, ast.Name) or value.name == "here" or value.name in inside:
+            self.expression(value, inside)
+        elif written_operator(value.name) is not None or value.name in self.scope.blocks:
+            self.call(ast.CallExpr(value, (), value.span), inside)
+        else:
+            self.unknown(value.name, value.span, "tensor", ("here", *self.tensors))
 
     def word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
         """Whether a name stands in the place of one of a few words. Reports one that is none of them, nor a value."""
@@ -259,14 +272,17 @@ class Checker:
                 return True
             if isinstance(value, ast.Name) and value.name not in inside:
                 message = f"`{parameter.name}` of `{signature.name}` is one of {', '.join(words)}"
-                self.findings.report(WRONG_TYPE, value.span, message, help=near(value.name, words))
+                help = near(value.name, words) or VALUES.get(value.name, "")
+                self.findings.report(WRONG_TYPE, value.span, message, help=help)
                 return True
         return False
 
     def arguments(self, args: tuple[ast.Arg, ...], inside: set[str]) -> None:
         for arg in args:
             named = arg.name is not None and arg.name.name == "connect"
-            if named and isinstance(arg.value, ast.CallExpr) and arg.value.name.name in CONNECT_WORDS:
+            if arg.name is not None and arg.name.name == "from":
+                self.tensor(arg.value, inside)
+            elif named and isinstance(arg.value, ast.CallExpr) and arg.value.name.name in CONNECT_WORDS:
                 self.arguments(arg.value.args, inside)  # triangular(6)
             else:
                 self.expression(arg.value, inside)
@@ -312,9 +328,7 @@ class Checker:
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name
         if name not in FUNCTION_ARITY:
-            what = "operator or block" if self.tensors_expected else "function"
-            names = (*operator_names(), *self.scope.blocks) if self.tensors_expected else FUNCTION_ARITY
-            self.unknown(name, call.name.span, what, names)
+            self.unknown(name, call.name.span, "function", FUNCTION_ARITY)
             return
         needed = FUNCTION_ARITY[name]
         for arg in call.args:
@@ -329,7 +343,11 @@ class Checker:
         listed = sorted(candidates)
         home = library_home(name) if what == "operator or block" else ""
         imports = f"it is in the library: `import std.{home}`" if home else ""
-        elsewhere = VALUES.get(name, "") if what == "value" else operator_elsewhere(name)
+        elsewhere = operator_elsewhere(name)
+        if what == "value":
+            elsewhere = VALUES.get(name) or elsewhere
+        elif what == "tensor":
+            elsewhere = near(name, listed) or "a tensor is named where it is made: `a = conv(64, kernel=3)`"
         known = f"known here: {', '.join(listed)}" if 0 < len(listed) <= 12 else ""
         if what == "operator or block" and not known:
             blocks = [block for block in listed if block in self.scope.blocks]
@@ -337,6 +355,11 @@ class Checker:
             known = f"{here}`specc explain operators` lists what there is"
         help = imports or elsewhere or near(name, listed) or known
         self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here", help=help)
+
+
+def by_when(choice: str) -> str:
+    """How a choice among operators is written."""
+    return f"write `when {choice} == a {{ a }} else {{ b }}`, with the operators of its options in the place of a and b"
 
 
 def check_recursion(names: Names, findings: Findings) -> None:

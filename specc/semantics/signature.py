@@ -5,7 +5,7 @@ from __future__ import annotations
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import parameter_elsewhere
 from specc.diagnostics.near import near
-from specc.ir.parameter import Signature
+from specc.ir.parameter import Parameter, Signature
 from specc.source import Span
 from specc.syntax import ast
 
@@ -41,7 +41,9 @@ def bind_arguments(
         if arg.name is None:
             if index >= len(parameters):
                 takes = "takes no arguments" if not parameters else f"takes at most {len(parameters)} unnamed arguments"
-                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}")
+                help = f"`{signature.name}` reads what arrives; write `{signature.name}(from=a)` for another tensor"
+                help = help if not parameters and isinstance(arg.value, ast.Name) else listed(parameters)
+                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}", help=help)
                 continue
             name = parameters[index].name
         else:
@@ -54,9 +56,7 @@ def bind_arguments(
                     EXTRA_ARGUMENT,
                     arg.name.span,
                     f"`{signature.name}` has no parameter `{name}`",
-                    help=elsewhere
-                    or near(name, names)
-                    or (f"it has: {', '.join(names)}" if names else "it takes no arguments"),
+                    help=elsewhere or near(name, names) or listed(parameters),
                 )
                 continue
         if name in bound:
@@ -75,5 +75,11 @@ def bind_arguments(
                 MISSING_ARGUMENT,
                 span,
                 f"`{signature.name}` needs `{parameter.name}`" + (f": {parameter.doc}" if parameter.doc else ""),
+                help=listed(parameters),
             )
     return bound
+
+
+def listed(parameters: tuple[Parameter, ...]) -> str:
+    """The names of parameters in their order, for a help line."""
+    return f"it has: {', '.join(p.name for p in parameters)}" if parameters else "it takes no arguments"

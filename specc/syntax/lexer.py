@@ -81,6 +81,7 @@ _LOOK_ALIKE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _IN_OTHER_LANGUAGES: Final[Mapping[str, str]] = {
     "%": "write 0.5 for 50 percent, and a - b * floor(a / b) for a remainder",
+    ".": "operators stand one after the other: `conv(64, kernel=3); relu`",
     ":": "write `=` after an argument's name, and braces around statements",
 }
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufff9-\ufffb]")

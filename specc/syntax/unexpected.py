@@ -126,7 +126,8 @@ def _misplaced(
     if word in _TOP and place in ("supernet", "body") and following != "(":
         message, help = f"`{word}` can only stand outside all braces", "is a `}` missing before it?"
     elif word in _SUPERNET and place == "body" and following != "(":
-        message, help = f"`{word}` can only stand directly in a supernet's braces", "is a `}` missing before it?"
+        message = f"`{word}` can only stand directly in a supernet's braces"
+        help = "put it before the stem, where all stages see it; or is a `}` missing before it?"
     elif word in _SUPERNET | _SETTINGS and place == "file" and following not in ("=", "SEP"):
         message, help = f"`{word}` can only stand in a supernet's braces", "put it into `supernet NAME { }`"
     elif place in ("supernet", "file") and (word in _INNER or is_call):
@@ -154,11 +155,15 @@ def _near(
     if begins in STATEMENTS and position <= first + 1:
         return STATEMENTS[begins]
     if kind == "DOTTED" and position == first:
-        return operator_elsewhere(word)
+        return (
+            operator_elsewhere(word) or f"operators are written without a module: `{word.rsplit('.', 1)[-1].lower()}`"
+        )
     if kind == "," and accepted <= {")"} | _OPERATOR:
         return tuple_elsewhere(*_argument_at(source, tokens, position))
     if said := _said_of_sign(kind, tokens[position - 1] if position else ("", 0, 0), start, accepted):
         return said
+    if begins in _BRACED and ("{" in accepted or begins == "residual"):
+        return f"what it holds stands in braces: `{begins}{_BRACED[begins]} {{ ... }}`"
     if kind == "NAME" and position and tokens[position - 1][0] == "NUMBER" and word in UNITS:
         return f"write the unit right after the number: `{source.text[slice(*tokens[position - 1][1:])]}{word}`"
     candidates = [(word, accepted & table.keywords)] if kind == "NAME" else []
@@ -171,17 +176,17 @@ def _near(
     return ""
 
 
-def _argument_at(source: Source, tokens: Sequence[Token], position: int) -> tuple[str, str]:
+def _argument_at(source: Source, tokens: Sequence[Token], position: int) -> tuple[str, str, bool]:
     """The call in whose arguments the parenthesis around a token stands, and the parameter it is given to.
 
-    "" for what it is not: a call in settings, an argument with a name.
+    "" for a list outside calls, and for an argument without a name; then whether it is the first argument.
     """
     place = _opener(tokens, position)
     named = place > 1 and tokens[place - 1][0] == "="
     parameter = source.text[slice(*tokens[place - 2][1:])] if named else ""
     outer = _opener(tokens, place)
     is_call = outer > 0 and tokens[outer][0] == "(" and tokens[outer - 1][0] == "NAME"
-    return source.text[slice(*tokens[outer - 1][1:])] if is_call else "", parameter
+    return source.text[slice(*tokens[outer - 1][1:])] if is_call else "", parameter, place == outer + 1
 
 
 def _opener(tokens: Sequence[Token], position: int) -> int:
@@ -195,6 +200,10 @@ def _opener(tokens: Sequence[Token], position: int) -> int:
     return 0
 
 
+_BRACED: Final[Mapping[str, str]] = {
+    "residual": "", "skippable": "", "repeat": " 3", "when": " in > 8", "branches": " 4 sum", "exit": " name",
+}  # fmt: skip
+"""Statements with braces, and what stands before them."""
 _OPENERS, _CLOSERS = ("(", "[", "{"), (")", "]", "}")
 
 
