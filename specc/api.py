@@ -95,10 +95,11 @@ class Network:
     ) -> tuple[dict[str, Option], ...]:
         """Independent draws, as canonical assignments; with budgets uniform over the sub-networks inside them.
 
-        A budget in latency, in seconds, needs a table of measured blocks: a project's latency.<device>.json. Raises
-        ValueError for what is no number of draws and no budget.
+        A budget in latency, in seconds, needs a table of measured blocks: a project's latency.<device>.json. Warns
+        with SpecWarning where draws are not exactly uniform, or fewer than asked for were found. Raises SpecError where
+        there is no such sub-network, ValueError for what is no number of draws and no budget.
         """
-        from specc.analysis.space import draw
+        from specc.analysis.space import doubts, draw
 
         if number < 1:
             raise ValueError(f"a positive number of draws is expected, not {number}")
@@ -109,8 +110,11 @@ class Network:
                 raise ValueError("a budget in latency needs latency_table")
             path = Path(latency_table)
             timed = draw_timed(self.graph, path, number, seed, limits(latency), limits(macs), limits(params))
-            return cast("tuple[dict[str, Option], ...]", timed.draws.assignments)
-        draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
+            draws = timed.draws
+        else:
+            draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
+        for diagnostic in doubts(self.graph, draws, number):
+            warnings.warn(SpecWarning(diagnostic), stacklevel=2)
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
 
     def importance(

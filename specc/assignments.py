@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -140,3 +140,18 @@ def show_assignment(graph: Graph, at: Mapping[str, Option]) -> str:
     """`width=0.5, s1.keep=no`."""
     pairs = (f"{c.name}={show_option(c, at[c.name])}" for c in graph.choices if c.name in at)
     return ", ".join(pairs) or "(no choices)"
+
+
+def show_assignments(graph: Graph, assignments: Iterable[Mapping[str, Option]]) -> list[str]:
+    """The same for many, whose options are many times the same."""
+    texts = {c.name: {value: f"{c.name}={show_option(c, value)}" for value in c.options} for c in graph.choices}
+    return [
+        ", ".join([text[at[name]] for name, text in texts.items() if name in at]) or "(no choices)"
+        for at in assignments
+    ]
+
+
+def assignments_json(graph: Graph, assignments: Iterable[Mapping[str, Option]]) -> list[dict[str, object]]:
+    """`assignment_json` of many."""
+    values = {c.name: {value: option_json(c, value) for value in c.options} for c in graph.choices}
+    return [{name: value[at[name]] for name, value in values.items() if name in at} for at in assignments]

@@ -86,7 +86,8 @@ def count_of(space: Space) -> int | None:
         elif combinations <= FEW:
             total *= sum(1 for _ in every(part))
         else:
-            from specc.portable.sweep import TooEntangled, size
+            from specc.portable.counting import size
+            from specc.portable.sweep import TooEntangled
 
             try:
                 total *= size(part)

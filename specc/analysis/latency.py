@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from specc.analysis.entangled import refused
-from specc.analysis.space import ANY, EMPTY_WINDOW, Limits, space_of
+from specc.analysis.space import ANY, Limits, found_by, space_of
 from specc.diagnostics import Rule
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -65,11 +65,6 @@ def draw_timed(
     """`number` independent draws, uniform over the sub-networks within all limits. Raises SpecError where there are
     none."""
     from specc.portable import timed
-    from specc.portable.window import EmptyWindow
 
-    table = table_of(graph, path)
-    try:
-        return timed.draw_timed(space_of(graph), table, number, random.Random(seed), latency, macs, params)
-    except EmptyWindow as error:
-        help = "move an end of a window to a cost that can be reached"
-        raise refused(EMPTY_WINDOW, graph.origin, str(error), help) from None
+    table, space, rng = table_of(graph, path), space_of(graph), random.Random(seed)
+    return found_by(graph, lambda: timed.draw_timed(space, table, number, rng, latency, macs, params))

@@ -6,14 +6,15 @@ The work is done by `specc.portable`, which generated projects use too; here a g
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from specc.analysis.conditions import activity, conditions, count_of, space_of
 from specc.analysis.entangled import ENTANGLED, refused
 from specc.analysis.module import space_module
-from specc.diagnostics import Rule
+from specc.diagnostics import Diagnostic, Findings, Rule
 from specc.ir.choice import Assignment
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -21,13 +22,18 @@ from specc.portable import choices as portable
 from specc.portable.choices import Space
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from specc.portable.window import Draws
 
 __all__ = [
     "Ranges",
     "activity",
+    "approximate_range",
     "canonical",
     "complete",
+    "doubts",
     "draw",
     "enumerate_space",
     "range_of_costs",
@@ -37,6 +43,7 @@ __all__ = [
 ]
 
 Distribution: TypeAlias = Literal["uniform", "independent"]
+Found = TypeVar("Found")
 Limits: TypeAlias = tuple[float, float]
 ANY: Limits = (-inf, inf)
 
@@ -48,6 +55,43 @@ EMPTY_WINDOW = Rule(
     "Where there is none, the nearest costs that can be reached are named: move an end to one of them.\n"
     "Wrong:  specc sample specs/mobilenet_v2_us.specc --macs 10M..20M   (the smallest sub-network has 59 M)\n"
     "Right:  specc sample specs/mobilenet_v2_us.specc --macs 60M..100M",
+)
+NOTHING_FOUND = Rule(
+    "E615",
+    "nothing-found",
+    "no sub-network within a budget was found, though there may be some",
+    "In spaces that are too large to list, sub-networks within a budget are looked for; a budget that hardly any of\n"
+    "them keeps can be missed. The nearest costs that were found are named: widen the window to one of them.\n"
+    "Wrong:  specc sample specs/mobilenet_v2_tips.specc --macs 150000001..150000001 --params 2000000..2000001\n"
+    "Right:  specc sample specs/mobilenet_v2_tips.specc --macs 150M..151M --params 2M..2.1M",
+)
+APPROXIMATE_DRAWS = Rule(
+    "W611",
+    "approximate-draws",
+    "the draws within a budget are not exactly uniform",
+    "Draws are uniform over the sub-networks within a budget, which takes counting them. Where choices read one\n"
+    "another too much for that, every choice is drawn on its own until all costs fit, or only the ends of the range\n"
+    "are found.\n"
+    "Wrong:  statistics of such draws as those of the sub-networks within the budget\n"
+    "Right:  fewer choices that are read together, or options further apart.",
+)
+FEWER_DRAWS = Rule(
+    "W612",
+    "fewer-draws",
+    "fewer sub-networks were drawn than asked for",
+    "Each draw within a narrow window takes many tries in a space that is too large to list; these are limited, so\n"
+    "that nothing hangs. What was drawn is uniform all the same.\n"
+    "Wrong:  specc sample SPEC -n 1000 --macs 150000001..150000001\n"
+    "Right:  specc sample SPEC -n 1000 --macs 150M..151M",
+)
+APPROXIMATE_RANGE = Rule(
+    "W613",
+    "approximate-range",
+    "the range of costs is that of the smallest and the largest sub-network",
+    "The least and the most that any sub-network costs are found by taking up one choice after another. Where choices\n"
+    "read one another too much for that, what the smallest and the largest sub-network cost stands in their place.\n"
+    "Wrong:  a width that falls where another choice rises, among very many choices that are read together\n"
+    "Right:  fewer choices that are read together, or options further apart.",
 )
 TOO_LARGE = Rule(
     "E612",
@@ -104,15 +148,24 @@ def enumerate_space(graph: Graph, limit: int = 100_000) -> list[dict[str, Option
 def range_of_costs(graph: Graph) -> Ranges:
     """What the sub-networks of a graph cost, from the least to the most."""
     from specc.analysis.report import cost
-    from specc.portable.sweep import TooEntangled, cost_ranges
+    from specc.portable.ranges import ranges_of
+    from specc.portable.sweep import TooEntangled
 
     ends = [cost(graph, complete(graph, {}, end)) for end in cast("tuple[Literal['min', 'max'], ...]", ("min", "max"))]
     peaks = (ends[0].peak_bytes, ends[1].peak_bytes)
     try:
-        macs, params = cost_ranges(space_of(graph))
+        macs, params = ranges_of(space_of(graph))
     except TooEntangled:
         return Ranges((ends[0].macs, ends[1].macs), (ends[0].params, ends[1].params), peaks, exact=False)
     return Ranges(macs, params, peaks, exact=True)
+
+
+def approximate_range(graph: Graph) -> tuple[Diagnostic, ...]:
+    """The warning for ranges that are not exact."""
+    findings = Findings()
+    message = "the choices read one another too much: the costs are those of the smallest and the largest sub-network"
+    findings.report(APPROXIMATE_RANGE, graph.origin, message)
+    return tuple(findings.warnings)
 
 
 def draw(
@@ -129,31 +182,51 @@ def draw(
     where there are none.
     """
     from specc.portable.catch import true_costs
-    from specc.portable.window import Draws, EmptyWindow, draw_in_window
+    from specc.portable.window import Draws, draw_in_window
 
     space = space_of(graph)
     rng = random.Random(seed)
     if (macs, params) == (ANY, ANY):
-        assignments = drawn(graph, space, number, rng, distribution)
-        costs = true_costs(space, portable.positions(space, assignments)).T.tolist()
-        return Draws(tuple(assignments), tuple(map(tuple, costs)), True, number)
+        rows = drawn(graph, space, number, rng, distribution)
+        costs = tuple(tuple(column) for column in true_costs(space, rows).T.tolist())
+        return Draws(tuple(portable.assignments_at(space, rows)), costs, number)
+    return found_by(graph, lambda: draw_in_window(space, number, rng, macs, params))
+
+
+def found_by(graph: Graph, action: Callable[[], Found]) -> Found:
+    """What draws within a window give. Raises SpecError where there are none, or none was found."""
+    from specc.portable.window import EmptyWindow, NothingFound
+
     try:
-        return draw_in_window(space, number, rng, macs, params)
+        return action()
     except EmptyWindow as error:
         help = "move an end of the window to a cost that can be reached"
         raise refused(EMPTY_WINDOW, graph.origin, str(error), help) from None
+    except NothingFound as error:
+        raise refused(NOTHING_FOUND, graph.origin, str(error), "widen the window") from None
 
 
-def drawn(
-    graph: Graph, space: Space, number: int, rng: random.Random, distribution: Distribution
-) -> list[dict[str, portable.Option]]:
-    """Draws without limits."""
-    from specc.portable.sweep import TooEntangled, draw_uniform
+def doubts(graph: Graph, draws: Draws, wanted: int) -> tuple[Diagnostic, ...]:
+    """Warnings of draws that are not what one would expect: not exactly uniform, or fewer than asked for."""
+    findings = Findings()
+    if draws.why:
+        findings.report(APPROXIMATE_DRAWS, graph.origin, f"the draws are approximate: {draws.why}")
+    found = len(draws.assignments)
+    if found < wanted:
+        message = f"only {found:,} of {wanted:,} sub-networks were found in {draws.tries:,} tries"
+        findings.report(FEWER_DRAWS, graph.origin, message, help="widen the window for more")
+    return tuple(findings.warnings)
+
+
+def drawn(graph: Graph, space: Space, number: int, rng: random.Random, distribution: Distribution) -> NDArray[np.int64]:
+    """Draws without limits, as rows of option positions [number, choices]."""
+    from specc.portable.catch import by_chance, whole_space
+    from specc.portable.sweep import TooEntangled
 
     if distribution == "independent":
-        return [portable.draw(space, rng) for _ in range(number)]
+        return by_chance(space)(rng, number)
     try:
-        return draw_uniform(space, number, rng)
+        return whole_space(space, number, rng)
     except TooEntangled:
         message = "the choices decide together, in no order, what else matters"
         help = "draws within a budget are made all the same, and those of `--distribution independent`"

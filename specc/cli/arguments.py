@@ -154,8 +154,8 @@ def refuse_endless(text: str) -> None:
         )
 
 
-def positive(name: str) -> Callable[[str], int]:
-    """A parser of positive whole numbers that names its argument. Raises UsageError."""
+def positive(name: str, most: int | None = None) -> Callable[[str], int]:
+    """A parser of positive whole numbers, up to `most`, that names its argument. Raises UsageError."""
 
     def parse(text: str) -> int:
         try:
@@ -164,6 +164,8 @@ def positive(name: str) -> Callable[[str], int]:
             found = 0
         if not isinstance(found, int) or found < 1 or text.endswith(NO_COUNTS):
             raise UsageError(f"{name} must be a positive whole number, not `{text[: numerals.LONGEST]}`")
+        if most is not None and found > most:
+            raise UsageError(f"{name} is at most {most:,}, not {found:,}", "another --seed draws others")
         return found
 
     return parse

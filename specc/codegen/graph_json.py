@@ -51,8 +51,10 @@ def output_data(output: Output) -> dict[str, Any]:
 
 
 def level_data(level: LabelLevel) -> dict[str, Any]:
-    """A level of the labels; `parents` says for each class of the finest which class of this one it belongs to."""
+    """A level of the labels; `parents` says for each class of the finest which class of this one it belongs to, `of`
+    what its file calls these, where it does not number them."""
     data: dict[str, Any] = {"name": level.name, "classes": level.classes}
+    data |= {"of": list(level.names)} if level.names else {}
     return data if level.parents is None else {**data, "parents": list(level.parents)}
 
 

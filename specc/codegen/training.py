@@ -44,7 +44,9 @@ STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.
 
 PARTS: Final = (
     "augment",
+    "checked",
     "checkpoint",
+    "constructors",
     "datasets",
     "distributed",
     "evaluate",
@@ -62,6 +64,7 @@ PARTS: Final = (
     "mixing",
     "optim",
     "options",
+    "programs",
     "progress",
     "resume",
     "stopping",
@@ -103,6 +106,8 @@ class View:
     example    what the scripts call the shape of what the network takes: IMAGE, VECTOR or INPUTS
     shape      that shape as Python text, at the largest resolution
     shape_lines  its definition, with what the numbers are
+    several    whether there are several inputs
+    named_labels  whether a file of coarser labels names the data's classes
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
@@ -115,6 +120,7 @@ class View:
     own        files of the user's that go with the project
     slices     the choice of how many slices are active, in a network of slices; "" in any other
     answers    the heads and exits of a network of several, "" for any other
+    trained    the sub-networks that are trained, as Python text, where these are the same few in every step; else ""
     stages     the stages that torchvision's detectors would read, () for no backbone of theirs
     draws      whether the method draws sub-networks at random
     calibrated how many training images set the norms of a sub-network; 0 where nothing is calibrated
@@ -128,6 +134,7 @@ class View:
     shape: str
     shape_lines: str
     several: bool
+    named_labels: bool
     input_names: str
     classes: int
     choices: int
@@ -144,6 +151,7 @@ class View:
     method_text: str
     slices: str
     answers: str
+    trained: str
     stages: tuple[str, ...]
     dataset: str
     dataset_from: str
@@ -192,6 +200,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         shape=repr(shapes if len(shapes) > 1 else shapes[0]),
         shape_lines=shape_lines(example, shapes),
         several=len(graph.inputs) > 1,
+        named_labels=any(level.names for level in graph.labels),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
         classes=graph.classes,
         choices=len(graph.choices),
@@ -207,6 +216,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         judge_doc=judge_doc(graph, method),
         slices=separable(graph) or "",
         answers=several_answers(graph),
+        trained=listed_text(graph, method, call),
         stages=pyramid_stages(graph),
         draws=method.draws,
         calibrated=calibrated(graph, sections),
@@ -239,6 +249,12 @@ def value_text(value: object) -> str:
         case Fraction():
             return f"{float(value):g}"
     return str(value)
+
+
+def listed_text(graph: Graph, method: Method, call: Call) -> str:
+    """The sub-networks that the method trains, laid out for their constant; "" where it draws from all there are."""
+    listed = method.listed(graph, call) if graph.choices else None
+    return "" if listed is None else literal(subnets(listed, graph), used=len("TRAINED = "))
 
 
 def calibrated(graph: Graph, sections: Sections) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 SQUARE: Final = (
@@ -303,7 +303,7 @@ def operator_elsewhere(name: str) -> str:
     return OPERATORS.get(plain, "")
 
 
-def parameter_elsewhere(name: str, known: tuple[str, ...]) -> str:
+def parameter_elsewhere(name: str, known: Container[str]) -> str:
     """How an argument that another library takes is written here, where the operator has the parameter it means."""
     help = PARAMETERS.get(squeezed(name), "")
     meant = re.match(r"write `(\w+)=", help)

@@ -236,13 +236,15 @@ class ListedSubnet:
 class LabelLevel:
     """A level of the labels: its classes, and which of them each class of the finest level belongs to.
 
-    `parents` is None for the finest level, which is the data's own.
+    `parents` is None for the finest level, which is the data's own. `names` are what the level's file calls the data's
+    classes, in their order; () where it numbers them.
     """
 
     name: str
     classes: int
     parents: tuple[int, ...] | None
     origin: Span
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,16 +31,18 @@ def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, classes: 
         if any(level.name == name.name for level in levels):
             b.findings.report(DUPLICATE_NAME, name.span, f"there is a level `{name.name}` already")
         span = Span(name.span.source, name.span.start, (file or node).span.end)
-        parents = None
+        parents: tuple[int, ...] | None = None
+        names: tuple[str, ...] = ()
         if distance == 0:
             check_finest(b, name, count, file, classes or count, span)
         elif file is None:
             message = f"the level `{name.name}` does not say which classes it joins"
             b.findings.report(LABELS_FILE, span, message, help=f'write `{name.name} = {count} from "{name.name}.csv"`')
         elif (table := b.model.tables.get(file.value)) is not None and classes is not None:
-            parents = ancestors(table, name, distance, classes, count, b.findings)
-        levels.append(LabelLevel(name.name, count, parents, span))
+            parents, names = ancestors(table, name, distance, classes, count, b.findings)
+        levels.append(LabelLevel(name.name, count, parents, span, names))
     if len(b.findings.diagnostics) == before:
+        check_names(b, levels)
         check_nesting(b, levels)
     b.levels = tuple(levels)
 
@@ -53,6 +55,20 @@ def check_finest(b: Builder, name: ast.Name, count: int, file: ast.Text | None, 
     elif count != classes:
         message = f"the first level has {count} classes, and the network {classes}"
         b.findings.report(BAD_LABELS, span, message, help=f"write `{name.name} = classes`")
+
+
+def check_names(b: Builder, levels: list[LabelLevel]) -> None:
+    """Files that name the data's classes do so in one order: that of the data."""
+    named = [level for level in levels if level.names]
+    for first, other in pairwise(named):
+        if first.names != other.names:
+            at = next(i for i, pair in enumerate(zip(first.names, other.names)) if pair[0] != pair[1])
+            message = (
+                f"class {at} is `{first.names[at]}` for `{first.name}`, and `{other.names[at]}` for `{other.name}`"
+            )
+            help = "name the classes in the data's order in every file"
+            b.findings.report(BAD_LABELS, other.origin, message, help=help)
+            return
 
 
 def check_nesting(b: Builder, levels: list[LabelLevel]) -> None:

@@ -21,6 +21,7 @@ from specc.lower.items import BankRequest, GroupItem, OpItem, Value
 from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
 from specc.ops import norms, operators
+from specc.ops.shapes import EVEN_KERNEL
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
 from specc.semantics.settings import BAD_SETTING
@@ -51,14 +52,6 @@ NOT_ELASTIC = Rule(
     "Channels, kernels, depth, resolution and conditions may be elastic; strides, paddings and rates may not.\n"
     "Wrong:  conv(64, kernel=3, stride={1, 2})\n"
     "Right:  conv(64, kernel={3, 5}, stride=2)",
-)
-EVEN_KERNEL = Rule(
-    "E324",
-    "elastic-even-kernel",
-    "an elastic kernel has an even option",
-    "Smaller kernels are the centres of larger ones, so all options are odd.\n"
-    "Wrong:  conv(64, kernel={2, 3})\n"
-    "Right:  conv(64, kernel={3, 5, 7})",
 )
 TWO_WIDTH_RULES = Rule(
     "E325",
@@ -324,19 +317,12 @@ def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: i
             b.findings.report(NOT_ELASTIC, span, f"`{parameter.name}` can't be elastic")
             return b.maximum(x) or 1
         peak = b.peak_value(x)
-        options = b.options.get(x.choice, ()) if isinstance(x, Var) else (peak,)
+        options = b.options.get(x.choice, (peak,)) if isinstance(x, Var) else (peak,)
         for option in options:
-            if (
-                isinstance(option, (str, bool))
-                or not least <= option <= LARGEST_NUMBER
-                or (isinstance(option, Fraction) and isinstance(x, Var))
-            ):
-                b.findings.report(
-                    BAD_SIZE,
-                    span,
-                    f"`{parameter.name}` has the option {said(option)}, and must be "
-                    + (f"at most {LARGEST_NUMBER:,}" if is_beyond(option) else "whole and positive"),
-                )
+            if isinstance(option, (str, bool, Fraction)) or not least <= option <= LARGEST_NUMBER:
+                says = "has the option" if isinstance(x, Var) else "in the largest network is"
+                must = f"at most {LARGEST_NUMBER:,}" if is_beyond(option) else "whole and positive"
+                b.findings.report(BAD_SIZE, span, f"`{parameter.name}` {says} {said(option)}, and must be {must}")
                 return max(least, 1)
             if parameter.name == "kernel" and isinstance(option, int) and option % 2 == 0:
                 b.findings.report(EVEN_KERNEL, span, f"the kernel has the even option {option}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -238,7 +239,13 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
     if not options:
         b.findings.report(EMPTY_RANGE, node.span, "this set has no options")
         return (1,)
-    return tuple(options)
+    return ordered(options)
+
+
+def ordered(options: Sequence[Option]) -> Options:
+    """Numbers and flags in the order of their values, from the smallest sub-network's; words where they stand."""
+    numbers = iter(sorted(option for option in options if not isinstance(option, str)))
+    return tuple(option if isinstance(option, str) else next(numbers) for option in options)
 
 
 def mixed_with(options: Options) -> str:

@@ -70,6 +70,14 @@ class Method(Protocol):
         """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
         ...
 
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
+        """The sub-networks that are trained, as `assignment` arguments, where these are the same few in every step.
+
+        None where steps draw from all there are, so that every option of every choice is trained. Whatever is not
+        listed, search.py and export.py mark as not trained.
+        """
+        ...
+
     def check(self, graph: Graph, call: Call, report: Report) -> None:
         """Reports what the method needs and the network lacks. `graph` is complete: its choices are final."""
         ...
@@ -134,6 +142,9 @@ class Basics:
     @property
     def name(self) -> str:
         return self.signature.name
+
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
+        return None
 
     def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
         return ()

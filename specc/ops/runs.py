@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from specc.ir.expr import Apply, Expr, Var, apply
 from specc.ir.graph import Segment, Tensor
 from specc.ir.operator import OpCall
+from specc.ir.whole import part
 from specc.ops.shapes import GROUPS_DIVIDE, one, product
 
 
@@ -25,7 +26,7 @@ def runs(channels: Iterable[Segment]) -> tuple[Expr, ...]:
     found: list[Expr] = []
     whole: Expr = 0
     for segment in channels:
-        whole = apply("add", whole, segment.features)
+        whole = segment.features if whole == 0 else apply("add", part(whole), part(segment.features))
         if is_elastic(segment.features):
             found.append(whole)
             whole = 0

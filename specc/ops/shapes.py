@@ -17,6 +17,14 @@ KERNEL_TOO_LARGE = Rule(
     "Wrong:  input image(3, 4, 4) ... conv(8, kernel=7, padding=0)\n"
     "Right:  conv(8, kernel=3, padding=0), or a larger input.",
 )
+EVEN_KERNEL = Rule(
+    "E324",
+    "elastic-even-kernel",
+    "an elastic kernel has an even option",
+    "Smaller kernels are the centres of larger ones, so all options are odd.\n"
+    "Wrong:  conv(64, kernel={2, 3})\n"
+    "Right:  conv(64, kernel={3, 5, 7})",
+)
 NEEDS_IMAGE = Rule(
     "E402",
     "needs-feature-map",

@@ -1,12 +1,14 @@
 """Channel unification: width groups that must agree become one, and every group that is left becomes a choice.
 
 A sum or a select ties the sizes of its operands. Two groups that are tied merge; a group tied to a number is fixed; a
-group tied to another expression follows it. What is left of them gets its width from the `width` setting it was made
-under: an option of its own (per_group), or a function of the one shared choice (uniform, any).
+group tied to an expression of another, such as `in / 4`, follows it, and both keep their setting: the other's widths
+are multiples of so much that this one's are those of its own. What is left of them gets its width from the `width`
+setting it was made under: an option of its own (per_group), or a function of the one shared choice (uniform, any).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
@@ -16,7 +18,9 @@ from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, apply, divisible, evaluate, free, round_half_up, substitute
 from specc.ir.graph import Graph, Tie, WidthGroup, WidthRule
-from specc.ir.rewrite import rewrite_graph, substitution
+from specc.ir.rewrite import Rewrite, rewrite_graph, substitution
+from specc.ir.values import ValueTable
+from specc.ir.whole import factor_beside, needed_multiple
 
 SIZES_DIFFER = Rule(
     "E501",
@@ -33,7 +37,8 @@ RULES_DIFFER = Rule(
     "The channels of a sum are one group and have one rule.\n"
     "Wrong:  stage a { width per_group 0.5..1.0; conv(64, kernel=3) }\n"
     "        stage b { width uniform {0.5, 1.0}; residual { conv(64, kernel=3) } }\n"
-    "Right:  one `width` setting around both stages.",
+    "Right:  one `width` setting around both stages.\n"
+    "The same holds where one side is an expression of other channels, as in `conv(in / 4, kernel=1)`.",
 )
 INJECTIVE = ("add", "sub", "mul", "div")
 TABLE_LIMIT = 4096
@@ -50,6 +55,10 @@ def unify_channels(graph: Graph, findings: Findings) -> Graph:
     rewrite = substitution(values)
     unified = replace(rewrite_graph(graph, rewrite), widths=(), ties=(), choices=choices)
     options = {c.name: c.options for c in choices}
+    if not findings:
+        table = ValueTable(options)
+        for variable in union.bound:
+            union.check_follower(variable, rewrite, table)
     for tie in union.later:
         check_equal(rewrite(union.resolve(tie.left)), rewrite(union.resolve(tie.right)), tie, options, findings)
     return unified
@@ -64,6 +73,7 @@ class Union:
         self.findings = findings
         self.parent: dict[str, str] = {}
         self.bound: dict[str, Expr] = {}
+        self.binding: dict[str, Tie] = {}
         self.order = {variable: i for i, variable in enumerate(groups)}
         self.multiple = {variable: group.multiple for variable, group in groups.items()}
         self.later: list[Tie] = []
@@ -92,9 +102,9 @@ class Union:
         if self.is_group(a) and self.is_group(b):
             self.merge(a.choice, b.choice, tie)  # type: ignore[union-attr]
         elif self.is_group(a) and not self.occurs(a, b):
-            self.bound[a.choice] = b  # type: ignore[union-attr]
+            self.follow(a.choice, b, tie)  # type: ignore[union-attr]
         elif self.is_group(b) and not self.occurs(b, a):
-            self.bound[b.choice] = a  # type: ignore[union-attr]
+            self.follow(b.choice, a, tie)  # type: ignore[union-attr]
         elif (pair := same_function(a, b)) is not None:
             self.unify(*pair, tie)
         else:
@@ -106,17 +116,26 @@ class Union:
     def occurs(self, group: Expr, expr: Expr) -> bool:
         return isinstance(group, Var) and group.choice in free(expr)
 
+    def follow(self, variable: str, expr: Expr, tie: Tie) -> None:
+        """Sets a group to an expression of other channels. All have one width setting, or the expression is fixed."""
+        rule = self.groups[variable].rule
+        others = [self.groups[name].rule if name in self.groups else None for name in sorted(free(expr))]
+        if any(not same_rule(rule, other) for other in others):
+            self.report_rules(tie, (rule, *others))
+        self.bound[variable] = expr
+        self.binding[variable] = tie
+
+    def report_rules(self, tie: Tie, rules: Iterable[WidthRule | None]) -> None:
+        known = [rule for rule in rules if rule is not None]
+        message = "two width settings" if len(known) > 1 else "a width setting, and are elastic by themselves"
+        places = [(origin, "one of them") for origin in dict.fromkeys(rule.origin for rule in known)]
+        self.findings.report(RULES_DIFFER, tie.origin, f"{tie.what} have {message}", secondary=places)
+
     def merge(self, a: str, b: str, tie: Tie) -> None:
         first, second = sorted((a, b), key=lambda v: self.order[v])
-        if self.groups[first].rule is not self.groups[second].rule and not same_rule(
-            self.groups[first].rule, self.groups[second].rule
-        ):
-            self.findings.report(
-                RULES_DIFFER,
-                tie.origin,
-                f"{tie.what} have two width settings",
-                secondary=[(g.rule.origin, "one of them") for g in (self.groups[first], self.groups[second]) if g.rule],
-            )
+        rules = self.groups[first].rule, self.groups[second].rule
+        if rules[0] is not rules[1] and not same_rule(*rules):
+            self.report_rules(tie, rules)
         self.parent[second] = first
         self.multiple[first] = lcm(self.multiple[first], self.multiple[second])
 
@@ -128,6 +147,7 @@ class Union:
             group = self.groups[variable]
             if group.rule is not None and group.rule.kind == "any":
                 widest[group.rule.choice] = max(widest.get(group.rule.choice, 1), group.maximum)
+        self.keep_multiples(graph)
         values: dict[str, Expr] = {}
         made: list[Choice] = []
         for variable in roots:
@@ -155,16 +175,78 @@ class Union:
             choice = Choice(f"{group.owner}.width", options, "width", group.origin)
             return Var(choice.name), choice
         if rule.kind == "uniform":
-            unit = lcm(rule.round, multiple)
-            size = apply("divisible", apply("mul", group.maximum, Var(rule.choice)), unit)
-            if divisible(group.maximum, unit) != group.maximum:
-                size = apply("if", apply("eq", Var(rule.choice), 1), group.maximum, size)
-            return size, None
-        share = apply("div", apply("mul", Var(rule.choice), group.maximum), widest[rule.choice])
-        if multiple > 1:  # whole groups of a grouped convolution
-            wholes = apply("max", 1, apply("round", apply("div", share, multiple)))
-            return apply("mul", wholes, multiple), None
-        return apply("max", 1, apply("round", share)), None
+            return uniform_size(group.maximum, rule, lcm(rule.round, multiple)), None
+        return any_size(group.maximum, rule, multiple, widest[rule.choice]), None
+
+    def keep_multiples(self, graph: Graph) -> None:
+        """Groups that others follow get multiples so that those, a quarter or six times as wide, have theirs."""
+        table = ValueTable({choice.name: choice.options for choice in graph.choices})
+        for variable in self.bound:
+            expr = self.resolve(Var(variable))
+            for name in free(expr):
+                factor = factor_beside(expr, name) if name in self.groups else None
+                values = None if factor is None or not free(factor).isdisjoint(self.groups) else table.of(factor)
+                if values is not None:
+                    needed = needed_multiple(values.options, self.unit(variable))
+                    self.multiple[name] = lcm(self.multiple[name], needed)
+
+    def unit(self, variable: str) -> int:
+        """What a group's widths are multiples of."""
+        rule = self.groups[variable].rule
+        return lcm(1 if rule is None else rule.round, self.multiple[variable])
+
+    def check_follower(self, variable: str, rewrite: Rewrite, table: ValueTable) -> None:
+        """Reports a group that follows an expression to widths that its setting does not have."""
+        group, unit = self.groups[variable], self.unit(variable)
+        size = rewrite(self.resolve(Var(variable)))
+        rule, tie = group.rule, self.binding[variable]
+        if rule is None or not free(size):
+            return
+        least = 0 if rule.kind == "any" else rule.ratios[0] * group.maximum
+
+        def fits(value: Option) -> bool:
+            whole = isinstance(value, int) and (value % unit == 0 or value == group.maximum)
+            return whole and 10 * value >= 9 * least  # type: ignore[operator]
+
+        found = table.of(size)
+        if found is None or all(map(fits, found.options)):
+            return
+        at = table.witness(size, lambda value: not fits(value))
+        if at is None:
+            return
+        value = evaluate(size, at)
+        number = float(value) if isinstance(value, Fraction) else value
+        where = ", ".join(f"{name}={value}" for name, value in at.items())
+        asked = f"multiples of {unit}" if isinstance(value, int) and value % unit else f"at least {float(least):g}"
+        self.findings.report(
+            SIZES_DIFFER,
+            tie.origin,
+            f"{tie.what} have one width, which would be {number} at {where}: the `width` setting keeps {asked}",
+            secondary=[(group.origin, "this width is tied to an expression of others"), (rule.origin, "the setting")],
+            help="let both follow the same channels: `let c = in` before the braces, and `conv(c, ..)` at their end",
+        )
+
+
+def uniform_size(maximum: int, rule: WidthRule, unit: int) -> Expr:
+    """The multiple of `unit` next to a share of a width, which rounding never lifts above the whole of it."""
+    size = apply("divisible", apply("mul", maximum, Var(rule.choice)), unit)
+    if any(divisible(maximum * ratio, unit) > maximum for ratio in rule.ratios):
+        size = apply("min", size, maximum)
+    if divisible(maximum, unit) < maximum:
+        size = apply("if", apply("eq", Var(rule.choice), 1), maximum, size)
+    return size
+
+
+def any_size(maximum: int, rule: WidthRule, multiple: int, widest: int) -> Expr:
+    """The whole number, or the multiple, next to the share n / N of a width; n of the widest group's N are active."""
+    share = apply("div", apply("mul", Var(rule.choice), maximum), widest)
+    if multiple == 1:
+        return apply("max", 1, apply("round", share))
+    wholes = apply("max", 1, apply("round", apply("div", share, multiple)))
+    size = apply("mul", wholes, multiple)
+    if maximum % multiple:
+        size = apply("if", apply("eq", Var(rule.choice), widest), maximum, apply("min", size, maximum))
+    return size
 
 
 def same_rule(a: WidthRule | None, b: WidthRule | None) -> bool:

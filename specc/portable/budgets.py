@@ -74,7 +74,9 @@ class Budgets:
             how = (
                 "drawn exactly" if tries == 1 else f"drawn in at most {tries:.1f} tries on average"
             )
-            uniform = "" if found.uniform else ", each choice on its own"
+            uniform = "" if found.uniform else ", each choice on its own, which is not uniform"
+            if found.in_doubt:
+                uniform += f"; none was found for {len(found.in_doubt)} more constraints"
             lines.append(
                 f"{len(found.kept)} constraints in {found.kind}, {shown(found.kind, least)} to "
                 f"{shown(found.kind, most)}: sub-networks {how}{uniform}"

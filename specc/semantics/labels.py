@@ -97,13 +97,14 @@ def read_tables(supernet: ast.Supernet, folder: Path, shown: str, read: Read, fi
 
 def ancestors(
     table: Source, level: ast.Name, distance: int, classes: int, count: int, findings: Findings
-) -> tuple[int, ...]:
-    """The class of a level that each of the data's `classes` belongs to, in their order; () where that is reported."""
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The class of a level that each of the data's `classes` belongs to, in their order, and what the file calls these;
+    () where they have numbers, and twice () where something is reported."""
     rows = cells(table)
     before = len(findings.diagnostics)
     if len(rows) < 2:
         findings.report(BAD_LABELS, whole(table), f"{table.name} has no rows", help="a first line, then a row a class")
-        return ()
+        return (), ()
     head = [cell.text for cell in rows[0]]
     if head == ["child", "parent"]:
         pairs = climbed(table, rows[1:], distance, findings)
@@ -111,15 +112,17 @@ def ancestors(
         column = column_of(rows[0], level, findings)
         pairs = [] if column is None else picked(rows, column, findings)
     if len(findings.diagnostics) > before:
-        return ()
-    order = numbered([child for child, _ in pairs], classes, "class", table, findings)
+        return (), ()
+    finest = [child for child, _ in pairs]
+    order = numbered(finest, classes, "class", table, findings)
     if len(findings.diagnostics) > before:
-        return ()
+        return (), ()
     above = members([parent for _, parent in pairs], count, level, table, findings)
     if len(findings.diagnostics) > before:
-        return ()
+        return (), ()
     placed = dict(zip(order, above))
-    return tuple(placed[number] for number in range(classes))
+    names = () if are_numbers(finest) else tuple(cell.text for cell in finest)
+    return tuple(placed[number] for number in range(classes)), names
 
 
 def cells(table: Source) -> list[list[Cell]]:

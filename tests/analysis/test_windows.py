@@ -87,6 +87,7 @@ def test_draws_are_uniform_in_windows_of_specs(
     assert 50 < len(members) < 2500
     if effort is not None:
         monkeypatch.setattr(window, "EFFORTS", (effort,))
+        monkeypatch.setattr(window, "listing", lambda space: None)
         monkeypatch.setattr(majorants, "FEWEST", 8)
     drawn = draw_in_window(space_named(name), 12 * len(members), random.Random(7), *limits)
     if effort is not None:
@@ -131,6 +132,7 @@ def test_draws_are_uniform_in_three_windows(effort: Effort | None, monkeypatch: 
     assert 50 < len(members) < 2500
     if effort is not None:
         monkeypatch.setattr(window, "EFFORTS", (effort,))
+        monkeypatch.setattr(window, "listing", lambda space: None)
         monkeypatch.setattr(majorants, "FEWEST", 8)
     drawn = draw_in_window(timed, 12 * len(members), random.Random(1), *limits)
     assert evenness(positions(space, drawn.assignments), members) > 1e-4

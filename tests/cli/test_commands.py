@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from specc.cli.main import command_names
+from specc.portable import window
+from specc.portable.sweep import TooEntangled
 from tests.cli.commands import SMALL, keys, specc
 from tests.folders import SPECS
 
@@ -185,7 +188,8 @@ def test_space_json(small: Path) -> None:
 
 def test_sample_json(small: Path) -> None:
     rows = specc("sample", small, "-n", 5, "--seed", 3, "--json").json
-    assert keys(rows) == {("at", "macs", "params")}
+    assert keys(rows) == {("at", "macs", "params", "exact", "why")}
+    assert {(row["exact"], row["why"]) for row in rows} == {(True, "")}
     assert len(rows) == 5
     assert rows == specc("sample", small, "-n", 5, "--seed", 3, "--json").json
     for row in rows:
@@ -220,10 +224,41 @@ def test_sampling_says_how_many_tries_were_of_use() -> None:
     assert (quiet.out, quiet.err) == (done.out, "")
 
 
+@pytest.mark.parametrize("words", [(), ("-q",), ("--json",), ("--json", "-q")], ids=" ".join)
+def test_draws_that_are_not_uniform_say_so(
+    small: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: object, **settings: object) -> None:
+        raise TooEntangled
+
+    monkeypatch.setattr(window, "sweep", refused)
+    monkeypatch.setattr(window, "listing", lambda space: None)
+    monkeypatch.setattr(window, "everywhere", refused)
+    done = specc("sample", small, "-n", 3, "--macs", "1..", *words)
+    assert done.code == 0
+    assert "warning[W611] approximate-draws: the draws are approximate" in done.err
+    if "--json" in words:
+        assert all(not row["exact"] and "each was drawn on its own" in row["why"] for row in done.json)
+    strict = specc("sample", small, "-n", 3, "--macs", "1..", "--strict", *words)
+    assert strict.code == 1
+    assert "approximate-draws" in strict.err + strict.out
+
+
+def test_many_draws_are_made_together() -> None:
+    """Twenty thousand one by one would be another thing: these are uniform too."""
+    rows = specc("sample", SPECS / "digits.specc", "-n", 30_000, "--json").json
+    counts = Counter(str(row["at"]) for row in rows)
+    assert len(counts) == 81
+    assert max(counts.values()) < 1.25 * 30_000 / 81
+    alone = specc("sample", SPECS / "digits.specc", "-n", 30_000, "--json", "--distribution", "independent").json
+    assert len(Counter(str(row["at"]) for row in alone)) == 81
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["-n", "0"], "-n must be a positive whole number"),
+        (["-n", "1000001"], "-n is at most 1,000,000, not 1,000,001"),
         (["-n", "many"], "-n must be a positive whole number"),
         (["--macs", "60"], "`60` is not a range"),
         (["--macs", ".."], "`..` is not a range"),

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from specc import pipeline
+from specc import api, pipeline
+from specc.cli.commands import verify
+from specc.cli.commands.verify import cases_of
+from specc.source import Source
 from tests.cli.commands import SMALL, specc
 
 STATIC = """
@@ -62,3 +65,41 @@ def test_a_project_that_does_not_run_is_a_bug_in_specc(monkeypatch: pytest.Monke
     done = specc("verify", "-", stdin=STATIC)
     assert done.code == 70
     assert "no model" in done.err
+
+
+CHAIN = """
+supernet chain {
+  input image(1, 8, 8); classes 4
+  norm batch
+  width per_group {0.5, 0.75, 1.0} round 4
+  stem { conv(16, kernel=3); norm; relu; conv(16, kernel=3); norm; relu }
+  stage s1 { repeat 0..1 { residual { conv(16, kernel=3); norm; relu } } }
+  head { pool(avg); linear(classes) }
+}
+"""
+
+
+def test_as_many_different_sub_networks_are_checked_as_asked_for() -> None:
+    """18 there are: the largest, the smallest and so many others, each once; all of them where these are no more."""
+    net = api.Network(pipeline.load(Source("chain.specc", CHAIN)))
+    assert net.space().size == 18
+    for number, expected in ((1, 3), (3, 5), (10, 12), (15, 17), (16, 18), (17, 18), (1000, 18)):
+        for seed in range(5):
+            cases = cases_of(net, number, seed)
+            assert len({tuple(case.items()) for case in cases}) == len(cases) == expected
+            assert cases[:2] == [net.assignment("max"), net.assignment("min")]
+
+
+def test_different_ones_are_found_in_large_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "LISTED", 1)
+    net = api.Network(pipeline.load(Source("chain.specc", CHAIN)))
+    for number, expected in ((1, 3), (3, 5), (10, 12)):
+        cases = cases_of(net, number, 0)
+        assert len({tuple(case.items()) for case in cases}) == len(cases) == expected
+
+
+def test_a_space_smaller_than_asked_for_is_checked_whole() -> None:
+    text = STATIC.replace("conv(8,", "conv({4, 6, 8, 12},").replace("method independent(subnets=[max])\n", "")
+    done = specc("verify", "-", "--json", "--subnets", 3, stdin=text)
+    assert done.code == 0, done.err
+    assert sorted(case["at"]["stem.conv.out"] for case in done.json["cases"]) == [4, 6, 8, 12]

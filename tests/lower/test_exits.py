@@ -10,6 +10,7 @@ import pytest
 
 from specc.analysis.cost import cost
 from specc.analysis.space import complete, enumerate_space, size
+from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var, apply, evaluate
 from specc.ir.graph import Graph, Scope
 from specc.passes.bind import bind
@@ -200,6 +201,14 @@ def test_levels_of_a_table(tmp_path: Path) -> None:
 def test_classes_by_name_stand_in_the_datas_order(tmp_path: Path) -> None:
     graph = labelled(tmp_path, "class,half\nape,1\nbat,0\ncar,0\nden,1\n", 'half = 2 from "table.csv"')
     assert graph.labels[1].parents == (1, 0, 0, 1)
+    assert graph.labels[1].names == ("ape", "bat", "car", "den")
+
+
+def test_two_files_name_the_classes_in_one_order(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("class,all\nape,0\ncar,0\nbat,0\nden,0\n")
+    levels = 'half = 2 from "table.csv"; all = 1 from "other.csv"'
+    with pytest.raises(SpecError, match="class 1 is `bat` for `half`, and `car` for `all`"):
+        labelled(tmp_path, "class,half\nape,1\nbat,0\ncar,0\nden,1\n", levels)
 
 
 def test_levels_of_a_taxonomy_are_steps_above_the_leaves(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from specc.codegen.runtime.datasets import READERS, check_classes
 from specc.codegen.runtime.images import Data, Images
+from specc.codegen.runtime.levels import check_levels
 from tests.runtime.test_projects import run, write_project
 
 SPEC = """
@@ -81,6 +82,19 @@ def test_without_names_on_either_side_nothing_is_compared() -> None:
     for saved in (None, *kept):
         check_classes(names_of(3), 10, saved)
     check_classes(names_of(0), 10, {"classes": ["n0"]})
+
+
+def test_a_table_of_labels_in_another_order_than_the_data_is_told(tmp_path: Path) -> None:
+    """It would give every image the coarser class of another one. Names that the data does not have say nothing."""
+    graph = tmp_path / "ir.json"
+    for names, fine in ((["n0", "n1", "n2"], True), (["a", "b", "c"], True), (["n0", "n2", "n1"], False)):
+        graph.write_text(json.dumps({"labels": [{"name": "fine"}, {"name": "coarse", "of": names}]}))
+        if fine:
+            check_levels(names_of(3), graph)
+            continue
+        message = "the labels of level coarse name n2 as class 1; in made it is class 2"
+        with pytest.raises(SystemExit, match=message):
+            check_levels(names_of(3), graph)
 
 
 def test_built_in_data_has_names() -> None:

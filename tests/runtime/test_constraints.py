@@ -94,6 +94,7 @@ def test_a_share_of_nearly_one_leads_to_no_weight_of_zero() -> None:
 
 def test_what_is_not_listed_wastes_some_draws_and_stays_fair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constraints, "EFFORTS", (Effort(12, 200),))
+    monkeypatch.setattr(constraints, "listing", lambda space: None)
     monkeypatch.setattr(majorants, "FEWEST", 8)
     found = ladder("macs", space_by_hand(), 900, 3)
     assert max(kept.tries for kept in found.kept) > 1
@@ -104,7 +105,7 @@ def test_what_is_not_listed_wastes_some_draws_and_stays_fair(monkeypatch: pytest
 
 
 def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "PAIR_LIMIT", 1)
+    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
     found = ladder("macs", space_by_hand(), 2000, 4)
     assert not found.uniform
     expected = by_constraint(space_by_hand(), 2000)

@@ -107,7 +107,10 @@ def test_cifar_10_and_100_are_read_without_running_what_a_pickle_may_ask_for(tmp
     for name in ("train", "test"):
         labels = {b"data": batches[0], b"fine_labels": [0, 99, 5, 5], b"coarse_labels": [0, 1, 2, 3]}
         write_pickle(tmp_path / "cifar-100-python" / name, labels)
-    assert load_data(settings("cifar100", tmp_path)).test.labels == (0, 99, 5, 5)
+    data = load_data(settings("cifar100", tmp_path))
+    assert (data.test.labels, data.names) == ((0, 99, 5, 5), ())
+    write_pickle(tmp_path / "cifar-100-python" / "meta", {b"fine_label_names": [b"apple", b"baby"]})
+    assert load_data(settings("cifar100", tmp_path)).names == ("apple", "baby")
 
     evil = tmp_path / "cifar-100-python" / "train"
     evil.write_bytes(b"cos\nsystem\n(S'echo harm'\ntR.")

@@ -162,7 +162,7 @@ def test_the_source_of_a_sub_network_runs_where_nothing_of_the_project_is(
 
 
 def test_an_operation_without_a_plain_name_is_told_and_the_weights_are_written(
-    made: dict[str, Project], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: dict[str, Project], tmp_path: Path
 ) -> None:
     source = part(made["elastic"], "static_source")
     graph = torch.fx.Graph()
@@ -172,13 +172,46 @@ def test_an_operation_without_a_plain_name_is_told_and_the_weights_are_written(
     with pytest.raises(ValueError, match="has no plain name in torch"):
         source.static_source(static, "Odd.", (torch.ones(1, 2),))
     exporting = part(made["elastic"], "exporting")
-    exporting.write_source(static, "Odd.", (torch.ones(1, 2),), torch.ones(1, 2), tmp_path)
-    assert "no model.py" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="has no plain name in torch"):
+        exporting.write_source(static, "Odd.", (torch.ones(1, 2),), torch.ones(1, 2), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
 
 
 def scrambled(x: torch.Tensor) -> torch.Tensor:
     return x.flip(0)
+
+
+@torch.no_grad()
+def test_written_weights_with_a_bit_changed_are_refused(made: dict[str, Project], tmp_path: Path) -> None:
+    """By the source that stands beside them, and by the project. What is said of tensors counts, too."""
+    net, inputs = network(made["tokens"]), inputs_of("tokens")
+    static = net.bind(net.plan("min"))
+    exporting = part(made["tokens"], "exporting")
+    with made["tokens"].known():
+        exporting.write_source(static, "A sub-network.", inputs, static(*inputs), tmp_path)
+    found: dict[str, Any] = {"__name__": "written"}
+    exec((tmp_path / "model.py").read_text(), found)
+    file = tmp_path / "weights.safetensors"
+    content = file.read_bytes()
+    first = 8 + int.from_bytes(content[:8], "little")
+    own = content[8:first].index(b"}") + 8  # what comes before is the checksum itself
+    rng = random.Random(0)
+    for place in (first, len(content) - 1, *(rng.randrange(own, len(content)) for _ in range(100))):
+        changed = bytearray(content)
+        changed[place] ^= 1 << rng.randrange(8)
+        if json_blank(changed, content, first):
+            continue
+        file.write_bytes(bytes(changed))
+        for load in (found["load_weights"], load_tensors):
+            with pytest.raises((ValueError, TypeError, KeyError)):
+                load(file)
+    file.write_bytes(content)
+    assert {*found["load_weights"](file)} == {*load_tensors(file)[0]} == {*static.state_dict()}
+
+
+def json_blank(changed: bytes | bytearray, content: bytes, first: int) -> bool:
+    """Whether two headers say the same, as one blank behind the end is as good as another."""
+    return changed[8:first].rstrip() == content[8:first].rstrip() and changed[first:] == content[first:]
 
 
 @pytest.mark.parametrize("straight", [False, True])

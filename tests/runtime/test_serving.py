@@ -186,7 +186,7 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
     deploy.save(tmp_path / "another", net, [measured(made["elastic"], net, at) for at in ({"width": 0.5}, "max")])
     deploy.save(folder, net, [measured(made["elastic"], net, at) for at in ("max", {"width": 0.5})])
     (tmp_path / "another" / "norms.safetensors").replace(folder / "norms.safetensors")
-    with pytest.raises(ValueError, match=r"damaged: .* norm statistics are of another sub-network"):
+    with pytest.raises(ValueError, match=r"damaged: the checksum of norms\.safetensors differs"):
         deploy.load(folder, net)
     bundle(made["elastic"], folder)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
@@ -363,3 +363,64 @@ def test_a_bundle_is_whole_at_whatever_moment_its_writer_dies(made: dict[str, Pr
         assert all(bool((value == number).all()) for value in net.parameters())
         seen.add(number)
     assert seen == {1, 2}
+
+
+def test_a_bundle_with_any_bit_changed_is_refused(made: dict[str, Project], tmp_path: Path) -> None:
+    """Every bit of the index and of the norms, and of the weights some in every part of the file."""
+    deploy, folder = part(made["elastic"], "deploy"), tmp_path / "anytime"
+    net = network(made["elastic"])
+    deploy.save(folder, net, [measured(made["elastic"], net, at) for at in ("min", "max")], classes=["a", "b"])
+    index = (folder / "index.json").read_bytes()
+    for place, bit in itertools.product(range(len(index)), range(8)):
+        changed = bytearray(index)
+        changed[place] ^= 1 << bit
+        with pytest.raises(ValueError, match=r"checksum|decode|column|char"):
+            deploy.check_index(bytes(changed))
+    (folder / "index.json").write_bytes(index.replace(b"elastic", b"elastiC").replace(b'"a"', b'"b"'))
+    with pytest.raises(ValueError, match=r"index\.json is damaged, .* checksum is of another content"):
+        deploy.load(folder, net)
+    (folder / "index.json").write_bytes(index)
+    rng = random.Random(0)
+    for name in ("norms.safetensors", "weights.safetensors"):
+        content = (folder / name).read_bytes()
+        for place in {0, 7, 8, len(content) - 1, *(rng.randrange(len(content)) for _ in range(20))}:
+            changed = bytearray(content)
+            changed[place] ^= 1 << rng.randrange(8)
+            (folder / name).write_bytes(bytes(changed))
+            with pytest.raises(ValueError, match=f"damaged: the checksum of {name} differs"):
+                deploy.load(folder, net)
+        (folder / name).write_bytes(content)
+    assert len(deploy.load(folder, net)) == 2
+
+
+def test_a_bundle_of_the_first_version_has_no_checksums_and_is_read(made: dict[str, Project], tmp_path: Path) -> None:
+    deploy, folder = part(made["elastic"], "deploy"), tmp_path / "anytime"
+    net = network(made["elastic"])
+    deploy.save(folder, net, [net.plan("min")])
+    index = json.loads((folder / "index.json").read_text())
+    old = {name: value for name, value in index.items() if name not in ("files", "checksum")}
+    (folder / "index.json").write_text(json.dumps(old))
+    assert deploy.load(folder, net) == [net.plan("min")]
+    (folder / "index.json").write_text(json.dumps({**old, "files": index["files"]}))
+    with pytest.raises(ValueError, match="its checksum is missing"):
+        deploy.load(folder, net)
+
+
+def test_a_bundle_is_compared_with_its_network_before_it_takes_its_place(
+    made: dict[str, Project], tmp_path: Path
+) -> None:
+    deploy, folder = part(made["elastic"], "deploy"), tmp_path / "anytime"
+    net, (x,) = network(made["elastic"]), inputs_of("elastic")
+    plans = [measured(made["elastic"], net, at) for at in ("min", "max")]
+    found: list[float] = []
+
+    def proof(aside: Path) -> None:
+        found.append(deploy.differences(aside, net, made["elastic"].model.Model().eval(), plans, x))
+        found.append(deploy.differences(aside, net, made["elastic"].model.Model().eval(), plans[::-1], x))
+        if found[-1] > 0:
+            raise ValueError("they differ")
+
+    with pytest.raises(ValueError, match="they differ"):
+        deploy.save(folder, net, plans, proof=proof)
+    assert found[0] == 0 < found[1]
+    assert not folder.exists()

@@ -26,6 +26,7 @@ from specc.analysis.module import space_module
 from specc.codegen.runtime.front import Point, admit, key
 from specc.codegen.runtime.interfaces import Assignment
 from specc.codegen.runtime.proposals import Proposals
+from specc.ir.graph import Graph
 from tests.codegen.projects import compiled
 from tests.search.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
 
@@ -116,8 +117,12 @@ def test_equal_accuracy_at_more_macs_is_dominated() -> None:
 
 def space_of(name: str) -> ModuleType:
     """A spec's space.py, beside the compiler's own `choices`."""
+    return space_of_graph(compiled(name).graph)
+
+
+def space_of_graph(graph: Graph) -> ModuleType:
     made = ModuleType("space")
-    text = space_module(compiled(name).graph).replace("from elastic import", "from specc.portable import")
+    text = space_module(graph).replace("from elastic import", "from specc.portable import")
     exec(text, made.__dict__)
     return made
 

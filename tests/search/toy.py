@@ -39,7 +39,9 @@ class Toy:
     ) -> None:
         self.CHOICES = options
         self.costs = costs
-        self.SPACE = Space(options, active or {}, (), self.batched)
+        # What a choice costs is nothing where it does not matter: it is read together with what decides that.
+        together = [(name, *{parent for term in terms for parent in term}) for name, terms in (active or {}).items()]
+        self.SPACE = Space(options, active or {}, together, self.batched)
         self.SIZE = sum(1 for _ in choices.every(self.SPACE)) if len(options) < 12 else 2 ** len(options)
 
     def batched(self, rows: Rows) -> tuple[Rows, Rows]:

@@ -27,9 +27,13 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
+    from specc.analysis.space import approximate_range
+
     compiled = shared.load(args, terminal)
     with terminal.busy("counting"):
         plan = network(compiled) | {"method": method(compiled), "data": data(compiled)}
+    if not plan["exact"]:
+        terminal.warn(approximate_range(compiled.graph))
     plan["files"] = files(compiled, args.output)
     if args.json:
         terminal.json(plan)
@@ -56,6 +60,7 @@ def network(compiled: Compiled) -> dict[str, Any]:
         "macs": span(ranges.macs),
         "weight_bytes": {end: BYTES * report.params for end, report in ends.items()},
         "peak_bytes": span(ranges.peak_bytes),
+        "exact": ranges.exact,
     }
 
 

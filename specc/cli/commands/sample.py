@@ -3,17 +3,18 @@
 A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it, and inside all
 windows where there are several. Latencies are predicted, as sums over the blocks of a latency table.
 
-Where choices read one another so much that over a million combinations would have to be told apart at once, every
-choice is drawn on its own until all costs fit, which is not uniform; that, and the share that fitted, is then said.
+Where choices read one another so much that the sub-networks within a budget cannot be counted, every choice is drawn
+on its own until all costs fit. That is not uniform, and is said: by a warning, and in JSON by each row's `exact` and
+`why`.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from specc.assignments import assignment_json, show_assignment
+from specc.assignments import assignments_json, show_assignments
 from specc.cli import arguments as shared
 from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from specc.portable.window import Draws
 
 SUMMARY = "draw sub-networks at random, also within a budget"
+MOST: Final = 1_000_000
+"""The most at once: some seconds, and about a gigabyte."""
 
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("-n", "--number", type=shared.positive("-n"), default=1, metavar="N", help="how many (1)")
+    parser.add_argument("-n", "--number", type=shared.positive("-n", MOST), default=1, metavar="N", help="how many (1)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
     parser.add_argument("--macs", type=shared.window, metavar="LO..HI", help="multiply-accumulates, as in 60M..100M")
     parser.add_argument("--params", type=shared.window, metavar="LO..HI", help="parameters, as in 1M..2M")
@@ -45,6 +48,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
     if args.distribution == "independent" and (args.macs or args.params or args.latency):
         raise UsageError("within a budget draws are uniform: --distribution independent is for draws without one")
+    from specc.analysis.space import doubts
+
     graph = shared.load(args, terminal).graph
     with terminal.busy(f"drawing {args.number:,} sub-networks"):
         draws, latencies = drawn(args, graph)
@@ -52,15 +57,19 @@ def run(args: Namespace, terminal: Terminal) -> int:
         from specc.analysis.latency import table_of
 
         terminal.note(f"latencies by {args.latency_table.name}: {table_of(graph, args.latency_table).conditions}")
-    note(draws, args.number, terminal)
+    terminal.warn(doubts(graph, draws, args.number))
+    note(draws, terminal)
     assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
-    rows = list(zip(assignments, draws.macs, draws.params, strict=True))
+    costs = list(zip(draws.macs, draws.params, strict=True))
     if args.json:
-        found = [{"at": assignment_json(graph, at), "macs": m, "params": p} for at, m, p in rows]
+        how = {"exact": draws.exact, "why": draws.why}
+        shown = assignments_json(graph, assignments)
+        found = [{"at": at, "macs": m, "params": p, **how} for at, (m, p) in zip(shown, costs, strict=True)]
         terminal.json([row | {"latency": t} for row, t in zip(found, latencies, strict=True)] if latencies else found)
         return 0
-    times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in rows]
-    table = [(m, p, *time, show_assignment(graph, at)) for (at, m, p), time in zip(rows, times, strict=True)]
+    times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in costs]
+    texts = show_assignments(graph, assignments)
+    table = [(*cost, *time, text) for cost, time, text in zip(costs, times, texts, strict=True)]
     columns = ("macs", "params", "latency") if latencies else ("macs", "params")
     terminal.table((*columns, "at"), table, right=columns)
     return 0
@@ -84,14 +93,10 @@ def drawn(args: Namespace, graph: Graph) -> tuple[Draws, tuple[float, ...]]:
         raise Failure(f"cannot read {table}: {reason(error)}") from None
 
 
-def note(draws: Draws, wanted: int, terminal: Terminal) -> None:
-    """Says what is not as one would expect: too few draws, many tries, or another distribution."""
+def note(draws: Draws, terminal: Terminal) -> None:
+    """Says where draws took more than one try each."""
     found = len(draws.assignments)
-    if not draws.uniform:
-        terminal.note("note: the choices read one another too much; each was drawn on its own, not uniformly")
-    if found < wanted:
-        terminal.note(f"note: only {found:,} found in {draws.tries:,} tries; widen the window for more")
-    elif not draws.exact:
+    if draws.exact and found < draws.tries:
         share = found / draws.tries
         useful = f"{share:.0%}" if share >= 0.01 else f"{found:,}"
         terminal.note(f"note: too many sub-networks to list; {useful} of {draws.tries:,} tries were of use")

@@ -8,6 +8,7 @@ Exit 70 says that they do not, which is a bug in specc.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.assignments import assignment_json, show_assignment
@@ -25,12 +26,17 @@ SUMMARY = "check the numbers and the generated code in PyTorch"
 CLOSE: Final = 1e-4
 """Answers that are meant to be equal may differ by this share: single precision over some hundred layers."""
 BUG: Final = 70
+LISTED: Final = 100_000
+"""The most sub-networks that are listed to draw different ones from."""
+ROUNDS: Final = 100
+"""The most rounds of draws in larger spaces, where hardly any is drawn twice."""
 
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    text = "random sub-networks, besides the largest and the smallest (3)"
-    parser.add_argument("-n", "--number", type=shared.positive("-n"), default=3, metavar="N", help=text)
+    text = "random sub-networks, besides the largest and the smallest; all there are where these are fewer (3)"
+    flags = ("-n", "--subnets", "--number")
+    parser.add_argument(*flags, dest="number", type=shared.positive("-n"), default=3, metavar="N", help=text)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
 
 
@@ -60,11 +66,25 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 
 def cases_of(net: Network, number: int, seed: int) -> list[dict[str, Any]]:
-    """The sub-networks to look at, each once."""
-    if not net.graph.choices:
-        return [{}]
-    found = [net.assignment("max"), net.assignment("min"), *net.sample(number, seed=seed, distribution="independent")]
-    return [dict(pairs) for pairs in dict.fromkeys(tuple(at.items()) for at in found)]
+    """The largest, the smallest and `number` others, all different; all there are where these are no more."""
+    from itertools import count
+
+    from specc.analysis.conditions import conditions, count_of
+    from specc.portable.choices import every
+
+    size = count_of(conditions(net.graph))
+    found = {tuple(net.assignment(end).items()): None for end in ("max", "min")}
+    wanted = len(found) + number
+    if size is not None and size <= max(wanted, LISTED):
+        others = [key for at in every(conditions(net.graph)) if (key := tuple(at.items())) not in found]
+        return [dict(key) for key in (*found, *Random(seed).sample(others, min(number, len(others))))]
+    # So many sub-networks are seldom drawn twice.
+    for more in count(seed):
+        drawn = net.sample(number, seed=more, distribution="independent")
+        found.update(dict.fromkeys(tuple(at.items()) for at in drawn))
+        if len(found) >= wanted or more >= seed + ROUNDS:
+            break
+    return [dict(key) for key in [*found][:wanted]]
 
 
 def answers(compiled: Compiled, cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:

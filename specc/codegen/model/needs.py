@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from specc.codegen.model.context import Class, Context
-from specc.codegen.model.render import number
+from specc.codegen.model.render import ATOM, Text, number
 from specc.codegen.model.sizes import Key, Need, Parameter, at_largest, is_constant
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region, is_repeated
 from specc.codegen.names import choice_leaf
@@ -103,12 +103,12 @@ def child_values(context: Context, row_entries: Sequence[Entry], parameter: Para
     return tuple(parameter.values[e.index] for e in row_entries if isinstance(e, Part))
 
 
-def literals(cls: Class, needs: Sequence[Need], largest: Mapping[str, Option]) -> dict[Key, str]:
+def literals(cls: Class, needs: Sequence[Need], largest: Mapping[str, Option]) -> dict[Key, Text]:
     """The numbers that `__init__` writes out: all in a stage, which stands once; in a block what counts no channels."""
     block = is_repeated(cls.first.scope)
-    found: dict[Key, str] = {}
+    found: dict[Key, Text] = {}
     for need in needs:
         peak = at_largest(need.values, largest)
         if not block or (need.role != "channels" and is_constant(peak)):
-            found[(need.role, need.values)] = number(peak[0])
+            found[(need.role, need.values)] = number(peak[0]), ATOM
     return found

@@ -79,7 +79,7 @@ def plan_method(context: Context, cls: Class, names: Sequence[str]) -> tuple[str
         lines.extend(assignment(target, text))
     assert cls.active is not None
     literal = {
-        (parameter.role, parameter.values): whole(parameter.first, lambda e: local_text(e, local))[0]
+        (parameter.role, parameter.values): whole(parameter.first, lambda e: local_text(e, local))
         for parameter in cls.active.parameters
     }
     named = replace(cls, active=Sizes({}, (), literal))

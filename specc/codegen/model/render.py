@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from specc.codegen.literals import quoted
 from specc.ir.expr import INFIX, Apply, Expr, Var, is_whole
+from specc.ir.whole import factors
 
 Text: TypeAlias = tuple[str, int]
 """Python text and how strongly its outermost operation binds: `a + b` is 5, `a * b` 6, a name or call 9."""
@@ -94,16 +95,6 @@ def whole(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
     if not below or name(expr) is not None:
         return python(expr, name)
     return quotient([python(e, name) for e in above], [python(e, name) for e in below])
-
-
-def factors(expr: Expr) -> tuple[list[Expr], list[Expr]]:
-    """The factors above and below the line of a product of quotients."""
-    if isinstance(expr, Apply) and expr.function in ("mul", "div"):
-        (above, below), (other_above, other_below) = factors(expr.args[0]), factors(expr.args[1])
-        if expr.function == "div":
-            other_above, other_below = other_below, other_above
-        return above + other_above, below + other_below
-    return [expr], []
 
 
 def quotient(above: Sequence[Text], below: Sequence[Text]) -> Text:

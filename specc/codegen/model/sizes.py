@@ -17,7 +17,6 @@ from specc.codegen.model.render import (
     Text,
     compose,
     constant,
-    factors,
     floor_division,
     in_brackets,
     number,
@@ -27,6 +26,7 @@ from specc.codegen.model.structure import Part, is_repeated
 from specc.codegen.names import fresh, identifier
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate
 from specc.ir.graph import Tensor
+from specc.ir.whole import factors, ratio
 from specc.ops.writing import Values, channel_values, numbers
 
 ARITHMETIC: Final = ("add", "sub", "mul", "div", "floor")
@@ -135,7 +135,7 @@ class Sizes:
 
     names: dict[Key, str]
     parameters: tuple[Parameter, ...]
-    literal: dict[Key, str]
+    literal: dict[Key, Text]
     locals: tuple[tuple[str, str], ...] = ()
 
     def text(self, need: Need) -> str:
@@ -144,7 +144,7 @@ class Sizes:
         return written[0]
 
 
-def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, str]) -> Sizes:
+def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, Text]) -> Sizes:
     """Makes parameters of what cannot be written in terms of others, in the order in which it is needed."""
     chosen: dict[Key, Parameter] = {}
     names: dict[Key, str] = {}
@@ -187,7 +187,7 @@ def in_runs(needs: Sequence[Need], namer: Namer) -> Iterator[Need]:
 
 
 def shared_locals(
-    composite: Sequence[Need], names: dict[Key, str], literal: Mapping[Key, str], namer: Namer
+    composite: Sequence[Need], names: dict[Key, str], literal: Mapping[Key, Text], namer: Namer
 ) -> tuple[tuple[str, str], ...]:
     """Local variables for what is written in terms of parameters more than once: `hidden = 6 * in_`."""
     count = Counter((need.role, need.values) for need in composite)
@@ -202,17 +202,17 @@ def shared_locals(
     return tuple(found)
 
 
-def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exact: bool = False) -> Text | None:
+def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text], exact: bool = False) -> Text | None:
     """A vector as Python text over the named ones; None where it cannot be written so."""
     role, values = key
     if not exact and key not in names and key not in literal:
-        divided = express_quotient(key, names, literal)
+        divided = express_quotient(key, names, literal) or express_ratio(key, names, literal)
         if divided is not None:
             return divided
     if key in names:
         return names[key], ATOM
     if key in literal:
-        return literal[key], ATOM
+        return literal[key]
     first = values[0]
     if isinstance(first, tuple):
         return express_runs(key, names, literal)
@@ -233,12 +233,12 @@ def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str], exac
     if any(text is None for text in texts):
         return None
     known = [text for text in texts if text is not None]
-    if first.function == "floor":
+    if first.function == "floor" or (first.function == "div" and not exact):  # a size is a whole number
         return floor_division(known)
     return compose(first.function, known)
 
 
-def express_runs(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str]) -> Text | None:
+def express_runs(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text]) -> Text | None:
     """Channels in runs as a tuple of numbers; None where there are not as many everywhere."""
     role, values = key
     if any(not isinstance(value, tuple) for value in values) or len({len(numbers(value)) for value in values}) > 1:
@@ -248,7 +248,7 @@ def express_runs(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str])
     return (in_brackets(known), ATOM) if len(known) == len(texts) else None
 
 
-def express_quotient(key: Key, names: Mapping[Key, str], literal: Mapping[Key, str]) -> Text | None:
+def express_quotient(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text]) -> Text | None:
     """A product with divisors as one division, which leaves no rest where the whole is a channel count."""
     role, values = key
     rows = [factors(value) for value in values if not isinstance(value, tuple)]
@@ -262,3 +262,14 @@ def express_quotient(key: Key, names: Mapping[Key, str], literal: Mapping[Key, s
     texts = [express((role, column), names, literal, True) for column in columns]
     known = [text for text in texts if text is not None]
     return quotient(known[: len(above)], known[len(above) :]) if len(known) == len(texts) else None
+
+
+def express_ratio(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text]) -> Text | None:
+    """The same where a factor above the line is a product that has a name: `4 * in_ // 8` for 16 expand / 8 * 4."""
+    role, values = key
+    rows = [ratio(value) for value in values if not isinstance(value, tuple)]
+    if len(rows) < len(values) or all(below == 1 for _, below in rows):
+        return None
+    texts = [express((role, column), names, literal, True) for column in zip(*rows, strict=True)]
+    known = [text for text in texts if text is not None]
+    return floor_division(known) if len(known) == len(texts) else None

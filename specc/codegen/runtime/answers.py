@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from specc.codegen.runtime.distributed import World, total
-from specc.codegen.runtime.evaluate import Score
+from specc.codegen.runtime.evaluate import Score, counted, score_of
 from specc.codegen.runtime.interfaces import Batches, Space
 from specc.codegen.runtime.levels import Levels
 from specc.codegen.runtime.progress import amount, table
 from specc.codegen.runtime.shapes import each_input
 from specc.codegen.runtime.subnets import short
+from specc.codegen.runtime.whole import write_text, writing
 
 
 @torch.no_grad()
@@ -28,21 +28,15 @@ def evaluate_answers(
     was_training = net.training
     net.eval()
     names = list(plan.outputs)
-    counts = torch.zeros(len(names), 3, dtype=torch.float64, device=world.device)
+    counts = torch.zeros(len(names), 4, dtype=torch.float64, device=world.device)
     for images, labels in batches:
         wanted = levels.labels(labels)
         answers = net(*each_input(images), plan)
         for row, name in zip(counts, names, strict=True):
-            logits, own = answers[name].float(), wanted[levels.of[name]]
-            row[0] += (logits.argmax(dim=-1) == own).sum()
-            row[1] += F.cross_entropy(logits, own, reduction="sum")
-            row[2] += len(own)
+            row += counted(answers[name].float(), wanted[levels.of[name]])
     net.train(was_training)
     rows = total(counts, world).tolist()
-    return {
-        name: Score(right / max(1.0, images), loss / max(1.0, images), int(images))
-        for name, (right, loss, images) in zip(names, rows, strict=True)
-    }
+    return {name: score_of(row) for name, row in zip(names, rows, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +115,7 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
         | ({} if target is None else {"finest": row.finest(target)})
         for row in rows
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"target": target, "subnets": data}, indent=2) + "\n"
-    (folder / "answers.json").write_text(text, encoding="utf-8")
+    with writing(folder / "answers.json"):
+        write_text(folder / "answers.json", text)
     return table(heads, lines)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from specc.codegen.runtime.distributed import tell
+from specc.codegen.runtime.distributed import warn
 from specc.codegen.runtime.schema import check_checkpoint, few
 from specc.codegen.runtime.whole import whole_file, writing
 
@@ -142,11 +141,6 @@ def difference(net: nn.Module, state: Mapping[str, Any]) -> str:
     reasons += [f"here is no {few(foreign)}"] if foreign else []
     reasons += [few(shapes)] if shapes else []
     return "; ".join(reasons)
-
-
-def warn(text: str) -> None:
-    """A warning on standard error."""
-    tell(f"warning: {text}", sys.stderr)
 
 
 def seed_epoch(seed: int, epoch: int, rank: int = 0) -> random.Random:

@@ -95,7 +95,7 @@ def difference(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
 
 def place(path: str) -> Path:
     """Where a path leads from here, or else from the project's own folder, where a file of `data own` may lie."""
-    here, beside = Path(path or "."), Path(__file__).parent.parent / path
+    here, beside = Path(path or ".").expanduser(), Path(__file__).parent.parent / path
     return beside if path and not here.exists() and beside.exists() else here
 
 
@@ -221,7 +221,14 @@ def cifar(folder: Path, settings: Mapping[str, Any]) -> Parts:
             int(label) for part in read for label in part[b"fine_labels" if hundred else b"labels"]
         ]
         parts.append(Images(tuple(labels), (torch.from_numpy(pixels),)))
-    return Parts(parts[0], parts[1], () if hundred else CIFAR10)
+    return Parts(parts[0], parts[1], names_of_100(places) if hundred else CIFAR10)
+
+
+def names_of_100(places: Iterable[Path]) -> tuple[str, ...]:
+    """CIFAR-100's classes, from the file `meta` that comes with it."""
+    found = next((place / "meta" for place in places if (place / "meta").is_file()), None)
+    names = NumpyOnly(found.read_bytes()).load().get(b"fine_label_names", ()) if found else ()
+    return tuple(name.decode() for name in names)
 
 
 class NumpyOnly(pickle.Unpickler):
@@ -323,7 +330,9 @@ def passed_over(others: list[Path]) -> tuple[str, ...]:
     """A note on files that are not called as images are."""
     if not others:
         return ()
-    named = ", ".join(str(path) for path in others[:3]) + (", ..." if len(others) > 3 else "")
+    # A name need not be text that can be printed.
+    names = [str(path).encode(errors="replace").decode() for path in others[:3]]
+    named = ", ".join(names) + (", ..." if len(others) > 3 else "")
     return (f"passed over, as no suffix of an image: {named} ({len(others):,} in all)",)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO, TypeVar
@@ -31,6 +32,11 @@ def tell(text: str, file: TextIO | None = None) -> None:
     """A line on standard output, or another file, of the first process alone; also before it has joined the others."""
     if os.environ.get("RANK", "0") == "0":
         print(text, file=file, flush=True)
+
+
+def warn(text: str) -> None:
+    """A warning on standard error."""
+    tell(f"warning: {text}", sys.stderr)
 
 
 def join(device: str = "") -> World:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from specc.codegen.runtime import checkpoint
 from specc.codegen.runtime.distributed import World
 from specc.codegen.runtime.schema import few
+from specc.codegen.runtime.shapes import Inputs, each_input
 from specc.codegen.runtime.subnets import short
 
 EVIDENCE: Final = "not_finite.pt"
@@ -29,7 +30,7 @@ class Step:
     epoch: int
     number: int
     rate: float
-    batch: tuple[Tensor, ...]
+    batch: tuple[Inputs, Tensor]
     plans: Sequence[Any]
     losses: Tensor
     arrived: Any = None
@@ -44,7 +45,7 @@ class Watch:
         self.waiting: Step | None = None
 
     def see(
-        self, epoch: int, number: int, rate: float, batch: tuple[Tensor, ...], seen: list[Any]
+        self, epoch: int, number: int, rate: float, batch: tuple[Inputs, Tensor], seen: list[Any]
     ) -> None:
         """Takes in a step; `seen` are its (plan, loss) pairs. Exits where a loss is not finite."""
         if not seen:
@@ -80,14 +81,14 @@ class Watch:
         kept = self.keep(step, at, loss)
         raise SystemExit(
             f"epoch {step.epoch + 1}, step {step.number + 1}: the loss of {which} is {loss}, at a learning rate of "
-            f"{step.rate:g}. The batch is in {kept}; the last good checkpoint stays"
+            f"{step.rate:g}. The batch is in {kept}, checkpoint.pt stays as it was"
         )
 
     def keep(self, step: Step, at: Any, loss: float) -> Path:
         """Writes the batch and the place down; every process its own."""
         rank = self.world.rank
         path = self.folder / (EVIDENCE if not rank else f"{rank}.{EVIDENCE}")
-        images, labels = step.batch[0], step.batch[-1]
+        inputs, labels = step.batch
         checkpoint.save(
             path,
             {
@@ -97,7 +98,7 @@ class Watch:
                 "at": None if at is None else dict(at),
                 "loss": loss,
                 "losses": step.losses.tolist(),
-                "images": images.detach().cpu(),
+                "inputs": [x.detach().cpu() for x in each_input(inputs)],
                 "labels": labels.detach().cpu(),
             },
         )
@@ -112,5 +113,5 @@ def check_weights(net: nn.Module, epoch: int) -> None:
     broken = few([name for name, value in state.items() if not checkpoint.all_finite(value)])
     raise SystemExit(
         f"epoch {epoch + 1}: weights are NaN or infinite after the last step ({broken}). "
-        "The last good checkpoint stays"
+        "checkpoint.pt stays as it was"
     )

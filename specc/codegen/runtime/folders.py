@@ -112,6 +112,8 @@ def check_files(files: Sequence[Path]) -> None:
     waiting = [file for parent in fresh for file in by_parent[parent]]
     if not waiting:
         return
+    if len(waiting) > AT_ONCE:
+        print(f"checking {len(waiting):,} image files, once", flush=True)
     broken: dict[Path, str] = {}
     with Bar("checking images", len(waiting)) as bar, ThreadPoolExecutor(threads()) as pool:
         for first in range(0, len(waiting), AT_ONCE):

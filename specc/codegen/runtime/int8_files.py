@@ -11,7 +11,8 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
-from specc.codegen.runtime.exporting import Answers, write_source
+from specc.codegen.runtime.checked import Answers
+from specc.codegen.runtime.exporting import write_source
 from specc.codegen.runtime.int8 import quantised
 from specc.codegen.runtime.latency import measure
 
@@ -67,9 +68,9 @@ def write_int8(
 def measured(net: nn.Module, inputs: Inputs, file: Path, judge: Judge | None) -> dict[str, float]:
     """A network's figures."""
     one = tuple(x[:1] for x in inputs)
-    layers: list[Any] = [layer for layer in net.modules() if hasattr(layer, "packed")]
+    layers: list[Any] = [layer for layer in net.modules() if hasattr(layer, "_packed")]
     for layer in layers:
-        layer.packed = None  # anew: the kernels are fastest at the batch size that they ran first
+        layer._packed = None  # anew: the kernels are fastest at the batch size that they ran first
     ms = 1000 * measure(net, one).fastest
     known = {} if judge is None else {"accuracy": round(judge(net), 5)}
     return {**known, "bytes": file.stat().st_size, "ms": round(ms, 4)}

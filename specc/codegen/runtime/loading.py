@@ -98,6 +98,16 @@ class Loading:
         random.Random(f"{seed}/calibration").shuffle(order)
         return PlainBatches(self, self.data.train, order[:count], batch_size) if count else None
 
+    def digests(self, calibrate: int) -> list[str]:
+        """Hashes of what evaluations depend on: the images that judge and calibrate, and their normalisation."""
+        fitting = self.calibration(calibrate)
+        parts = [self.evaluation(self.data.validation), self.evaluation(self.data.test)]
+        parts += [] if fitting is None else [fitting]
+        return [
+            *(part.digest() for part in parts),
+            f"{self.shapes} {self.statistics()} {self.crops}",
+        ]
+
     def transforms(self, augment: Sequence[Mapping[str, Any]]) -> list[Any]:
         """What happens to single images. Exits where a word of `augment` cannot be applied to the data."""
         images = [form for form in self.forms if len(form) == 3]
@@ -251,6 +261,10 @@ class PlainBatches:
         if self.kept is None:
             self.kept = list(self.load())
         return iter(self.kept)
+
+    def digest(self) -> str:
+        """A short hash of these images and labels, in their order, by content."""
+        return self.images.take([index for batch in self.batches for index in batch]).digest()
 
     def load(self) -> Iterator[tuple[Inputs, Tensor]]:
         loading = self.loading

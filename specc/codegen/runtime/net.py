@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from specc.codegen.runtime.bind import bind
 from specc.codegen.runtime.plan import Option, Plan
+from specc.codegen.runtime.resizing import resize as resize  # for model.py
+from specc.codegen.runtime.resizing import sized as sized
 from specc.codegen.runtime.straight import Line, Straight, straight
 
 
@@ -31,33 +32,19 @@ class ElasticNet(nn.Module):
         """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
         object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
 
-    def bind(self, plan: Plan | None = None, fold: bool = True) -> nn.Module:
-        """A plain static copy of one sub-network, in eval mode: see `bind.bind`."""
+    def bind(self, plan: Plan | None = None, fold: bool = False) -> nn.Module:
+        """Extracts one sub-network: a plain static module with copies of its weights, in eval mode.
+
+        As it is, it can be trained further. With `fold` its norms are folded into the layers before them: faster,
+        for inference alone. It resizes images as `net(x, plan)` does. See `bind.bind`.
+        """
         return bind(self, self._plan if plan is None else plan, fold)
 
     def straight(self, plan: Plan | None = None, share: bool = False) -> Straight:
         """One sub-network for serving, made in a millisecond or two: see `straight.straight`.
 
-        With `share` it has no weights of its own, and reads the network's at every call.
+        With `share` it has no weights of its own, and reads the network's at every call. It resizes images as
+        `net(x, plan)` does.
         """
         lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
         return straight(self, self._plan if plan is None else plan, lines, share)
-
-
-def sized(
-    inputs: Sequence[Tensor], resolution: int | tuple[int | None, ...] | None
-) -> tuple[Tensor, ...]:
-    """The inputs at a plan's `resolution`: each at its own, as they are where that is None."""
-    each = resolution if isinstance(resolution, tuple) else (resolution,) * len(inputs)
-    return tuple(
-        x if size is None else resize(x, size) for x, size in zip(inputs, each, strict=True)
-    )
-
-
-def resize(x: Tensor, resolution: int) -> Tensor:
-    """Images [N, C, H, W] at [N, C, resolution, resolution], bilinear with antialiasing; as they are if they fit."""
-    if x.shape[-2:] == (resolution, resolution):
-        return x
-    return F.interpolate(
-        x, (resolution, resolution), mode="bilinear", align_corners=False, antialias=True
-    )

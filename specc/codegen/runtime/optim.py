@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
@@ -93,34 +93,56 @@ KEPT: Mapping[type[Optimizer], tuple[tuple[str, ...], ...]] = MappingProxyType(
 """What each optimizer may keep of a parameter, from one step to the next."""
 
 
+HYPERPARAMETERS: Final = (
+    "initial_lr",
+    "momentum",
+    "weight_decay",
+    "nesterov",
+    "betas",
+    "alpha",
+    "eps",
+)
+"""What a run may not change on the way."""
+
+
 def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Gives an optimizer what another one of its kind has kept. Its settings stay its own.
 
-    Exits where the state is of another optimizer or of other parameters.
+    Exits where the state is of another optimizer, of one with other settings, or of other parameters.
     """
-    own = optimizer.state_dict()["param_groups"]
-    counts = [
-        [len(group.get("params", ())) for group in groups]
-        for groups in (own, state["param_groups"])
-    ]
-    if counts[0] != counts[1]:
+    own, theirs = optimizer.state_dict()["param_groups"], state["param_groups"]
+    if [len(group.get("params", ())) for group in theirs] != [
+        len(group["params"]) for group in own
+    ]:
         raise SystemExit("the optimizer of the checkpoint is of other parameters")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    kinds = KEPT.get(type(optimizer), ())
-    kept: dict[int, dict[str, Any]] = {}
+    kinds = [{*names} for names in KEPT.get(type(optimizer), ())]
     for place, values in state["state"].items():
-        found = {name: value for name, value in values.items() if value is not None}
-        if place >= len(parameters) or (kinds and {*found} not in [{*names} for names in kinds]):
+        kept = {name for name, value in values.items() if value is not None}
+        if kinds and kept not in kinds:
             raise SystemExit(
-                f"the checkpoint keeps {', '.join(map(str, found)) or 'nothing'} of a parameter: "
-                f"that is not what {type(optimizer).__name__} keeps"
+                f"the checkpoint is of another optimizer than {type(optimizer).__name__}: "
+                f"of a parameter it keeps {', '.join(sorted(map(str, kept))) or 'nothing'}"
             )
-        for name, value in found.items():
-            shape = getattr(value, "shape", ())
-            if name != "step" and shape != parameters[place].shape:
-                raise SystemExit(f"the optimizer's {name} in the checkpoint has another shape")
-        kept[place] = dict(values)
-    optimizer.load_state_dict({"state": kept, "param_groups": own})
+        for name in kept - {"step"}:
+            shape = getattr(values[name], "shape", ())
+            if place >= len(parameters) or shape != parameters[place].shape:
+                raise SystemExit("the optimizer of the checkpoint is of other parameters")
+    for name in HYPERPARAMETERS:
+        for here, there in zip(own, theirs, strict=True):
+            if name in here and name in there and not same(here[name], there[name]):
+                raise SystemExit(
+                    f"the optimizer's {name} was {there[name]!r}, now {here[name]!r}: "
+                    "a run goes on as it began"
+                )
+    kept_now = {place: dict(values) for place, values in state["state"].items()}
+    optimizer.load_state_dict({"state": kept_now, "param_groups": own})
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two settings are equal; pairs may be lists or tuples."""
+    pair = isinstance(left, (list, tuple)) and isinstance(right, (list, tuple))
+    return [*left] == [*right] if pair else bool(left == right)
 
 
 def build_schedule(

@@ -45,6 +45,9 @@ def own(folder: Path, settings: Mapping[str, Any]) -> Parts:
         )
         alike(train, test)
         names = tuple(map(str, made.get("classes", ())))
+        most = max(*train.labels, *test.labels)
+        if names and most >= len(names):
+            raise ValueError(f"`classes` names {len(names)}, and there are labels up to {most}")
     except ValueError as error:
         raise SystemExit(f"{folder}: {error}") from None
     return Parts(train, test, names, notes=ranges(train))
@@ -163,8 +166,13 @@ def kind(array: Tensor) -> str:
 
 def ranges(train: Images) -> tuple[str, ...]:
     """A note for every input that is taken as it is."""
-    return tuple(
-        f"inputs {shown(array.shape[1:])} are taken as they are, from {float(array.min()):g} to {float(array.max()):g}"
-        for array in train.arrays
-        if array.is_floating_point()
-    )
+    notes = []
+    for array in train.arrays:
+        if not array.is_floating_point():
+            continue
+        low, high = float(array.min()), float(array.max())
+        note = f"inputs {shown(array.shape[1:])} are taken as they are, from {low:g} to {high:g}"
+        if array.dim() == 4 and low >= 0 and 1 < high <= 255 and torch.equal(array, array.round()):
+            note += "; as bytes (uint8) they would be scaled and normalised"
+        notes.append(note)
+    return tuple(notes)

@@ -190,8 +190,8 @@ def shared_pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Pie
 
 def weights(layer: Any, cut: Any) -> tuple[Tensor, Tensor | None]:
     """The part of a layer's weight and bias that a cut uses: views where they can be, and nothing remembered of what
-    was gathered."""
-    if cut is None:
+    was gathered. Of a layer that keeps them in a form of its own, such as blocks, they are its plain twin's."""
+    if cut is None and (hasattr(layer, "weights") or not is_elastic(layer)):
         weight, bias = layer._parameters["weight"], layer._parameters["bias"]
     elif hasattr(layer, "weights") and not hasattr(layer, "remembered"):
         weight, bias = layer.weights(cut)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Option: TypeAlias = bool | int | float | str
+Resolution: TypeAlias = "int | tuple[int | None, ...] | None"
+"""Height and width of the images, of several inputs one for each; None for images as they are."""
+
 SomeCut = TypeVar("SomeCut", bound="Cut")
 SomePlan = TypeVar("SomePlan", bound="Plan")
 
@@ -78,7 +81,7 @@ class Plan:
     """
 
     chosen: tuple[tuple[str, Option], ...]
-    resolution: int | tuple[int | None, ...] | None
+    resolution: Resolution
     outputs: tuple[str, ...] | None
     answer: str = field(default="head", kw_only=True)
     wanted: tuple[str, ...] = field(default=("head",), kw_only=True)

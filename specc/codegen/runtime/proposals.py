@@ -13,11 +13,12 @@ from specc.codegen.runtime.interfaces import Assignment, Space
 from specc.codegen.runtime.limits import Limits, limits_of, windows_of
 from specc.codegen.runtime.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.portable import choices
+from specc.portable.counting import draw_uniform
 from specc.portable.latency_table import LatencyTable
 from specc.portable.line import ANY
-from specc.portable.sweep import TooEntangled, draw_uniform
+from specc.portable.sweep import TooEntangled
 from specc.portable.timed import timed_space
-from specc.portable.window import EmptyWindow, draw_in_window
+from specc.portable.window import NothingFound, draw_in_window
 
 IN_VAIN = 2000
 """So many draws in a row that are known already end the search."""
@@ -220,5 +221,5 @@ def random_ones(
             return [choices.draw(space, rng) for _ in range(count)]
     try:
         return draw_in_window(space, count, rng, *limits).assignments
-    except EmptyWindow:
+    except NothingFound:
         return ()

@@ -10,8 +10,7 @@ from typing import Any, Final
 from torch import nn
 
 from specc.codegen.runtime import checkpoint, datasets
-from specc.codegen.runtime.checkpoint import warn
-from specc.codegen.runtime.distributed import tell
+from specc.codegen.runtime.distributed import tell, warn
 from specc.codegen.runtime.images import Data
 from specc.codegen.runtime.options import TrainOptions, data_settings, overridden_train
 
@@ -132,13 +131,16 @@ def changed_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tup
 
 
 def outline(data: Data) -> dict[str, dict[str, Any]]:
-    """What a checkpoint keeps of the images of each part: how many, a hash of the labels, and one of the content."""
+    """What a checkpoint keeps of the images of each part: how many, a hash of the labels, and one of the content.
+
+    Of images on disk the names stand for the content: nobody waits for all of ImageNet to be read.
+    """
     parts = {"training": data.train, "validation": data.validation, "test": data.test}
     return {
         name: {
             "images": len(part),
             "labels": hashlib.sha256(repr(tuple(part.labels)).encode()).hexdigest()[:16],
-            "content": part.digest(),
+            "content": part.digest(files=False),
         }
         for name, part in parts.items()
     }

@@ -8,7 +8,6 @@ logits = runtime.run(images)
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +20,8 @@ from torch import Tensor
 
 from specc.codegen.runtime.deploy import INDEX, index_text, plans_of, read_index, space_of
 from specc.codegen.runtime.latency import synchronise
-from specc.codegen.runtime.net import sized
 from specc.codegen.runtime.whole import write_text
+from specc.portable.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ class Runtime:
         try:
             if read_index(self.folder, self.net)["subnets"] != self.rows:
                 return
-            index = json.loads(path.read_text(encoding="utf-8"))
+            index = read_json(path.read_text(encoding="utf-8"))
             index["latency"] = {**index["latency"], **self.latencies}
             write_text(path, index_text(index))
         except (OSError, ValueError):
@@ -189,9 +188,8 @@ class Runtime:
 
 def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
     """One sub-network as a function of the inputs."""
-    size = plan.resolution
     line: Callable[..., Any] = net.straight(plan, share=not straight).forward
-    return line if size is None else lambda *inputs: line(*sized(inputs, size))
+    return line
 
 
 def milliseconds(call: Callable[..., Any], inputs: Sequence[Tensor], least: float = 0.05) -> float:

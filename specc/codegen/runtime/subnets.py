@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from specc.codegen.runtime.interfaces import Assignment, Space
 from specc.portable.numerals import read, written
+from specc.portable.strict_json import read_json
 
 
 def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
@@ -45,13 +45,13 @@ def parse(text: str) -> Assignment | str:
         return text
     if text.startswith("{"):
         try:
-            return dict(json.loads(text))
+            return dict(read_json(text))
         except ValueError as error:
             raise SystemExit(f"--at {text}: {error}") from None
     if text.endswith(".json"):
         try:
-            content = json.loads(Path(text).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
+            content = read_json(Path(text).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise SystemExit(f"{text}: {error}") from None
         if not isinstance(content, Mapping):
             raise SystemExit(

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from specc.codegen.runtime.checkpoint import check_network, fill
-from specc.codegen.runtime.distributed import World
+from specc.codegen.runtime.distributed import World, warn
 from specc.codegen.runtime.finite import Watch
 from specc.codegen.runtime.interfaces import Criterion, Memory
 from specc.codegen.runtime.optim import restore_optimizer
@@ -75,8 +75,8 @@ class Trainer:
             )
 
     def watched(
-        self, batches: Iterable[tuple[Tensor, Tensor]], epoch: int, folder: Path, first: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+        self, batches: Iterable[tuple[Inputs, Tensor]], epoch: int, folder: Path, first: int = 0
+    ) -> Iterator[tuple[Inputs, Tensor]]:
         """The batches of an epoch, from number `first` on.
 
         Exits after a step in which a loss was NaN or infinite, and keeps its batch in `folder`.
@@ -176,8 +176,13 @@ class Trainer:
         if saved["scaler"] and self.scaler.is_enabled():
             self.scaler.load_state_dict(saved["scaler"])
         # The rate is a function of the step alone, so that a run may be resumed with another number of epochs.
-        done = saved["schedule"]["last_epoch"]
-        self.schedule.last_epoch = saved["epoch"] * steps + saved.get("batch", 0) if steps else done
+        done, epoch = saved["schedule"]["last_epoch"], saved["epoch"]
+        self.schedule.last_epoch = epoch * steps + saved.get("batch", 0) if steps else done
+        if "recipe" not in saved and epoch and done != self.schedule.last_epoch:
+            warn(
+                f"the batch size was another one, {done / epoch:g} steps an epoch then, {steps} now: "
+                "the schedule and the place in it are counted in epochs"
+            )
         factors = self.schedule.lr_lambdas  # type: ignore[attr-defined]
         for group, base, factor in zip(
             self.optimizer.param_groups, self.schedule.base_lrs, factors, strict=True

@@ -57,7 +57,7 @@ def check(net: Any, at: dict[str, Any] | None, shapes: Sequence[Sequence[int]]) 
     plan = net.plan(at)
     sliced = net(*inputs, plan)
     bound = net.bind(plan, fold=False)
-    folded = net.bind(plan), net.straight(plan), net.straight(plan, share=True)
+    folded = net.bind(plan, fold=True), net.straight(plan), net.straight(plan, share=True)
     return {
         "params": size(bound),
         "macs": macs(bound, inputs),

@@ -74,6 +74,9 @@ class Adn(Basics):
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 2
 
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...]:
+        return "max", "min"
+
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         heads = tuple(output.name for output in graph.outputs if output.kind == "head")[:1]
         features = stages_that_skip(graph) if call["specialize"] and call["features"] == "stages" else ()

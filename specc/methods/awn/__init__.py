@@ -63,6 +63,13 @@ class Awn(Basics):
         widths = widths_of(call)
         return widths if isinstance(widths, int) else len(widths)
 
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
+        widths = widths_of(call)
+        if isinstance(widths, int):
+            return ("max", "min") if widths == 2 else None
+        (choice,) = graph.choices
+        return tuple(Call("at", ((choice.name, nearest(graph, share)),)) for share in widths)
+
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         widths = widths_of(call)
         judged = Constant("JUDGED", call["judged"], "Evenly spaced widths that are evaluated; their mean is the AUC.")

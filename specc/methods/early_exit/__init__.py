@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from specc.diagnostics import Rule
+from specc.ir.expr import Number
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, ListOf, Parameter, Signature
 from specc.methods.protocol import Basics, Constant, Method, Report
@@ -41,6 +42,15 @@ class EarlyExit(Basics):
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 1
+
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
+        """All exits are trained, but those whose loss weighs nothing."""
+        weights = cast("tuple[Number, ...]", call["weights"])
+        if not weights or all(weights):
+            return None
+        exits = next(choice for choice in graph.choices if choice.kind == "exit")
+        pairs = zip(exits.options, weights, strict=True)
+        return tuple(Call("at", ((exits.name, option),)) for option, weight in pairs if weight)
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         if not call["weights"]:

@@ -13,6 +13,7 @@ from specc.codegen.runtime.distributed import same_buffers
 from specc.codegen.runtime.evaluate import Score
 from specc.codegen.runtime.interfaces import Batches, Passes, Space
 from specc.codegen.runtime.levels import Levels, read_levels, total
+from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.trainer import Trainer
 
 
@@ -24,7 +25,7 @@ def weights_of(space: Space, levels: Levels, weights: Sequence[float]) -> dict[s
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plan: Any,
     levels: Levels,

@@ -13,6 +13,7 @@ from specc.codegen.runtime.distributed import same_buffers
 from specc.codegen.runtime.evaluate import Score
 from specc.codegen.runtime.interfaces import Batches, Passes, Space
 from specc.codegen.runtime.levels import Levels, read_levels, total
+from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.trainer import Trainer
 
 
@@ -23,7 +24,7 @@ def nested(net: Any, space: Space, choice: str, levels: Levels) -> list[Any]:
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any], levels: Levels
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], levels: Levels
 ) -> list[Tensor]:
     """Forward and backward of one step: sum over k and d of L(y_d, f_{k,d}(x)), a pass for each k.
 

@@ -12,6 +12,7 @@ from specc.codegen.runtime.distributed import same_buffers
 from specc.codegen.runtime.evaluate import Score
 from specc.codegen.runtime.interfaces import Batches, Passes, Space
 from specc.codegen.runtime.levels import Levels, read_levels, total
+from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.trainer import Trainer
 
 __all__ = ["everything", "judge", "read_levels", "step", "table"]
@@ -23,7 +24,7 @@ def everything(net: Any) -> Any:
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plan: Any, levels: Levels
+    trainer: Passes, images: Inputs, labels: Tensor, plan: Any, levels: Levels
 ) -> list[Tensor]:
     """One pass forward and one back: sum over k and d of L(y_d, f_{k,d}(x)) (Eq. 2).
 

@@ -37,6 +37,9 @@ class Independent(Basics):
         comment = "The sub-networks of every step; what they leave out is at its largest."
         return (Constant("SUBNETS", listed(call), comment),) if graph.choices else ()
 
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...]:
+        return listed(call)
+
     def check(self, graph: Graph, call: Call, report: Report) -> None:
         table = graph.choice_table()
         self.check_options(table, call, report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 from specc.diagnostics import Rule
@@ -44,6 +45,15 @@ class MutualNet(Basics):
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call)
+
+    def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
+        """Without drawn ones the largest is trained at full size, and the smallest at every size."""
+        if subnets(call) > 2:
+            return None
+        sizes = resolutions(graph)
+        smallest = {choice.name: choice.smallest for choice in graph.choices}
+        options = product(*(tuple(graph.choice_table()[name].options) for name in sizes))
+        return ("max", *(Call("at", tuple((smallest | dict(zip(sizes, at))).items())) for at in options))
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         return (

@@ -45,6 +45,7 @@ SIGNATURE: Final = Signature(
 
 FIRST: Final = "begin with `full`, which trains the largest network"
 ONCE: Final = "write each phase once: what it lets go stays so"
+NO_SHARE: Final = "what a phase lets go is trained in it: give it a share, or leave it out"
 PHASE_ORDER: Final = Rule(
     "E633",
     "phase-order",
@@ -113,7 +114,10 @@ class Ofa(Basics):
         twice = [phase for phase in dict.fromkeys(phases) if phases.count(phase) > 1]
         if twice:
             report(PHASE_ORDER, f"the phase `{twice[0]}` stands there more than once", at="phases", help=ONCE)
-        if shares and (len(shares) != len(phases) or sum(shares) == 0):
+        if shares and len(shares) == len(phases) and 0 in shares:
+            idle = phases[shares.index(0)]
+            report(PHASE_SHARES, f"the phase `{idle}` has no share of the epochs", at="epochs", help=NO_SHARE)
+        elif shares and len(shares) != len(phases):
             report(
                 PHASE_SHARES,
                 f"there are {len(phases)} phases and {len(shares)} shares of the epochs",

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from specc.codegen.runtime.distributed import same_buffers
 from specc.codegen.runtime.interfaces import Passes, Space
 from specc.codegen.runtime.optim import nearest_epoch
+from specc.codegen.runtime.shapes import Inputs
 from specc.codegen.runtime.trainer import Trainer, run
 from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
@@ -123,7 +124,7 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def answers(self, images: Tensor, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def answers(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
         """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -150,7 +151,7 @@ def frozen(net: nn.Module) -> nn.Module:
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
     answers: Tensor | None,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from specc.codegen.runtime.distributed import World, total
 from specc.codegen.runtime.interfaces import Passes
+from specc.codegen.runtime.shapes import Inputs
 from specc.methods.pss.keep_step import keep_best, write_kept
 from specc.portable.budgets import Budgets, NoBudget, budgets_of
 from specc.portable.choices import Space
@@ -58,7 +59,7 @@ def build_pools(
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any], world: World
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], world: World
 ) -> tuple[list[Tensor], float]:
     """Forward and backward of one step (Algorithm 3); the gradients of all passes add up.
 

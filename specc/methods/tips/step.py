@@ -13,6 +13,7 @@ from torch import Tensor
 
 from specc.codegen.runtime.interfaces import Passes, Space
 from specc.codegen.runtime.progress import table
+from specc.codegen.runtime.shapes import Inputs
 from specc.methods.us_net.step import soft_cross_entropy
 
 
@@ -81,7 +82,7 @@ def sub_networks(
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any], distill: float = 1.0
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], distill: float = 1.0
 ) -> list[Tensor]:
     """Forward and backward of one step, all losses added (Eq. 21). Returns them in the plans' order.
 

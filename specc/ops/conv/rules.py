@@ -6,13 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Op, Segment, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.runs import grouped_runs, total
 from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_space
-from specc.ops.triangular.rules import connected, pairs
+from specc.ops.triangular.rules import connected, connected_channels, pairs
+
+EVEN_NEEDS_PADDING = Rule(
+    "E413",
+    "even-kernel-needs-padding",
+    "a convolution with an even kernel does not say its padding",
+    "Without `padding` a convolution keeps the size of its map at stride 1: (kernel - 1) / 2 zeros on every side. For\n"
+    "an even kernel that is no whole number, so its padding is said.\n"
+    "Wrong:  conv(96, kernel=4, stride=4)\n"
+    "Right:  conv(96, kernel=4, stride=4, padding=0)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,12 @@ class ConvParams:
 WINDOW = (
     Parameter("kernel", "integer", doc="height and width of the window", elastic=True),
     Parameter("stride", "integer", 1, "step of the window"),
-    Parameter("padding", "count", None, "zeros on every side; (kernel - 1) / 2 if not given, which keeps the size"),
+    Parameter(
+        "padding",
+        "count",
+        None,
+        "zeros on every side; (kernel - 1) / 2 of an odd kernel if not given, which keeps the size",
+    ),
     Parameter("dilation", "integer", 1, "distance between the window's taps"),
 )
 BIAS = Parameter("bias", "flag", False, "add a learned offset per output channel")
@@ -74,7 +90,7 @@ class Convolution:
         if connection.kind == "diagonal" and connection.blocks is not None:
             full_groups, connection = connection.blocks, DENSE  # blocks on the diagonal are groups
         if full_groups == 1:
-            out = call.out_channels("out")
+            out = connected_channels(call, inputs, "out", connection)
             return build_convolution(call, tensor, inputs, out, groups=1, connection=connection)
         for channels, which in ((full_inputs, "input"), (full_out, "output")):
             if channels % full_groups:
@@ -161,6 +177,7 @@ def build_convolution(
     dilation = cast(int, call.args["dilation"])
     padding = cast("Expr | None", call.args["padding"])
     if padding is None:
+        check_centred(call, kernel, dilation)
         padding = same_padding(kernel, dilation)
     params = ConvParams(
         inputs=inputs,
@@ -178,6 +195,17 @@ def build_convolution(
     )
     space = window_space(call, tensor.space, kernel, stride, padding, dilation)
     return Built(params, ((channels or one(out), space),), connection)
+
+
+def check_centred(call: OpCall, kernel: Expr, dilation: int) -> None:
+    """Reports a window without `padding` that has no pixel in its middle: nothing says where it stands."""
+    if isinstance(kernel, int) and dilation * (kernel - 1) % 2:
+        call.report(
+            EVEN_NEEDS_PADDING,
+            f"a kernel of {kernel} has no pixel in its middle, so no padding keeps the size of the map",
+            at="kernel",
+            help="say which is meant: `padding=0` for windows that lie inside the map, or another number",
+        )
 
 
 OPERATORS = (Convolution(), Depthwise())

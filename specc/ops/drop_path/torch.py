@@ -11,6 +11,8 @@ class DropPath(nn.Module):
     Input and output [N, ...]: every image stays or goes as a whole.
     """
 
+    only_training = True
+
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
@@ -21,9 +23,9 @@ class DropPath(nn.Module):
         kept = x.new_empty(x.shape[:1] + (1,) * (x.dim() - 1)).bernoulli_(1 - self.rate)
         return x * kept.div_(1 - self.rate)
 
-    def bound(self, cut: None = None) -> nn.Module:
-        """A network in eval mode drops nothing."""
-        return nn.Identity()
+    def bound(self, cut: None = None) -> DropPath:
+        """A copy; `only_training` says that it does nothing in eval mode."""
+        return DropPath(self.rate).train(self.training)
 
     def extra_repr(self) -> str:
         return f"{self.rate:g}"

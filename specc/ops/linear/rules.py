@@ -11,7 +11,7 @@ from specc.ir.graph import Op, Segment, Tensor
 from specc.ir.operator import Built, OpCall, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import NEEDS_VECTOR, described, one, product
-from specc.ops.triangular.rules import connected, pairs
+from specc.ops.triangular.rules import blocks_of, connected, connected_channels, pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,10 @@ class Linear:
                 help="put `pool(avg)` or `flatten` before it; at every pixel of a map it is `conv(out, kernel=1)`",
             )
         connection = connected(call, tensor, cast(Expr, call.args["out"]))
-        out = call.out_channels("out")
+        if connection.kind == "diagonal":
+            out = blocks_of(call, tensor.features, connection, call.maximum(cast(Expr, call.args["out"])))
+        else:
+            out = connected_channels(call, tensor.features, "out", connection)
         params = LinearParams(
             inputs=tensor.features,
             out=out,

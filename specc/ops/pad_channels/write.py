@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from specc.ir.expr import Expr, apply
+from specc.ir.whole import part
 from specc.ops.pad_channels.rules import PadChannelsParams
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 
@@ -14,7 +15,7 @@ def params(site: Site) -> PadChannelsParams:
 
 
 def extra(site: Site) -> Expr:
-    return apply("sub", params(site).out, params(site).inputs)
+    return apply("sub", part(params(site).out), part(params(site).inputs))
 
 
 def write(sites: Sites, elastic: bool) -> Written:

@@ -5,12 +5,13 @@ There is no operator of this name; `conv` and `linear` share these rules, and th
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Tensor
 from specc.ir.operator import OpCall, Operator
+from specc.ops.runs import is_elastic
 
 BLOCKS_DIVIDE = Rule(
     "E372",
@@ -47,6 +48,21 @@ def connected(call: OpCall, tensor: Tensor, out: Expr, groups: int = 1) -> Conne
             refuse(call, asked, f"{channels} {which} channels")
             return DENSE
     return asked if asked.blocks > 1 else DENSE
+
+
+def connected_channels(call: OpCall, inputs: Expr, parameter: str, connection: Connection) -> Expr:
+    """The output channels of a layer. Where a triangular connection joins blocks, both sides keep whole ones."""
+    if connection.kind != "triangular" or connection.blocks is None or not is_elastic(inputs):
+        return call.out_channels(parameter)
+    call.whole_groups(inputs, call.maximum(inputs) // connection.blocks)
+    return call.out_channels(parameter, call.maximum(cast(Expr, call.args[parameter])) // connection.blocks)
+
+
+def blocks_of(call: OpCall, inputs: Expr, connection: Connection, out: int) -> Expr:
+    """The output channels of a diagonal connection: of as many blocks as come in."""
+    assert connection.blocks is not None
+    active = call.whole_groups(inputs, call.maximum(inputs) // connection.blocks)
+    return apply("mul", active, out // connection.blocks)
 
 
 def refuse(call: OpCall, asked: Connection, what: str) -> None:
