@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
 from specc.ir.choice import Assignment
+from specc.ir.expr import free
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
 from specc.methods.protocol import LEVELS_UNTRAINED, ONE_SUBNET, SAME_SUBNET, Found
 from specc.passes import run_passes
+from specc.passes.check_sizes import numbers_of
 from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
@@ -92,6 +94,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
     check_colours(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
+    check_counted(graph, findings)
     sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
     if findings:
         return None
@@ -196,6 +199,23 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
 
 
 ONE_ALONE = "training runs one sub-network alone, and no step trains the others"
+
+
+def check_counted(graph: Graph, findings: Findings) -> None:
+    """A size that rounds or compares what very many choices give is refused, as no cost could be counted with it."""
+    tables = {choice.name: len(choice.options) for choice in graph.choices}
+    if all(prod(tables[name] for name in free(size)) <= MOST_TABLED for size in numbers_of(graph)):
+        return
+    from specc.analysis.totals import costs_of
+
+    try:
+        costs_of(graph)
+    except SpecError as error:
+        findings.diagnostics.extend(error.diagnostics)
+
+
+MOST_TABLED = 1 << 18
+"""Combinations of options that a size may have whatever is done with them."""
 MOST_SEARCHED = 1_000_000
 """Sub-networks that an exhaustive search may have to look at."""
 

@@ -9,6 +9,8 @@ import pytest
 from specc.diagnostics import SpecError
 from specc.pipeline import compile_project, load
 from specc.source import Source
+from specc.syntax.lexer import MOST_TOKENS
+from tests.counting import calls
 from tests.networks import reported, spec
 
 
@@ -61,3 +63,25 @@ def test_a_long_chain_of_imports_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.specc").write_text("import a0\n" + spec("stage s1 { relu }"))
     with pytest.raises(SpecError, match="imports-too-deep"):
         load(tmp_path / "net.specc")
+
+
+def test_many_mistakes_are_found_in_linear_time() -> None:
+    def wrong(count: int) -> str:
+        return spec("stage s1 { " + "; ".join(f"nosuch{i}(3); conv(nothing{i}, kernel=1)" for i in range(count)) + " }")
+
+    few, many = calls(lambda: reported(wrong(500))), calls(lambda: reported(wrong(2000)))
+    assert many < 5 * few
+
+
+def test_a_set_of_many_options_takes_linear_time() -> None:
+    def wide(count: int) -> str:
+        words = ", ".join(f"w{i}" for i in range(count))
+        return spec(f"stage s1 {{ choice k in {{{words}}}; when k == w1 {{ relu }} }}")
+
+    few, many = calls(lambda: reported(wide(1000))), calls(lambda: reported(wide(4000)))
+    assert many < 5 * few
+
+
+def test_a_text_that_is_too_long_is_refused_before_it_is_read() -> None:
+    long = "#\n" * (MOST_TOKENS + 5) + spec("stage s1 { relu }")
+    assert [text.partition(":")[0] for text in said(long)] == ["too-long"]

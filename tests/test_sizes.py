@@ -81,6 +81,12 @@ BODIES: Final = (
     "residual { conv(in, kernel=3, connect=triangular(2)); norm; relu }; conv(W, kernel=1)",
     "conv(W, kernel=1); pool(avg, size=2); flatten; linear(in * 0.5); relu",
     "conv(W, kernel=2, padding=0); conv(8, kernel=2, dilation=2); norm",
+    "conv(W, kernel=1); pad_channels(48); norm; upsample(2); conv(8, kernel={5, 3}, stride=2)",
+    "branches 2 sum { conv(6, kernel=1); relu; conv(8, kernel=1) }; conv(W, kernel=1)",
+    "inverted_residual(16, expand={2, 1.5}); inverted_residual(20, expand={3, 2}); conv(W, kernel=1)",
+    "basic(in / 2); basic(in / 2, stride=2); conv(W, kernel=1)",
+    "concat(here, dense_layer(4)); transition(in / 2); conv(W, kernel=1)",
+    "conv(W, kernel=1); pool(avg); linear(24, connect=diagonal(2)); relu",
 )
 """What stands in a stage, with a W for the channel count."""
 CAUSES: Final = frozenset(
@@ -94,19 +100,56 @@ CAUSES: Final = frozenset(
 """Why such a network may be refused."""
 
 
+IMPORTS: Final = "".join(
+    f"import std.{name}\n" for name in ("squeeze_excite", "mobilenet", "resnet", "densenet", "vit")
+)
+
+
+def network(setting: str, stem: str, body: str, head: str) -> str:
+    return (
+        f"{IMPORTS}supernet small {{\n  input image(3, 6, 6); classes 4\n  norm batch\n  {setting}\n"
+        f"  stem {{ {stem} }}\n  stage s {{ {body} }}\n  head {{ {head} }}\n}}\n"
+    )
+
+
 def networks() -> Iterator[tuple[str, str]]:
     """Every combination, in an order that mixes them, each with its name."""
     found = list(product(SETTINGS, STEMS, WIDTHS, BODIES))
     random.Random(10).shuffle(found)
     for setting, stem, width, body in found:
-        head = "linear(classes)" if "flatten" in body else "pool(avg); linear(classes)"
-        text = (
-            "import std.squeeze_excite\n"
-            f"supernet small {{\n  input image(3, 6, 6); classes 4; norm batch; {SETTINGS[setting]}\n"
-            f"  stem {{ conv({stem}, kernel=3); norm; relu }}\n"
-            f"  stage s {{ {body.replace('W', width, 1).replace('W', '20')} }}\n  head {{ {head} }}\n}}\n"
-        )
-        yield f"{setting} {stem} {width} {body}", text.replace("batch; \n", "batch\n")
+        head = "linear(classes)" if "flatten" in body or "pool(avg);" in body else "pool(avg); linear(classes)"
+        written = body.replace("W", width, 1).replace("W", "20")
+        text = network(SETTINGS[setting], f"conv({stem}, kernel=3); norm; relu", written, head)
+        yield f"{setting} {stem} {width} {body}", text
+
+
+TOKENS: Final = (
+    ("width uniform {0.25, 0.5, 1.0} round 8", "encoder(heads=4, mlp=in * 1.5)"),
+    ("width per_group 0.5..1.0 round 8", "connect diagonal(4); encoder(heads=4, mlp=24)"),
+    ("width any 0.25..1.0", "encoder(heads=4, mlp=max(4, in * {2, 1}))"),
+    ("width per_group {1.0, 0.3}", "residual { norm; linear(in, connect=triangular(2)); gelu }; linear(20)"),
+    ("choice k in {4, 1, 2}; width by k", "attention(heads=4); linear(24, connect=diagonal(4)); gelu"),
+)
+"""Transformers: a setting and what stands in the stage, where 16 features arrive."""
+WRONG_BEFORE: Final = (
+    # a sum in the place of a number that is multiplied: its brackets were lost
+    ("choice k in {4, 1, 2}; width by k", "conv(in + in / 2, kernel=1); pool(avg, size=2); flatten; linear(in * 0.5)"),
+    # a ratio of more than four digits
+    ("", "conv(20000 * {0.12345, 1}, kernel=1); norm; conv(8, kernel=1)"),
+    # blocks of a flattened map
+    ("width per_group 0.5..1.0", "flatten; linear(32, connect=diagonal(4)); relu"),
+    # a part of a run that is a quotient
+    (
+        "width per_group 0.5..1.0 round 8",
+        "b = conv(12, kernel=1, width=fixed); a = conv(in / 2, kernel=1, from=stem); concat(b, a); norm; conv(9, 1)",
+    ),
+    # a dozen widths, and half of their sum
+    (
+        "width per_group 0.5..1.0 round 8",
+        "; ".join(f"a{i} = conv(16, kernel=1, from=stem)" for i in range(12))
+        + f"\nconcat({', '.join(f'a{i}' for i in range(12))}); conv(in + in / 2, kernel=1); norm",
+    ),
+)
 
 
 def compiled(text: str) -> tuple[Compiled | None, set[str]]:
@@ -173,6 +216,19 @@ def numbers(values: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("place", range(FEW))
 def test_what_is_accepted_runs_at_every_size(place: int, tmp_path: Path) -> None:
     check(accepted(FEW)[place], tmp_path, 2)
+
+
+@pytest.mark.parametrize(("setting", "body"), WRONG_BEFORE)
+def test_what_was_wrong_runs_at_every_size(setting: str, body: str, tmp_path: Path) -> None:
+    head = "linear(classes)" if "flatten" in body else "pool(avg); linear(classes)"
+    check(network(setting, "conv(16, kernel=3)", body, head), tmp_path, 2)
+
+
+@pytest.mark.parametrize(("setting", "body"), TOKENS)
+def test_transformers_run_at_every_size(setting: str, body: str, tmp_path: Path) -> None:
+    head = "norm; take(mean); linear(classes, connect=dense)"
+    text = network(setting, "patch_embed(2, dim=16)", body, head).replace("norm batch", "norm layer")
+    check(text, tmp_path, 3)
 
 
 @pytest.mark.slow

@@ -102,7 +102,7 @@ class Symbols:
                     return quotient
             case Apply("floor" | "ceil" | "round", (a,)):
                 whole = yield self._poly(a)
-                if all(isinstance(factor, int) for factor in whole.values()):
+                if all(self.is_whole(monomial, factor) for monomial, factor in whole.items()):
                     return whole
             case Apply("if", (condition, a, b)):
                 when = self.of_node(self.diagrams.of(condition))
@@ -236,6 +236,17 @@ class Symbols:
             values = tuple(normal(function(*row)) for row in zip(*columns, strict=True))
             known = self._tables[expr] = self.reduced(scope, values)
         return known
+
+    def is_whole(self, monomial: Monomial, factor: Number) -> bool:
+        """Whether a product is certainly a whole number for every option of what it reads."""
+        if isinstance(factor, int):
+            return True
+        found = {factor % 1}
+        for number in monomial:
+            symbol = self.symbols[number]
+            values = frozenset(symbol.values) if symbol.node is None else frozenset((0, 1))
+            found = {x * value % 1 for x in found for value in values}
+        return found == {0}
 
     def spread(self, table: Table, scope: Scope) -> Iterator[Option]:
         """A table's values over more choices than it reads."""

@@ -10,6 +10,7 @@ from typing import Any
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
 from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
+from specc.portable.functions import LARGEST_DENOMINATOR
 
 
 def graph_json(graph: Graph) -> str:
@@ -103,6 +104,8 @@ def expression(expr: Expr) -> Any:
             return {"choice": expr.choice}
         case Apply():
             return [expr.function, *(expression(arg) for arg in expr.args)]
+        case Fraction() if expr.denominator > LARGEST_DENOMINATOR:
+            return ["div", expr.numerator, expr.denominator]
     return option(expr)
 
 

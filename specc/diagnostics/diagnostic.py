@@ -76,6 +76,9 @@ def called(site: CallSite) -> str:
     return f"`{site.block}` is called here" + (f", as {site.path}" if site.path else "")
 
 
+MANY = 200
+
+
 class Findings:
     """The diagnostics of one run, collected in order: true where there are errors.
 
@@ -85,7 +88,12 @@ class Findings:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
-        self.places: set[tuple[str, int, int]] = set()
+        self.places: set[tuple[Rule, int, int]] = set()
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more errors than anyone reads: what costs time to say of each may then be left out."""
+        return len(self.diagnostics) > MANY
 
     def report(
         self,
@@ -98,7 +106,7 @@ class Findings:
     ) -> None:
         """Adds one error or warning, as the rule is; a second one of the same rule at the same place is dropped."""
         found = self.warnings if rule.severity == "warning" else self.diagnostics
-        place = (rule.code, id(span.source), span.start)
+        place = (rule, id(span.source), span.start)  # the diagnostics keep their sources, and so these numbers, alive
         if place in self.places:
             return
         self.places.add(place)

@@ -158,6 +158,8 @@ def give_names(scope: ScopeItem) -> None:
         if item.given:
             given[item.base] = given.get(item.base, 0) + 1
     taken = {base for base, times in given.items() if times == 1}
+    # A sixth `relu` is no `relu6` where there is one.
+    plain = {base for base, times in count.items() if times == 1 and base != "b"}
     number: dict[str, int] = {}
     for item in scope.names:
         if item.given and item.base in taken:
@@ -170,5 +172,5 @@ def give_names(scope: ScopeItem) -> None:
             number[item.base] = number.get(item.base, 0) + 1
             joint = "_" if item.base[-1:].isdigit() else ""
             item.name = f"{item.base}{joint}{number[item.base]}"
-            if item.name not in taken:
+            if item.name not in taken and item.name not in plain:
                 break

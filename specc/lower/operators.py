@@ -10,7 +10,7 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.diagnostics.elsewhere import SQUARE, VALUES, WINDOWS, tuple_elsewhere
 from specc.ir.choice import Kind
-from specc.ir.expr import Apply, Expr, Option, Var, apply, show
+from specc.ir.expr import Apply, Expr, Option, Var, apply, free, show
 from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
 from specc.ir.parameter import LARGEST_NUMBER, REQUIRED, Parameter, Words, out_of_range
@@ -105,6 +105,11 @@ class Call:
             return x
         b = self.builder
         b.read_setting(rule.origin)
+        if not free(x) <= b.groups.keys() | {rule.choice}:
+            message = "this width is elastic by itself, and `width=own` would let the setting choose it too"
+            help = "write `width=follow` to keep this one, or a plain number to let the setting choose"
+            self.report(TWO_WIDTH_RULES, message, at=parameter, help=help)
+            return b.maximum(x)
         if rule.kind == "by":
             return sliced(b, x, rule, self.place(parameter))
         b.serial += 1

@@ -31,10 +31,13 @@ TOO_MANY_ROUNDS = Rule(
     "E332",
     "too-many-rounds",
     "a repeat has too many rounds",
-    "A repeat is written out, round by round, up to 100,000 of them.\nWrong:  repeat 10000000 { }\nRight:  "
-    "repeat 100 { }",
+    "A repeat is written out, round by round, up to 100,000 of them; up to 500 of them may be left out.\n"
+    "Wrong:  repeat 10000000 { }     repeat 0..1000 { }\n"
+    "Right:  repeat 100 { }          repeat 0..100 { }",
 )
 MOST_ROUNDS = 100_000
+MOST_OPTIONAL = 500
+"""Rounds that a sub-network may leave out; each is a condition of its own in the graph."""
 
 
 def lower_repeat(b: Builder, statement: ast.Repeat, env: Env) -> None:
@@ -74,6 +77,11 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
     counts = [option for option in options if isinstance(option, int)]
     if max(counts) > MOST_ROUNDS:
         b.findings.report(TOO_MANY_ROUNDS, node.span, f"{max(counts):,} rounds are more than {MOST_ROUNDS:,}")
+        return 1, 1, 1
+    if max(counts) - min(counts) > MOST_OPTIONAL:
+        optional_rounds = max(counts) - min(counts)
+        message = f"{optional_rounds:,} rounds that may be left out are more than {MOST_OPTIONAL:,}"
+        b.findings.report(TOO_MANY_ROUNDS, node.span, message)
         return 1, 1, 1
     return depth, max(counts), min(counts)
 

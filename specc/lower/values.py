@@ -225,17 +225,26 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
         b.findings.report(WRONG_TYPE, node.span, "a range `a..b` or a set `{a, b}` must stand here")
         return (1,)
     options: list[Option] = []
+    seen: set[Option] = set()
+    flags: set[bool] = set()
     for item in node.items:
         option = evaluate(b, item, env).x
         if isinstance(option, (Var, Apply)):
             b.findings.report(WRONG_TYPE, item.span, "the options of a choice can't depend on another choice")
-        elif {type(o) is bool for o in (*options, option) if not isinstance(o, str)} == {True, False}:
+            continue
+        if not isinstance(option, str):
+            flags.add(isinstance(option, bool))
+        if len(flags) > 1:
             b.findings.report(WRONG_TYPE, item.span, "a choice is among numbers or between yes and no, not both")
             return (1,)
-        elif option in options:
+        if option in seen:
             b.findings.report(DUPLICATE_OPTION, item.span, "this option stands twice")
         else:
+            seen.add(option)
             options.append(option)
+    if len(options) > MOST_OPTIONS:
+        b.findings.report(RANGE_TOO_LONG, node.span, f"this set has more than {MOST_OPTIONS:,} options")
+        return (1,)
     if not options:
         b.findings.report(EMPTY_RANGE, node.span, "this set has no options")
         return (1,)

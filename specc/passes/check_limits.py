@@ -6,11 +6,14 @@ point without losing a unit.
 
 from __future__ import annotations
 
-from math import prod
+from fractions import Fraction
+from math import lcm, prod
 
 from specc.diagnostics import Findings, Rule
+from specc.ir.choice import Options, Range
 from specc.ir.expr import Expr, evaluate, free
 from specc.ir.graph import Graph
+from specc.portable.functions import LARGEST_DENOMINATOR
 
 BEYOND_LIMITS = Rule(
     "E513",
@@ -34,6 +37,10 @@ def check_options(graph: Graph, findings: Findings) -> Graph:
                 f"the choice `{choice.name}` has {len(choice.options):,} options, and {MOST_OPTIONS:,} are the most"
             )
             findings.report(BEYOND_LIMITS, choice.origin, message, help="give its range a larger step")
+        elif (denominator := finest(choice.options)) > LARGEST_DENOMINATOR:
+            message = f"an option of `{choice.name}` is a fraction with the denominator {denominator:,}"
+            help = f"{LARGEST_DENOMINATOR:,} is the most: seven digits behind the point"
+            findings.report(BEYOND_LIMITS, choice.origin, message, help=help)
     if findings:
         return graph
     tables = {choice.name: choice for choice in graph.choices}
@@ -45,6 +52,13 @@ def check_options(graph: Graph, findings: Findings) -> Graph:
                 help = f"{MOST_BANKS:,} are the most; `norm(bank=shared)` has one"
                 findings.report(BEYOND_LIMITS, op.origin, message, help=help)
     return graph
+
+
+def finest(options: Options) -> int:
+    """The largest denominator of options that are numbers; of a range the one that all of them have."""
+    if isinstance(options, Range):
+        return lcm(Fraction(options.start).denominator, Fraction(options.step).denominator)
+    return max(1 if isinstance(option, str) else Fraction(option).denominator for option in options)
 
 
 def check_totals(graph: Graph, findings: Findings) -> Graph:

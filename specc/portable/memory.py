@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from math import prod
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from specc.portable.functions import FUNCTIONS
+from specc.portable.functions import FUNCTIONS, exact
 
 BYTES = 4
 """Of one float32 activation."""
@@ -132,10 +131,3 @@ def value(expression: Any, at: Mapping[str, Any]) -> Any:
         name, *arguments = expression
         return FUNCTIONS[name](*(value(argument, at) for argument in arguments))
     return at[expression["choice"]] if isinstance(expression, Mapping) else exact(expression)
-
-
-def exact(option: Any) -> Any:
-    """Decimals as the fractions that are meant: 0.35 is 7/20. Yes and no are 1 and 0."""
-    if isinstance(option, float):
-        return Fraction(option).limit_denominator(10_000)
-    return int(option) if isinstance(option, bool) else option

@@ -340,6 +340,9 @@ class Checker:
             self.findings.report(EXTRA_ARGUMENT, call.args[needed].span, f"`{name}` takes {needed} arguments")
 
     def unknown(self, name: str, span: Span, what: str, candidates: Iterable[str]) -> None:
+        if self.findings.many:
+            self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here")
+            return
         listed = sorted(candidates)
         home = library_home(name) if what == "operator or block" else ""
         imports = f"it is in the library: `import std.{home}`" if home else ""

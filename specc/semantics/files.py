@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePath
 
 from specc.diagnostics import Findings, Rule
@@ -76,10 +78,17 @@ LIBRARY = (Path(__file__).parent.parent / "std").resolve()
 
 def library_home(block: str) -> str:
     """The file of the library that defines a block; "" if none does."""
+    return library_blocks().get(block, "")
+
+
+@cache
+def library_blocks() -> Mapping[str, str]:
+    """The file of every block of the library."""
+    found: dict[str, str] = {}
     for path in sorted(LIBRARY.glob("*.specc")):
-        if f"\nblock {block}(" in path.read_text(encoding="utf-8"):
-            return path.stem
-    return ""
+        for name in re.findall(r"^block (\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(name, path.stem)
+    return found
 
 
 def library_names() -> tuple[str, ...]:

@@ -51,12 +51,13 @@ def bind_arguments(
             if name not in also and name not in signature.names:
                 names = [p.name for p in parameters]
                 unknown = True
-                elsewhere = parameter_elsewhere(name, signature.names)
+                known = listed(parameters)
+                near_by = known if findings.many else near(name, names) or known
                 findings.report(
                     EXTRA_ARGUMENT,
                     arg.name.span,
                     f"`{signature.name}` has no parameter `{name}`",
-                    help=elsewhere or near(name, names) or listed(parameters),
+                    help=parameter_elsewhere(name, signature.names) or near_by,
                 )
                 continue
         if name in bound:

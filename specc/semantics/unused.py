@@ -100,5 +100,5 @@ def names_read(tree: object) -> Set[str]:
             found.update((node.name, node.name.partition(".")[0]))
         elif fields := fields_of(node):
             given = GIVES.get(type(node))
-            stack.extend([getattr(node, field) for field in fields if field not in (given, "span")])
+            stack.extend([getattr(node, field) for field in fields if field not in (given, "span", "comments")])
     return found

@@ -17,6 +17,7 @@ Token: TypeAlias = tuple[str, int, int]
 """Kind, start and end. The kind is NAME, DOTTED, NUMBER, STRING, SEP or, for a sign, the sign itself."""
 
 DEEPEST = 100
+MOST_TOKENS = 300_000
 """How deep brackets, and operators within one statement, may nest. Everything after the parser may then recurse."""
 
 MOST_ERRORS = 10
@@ -44,6 +45,13 @@ TOO_DEEP = Rule(
     f"Brackets may be nested {DEEPEST} deep, the operators of the statements around counted in (`a + b + c` is two\n"
     "deep). Name a part with `let`, or move an inner part into a block of its own.\n\n"
     "wrong:  let a = ((((1 + 2))))       (and so on, a hundred times)\nright:  let a = 1 + 2",
+)
+TOO_LONG = Rule(
+    "E112",
+    "too-long",
+    f"a file has more than {MOST_TOKENS:,} words, signs and comments",
+    f"Specs are written for people. A file of more than {MOST_TOKENS:,} words, signs and comments is none.\n\n"
+    "wrong:  let a1 = 1; let a2 = 1      (and so on, a hundred thousand times)\nright:  repeat 100 { relu }",
 )
 BAD_CHARACTER = Rule(
     "E106",
@@ -109,6 +117,10 @@ def scan(source: Source, scanner: re.Pattern[str], findings: Findings) -> Scan |
     for match in scanner.finditer(text):
         kind = match.lastgroup or ""
         start, end = match.span(kind)
+        if len(tokens) + len(comments) >= MOST_TOKENS:
+            message = f"more than {MOST_TOKENS:,} words, signs and comments stand before this"
+            findings.report(TOO_LONG, Span(source, start, end), message)
+            return None
         if kind == "NAME":
             word = text[start:end]
             if word in _WORD_OPERATORS:

@@ -184,7 +184,7 @@ def test_ten_million_windows_of_mobilenet_v2_take_one_try() -> None:
 
 
 def test_empty_windows_name_the_nearest_of_all_costs() -> None:
-    """In a space of 3e27 sub-networks; the oracle holds every cost below a limit that can be reached, as bits."""
+    """In a space of 9e28 sub-networks; the oracle holds every cost below a limit that can be reached, as bits."""
     space = space_named("mobilenet_v2_tips")
     low, high = cost_ranges(space)[0]
     reached = reachable(space, low + (high - low) // 50)

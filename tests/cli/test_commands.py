@@ -362,6 +362,12 @@ def test_new_refuses(words: list[str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_plan_says_where_few_sub_networks_are_trained() -> None:
+    assert specc("plan", SPECS / "digits_adn.specc", "--json").json["method"]["listed"] == 2
+    assert "2 sub-networks in all, no other is trained" in specc("plan", SPECS / "digits_adn.specc").out
+    assert "no other" not in specc("plan", SPECS / "digits_slimmable.specc").out
+
+
 def test_plan_json(small: Path, tmp_path: Path) -> None:
     value = specc("plan", small, "--json").json
     assert value["spec"] == "small"
@@ -370,6 +376,7 @@ def test_plan_json(small: Path, tmp_path: Path) -> None:
         assert value[name]["min"] <= value[name]["max"], name
     assert value["method"]["name"] == "us_net"
     assert value["method"]["subnets_per_step"] == 4
+    assert value["method"]["listed"] is None
     assert {row["change"] for row in value["files"]} == {"new"}
     out = tmp_path / "out"
     assert specc("compile", small, "-o", out).code == 0

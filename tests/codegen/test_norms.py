@@ -94,3 +94,24 @@ TOKENS = {
 def test_constructs_on_tokens(body: str, tmp_path: Path) -> None:
     settings = "classes 5\n  norm layer(eps=1e-6)"
     check(f"import std.vit\n\nsupernet small {{\n  {settings}\n  {TOKENS[body]}\n}}\n", tmp_path, count=2)
+
+
+def test_a_width_between_listed_ones_normalises_by_the_next_larger(tmp_path: Path) -> None:
+    """In the generated network: fractions such as 0.35 and 0.7 are compared exactly."""
+    text = """
+    supernet net {
+      input image(1, 8, 8); classes 10
+      norm batch(bank=width)
+      width uniform 0.35..1.0 step 0.05 round 1
+      stem { conv(20, kernel=3); norm; relu }
+      stage s1 { conv(20, kernel=3); norm(bank=subnet); relu }
+      head { pool(avg); linear(classes) }
+    }
+    method independent(subnets=[max, at(width=0.35), at(width=0.7)])
+    """
+    net = project(from_text(text), tmp_path).model.Model()
+    assert (len(net.stem.norm), len(net.s1.norm)) == (3, 3)
+    for hundredths in range(35, 101, 5):
+        plan = net.plan({"width": hundredths / 100})
+        place = 0 if hundredths <= 35 else 1 if hundredths <= 70 else 2
+        assert (plan.stem.norm.bank, plan.s1.norm.bank) == (place, (1, 2, 0)[place])

@@ -158,6 +158,18 @@ def test_sums_of_many_widths_are_judged_without_trying_all() -> None:
     ]
 
 
+def test_a_size_that_rounds_what_too_many_choices_give_is_refused_at_once() -> None:
+    body = "; ".join(f"a{i} = conv(16, kernel=1, from=stem)" for i in range(12))
+    names = ", ".join(f"a{i}" for i in range(12))
+    text = spec(f"stage s1 {{ {body}; concat({names}); conv(divisible(in / 3, 8), kernel=1) }}", PER_GROUP)
+    assert reported(text.replace("round 16", "round 4")) == ["space-too-entangled"]
+
+
+def test_options_are_fractions_that_a_float_can_say() -> None:
+    assert len(choices(network("stage s1 { conv(20000 * {0.12345, 1}, kernel=1) }"))) == 1
+    assert reported(spec("stage s1 { conv(16 * {0.123456789, 1}, kernel=1) }")) == ["beyond-limits"]
+
+
 # --- the largest network ---
 
 
@@ -270,6 +282,11 @@ def test_a_followed_expression_that_leaves_the_settings_widths_is_refused() -> N
 def test_a_width_that_is_elastic_by_itself_does_not_overrule_a_setting() -> None:
     stage = "stage s1 { residual { conv({8, 16}, kernel=1, width=follow) } }"
     assert reported(spec(stage, "norm batch; width per_group 0.5..1.0 round 8")) == ["tied-width-rules"]
+
+
+def test_a_width_of_its_own_is_not_elastic_by_itself_too() -> None:
+    stage = "stage s1 { conv(in * {2, 4}, kernel=1, width=own) }"
+    assert reported(spec(stage, "norm batch; width per_group 0.5..1.0 round 8")) == ["two-width-rules"]
 
 
 def test_the_width_that_arrived_may_be_kept_by_name() -> None:

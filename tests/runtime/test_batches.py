@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,14 @@ def test_augmentation_leaves_torchs_own_random_numbers_alone(files: Data) -> Non
     assert isinstance(other, tuple)
     assert torch.equal(first[0][0], second[0][0])
     assert not torch.equal(first[0][0], other[0][0])
+
+
+def test_what_workers_read_by_can_be_sent_to_them(files: Data) -> None:
+    """Where processes are spawned and not forked, all of it is pickled."""
+    from specc.codegen.runtime.augment import image_augmentation
+
+    words: list[dict[str, Any]] = [*WORDS, {"name": "resized_crop", "smallest": 0.3}]
+    read = Files((3, 8, 8), False, image_augmentation(words, (8, 8)))
+    sent = pickle.loads(pickle.dumps(read))
+    example = Example(files.train.files[0], 0, 7)
+    assert torch.equal(read[example][0][0], sent[example][0][0])  # type: ignore[index]

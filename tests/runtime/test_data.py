@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,53 @@ def test_mnist_is_read_from_idx_files(tmp_path: Path, zipped: bool) -> None:
     assert len(data.train) + len(data.validation) == 20
 
 
-def write_pickle(path: Path, content: Mapping[bytes, Any]) -> None:
+def test_damaged_files_of_mnist_and_cifar_are_named(tmp_path: Path) -> None:
+    """Cut short, of other contents, or not what they are called."""
+    for name in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte"):
+        (tmp_path / name).write_bytes(b"\0\0\x08\x03" + struct.pack(">iii", 2, 2, 2) + bytes(8))
+    for name in ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(b"\0\0\x08\x01" + struct.pack(">i", 2) + bytes(2))
+    assert len(load_data(settings("mnist", tmp_path, validation=0.0)).test) == 2
+    images, labels = tmp_path / "train-images-idx3-ubyte", tmp_path / "train-labels-idx1-ubyte"
+    whole = images.read_bytes()
+    for content, message in (
+        (whole[:-1], "damaged: it holds 7 bytes of 2x2x2"),
+        (whole[:7], "no idx file"),
+        (b"", "no"),
+    ):
+        images.write_bytes(content)
+        with pytest.raises(SystemExit, match=f"{images} is {message}"):
+            load_data(settings("mnist", tmp_path))
+    images.unlink()
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(whole)[:-9])
+    with pytest.raises(SystemExit, match=r"ubyte\.gz cannot be read"):
+        load_data(settings("mnist", tmp_path))
+    images.write_bytes(whole)
+    labels.write_bytes(b"\0\0\x08\x01" + struct.pack(">i", 3) + bytes(3))
+    with pytest.raises(SystemExit, match="do not go together, they hold 2 images and 3 labels"):
+        load_data(settings("mnist", tmp_path))
+
+    good = {b"data": np.zeros((2, 3072), np.uint8), b"fine_labels": [0, 1]}
+    write_pickle(tmp_path / "test", good)
+    write_pickle(tmp_path / "train", good)
+    assert len(load_data(settings("cifar100", tmp_path)).test) == 2
+    odd: list[tuple[Any, str]] = [
+        ({b"data": good[b"data"]}, "no CIFAR file: b'fine_labels'"),
+        ({**good, b"fine_labels": [0]}, "damaged: it holds 2 images, 1 labels"),
+        ({**good, b"data": np.zeros(5, np.uint8)}, "no CIFAR file: cannot reshape"),
+        ([1, 2], "no CIFAR file: it holds no dictionary"),
+    ]
+    for pickled, message in odd:
+        write_pickle(tmp_path / "train", pickled)
+        with pytest.raises(SystemExit, match=f"train is {message}"):
+            load_data(settings("cifar100", tmp_path))
+    write_pickle(tmp_path / "train", good)
+    (tmp_path / "train").write_bytes((tmp_path / "train").read_bytes()[:-20])
+    with pytest.raises(SystemExit, match="train is no CIFAR file, or damaged"):
+        load_data(settings("cifar100", tmp_path))
+
+
+def write_pickle(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(pickle.dumps(content, protocol=2))
 
@@ -252,7 +297,9 @@ def test_images_are_told_apart_by_what_they_are(tmp_path: Path) -> None:
     pixels = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).reshape(2, 3, 4, 4)
     brighter = pixels.clone()
     brighter[1, 2, 3, 3] += 1
-    files = tuple(tmp_path / name for name in ("a/1.png", "a/2.png"))
+    files, moved = (tuple(tmp_path / base / name for name in ("a/1.png", "a/2.png")) for base in ("here", "there"))
+    for k, file in enumerate((*files, *moved)):
+        write_image(file, 50 * (k % 2))
     different = [
         Images((0, 1), (pixels,)),
         Images((1, 0), (pixels,)),
@@ -262,8 +309,10 @@ def test_images_are_told_apart_by_what_they_are(tmp_path: Path) -> None:
     ]
     assert len({images.digest() for images in different}) == len(different)
     again = Images((0, 1), (pixels.clone(),))
-    moved = Images((0, 1), files=tuple(Path("elsewhere") / file.relative_to(tmp_path) for file in files))
-    assert (again.digest(), moved.digest()) == (different[0].digest(), different[3].digest())
+    known = different[3].digest()
+    assert (again.digest(), Images((0, 1), files=moved).digest()) == (different[0].digest(), known)
+    write_image(moved[1], 51)  # overwritten under its name
+    assert Images((0, 1), files=moved).digest() != known
 
 
 def test_an_epoch_is_a_function_of_seed_and_number() -> None:

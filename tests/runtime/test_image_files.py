@@ -278,9 +278,10 @@ def damaged(root: Path) -> dict[str, Path]:
     paths["bits.png"].write_bytes(whole)
     paths["text.png"].write_text("not found")
     paths["empty.png"].touch()
-    link = root / "val" / "dog" / "nowhere.png"
+    link, pipe = root / "val" / "dog" / "nowhere.png", root / "val" / "dog" / "pipe.png"
     link.symlink_to(root / "gone.png")
-    return {**paths, "nowhere.png": link}
+    os.mkfifo(pipe)
+    return {**paths, "nowhere.png": link, "pipe.png": pipe}
 
 
 def test_all_damaged_files_are_named_before_training(tmp_path: Path) -> None:
@@ -290,7 +291,7 @@ def test_all_damaged_files_are_named_before_training(tmp_path: Path) -> None:
         with pytest.raises(SystemExit) as stopped:
             folder(root)
         first, *lines = str(stopped.value).splitlines()
-        assert first == "6 image files cannot be decoded; repair or remove:"
+        assert first == "7 image files cannot be decoded; repair or remove:"
         assert {line.strip().split(": ")[0] for line in lines} == {str(path) for path in files.values()}
     for path in files.values():
         path.unlink()

@@ -191,6 +191,14 @@ def shrinking(spec: str, folder: Path) -> tuple[Any, Any, ofa.Shrinking]:
     return net, space, ofa.Shrinking(path, net)
 
 
+def test_a_run_too_short_for_its_phases_says_so(tmp_path: Path) -> None:
+    net, _, memory = shrinking(EXPAND, tmp_path)
+    news = memory.begin(0, 1, trainer_of(net))
+    assert "too few epochs for depth, expand, larger options, expand: what that lets go is not trained" in news
+    _, _, memory = shrinking(EXPAND, tmp_path / "again")
+    assert memory.begin(0, 5, trainer_of(net)) == "phase full"
+
+
 def test_phases_let_go_in_turn(tmp_path: Path) -> None:
     net, space, memory = shrinking(EXPAND, tmp_path)
     trainer, rng = trainer_of(net), random.Random(0)

@@ -76,7 +76,8 @@ def method(compiled: Compiled) -> dict[str, Any]:
     found = find_method(call.name)
     assert found is not None, call.name
     subnets = found.subnets_per_step(compiled.graph, call)
-    return {"name": call.name, "subnets_per_step": subnets}
+    listed = found.listed(compiled.graph, call) if compiled.graph.choices else None
+    return {"name": call.name, "subnets_per_step": subnets, "listed": None if listed is None else len(listed)}
 
 
 def data(compiled: Compiled) -> dict[str, Any]:
@@ -99,6 +100,8 @@ def show(plan: dict[str, Any], output: str | None, terminal: Terminal) -> None:
     """The plan for people."""
     how, what = plan["method"], plan["data"]
     trained = f"{how['name']}, {plural(how['subnets_per_step'], 'sub-network')} a step"
+    if how["listed"] is not None and how["listed"] < int(plan["size"]):
+        trained += f"; {plural(how['listed'], 'sub-network')} in all, no other is trained"
     terminal.data(
         f"{plan['spec']}: {plural(int(plan['size']), 'sub-network')}, {plural(plan['choices'], 'choice')}, "
         f"{plural(plan['operations'], 'operation')}\n"

@@ -50,7 +50,8 @@ def forward_body(
         lines.extend(guarded([f"{pad}return {writer.pending.text}"]))
     else:
         lines.extend(writer.flush(indent))
-        lines.extend(guarded([f"{pad}return {', '.join(variables[web[t]] for t in outputs)}"]))
+        if outputs:
+            lines.extend(guarded([f"{pad}return {', '.join(variables[web[t]] for t in outputs)}"]))
     return tuple(lines)
 
 
@@ -179,6 +180,8 @@ class Writer:
         if self.pending is None:
             return []
         held, self.pending = self.pending, None
+        if not held.tensors:  # a stage of exits alone answers, and hands nothing on
+            return list(guarded([f"{' ' * indent}{held.text}"]))
         self.bound.update(map(self.variable, held.tensors))
         targets = f"{', '.join(self.variable(t) for t in held.tensors)} = "
         if len(held.tensors) > 1:

@@ -103,7 +103,8 @@ def forward_lines(context: Context, cls: Class) -> tuple[str, ...]:
     noting = first.notes and context.answers is not None
     if noting:
         parameters.append("outputs: dict[str, Tensor]")
-    result = "Tensor" if len(first.outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(first.outputs))}]"
+    several = f"tuple[{', '.join(['Tensor'] * len(first.outputs))}]"
+    result = {0: "None", 1: "Tensor"}.get(len(first.outputs), several)
     head = guarded(call("def forward", ["self", *parameters], f") -> {result}:", indent=4))
     noted = noted_here(context, cls) if noting else None
     body = forward_body(statements(context, cls), first.inputs, first.outputs, names, 8, noted)

@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import random
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from specc.codegen.runtime.folders import by_folder, check_files, visible_folder
 from specc.codegen.runtime.glyphs import CHARACTERS, glyphs
 from specc.codegen.runtime.images import Data, Images, Parts, split
 from specc.codegen.runtime.own import own
+from specc.codegen.runtime.shapes import shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -190,18 +192,27 @@ def mnist(folder: Path, settings: Mapping[str, Any]) -> Parts:
         labels = idx(
             first(name, places, f"{part}-labels-idx1-ubyte", f"{part}-labels-idx1-ubyte.gz")
         )
+        if pixels.ndim != 3 or labels.shape != (len(pixels),):
+            told = f"{len(pixels):,} images and {len(labels):,} labels"
+            raise SystemExit(f"{name}: the {part} files do not go together, they hold {told}")
         parts.append(Images(tuple(labels.tolist()), (torch.from_numpy(pixels)[:, None],)))
     return Parts(parts[0], parts[1], CLOTHES if name == "fashion_mnist" else tuple("0123456789"))
 
 
 def idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """An idx file of bytes: two zeros, 8, the number of dimensions, their sizes as big-endian int32, the bytes."""
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    if content[:3] != b"\0\0\x08":
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise SystemExit(f"{path} cannot be read: {error}") from None
+    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise SystemExit(f"{path} is no idx file of bytes")
     dimensions = content[3]
     shape = np.frombuffer(content, ">i4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy()
+    numbers = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    if len(numbers) != math.prod(map(int, shape)):
+        raise SystemExit(f"{path} is damaged: it holds {len(numbers):,} bytes of {shown([*shape])}")
+    return numbers.reshape(shape).copy()
 
 
 def cifar(folder: Path, settings: Mapping[str, Any]) -> Parts:
@@ -215,20 +226,42 @@ def cifar(folder: Path, settings: Mapping[str, Any]) -> Parts:
         if hundred
         else ([f"data_batch_{i}" for i in range(1, 6)], ["test_batch"])
     ):
-        read = [NumpyOnly(first(name, places, batch).read_bytes()).load() for batch in batches]
-        pixels = np.concatenate([part[b"data"] for part in read]).reshape(-1, 3, 32, 32)
-        labels = [
-            int(label) for part in read for label in part[b"fine_labels" if hundred else b"labels"]
-        ]
+        key = b"fine_labels" if hundred else b"labels"
+        read = [cifar_batch(first(name, places, batch), key) for batch in batches]
+        pixels = np.concatenate([part for part, _ in read])
+        labels = [label for _, part in read for label in part]
         parts.append(Images(tuple(labels), (torch.from_numpy(pixels),)))
     return Parts(parts[0], parts[1], names_of_100(places) if hundred else CIFAR10)
+
+
+def cifar_batch(path: Path, key: bytes) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], list[int]]:
+    """The images (N, 3, 32, 32) and labels of one file. Exits where it is damaged."""
+    content = unpickled(path)
+    try:
+        pixels, labels = content[b"data"].reshape(-1, 3, 32, 32), [*map(int, content[key])]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SystemExit(f"{path} is no CIFAR file: {error}") from None
+    if pixels.dtype != np.uint8 or len(pixels) != len(labels):
+        raise SystemExit(f"{path} is damaged: it holds {len(pixels)} images, {len(labels)} labels")
+    return pixels, labels
 
 
 def names_of_100(places: Iterable[Path]) -> tuple[str, ...]:
     """CIFAR-100's classes, from the file `meta` that comes with it."""
     found = next((place / "meta" for place in places if (place / "meta").is_file()), None)
-    names = NumpyOnly(found.read_bytes()).load().get(b"fine_label_names", ()) if found else ()
+    names = unpickled(found).get(b"fine_label_names", ()) if found else ()
     return tuple(name.decode() for name in names)
+
+
+def unpickled(path: Path) -> dict[bytes, Any]:
+    """The dictionary that a file of CIFAR holds. Exits where it is damaged, or would run anything."""
+    try:
+        content = NumpyOnly(path.read_bytes()).load()
+    except Exception as error:  # a damaged pickle breaks its reader anywhere
+        raise SystemExit(f"{path} is no CIFAR file, or damaged: {error}") from None
+    if not isinstance(content, dict):
+        raise SystemExit(f"{path} is no CIFAR file: it holds no dictionary")
+    return content
 
 
 class NumpyOnly(pickle.Unpickler):
@@ -277,6 +310,10 @@ def cub200(folder: Path, settings: Mapping[str, Any]) -> Parts:
     training = listed("train_test_split.txt")
     if not files.keys() == labels.keys() == training.keys():
         raise SystemExit(f"the lists in {root} are not of the same images")
+    if odd := next((i for i in files if not labels[i].isdecimal() or labels[i] == "0"), None):
+        raise SystemExit(
+            f"{root / 'image_class_labels.txt'}: image {odd} is of class {labels[odd]!r}"
+        )
     everything = Images(
         tuple(int(labels[i]) - 1 for i in files),
         files=tuple(root / "images" / name for name in files.values()),

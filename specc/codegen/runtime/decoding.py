@@ -83,6 +83,8 @@ def damage(path: Path) -> str | None:
     from PIL import Image
 
     try:
+        if not path.is_file():  # a link to nowhere, or a pipe, which would be waited for
+            return "no file"
         if not path.stat().st_size:
             return "empty"
         with Image.open(path) as file:

@@ -81,7 +81,7 @@ def images_below(folder: Path, others: list[Path]) -> Iterator[Path]:
     """The files below a folder that are called as images are; `others` takes the rest. Links are followed, but not
     around in circles."""
     seen: set[tuple[int, int]] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
+    for here, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
         status = os.stat(here)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
@@ -93,6 +93,11 @@ def images_below(folder: Path, others: list[Path]) -> Iterator[Path]:
                 yield Path(here, name)
             elif not is_hidden(name):
                 others.append(Path(here, name))
+
+
+def unreadable(error: OSError) -> None:
+    """Exits, rather than passing over what a folder holds."""
+    raise SystemExit(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def check_files(files: Sequence[Path]) -> None:

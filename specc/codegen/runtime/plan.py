@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from specc.portable.functions import exact
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,9 +130,7 @@ def complete(
     values: dict[str, Any] = {}
     for name, options in choices.items():
         value = chosen.get(name, False if tuple(options) == (False, True) else options[-1])
-        values[name] = (
-            Fraction(value).limit_denominator(10_000) if isinstance(value, float) else value
-        )
+        values[name] = exact(value) if isinstance(value, float) else value
     return values
 
 

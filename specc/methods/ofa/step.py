@@ -87,7 +87,7 @@ class Shrinking:
 
         Every stage has an optimizer of its own: what it remembers of earlier gradients is dropped.
         """
-        news = []
+        news = self.too_short(epochs) if self.begun == 0 else []
         for number in range(self.begun, self.place(epoch, epochs) + 1):
             stage = self.stages[number]
             if number > 0 and self.teacher is None:
@@ -107,6 +107,12 @@ class Shrinking:
             self.released.update(stage.drawn)
             self.subnets = stage.subnets
         return "; ".join(news)
+
+    def too_short(self, epochs: int) -> list[str]:
+        """What a run of so few epochs leaves out: stages at its end that it never comes to."""
+        last = self.place(epochs - 1, epochs)
+        left = ", ".join(dict.fromkeys(stage.phase for stage in self.stages[last + 1 :]))
+        return [f"too few epochs for {left}: what that lets go is not trained"] if left else []
 
     def draws(self, space: Space, rng: random.Random) -> list[dict[str, Any]]:
         """The assignments of one step: the largest alone in the first phase, then as many as the stage trains.

@@ -90,7 +90,7 @@ class Convolution:
         if connection.kind == "diagonal" and connection.blocks is not None:
             full_groups, connection = connection.blocks, DENSE  # blocks on the diagonal are groups
         if full_groups == 1:
-            out = connected_channels(call, inputs, "out", connection)
+            out = connected_channels(call, tensor, "out", connection)
             return build_convolution(call, tensor, inputs, out, groups=1, connection=connection)
         for channels, which in ((full_inputs, "input"), (full_out, "output")):
             if channels % full_groups:

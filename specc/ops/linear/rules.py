@@ -54,9 +54,9 @@ class Linear:
             )
         connection = connected(call, tensor, cast(Expr, call.args["out"]))
         if connection.kind == "diagonal":
-            out = blocks_of(call, tensor.features, connection, call.maximum(cast(Expr, call.args["out"])))
+            out = blocks_of(call, tensor, connection, call.maximum(cast(Expr, call.args["out"])))
         else:
-            out = connected_channels(call, tensor.features, "out", connection)
+            out = connected_channels(call, tensor, "out", connection)
         params = LinearParams(
             inputs=tensor.features,
             out=out,

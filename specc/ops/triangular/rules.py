@@ -50,19 +50,28 @@ def connected(call: OpCall, tensor: Tensor, out: Expr, groups: int = 1) -> Conne
     return asked if asked.blocks > 1 else DENSE
 
 
-def connected_channels(call: OpCall, inputs: Expr, parameter: str, connection: Connection) -> Expr:
+def connected_channels(call: OpCall, tensor: Tensor, parameter: str, connection: Connection) -> Expr:
     """The output channels of a layer. Where a triangular connection joins blocks, both sides keep whole ones."""
-    if connection.kind != "triangular" or connection.blocks is None or not is_elastic(inputs):
+    if connection.kind != "triangular" or connection.blocks is None or not is_elastic(tensor.features):
         return call.out_channels(parameter)
-    call.whole_groups(inputs, call.maximum(inputs) // connection.blocks)
+    active_blocks(call, tensor, connection.blocks)
     return call.out_channels(parameter, call.maximum(cast(Expr, call.args[parameter])) // connection.blocks)
 
 
-def blocks_of(call: OpCall, inputs: Expr, connection: Connection, out: int) -> Expr:
+def blocks_of(call: OpCall, tensor: Tensor, connection: Connection, out: int) -> Expr:
     """The output channels of a diagonal connection: of as many blocks as come in."""
     assert connection.blocks is not None
-    active = call.whole_groups(inputs, call.maximum(inputs) // connection.blocks)
-    return apply("mul", active, out // connection.blocks)
+    return apply("mul", active_blocks(call, tensor, connection.blocks), out // connection.blocks)
+
+
+def active_blocks(call: OpCall, tensor: Tensor, blocks: int) -> Expr:
+    """How many blocks of a tensor are active; its widths become multiples of one, those of a flattened map too."""
+    size = call.maximum(tensor.features) // blocks
+    first, *others = tensor.channels
+    spread = call.maximum(first.spread)
+    if not others and size % spread == 0:
+        return call.whole_groups(first.size, size // spread)
+    return call.whole_groups(tensor.features, size)
 
 
 def refuse(call: OpCall, asked: Connection, what: str) -> None:
