@@ -203,6 +203,7 @@ def test_folders_that_take_nothing_are_told_in_a_line(scripts: Scripts, tmp_path
     [
         (("--evaluate-every", "0"), "evaluate_every must be at least 1: 0"),
         (("--calibrate", "-5"), "calibrate must be at least 0: -5"),
+        (("--calibrate", "1"), "calibrate must be 0, for none, or at least 2 images: 1"),
         (("--lr", "-1"), "lr must be at least 0: -1"),
         (("--lr", "nan"), "lr must be a number: nan"),
         (("--lr", "inf"), "lr must be a number: inf"),
