@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from specc.analysis.query.ask import FILLERS, unique
 from specc.diagnostics import SpecError
 from tests.cli.commands import SMALL
 from tests.cli.commands import specc as run
-from tests.folders import SPECS
+from tests.folders import ROOT, SPECS
 from tests.networks import graph_of
 
 NAMES = ("digits", "mobilenet_v2_tips", "resnet50", "resnet50_adn")
@@ -251,3 +253,33 @@ def test_the_commands_exit_codes() -> None:
     assert run("query", spec, "SELECT 1", "--json", "--csv").code == 2
     assert run("query", spec, "SELECT 1", "--examples").code == 2
     assert run("query", "-", "SELECT count(*) FROM choices", stdin=SMALL).code == 0
+
+
+RECURSION = "WITH RECURSIVE r(n, x) AS (SELECT 1, zeroblob(900000) UNION ALL SELECT n + 1, {} FROM r WHERE n < 20000) "
+
+
+def test_an_answer_of_large_cells_is_refused() -> None:
+    """20,000 rows of 900 kB would be 18 GB; the rows alone are fewer than are refused."""
+    with pytest.raises(SpecError, match=r"\[sql-too-large\] the answer has more than 64 MB"):
+        ask(NETS["digits"].graph, RECURSION.format("zeroblob(900000)") + "SELECT x FROM r")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the memory of a process is read from /proc")
+def test_what_sqlite_keeps_on_the_way_is_bounded(tmp_path: Path) -> None:
+    """In a process of its own, as the bound is the process's."""
+    (tmp_path / "net.specc").write_text(SMALL)
+    sql = RECURSION.format("zeroblob(900000)") + "SELECT n FROM r ORDER BY x, n"
+    program = (
+        "import sys\n"
+        "from specc.cli.main import main\n"
+        "code = main(sys.argv[1:])\n"
+        "lines = open('/proc/self/status').read().splitlines()\n"
+        "print(next(line for line in lines if line.startswith('VmHWM')).split()[1], file=sys.stderr)\n"
+        "raise SystemExit(code)\n"
+    )
+    asked = [sys.executable, "-c", program, "query", str(tmp_path / "net.specc"), sql]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT)
+    *said, most = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert "sql-too-large" in said[0]
+    assert int(most) < 700_000, "kilobytes"

@@ -15,7 +15,7 @@ from typing import Final
 from specc.analysis.marks import Marks, marks_of
 from specc.analysis.query import rows as plain
 from specc.analysis.query import tips_rows as tips
-from specc.analysis.query.refused import TOO_LONG, TOO_MANY_ROWS, refusal, wrong_sql
+from specc.analysis.query.refused import TOO_LARGE, TOO_LONG, TOO_MANY_ROWS, refusal, wrong_sql
 from specc.analysis.query.rows import Cell, Facts, Row
 from specc.analysis.query.tables import TABLES, Table
 from specc.ir.graph import Graph
@@ -26,6 +26,10 @@ STEPS: Final = 20_000
 """Instructions of SQLite's machine between two looks at the clock."""
 LONGEST: Final = 1_000_000
 """Bytes of a text, so that no function makes a huge one."""
+MOST_BYTES: Final = 64_000_000
+"""Of all cells of an answer together."""
+HEAP: Final = 256_000_000
+"""Bytes that SQLite may use for all that it keeps on the way: recursions, sorted rows, groups."""
 
 FILLERS: Final[Mapping[str, Callable[[Facts], Iterator[Row]]]] = {
     "ops": plain.op_rows,
@@ -112,22 +116,47 @@ def answer(database: sqlite3.Connection, sql: str, seconds: float) -> Answer:
         database.setlimit(limit, LONGEST)
     database.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     database.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200)
+    database.execute("PRAGMA temp_store = MEMORY")  # which the heap's limit counts, and no file does
     database.set_authorizer(authorize)
     database.set_progress_handler(lambda: int(time.monotonic() > end), STEPS)
     try:
         cursor = database.execute(sql)
         if cursor.description is None:
             raise wrong_sql(sql, "it is no question", wrote=False)
-        found = cursor.fetchmany(MOST_ROWS + 1)
+        found = fetched(cursor, sql)
+    except MemoryError:
+        help = "select fewer and shorter texts, and end recursions"
+        message = f"this needs more than {HEAP // 1_000_000} MB on the way to its answer"
+        raise refusal(sql, TOO_LARGE, message, help) from None
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         if str(error) == "interrupted":
             help = "join tables on a column they share, and end recursions"
             raise refusal(sql, TOO_LONG, f"no answer within {seconds:g} seconds", help) from None
         raise wrong_sql(sql, str(error), wrote=bool(refused)) from None
-    if len(found) > MOST_ROWS:
-        help = "end it with LIMIT 100, or ask for a count or a sum"
-        raise refusal(sql, TOO_MANY_ROWS, f"the answer has more than {MOST_ROWS:,} rows", help)
     return Answer(unique(column[0] for column in cursor.description), tuple(tuple(map(shown, row)) for row in found))
+
+
+def limit_memory() -> None:
+    """Bounds what SQLite keeps on the way to an answer, in this process and for good: commands do, the API does not."""
+    database = sqlite3.connect(":memory:")
+    database.execute(f"PRAGMA hard_heap_limit = {HEAP}")
+    database.close()
+
+
+def fetched(cursor: sqlite3.Cursor, sql: str) -> list[tuple[object, ...]]:
+    """The rows of an answer. Raises SpecError where there are too many, or they hold too much."""
+    found: list[tuple[object, ...]] = []
+    held = 0
+    for row in cursor:
+        found.append(row)
+        held += sum(len(cell) if isinstance(cell, (str, bytes)) else 8 for cell in row)
+        if len(found) > MOST_ROWS:
+            help = "end it with LIMIT 100, or ask for a count or a sum"
+            raise refusal(sql, TOO_MANY_ROWS, f"the answer has more than {MOST_ROWS:,} rows", help)
+        if held > MOST_BYTES:
+            help = "end it with LIMIT 100, or select shorter texts"
+            raise refusal(sql, TOO_LARGE, f"the answer has more than {MOST_BYTES // 1_000_000} MB", help)
+    return found
 
 
 def shown(cell: object) -> Cell:

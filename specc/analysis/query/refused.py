@@ -42,6 +42,15 @@ TOO_MANY_ROWS = Rule(
     "Right:  SELECT * FROM ops a, ops b LIMIT 100",
 )
 
+TOO_LARGE = Rule(
+    "E725",
+    "sql-too-large",
+    "a question in SQL, or its answer, takes too much memory",
+    "An answer holds at most 64 MB, and what SQLite keeps on the way to it at most 256 MB.\n"
+    "Wrong:  WITH RECURSIVE r(x) AS (SELECT zeroblob(900000) UNION ALL SELECT x FROM r) SELECT * FROM r\n"
+    "Right:  SELECT name FROM ops LIMIT 100",
+)
+
 
 def wrong_sql(sql: str, said: str, wrote: bool) -> SpecError:
     """SQLite's message as a diagnostic at the place it speaks of."""

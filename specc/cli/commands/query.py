@@ -39,8 +39,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     else:
         from specc.analysis.importance import settings_of
         from specc.analysis.marks import marks_of
-        from specc.analysis.query import ask
+        from specc.analysis.query import ask, limit_memory
 
+        limit_memory()
         with terminal.busy("asking"):
             found = ask(compiled.graph, args.sql, lambda: marks_of(compiled.graph, settings_of(compiled.model.method)))
         show(found, terminal, args.csv)

@@ -1,0 +1,1 @@
+"""Specs that a generator writes, held against PyTorch."""

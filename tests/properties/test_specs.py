@@ -1,0 +1,56 @@
+"""Specs of a generator, along the whole grammar: each is refused with a diagnostic, or is what PyTorch says of it.
+
+The default run takes a few dozen seeds, `make test-all` thousands. A failure names its seed, and `spec_text(seed)` is
+the spec.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.properties.generator import spec_text
+from tests.properties.held import held
+
+FEW = range(36)
+THOUSANDS = 2_400
+AT_ONCE = 100
+
+
+def test_a_seed_always_gives_the_same_spec() -> None:
+    assert spec_text(3) == spec_text(3)
+    assert len({spec_text(seed) for seed in range(200)}) == 200
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_a_spec_is_refused_or_is_what_torch_says(seed: int, tmp_path: Path) -> None:
+    held(spec_text(seed), tmp_path, exported=seed % 12 == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(FEW.stop, THOUSANDS, AT_ONCE))
+def test_many_specs_are_refused_or_are_what_torch_says(first: int, tmp_path: Path) -> None:
+    failed = {}
+    for seed in range(first, first + AT_ONCE):
+        try:
+            held(spec_text(seed), tmp_path / str(seed), random_subnets=2, exported=seed % 12 == 0)
+        except Exception as error:
+            failed[seed] = f"{type(error).__name__}: {error}"
+    assert not failed
+
+
+def test_most_specs_of_the_generator_are_right() -> None:
+    """Otherwise the tests above would hold little."""
+    from specc.diagnostics import SpecError
+    from specc.pipeline import load
+    from specc.source import Source
+
+    right = 0
+    for seed in range(100):
+        try:
+            load(Source("drawn.specc", spec_text(seed)))
+            right += 1
+        except SpecError:
+            continue
+    assert right >= 40
