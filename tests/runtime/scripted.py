@@ -35,11 +35,12 @@ def call(script, *flags):
             raised = traceback.format_exc()
     return [code, out.getvalue(), err.getvalue(), raised]
 
+names = {"call": call}
 for line in sys.stdin:
     step = json.loads(line)
     enter(step["folder"])
     if step["code"]:
-        exec(step["code"], {"call": call})
+        exec(step["code"], names)
         print(json.dumps([0, "", "", ""]), flush=True)
     else:
         print(json.dumps(call(*step["command"])), flush=True)

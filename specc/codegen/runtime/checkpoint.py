@@ -49,7 +49,7 @@ def load(
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged file may break the reader anywhere
-        reason = str(error).partition("\n")[0].partition(". ")[0]
+        reason = str(error).partition("\n")[0].partition(". ")[0] or "it is cut off"
         raise SystemExit(f"{path} is no checkpoint of train.py: {reason}") from None
     try:
         checked: dict[str, Any] = check_checkpoint(content, needs)
@@ -77,9 +77,13 @@ def trained(net: nn.Module, content: Mapping[str, Any]) -> None:
     Exits where they are of another network, or are no numbers.
     """
     check_network(net, content)
-    state = weights(content)
-    fill(net, state)
-    if broken := [name for name, value in state.items() if not all_finite(value)]:
+    fill(net, weights(content))
+    check_finite(content)
+
+
+def check_finite(content: Mapping[str, Any]) -> None:
+    """Exits where the weights to evaluate are no numbers."""
+    if broken := [name for name, value in weights(content).items() if not all_finite(value)]:
         raise SystemExit(
             f"the checkpoint's weights are NaN or infinite ({few(broken)}): train again"
         )

@@ -238,7 +238,13 @@ def check_index(content: bytes) -> None:
     text, found, last = content.rpartition(LAST.encode())
     if found and last != (checksum(text) + END).encode():
         raise ValueError("its checksum is of another content")
-    if not found and not {*read_json(content)} <= FIRST_VERSION:
+    if found:
+        return
+    try:
+        names = {*json.loads(content)}
+    except RecursionError:
+        raise ValueError("its checksum is missing, and it is nested too deeply") from None
+    if not names <= FIRST_VERSION:
         raise ValueError("its checksum is missing")
 
 

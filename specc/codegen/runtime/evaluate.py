@@ -28,14 +28,25 @@ class Score:
     images: int
     broken: int = 0
 
+    @property
+    def note(self) -> str:
+        """What to say behind the accuracy of broken answers; "" where there are none."""
+        return f" ({self.broken} answers are NaN or infinite)" if self.broken else ""
+
 
 def summary(scores: Mapping[str, Score]) -> str:
     """The accuracies in a line: `largest 97.1%, smallest 95.3%`."""
-    return ", ".join(
-        f"{name} {score.accuracy:.1%}"
-        + (f" ({score.broken} answers are NaN or infinite)" if score.broken else "")
-        for name, score in scores.items()
-    )
+    return ", ".join(f"{name} {score.accuracy:.1%}{score.note}" for name, score in scores.items())
+
+
+def check_scores(scores: Mapping[str, Score], epoch: int) -> None:
+    """Exits where a sub-network answers nothing but NaN or Inf, before its weights get into a checkpoint."""
+    broken = [name for name, score in scores.items() if 0 < score.images == score.broken]
+    if broken:
+        raise SystemExit(
+            f"epoch {epoch + 1}: all answers of {', '.join(broken)} are NaN or infinite: the training has diverged. "
+            "checkpoint.pt stays as it was"
+        )
 
 
 @torch.no_grad()

@@ -42,7 +42,7 @@ class Watch:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
-        self.waiting: Step | None = None
+        self.last: Step | None = None
 
     def see(
         self, epoch: int, number: int, rate: float, batch: tuple[Inputs, Tensor], seen: list[Any]
@@ -56,21 +56,29 @@ class Watch:
             losses = losses.to("cpu", non_blocking=True)
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrived.record()
-        step = Step(epoch, number, rate, batch, [plan for plan, _ in seen], losses, arrived)
-        if arrived is None:
-            self.judge(step)
-        else:
-            self.settle()
-            self.waiting = step
+        before = self.last
+        self.last = Step(epoch, number, rate, batch, [plan for plan, _ in seen], losses, arrived)
+        judged = self.last if arrived is None else before
+        if judged is not None:
+            self.judge(judged)
 
-    def settle(self) -> None:
-        """Looks at the step that is still waiting."""
-        if self.waiting is not None:
-            step, self.waiting = self.waiting, None
-            step.arrived.synchronize()
-            self.judge(step)
+    def finish(self, net: nn.Module) -> None:
+        """Looks at what is left of an epoch: the last step, and the weights that it made. Exits as `see` does."""
+        if self.last is None:
+            return
+        self.judge(self.last)
+        if broken := not_finite(net):
+            step = self.last
+            kept = self.keep(step, None, float(step.losses[0]))
+            raise SystemExit(
+                f"epoch {step.epoch + 1}, after step {step.number + 1}, at a learning rate of {step.rate:g}: the "
+                f"network's {few(broken)} {'is' if len(broken) == 1 else 'are'} NaN or infinite. "
+                f"The last batch is in {kept}, checkpoint.pt stays as it was"
+            )
 
     def judge(self, step: Step) -> None:
+        if step.arrived is not None:
+            step.arrived.synchronize()
         finite = step.losses.isfinite().tolist()
         if all(finite):
             return
@@ -105,13 +113,9 @@ class Watch:
         return path
 
 
-def check_weights(net: nn.Module, epoch: int) -> None:
-    """Exits where weights or norm statistics are not finite, before they get into a checkpoint."""
+def not_finite(net: nn.Module) -> list[str]:
+    """The weights and norm statistics that are not finite, by name. Waits for the device once."""
     state = {name: value for name, value in net.state_dict().items() if value.is_floating_point()}
     if not state or bool(torch.stack([value.isfinite().all() for value in state.values()]).all()):
-        return
-    broken = few([name for name, value in state.items() if not checkpoint.all_finite(value)])
-    raise SystemExit(
-        f"epoch {epoch + 1}: weights are NaN or infinite after the last step ({broken}). "
-        "checkpoint.pt stays as it was"
-    )
+        return []
+    return [name for name, value in state.items() if not checkpoint.all_finite(value)]

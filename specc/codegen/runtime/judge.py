@@ -70,8 +70,8 @@ class Judge:
         names = ("latency", "accuracy") if self.timed else ("accuracy",)
         self.reused += sum(not any(self.lacks(at, name) for name in names) for at in generation)
         self.fill(generation, names, advance)
-        points = [self.point(at) for at in generation if not self.is_broken(at)]
-        return [point for point in points if point.within(self.budgets)]
+        points = [self.point(at) for at in generation]
+        return [p for p in points if p.within(self.budgets) and not self.is_broken(p.at)]
 
     def is_broken(self, at: Assignment) -> bool:
         """Whether it has answered NaN or Inf: then it has no accuracy, and is on no front."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from torch import nn
@@ -13,6 +14,7 @@ from specc.codegen.runtime import checkpoint, datasets
 from specc.codegen.runtime.distributed import tell, warn
 from specc.codegen.runtime.images import Data
 from specc.codegen.runtime.options import TrainOptions, data_settings, overridden_train
+from specc.codegen.runtime.schema import few
 
 MAY_CHANGE: Final[Mapping[str, str]] = {
     "epochs": "the learning rate follows the schedule of the new number from here on",
@@ -42,9 +44,10 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
     found = replace(options, output_dir=flags.output_dir or path.parent)
     if "data" in saved:
         found = replace(found, data=data_settings({"data": saved["data"]}, flags))
+    base = options.settings
     if "recipe" in saved:
-        settings = {**options.settings, **saved["recipe"]}
-        found = replace(found, **overridden_train(settings, flags))
+        base = completed(path, saved["recipe"], options.settings)
+        found = replace(found, **overridden_train(base, flags))
     if options.test_only:
         # What a method has kept is of no use to another one.
         return found, saved if saved.get("method") == method else {**saved, "memory": None}
@@ -58,7 +61,7 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
         warn(f"{path} does not hold its recipe: settings.toml and the flags are taken for it")
         return found, saved
     changes = [
-        *changed(saved["recipe"], recipe_of(found)),
+        *changed(base, recipe_of(found)),
         *changed_data(saved["data"], found.data),
     ]
     if refused := [change for change in changes if change[0] not in MAY_CHANGE]:
@@ -80,6 +83,17 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
     ]:
         warn(f"settings.toml has changed since ({', '.join(edited)}): the run goes on as it began")
     return found, saved
+
+
+def completed(path: Path, recipe: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe of a checkpoint, with what another version of this project did not write down."""
+    if foreign := [name for name in recipe if name not in settings]:
+        raise SystemExit(
+            f"the recipe in {path} has settings that nobody knows here: {few(foreign)}"
+        )
+    if lacking := [name for name in settings if name not in recipe]:
+        warn(f"the recipe in {path} lacks {few(lacking)}: taken from settings.toml")
+    return {**settings, **recipe}
 
 
 def described(net: nn.Module, method: str, options: TrainOptions, data: Data) -> dict[str, Any]:

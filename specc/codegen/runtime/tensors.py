@@ -102,13 +102,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         header = read_json(content[8:first])
         about = header.pop(ABOUT, {})
+        if not all(isinstance(text, str) for text in about.values()):
+            raise ValueError("what it says of itself is no text")
         if SUM in about and about[SUM] != checksum_of(header, [memoryview(content)[first:]]):
             raise ValueError("its checksum is of another content")
         found = {
             name: tensor_at(content, first, KINDS[row["dtype"]], row["shape"], row["data_offsets"])
             for name, row in header.items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged, or no safetensors file: {error}") from None
     return found, about
 

@@ -74,6 +74,8 @@ def of_number(name: str, value: Any) -> str:
     if name in WHOLE:
         if not isinstance(value, int) or isinstance(value, bool):
             return f"{name} must be a whole number: {value!r}"
+        if name == "calibrate" and value == 1:  # a norm of vectors has no variance of one image
+            return "calibrate must be 0, for none, or at least 2 images: 1"
         return f"{name} must be at least {WHOLE[name]}: {value}" if value < WHOLE[name] else ""
     if name == "milestones":
         wanted = isinstance(value, (list, tuple)) and all(is_number(m) and m >= 0 for m in value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from specc.codegen.runtime.checkpoint import check_network, fill
+from specc.codegen.runtime.checkpoint import check_finite, check_network, fill
 from specc.codegen.runtime.distributed import World, warn
 from specc.codegen.runtime.finite import Watch
 from specc.codegen.runtime.interfaces import Criterion, Memory
@@ -75,9 +75,14 @@ class Trainer:
             )
 
     def watched(
-        self, batches: Iterable[tuple[Inputs, Tensor]], epoch: int, folder: Path, first: int = 0
+        self,
+        batches: Iterable[tuple[Inputs, Tensor]],
+        epoch: int,
+        folder: Path,
+        first: int = 0,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[tuple[Inputs, Tensor]]:
-        """The batches of an epoch, from number `first` on.
+        """The batches of an epoch, which are those from number `first` on; none any more after an update with `stop()`.
 
         Exits after a step in which a loss was NaN or infinite, and keeps its batch in `folder`.
         """
@@ -87,7 +92,9 @@ class Trainer:
             rate = self.optimizer.param_groups[0]["lr"]
             yield batch
             watch.see(epoch, number, rate, batch, self.seen)
-        watch.settle()
+            if not self.part and stop():
+                break
+        watch.finish(self.net)
 
     def passes(self, plans: Sequence[Any]) -> Iterator[Any]:
         """The plans of one step. The processes exchange their gradients after the last one's backward pass only."""
@@ -158,6 +165,7 @@ class Trainer:
         `only_weights` nothing is trained any more, and how it was trained is of no matter.
         """
         check_network(self.net, saved)
+        check_finite(saved)
         fill(self.net, saved["net"])
         if self.average is not None and saved["average"] is not None:
             fill(self.average.net, saved["average"]["net"])
