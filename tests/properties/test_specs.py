@@ -32,7 +32,7 @@ FOUND = {
     "a stage of an exit alone": "stage s1 { exit e1 { pool(avg); linear(2) } }",
     "stages of exits alone": "exit e1 { pool(avg); linear(2) }; stage s1 { exit e2 { pool(avg); linear(2) } }",
     "blocks of exits alone": "stage s1 { only(); conv(4, kernel=1); skippable { conv(4, kernel=3) } }",
-    "a sixth relu beside a relu6": "stage s1 { relu6; relu; relu; relu; relu; relu; relu; skippable { conv(4, kernel=1) } }",
+    "a sixth relu beside a relu6": "stage s1 { relu6; repeat 6 { relu }; skippable { conv(4, kernel=1) } }",
     "a choice that is declared after its use": "stage s1 { conv(4 * k, kernel=1) }; choice k in 1..3",
     "slices of a choice that is declared later": "width by k; stage s1 { conv(12, kernel=1) }; choice k in 1..3",
     "any width that rounds to one": "width any 0.97..1.0; stage s1 { conv(12, kernel={1, 3}) }",
