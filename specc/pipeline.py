@@ -64,7 +64,10 @@ def load(spec: str | Path | Source, params: Mapping[str, str] | None = None) -> 
 
 
 def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings: Findings) -> Compiled | None:
-    """`load` with its diagnostics as values: None where an error was reported. Phases stop one after the other."""
+    """`load` with its diagnostics as values: None where an error was reported.
+
+    A phase stops where it needs what an earlier one did not find: settings are checked beside names, and beside shapes.
+    """
     source, folder = open_spec(spec, findings)
     tree = None if source is None else parse(source, findings)
     if source is None or tree is None or findings:
@@ -75,8 +78,9 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
         return None
     check_names(names, findings)
     tables = read_tables(names.supernet, folder, source.shown or source.name, read_named, findings)
-    model = None if findings else build_model(files, names, params, tables, findings)
-    if model is None or findings:
+    names_are_known = not findings
+    model = build_model(files, names, params, tables, findings)
+    if model is None or not names_are_known:
         return None
     own = read_own_data(
         model.data, names.sections.get("data"), folder, source.shown or source.name, read_named, findings

@@ -41,13 +41,30 @@ class Source:
         return self.text[starts[number - 1] : end].rstrip("\r")
 
 
+@dataclass(slots=True, eq=False)
+class CallSite:
+    """A call of a block: where it is written, and what it is called in the network (`s1.b3`).
+
+    `path` is "" until all names are given. `cures` are arguments that would change how the block's widths are chosen.
+    """
+
+    span: Span
+    block: str
+    path: str = ""
+    cures: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Span:
-    """A piece of a source, `[start, end)` in characters. Every AST node, tensor, op and choice has one."""
+    """A piece of a source, `[start, end)` in characters. Every AST node, tensor, op and choice has one.
+
+    `calls` is the way to a place in a block that was written out: the calls around it, outermost first.
+    """
 
     source: Source
     start: int
     end: int
+    calls: tuple[CallSite, ...] = ()
 
     @property
     def text(self) -> str:
@@ -66,6 +83,15 @@ class Span:
         """`specs/digits.specc:12:3`, as it stands in messages."""
         line, column = self.source.position(self.start)
         return f"{self.source.shown or self.source.name}:{line}:{column}"
+
+    def holds(self, other: Span) -> bool:
+        """Whether another span lies in this one."""
+        return self.source is other.source and self.start <= other.start and other.end <= self.end
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """Equal for equal places, however they are reached."""
+        return id(self.source), self.start, self.end
 
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of another in the same source."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from specc.source import Span
+from specc.source import CallSite, Span
 
 Severity: TypeAlias = Literal["error", "warning"]
 
@@ -54,6 +54,27 @@ class Diagnostic:
         """The rule's, or an error for a warning under `--strict`."""
         return "error" if self.strict else self.rule.severity
 
+    @property
+    def related(self) -> tuple[Label, ...]:
+        """The other places: those that have a part in it, then the calls that lead to it, the nearest first."""
+        calls = self.primary.span.calls[::-1]
+        shown = calls if len(calls) <= MOST_CALLS else (*calls[: MOST_CALLS - 1], calls[-1])
+        return (*self.secondary, *(Label(site.span, called(site)) for site in shown))
+
+    @property
+    def path(self) -> str:
+        """What the innermost call on the way is called in the network: `s1.b3`; "" outside blocks."""
+        calls = self.primary.span.calls
+        return calls[-1].path if calls else ""
+
+
+MOST_CALLS = 6
+"""The calls that a diagnostic shows: the innermost ones and the outermost one."""
+
+
+def called(site: CallSite) -> str:
+    return f"`{site.block}` is called here" + (f", as {site.path}" if site.path else "")
+
 
 MANY = 200
 
@@ -67,7 +88,7 @@ class Findings:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.warnings: list[Diagnostic] = []
-        self._places: set[tuple[Rule, int, int]] = set()
+        self.places: set[tuple[Rule, int, int]] = set()
 
     @property
     def many(self) -> bool:
@@ -86,9 +107,9 @@ class Findings:
         """Adds one error or warning, as the rule is; a second one of the same rule at the same place is dropped."""
         found = self.warnings if rule.severity == "warning" else self.diagnostics
         place = (rule, id(span.source), span.start)  # the diagnostics keep their sources, and so these numbers, alive
-        if place in self._places:
+        if place in self.places:
             return
-        self._places.add(place)
+        self.places.add(place)
         labels = tuple(Label(*pair) for pair in secondary)
         found.append(Diagnostic(rule, Label(span, message), labels, help))
 
@@ -119,8 +140,10 @@ class SpecWarning(UserWarning):
 
 
 def in_a_line(diagnostic: Diagnostic) -> str:
-    """`net.specc:4:3: [unused-choice] nothing reads the choice `k``."""
-    return f"{diagnostic.primary.span.shown()}: [{diagnostic.rule.name}] {diagnostic.primary.message}"
+    """`net.specc:4:3: [unused-choice] nothing reads the choice `k``; in a block, with the call that leads there."""
+    line = f"{diagnostic.primary.span.shown()}: [{diagnostic.rule.name}] {diagnostic.primary.message}"
+    calls = diagnostic.primary.span.calls
+    return f"{line}, in {diagnostic.path or calls[-1].block}, called at {calls[0].span.shown()}" if calls else line
 
 
 def as_errors(warnings: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

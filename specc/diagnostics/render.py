@@ -30,7 +30,7 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
     head = paint(f"{severity}[{diagnostic.rule.code}]", COLORS[severity], color)
     where = paint(f"{file_name(span.source)}:{line}:{column}:", "bold", color)
     parts = [f"{where} {head} {diagnostic.rule.name}: {printable(diagnostic.primary.message)}"]
-    parts.extend(excerpt((diagnostic.primary, *diagnostic.secondary), color, COLORS[severity]))
+    parts.extend(excerpt((diagnostic.primary, *diagnostic.related), color, COLORS[severity]))
     parts.append(f"{paint('help:', 'green', color)} {printable(help_line(diagnostic))}")
     return "\n".join(parts)
 
@@ -165,7 +165,8 @@ def as_json(diagnostic: Diagnostic) -> dict[str, object]:
         "rule": diagnostic.rule.name,
         **place(diagnostic.primary),
         "help": help_line(diagnostic),
-        "related": [place(label) for label in diagnostic.secondary],
+        "related": [place(label) for label in diagnostic.related],
+        **({"path": diagnostic.path} if diagnostic.path else {}),
     }
 
 

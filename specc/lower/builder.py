@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from specc.ir.graph import LabelLevel, ScopeKind, Tensor, Tie
 from specc.lower.branching import Branching
 from specc.lower.items import Answer, ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
 from specc.semantics.model import Model
-from specc.source import Span
+from specc.source import CallSite, Span
 from specc.syntax import ast
 
 NO_INPUT = Rule(
@@ -62,13 +62,27 @@ class TooLarge(Exception):
     """Ends lowering at once; the diagnostic is reported already."""
 
 
+class CallFindings(Findings):
+    """Findings of which each says by which calls lowering came to its place."""
+
+    def __init__(self, findings: Findings, builder: Builder) -> None:
+        self.diagnostics, self.warnings, self.places = findings.diagnostics, findings.warnings, findings.places
+        self.builder = builder
+
+    def report(
+        self, rule: Rule, span: Span, message: str, *, secondary: Iterable[tuple[Span, str]] = (), help: str = ""
+    ) -> None:
+        super().report(rule, self.builder.reached(span), message, secondary=secondary, help=help)
+
+
 class Builder:
     """Mutable, local to one lowering."""
 
     def __init__(self, model: Model, lowerings: Mapping[type, Lowering], findings: Findings) -> None:
         self.model = model
         self.lowerings = lowerings
-        self.findings = findings
+        self.calls: tuple[CallSite, ...] = ()
+        self.findings: Findings = CallFindings(findings, self)
         self.file_values: list[dict[str, Value]] = [{} for _ in model.names.files]
         self.root = ScopeItem(None, "", kind="network", origin=model.names.supernet.span)
         self.scope = self.root
@@ -124,6 +138,13 @@ class Builder:
     def read_setting(self, origin: Span | None) -> None:
         """Notes that an operator does as the setting at a place says."""
         self.settings_read.add(id(origin))
+
+    def reached(self, span: Span) -> Span:
+        """A place with the calls that lead there; those that it stands in itself, as an argument does, don't."""
+        if not self.calls or span.calls:
+            return span
+        calls = tuple(site for site in self.calls if not site.span.holds(span))
+        return Span(span.source, span.start, span.end, calls) if calls else span
 
     # --- tensors and scopes ---
 
@@ -205,8 +226,10 @@ class Builder:
         """Makes a choice and returns its variable: its name, where that is known already."""
         self.serial += 1
         if owner is self.root and leaf and leaf not in self.options and leaf not in self.model.names.choices:
-            return self.add_choice(ChoiceItem(leaf, None, leaf, options, kind, origin, self.serial))
-        return self.add_choice(ChoiceItem(f"%c{self.serial}", owner, leaf, options, kind, origin, self.serial))
+            return self.add_choice(ChoiceItem(leaf, None, leaf, options, kind, self.reached(origin), self.serial))
+        return self.add_choice(
+            ChoiceItem(f"%c{self.serial}", owner, leaf, options, kind, self.reached(origin), self.serial)
+        )
 
     def numbered_choice(self, base: str, options: Options, kind: Kind, origin: Span) -> str:
         """A choice named after its scope, such as `s1.keep`; numbered where the scope has several."""
@@ -255,8 +278,15 @@ class Builder:
         tables = [tuple(self.options[name]) for name in names]
         if prod(len(table) for table in tables) > SETTLE_LIMIT:
             return expr
-        seen = {evaluate(expr, dict(zip(names, values, strict=True))) for values in product(*tables)}
-        return seen.pop() if len(seen) == 1 else expr
+        # What changes does so between the first options and the last, as a rule.
+        ends = (tuple(table[place] for table in tables) for place in (0, -1))
+        first = None
+        for values in chain(ends, product(*tables)):
+            value = evaluate(expr, dict(zip(names, values, strict=True)))
+            first = value if first is None else first
+            if value != first:
+                return expr
+        return first if first is not None else expr
 
     # --- agreement of shapes ---
 
@@ -309,7 +339,7 @@ class Builder:
     def add_ties(self, pairs: list[tuple[Expr, Expr]], left: Tensor, right: Tensor, what: str, origin: Span) -> None:
         for a, b in pairs:
             if a != b:
-                self.ties.append(Tie(a, b, left.origin, right.origin, origin, what))
+                self.ties.append(Tie(a, b, left.origin, right.origin, self.reached(origin), what))
 
     def describe(self, tensor: Tensor) -> str:
         size, channels = " x ".join(str(self.maximum(s)) for s in tensor.space), self.maximum(tensor.features)

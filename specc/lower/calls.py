@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
+from specc.ir.expr import Var
 from specc.ir.graph import Tensor
 from specc.lower.bodies import lower_body
 from specc.lower.builder import Builder
 from specc.lower.operators import KINDS, call_operator
 from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
-from specc.semantics.check import block_signature, takes_tensors, written_operator
+from specc.semantics.check import block_signature, by_when, takes_tensors, written_operator
 from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.signature import bind_arguments
+from specc.source import CallSite
 from specc.syntax import ast
 
 WRONG_RESULTS = Rule(
@@ -34,6 +38,8 @@ def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
         message = f"this gives {number}, and {len(names) or 'none'} of them {'is' if len(names) < 2 else 'are'} named"
         help = "name every result: `(l, r) = split(2)`" if len(results) > 1 else "write `name = ...`"
         b.findings.report(WRONG_RESULTS, statement.span, message, help=help)
+        b.here = b.guess(statement.span)
+        return
     for name, tensor in zip(names, results):
         env.frame[name.name] = tensor
     if len(results) > 1:
@@ -51,9 +57,10 @@ def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> t
     if held is not None:
         signature = written_operator(held.x) if isinstance(held.x, str) else None
         if not isinstance(held.x, str) or signature is None:
-            b.findings.report(
-                WRONG_TYPE, node.name.span, f"`{name}` holds a value, and an operator or block must stand here"
-            )
+            message = f"`{name}` holds a value, and an operator or block must stand here"
+            chosen = isinstance(held.x, Var) and any(isinstance(o, str) for o in b.options.get(held.x.choice, ()))
+            help = by_when(name) if chosen else f"a word such as `{name}=relu` stands for an operator"
+            b.findings.report(WRONG_TYPE, node.name.span, message, help=help)
             return ()
         name = held.x
     elif name in b.model.names.files[env.file].blocks:
@@ -80,6 +87,8 @@ def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env
     }
     with b.inside("block", base, node.span, given=target is not None) as scope:
         scope.block = block.name.name
+        scope.site = CallSite(node.span, block.name.name, cures=cures(block, bound))
+        b.calls = (*b.calls, scope.site)
         inner = Env({}, home)
         for parameter in block.parameters:
             name = parameter.name.name
@@ -88,12 +97,24 @@ def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env
                 continue
             given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
             if given is None:
+                b.calls = b.calls[:-1]
                 return ()
             place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
             inner.names[name] = evaluate(b, given, names, place)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
+        b.calls = b.calls[:-1]
     return () if b.here is None else (b.here,)
+
+
+def cures(block: ast.Block, bound: Mapping[str, ast.Arg]) -> tuple[str, ...]:
+    """Arguments that would give widths in a block a choice of their own: `hidden=own`, where it follows by default."""
+    modes = (
+        parameter.name.name
+        for parameter in block.parameters
+        if isinstance(parameter.default, ast.Name) and parameter.default.name == "follow"
+    )
+    return tuple(f"{name}=own" for name in modes if name not in bound)
 
 
 def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
@@ -103,6 +124,8 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
             return b.incoming(node.span)
         case ast.Name(name) if name in env.frame and name not in env.names:
             return env.frame[name]
+        case ast.Name(name) if stands_for_call(b, name, env):
+            return tensor_of(b, ast.CallExpr(node, (), node.span), env)
         case ast.Name(name) if name in env.lost and name not in env.names:
             b.findings.report(
                 UNKNOWN_NAME,
@@ -132,6 +155,13 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
 def is_operation(b: Builder, node: ast.CallExpr, env: Env) -> bool:
     name = node.name.name
     return written_operator(name) is not None or name in b.model.names.files[env.file].blocks or name in env.names
+
+
+def stands_for_call(b: Builder, name: str, env: Env) -> bool:
+    """Whether a bare name in a tensor's place is a call without arguments: `concat(relu, here)`."""
+    if name in env.names:
+        return isinstance(env.names[name].x, str)
+    return written_operator(name) is not None or name in b.model.names.files[env.file].blocks
 
 
 def is_tensor(b: Builder, arg: ast.Arg, env: Env) -> bool:

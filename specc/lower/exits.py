@@ -294,7 +294,10 @@ def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]
         if tensor.space or b.maximum(tensor.features) != wanted or isinstance(tensor.features, (Var, Apply)):
             ends = f"the {found.kind} ends here: {b.describe(tensor)[9:]}, not in a fixed vector of {wanted} values"
             values = "classes" if found.level in ("", b.levels[0].name if b.levels else "") else "level.classes"
-            b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `linear({values})`")
+            before = {2: "pool(avg)", 1: "take(mean)"}.get(len(tensor.space), "")
+            right = b.maximum(tensor.features) == wanted and not isinstance(tensor.features, (Var, Apply))
+            end = [step for step in (before, "" if right and before else f"linear({values})") if step]
+            b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `{'; '.join(end)}`")
     seen: dict[str, Span] = {}
     for name, span in (*features, *((found.name, found.origin) for found in b.answers)):
         if name in seen:

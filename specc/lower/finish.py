@@ -114,6 +114,8 @@ def name_everything(scope: ScopeItem) -> None:
     """Names for all that a scope holds, from the outside inwards: a path begins with its scope's."""
     outer = scope.scope.path if scope.scope is not None else ""
     scope.full_path = outer if scope.kind == "region" else f"{outer}.{scope.name}" if outer else scope.name
+    if scope.site is not None:
+        scope.site.path = scope.full_path
     give_names(scope)
     for item in scope.items:
         if isinstance(item, ScopeItem):

@@ -13,7 +13,7 @@ from specc.ir.choice import Kind, Options
 from specc.ir.expr import Expr
 from specc.ir.graph import DENSE, Connection, ScopeKind, Tensor, WidthRule
 from specc.ir.operator import Operator
-from specc.source import Span
+from specc.source import CallSite, Span
 from specc.syntax import ast
 
 
@@ -59,6 +59,7 @@ class ScopeItem(Named):
     names: list[Named] = field(default_factory=list)
     full_path: str = ""
     output: str = ""
+    site: CallSite | None = None
     passed: int = 0
     is_rest: bool = False
 

@@ -8,6 +8,7 @@ from math import lcm
 from typing import cast
 
 from specc.diagnostics import Rule
+from specc.diagnostics.elsewhere import SQUARE, VALUES, WINDOWS, tuple_elsewhere
 from specc.ir.choice import Kind
 from specc.ir.expr import Apply, Expr, Option, Var, apply, free, show
 from specc.ir.graph import DENSE, Tensor
@@ -112,7 +113,9 @@ class Call:
         if rule.kind == "by":
             return sliced(b, x, rule, self.place(parameter))
         b.serial += 1
-        group = GroupItem(f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, self.place(parameter), b.serial)
+        group = GroupItem(
+            f"%w{b.serial}", self.item, b.maximum(x), multiple, rule, b.reached(self.place(parameter)), b.serial
+        )
         b.groups[group.variable] = group
         b.peak[group.variable] = group.maximum
         return Var(group.variable)
@@ -213,7 +216,9 @@ def add_item(b: Builder, operator: Operator, base: str, span: Span, target: ast.
     """An operation with its place in the names of its scope."""
     scope = b.naming_scope()
     given = target is not None
-    item = OpItem(scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=span)
+    item = OpItem(
+        scope, target.name if target is not None else b.prefix + base, given, operator=operator, origin=b.reached(span)
+    )
     scope.names.append(item)
     return item
 
@@ -256,6 +261,15 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
     if parameter.type == "bank":
         state.item.bank = bank_of(b, arg, env)
         return
+    if isinstance(arg.value, (ast.ListExpr, ast.Text)):
+        state.args[parameter.name] = bool(fallback) if parameter.type == "flag" else fallback or 1
+        if parameter.type == "channels":
+            state.values[parameter.name] = Value(1)
+        wrong = (
+            f"`{parameter.name}` takes one value, and no {'list' if isinstance(arg.value, ast.ListExpr) else 'text'}"
+        )
+        findings.report(WRONG_TYPE, span, wrong, help=help_for(arg.value, state.operator.kind, parameter.name))
+        return
     leaf = isinstance(arg.value, LEAVES)
     place = None if leaf else Place(state.item, parameter.name, KINDS.get(parameter.name, "value"))
     value = evaluate(b, arg.value, env, place)
@@ -287,6 +301,13 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
             state.args[parameter.name] = checked
             if parameter.type == "channels":
                 state.values[parameter.name] = Value(checked, value.follows)
+
+
+def help_for(value: ast.ListExpr | ast.Text, operator: str, parameter: str) -> str:
+    """What is written in the place of a list or a text."""
+    if isinstance(value, ast.ListExpr):
+        return tuple_elsewhere(operator, parameter)
+    return VALUES.get(value.value, SQUARE if parameter in WINDOWS else "words are written without quotes")
 
 
 def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
-from specc.diagnostics.near import near
+from specc.diagnostics.elsewhere import tuple_elsewhere
 from specc.ir.expr import Expr, Var
 from specc.ir.graph import Graph, Segment, Tensor
 from specc.lower.bodies import lower_statements
@@ -11,7 +11,7 @@ from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.choices import lower_choice
 from specc.lower.connections import lower_connect_setting
 from specc.lower.exits import check_answers, lower_exit, lower_head, returned
-from specc.lower.finish import Wanted, finish
+from specc.lower.finish import Wanted, finish, name_everything
 from specc.lower.items import ScopeItem, Value
 from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
@@ -41,6 +41,9 @@ MISPLACED = Rule(
 )
 
 
+ONE_CLASS = "a classifier has at least two classes: with one every answer is right, and nothing is learned"
+
+
 def lower(model: Model, findings: Findings) -> Graph | None:
     """The graph of a checked spec, its width groups still open; None where anything was reported."""
     b = Builder(model, STATEMENTS, findings)
@@ -56,12 +59,14 @@ def lower(model: Model, findings: Findings) -> Graph | None:
         for statement in model.names.supernet.body.statements:
             env = lower_supernet_statement(b, statement, env, state)
     except TooLarge:
+        name_everything(b.root)
         return None
     if (b.here is not None or b.answers) and not findings:
         state.finish_head()
     elif not findings:
         findings.report(NO_INPUT, model.names.supernet.name.span, "this supernet has no input")
     if findings:
+        name_everything(b.root)  # diagnostics say what the calls on their way are called
         return None
     main = returned(b)
     assert main is not None
@@ -138,6 +143,8 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
             if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
                 b.findings.report(BAD_SIZE, statement.value.span, "the number of classes is a positive whole number")
                 classes = 1
+            elif classes == 1:
+                b.findings.report(BAD_SIZE, statement.value.span, ONE_CLASS, help="write `classes 2` for yes and no")
             state.classes = classes
             return env.with_("classes", Value(classes, follows=True))
         case ast.NormSetting():
@@ -201,12 +208,29 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
 
 
 def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> None:
-    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, or `vector(features)`."""
-    shape = statement.shape
-    if shape.name.name not in ("image", "vector"):
-        help = near(shape.name.name, ("image", "vector")) or "it is image(..) or vector(..)"
-        b.findings.report(UNKNOWN_NAME, shape.name.span, f"there is no input `{shape.name.name}`", help=help)
+    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, or `vector(features)`.
+
+    After an error what reads the input reports nothing more of its shape.
+    """
+    tensor = input_tensor(b, statement, env, state)
+    if tensor is None:
+        b.here = b.guess(statement.span)
+        env.frame[input_name(statement)] = b.here
         return
+    b.tensors.append(tensor)
+    b.here = env.frame[tensor.name] = tensor
+    state.inputs = (*state.inputs, tensor)
+    if len(state.inputs) > 1:
+        b.scatter(statement.span)
+
+
+def input_name(statement: ast.InputStatement) -> str:
+    return statement.name.name if statement.name is not None else "input"
+
+
+def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> Tensor | None:
+    """What an `input` statement brings: its kind is checked. None, with a diagnostic, where it is not complete."""
+    shape = statement.shape
     sizes: list[Expr] = []
     resolution: Expr | None = None
     for arg in shape.args:
@@ -215,17 +239,21 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
             b.findings.report(
                 UNKNOWN_NAME, arg.name.span, f"an input has no `{arg.name.name}`", help="it may have `resolution=`"
             )
-            return
+            return None
         leaf = "resolution" if statement.name is None else f"{statement.name.name}.resolution"
         place = Place(b.root, leaf, "resolution") if elastic else None
+        if isinstance(arg.value, ast.ListExpr):
+            help = tuple_elsewhere(shape.name.name, "")
+            b.findings.report(WRONG_TYPE, arg.value.span, "a list can't stand here", help=help)
+            return None
         x = evaluate(b, arg.value, env, place).x
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (x,)
         if not options or any(isinstance(o, (bool, str)) or not isinstance(o, int) or o < 1 for o in options):
             b.findings.report(BAD_SIZE, arg.value.span, "the sizes of an input are positive whole numbers")
-            return
+            return None
         if isinstance(x, Var) and not elastic:
             b.findings.report(WRONG_TYPE, arg.value.span, "only `resolution=` may be elastic here")
-            return
+            return None
         if elastic:
             resolution = x
         else:
@@ -237,24 +265,16 @@ def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: Supe
     elif shape.name.name == "vector" and resolution is None and len(sizes) == 1:
         space = ()
     else:
-        b.findings.report(
-            MISSING_PART,
-            statement.span,
-            "this input is not complete",
-            help="write `input image(channels, height, width)`, `input image(channels, resolution=a..b step s)` "
-            "or `input vector(n)`",
-        )
-        return
-    name = statement.name.name if statement.name is not None else "input"
+        help = "write `image(channels, height, width)`, `image(channels, resolution=a..b step s)` or `vector(features)`"
+        if shape.name.name == "image" and len(sizes) == 2 and resolution is None:
+            help = f"it has a height and a width: `image({sizes[0]}, {sizes[1]}, {sizes[1]})`"
+        b.findings.report(MISSING_PART, statement.span, "this input is not complete", help=help)
+        return None
+    name = input_name(statement)
     if any(tensor.name == name for tensor in state.inputs):
         span = statement.span if statement.name is None else statement.name.span
         b.findings.report(
             DUPLICATE_NAME, span, f"there is an input `{name}` already", help="name each: `input left image(..)`"
         )
-        return
-    tensor = Tensor(name, (Segment(sizes[0]),), space, statement.span)
-    b.tensors.append(tensor)
-    b.here = env.frame[name] = tensor
-    state.inputs = (*state.inputs, tensor)
-    if len(state.inputs) > 1:
-        b.scatter(statement.span)
+        return None
+    return Tensor(name, (Segment(sizes[0]),), space, statement.span)

@@ -200,7 +200,7 @@ def report(
         SIZE_AT_OPTION,
         size.origin,
         f"{size.what} would be {shown(value)} at {where}" if where else f"{size.what} is {shown(value)}",
-        help="round it (`floor(..)`, `divisible(.., 8)`), or leave the options out that do not fit",
+        help=cure(size.origin),
     )
 
 
@@ -240,3 +240,10 @@ def without_unread(graph: Graph) -> Graph:
     """Folding a size may leave a choice that nothing reads."""
     read = choices_read(graph.ops, graph.tensors)
     return replace(graph, choices=tuple(c for c in graph.choices if c.name in read))
+
+
+def cure(origin: Span) -> str:
+    """What makes a size whole: in a block whose call can say how its widths are chosen, that argument too."""
+    help = "round it (`floor(..)`, `divisible(.., 8)`), or leave the options out that do not fit"
+    own = next((site for site in reversed(origin.calls) if site.cures), None)
+    return help if own is None else f"write `{own.cures[0]}` where `{own.block}` is called; or {help}"

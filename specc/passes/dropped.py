@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
 from specc.ir.expr import round_half_up
-from specc.ir.graph import Graph, Op, Scope, WidthGroup
+from specc.ir.graph import Graph, Op, WidthGroup
 from specc.lower.unread import UNUSED_SETTING
 from specc.passes.unify_channels import group_options, same_rule
 from specc.source import Span
@@ -41,12 +39,12 @@ def warn_of_dropped(lowered: Graph, finished: Graph, findings: Findings) -> None
 
 def dropped_choices(lowered: Graph, finished: Graph, findings: Findings) -> None:
     """A choice written once may be made several times, as in a block: it is unused where all of these are."""
-    kept = {id(choice.origin) for choice in finished.choices}
-    rules = {id(group.rule.origin) for group in lowered.widths if group.rule is not None}
+    kept = {choice.origin.key for choice in finished.choices}
+    rules = {group.rule.origin.key for group in lowered.widths if group.rule is not None}
     for choice in lowered.choices:
-        if len(choice.options) < 2 or id(choice.origin) in kept or choice.origin.in_library:
+        if len(choice.options) < 2 or choice.origin.key in kept or choice.origin.in_library:
             continue
-        if choice.kind == "width" and id(choice.origin) in rules:
+        if choice.kind == "width" and choice.origin.key in rules:
             continue  # `fixed_widths` tells of it
         message, help = said_of(choice)
         findings.report(UNUSED_CHOICE, choice.origin, message, help=help)
@@ -65,10 +63,10 @@ def said_of(choice: Choice) -> tuple[str, str]:
 
 def fixed_widths(lowered: Graph, finished: Graph, findings: Findings) -> None:
     """A `width` setting whose groups are all fixed: by what they are added to, or by its own rounding."""
-    made = {id(choice.origin) for choice in finished.choices}
-    for rule in {id(g.rule.origin): g.rule for g in lowered.widths if g.rule is not None}.values():
+    made = {choice.origin.key for choice in finished.choices}
+    for rule in {g.rule.origin.key: g.rule for g in lowered.widths if g.rule is not None}.values():
         groups = [g for g in lowered.widths if g.rule is rule or same_rule(g.rule, rule)]
-        if id(rule.origin) in made or any(id(g.origin) in made for g in groups) or rule.origin is None:
+        if rule.origin.key in made or any(g.origin.key in made for g in groups) or rule.origin is None:
             continue
         if all(single(g) for g in groups):
             multiples = f", with multiples of {rule.round}" if rule.round > 1 else ""
@@ -95,10 +93,9 @@ def dropped_operations(lowered: Graph, finished: Graph, findings: Findings) -> N
     """The operations that were left out and fed no other: what fed only them is left out with them."""
     kept = {op.name for op in finished.ops}
     read = {name for op in lowered.ops for name in op.inputs}
-    scopes = {name: scope for scope in lowered.root.scopes() for name in scope.items if isinstance(name, str)}
     for op in lowered.ops:
         if op.name not in kept and read.isdisjoint(op.outputs):
-            place = own_place(op, scopes.get(op.name), lowered)
+            place = own_place(op)
             message = f"no output depends on `{op.name}`"
             findings.report(UNUSED_OPERATION, place, message, help="read it with `from=name`, or leave it out")
     read_inputs = {name for op in finished.ops for name in op.inputs}
@@ -108,25 +105,9 @@ def dropped_operations(lowered: Graph, finished: Graph, findings: Findings) -> N
             findings.report(UNUSED_OPERATION, tensor.origin, message, help=f"read it with `from={tensor.name}`")
 
 
-def own_place(op: Op, scope: Scope | None, graph: Graph) -> Span:
+def own_place(op: Op) -> Span:
     """The operation in the user's files: the call of the library's block that it stands in, if it stands in one."""
     if not op.origin.in_library:
         return op.origin
-    around = [s for s in enclosing(graph.root, scope) if not s.origin.in_library]
-    return around[-1].origin if around else op.origin
-
-
-def enclosing(root: Scope, scope: Scope | None) -> Iterator[Scope]:
-    """The scopes around a scope and itself, outermost first; none where it is not in the tree."""
-    if scope is None:
-        return
-    if root is scope:
-        yield root
-        return
-    for item in root.items:
-        if isinstance(item, Scope):
-            inner = list(enclosing(item, scope))
-            if inner:
-                yield root
-                yield from inner
-                return
+    calls = [site.span for site in op.origin.calls if not site.span.in_library]
+    return calls[-1] if calls else op.origin

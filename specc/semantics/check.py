@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 
 from specc.diagnostics import Findings
-from specc.diagnostics.elsewhere import VALUES, operator_elsewhere
+from specc.diagnostics.elsewhere import INPUTS, VALUES, operator_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import norms, operators
@@ -25,6 +25,7 @@ CONNECT_WORDS = ("dense", "triangular", "diagonal")
 BANK_WORDS = ("shared", "skip", "width", "subnet")
 SETTING_WORDS = frozenset(("in", "here", "norm", *WIDTH_WORDS, *CONNECT_WORDS, *BANK_WORDS))
 OPERATOR_EXTRAS = ("width", "connect", "from")
+INPUT_KINDS = ("image", "vector")
 
 
 @lru_cache(maxsize=64)
@@ -209,6 +210,11 @@ class Checker:
                     if self.in_block and statement.name is not None:
                         inside = inside | {statement.name.name}
                 case ast.InputStatement():
+                    kind = statement.shape.name
+                    if kind.name not in INPUT_KINDS:
+                        known = "inputs are `image(channels, height, width)` and `vector(features)`"
+                        help = near(kind.name, INPUT_KINDS) or INPUTS.get(kind.name, known)
+                        self.findings.report(UNKNOWN_NAME, kind.span, f"there is no input `{kind.name}`", help=help)
                     for arg in statement.shape.args:
                         self.expression(arg.value, inside)
 
@@ -227,14 +233,33 @@ class Checker:
         if signature is not None:
             bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
             args = tuple(arg for arg in args if not self.word(signature, bound, arg, inside))
+            if takes_tensors(signature):
+                for arg in args:
+                    if arg.name is None:
+                        self.tensor(arg.value, inside)
+                args = tuple(arg for arg in args if arg.name is not None)
         elif name.name in self.scope.blocks:
             block = self.scope.blocks[name.name][0]
             known = self.signatures.get(name.name) or block_signature(block)
             self.signatures[name.name] = known
             bind_arguments(known, args, span, self.findings, also=("from",))
+        elif name.name not in inside and name.name in self.choices:
+            message = f"`{name.name}` is a choice, and an operator or block must stand here"
+            self.findings.report(WRONG_TYPE, name.span, message, help=by_when(name.name))
         elif name.name not in inside:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)
+
+    def tensor(self, value: ast.Expression, inside: set[str]) -> None:
+        """What stands where a tensor must: a name of one, `here`, a call, or a call without arguments."""
+        if isinstance(value, ast.CallExpr) and value.name.name not in FUNCTION_ARITY:
+            self.call(value, inside)
+        elif not isinstance(value, ast.Name) or value.name == "here" or value.name in inside:
+            self.expression(value, inside)
+        elif written_operator(value.name) is not None or value.name in self.scope.blocks:
+            self.call(ast.CallExpr(value, (), value.span), inside)
+        else:
+            self.unknown(value.name, value.span, "tensor", ("here", *self.tensors))
 
     def word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
         """Whether a name stands in the place of one of a few words. Reports one that is none of them, nor a value."""
@@ -247,14 +272,17 @@ class Checker:
                 return True
             if isinstance(value, ast.Name) and value.name not in inside:
                 message = f"`{parameter.name}` of `{signature.name}` is one of {', '.join(words)}"
-                self.findings.report(WRONG_TYPE, value.span, message, help=near(value.name, words))
+                help = near(value.name, words) or VALUES.get(value.name, "")
+                self.findings.report(WRONG_TYPE, value.span, message, help=help)
                 return True
         return False
 
     def arguments(self, args: tuple[ast.Arg, ...], inside: set[str]) -> None:
         for arg in args:
             named = arg.name is not None and arg.name.name == "connect"
-            if named and isinstance(arg.value, ast.CallExpr) and arg.value.name.name in CONNECT_WORDS:
+            if arg.name is not None and arg.name.name == "from":
+                self.tensor(arg.value, inside)
+            elif named and isinstance(arg.value, ast.CallExpr) and arg.value.name.name in CONNECT_WORDS:
                 self.arguments(arg.value.args, inside)  # triangular(6)
             else:
                 self.expression(arg.value, inside)
@@ -318,10 +346,23 @@ class Checker:
         listed = sorted(candidates)
         home = library_home(name) if what == "operator or block" else ""
         imports = f"it is in the library: `import std.{home}`" if home else ""
-        elsewhere = operator_elsewhere(name) if what == "operator or block" else VALUES.get(name, "")
+        elsewhere = operator_elsewhere(name)
+        if what == "value":
+            elsewhere = VALUES.get(name) or elsewhere
+        elif what == "tensor":
+            elsewhere = near(name, listed) or "a tensor is named where it is made: `a = conv(64, kernel=3)`"
         known = f"known here: {', '.join(listed)}" if 0 < len(listed) <= 12 else ""
+        if what == "operator or block" and not known:
+            blocks = [block for block in listed if block in self.scope.blocks]
+            here = f"the blocks here are {', '.join(blocks)}; " if 0 < len(blocks) <= 12 else ""
+            known = f"{here}`specc explain operators` lists what there is"
         help = imports or elsewhere or near(name, listed) or known
         self.findings.report(UNKNOWN_NAME, span, f"there is no {what} `{name}` here", help=help)
+
+
+def by_when(choice: str) -> str:
+    """How a choice among operators is written."""
+    return f"write `when {choice} == a {{ a }} else {{ b }}`, with the operators of its options in the place of a and b"
 
 
 def check_recursion(names: Names, findings: Findings) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.elsewhere import parameter_elsewhere
 from specc.diagnostics.near import near
-from specc.ir.parameter import Signature
+from specc.ir.parameter import Parameter, Signature
 from specc.source import Span
 from specc.syntax import ast
 
@@ -31,6 +32,7 @@ def bind_arguments(
     `connect`)."""
     parameters = signature.parameters
     bound: dict[str, ast.Arg] = {}
+    unknown = False
     several = bool(parameters) and parameters[0].type == "tensors"
     for index, arg in enumerate(args):
         if arg.name is None and several:
@@ -39,19 +41,23 @@ def bind_arguments(
         if arg.name is None:
             if index >= len(parameters):
                 takes = "takes no arguments" if not parameters else f"takes at most {len(parameters)} unnamed arguments"
-                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}")
+                help = f"`{signature.name}` reads what arrives; write `{signature.name}(from=a)` for another tensor"
+                help = help if not parameters and isinstance(arg.value, ast.Name) else listed(parameters)
+                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}", help=help)
                 continue
             name = parameters[index].name
         else:
             name = arg.name.name
             if name not in also and name not in signature.names:
                 names = [p.name for p in parameters]
-                known = f"it has: {', '.join(names)}" if names else "it takes no arguments"
+                unknown = True
+                known = listed(parameters)
+                near_by = known if findings.many else near(name, names) or known
                 findings.report(
                     EXTRA_ARGUMENT,
                     arg.name.span,
                     f"`{signature.name}` has no parameter `{name}`",
-                    help=known if findings.many else near(name, names) or known,
+                    help=parameter_elsewhere(name, signature.names) or near_by,
                 )
                 continue
         if name in bound:
@@ -64,11 +70,17 @@ def bind_arguments(
             )
             continue
         bound[name] = arg
-    for parameter in signature.required:
+    for parameter in () if unknown else signature.required:  # what is unknown may be what is missing
         if parameter.name not in bound:
             findings.report(
                 MISSING_ARGUMENT,
                 span,
                 f"`{signature.name}` needs `{parameter.name}`" + (f": {parameter.doc}" if parameter.doc else ""),
+                help=listed(parameters),
             )
     return bound
+
+
+def listed(parameters: tuple[Parameter, ...]) -> str:
+    """The names of parameters in their order, for a help line."""
+    return f"it has: {', '.join(p.name for p in parameters)}" if parameters else "it takes no arguments"

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from specc.diagnostics import Findings, Rule
+from specc.diagnostics.elsewhere import SQUARE
+from specc.portable.numerals import FORM
 from specc.source import Source, Span
 from specc.syntax.ast import Comment
 
@@ -87,6 +89,7 @@ _LOOK_ALIKE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _IN_OTHER_LANGUAGES: Final[Mapping[str, str]] = {
     "%": "write 0.5 for 50 percent, and a - b * floor(a / b) for a remainder",
+    ".": "operators stand one after the other: `conv(64, kernel=3); relu`",
     ":": "write `=` after an argument's name, and braces around statements",
 }
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufff9-\ufffb]")
@@ -296,7 +299,9 @@ def _report_bad(kind: str, span: Span, findings: Findings) -> None:
     text = span.text
     if kind == "BAD_NUMBER":
         shown = text if len(text) <= 20 else text[:20] + "..."
-        help = "numbers are written as 6, 0.25 or 1e-4, with a unit as 10M or 1ms"
+        help = FORM
+        if re.fullmatch(r"[0-9]+x[0-9]+", text):
+            help = SQUARE
         findings.report(BAD_NUMBER, span, f"`{shown}` is not a number", help=help)
     elif kind == "BAD_STRING":
         ends = len(text) > 1 and text.endswith('"') and not text.endswith('\\"')

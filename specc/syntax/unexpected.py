@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from specc.diagnostics import Findings, Rule
-from specc.diagnostics.elsewhere import STATEMENTS, operator_elsewhere
+from specc.diagnostics.elsewhere import STATEMENTS, operator_elsewhere, tuple_elsewhere
 from specc.portable.numerals import UNITS
 from specc.source import Source, Span
 from specc.syntax.grammar import Tables
@@ -126,7 +126,8 @@ def _misplaced(
     if word in _TOP and place in ("supernet", "body") and following != "(":
         message, help = f"`{word}` can only stand outside all braces", "is a `}` missing before it?"
     elif word in _SUPERNET and place == "body" and following != "(":
-        message, help = f"`{word}` can only stand directly in a supernet's braces", "is a `}` missing before it?"
+        message = f"`{word}` can only stand directly in a supernet's braces"
+        help = "put it before the stem, where all stages see it; or is a `}` missing before it?"
     elif word in _SUPERNET | _SETTINGS and place == "file" and following not in ("=", "SEP"):
         message, help = f"`{word}` can only stand in a supernet's braces", "put it into `supernet NAME { }`"
     elif place in ("supernet", "file") and (word in _INNER or is_call):
@@ -154,9 +155,15 @@ def _near(
     if begins in STATEMENTS and position <= first + 1:
         return STATEMENTS[begins]
     if kind == "DOTTED" and position == first:
-        return operator_elsewhere(word)
+        return (
+            operator_elsewhere(word) or f"operators are written without a module: `{word.rsplit('.', 1)[-1].lower()}`"
+        )
+    if kind == "," and accepted <= {")"} | _OPERATOR:
+        return tuple_elsewhere(*_argument_at(source, tokens, position))
     if said := _said_of_sign(kind, tokens[position - 1] if position else ("", 0, 0), start, accepted):
         return said
+    if begins in _BRACED and ("{" in accepted or begins == "residual"):
+        return f"what it holds stands in braces: `{begins}{_BRACED[begins]} {{ ... }}`"
     if kind == "NAME" and position and tokens[position - 1][0] == "NUMBER" and word in UNITS:
         return f"write the unit right after the number: `{source.text[slice(*tokens[position - 1][1:])]}{word}`"
     candidates = [(word, accepted & table.keywords)] if kind == "NAME" else []
@@ -169,6 +176,37 @@ def _near(
     return ""
 
 
+def _argument_at(source: Source, tokens: Sequence[Token], position: int) -> tuple[str, str, bool]:
+    """The call in whose arguments the parenthesis around a token stands, and the parameter it is given to.
+
+    "" for a list outside calls, and for an argument without a name; then whether it is the first argument.
+    """
+    place = _opener(tokens, position)
+    named = place > 1 and tokens[place - 1][0] == "="
+    parameter = source.text[slice(*tokens[place - 2][1:])] if named else ""
+    outer = _opener(tokens, place)
+    is_call = outer > 0 and tokens[outer][0] == "(" and tokens[outer - 1][0] == "NAME"
+    return source.text[slice(*tokens[outer - 1][1:])] if is_call else "", parameter, place == outer + 1
+
+
+def _opener(tokens: Sequence[Token], position: int) -> int:
+    """The index of the bracket that is open at a token; 0 where none is."""
+    depth = 0
+    for index in range(position - 1, -1, -1):
+        kind = tokens[index][0]
+        depth += (kind in _CLOSERS) - (kind in _OPENERS)
+        if depth < 0:
+            return index
+    return 0
+
+
+_BRACED: Final[Mapping[str, str]] = {
+    "residual": "", "skippable": "", "repeat": " 3", "when": " in > 8", "branches": " 4 sum", "exit": " name",
+}  # fmt: skip
+"""Statements with braces, and what stands before them."""
+_OPENERS, _CLOSERS = ("(", "[", "{"), (")", "]", "}")
+
+
 def _said_of_sign(kind: str, before: Token, start: int, accepted: frozenset[str]) -> str:
     """What was probably meant by a sign of another language."""
     adjacent = before[2] == start
@@ -178,8 +216,6 @@ def _said_of_sign(kind: str, before: Token, start: int, accepted: frozenset[str]
         return "comments begin with `#`"
     if kind == before[0] and adjacent and kind in ("/", "*"):
         return "whole division is `floor(a / b)`" if kind == "/" else "a power is a product: `a * a`"
-    if kind == "," and accepted <= {")"} | _OPERATOR:
-        return "options are written `{3, 5}`, and lists of settings `[a, b]`"
     if kind in (",", "-") and "SEP" in accepted:
         return "statements end with `;` or with their line"
     if kind == "-" and before[0] == "NAME" and adjacent and "-" not in accepted:

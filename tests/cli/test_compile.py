@@ -162,3 +162,23 @@ def test_ctrl_c_is_quiet_and_leaves_the_old_project(
     assert "Traceback" not in done.err
     assert contents(out) == before
     assert beside(out) == names
+
+
+@pytest.mark.parametrize(
+    ("inputs", "data", "flags"),
+    [
+        ("input image(1, 8, 8)", "", " --dataset NAME --data-path DIR"),
+        ("input vector(64)", "", " --dataset own --data-path FILE"),
+        ("input image(1, 8, 8)", "data digits", ""),
+        ("input image(1, 8, 8)", "data cifar10", " --data-path DIR"),
+        ("input image(1, 8, 8)", 'data folder(path="images")', ""),
+    ],
+)
+def test_what_comes_next_says_what_train_py_needs(inputs: str, data: str, flags: str, tmp_path: Path) -> None:
+    """A spec without `data` gives a project whose train.py has to be told; the hint is a command that does."""
+    path, head = tmp_path / "x.specc", "linear(classes)" if "vector" in inputs else "pool(avg); linear(classes)"
+    path.write_text(f"supernet x {{ {inputs}; classes 10; stem {{ relu }}; head {{ {head} }} }}\n{data}\n")
+    done = specc("compile", path, "-o", tmp_path / "out")
+    assert done.code == 0, done.err
+    assert f"&& python train.py{flags}\n" in done.err
+    assert ("the spec names no `data`" in done.err) == (not data)

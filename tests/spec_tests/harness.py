@@ -126,7 +126,7 @@ def compare(test: SpecTest, found: tuple[Diagnostic, ...]) -> None:
     labels = [
         (*where(test, label.span.source.name, label.span.start, d, label.span.source.text), d.rule.name)
         for d in found
-        for label in d.secondary
+        for label in d.related
     ]
     for item in test.expected("also"):
         assert (item.file, item.line, item.rule) in labels, f"the other places are {labels}"

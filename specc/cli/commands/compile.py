@@ -71,7 +71,23 @@ def write(files: dict[str, str], compiled: Compiled, args: Namespace, terminal: 
         raise Failure(f"cannot write {args.output}: {reason(error)}") from None
     from shlex import quote
 
-    terminal.note(f"wrote {len(files)} files to {args.output}; next: cd {quote(args.output)} && python train.py")
+    next = f"next: cd {quote(args.output)} && python train.py{data_flags(compiled)}"
+    terminal.note(f"wrote {len(files)} files to {args.output}; {next}")
+    if compiled.model.data is None:
+        written = "data cifar10" if "NAME" in next else 'data own(path="mine.py")'
+        terminal.note(f"the spec names no `data`, so these flags do; or write it there: `{written}`")
     if args.json:
         terminal.json({"spec": compiled.name, "output": args.output, "files": sorted(files)})
     return 0
+
+
+def data_flags(compiled: Compiled) -> str:
+    """What train.py has to be told of its data."""
+    from specc.codegen.training import data_flag
+
+    data, graph = compiled.model.data, compiled.graph
+    if data is None:
+        tensor = graph.tensor_table()[graph.inputs[0]]
+        one_image = len(graph.inputs) == 1 and len(tensor.space) == 2
+        return " --dataset NAME --data-path DIR" if one_image else " --dataset own --data-path FILE"
+    return "" if any(value for name, value in data.values if name == "path") else data_flag(data.name)

@@ -50,7 +50,7 @@ class Linear:
             call.report(
                 NEEDS_VECTOR,
                 f"linear needs a vector or tokens, but {described(call, tensor)} here",
-                help="put `pool(avg)` or `flatten` before it",
+                help="put `pool(avg)` or `flatten` before it; at every pixel of a map it is `conv(out, kernel=1)`",
             )
         connection = connected(call, tensor, cast(Expr, call.args["out"]))
         if connection.kind == "diagonal":
