@@ -29,7 +29,17 @@ OVERWRITING = ("relu", "relu6", "hswish", "silu")
 """Activations that overwrite their input where nothing reads it afterwards."""
 FOLDING = ("conv", "depthwise", "linear")
 """Layers that take up the batch norm that alone reads them."""
-SUMMED = (*FOLDING, "batch_norm", "group_norm", "layer_norm", "attention", "add", "concat", "scale", "position")
+SUMMED = (
+    *FOLDING,
+    "batch_norm",
+    "group_norm",
+    "layer_norm",
+    "attention",
+    "add",
+    "concat",
+    "scale",
+    "position",
+)
 """Operations into whose output a sum is added, where the block goes on with it."""
 
 
@@ -105,12 +115,16 @@ def most_alive(
         """Whether `y += x` is written for a sum: y is made in its block and read by it alone, and the block goes on."""
         first = viewed(views)(step.reads[0])
         own = made_in.get(first) == step.block and maker[first] in SUMMED and readers[first] == 1
-        return own and any(reader.block == step.block for reader in readers_of.get(step.writes[0], ()))
+        return own and any(
+            reader.block == step.block for reader in readers_of.get(step.writes[0], ())
+        )
 
     # an activation overwrites what nothing reads afterwards: what it writes goes on in that memory
     for at, step in enumerate(steps):
         source = real(step.reads[0]) if step.reads else ""
-        overwrites = step.kind in OVERWRITING or (step.kind == "add" and len(step.reads) == 2 and goes_on(step))
+        overwrites = step.kind in OVERWRITING or (
+            step.kind == "add" and len(step.reads) == 2 and goes_on(step)
+        )
         if overwrites and source not in given and ends[source] == at:
             (out,) = step.writes
             shared[at] = True
@@ -205,7 +219,9 @@ class Memory:
                 (op["inputs"], op["outputs"]),
                 self.axes[op["inputs"][0]],
                 written,
-                lambda name, op=op: op["params"].get(name) if name in WORDS else value(op["params"][name], at),  # type: ignore[misc]
+                lambda name, op=op: (
+                    op["params"].get(name) if name in WORDS else value(op["params"][name], at)
+                ),  # type: ignore[misc]
             )
             for op in kept
         ]
@@ -244,7 +260,11 @@ def step_of(
     more = 0
     inner: tuple[int, int, int] | tuple[()] = ()
     size = sum(elements[out] for out in writes)
-    if kind in ("pool", "maxpool") and number("mode") == "max" and (number("kernel") or number("size")):
+    if (
+        kind in ("pool", "maxpool")
+        and number("mode") == "max"
+        and (number("kernel") or number("size"))
+    ):
         more = 2 * size
     elif kind == "take" and number("which") != "class_token":
         kind = "mean"

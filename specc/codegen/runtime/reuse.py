@@ -16,9 +16,7 @@ from torch import fx, nn
 
 OVERWRITING: Final = (F.relu, F.relu6, F.hardswish, F.silu)
 VIEWS: Final = (operator.getitem, builtins.getattr, torch.unflatten, torch.flatten)
-VIEW_METHODS: Final = (
-    "chunk flatten permute reshape size split squeeze transpose unbind unflatten unsqueeze view".split()
-)
+VIEW_METHODS: Final = "chunk flatten permute reshape size split squeeze transpose unbind unflatten unsqueeze view".split()
 
 
 def overwrite(graph: fx.Graph, layers: Mapping[str, nn.Module]) -> None:
@@ -61,4 +59,6 @@ def shares(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
 
 
 def is_inplace(node: fx.Node) -> bool:
-    return node.target in (operator.iadd, operator.imul, operator.isub) or "resize" in str(node.target)
+    return node.target in (operator.iadd, operator.imul, operator.isub) or "resize" in str(
+        node.target
+    )

@@ -76,7 +76,7 @@ class ElasticBatchNorm(_BatchNorm):
         weight, bias, mean, var = own = self.own()
         if cut is None or (cut.features == self.num_features and cut.mean is None):
             return own
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return slices(cut, own)
         views: Statistics
         addresses, views = cut._memory

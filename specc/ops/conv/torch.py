@@ -57,7 +57,7 @@ class ElasticConv2d(nn.Conv2d):
     def weights(self, cut: ConvCut) -> Views:
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses: views of the parameters."""
         weight, bias = weight_and_bias(self)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return self.slices(cut, weight, bias)
         views: Views
         addresses, views = cut._memory

@@ -42,7 +42,7 @@ class ElasticLinear(nn.Linear):
     def weights(self, cut: LinearCut) -> Views:
         """The weight [out, in] and bias [out] that a cut uses: views of the parameters."""
         weight, bias = weight_and_bias(self)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return slices(cut, weight, bias)
         views: Views
         addresses, views = cut._memory

@@ -85,7 +85,7 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
     def weights(self, cut: ConvCut) -> Views:
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses, gathered."""
         weight, bias = weight_and_bias(self)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return self.slices(cut, weight, bias)
         views: Views = self.remembered(cut, (weight, bias), lambda w, b: self.slices(cut, w, b))
         return views
@@ -136,7 +136,7 @@ class SegmentedLinear(Remembers, nn.Linear):
     def weights(self, cut: SegmentedLinearCut) -> Views:
         """The weight [out, in] and bias [out] that a cut uses, gathered."""
         weight, bias = weight_and_bias(self)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return linear_slices(cut, weight, bias)
         views: Views = self.remembered(cut, (weight, bias), lambda w, b: linear_slices(cut, w, b))
         return views
@@ -200,7 +200,7 @@ class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
         if cut is None or (cut.features == self.num_features and cut.mean is None):
             return own
         assert isinstance(cut, SegmentedNormCut)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return norm_slices(cut, own)
         views: Statistics = self.remembered(cut, own, lambda *tensors: norm_slices(cut, tensors))
         return views
