@@ -16,7 +16,10 @@ from torch import fx, nn
 
 OVERWRITING: Final = (F.relu, F.relu6, F.hardswish, F.silu)
 VIEWS: Final = (operator.getitem, builtins.getattr, torch.unflatten, torch.flatten)
-VIEW_METHODS: Final = "chunk flatten permute reshape size split squeeze transpose unbind unflatten unsqueeze view".split()
+VIEW_METHODS: Final = (
+    *("chunk", "flatten", "permute", "reshape", "size", "split", "squeeze"),
+    *("transpose", "unbind", "unflatten", "unsqueeze", "view"),
+)
 
 
 def overwrite(graph: fx.Graph, layers: Mapping[str, nn.Module]) -> None:
