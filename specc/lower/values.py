@@ -232,7 +232,9 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
         options_there = Range(low, high, step)
         if (high - low) % step:
             last = options_there[-1]
-            message = f"this range ends at {shown(last)}: no step from {shown(low)} comes to its upper end, {shown(high)}"
+            message = (
+                f"this range ends at {shown(last)}: no step from {shown(low)} comes to its upper end, {shown(high)}"
+            )
             help = f"end it at {shown(last)}, or write another step or a set"
             b.findings.report(UNEVEN_RANGE, node.span, message, help=help)
         return options_there
