@@ -24,6 +24,7 @@ from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import at_path, read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
+from specc.ir.parameter import SameAs
 from specc.methods import settings as language
 from specc.portable.latency_table import NANOSECONDS
 from tests.runtime.tiny import TinySpace
@@ -325,7 +326,9 @@ def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
     per_image = [word for word in augment.PER_IMAGE if word in {s.name for s in language.AUGMENTATIONS}]
     assert len(per_image) == len(augment.PER_IMAGE)
     for signature in language.AUGMENTATIONS:
-        word = {"name": signature.name, **{p.name: p.default for p in signature.parameters}}
+        word: dict[str, Any] = {"name": signature.name}
+        for p in signature.parameters:
+            word[p.name] = word[p.default.parameter] if isinstance(p.default, SameAs) else p.default
         made = augment.batch_augmentation([word])(torch.zeros(2, 3, 8, 8))
         assert made.shape == (2, 3, 8, 8)
         assert len(augment.image_augmentation([word], (8, 8))) == int(signature.name in per_image)
