@@ -239,6 +239,8 @@ class Digits(ElasticNet):
 
     _plan: DigitsPlan
 
+    fingerprint = "b9d906d29a57f7a7"  # of the network: checkpoints carry it
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

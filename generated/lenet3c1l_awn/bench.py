@@ -14,16 +14,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 import space
 from elastic.block_times import write_table
+from elastic.choosing import read_points
 from elastic.distributed import usable
 from elastic.flag_types import whole
-from elastic.front import from_json
 from elastic.latency import measure
+from elastic.net import sized
 from elastic.progress import amount, table
+from elastic.shapes import Inputs, random_inputs
 from elastic.subnets import parse, resolved, short
 from model import Model
 
@@ -50,14 +49,13 @@ def main() -> None:
         )
         print(made)
         return
-    images = torch.randn(flags.batch_size, *IMAGE, device=flags.device)
+    inputs = random_inputs(IMAGE, flags.batch_size, flags.device)
     rows = []
     for at in sub_networks(flags):
         plan = net.plan(at)
-        size = plan.resolution
-        small = images[..., :size, :size] if size else images
+        small = sized(inputs, plan.resolution)
         net.use(plan)
-        forms = (net, net.bind(plan), net.straight(plan))
+        forms = (net, net.bind(plan, fold=True), net.straight(plan))
         times = [shown(form, small, flags) for form in forms]
         rows.append([short(at), amount(space.macs(at)), *times])
     print(table(["sub-network", "MACs", "sliced", "bound", "straight"], rows))
@@ -82,19 +80,22 @@ def sub_networks(flags: argparse.Namespace) -> list[dict[str, Any]]:
     """Those of --at; else pareto.json's; else the largest and the smallest."""
     front = flags.output_dir / "pareto.json"
     if not flags.at and front.is_file():
-        return [dict(point.at) for point in from_json(front.read_text(encoding="utf-8"))]
+        return [dict(point.at) for point in read_points(front, space)]
     try:
         return [resolved(space, parse(text)) for text in flags.at or ["max", "min"]]
     except ValueError as error:
         raise SystemExit(f"--at: {error}") from None
 
 
-def shown(module: Any, images: Tensor, flags: argparse.Namespace) -> str:
+def shown(module: Any, inputs: Inputs, flags: argparse.Namespace) -> str:
     """Milliseconds: the fastest, the median and the 90th percentile."""
-    found = measure(module, images, rounds=flags.rounds, budget=2.0, threads=flags.threads)
+    found = measure(module, inputs, rounds=flags.rounds, budget=2.0, threads=flags.threads)
     times = (found.fastest, found.median, found.p90)
     return " / ".join(f"{1e3 * seconds:.3f}" for seconds in times)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted") from None

@@ -1,4 +1,4 @@
-"""Lenet3c1lAwn, an elastic network, written by specc from lenet3c1l_awn.specc:5.
+"""Lenet3c1lAwn, an elastic network, written by specc from lenet3c1l_awn.specc:6.
 
     net = Model()
     plan = net.plan({"width": 11})  # what is left out stays at its largest
@@ -33,7 +33,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, lenet3c1l_awn.specc:10."""
+    """stem, lenet3c1l_awn.specc:11."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, lenet3c1l_awn.specc:11."""
+    """stage s1, lenet3c1l_awn.specc:12."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class HeadPlan:
 
 
 class Head(nn.Module):
-    """head, lenet3c1l_awn.specc:15."""
+    """head, lenet3c1l_awn.specc:16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,9 +118,11 @@ class Lenet3c1lAwnPlan(Plan):
 
 
 class Lenet3c1lAwn(ElasticNet):
-    """The network, lenet3c1l_awn.specc:5."""
+    """The network, lenet3c1l_awn.specc:6."""
 
     _plan: Lenet3c1lAwnPlan
+
+    fingerprint = "6a11767ed874c934"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ import torch
 
 import space
 from elastic import checkpoint
-from elastic.datasets import load_data
+from elastic.datasets import check_classes, load_data
 from elastic.distributed import World, join, leave
 from elastic.evaluate import evaluate
 from elastic.front import Point, admit, to_json
@@ -34,29 +34,35 @@ from elastic.latency_table import LatencyTable, predicted, read_table
 from elastic.limits import why_none
 from elastic.loading import Loading
 from elastic.memory import read_memory
+from elastic.net import sized
 from elastic.options import SearchOptions, read_settings, search_options
 from elastic.page import write_page
 from elastic.picture import Series, draw
 from elastic.progress import Bar, amount, seconds, table
 from elastic.proposals import Proposals, covered
+from elastic.shapes import random_inputs
 from elastic.subnets import short
-from elastic.whole import write_text
+from elastic.whole import write_text, writing
 from model import Model
 
 NAME = "lenet3c1l_awn"
 IMAGE = (1, 28, 28)  # channels, height, width
+CLASSES = 10
 GRAPH = Path(__file__).with_name("ir.json")
 
 
 def main() -> None:
     options = search_options(read_settings(Path(__file__).with_name("settings.toml")))
     world = join(options.device)
-    saved = checkpoint.load(options.checkpoint, world.device)
+    needs = () if options.data else ("data",)
+    saved = checkpoint.load(options.checkpoint, world.device, needs)
     net = Model().to(world.device).to(memory_format=torch.channels_last).eval()
     checkpoint.trained(net, saved)
     data = options.data or saved["data"]
     # Processes share out the candidates, not the images: each loads all of them.
-    loading = Loading(load_data(data), IMAGE, World(0, 1, world.device), options.workers)
+    alone = World(0, 1, world.device)
+    loading = Loading(load_data(data), IMAGE, alone, options.workers)
+    check_classes(loading.data, CLASSES, saved)
     if world.main and judged_by(loading) == "test":
         print("no images are held out of training (validation = 0): the test images judge")
 
@@ -64,8 +70,8 @@ def main() -> None:
     plans = Calibrated(net, loading.calibration(options.calibrate))
     table = read_latencies(options, world)
     # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
-    images = [part.digest() for part in loading.data.parts]
-    of = [options.checkpoint, GRAPH, f"{images} {options.calibrate} {world.device.type}"]
+    weights = checkpoint.digest(checkpoint.weights(saved))
+    of = [net.fingerprint, weights, world.device.type, *loading.digests(options.calibrate)]
     judge = Judge(
         costs=counted(table),
         measure=measuring(net, plans, loading),
@@ -76,15 +82,21 @@ def main() -> None:
         world=world,
     )
     evaluated, front = search(judge, plans, options, costs, table, world)
+    broken = judge.broken()
+    if broken and world.main:
+        print(left_out(broken, judge))
     if not front:
         leave(world)
         if not world.main:
             raise SystemExit(1)
+        if broken:
+            raise SystemExit("no sub-network is left: train again")
         raise SystemExit(why_none(space, options.budgets, judge.looked_at(), table))
     front = judge.finished(front)
     if world.main:
         share = covered(front, judge.point(space.largest()), costs)
-        report(front, evaluated, costs, share, loading, options.output_dir)
+        of_what = {"fingerprint": net.fingerprint, "weights": weights}
+        report(front, evaluated, costs, share, loading, options.output_dir, of_what)
     leave(world)
 
 
@@ -159,9 +171,16 @@ def measuring(net: Any, plans: Calibrated, loading: Loading) -> Any:
         if what == "latency":
             timing = latency(net, plans(at), alone)
             return {"latency": timing.median, "latency_p90": timing.p90}
-        return {what: evaluate(net, plans(at), images[what], alone).accuracy}
+        score = evaluate(net, plans(at), images[what], alone)
+        return {what: score.accuracy} | ({"broken": score.broken} if score.broken else {})
 
     return measured
+
+
+def left_out(broken: list[Any], judge: Judge) -> str:
+    """What to say of sub-networks whose outputs are no numbers."""
+    of = f"{len(broken)} of {len(judge.looked_at())} sub-networks"
+    return f"warning: {of} answer NaN or Inf and are left out, {short(broken[0])} for one"
 
 
 def judged_by(loading: Loading) -> str:
@@ -170,10 +189,9 @@ def judged_by(loading: Loading) -> str:
 
 
 def latency(net: Any, plan: Any, world: World) -> Latency:
-    """Of one image, through the sub-network as it is served."""
-    size = plan.resolution or IMAGE[-1]
-    shape = (1, IMAGE[0], size, size) if plan.resolution else (1, *IMAGE)
-    return measure(net.straight(plan), torch.randn(shape, device=world.device))
+    """Of one example, through the sub-network as it is served."""
+    inputs = sized(random_inputs(IMAGE, 1, world.device), plan.resolution)
+    return measure(net.straight(plan), inputs)
 
 
 def report(
@@ -183,8 +201,9 @@ def report(
     share: float | None,
     loading: Loading,
     folder: Path,
+    of_what: dict[str, str],
 ) -> None:
-    """The table, pareto.json, the page and the pictures."""
+    """The table, pareto.json, which says of which network and weights it is, the page and the pictures."""
     rows = [
         [
             f"{number:2}  {short(point.at)}",
@@ -200,20 +219,25 @@ def report(
     heads = ["    sub-network", "MACs", "params", "bytes", "validation", "test", "latency"]
     print(table(heads, rows))
 
-    about = {"network": NAME, "dataset": loading.data.name, "cost": costs[0], "costs": costs}
-    about["hypervolume"] = share
-    write_text(folder / "pareto.json", to_json(front, about))
+    about = {"network": NAME, **of_what, "dataset": loading.data.name}
+    about |= {"cost": costs[0], "costs": costs, "hypervolume": share}
     title = f"{NAME}: accuracy on {len(loading.data.validation):,} {judged_by(loading)} images"
-    write_page(folder / "pareto.html", title, evaluated, front, costs)
+    with writing(folder):
+        write_text(folder / "pareto.json", to_json(front, about))
+        write_page(folder / "pareto.html", title, evaluated, front, costs)
     series = Series(
         title=title,
         cost_name=costs[0],
         evaluated=[(point.cost(costs[0]), point.accuracy) for point in evaluated],
         front=[(point.cost(costs[0]), point.accuracy) for point in front],
     )
-    _, picture = draw(series, folder)
+    with writing(folder):
+        _, picture = draw(series, folder)
     print(f"wrote {folder / 'pareto.json'}, {folder / 'pareto.html'} and {picture}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: started again, it goes on with what is evaluated") from None

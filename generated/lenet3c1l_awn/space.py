@@ -16,7 +16,7 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # lenet3c1l_awn.specc:8
+    # lenet3c1l_awn.specc:9
     "width": tuple(range(11, 46)),
 }
 

@@ -20,9 +20,9 @@ from torch import nn
 
 import space
 from elastic import awn, checkpoint
-from elastic.datasets import load_data
+from elastic.datasets import check_classes, load_data
 from elastic.distributed import World, join, leave
-from elastic.evaluate import Score
+from elastic.evaluate import Score, check_scores, summary
 from elastic.images import Images
 from elastic.initial import initialise, residual_ends
 from elastic.loading import Loading
@@ -30,11 +30,15 @@ from elastic.mixing import Mixing
 from elastic.optim import build_optimizer, build_schedule
 from elastic.options import TrainOptions, read_settings, train_options
 from elastic.progress import Bar, Log, Mean, seconds
+from elastic.resume import check_data, described, resumed
+from elastic.stopping import Stopping, random_state, restore_random
+from elastic.synced import synchronise
 from elastic.trainer import Trainer
 from model import Model
 
 IMAGE = (1, 28, 28)  # channels, height, width
 CLASSES = 10
+METHOD = "awn"
 # Widths a step, the widest and the narrowest among them.
 WIDTHS = 4
 # Evenly spaced widths that are evaluated; their mean is the AUC.
@@ -43,25 +47,26 @@ JUDGED = 10
 
 def main() -> None:
     options = train_options(read_settings(Path(__file__).with_name("settings.toml")))
+    saved: dict[str, Any] = {}
+    if options.resume:
+        # The recipe and the data are those of the checkpoint; flags that contradict it are refused.
+        options, saved = resumed(options, METHOD)
     world = join(options.device)
     loading = Loading(load_data(options.data), IMAGE, world, options.workers)
-    if loading.data.classes > CLASSES:
-        raise SystemExit(f"the data has {loading.data.classes} classes, the network {CLASSES}")
+    check_classes(loading.data, CLASSES, saved)
     if world.main:
         print(loading.data.summary())
 
     checkpoint.seed_epoch(options.seed, -1)
     trainer = build_trainer(options, loading, world)
-    epoch = 0
-    if options.resume:
-        saved = checkpoint.load(options.resume, world.device)
-        trainer.restore(saved)
-        epoch = saved["epoch"]
+    if saved:
+        trainer.restore(saved, loading.steps(options.batch_size), only_weights=options.test_only)
     if not options.test_only:
-        train(trainer, loading, options, epoch)
+        check_data(saved, loading.data)
+        train(trainer, loading, options, saved)
     for name, score in judge(trainer, loading, options, loading.data.test).items():
         if world.main:
-            print(f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images")
+            print(f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}")
     found = awn.curve_table(trainer, space, loading.evaluation(loading.data.test), JUDGED)
     if world.main:
         print(found)
@@ -75,6 +80,8 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
     initialise(net, options.init, residual_ends(graph) if options.zero_init_residual else ())
     # Channels last is how convolutions run fastest, on processors and on GPUs.
     net = net.to(world.device).to(memory_format=torch.channels_last)
+    if options.flags.sync_bn:
+        synchronise(net)
     optimizer = build_optimizer(net, options.optimizer, options.no_decay)
     steps = loading.steps(options.batch_size)
     return Trainer(
@@ -90,16 +97,20 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
     )
 
 
-def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int) -> None:
-    """From epoch `first` to the last. Writes a checkpoint and metrics after every epoch."""
+def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict[str, Any]) -> None:
+    """To the last epoch, from where `saved` was. Writes a checkpoint and metrics after every epoch."""
     world = trainer.world
     net: Any = trainer.net
-    log = Log(options.output_dir if world.main else None, first)
-    steps = (options.epochs - first) * loading.steps(options.batch_size) * options.accumulate
+    about = described(net, METHOD, options, loading.data)
+    file = options.output_dir / "checkpoint.pt"
+    begun, done = saved.get("epoch", 0), saved.get("batch", 0)  # epochs, and batches of the next
+    log = Log(options.output_dir if world.main else None, begun)
+    steps = loading.steps(options.batch_size)
+    total = ((options.epochs - begun) * steps - done) * options.accumulate
     mixing = Mixing(options.mixup, options.cutmix, CLASSES)
     start = time.perf_counter()
-    with Bar("training", steps, world.main) as bar:
-        for epoch in range(first, options.epochs):
+    with Bar("training", total, world.main) as bar, Stopping(world) as stopping:
+        for epoch in range(begun, options.epochs):
             # Every epoch starts its random numbers anew, so that a resumed run repeats it exactly.
             rng = checkpoint.seed_epoch(options.seed, epoch, world.rank)
             net.train()
@@ -112,8 +123,11 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
                 repeats=options.repeats,
                 parts=options.accumulate,
                 mixing=mixing,
+                first=done,
             )
-            for images, labels in batches:
+            if done:  # the run was stopped in the middle of this epoch
+                restore_random(saved.get("random"), rng, mean, world)
+            for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
                 # The widest, the narrowest and some drawn in between learn the labels; then one
                 # update for all of them. A channel is the same at every width, so one norm fits all.
                 plans = [net.plan(at) for at in awn.widths(space, rng, WIDTHS)]
@@ -121,21 +135,27 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, first: int)
                 trainer.update()
                 mean.add(losses[0])
                 bar.advance(f"epoch {epoch + 1}/{options.epochs}")
+            done = 0
+            if stopping.now(sure=True):
+                place: dict[str, Any] = {"epoch": epoch, "batch": trainer.updates - epoch * steps}
+                place["random"] = random_state(rng, mean, world)
+                if world.main:
+                    checkpoint.save(file, about | place | trainer.state())
+                stopping.leave(file)
 
             metrics = {"loss": mean.value(), "lr": trainer.optimizer.param_groups[0]["lr"]}
             last = epoch + 1 == options.epochs
             if last or (epoch + 1) % options.evaluate_every == 0:
                 scores = judge(trainer, loading, options, loading.data.validation)
+                check_scores(scores, epoch)
                 metrics |= {f"accuracy/{name}": score.accuracy for name, score in scores.items()}
-                shown = ", ".join(f"{name} {score.accuracy:.1%}" for name, score in scores.items())
                 bar.say(
                     f"epoch {epoch + 1:3}/{options.epochs}  loss {metrics['loss']:.3f}  "
-                    f"validation accuracy: {shown}  ({seconds(start)})"
+                    f"validation accuracy: {summary(scores)}  ({seconds(start)})"
                 )
             log.write(epoch, **metrics)
             if world.main:
-                state: dict[str, Any] = {"epoch": epoch + 1, "data": dict(options.data)}
-                checkpoint.save(options.output_dir / "checkpoint.pt", state | trainer.state())
+                checkpoint.save(file, about | {"epoch": epoch + 1} | trainer.state())
     log.close()
 
 

@@ -1,4 +1,4 @@
-"""Lenet3c1lSlimmable, an elastic network, written by specc from lenet3c1l_slimmable.specc:5.
+"""Lenet3c1lSlimmable, an elastic network, written by specc from lenet3c1l_slimmable.specc:6.
 
     net = Model()
     plan = net.plan({"width": 0.25})  # what is left out stays at its largest
@@ -32,7 +32,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, lenet3c1l_slimmable.specc:9."""
+    """stem, lenet3c1l_slimmable.specc:10."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, lenet3c1l_slimmable.specc:10."""
+    """stage s1, lenet3c1l_slimmable.specc:11."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class HeadPlan:
 
 
 class Head(nn.Module):
-    """head, lenet3c1l_slimmable.specc:14."""
+    """head, lenet3c1l_slimmable.specc:15."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,9 +117,11 @@ class Lenet3c1lSlimmablePlan(Plan):
 
 
 class Lenet3c1lSlimmable(ElasticNet):
-    """The network, lenet3c1l_slimmable.specc:5."""
+    """The network, lenet3c1l_slimmable.specc:6."""
 
     _plan: Lenet3c1lSlimmablePlan
+
+    fingerprint = "3a0886dbf7f57453"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
         super().__init__()

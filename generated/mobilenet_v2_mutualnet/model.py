@@ -1,4 +1,4 @@
-"""MobilenetV2Mutualnet, an elastic network, written by specc from mobilenet_v2_mutualnet.specc:5.
+"""MobilenetV2Mutualnet, an elastic network, written by specc from mobilenet_v2_mutualnet.specc:6.
 
     net = Model()
     plan = net.plan({"width": 0.7})  # what is left out stays at its largest
@@ -31,7 +31,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, mobilenet_v2_mutualnet.specc:9."""
+    """stem, mobilenet_v2_mutualnet.specc:10."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, mobilenet_v2_mutualnet.specc:10."""
+    """stage s1, mobilenet_v2_mutualnet.specc:11."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ class S2Plan:
 
 
 class S2(nn.Module):
-    """stage s2, mobilenet_v2_mutualnet.specc:11."""
+    """stage s2, mobilenet_v2_mutualnet.specc:12."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,7 +212,7 @@ class S3Plan:
 
 
 class S3(nn.Module):
-    """stage s3, mobilenet_v2_mutualnet.specc:12."""
+    """stage s3, mobilenet_v2_mutualnet.specc:13."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class S4Plan:
 
 
 class S4(nn.Module):
-    """stage s4, mobilenet_v2_mutualnet.specc:13."""
+    """stage s4, mobilenet_v2_mutualnet.specc:14."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ class S5Plan:
 
 
 class S5(nn.Module):
-    """stage s5, mobilenet_v2_mutualnet.specc:14."""
+    """stage s5, mobilenet_v2_mutualnet.specc:15."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -303,7 +303,7 @@ class S6Plan:
 
 
 class S6(nn.Module):
-    """stage s6, mobilenet_v2_mutualnet.specc:15."""
+    """stage s6, mobilenet_v2_mutualnet.specc:16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -330,7 +330,7 @@ class S7Plan:
 
 
 class S7(nn.Module):
-    """stage s7, mobilenet_v2_mutualnet.specc:16."""
+    """stage s7, mobilenet_v2_mutualnet.specc:17."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -352,13 +352,12 @@ class HeadPlan:
 
 
 class Head(nn.Module):
-    """head, mobilenet_v2_mutualnet.specc:17."""
+    """head, mobilenet_v2_mutualnet.specc:18."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv = ElasticConv2d(320, 1280, 1, bias=False)
         self.norm = ElasticBatchNorm2d(1280)
-        self.dropout = nn.Dropout(0.2)
         self.linear = nn.Linear(1280, 1000)
 
     def plan(self, in_: int) -> HeadPlan:
@@ -371,7 +370,6 @@ class Head(nn.Module):
         x = self.conv(x, p.conv)  # [N, 1280, 7, 7]
         x = F.relu6(self.norm(x, p.norm), inplace=True)
         x = x.mean((2, 3))  # [N, 1280]
-        x = self.dropout(x)
         return self.linear(x)
 
 
@@ -389,9 +387,11 @@ class MobilenetV2MutualnetPlan(Plan):
 
 
 class MobilenetV2Mutualnet(ElasticNet):
-    """The network, mobilenet_v2_mutualnet.specc:5."""
+    """The network, mobilenet_v2_mutualnet.specc:6."""
 
     _plan: MobilenetV2MutualnetPlan
+
+    fingerprint = "9cff80af7623ff38"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
         super().__init__()

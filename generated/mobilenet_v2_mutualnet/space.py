@@ -16,9 +16,9 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # mobilenet_v2_mutualnet.specc:6
+    # mobilenet_v2_mutualnet.specc:7
     "resolution": (128, 160, 192, 224),
-    # mobilenet_v2_mutualnet.specc:8
+    # mobilenet_v2_mutualnet.specc:9
     "width": (0.7, 0.725, 0.75, 0.775, 0.8, 0.825, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975, 1),
 }
 

@@ -1,4 +1,4 @@
-"""MobilenetV2Pss, an elastic network, written by specc from mobilenet_v2_pss.specc:5.
+"""MobilenetV2Pss, an elastic network, written by specc from mobilenet_v2_pss.specc:7.
 
     net = Model()
     plan = net.plan({"resolution": 128})  # what is left out stays at its largest
@@ -30,7 +30,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, mobilenet_v2_pss.specc:9."""
+    """stem, mobilenet_v2_pss.specc:12."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, mobilenet_v2_pss.specc:10."""
+    """stage s1, mobilenet_v2_pss.specc:13."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ class S2Plan:
 
 
 class S2(nn.Module):
-    """stage s2, mobilenet_v2_pss.specc:11."""
+    """stage s2, mobilenet_v2_pss.specc:14."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class S3Plan:
 
 
 class S3(nn.Module):
-    """stage s3, mobilenet_v2_pss.specc:12."""
+    """stage s3, mobilenet_v2_pss.specc:15."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -240,7 +240,7 @@ class S4Plan:
 
 
 class S4(nn.Module):
-    """stage s4, mobilenet_v2_pss.specc:13."""
+    """stage s4, mobilenet_v2_pss.specc:16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -273,7 +273,7 @@ class S5Plan:
 
 
 class S5(nn.Module):
-    """stage s5, mobilenet_v2_pss.specc:14."""
+    """stage s5, mobilenet_v2_pss.specc:17."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -303,7 +303,7 @@ class S6Plan:
 
 
 class S6(nn.Module):
-    """stage s6, mobilenet_v2_pss.specc:15."""
+    """stage s6, mobilenet_v2_pss.specc:18."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -331,7 +331,7 @@ class S7Plan:
 
 
 class S7(nn.Module):
-    """stage s7, mobilenet_v2_pss.specc:16."""
+    """stage s7, mobilenet_v2_pss.specc:19."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -353,7 +353,7 @@ class HeadPlan:
 
 
 class Head(nn.Module):
-    """head, mobilenet_v2_pss.specc:17."""
+    """head, mobilenet_v2_pss.specc:20."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -390,9 +390,11 @@ class MobilenetV2PssPlan(Plan):
 
 
 class MobilenetV2Pss(ElasticNet):
-    """The network, mobilenet_v2_pss.specc:5."""
+    """The network, mobilenet_v2_pss.specc:7."""
 
     _plan: MobilenetV2PssPlan
+
+    fingerprint = "c4a98a20d469b50a"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,9 +16,9 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # mobilenet_v2_pss.specc:6
-    "resolution": tuple(range(128, 232, 8)),
     # mobilenet_v2_pss.specc:9
+    "resolution": tuple(range(128, 232, 8)),
+    # mobilenet_v2_pss.specc:12
     "stem.conv.width": (24, 32),
     # std/mobilenet.specc:15
     "s3.b1.conv2.width": (24, 32),

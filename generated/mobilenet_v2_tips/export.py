@@ -10,7 +10,9 @@
 A sub-network becomes a folder with its source and weights (model.py, weights.safetensors, which
 also fit the network that `specc compile --at` makes of the spec) and, with norms folded, a
 torch.export program (subnet.pt2) and an ONNX file (subnet.onnx); subnet.json says what goes with
-them. All are loaded again and must give the trained network's answers. A bundle is served by
+them. They take batches of any size, of images at the sub-network's own resolution; with
+--dynamic-size of any height and width. All are loaded again and must give the trained network's
+answers; a format that cannot hold the network is told and left out. A bundle is served by
 `elastic.serving.Runtime`, which changes between its sub-networks while it runs.
 """
 
@@ -29,14 +31,20 @@ import space
 from elastic import checkpoint, deploy
 from elastic.bind import bind
 from elastic.choosing import chosen, clash, figures, left_over, read_points, several
-from elastic.datasets import load_data
+from elastic.datasets import check_classes, load_data
 from elastic.distributed import World
 from elastic.evaluate import calibrated, evaluate
 from elastic.exporting import (
+    FILES,
     OnImages,
+    Written,
+    agree,
+    checksums,
     compare,
     described,
+    finish,
     named,
+    wish_of,
     write_onnx,
     write_program,
     write_source,
@@ -46,9 +54,10 @@ from elastic.flag_types import cost, whole
 from elastic.front import Point
 from elastic.int8_files import IMAGES, write_int8
 from elastic.loading import Loading
-from elastic.net import resize
 from elastic.options import read_settings
 from elastic.progress import amount
+from elastic.resizing import sized
+from elastic.shapes import Inputs, each_input
 from elastic.subnets import short
 from elastic.trainer import run
 from elastic.whole import whole_folder, write_text
@@ -56,30 +65,35 @@ from model import Model
 
 NAME = "mobilenet_v2_tips"
 IMAGE = (3, 224, 224)  # channels, height, width
+CLASSES = 1000
 NAMES = ["images"]  # of the inputs, in the ONNX file
 WORLD = World(0, 1, torch.device("cpu"))
 
 
 def main() -> None:
     flags = arguments()
-    saved = checkpoint.load(flags.checkpoint or flags.output_dir / "checkpoint.pt")
+    saved = checkpoint.load(flags.checkpoint or flags.output_dir / "checkpoint.pt", needs=["data"])
     net = Model().eval()
     checkpoint.trained(net, saved)
     data = dict(saved["data"])
     if flags.data_path:
         data["path"] = flags.data_path
     loading = Loading(load_data(data), IMAGE, WORLD)
+    check_classes(loading.data, CLASSES, saved)
+    classes = [*(loading.data.names or saved.get("classes") or ())]
+    written = []
     front = flags.front or flags.output_dir / "pareto.json"
+    of = {"fingerprint": net.fingerprint, "weights": checkpoint.digest(checkpoint.weights(saved))}
     fitting = loading.calibration(count_of(flags))
     costs = ("macs", "params", "latency", "memory")
     limits = {name: getattr(flags, f"max_{name}") for name in costs}
     if limits["latency"] is not None:
         limits["latency"] = round(limits["latency"] / 1000, 12)
     if flags.pareto or (flags.bundle and flags.at is None):
-        points = read_points(front, space)
+        points = read_points(front, space, of)
         numbers = several(flags.pareto or "all", points, limits)
     else:
-        at = chosen(space, flags.at, front, limits)
+        at = chosen(space, flags.at, front, limits, of)
         points, numbers = [Point(at, space.macs(at), space.params(at))], [0]
 
     plans = []
@@ -92,17 +106,27 @@ def main() -> None:
             folder = flags.output_dir / "export"
             if flags.pareto:
                 folder = flags.output_dir / front.stem / str(number + 1)
-            export(net, plan, loading, folder, flags.int8, figures(point))
+            written.append(export(net, plan, loading, folder, flags, classes, figures(point)))
     if flags.bundle:
         folder = flags.output_dir / "anytime"
+        images = next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
+        rows = [figures(points[number]) for number in numbers]
+        proof = partial(loaded_again, net=net, plans=plans, images=images)
         with writing(folder):
-            deploy.save(folder, net, plans, [figures(points[number]) for number in numbers], NAME)
+            deploy.save(folder, net, plans, rows, NAME, classes, proof)
         print(f"wrote {deploy.sizes(folder)} to {folder}")
     elif flags.pareto:
         folder = flags.output_dir / front.stem
         others = left_over(folder, [number + 1 for number in numbers])
         if others:
             print(f"of an earlier export, and not written now: {folder}/{', '.join(others)}")
+    finish(written)
+
+
+def loaded_again(folder: Path, net: Model, plans: list[Any], images: Inputs) -> None:
+    """Compares what a bundle gives, loaded into another network, with the network that it is of."""
+    worst = deploy.differences(folder, net, Model().eval(), plans, *each_input(images))
+    agree("the bundle, loaded again", worst)
 
 
 def plan_of(net: Model, at: Any, outputs: list[str] | None) -> Any:
@@ -126,36 +150,54 @@ def export(
     plan: Any,
     loading: Loading,
     folder: Path,
-    int8: bool,
+    flags: argparse.Namespace,
+    classes: list[str],
     known: dict[str, float],
-) -> None:
+) -> Written:
     """Writes and checks all that there is of one sub-network. The folder is replaced as a whole."""
-    at, size = plan.assignment, plan.resolution
+    at = plan.assignment
     title = f"{type(net).__name__} at {short(at, 60)}: a plain static network."
-    prepare = partial(prepared, size=size)
+    prepare = partial(prepared, resolution=plan.resolution)
     images = next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
     inputs = prepare(images)
-    static = bind(net, plan)
+    static = bind(net, plan, fold=True, resized=False)
     with torch.inference_mode():
         wanted = run(net, images, plan)
         compare("static module", static(*inputs), wanted)
     about: dict[str, Any] = {
         "network": NAME,
+        "fingerprint": net.fingerprint,
         "at": at,
         **known,
-        "inputs": described(loading, images, NAMES, inputs),
+        "inputs": described(loading, NAMES, inputs),
         "outputs": [*named(wanted)],
+        "classes": classes,
     }
+    wish, free = wish_of(flags, static, inputs, about)
+    about |= free
+    written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
-        write_source(bind(net, plan, fold=False), title, inputs, wanted, aside)
-        write_program(static, inputs, wanted, aside / "subnet.pt2")
-        write_onnx(static, inputs, NAMES, wanted, aside / "subnet.onnx")
-        if int8:
+        plain = bind(net, plan, resized=False)
+        written.attempt(
+            aside / FILES["source"], partial(write_source, plain, title, inputs, wanted, aside)
+        )
+        written.attempt(
+            path := aside / FILES["program"],
+            partial(write_program, static, inputs, wanted, path, wish=wish),
+        )
+        written.attempt(
+            path := aside / FILES["onnx"],
+            partial(write_onnx, static, inputs, NAMES, wanted, path, wish),
+            "ONNX file",
+        )
+        if flags.int8:
             fitting = [prepare(batch[0]) for batch in loading.calibration(IMAGES) or ()]
             judge = None if isinstance(wanted, dict) else partial(accuracy, loading, prepare)
             about["int8"] = write_int8(static, title, inputs, NAMES, fitting, aside, judge)
+        about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
+    return written
 
 
 def accuracy(loading: Loading, prepare: Any, static: nn.Module) -> float:
@@ -164,10 +206,9 @@ def accuracy(loading: Loading, prepare: Any, static: nn.Module) -> float:
     return evaluate(OnImages(static, prepare), None, tests, WORLD).accuracy
 
 
-def prepared(images: Tensor, size: int | None) -> tuple[Tensor, ...]:
-    """The inputs of a static network, from images of the data set and its resolution."""
-    sized = resize(images, size) if size else images
-    return (sized,)
+def prepared(images: Inputs, resolution: Any) -> tuple[Tensor, ...]:
+    """The inputs of a static network, from those of the data set and its resolution."""
+    return sized(each_input(images), resolution)
 
 
 def arguments() -> argparse.Namespace:
@@ -183,6 +224,9 @@ def arguments() -> argparse.Namespace:
     add("--max-latency", type=cost, metavar="MS", help="as measured by search.py")
     add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
     add("--calibrate", type=whole(0), metavar="N", help="training images for the norms")
+    add("--formats", nargs="+", choices=[*FILES], help="of these files; default: all")
+    add("--opset", type=whole(7), metavar="N", help="of the ONNX file; default: the exporter's")
+    add("--dynamic-size", action="store_true", help="programs take images of any size, too")
     add("--int8", action="store_true", help="also in eight bits; how accurate, small and fast")
     add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
     add("--data-path", metavar="DIR", help="where the data set lies now, if it moved")
@@ -194,4 +238,7 @@ def arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: what was not finished is as it was") from None

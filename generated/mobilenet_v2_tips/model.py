@@ -463,6 +463,8 @@ class MobilenetV2Tips(ElasticNet):
 
     _plan: MobilenetV2TipsPlan
 
+    fingerprint = "20be79413a03cc9d"  # of the network: checkpoints carry it
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

@@ -16,7 +16,7 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # mobilenet_v2_us.specc:8
+    # mobilenet_v2_us.specc:9
     "width": (
         0.35,
         0.375,

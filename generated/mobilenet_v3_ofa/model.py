@@ -760,6 +760,8 @@ class MobilenetV3Ofa(ElasticNet):
 
     _plan: MobilenetV3OfaPlan
 
+    fingerprint = "2d27845899433d23"  # of the network: checkpoints carry it
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

@@ -1,4 +1,4 @@
-"""MsdnetCifar, an elastic network, written by specc from msdnet_cifar.specc:13.
+"""MsdnetCifar, an elastic network, written by specc from msdnet_cifar.specc:14.
 
     net = Model()
     plan = net.plan({"exit": "e4"})  # what is left out stays at its largest
@@ -29,7 +29,7 @@ class UnitPlan:
 
 
 class Unit(nn.Module):
-    """unit, msdnet_cifar.specc:6."""
+    """unit, msdnet_cifar.specc:7."""
 
     def __init__(self, in_: int, out: int, kernel: int, stride: int, padding: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, msdnet_cifar.specc:16."""
+    """stem, msdnet_cifar.specc:17."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class GrownPlan:
 
 
 class Grown(nn.Module):
-    """grown, msdnet_cifar.specc:9."""
+    """grown, msdnet_cifar.specc:10."""
 
     def __init__(self, in_: int, unit1_out: int, out: int, stride: int) -> None:
         super().__init__()
@@ -101,53 +101,73 @@ class Grown(nn.Module):
         return self.unit2(x, p.unit2)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnswerPlan:
-    unit1: UnitPlan
-    unit2: UnitPlan
-
-
 class Answer(nn.Module):
-    """answer, msdnet_cifar.specc:11."""
+    """answer, msdnet_cifar.specc:12."""
 
-    def __init__(self, in_: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.unit1 = Unit(in_, 128, kernel=3, stride=2, padding=1)
-        self.unit2 = Unit(128, 128, kernel=3, stride=2, padding=1)
-        self.linear = nn.Linear(128, 100)
+        self.linear = nn.Linear(160, 100)
 
-    def plan(self) -> AnswerPlan:
-        return AnswerPlan(
-            unit1=self.unit1.plan(128),
-            unit2=self.unit2.plan(128),
-        )
-
-    def forward(self, x: Tensor, p: AnswerPlan) -> Tensor:
-        x = self.unit1(x, p.unit1)
-        x = self.unit2(x, p.unit2)
+    def forward(self, x: Tensor) -> Tensor:
         x = x.mean((2, 3))
         return self.linear(x)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExitPlan:
-    b1: AnswerPlan
+class ThreeScalesE4(nn.Module):
+    """exit three_scales.e4, msdnet_cifar.specc:24."""
 
-
-class Exit(nn.Module):
-    """exits three_scales.e4 to one_scale.e22, msdnet_cifar.specc:23."""
-
-    def __init__(self, in_: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.b1 = Answer(in_)
+        self.b1 = Answer()
 
-    def plan(self) -> ExitPlan:
-        return ExitPlan(
-            b1=self.b1.plan(),
-        )
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
 
-    def forward(self, x: Tensor, p: ExitPlan) -> Tensor:
-        return self.b1(x, p.b1)
+
+class Answer2(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(208, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class ThreeScalesE6(nn.Module):
+    """exit three_scales.e6, msdnet_cifar.specc:30."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer2()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
+
+
+class Answer3(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(256, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class ThreeScalesE8(nn.Module):
+    """exit three_scales.e8, msdnet_cifar.specc:36."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer3()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,7 +196,6 @@ class ThreeScalesPlan:
     b18: GrownPlan | None
     b19: GrownPlan | None
     b20: GrownPlan | None
-    e4: ExitPlan | None
     b21: GrownPlan | None
     b22: GrownPlan | None
     b23: GrownPlan | None
@@ -187,7 +206,6 @@ class ThreeScalesPlan:
     b28: GrownPlan | None
     b29: GrownPlan | None
     b30: GrownPlan | None
-    e6: ExitPlan | None
     b31: GrownPlan | None
     b32: GrownPlan | None
     b33: GrownPlan | None
@@ -198,11 +216,10 @@ class ThreeScalesPlan:
     b38: GrownPlan | None
     b39: GrownPlan | None
     b40: GrownPlan | None
-    e8: ExitPlan | None
 
 
 class ThreeScales(nn.Module):
-    """stage three_scales, msdnet_cifar.specc:17."""
+    """stage three_scales, msdnet_cifar.specc:18."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,7 +243,7 @@ class ThreeScales(nn.Module):
         self.b18 = Grown(34, 6, 6, stride=2)
         self.b19 = Grown(68, 12, 6, stride=1)
         self.b20 = Grown(34, 6, 6, stride=1)
-        self.e4 = Exit(160)
+        self.e4 = ThreeScalesE4()
         self.b21 = Grown(80, 24, 12, stride=2)
         self.b22 = Grown(160, 48, 12, stride=1)
         self.b23 = Grown(40, 6, 6, stride=2)
@@ -237,7 +254,7 @@ class ThreeScales(nn.Module):
         self.b28 = Grown(46, 6, 6, stride=2)
         self.b29 = Grown(92, 12, 6, stride=1)
         self.b30 = Grown(46, 6, 6, stride=1)
-        self.e6 = Exit(208)
+        self.e6 = ThreeScalesE6()
         self.b31 = Grown(104, 24, 12, stride=2)
         self.b32 = Grown(208, 48, 12, stride=1)
         self.b33 = Grown(52, 6, 6, stride=2)
@@ -248,7 +265,7 @@ class ThreeScales(nn.Module):
         self.b38 = Grown(58, 6, 6, stride=2)
         self.b39 = Grown(116, 12, 6, stride=1)
         self.b40 = Grown(58, 6, 6, stride=1)
-        self.e8 = Exit(256)
+        self.e8 = ThreeScalesE8()
 
     def plan(self, exit: str, with_e4: bool, with_e6: bool, with_e8: bool) -> ThreeScalesPlan:
         return ThreeScalesPlan(
@@ -276,7 +293,6 @@ class ThreeScales(nn.Module):
             b18=self.b18.plan(6, 6) if exit != "e4" else None,
             b19=self.b19.plan(12, 6) if exit != "e4" else None,
             b20=self.b20.plan(6, 6) if exit != "e4" else None,
-            e4=self.e4.plan() if with_e4 else None,
             b21=self.b21.plan(24, 12) if exit != "e4" else None,
             b22=self.b22.plan(48, 12) if exit != "e4" else None,
             b23=self.b23.plan(6, 6) if exit != "e4" else None,
@@ -287,7 +303,6 @@ class ThreeScales(nn.Module):
             b28=self.b28.plan(6, 6) if exit not in ("e4", "e6") else None,
             b29=self.b29.plan(12, 6) if exit not in ("e4", "e6") else None,
             b30=self.b30.plan(6, 6) if exit not in ("e4", "e6") else None,
-            e6=self.e6.plan() if with_e6 else None,
             b31=self.b31.plan(24, 12) if exit not in ("e4", "e6") else None,
             b32=self.b32.plan(48, 12) if exit not in ("e4", "e6") else None,
             b33=self.b33.plan(6, 6) if exit not in ("e4", "e6") else None,
@@ -298,7 +313,6 @@ class ThreeScales(nn.Module):
             b38=self.b38.plan(6, 6) if exit not in ("e4", "e6", "e8") else None,
             b39=self.b39.plan(12, 6) if exit not in ("e4", "e6", "e8") else None,
             b40=self.b40.plan(6, 6) if exit not in ("e4", "e6", "e8") else None,
-            e8=self.e8.plan() if with_e8 else None,
         )
 
     def forward(
@@ -339,7 +353,7 @@ class ThreeScales(nn.Module):
             u = self.b20(z, p.b20)  # [N, 6, 32, 32]
             z = torch.cat((z, u), 1)
         if p.with_e4:
-            outputs["e4"] = self.e4(y, p.e4)  # [N, 100]
+            outputs["e4"] = self.e4(y)  # [N, 100]
         if p.exit == "e4":
             return x, x, x
         u = self.b21(x, p.b21)  # [N, 12, 8, 8]
@@ -361,7 +375,7 @@ class ThreeScales(nn.Module):
             u = self.b30(z, p.b30)  # [N, 6, 32, 32]
             z = torch.cat((z, u), 1)
         if p.with_e6:
-            outputs["e6"] = self.e6(y, p.e6)  # [N, 100]
+            outputs["e6"] = self.e6(y)  # [N, 100]
         if p.exit == "e6":
             return x, x, x
         u = self.b31(x, p.b31)  # [N, 12, 8, 8]
@@ -383,8 +397,100 @@ class ThreeScales(nn.Module):
             u = self.b40(z, p.b40)  # [N, 6, 32, 32]
             z = torch.cat((z, u), 1)
         if p.with_e8:
-            outputs["e8"] = self.e8(y, p.e8)  # [N, 100]
+            outputs["e8"] = self.e8(y)  # [N, 100]
         return y, x, z
+
+
+class Answer4(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(164, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class TwoScalesE10(nn.Module):
+    """exit two_scales.e10, msdnet_cifar.specc:45."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer4()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
+
+
+class Answer5(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(212, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class TwoScalesE12(nn.Module):
+    """exit two_scales.e12, msdnet_cifar.specc:50."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer5()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
+
+
+class Answer6(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(260, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class TwoScalesE14(nn.Module):
+    """exit two_scales.e14, msdnet_cifar.specc:55."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer6()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
+
+
+class Answer7(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(308, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class TwoScalesE16(nn.Module):
+    """exit two_scales.e16, msdnet_cifar.specc:60."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer7()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -403,32 +509,28 @@ class TwoScalesPlan:
     b5: GrownPlan
     b6: GrownPlan
     b7: GrownPlan | None
-    e10: ExitPlan | None
     b8: GrownPlan | None
     b9: GrownPlan | None
     b10: GrownPlan | None
     b11: GrownPlan | None
     b12: GrownPlan | None
     b13: GrownPlan | None
-    e12: ExitPlan | None
     b14: GrownPlan | None
     b15: GrownPlan | None
     b16: GrownPlan | None
     b17: GrownPlan | None
     b18: GrownPlan | None
     b19: GrownPlan | None
-    e14: ExitPlan | None
     b20: GrownPlan | None
     b21: GrownPlan | None
     b22: GrownPlan | None
     b23: GrownPlan | None
     b24: GrownPlan | None
     b25: GrownPlan | None
-    e16: ExitPlan | None
 
 
 class TwoScales(nn.Module):
-    """stage two_scales, msdnet_cifar.specc:37."""
+    """stage two_scales, msdnet_cifar.specc:38."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -441,28 +543,28 @@ class TwoScales(nn.Module):
         self.b5 = Grown(70, 24, 12, stride=2)
         self.b6 = Grown(140, 48, 12, stride=1)
         self.b7 = Grown(70, 24, 12, stride=1)
-        self.e10 = Exit(164)
+        self.e10 = TwoScalesE10()
         self.b8 = Grown(82, 24, 12, stride=2)
         self.b9 = Grown(164, 48, 12, stride=1)
         self.b10 = Grown(82, 24, 12, stride=1)
         self.b11 = Grown(94, 24, 12, stride=2)
         self.b12 = Grown(188, 48, 12, stride=1)
         self.b13 = Grown(94, 24, 12, stride=1)
-        self.e12 = Exit(212)
+        self.e12 = TwoScalesE12()
         self.b14 = Grown(106, 24, 12, stride=2)
         self.b15 = Grown(212, 48, 12, stride=1)
         self.b16 = Grown(106, 24, 12, stride=1)
         self.b17 = Grown(118, 24, 12, stride=2)
         self.b18 = Grown(236, 48, 12, stride=1)
         self.b19 = Grown(118, 24, 12, stride=1)
-        self.e14 = Exit(260)
+        self.e14 = TwoScalesE14()
         self.b20 = Grown(130, 24, 12, stride=2)
         self.b21 = Grown(260, 48, 12, stride=1)
         self.b22 = Grown(130, 24, 12, stride=1)
         self.b23 = Grown(142, 24, 12, stride=2)
         self.b24 = Grown(284, 48, 12, stride=1)
         self.b25 = Grown(142, 24, 12, stride=1)
-        self.e16 = Exit(308)
+        self.e16 = TwoScalesE16()
 
     def plan(
         self, exit: str, with_e10: bool, with_e12: bool, with_e14: bool, with_e16: bool
@@ -482,28 +584,24 @@ class TwoScales(nn.Module):
             b5=self.b5.plan(24, 12),
             b6=self.b6.plan(48, 12),
             b7=self.b7.plan(24, 12) if exit != "e10" else None,
-            e10=self.e10.plan() if with_e10 else None,
             b8=self.b8.plan(24, 12) if exit != "e10" else None,
             b9=self.b9.plan(48, 12) if exit != "e10" else None,
             b10=self.b10.plan(24, 12) if exit != "e10" else None,
             b11=self.b11.plan(24, 12) if exit != "e10" else None,
             b12=self.b12.plan(48, 12) if exit != "e10" else None,
             b13=self.b13.plan(24, 12) if exit not in ("e10", "e12") else None,
-            e12=self.e12.plan() if with_e12 else None,
             b14=self.b14.plan(24, 12) if exit not in ("e10", "e12") else None,
             b15=self.b15.plan(48, 12) if exit not in ("e10", "e12") else None,
             b16=self.b16.plan(24, 12) if exit not in ("e10", "e12") else None,
             b17=self.b17.plan(24, 12) if exit not in ("e10", "e12") else None,
             b18=self.b18.plan(48, 12) if exit not in ("e10", "e12") else None,
             b19=self.b19.plan(24, 12) if exit not in ("e10", "e12", "e14") else None,
-            e14=self.e14.plan() if with_e14 else None,
             b20=self.b20.plan(24, 12) if exit not in ("e10", "e12", "e14") else None,
             b21=self.b21.plan(48, 12) if exit not in ("e10", "e12", "e14") else None,
             b22=self.b22.plan(24, 12) if exit not in ("e10", "e12", "e14") else None,
             b23=self.b23.plan(24, 12) if exit not in ("e10", "e12", "e14") else None,
             b24=self.b24.plan(48, 12) if exit not in ("e10", "e12", "e14") else None,
             b25=self.b25.plan(24, 12) if exit not in ("e10", "e12", "e14", "e16") else None,
-            e16=self.e16.plan() if with_e16 else None,
         )
 
     def forward(
@@ -524,7 +622,7 @@ class TwoScales(nn.Module):
             z = self.b7(x, p.b7)  # [N, 12, 16, 16]
             x = torch.cat((x, z), 1)
         if p.with_e10:
-            outputs["e10"] = self.e10(y, p.e10)  # [N, 100]
+            outputs["e10"] = self.e10(y)  # [N, 100]
         if p.exit == "e10":
             return x, x
         z = self.b8(x, p.b8)  # [N, 12, 8, 8]
@@ -539,7 +637,7 @@ class TwoScales(nn.Module):
             z = self.b13(x, p.b13)  # [N, 12, 16, 16]
             x = torch.cat((x, z), 1)
         if p.with_e12:
-            outputs["e12"] = self.e12(y, p.e12)  # [N, 100]
+            outputs["e12"] = self.e12(y)  # [N, 100]
         if p.exit == "e12":
             return x, x
         z = self.b14(x, p.b14)  # [N, 12, 8, 8]
@@ -554,7 +652,7 @@ class TwoScales(nn.Module):
             z = self.b19(x, p.b19)  # [N, 12, 16, 16]
             x = torch.cat((x, z), 1)
         if p.with_e14:
-            outputs["e14"] = self.e14(y, p.e14)  # [N, 100]
+            outputs["e14"] = self.e14(y)  # [N, 100]
         if p.exit == "e14":
             return x, x
         z = self.b20(x, p.b20)  # [N, 12, 8, 8]
@@ -569,8 +667,77 @@ class TwoScales(nn.Module):
             z = self.b25(x, p.b25)  # [N, 12, 16, 16]
             x = torch.cat((x, z), 1)
         if p.with_e16:
-            outputs["e16"] = self.e16(y, p.e16)  # [N, 100]
+            outputs["e16"] = self.e16(y)  # [N, 100]
         return y, x
+
+
+class Answer8(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(190, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class OneScaleE18(nn.Module):
+    """exit one_scale.e18, msdnet_cifar.specc:65."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer8()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
+
+
+class Answer9(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(238, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class OneScaleE20(nn.Module):
+    """exit one_scale.e20, msdnet_cifar.specc:66."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer9()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
+
+
+class Answer10(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(286, 100)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
+
+
+class OneScaleE22(nn.Module):
+    """exit one_scale.e22, msdnet_cifar.specc:67."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer10()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -583,19 +750,16 @@ class OneScalePlan:
     b2: GrownPlan
     b3: UnitPlan
     b4: GrownPlan
-    e18: ExitPlan | None
     b5: GrownPlan | None
     b6: GrownPlan | None
-    e20: ExitPlan | None
     b7: GrownPlan | None
     b8: GrownPlan | None
-    e22: ExitPlan | None
     b9: GrownPlan | None
     b10: GrownPlan | None
 
 
 class OneScale(nn.Module):
-    """stage one_scale, msdnet_cifar.specc:61."""
+    """stage one_scale, msdnet_cifar.specc:62."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -603,13 +767,13 @@ class OneScale(nn.Module):
         self.b2 = Grown(308, 48, 12, stride=1)
         self.b3 = Unit(332, 166, kernel=1, stride=1, padding=0)
         self.b4 = Grown(166, 96, 24, stride=1)
-        self.e18 = Exit(190)
+        self.e18 = OneScaleE18()
         self.b5 = Grown(190, 96, 24, stride=1)
         self.b6 = Grown(214, 96, 24, stride=1)
-        self.e20 = Exit(238)
+        self.e20 = OneScaleE20()
         self.b7 = Grown(238, 96, 24, stride=1)
         self.b8 = Grown(262, 96, 24, stride=1)
-        self.e22 = Exit(286)
+        self.e22 = OneScaleE22()
         self.b9 = Grown(286, 96, 24, stride=1)
         self.b10 = Grown(310, 96, 24, stride=1)
 
@@ -623,13 +787,10 @@ class OneScale(nn.Module):
             b2=self.b2.plan(48, 12),
             b3=self.b3.plan(166),
             b4=self.b4.plan(96, 24),
-            e18=self.e18.plan() if with_e18 else None,
             b5=self.b5.plan(96, 24) if exit != "e18" else None,
             b6=self.b6.plan(96, 24) if exit != "e18" else None,
-            e20=self.e20.plan() if with_e20 else None,
             b7=self.b7.plan(96, 24) if exit not in ("e18", "e20") else None,
             b8=self.b8.plan(96, 24) if exit not in ("e18", "e20") else None,
-            e22=self.e22.plan() if with_e22 else None,
             b9=self.b9.plan(96, 24) if exit not in ("e18", "e20", "e22") else None,
             b10=self.b10.plan(96, 24) if exit not in ("e18", "e20", "e22") else None,
         )
@@ -642,7 +803,7 @@ class OneScale(nn.Module):
         y = self.b4(x, p.b4)  # [N, 24, 8, 8]
         x = torch.cat((x, y), 1)
         if p.with_e18:
-            outputs["e18"] = self.e18(x, p.e18)  # [N, 100]
+            outputs["e18"] = self.e18(x)  # [N, 100]
         if p.exit == "e18":
             return x
         y = self.b5(x, p.b5)  # [N, 24, 8, 8]
@@ -650,7 +811,7 @@ class OneScale(nn.Module):
         y = self.b6(x, p.b6)  # [N, 24, 8, 8]
         x = torch.cat((x, y), 1)
         if p.with_e20:
-            outputs["e20"] = self.e20(x, p.e20)  # [N, 100]
+            outputs["e20"] = self.e20(x)  # [N, 100]
         if p.exit == "e20":
             return x
         y = self.b7(x, p.b7)  # [N, 24, 8, 8]
@@ -658,7 +819,7 @@ class OneScale(nn.Module):
         y = self.b8(x, p.b8)  # [N, 24, 8, 8]
         x = torch.cat((x, y), 1)
         if p.with_e22:
-            outputs["e22"] = self.e22(x, p.e22)  # [N, 100]
+            outputs["e22"] = self.e22(x)  # [N, 100]
         if p.exit == "e22":
             return x
         y = self.b9(x, p.b9)  # [N, 24, 8, 8]
@@ -668,25 +829,27 @@ class OneScale(nn.Module):
         return x
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeadPlan:
-    b1: AnswerPlan
-
-
-class Head(nn.Module):
-    """head, msdnet_cifar.specc:69."""
+class Answer11(nn.Module):
+    """answer, msdnet_cifar.specc:12."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.b1 = Answer(334)
+        self.linear = nn.Linear(334, 100)
 
-    def plan(self) -> HeadPlan:
-        return HeadPlan(
-            b1=self.b1.plan(),
-        )
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean((2, 3))
+        return self.linear(x)
 
-    def forward(self, x: Tensor, p: HeadPlan) -> Tensor:
-        return self.b1(x, p.b1)
+
+class Head(nn.Module):
+    """head, msdnet_cifar.specc:70."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b1 = Answer11()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b1(x)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -696,13 +859,14 @@ class MsdnetCifarPlan(Plan):
     three_scales: ThreeScalesPlan
     two_scales: TwoScalesPlan | None
     one_scale: OneScalePlan | None
-    head: HeadPlan | None
 
 
 class MsdnetCifar(ElasticNet):
-    """The network, msdnet_cifar.specc:13."""
+    """The network, msdnet_cifar.specc:14."""
 
     _plan: MsdnetCifarPlan
+
+    fingerprint = "b4c730faf4c9b774"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
         super().__init__()
@@ -773,7 +937,6 @@ class MsdnetCifar(ElasticNet):
             )
             if exit in ("e18", "e20", "e22", "head")
             else None,
-            head=self.head.plan() if exit == "head" else None,
         )
 
     def forward(self, x: Tensor, plan: MsdnetCifarPlan | None = None) -> Tensor | dict[str, Tensor]:
@@ -791,7 +954,7 @@ class MsdnetCifar(ElasticNet):
         outputs["one_scale"] = x = self.one_scale(y, x, p.one_scale, outputs)
         if p.exit in ("e18", "e20", "e22"):
             return p.result(outputs)
-        outputs["head"] = self.head(x, p.head)  # [N, 100]
+        outputs["head"] = self.head(x)  # [N, 100]
         return p.result(outputs)
 
 

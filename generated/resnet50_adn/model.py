@@ -1,4 +1,4 @@
-"""Resnet50Adn, an elastic network, written by specc from resnet50_adn.specc:6.
+"""Resnet50Adn, an elastic network, written by specc from resnet50_adn.specc:7.
 
     net = Model()
     plan = net.plan({"s1.keep": False})  # what is left out stays at its largest
@@ -28,7 +28,7 @@ class StemPlan:
 
 
 class Stem(nn.Module):
-    """stem, resnet50_adn.specc:10."""
+    """stem, resnet50_adn.specc:11."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class S1Plan:
 
 
 class S1(nn.Module):
-    """stage s1, resnet50_adn.specc:11."""
+    """stage s1, resnet50_adn.specc:12."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class S2Plan:
 
 
 class S2(nn.Module):
-    """stage s2, resnet50_adn.specc:12."""
+    """stage s2, resnet50_adn.specc:13."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class S3Plan:
 
 
 class S3(nn.Module):
-    """stage s3, resnet50_adn.specc:15."""
+    """stage s3, resnet50_adn.specc:16."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -251,7 +251,7 @@ class S4Plan:
 
 
 class S4(nn.Module):
-    """stage s4, resnet50_adn.specc:19."""
+    """stage s4, resnet50_adn.specc:20."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -276,7 +276,7 @@ class S4(nn.Module):
 
 
 class Head(nn.Module):
-    """head, resnet50_adn.specc:20."""
+    """head, resnet50_adn.specc:21."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -297,9 +297,11 @@ class Resnet50AdnPlan(Plan):
 
 
 class Resnet50Adn(ElasticNet):
-    """The network, resnet50_adn.specc:6."""
+    """The network, resnet50_adn.specc:7."""
 
     _plan: Resnet50AdnPlan
+
+    fingerprint = "6a71ca30142277c3"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,13 +16,13 @@ from elastic import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
-    # resnet50_adn.specc:11
+    # resnet50_adn.specc:12
     "s1.keep": (False, True),
-    # resnet50_adn.specc:13
+    # resnet50_adn.specc:14
     "s2.keep": (False, True),
-    # resnet50_adn.specc:17
+    # resnet50_adn.specc:18
     "s3.keep": (False, True),
-    # resnet50_adn.specc:19
+    # resnet50_adn.specc:20
     "s4.keep": (False, True),
 }
 

@@ -242,6 +242,8 @@ class Resnext29Inclusive(ElasticNet):
 
     _plan: Resnext29InclusivePlan
 
+    fingerprint = "c52fde93d6169d1c"  # of the network: checkpoints carry it
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Stem()

@@ -284,6 +284,8 @@ class Resnext47Hierarchical(SlicedNet):
 
     _plan: Resnext47HierarchicalPlan
 
+    fingerprint = "c5d4670635b483a2"  # of the network: checkpoints carry it
+
     slices = "k"
     counts = (1, 2, 3, 4, 5, 6)
 

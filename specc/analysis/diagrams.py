@@ -56,6 +56,7 @@ class Diagrams:
         self._unique: dict[tuple[int, tuple[Node, ...]], Node] = {}
         self._results: dict[tuple[str, Node, Node], Node] = {}
         self._of_expr: dict[int, tuple[Expr, Node]] = {}
+        self._terms: dict[Node, tuple[Term, ...]] = {}
         self._scopes: dict[int, tuple[Expr, frozenset[str]]] = {}
 
     def level(self, node: Node) -> int:
@@ -240,6 +241,15 @@ class Diagrams:
 
     def terms(self, node: Node) -> tuple[Term, ...]:
         """The condition as an irredundant disjunction of conjunctions (Minato and Morreale, for many options)."""
+        known = self._terms.get(node)
+        if known is None:
+            known = self._terms[node] = self._found_terms(node)
+        return known
+
+    def _found_terms(self, node: Node) -> tuple[Term, ...]:
+        if node > TRUE and max(self.children(node)) == TRUE:  # one choice: where it stands
+            level, children = self._nodes[node]
+            return (((level, tuple(at for at, child in enumerate(children) if child)),),)
         terms: list[Term] = sorted(run(self._cover(node, node)))
         if len(terms) <= FEW_TERMS:  # widened literals may leave an earlier term without use
             for term in tuple(terms):

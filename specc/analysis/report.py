@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from specc.analysis.presence import goes_on
 from specc.analysis.symbols import Poly, Symbols
 from specc.analysis.totals import Count, costs_of, with_norms
 from specc.ir.choice import Assignment
-from specc.ir.expr import Number, Option
+from specc.ir.expr import Number, Option, evaluate
 from specc.ir.graph import Graph, Op
-from specc.portable.memory import BYTES, VIEWS, most_alive
+from specc.portable.memory import BYTES, VIEWS, WORDS, most_alive, step_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,8 @@ class CostReport:
     params        the support of the active weights, one norm bank; `params_total` all that is allocated
     macs          multiply-accumulates; with `with_norms` 2 more for each normalised element
     activations   elements written by all ops
-    peak_bytes    the most bytes of float32 feature maps alive at once, the image included
+    peak_bytes    the most bytes of float32 alive at once in the network as it is deployed, the image included all the
+                  time: see `specc.portable.memory`
     """
 
     spec: str
@@ -88,7 +90,7 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
         params_total=sum(op.total for op in costs.ops),
         macs=sum(row.macs for row in rows),
         activations=sum(elements[name] for op in kept if op.kind not in VIEWS for name in op.outputs),
-        peak_bytes=BYTES * peak(graph, kept, elements, sources),
+        peak_bytes=BYTES * peak(graph, kept, elements, sources, full),
         ops=rows,
     )
 
@@ -108,9 +110,22 @@ def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
     return op.inputs[-1]
 
 
-def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Mapping[str, str]) -> int:
+def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Mapping[str, str], at: Assignment) -> int:
     """The most elements alive while the ops run in order. `sources` has what selects and narrows go on with."""
-    steps = [(op.inputs, op.outputs) for op in kept if op.kind not in VIEWS]
+    axes = {name: len(tensor.space) for name, tensor in graph.tensor_table().items()}
+
+    def number(op: Op) -> Callable[[str], Any]:
+        def found(name: str) -> Any:
+            value: Any = getattr(op.params, name, None)
+            return value if name in WORDS else evaluate(value, at)
+
+        return found
+
+    steps = [
+        step_of(op.name, op.kind, (op.inputs, op.outputs), axes[op.inputs[0]], elements, number(op))
+        for op in kept
+        if op.kind not in VIEWS
+    ]
     return most_alive(steps, elements, graph.inputs, graph.answer(), sources)
 
 

@@ -14,6 +14,7 @@ from specc.analysis.diagrams import Diagrams, Term
 from specc.analysis.factoring import contents
 from specc.analysis.names import choices_in, plain_option, quoted
 from specc.analysis.program import Program
+from specc.ir.expr import Option
 
 
 class Variables:
@@ -23,6 +24,7 @@ class Variables:
     used     the symbols of the graph that are read
     reads    for each choice its functions, but for its own value
     joint    functions of several choices
+    linear   for each choice whether its options are whole and equally spaced
     asked    the choices whose option itself is compared or looked up under another's condition
     """
 
@@ -31,6 +33,7 @@ class Variables:
         self.plain = plain
         self.symbols = what.presence.symbols
         self.diagrams: Diagrams = what.presence.diagrams
+        self.linear = [evenly_spaced(options) for options in self.diagrams.options]
         symbols, _ = contents([*what.sums, *what.named.values()])
         self.used = {number for number in symbols if number < SUMS}
         self.reads: list[list[int]] = [[] for _ in self.diagrams.choices]
@@ -67,10 +70,7 @@ class Variables:
 
     def linear_options(self, choice: int) -> bool:
         """Whether a choice's options are whole and equally spaced."""
-        options = self.diagrams.options[choice]
-        if not all(isinstance(option, int) for option in options):
-            return False
-        return len({b - a for a, b in pairwise(options)}) <= 1  # type: ignore[operator]
+        return self.linear[choice]
 
     def holds_options(self, choice: int) -> bool:
         """Whether a choice's array holds options, not positions: where these are spaced evenly or used as numbers."""
@@ -131,3 +131,10 @@ class Variables:
         """The variable that holds a choice's option: `x` serves where it is that number at all times."""
         always = choice not in self.program.active or self.diagrams.options[choice] == (0, 1)
         return f"x{choice}" if always else f"o{choice}"
+
+
+def evenly_spaced(options: Sequence[Option]) -> bool:
+    """Whether options are whole numbers, one as far from the next as any other."""
+    if not all(isinstance(option, int) for option in options):
+        return False
+    return len({b - a for a, b in pairwise(options)}) <= 1  # type: ignore[operator]

@@ -43,6 +43,7 @@ SCRIPTS: Final = ("train.py", "search.py", "export.py", "bench.py", "settings.to
 STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.py")
 
 PARTS: Final = (
+    "alive",
     "augment",
     "checked",
     "checkpoint",

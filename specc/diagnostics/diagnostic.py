@@ -15,7 +15,7 @@ Severity: TypeAlias = Literal["error", "warning"]
 class Rule:
     """One thing a spec must respect, or should. Rules live beside the check that applies them.
 
-    code         short and stable, as in `E203`; what `specc explain` takes. `W101` is a warning: the spec compiles
+    code         short and stable, as in `E212`; what `specc explain` takes. `W101` is a warning: the spec compiles
     name         the same in words, as in `unknown-name`; what tests and `specc rules` show
     summary      one line
     explanation  a few lines: why the rule exists, a wrong and a right example

@@ -1,6 +1,6 @@
 """How diagnostics are shown: as text with the source line and carets, and as JSON values.
 
-specs/x.specc:12:5: error[E203] unknown-name: there is no operator or block `conv2`
+specs/x.specc:12:5: error[E212] unknown-name: there is no operator or block `conv2`
    |
 12 |     conv2(64)
    |     ^^^^^

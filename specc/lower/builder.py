@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any, TypeAlias
 
@@ -278,8 +278,15 @@ class Builder:
         tables = [tuple(self.options[name]) for name in names]
         if prod(len(table) for table in tables) > SETTLE_LIMIT:
             return expr
-        seen = {evaluate(expr, dict(zip(names, values, strict=True))) for values in product(*tables)}
-        return seen.pop() if len(seen) == 1 else expr
+        # What changes does so between the first options and the last, as a rule.
+        ends = (tuple(table[place] for table in tables) for place in (0, -1))
+        first = None
+        for values in chain(ends, product(*tables)):
+            value = evaluate(expr, dict(zip(names, values, strict=True)))
+            first = value if first is None else first
+            if value != first:
+                return expr
+        return first if first is not None else expr
 
     # --- agreement of shapes ---
 

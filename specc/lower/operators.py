@@ -22,6 +22,7 @@ from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
 from specc.ops import norms, operators
 from specc.ops.shapes import EVEN_KERNEL
+from specc.portable.numerals import written
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
 from specc.semantics.settings import BAD_SETTING
@@ -283,13 +284,13 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
             state.args[parameter.name] = x
         case "flag":
             if not isinstance(x, bool):
-                findings.report(WRONG_TYPE, span, f"`{parameter.name}` is yes or no")
+                findings.report(WRONG_TYPE, span, f"`{parameter.name}` must be yes or no")
                 x = bool(fallback)
             state.args[parameter.name] = x
         case "number":
             if isinstance(x, (bool, str, Var, Apply)):
                 kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
-                findings.report(kind, span, f"`{parameter.name}` is a fixed number")
+                findings.report(kind, span, f"`{parameter.name}` must be a fixed number")
                 x = cast("int | Fraction", fallback or 0)
             elif problem := out_of_range(parameter, x):
                 findings.report(BAD_SETTING, span, f"`{parameter.name}` is {float(x):g}, and must be {problem}")
@@ -315,7 +316,9 @@ def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: i
     if type(x) is int and least <= x <= LARGEST_NUMBER:
         return x
     if isinstance(x, (bool, str)):
-        b.findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a number", help=parameter.doc)
+        b.findings.report(
+            WRONG_TYPE, span, f"`{parameter.name}` must be a number, got `{written(x)}`", help=parameter.doc
+        )
         return max(least, 1)
     if isinstance(x, (Var, Apply)):
         if parameter.type != "channels" and not parameter.elastic:

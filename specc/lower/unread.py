@@ -20,16 +20,23 @@ UNUSED_SETTING = Rule(
 def warn_of_settings(b: Builder) -> None:
     """Warns of every setting that stands in a body that was lowered, and that nothing in its scope reads."""
     outside = {id(s.span) for s in b.model.names.supernet.body.statements}
+    norms_read = any(isinstance(s, ast.NormSetting) and key in b.settings_read for key, s in b.settings_made.items())
     for key, setting in b.settings_made.items():
         if key not in b.settings_read and not setting.span.in_library:
-            message, help = unread(setting, key in outside)
+            message, help = unread(setting, key in outside, norms_read)
             b.findings.report(UNUSED_SETTING, setting.span, message, help=help)
 
 
-def unread(setting: ast.NormSetting | ast.WidthSetting | ast.ConnectSetting, outside: bool) -> tuple[str, str]:
-    """What is said of a setting that nothing reads; `outside` are those of the supernet itself."""
+def unread(
+    setting: ast.NormSetting | ast.WidthSetting | ast.ConnectSetting, outside: bool, norms_read: bool
+) -> tuple[str, str]:
+    """What is said of a setting that nothing reads; `outside` are those of the supernet itself, and `norms_read` says
+    whether there are operators `norm` that read another one."""
     match setting:
         case ast.NormSetting(norm):
+            if norms_read:
+                message = f"no operator `norm` reads `norm {norm.name.name}`: all of them read another setting"
+                return message, "leave it out"
             if outside:
                 message = f"no operator `norm` reads `norm {norm.name.name}`, so nothing is normalised"
                 return message, "write `norm` after the convolutions, or leave the setting out"

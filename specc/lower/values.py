@@ -297,7 +297,7 @@ def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
     is_number = not is_condition(x, b.options) or (value.follows and type(x) is int)
     if word or is_number:
         message = f"{word or f'{shown(x)} is a number'}, and a condition must stand here"
-        help = f"compare it: `{'==' if word else '>'}`"
+        help = f"compare it, as in `{node.span.text} {'== ..' if word else '> 16'}`"
         b.findings.report(WRONG_TYPE, node.span, message, help=help)
         return 1
     if isinstance(x, (Var, Apply)):

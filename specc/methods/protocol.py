@@ -174,9 +174,9 @@ NOTHING_ELASTIC: Final = Rule(
     "a method that trains several sub-networks needs a network with choices",
     "The sandwich rule and its relatives train the largest, the smallest and some other sub-networks together.\n"
     "A network without a range, a set, a `skippable` or a `width` setting has one sub-network only.\n\n"
-    "  wrong:  supernet net { ... conv(64) ... }   method us_net\n"
-    "  right:  supernet net { width uniform 0.5..1.0 step 0.25; ... conv(64) ... }   method us_net\n"
-    "  right:  supernet net { ... conv(64) ... }   method independent\n",
+    "Wrong:  supernet net { ... conv(64) ... }   method us_net\n"
+    "Right:  supernet net { width uniform 0.5..1.0 step 0.25; ... conv(64) ... }   method us_net\n"
+    "Right:  supernet net { ... conv(64) ... }   method independent\n",
 )
 
 TOO_FEW_SUBNETS: Final = Rule(
@@ -184,8 +184,8 @@ TOO_FEW_SUBNETS: Final = Rule(
     "too-few-subnets",
     "the sandwich rule needs at least two sub-networks a step",
     "Each step trains the largest and the smallest sub-network and n - 2 others, so n is 2 or more.\n\n"
-    "  wrong:  method us_net(subnets=1)\n"
-    "  right:  method us_net(subnets=4)\n",
+    "Wrong:  method us_net(subnets=1)\n"
+    "Right:  method us_net(subnets=4)\n",
 )
 
 NO_SUCH_SUBNET: Final = Rule(
@@ -194,8 +194,8 @@ NO_SUCH_SUBNET: Final = Rule(
     "a listed sub-network sets a choice that does not exist, or to what is none of its options",
     "`at(choice=option, ...)` names choices of the network; those it leaves out are at their largest option.\n"
     "`specc space` lists the choices and their options.\n\n"
-    "  wrong:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.7)])\n"
-    "  right:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.5)])\n",
+    "Wrong:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.7)])\n"
+    "Right:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.5)])\n",
 )
 
 LEVELS_UNTRAINED: Final = Rule(

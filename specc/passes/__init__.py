@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from specc.diagnostics import Findings
 from specc.ir.graph import Graph
-from specc.passes.check_limits import check_options, check_totals
+from specc.passes.check_limits import BEYOND_LIMITS, check_options, check_totals
 from specc.passes.check_runs import check_runs
 from specc.passes.check_sizes import check_sizes
 from specc.passes.connections import check_connections
@@ -34,7 +34,12 @@ PASSES: tuple[Pass, ...] = (
 def run_passes(graph: Graph, findings: Findings) -> Graph | None:
     """The finished graph; None where a pass reported something. A graph that fails `verify` is a bug in specc."""
     for run in PASSES:
-        before, graph = graph, run(graph, findings)
+        try:
+            before, graph = graph, run(graph, findings)
+        except RecursionError:  # of rounds that hand on tensors each condition holds all later ones
+            message = "conditions on choices hold one another too deep here"
+            findings.report(BEYOND_LIMITS, graph.origin, message, help="leave out fewer rounds of a `repeat`")
+            return None
         if findings:
             return None
         if graph is not before:

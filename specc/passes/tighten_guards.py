@@ -5,8 +5,10 @@ out.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from itertools import groupby, product
 from math import prod
 
@@ -130,11 +132,35 @@ def covers(guard: Expr, readers: tuple[Expr, ...], choices: Mapping[str, Choice]
     names = sorted(free(guard).union(*map(free, readers)))
     if prod(len(choices[name].options) for name in names) > MOST_COMBINATIONS:
         return True
+    if len(names) == 1:
+        (choice,) = (choices[name] for name in names)
+        there = 0
+        for reader in readers:
+            there |= where(reader, choice)
+        return not where(guard, choice) & ~there
     for options in product(*(tuple(choices[name].options) for name in names)):
         values = dict(zip(names, options, strict=True))
         if evaluate(guard, values) and not any(evaluate(reader, values) for reader in readers):
             return False
     return True
+
+
+def where(guard: Expr, choice: Choice) -> int:
+    """The positions of the options of the one choice that a guard reads at which it holds, as bits: rounds of a long
+    repeat are guarded by its depth, which has as many options."""
+    match guard:
+        case int():
+            return (1 << len(choice.options)) - 1 if guard else 0
+        case Apply("and", (a, b)):
+            return where(a, choice) & where(b, choice)
+        case Apply("or", (a, b)):
+            return where(a, choice) | where(b, choice)
+        case Apply("not", (a,)):
+            return (1 << len(choice.options)) - 1 & ~where(a, choice)
+        case Apply("ge", (Var(), int() | Fraction() as bound)):
+            # Numbers are ordered by value.
+            return (1 << len(choice.options)) - (1 << bisect_left(choice.options, bound))
+    return sum(1 << at for at, option in enumerate(choice.options) if evaluate(guard, {choice.name: option}))
 
 
 def wrapped(scope: Scope, extra: Mapping[str, Expr]) -> tuple[str | Scope, ...]:

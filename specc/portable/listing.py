@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,9 @@ class Listing:
 @lru_cache(maxsize=2)
 def listing(space: Space) -> Listing | None:
     """The listing of a space; None where there are more than MOST sub-networks, or where they cannot be counted."""
+    always = (len(some) for name, some in space.choices.items() if name not in space.active)
+    if prod(always) > MOST:
+        return None
     try:
         steps = sweep(space, with_costs=False).steps
     except TooEntangled:

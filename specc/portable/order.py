@@ -10,6 +10,8 @@ CANDIDATES = 24
 """How many choices are weighed at each step, in the order of the space, which is the network's."""
 STARTS = 24
 """The most choices that orders begin at."""
+WEIGHED = 1_000_000
+"""About so many choices are weighed for all these orders together, in spaces of very many choices."""
 EVERYWHERE = 6
 """In spaces of more choices than this, one that is read with more than half of them comes first."""
 MOST = 600.0
@@ -103,7 +105,8 @@ def frontier_orders(options: Sequence[int], near: list[set[int]]) -> list[list[i
     everywhere = [c for c in range(number) if 2 * len(near[c]) > number > EVERYWHERE]
     others = [c for c in range(number) if c not in set(everywhere)]
     within = [near[c] - set(everywhere) for c in range(number)]
-    starts = others[:: -(-len(others) // STARTS)] if others else []
+    most = max(2, min(STARTS, WEIGHED // max(1, number) ** 2))
+    starts = others[:: -(-len(others) // most)] if others else []
     return [[*everywhere, *grown(options, within, start, others)] for start in starts]
 
 

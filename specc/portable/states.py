@@ -45,11 +45,13 @@ class Readers:
 
     @property
     def scopes(self) -> list[tuple[int, ...]]:
-        """Sets of choices that are read together."""
-        conjunctions = [
-            tuple(sorted(term)) for activity in self.activities for term in activity.terms
-        ]
-        return [term.scope for term in self.terms] + conjunctions
+        """Sets of choices that are read together: by a term, by a condition, by a choice and what decides about it."""
+        found = [term.scope for term in self.terms]
+        for activity in self.activities:
+            *conditions, own = activity.terms
+            found += [tuple(sorted(term)) for term in conditions]
+            found += [(parent, *own) for term in conditions for parent in term]
+        return found
 
 
 def readers(space: Space, terms: Sequence[Term]) -> Readers:

@@ -35,7 +35,7 @@ from specc.portable.sweep import Sweep, TooEntangled, sweep
 from specc.portable.tilt import tries_at
 
 BY_CHANCE = "the choices read one another too much to be counted: each was drawn on its own, which is not uniform"
-ENDS_ALONE = "the choices read one another too much for the window: only its smallest or largest sub-network was found"
+ENDS_ALONE = "no try hit the window: only its smallest or largest sub-network was found"
 
 
 class NothingFound(ValueError):
@@ -114,9 +114,11 @@ def drawn_from_sweep(swept: Sweep, number: int, rng: random.Random, window: Wind
                 break
         if catch.found >= number:
             break
-    if not catch.found:
+    if catch.found:
+        return caught(catch, space, number)
+    if not add_ends(catch, space, number, rng, window):
         raise NothingFound(*nearest(swept, window, certain=False))
-    return caught(catch, space, number)
+    return caught(catch, space, number, ENDS_ALONE)
 
 
 def drawn_from_list(of: Listing, number: int, rng: random.Random, window: Window) -> Draws:
@@ -164,14 +166,20 @@ def caught_at_least_ends(
     """What was found; where that is nothing, the smallest and the largest sub-network if they are in the window."""
     if catch.found:
         return caught(catch, space, number, why)
-    ends = positions(space, [smallest(space), largest(space)])
-    if not add(catch, space, ends, window, 0):
+    if not add_ends(catch, space, number, rng, window):
         message = f"none of {catch.tries:,} sub-networks drawn at random lies in the window"
         raise NothingFound(*nearest_drawn(space, window, message))
-    rows, costs = np.concatenate(catch.rows), np.concatenate(catch.costs)
-    chosen = [rng.randrange(len(rows)) for _ in range(number)]
-    catch.rows, catch.costs = [rows[chosen]], [costs[chosen]]
     return caught(catch, space, number, ENDS_ALONE)
+
+
+def add_ends(catch: Catch, space: Space, number: int, rng: random.Random, window: Window) -> bool:
+    """Adds draws of the smallest and the largest sub-network, of those that are in the window; says whether one is."""
+    ends = Catch()
+    if not add(ends, space, positions(space, [smallest(space), largest(space)]), window, 0):
+        return False
+    rows = np.concatenate(ends.rows)
+    add(catch, space, rows[[rng.randrange(len(rows)) for _ in range(number)]], window, 0)
+    return True
 
 
 def nearest_drawn(

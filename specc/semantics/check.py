@@ -316,7 +316,7 @@ class Checker:
         if word in inside or word in self.choices or word in self.option_words or word in SETTING_WORDS:
             return
         if word not in operators() and word not in known_words():
-            self.unknown(name.name, name.span, "value", (*(inside - self.tensors), *self.choices))
+            self.unknown(name.name, name.span, "value", {*(inside - self.tensors), *self.choices, *self.option_words})
 
     def is_operation(self, call: ast.CallExpr, inside: set[str]) -> bool:
         """Whether a call in an argument's place gives a tensor: of an operator, a block, or a name that holds one."""

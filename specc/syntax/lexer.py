@@ -29,14 +29,14 @@ UNCLOSED = Rule(
     "Every `{`, `(` and `[` needs its partner. The message points at the one that opens and at the place where\n"
     "its partner was missed. Where a `}` is indented less than the line that opens its brace, the brace before it\n"
     "is taken for the unclosed one.\n\n"
-    "wrong:  stem { conv(32, kernel=3\n"
-    "right:  stem { conv(32, kernel=3) }",
+    "Wrong:  stem { conv(32, kernel=3\n"
+    "Right:  stem { conv(32, kernel=3) }",
 )
 UNOPENED = Rule(
     "E104",
     "unopened-bracket",
     "a bracket closes something that was never opened",
-    "A `}`, `)` or `]` stands where nothing of its kind is open.\n\nwrong:  relu }\nright:  stem { relu }",
+    "A `}`, `)` or `]` stands where nothing of its kind is open.\n\nWrong:  relu }\nRight:  stem { relu }",
 )
 TOO_DEEP = Rule(
     "E105",
@@ -44,14 +44,14 @@ TOO_DEEP = Rule(
     f"brackets and operators nest more than {DEEPEST} deep",
     f"Brackets may be nested {DEEPEST} deep, the operators of the statements around counted in (`a + b + c` is two\n"
     "deep). Name a part with `let`, or move an inner part into a block of its own.\n\n"
-    "wrong:  let a = ((((1 + 2))))       (and so on, a hundred times)\nright:  let a = 1 + 2",
+    "Wrong:  let a = ((((1 + 2))))       (and so on, a hundred times)\nRight:  let a = 1 + 2",
 )
 TOO_LONG = Rule(
     "E112",
     "too-long",
     f"a file has more than {MOST_TOKENS:,} words, signs and comments",
     f"Specs are written for people. A file of more than {MOST_TOKENS:,} words, signs and comments is none.\n\n"
-    "wrong:  let a1 = 1; let a2 = 1      (and so on, a hundred thousand times)\nright:  repeat 100 { relu }",
+    "Wrong:  let a1 = 1; let a2 = 1      (and so on, a hundred thousand times)\nRight:  repeat 100 { relu }",
 )
 BAD_CHARACTER = Rule(
     "E106",
@@ -59,14 +59,14 @@ BAD_CHARACTER = Rule(
     "a character that means nothing in a spec",
     "Outside strings and comments a spec is written with ASCII letters, digits and the signs of the language.\n"
     "Inside them every printable character may stand; control characters may not (a tab may).\n\n"
-    "wrong:  expand × 2\nright:  expand * 2",
+    "Wrong:  expand × 2\nRight:  expand * 2",
 )
 BAD_STRING = Rule(
     "E107",
     "bad-string",
     "a string does not end on its line, or has an unknown escape",
     'A string stands between two `"` on one line. Four escapes are known: \\" \\\\ \\n and \\t.\n\n'
-    'wrong:  import "blocks/mine.specc\nright:  import "blocks/mine.specc"',
+    'Wrong:  import "blocks/mine.specc\nRight:  import "blocks/mine.specc"',
 )
 BAD_NUMBER = Rule(
     "E108",
@@ -74,7 +74,7 @@ BAD_NUMBER = Rule(
     "a number that is not written as numbers are",
     "Numbers are written as 6, 0.25 or 1e-4, with at most 40 characters and an exponent from -40 to 40. They may end\n"
     "in a unit: k M G (factors of 1000), us ms s (seconds), kB MB GB (bytes). They are exact: 0.1 is one tenth.\n\n"
-    "wrong:  3x3    .5     10 M\nright:  3      0.5    10M",
+    "Wrong:  3x3    .5     10 M\nRight:  3      0.5    10M",
 )
 
 _CLOSER: Final[Mapping[str, str]] = {"{": "}", "(": ")", "[": "]"}

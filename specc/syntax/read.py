@@ -17,7 +17,7 @@ UNREADABLE = Rule(
     "a spec file can't be read",
     "specc reads regular files of at most 16 MB, or standard input where `-` stands for the file.\n"
     "The message says what the operating system answered.\n\n"
-    "wrong:  specc check specs/        (a folder)\nright:  specc check specs/digits.specc",
+    "Wrong:  specc check specs/        (a folder)\nRight:  specc check specs/digits.specc",
 )
 NOT_UTF8 = Rule(
     "E102",
@@ -25,7 +25,7 @@ NOT_UTF8 = Rule(
     "a spec file is not UTF-8 text",
     "Spec files are UTF-8 text. The message names the first byte that is not, and its line.\n"
     "Save the file as UTF-8; most editors offer it when saving.\n\n"
-    "wrong:  # caf\\xe9          (saved as Latin-1)\nright:  # caf\\xc3\\xa9      (saved as UTF-8)",
+    "Wrong:  # caf\\xe9          (saved as Latin-1)\nRight:  # caf\\xc3\\xa9      (saved as UTF-8)",
 )
 
 

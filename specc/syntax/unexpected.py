@@ -19,13 +19,13 @@ UNEXPECTED = Rule(
     "something stands where the language has no place for it",
     "The message says what could have stood there. Often a word before it is misspelt, a comma is missing between\n"
     "arguments, or an operator is written outside the braces of a stem, stage or head.\n\n"
-    "wrong:  conv(64 kernel=3)\nright:  conv(64, kernel=3)",
+    "Wrong:  conv(64 kernel=3)\nRight:  conv(64, kernel=3)",
 )
 NO_SEPARATOR = Rule(
     "E110",
     "missing-separator",
     "two statements stand on one line without `;` between them",
-    "A line break or `;` ends a statement.\n\nwrong:  norm batch relu\nright:  norm batch; relu",
+    "A line break or `;` ends a statement.\n\nWrong:  norm batch relu\nRight:  norm batch; relu",
 )
 MISPLACED = Rule(
     "E111",
@@ -34,7 +34,7 @@ MISPLACED = Rule(
     "Imports, blocks, supernets and the sections method, data, train and search stand outside all braces;\n"
     "input, classes, labels, stem, stage and head in a supernet's; operators, blocks and repeat, skippable, residual,\n"
     "when, branches and exit in the braces of a stem, stage or head, or of a block.\n\n"
-    "wrong:  supernet s { conv(8) }\nright:  supernet s { stem { conv(8) } }",
+    "Wrong:  supernet s { conv(8) }\nRight:  supernet s { stem { conv(8) } }",
 )
 
 _TOP: Final = frozenset(("import", "block", "supernet", "method", "data", "train", "search"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from specc.cli.main import command_names
-from specc.portable import window
+from specc.portable import ranges, window
 from specc.portable.sweep import TooEntangled
 from tests.cli.commands import SMALL, keys, specc
 from tests.folders import SPECS
@@ -242,6 +244,34 @@ def test_draws_that_are_not_uniform_say_so(
     strict = specc("sample", small, "-n", 3, "--macs", "1..", "--strict", *words)
     assert strict.code == 1
     assert "approximate-draws" in strict.err + strict.out
+
+
+def test_fewer_draws_than_asked_for_are_told(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = window.draw_in_window
+
+    def two(*args: Any, **settings: Any) -> Any:
+        found = real(*args, **settings)
+        return replace(found, assignments=found.assignments[:2], costs=tuple(c[:2] for c in found.costs))
+
+    monkeypatch.setattr(window, "draw_in_window", two)
+    done = specc("sample", small, "-n", 5, "--macs", "1..", "-q")
+    assert done.code == 0
+    assert "only 2 of 5 sub-networks were found" in done.err
+    strict = specc("sample", small, "-n", 5, "--macs", "1..", "--strict")
+    assert strict.code == 1
+    assert "fewer-draws" in strict.err
+
+
+def test_ranges_that_are_not_exact_are_told(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: object, **settings: object) -> None:
+        raise TooEntangled
+
+    monkeypatch.setattr(ranges, "ranges_of", refused)
+    done = specc("plan", small, "--json", "-q")
+    assert done.json["exact"] is False
+    assert [row["rule"] for row in done.json["warnings"]] == ["approximate-range"]
+    assert "approximate-range" in specc("plan", small).err
+    assert specc("plan", small, "--strict").code == 1
 
 
 def test_many_draws_are_made_together() -> None:

@@ -155,6 +155,7 @@ class Writer:
         simple: list[Callable[[Shape, bool], tuple[str, Shape]]] = [
             *(self.conv, self.conv, self.conv, self.depthwise, self.norm_or_act, self.pool, self.grouped),
             *(self.joined, self.added, self.split, self.squeeze, self.library, self.library, self.dropout, self.pad),
+            *(self.carried, self.even),
         ]
         nested: list[Callable[[Shape, bool], tuple[str, Shape]]] = [
             *(self.residual, self.residual, self.shortcut, self.skippable, self.repeat, self.repeat, self.when),
@@ -183,6 +184,20 @@ class Writer:
             text = f"{self.name('layer')} = {text}"
         after = self.after()
         return f"{text}; {after}" if after else text, Shape(most or shape.channels, height, width)
+
+    def carried(self, shape: Shape, keep: bool) -> tuple[str, Shape]:
+        """A tensor with a name that the rounds of a repeat hand on, beside the way of the others."""
+        name, count = self.name("kept"), self.pick("2", "1..2", "2 as i")
+        kernel = "2 * i + 1" if count.endswith("i") else self.kernel(3)
+        inside = f"{name} = conv(4, kernel={kernel}, from={name}); conv({shape.channels}, kernel=1, from={name})"
+        return f"{name} = conv(4, kernel=1); conv({shape.channels}, kernel=1); repeat {count} {{ {inside} }}", shape
+
+    def even(self, shape: Shape, keep: bool) -> tuple[str, Shape]:
+        """A kernel without a centre, which needs its padding said."""
+        if keep or min(shape.height, shape.width) < 4:
+            return f"let rate = 0.1; dropout(rate); {self.act()}", shape
+        half = Shape(shape.channels, shape.height // 2, shape.width // 2)
+        return f"conv({shape.channels}, kernel=2, stride=2, padding=0); {self.after()}", half
 
     def grouped(self, shape: Shape, keep: bool) -> tuple[str, Shape]:
         groups = self.rng.choice([g for g in (2, 3, 4) if shape.channels % g == 0] or [1])
@@ -502,7 +517,8 @@ def of_maps(w: Writer) -> tuple[list[str], list[str]]:
     stages, _ = stages_of(w, Shape(most, height, width))
     head = "head {{ {0}pool(avg); {1}linear(classes) }}"
     if w.chance(0.15) and not elastic:
-        head = "head {{ {0}pool(avg, size=2); flatten; {1}linear(classes) }}"
+        pooled = w.pick("pool(avg, size=2); flatten", "flatten")
+        head = f"head {{{{ {{0}}{pooled}; {{1}}linear(classes) }}}}"
     if "m" in w.choices and w.chance(0.3):
         head = head.replace("head ", "head by m ", 1)
     before = w.pick("", f"conv({w.pick('16', '24')}, kernel=1); {w.act()}; ")
@@ -540,6 +556,13 @@ def of_tokens(w: Writer) -> tuple[list[str], list[str]]:
 
 def of_several(w: Writer) -> tuple[list[str], list[str]]:
     size = w.rng.choice([6, 8])
+    if w.chance(0.5):  # of sizes of their own, each elastic or not
+        pooled = "a = conv(8, kernel=3, from=left); pool(avg, size=2); b = conv(4, kernel=1, from=right)"
+        stem = f"stem {{ {pooled.replace('; b', '; c = relu; b')}; pool(max, size=2); concat(here, c) }}"
+        stages, _ = stages_of(w, Shape(12, 2, 2))
+        left = f"input left image(3, resolution={w.shuffled(6, 8, 9)})"
+        right = w.pick("input right image(1, 5, 7)", f"input right image(1, resolution={w.shuffled(4, 10)})")
+        return [left, right], [stem, *stages, "head { pool(avg); linear(classes) }"]
     right = w.pick(f"image(3, {size}, {size})", f"image(1, {size}, {size})")
     both = f"a = conv(8, kernel={w.kernel(3)}, from=left); b = conv(8, kernel=1, from=right)"
     stem = f"stem {{ {both}; {w.pick('concat', 'add')}(a, b) }}"

@@ -28,6 +28,25 @@ def test_a_spec_is_refused_or_is_what_torch_says(seed: int, tmp_path: Path) -> N
     held(spec_text(seed), tmp_path, exported=seed % 12 == 0)
 
 
+FOUND = {
+    "a stage of an exit alone": "stage s1 { exit e1 { pool(avg); linear(2) } }",
+    "stages of exits alone": "exit e1 { pool(avg); linear(2) }; stage s1 { exit e2 { pool(avg); linear(2) } }",
+    "blocks of exits alone": "stage s1 { only(); conv(4, kernel=1); skippable { conv(4, kernel=3) } }",
+    "a sixth relu beside a relu6": "stage s1 { relu6; repeat 6 { relu }; skippable { conv(4, kernel=1) } }",
+    "a choice that is declared after its use": "stage s1 { conv(4 * k, kernel=1) }; choice k in 1..3",
+    "slices of a choice that is declared later": "width by k; stage s1 { conv(12, kernel=1) }; choice k in 1..3",
+    "any width that rounds to one": "width any 0.97..1.0; stage s1 { conv(12, kernel={1, 3}) }",
+}
+"""What such specs brought to light, by what is special in it."""
+
+
+@pytest.mark.parametrize("stages", FOUND.values(), ids=FOUND)
+def test_what_was_found_is_what_torch_says(stages: str, tmp_path: Path) -> None:
+    block = "block only() { exit e1 { pool(avg); linear(2) } }\n"
+    spec = f"supernet drawn {{ input image(4, 6, 6); classes 2; {stages}; head {{ pool(avg); linear(classes) }} }}\n"
+    assert held(block + spec, tmp_path) == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(FEW.stop, THOUSANDS, AT_ONCE))
 def test_many_specs_are_refused_or_are_what_torch_says(first: int, tmp_path: Path) -> None:

@@ -152,3 +152,30 @@ def test_an_export_is_of_one_resolution_where_that_is_asked_for(sized: tuple[Pro
     static = made.bind.bind(net, plan, resized=False)
     x = torch.randn(2, 1, 16, 16)
     assert relative(static(x), net(x, net.plan({"resolution": 16}))) < 1e-6
+
+
+class Views(nn.Module):
+    """Parts of a map that lie in it, read after an activation of the map or of another part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        part = y.narrow(1, 0, 2)
+        z = F.relu(y)
+        w = self.conv(x)
+        upper, lower = w.swapaxes(1, 2).swapaxes(1, 2).select(1, 0), F.silu(w)
+        return part.sum() + z.sum() + upper.sum() + lower.sum() + F.relu(x).sum() + x.sum()
+
+
+@torch.no_grad()
+def test_an_activation_overwrites_nothing_that_is_read_later(sized: tuple[Project, Any]) -> None:
+    """Whatever reads it: a view by a method that nobody listed, too. Inputs are the caller's."""
+    made, _ = sized
+    net = Views().eval()
+    x = torch.randn(2, 1, 6, 6)
+    given = x.clone()
+    assert torch.allclose(made.bind.bind(net, None, fold=True)(x), net(given))
+    assert torch.equal(x, given)

@@ -117,8 +117,10 @@ def test_parts_of_parts_of_a_wrong_type_are_refused(scripts: Scripts, saved: dic
     rng = random.Random(1)
     places = [*places_of({name: value for name, value in saved.items() if name not in ("net", "average")})]
     places += [("net", next(iter(saved["net"]))), ("average", "updates"), ("average", "net")]
-    for _ in range(60):
-        place, value = rng.choice(places), rng.choice(STRANGE)
+    cases = [(rng.choice(places), rng.choice(STRANGE)) for _ in range(40)]
+    cases += [(("images", "validation"), 1.5), (("optimizer", "param_groups", 0, "params"), 7)]
+    cases += [(("data", "test"), [1]), (("settings", "no_decay"), 7), (("recipe", "optimizer"), {"name": "adamw"})]
+    for place, value in cases:
         changed = copy.deepcopy(saved)
         parent: Any = changed
         for name in place[:-1]:

@@ -9,7 +9,6 @@ import os
 import random
 import time
 import tomllib
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from specc.codegen.runtime.latency import measure
 from specc.codegen.runtime.options import at_path, read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
-from specc.ir.parameter import SameAs
+from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
 from specc.portable.latency_table import NANOSECONDS
 from tests.runtime.tiny import TinySpace
@@ -317,8 +316,8 @@ def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
     for ours, theirs in ((recipe.OPTIMIZERS, language.OPTIMIZERS), (recipe.SCHEDULES, language.SCHEDULES)):
         assert set(ours) == {signature.name for signature in theirs}
         for signature in theirs:
-            defaults = {p.name: p.default for p in signature.parameters if isinstance(p.default, (int, Fraction))}
-            for shared in ("warmup", "warmup_from"):
+            defaults = {p.name: p.default for p in signature.parameters if p.default is not REQUIRED}
+            for shared in ("warmup", "warmup_from", "restarts", "peaks", "warmups"):
                 defaults.pop(shared, None)
             given = {name: value for name, value in ours[signature.name].items() if name in defaults}
             assert given == {name: pytest.approx(float(value)) for name, value in defaults.items()}  # type: ignore[arg-type]
@@ -326,9 +325,8 @@ def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
     per_image = [word for word in augment.PER_IMAGE if word in {s.name for s in language.AUGMENTATIONS}]
     assert len(per_image) == len(augment.PER_IMAGE)
     for signature in language.AUGMENTATIONS:
-        word: dict[str, Any] = {"name": signature.name}
-        for p in signature.parameters:
-            word[p.name] = word[p.default.parameter] if isinstance(p.default, SameAs) else p.default
+        word: dict[str, Any] = {"name": signature.name, **{p.name: p.default for p in signature.parameters}}
+        word = {name: word[value.parameter] if isinstance(value, SameAs) else value for name, value in word.items()}
         made = augment.batch_augmentation([word])(torch.zeros(2, 3, 8, 8))
         assert made.shape == (2, 3, 8, 8)
         assert len(augment.image_augmentation([word], (8, 8))) == int(signature.name in per_image)

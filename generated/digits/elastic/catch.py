@@ -9,13 +9,14 @@ from math import ceil
 
 import numpy as np
 
-from .aim import Effort
-from .choices import Space, draw, positions
-from .line import Window
-from .sweep import Ints, Sweep
+from .aim import Effort, aim, draws, shares, start
+from .choices import Space, canonical_rows, draw, positions
+from .counting import uniform_rows
+from .line import Goal, Window, line
+from .sweep import Ints, Sweep, sweep
 from .tilt import Attempts, tries_at
 
-EFFORTS = (Effort(60_000, 1_500_000), Effort(1_000_000, 30_000_000))
+EFFORTS = (Effort(60_000, 1_500_000), Effort(300_000, 30_000_000))
 """What goes into preparing draws: some hundredths of a second, or a second for narrow windows and many draws."""
 PATIENCE = 100_000
 """So many tries take longer than a greater effort."""
@@ -25,6 +26,10 @@ LEAST_TRIES = 20_000
 """The most tries where few are wanted."""
 SOME_TRIES = 4096
 """The most tries to find something to tell of."""
+MANY_TRIES = 300_000
+"""The most tries at the whole space."""
+FEW = 20_000
+"""More are drawn from the whole space together, which is faster and draws others by the same seed."""
 AT_ONCE = 2048
 """The most tries that are made together."""
 
@@ -46,35 +51,72 @@ def fished(
     attempts: Attempts,
     rng: random.Random,
     window: Window,
+    most: int = 0,
 ) -> Iterator[float]:
     """Adds what tries find within the window, until there are `number` or there were too many tries; after each lot,
     how many more tries it should take."""
     tries, found = 0, 0
     expected = float(number - catch.found)
-    while catch.found < number and tries < max(TRIES * number, LEAST_TRIES):
+    while catch.found < number and tries < (most or max(TRIES * number, LEAST_TRIES)):
         lot = min(ceil(expected), AT_ONCE)
-        rows = attempts(rng, lot)
-        costs = true_costs(space, rows)
-        inside = np.ones(len(rows), dtype=bool)
-        for column, (low, high) in zip(costs.T, window, strict=True):
-            inside &= (column >= low) & (column <= high)
-        hits = int(inside.sum())
-        if hits:
-            catch.rows.append(rows[inside])
-            catch.costs.append(costs[inside])
+        hits = add(catch, space, attempts(rng, lot), window, lot)
         tries, found = tries + lot, found + hits
-        catch.tries, catch.found = catch.tries + lot, catch.found + hits
         expected = (number - catch.found) * (tries + 1) / (found + 1) + 4
         yield expected
+
+
+def add(catch: Catch, space: Space, rows: Ints, window: Window, tries: int) -> int:
+    """Adds those of some rows that are within the window, which took so many tries; says how many these are."""
+    costs = true_costs(space, rows)
+    inside = np.ones(len(rows), dtype=bool)
+    for column, (low, high) in zip(costs.T, window, strict=True):
+        inside &= (column >= low) & (column <= high)
+    hits = int(inside.sum())
+    if hits:
+        catch.rows.append(rows[inside])
+        catch.costs.append(costs[inside])
+    catch.tries, catch.found = catch.tries + tries, catch.found + hits
+    return hits
+
+
+def everywhere(space: Space) -> Attempts:
+    """Draws that are uniform over the whole space. Raises TooEntangled where it cannot be counted."""
+    swept = sweep(space, with_costs=False)
+    to = aim(swept, [Goal(line(swept, 0), 0, 0, 0)], EFFORTS[0])
+    of = start(to, to.goal)
+
+    def attempts(rng: random.Random, number: int) -> Ints:
+        return draws(to, of, number, rng)
+
+    return attempts
 
 
 def by_chance(space: Space) -> Attempts:
     """Draws by the `independent` distribution."""
 
     def attempts(rng: random.Random, number: int) -> Ints:
-        return positions(space, [draw(space, rng) for _ in range(number)])
+        if number <= FEW:
+            return positions(space, [draw(space, rng) for _ in range(number)])
+        columns = [
+            (shares(rng, number) * len(options)).astype(np.int64)
+            for options in space.choices.values()
+        ]
+        return canonical_rows(space, np.stack(columns, axis=1))
 
     return attempts
+
+
+def whole_space(space: Space, number: int, rng: random.Random) -> Ints:
+    """Exactly `number` uniform draws, as rows of option positions. Raises TooEntangled where they cannot be counted."""
+    if number <= FEW:
+        return uniform_rows(space, number, rng)
+    tries, found = everywhere(space), np.zeros((number, len(space.choices)), np.int64)
+    done = 0
+    while done < number:
+        rows = tries(rng, min(number - done, FEW))
+        found[done : done + len(rows)] = rows
+        done += len(rows)
+    return found
 
 
 def found_in(swept: Sweep, window: Window, number: int) -> list[tuple[int, ...]] | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from .front import Point, best, thrifty, within
+from .distributed import warn
+from .front import Point, best, point_of, rows_of, thrifty, within
 from .interfaces import Space
 from .subnets import parse, resolved
+from .strict_json import read_json
 
 
 def clash(flags: argparse.Namespace) -> str:
@@ -25,35 +27,57 @@ def clash(flags: argparse.Namespace) -> str:
         return f"--at says which sub-network: --{limits[0].replace('_', '-')} would choose another"
     if flags.bundle and flags.int8:
         return "--int8 is of single sub-networks: a bundle shares its weights"
+    single = [name for name in ("formats", "opset", "dynamic_size") if getattr(flags, name, None)]
+    if flags.bundle and single:
+        return f"--{single[0].replace('_', '-')} is of single sub-networks: a bundle has one format"
     return ""
 
 
-def read_points(path: Path, space: Space) -> list[Point]:
+def read_points(
+    path: Path, space: Space, of: Mapping[str, str] = MappingProxyType({})
+) -> list[Point]:
     """The sub-networks of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
 
-    Of rows that name the same sub-network the first counts. Exits where there is no such file, or what it names is none
-    of this network's.
+    `of` has the network's `fingerprint` and a hash of the `weights`, which are the front's own, too. Of rows that name
+    the same sub-network the first counts. Exits where there is no such file, or what it names is of another network,
+    or of other weights: their accuracies are not these.
     """
     if not path.is_file():
         raise SystemExit(f"there is no {path}: run search.py first, or use --at")
-    known = {field.name for field in fields(Point)}
     points: dict[str, Point] = {}
     try:
-        content = json.loads(path.read_bytes())
-        rows: Sequence[Mapping[str, Any]] = content.get("points") or content.get("subnets") or ()
-        for row in rows:
-            own = {key: value for key, value in row.items() if key in known}
-            at = resolved(space, row["at"])
-            points.setdefault(json.dumps(at, sort_keys=True), Point(**{**own, "at": at}))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        content = read_json(path.read_bytes())
+        rows = [point_of(row) for row in rows_of(content)]
+        check_origin(path, content, of)
+        for point in rows:
+            at = resolved(space, point.at)
+            points.setdefault(json.dumps(at, sort_keys=True), point.with_(at=at))
+    except (ValueError, TypeError) as error:
         raise SystemExit(f"{path} is damaged, or of another network: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"cannot read {path}: {error.strerror}") from None
     if not points:
         raise SystemExit(f"{path} names no sub-networks")
     return [*points.values()]
 
 
+def check_origin(path: Path, front: Mapping[str, Any], of: Mapping[str, str]) -> None:
+    """Exits where a front is of another network or of other weights; one that does not say so gets a warning."""
+    again = "run search.py again, or name a sub-network by --at CHOICE=OPTION"
+    for name, what in (("fingerprint", "another network"), ("weights", "other weights")):
+        here, there = of.get(name), front.get(name)
+        if here and there and here != there:
+            raise SystemExit(f"{path} is of {what} than the checkpoint: {again}")
+    if of and not front.get("weights"):
+        warn(f"{path} does not say of which weights it is: its accuracies may be of others")
+
+
 def chosen(
-    space: Space, at: str | None, front: Path, limits: Mapping[str, float | None]
+    space: Space,
+    at: str | None,
+    front: Path,
+    limits: Mapping[str, float | None],
+    of: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What --at spells, or of a front the best within limits, without limits a thrifty one."""
     if at is not None and not at.isdecimal():
@@ -61,7 +85,7 @@ def chosen(
             return resolved(space, parse(at))
         except ValueError as error:
             raise SystemExit(f"--at {at}: {error}") from None
-    points = read_points(front, space)
+    points = read_points(front, space, of)
     if at is not None:
         if not 1 <= int(at) <= len(points):
             raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
@@ -116,6 +140,8 @@ def left_over(folder: Path, numbers: Sequence[int]) -> list[str]:
 
 
 def figures(point: Point) -> dict[str, float]:
-    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search."""
-    known = {"macs": point.macs, "params": point.params}
-    return known | ({"accuracy": round(point.accuracy, 5)} if point.accuracy else {})
+    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search. That it was never
+    trained, where it was not."""
+    known: dict[str, float] = {"macs": point.macs, "params": point.params}
+    known |= {"accuracy": round(point.accuracy, 5)} if point.accuracy else {}
+    return known if point.trained else known | {"trained": False}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import string
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,20 @@ from torch import Tensor, nn
 from .plan import Cut, Option, Plan
 from .tensors import load_tensors, save_tensors
 from .whole import put_back, whole_folder, write_text
+from .strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
 INDEX: Final = "index.json"
 LETTERS: Final = string.digits + string.ascii_letters
+LAST: Final = ',\n"checksum":"'
+END: Final = '"}\n'
+"""What stands before and after the checksum of an index: nothing but the braces follow it."""
+
+FIRST_VERSION: Final = frozenset(
+    {"network", "fingerprint", "space", "choices", "columns", "subnets", "latency"}
+)
+"""What an index without checksums holds."""
 
 
 def statistics(plan: Plan) -> tuple[list[str], Tensor]:
@@ -81,12 +91,15 @@ def save(
     plans: Sequence[Plan],
     figures: Sequence[Mapping[str, float]] = (),
     network: str = "",
+    classes: Sequence[str] | None = None,
+    proof: Callable[[Path], object] | None = None,
 ) -> None:
     """Writes a bundle: the weights once and, for every plan, its assignment, norm statistics and figures.
 
     weights.safetensors has the network's state, norms.safetensors a row of statistics for every sub-network, and
     index.json the rest: of every sub-network its options, a letter for each of the choices, and what is known of it
-    (`figures`: macs, params, accuracy). The folder is replaced as a whole.
+    (`figures`: macs, params, accuracy); the names of the classes; checksums of the files, itself included. The folder
+    is replaced as a whole, once `proof` has looked at the new one: what it raises leaves the old one in its place.
     """
     options = options_of(net)
     choices = list(dict.fromkeys(name for plan in plans for name in plan.assignment))
@@ -107,15 +120,44 @@ def save(
     with whole_folder(folder) as aside:
         save_tensors(aside / WEIGHTS, net.state_dict())
         save_tensors(aside / NORMS, rows, about)
-        index = {
+        index: dict[str, Any] = {
             "network": network,
+            "fingerprint": getattr(net, "fingerprint", ""),
             "space": fingerprint(options),
             "choices": choices,
             "columns": ["options", *known, "outputs"],
             "subnets": subnets,
             "latency": {},
+            **({"classes": [*classes]} if classes else {}),
+            "files": {name: checksum((aside / name).read_bytes()) for name in (WEIGHTS, NORMS)},
         }
         write_text(aside / INDEX, index_text(index))
+        if proof is not None:
+            proof(aside)
+
+
+def checksum(content: bytes) -> str:
+    """Sixteen letters that tell a file from the same one with a bit changed."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+@torch.inference_mode()
+def differences(
+    folder: Path, net: nn.Module, twin: nn.Module, plans: Sequence[Plan], *inputs: Tensor
+) -> float:
+    """Loads a bundle into `twin`, another network of the same class in eval mode, and returns the largest difference
+    of its answers from those of `net` with the plans that the bundle was made of, as a share of the largest answer."""
+    worst = 0.0
+    for plan, loaded in zip(plans, load(folder, twin), strict=True):
+        wanted, found = net(*inputs, plan), twin(*inputs, loaded)
+        for own, mine in zip(listed(wanted), listed(found), strict=True):
+            share = (mine - own).abs().max() / own.abs().max().clamp_min(1e-30)
+            worst = max(worst, float(share)) if share == share else float("inf")
+    return worst
+
+
+def listed(answers: Any) -> list[Tensor]:
+    return [*answers.values()] if isinstance(answers, dict) else [answers]
 
 
 def options_of(net: Any) -> Mapping[str, Sequence[Option]]:
@@ -138,41 +180,72 @@ def spelt(
     at: Mapping[str, Option],
     choices: Sequence[str],
     options: Mapping[str, Sequence[Option]],
-) -> str | list[int | None]:
+) -> str | list[str | int | None]:
     """An assignment by its options' places: 0 to 9, a to z, A to Z for the first 62 of a choice, - for inactive ones.
 
-    Where a choice has more options than letters, numbers in a list, with null for inactive ones.
+    Where some choices have more options than there are letters, a list in which these are numbers, null where they are
+    inactive, between the letters of the others.
     """
-    places = [options[name].index(at[name]) if name in at else None for name in choices]
-    if any(len(options[name]) > len(LETTERS) for name in choices):
-        return places
-    return "".join("-" if place is None else LETTERS[place] for place in places)
+    pieces: list[str | int | None] = []
+    for name in choices:
+        place = options[name].index(at[name]) if name in at else None
+        if len(options[name]) > len(LETTERS):
+            pieces.append(place)
+            continue
+        letter = "-" if place is None else LETTERS[place]
+        last = pieces[-1] if pieces else None
+        if isinstance(last, str):
+            pieces[-1] = last + letter
+        else:
+            pieces.append(letter)
+    (only, *more) = pieces or [""]
+    return only if isinstance(only, str) and not more else pieces
 
 
 def read(
-    spelling: str | Sequence[int | None],
+    spelling: str | Sequence[str | int | None],
     choices: Sequence[str],
     options: Mapping[str, Sequence[Option]],
 ) -> dict[str, Option]:
     """The assignment that `spelt` has written."""
-    places = [
-        (None if place == "-" else LETTERS.index(place)) if isinstance(place, str) else place
-        for place in spelling
-    ]
+    places: list[int | None] = []
+    for piece in spelling:
+        if isinstance(piece, str):
+            places += [None if letter == "-" else LETTERS.index(letter) for letter in piece]
+        else:
+            places.append(piece)
     pairs = zip(choices, places, strict=True)
     return {name: options[name][place] for name, place in pairs if place is not None}
 
 
 def index_text(index: Mapping[str, Any]) -> str:
-    """index.json: a line for every sub-network, without blanks, so that it stays small."""
+    """index.json: a line for every sub-network, without blanks, so that it stays small; then its own checksum."""
     lines = []
     for name, value in index.items():
+        if name == "checksum":
+            continue  # of the index before
         if name == "subnets":
             rows = ",\n".join(packed(row) for row in value)
             lines.append(f'"{name}":[\n{rows}]')
         else:
             lines.append(f'"{name}":{packed(value)}')
-    return "{" + ",\n".join(lines) + "}\n"
+    text = "{" + ",\n".join(lines)
+    return f"{text}{LAST}{checksum(text.encode())}{END}"
+
+
+def check_index(content: bytes) -> None:
+    """Raises ValueError where an index is not what was written. The first version wrote no checksums."""
+    text, found, last = content.rpartition(LAST.encode())
+    if found and last != (checksum(text) + END).encode():
+        raise ValueError("its checksum is of another content")
+    if found:
+        return
+    try:
+        names = {*json.loads(content)}
+    except RecursionError:
+        raise ValueError("its checksum is missing, and it is nested too deeply") from None
+    if not names <= FIRST_VERSION:
+        raise ValueError("its checksum is missing")
 
 
 def packed(value: Any) -> str:
@@ -193,9 +266,12 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
         ) from None
     options = options_of(net)
     try:
-        index: dict[str, Any] = json.loads(content)
+        check_index(content)
+        index: dict[str, Any] = read_json(content)
         of = index["network"] or "another network"
-        if index["space"] == fingerprint(options):
+        same_choices = index["space"] == fingerprint(options)
+        own = getattr(net, "fingerprint", "")
+        if same_choices and index.get("fingerprint") in (None, "", own):
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
@@ -207,7 +283,8 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
     here = type(net).__name__
-    raise ValueError(f"{folder} is a bundle of {of}, whose choices are not those of {here}")
+    differs = "operations" if same_choices else "choices"
+    raise ValueError(f"{folder} is a bundle of {of}, whose {differs} are not those of {here}")
 
 
 def numbers_of(values: Sequence[Any], count: int) -> None:
@@ -227,11 +304,13 @@ def load(folder: Path, net: Any) -> list[Any]:
 def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
     """What `load` does, with the index that `read_index` has read."""
     device = next(net.parameters()).device
+    for name, wanted in index.get("files", {}).items():
+        check_file(folder / name, wanted)
     weights, _ = tensors_of(folder / WEIGHTS)
     rows, about = tensors_of(folder / NORMS)
     plans = []
     try:
-        norms, places = json.loads(about["norms"]), json.loads(about["places"])
+        norms, places = read_json(about["norms"]), read_json(about["places"])
         for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
             plan = net.plan(subnet["at"], subnet.get("outputs"))
             row = rows[str(number)].to(device)
@@ -243,6 +322,18 @@ def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
         raise ValueError(f"the bundle {folder} is damaged: {error}") from None
     net.load_state_dict(weights)
     return plans
+
+
+def check_file(path: Path, wanted: str) -> None:
+    """Raises ValueError where a file of a bundle is missing, or not the one that was written with its index."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"the bundle {path.parent} is damaged: it has no {path.name}") from None
+    if checksum(content) != wanted:
+        raise ValueError(
+            f"the bundle {path.parent} is damaged: the checksum of {path.name} differs"
+        )
 
 
 def tensors_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .interfaces import Passes, Space
+from .shapes import Inputs
 
 
 def sandwich(space: Space, rng: random.Random, subnets: int) -> list[dict[str, Any]]:
@@ -20,7 +21,7 @@ def sandwich(space: Space, rng: random.Random, subnets: int) -> list[dict[str, A
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
     distill: bool = True,

@@ -12,8 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
+LOCK: Final = ".lock"
+"""The file by which a folder is claimed. It stays; what counts is who has it locked."""
 PARTIAL: Final = ".partial"
 """What the names of unfinished files end in."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Exits with a plain message where a disk is full, or nothing may be written to."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise SystemExit(f"{path} cannot be written, and is as it was: {reason}") from None
 
 
 @contextmanager
@@ -134,3 +146,32 @@ def write_text(path: Path, text: str) -> None:
     """Replaces a text file as a whole."""
     with whole_file(path) as file:
         file.write(text.encode())
+
+
+def claimed(folder: Path) -> IO[str] | None:
+    """Makes a folder this process's own until what is returned is closed, or the process ends, however it does.
+
+    Exits where it is another's. None where folders cannot be claimed: on a system or a disk without locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # on Windows
+        return None
+    path = folder / LOCK
+    lock = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read(100).strip() or "another process"
+        lock.close()
+        raise SystemExit(
+            f"{folder} is in use by {owner}: name another folder by --output-dir"
+        ) from None
+    except OSError:
+        lock.close()
+        return None
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()} on {host()}\n")
+    lock.flush()
+    return lock

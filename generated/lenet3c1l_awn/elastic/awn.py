@@ -12,6 +12,7 @@ from .distributed import same_buffers
 from .evaluate import Score, evaluate
 from .interfaces import Batches, Passes, Space
 from .progress import amount, table
+from .shapes import Inputs
 from .trainer import Trainer
 
 
@@ -24,7 +25,7 @@ def widths(space: Space, rng: random.Random, count: int | Sequence[int]) -> list
     return [{choice: width} for width in count]
 
 
-def step(trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any]) -> list[Tensor]:
+def step(trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any]) -> list[Tensor]:
     """Forward and backward of one step: the cross-entropies of all widths, added. Returns them, in the plans' order."""
     losses = []
     for plan in trainer.passes(plans):
@@ -48,6 +49,7 @@ def judge(trainer: Trainer, space: Space, judging: Batches, count: int) -> dict[
         sum(score.accuracy for score in scores) / len(scores),
         sum(score.loss for score in scores) / len(scores),
         scores[0].images,
+        max(score.broken for score in scores),
     )
     return {"widest": scores[-1], "narrowest": scores[0], "auc": mean}
 

@@ -53,7 +53,7 @@ def rendered(seed: int, split: int, count: int, side: int, classes: int) -> Imag
         indices = np.arange(first, min(first + 500, count))
         parts.append(pictures(seed, split, indices, side, classes, masks))
     pixels = np.concatenate(parts) if parts else np.zeros((0, 3, side, side), np.uint8)
-    return Images(tuple(i % classes for i in range(count)), torch.from_numpy(pixels))
+    return Images(tuple(i % classes for i in range(count)), (torch.from_numpy(pixels),))
 
 
 @lru_cache(maxsize=1)

@@ -8,14 +8,16 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
+from .shapes import Inputs
+
 Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""
 
 Criterion: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """The loss of logits (B, classes) against labels: classes (B), or shares of all classes (B, classes)."""
 
-Batches: TypeAlias = Iterable[tuple[Tensor, Tensor]]
-"""Pairs of images (B, C, H, W) and labels (B)."""
+Batches: TypeAlias = Iterable[tuple[Inputs, Tensor]]
+"""Pairs of inputs, such as images (B, C, H, W), and labels (B)."""
 
 
 class Space(Protocol):
@@ -54,11 +56,11 @@ class Passes(Protocol):
         """The plans, one after another, each within the setting that its pass needs."""
         ...
 
-    def forward(self, images: Tensor, plan: Any, /) -> Tensor:
+    def forward(self, images: Inputs, plan: Any, /) -> Tensor:
         """The logits (B, classes) of one sub-network."""
         ...
 
-    def answers(self, images: Tensor, plan: Any, /) -> dict[str, Tensor]:
+    def answers(self, images: Inputs, plan: Any, /) -> dict[str, Tensor]:
         """The outputs of one sub-network, by name, for a plan that asks for several."""
         ...
 

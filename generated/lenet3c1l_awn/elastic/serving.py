@@ -8,7 +8,6 @@ logits = runtime.run(images)
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .bind import input_names
 from .deploy import INDEX, index_text, plans_of, read_index, space_of
 from .latency import synchronise
-from .net import resize
 from .whole import write_text
+from .strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +179,7 @@ class Runtime:
         try:
             if read_index(self.folder, self.net)["subnets"] != self.rows:
                 return
-            index = json.loads(path.read_text(encoding="utf-8"))
+            index = read_json(path.read_text(encoding="utf-8"))
             index["latency"] = {**index["latency"], **self.latencies}
             write_text(path, index_text(index))
         except (OSError, ValueError):
@@ -189,15 +187,9 @@ class Runtime:
 
 
 def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
-    """One sub-network as a function of the inputs.
-
-    Which of several inputs a resolution is of, only the network's own forward knows: then it slices.
-    """
-    size = plan.resolution
-    if size is not None and len(input_names(net)) > 1:
-        return lambda *inputs: net(*inputs, plan)
+    """One sub-network as a function of the inputs."""
     line: Callable[..., Any] = net.straight(plan, share=not straight).forward
-    return line if size is None else lambda x: line(resize(x, size))
+    return line
 
 
 def milliseconds(call: Callable[..., Any], inputs: Sequence[Tensor], least: float = 0.05) -> float:

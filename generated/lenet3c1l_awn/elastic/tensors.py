@@ -6,9 +6,10 @@ place - and the tensors' bytes, row-major. The package safetensors reads and wri
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from .whole import whole_file
+from .strict_json import read_json
 
 KINDS: Final[Mapping[str, torch.dtype]] = MappingProxyType(
     {
@@ -33,16 +35,23 @@ KINDS: Final[Mapping[str, torch.dtype]] = MappingProxyType(
     }
 )
 ABOUT: Final = "__metadata__"
+SUM: Final = "sha256"
 
 
 def save_tensors(
-    path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, str] = MappingProxyType({})
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    about: Mapping[str, str] = MappingProxyType({}),
+    checksum: bool = False,
 ) -> None:
-    """Writes tensors by name, and texts about them. The file is there whole or not at all."""
+    """Writes tensors by name, and texts about them. The file is there whole or not at all.
+
+    With `checksum` one of the texts is the SHA-256 of all tensors and of what the header says of them.
+    """
     names = {dtype: name for name, dtype in KINDS.items()}
     # The widest first: with the header padded, every tensor lies at a multiple of its element's size.
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
-    header: dict[str, Any] = {ABOUT: dict(about)} if about else {}
+    header: dict[str, Any] = {}
     end = 0
     for name in order:
         tensor = tensors[name]
@@ -52,14 +61,30 @@ def save_tensors(
             "shape": [*tensor.shape],
             "data_offsets": [start, end],
         }
+    texts = dict(about)
+    if checksum:
+        texts[SUM] = checksum_of(header, (bytes_of(tensors[name]) for name in order))
+    header = {ABOUT: texts, **header} if texts else header
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with whole_file(path) as file:
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
         for name in order:
-            flat = tensors[name].detach().cpu().contiguous().reshape(-1)
-            file.write(flat.view(torch.uint8).numpy().tobytes())
+            file.write(bytes_of(tensors[name]))
+
+
+def bytes_of(tensor: Tensor) -> bytes:
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().tobytes()
+
+
+def checksum_of(rows: Mapping[str, Any], contents: Iterable[bytes | memoryview]) -> str:
+    """The SHA-256 of the header's rows, as JSON without blanks, and of the tensors' bytes after them."""
+    found = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode())
+    for content in contents:
+        found.update(content)
+    return found.hexdigest()
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -75,13 +100,17 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     first = 8 + int.from_bytes(content[:8], "little")
     try:
-        header = json.loads(content[8:first])
+        header = read_json(content[8:first])
         about = header.pop(ABOUT, {})
+        if not all(isinstance(text, str) for text in about.values()):
+            raise ValueError("what it says of itself is no text")
+        if SUM in about and about[SUM] != checksum_of(header, [memoryview(content)[first:]]):
+            raise ValueError("its checksum is of another content")
         found = {
             name: tensor_at(content, first, KINDS[row["dtype"]], row["shape"], row["data_offsets"])
             for name, row in header.items()
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged, or no safetensors file: {error}") from None
     return found, about
 
@@ -91,6 +120,8 @@ def tensor_at(
 ) -> Tensor:
     """One tensor, whose bytes lie at `place`, counted from `first`."""
     start, end = place
+    if any(type(number) is not int or number < 0 for number in (start, end, *shape)):
+        raise ValueError(f"a tensor cannot have shape {shape} at {start}:{end}")
     count = 1
     for length in shape:
         count *= length

@@ -130,15 +130,32 @@ def assignment_at(space: Space, row: Sequence[int]) -> dict[str, Option]:
 
 def assignments_at(space: Space, rows: NDArray[np.int64]) -> list[dict[str, Option]]:
     """The canonical assignments of rows of option positions, [n, choices]."""
-    import numpy as np
-
     names = list(space.choices)
-    place = {name: at for at, name in enumerate(names)}
     columns = [
         [options[at] for at in column]
-        for options, column in zip(space.choices.values(), rows.T.tolist(), strict=True)
+        for options, column in zip(map(tuple, space.choices.values()), rows.T.tolist(), strict=True)
     ]
     found = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    for name, matters in where_active(space, rows):
+        for at in (~matters).nonzero()[0].tolist():
+            del found[at][name]
+    return found if names else [{} for _ in range(len(rows))]
+
+
+def canonical_rows(space: Space, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of option positions, [n, choices], with inactive choices at 0."""
+    found = rows.copy()
+    place = {name: at for at, name in enumerate(space.choices)}
+    for name, matters in where_active(space, rows):
+        found[~matters, place[name]] = 0
+    return found
+
+
+def where_active(space: Space, rows: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """For every choice that does not always matter, in which of some rows of option positions it does."""
+    import numpy as np
+
+    place = {name: at for at, name in enumerate(space.choices)}
     for name, terms in space.active.items():
         matters = np.zeros(len(rows), dtype=bool)
         for term in terms:
@@ -147,9 +164,7 @@ def assignments_at(space: Space, rows: NDArray[np.int64]) -> list[dict[str, Opti
                 table = np.array([option in allowed for option in space.choices[other]])
                 fits &= table[rows[:, place[other]]]
             matters |= fits
-        for at in np.flatnonzero(~matters).tolist():
-            del found[at][name]
-    return found if names else [{} for _ in range(len(rows))]
+        yield name, matters
 
 
 def every(space: Space) -> Iterator[dict[str, Option]]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .plan import Cut
+from .plan import Cut, weight_and_bias
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -56,9 +56,8 @@ class ElasticConv2d(nn.Conv2d):
 
     def weights(self, cut: ConvCut) -> Views:
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses: views of the parameters."""
-        weight, bias = self._parameters["weight"], self._parameters["bias"]
-        assert weight is not None
-        if torch.is_grad_enabled():
+        weight, bias = weight_and_bias(self)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return self.slices(cut, weight, bias)
         views: Views
         addresses, views = cut._memory

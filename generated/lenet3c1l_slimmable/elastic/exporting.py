@@ -1,27 +1,52 @@
-"""What export.py writes of a network: its source and weights, a torch.export program, an ONNX file. All are checked."""
+"""What export.py writes of a network: its source and weights, and what of it could not be written. All is checked."""
 
 from __future__ import annotations
 
-import io
+import json
 import textwrap
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
 
+from .checked import (
+    FILES,
+    Answers,
+    Written,
+    agree,
+    checksums,
+    compare,
+    finish,
+    named,
+)
 from .loading import Loading
+from .programs import Wish, multiple, write_onnx, write_program
+from .shapes import Inputs
 from .static_source import static_source
 from .tensors import save_tensors
 from .whole import write_text
+from .whole import writing as writing
 
-Answers: TypeAlias = "Tensor | dict[str, Tensor]"
-
-TOLERANCE: Final = 1e-4
-"""Of the largest answer."""
+__all__ = [
+    "FILES",
+    "Answers",
+    "OnImages",
+    "Wish",
+    "Written",
+    "agree",
+    "checksums",
+    "compare",
+    "described",
+    "finish",
+    "named",
+    "wish_of",
+    "write_onnx",
+    "write_program",
+    "write_source",
+    "writing",
+]
 
 DOC: Final = """\
 {title}
@@ -33,43 +58,63 @@ DOC: Final = """\
 Needs torch alone; written by export.py. Inputs: {shapes}."""
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Exits with a plain message where a disk is full, or nothing may be written to."""
-    try:
-        yield
-    except OSError as error:
-        raise SystemExit(f"{folder} cannot be written, and is as it was: {error}") from None
-
-
 class OnImages(nn.Module):
-    """A static network that takes a batch of images as the data set has them."""
+    """A static network that takes inputs as the data set has them."""
 
-    def __init__(self, static: nn.Module, prepare: Callable[[Tensor], tuple[Tensor, ...]]) -> None:
+    def __init__(self, static: nn.Module, prepare: Callable[[Inputs], tuple[Tensor, ...]]) -> None:
         super().__init__()
         self.static = static
         self.prepare = prepare
+        self.training = static.training
 
-    def forward(self, images: Tensor) -> Any:
-        return self.static(*self.prepare(images))
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.static(*self.prepare(inputs))
 
 
 def described(
-    loading: Loading, images: Tensor, names: Sequence[str], inputs: tuple[Tensor, ...]
-) -> dict[str, dict[str, list[float]]]:
-    """What each input of a static network holds: its shape, image by image, and by channel the mean that is taken off
-    numbers from 0 to 1 and the deviation that they are divided by. `images` are the data set's, all channels in one."""
-    data = loading.data
-    mean, std = (loading.channelwise(values, images).flatten() for values in (data.mean, data.std))
-    rows: dict[str, dict[str, list[float]]] = {}
-    first = 0
-    for name, x in zip(names, inputs, strict=True):
-        own = slice(first, first + x.shape[1])
-        first += x.shape[1]
-        numbers = {"mean": mean[own].tolist(), "std": std[own].tolist()}
-        rounded = {key: [round(value, 6) for value in row] for key, row in numbers.items()}
-        rows[name] = {"shape": [*x.shape[1:]], **rounded}
+    loading: Loading, names: Sequence[str], inputs: tuple[Tensor, ...]
+) -> dict[str, dict[str, Any]]:
+    """What each input of a static network holds: its shape, and how its numbers are made.
+
+    They are divided by `scale`, to be from 0 to 1 (1: they are taken as they are); then, by channel, `mean` is taken
+    off, and they are divided by `std`.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    sides = zip(loading.statistics(), loading.scales(), strict=True)
+    for name, x, ((mean, std), scale) in zip(names, inputs, sides, strict=True):
+        # Of an image that became a vector, every pixel has its channel's.
+        pixels = x.shape[1] // len(mean)
+        numbers = {"mean": mean, "std": std}
+        rounded = {
+            key: [round(value, 6) for value in row for _ in range(pixels)]
+            for key, row in numbers.items()
+        }
+        rows[name] = {"shape": [*x.shape[1:]], "scale": scale, **rounded}
     return rows
+
+
+def wish_of(
+    flags: Any, static: nn.Module, inputs: tuple[Tensor, ...], about: Mapping[str, Any]
+) -> tuple[Wish, dict[str, Any]]:
+    """What programs are to be like, by the flags; and what subnet.json says of their free axes.
+
+    `about` is what it says already: inputs and class names go into the programs as well. Exits where the network takes
+    images of one size only and others are asked for.
+    """
+    formats = flags.formats or [*FILES]
+    if flags.opset is not None and "onnx" not in formats:
+        raise SystemExit("--opset is of the ONNX file, which --formats leaves out")
+    if flags.dynamic_size and not {"program", "onnx"} & {*formats}:
+        raise SystemExit("--dynamic-size is of programs, which --formats leaves out")
+    texts = {key: json.dumps(about[key]) for key in ("inputs", "classes") if key in about}
+    wish = Wish(flags.opset, flags.dynamic_size, texts)
+    if not flags.dynamic_size:
+        return wish, {"free": ["batch"]}
+    try:
+        step = multiple(static, inputs)
+    except ValueError as error:
+        raise SystemExit(f"--dynamic-size: {error}") from None
+    return wish, {"free": ["batch", "height", "width"], "sizes_in_steps_of": step}
 
 
 def write_source(
@@ -81,7 +126,11 @@ def write_source(
     source: str = "model.py",
     weights_name: str = "weights.safetensors",
 ) -> None:
-    """The source and the weights of a bound network. What they make is compared with `wanted`."""
+    """The source and the weights of a bound network. What they make is compared with `wanted`.
+
+    Raises ValueError, or what Python makes of a text that it cannot run, where the network has no plain source; the
+    weights are there all the same, and fit what `specc compile --at` writes.
+    """
     names = [str(node.target) for node in static.graph.nodes if node.op == "placeholder"]
     shapes = [f"[{', '.join(['N', *map(str, x.shape[1:])])}]" for x in inputs]
     weights = folder / weights_name
@@ -91,86 +140,12 @@ def write_source(
         inputs=", ".join(names),
         shapes=", ".join(shapes),
     )
-    save_tensors(weights, static.state_dict())
-    try:
-        text = static_source(static, doc, inputs)
-        made: dict[str, Any] = {"__name__": "exported"}
-        exec(compile(text, source, "exec"), made)
-        net = made["Model"]()
-    except (ValueError, TypeError, SyntaxError, NameError) as error:
-        print(f"no {source}: {error}; {weights.name} fits what `specc compile --at` writes")
-        return
+    save_tensors(weights, static.state_dict(), checksum=True)
+    text = static_source(static, doc, inputs)
+    made: dict[str, Any] = {"__name__": "exported"}
+    exec(compile(text, source, "exec"), made)
+    net = made["Model"]()
     net.load_state_dict(made["load_weights"](weights))
     with torch.inference_mode():
         compare(f"{source} and its weights", net.eval()(*inputs), wanted)
     write_text(folder / source, text)
-
-
-def write_program(
-    static: nn.Module,
-    inputs: tuple[Tensor, ...],
-    wanted: Answers,
-    path: Path,
-    name: str = "torch.export",
-) -> None:
-    """A torch.export program for any batch size."""
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    program = torch.export.export(static, inputs, dynamic_shapes=({0: batch},) * len(inputs))
-    written = io.BytesIO()
-    torch.export.save(program, written)
-    path.write_bytes(written.getvalue())
-    with torch.inference_mode():
-        compare(name, torch.export.load(path).module()(*inputs), wanted)
-
-
-def write_onnx(
-    static: nn.Module,
-    inputs: tuple[Tensor, ...],
-    names: Sequence[str],
-    wanted: Answers,
-    path: Path,
-) -> None:
-    """An ONNX file for any batch size, where the packages for it are installed."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError:
-        print("no ONNX file: pip install onnx onnxscript onnxruntime")
-        return
-    batch = torch.export.Dim("batch", min=1, max=4096)
-    warnings.filterwarnings("ignore", "# The axis name")  # of several inputs: all have the same
-    torch.onnx.export(
-        static,
-        inputs,
-        path,
-        dynamo=True,
-        dynamic_shapes=({0: batch},) * len(inputs),
-        input_names=[*names],
-        output_names=[*named(wanted)],
-        external_data=False,
-        verbose=False,
-    )
-    try:
-        import onnxruntime
-    except ImportError:
-        print("the ONNX file is unchecked: pip install onnxruntime")
-        return
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    given = {name: x.numpy() for name, x in zip(names, inputs, strict=True)}
-    found = map(torch.from_numpy, session.run([*named(wanted)], given))
-    compare("onnxruntime", dict(zip(named(wanted), found, strict=True)), wanted)
-
-
-def named(answers: Answers) -> dict[str, Tensor]:
-    """The answers by name; a lone one is called `logits`."""
-    return answers if isinstance(answers, dict) else {"logits": answers}
-
-
-def compare(name: str, found: Answers, wanted: Answers) -> None:
-    """Prints the largest difference. Exits where it is more than rounding explains."""
-    pairs = zip(named(found).values(), named(wanted).values(), strict=True)
-    errors = [(mine - own).abs().max() / own.abs().max().clamp_min(1e-30) for mine, own in pairs]
-    error = float(torch.stack(errors).max())
-    if not error <= TOLERANCE:
-        raise SystemExit(f"{name}: answers differ by {error:.1e} of the largest one")
-    print(f"{name}: same answers, to {error:.0e}")

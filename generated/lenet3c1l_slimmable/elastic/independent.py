@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from .interfaces import Assignment, Passes, Space
+from .shapes import Inputs
 from .subnets import resolved
 
 
@@ -16,7 +17,7 @@ def listed(space: Space, subnets: Sequence[Assignment | str]) -> list[dict[str, 
     return [resolved(space, at) for at in subnets]
 
 
-def step(trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any]) -> list[Tensor]:
+def step(trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any]) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order."""
     losses = []
     for plan in trainer.passes(plans):

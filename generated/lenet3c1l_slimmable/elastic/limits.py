@@ -14,9 +14,10 @@ from .search_checks import written
 from . import choices
 from .latency_table import LatencyTable
 from .line import ANY, Window
-from .sweep import TooEntangled, cost_ranges
+from .ranges import ranges_of
+from .sweep import TooEntangled
 from .timed import in_nanoseconds, timed_space
-from .window import EmptyWindow, draw_in_window
+from .window import NothingFound, draw_in_window
 
 Limits: TypeAlias = Window
 """The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""
@@ -46,7 +47,7 @@ def windows_of(
     kinds = COUNTED[: len(limits)]
     kind = next((kinds.index(name) for name in costs if name in kinds), 0)
     try:
-        low, high = cost_ranges(drawable)[kind]
+        low, high = ranges_of(drawable)[kind]
     except TooEntangled:
         ends = [choices.smallest(drawable), choices.largest(drawable)]
         assert drawable.costs is not None
@@ -73,7 +74,7 @@ def why_none(
         drawable = timed_space(space.SPACE, table) if table else space.SPACE
         try:
             draw_in_window(drawable, 1, random.Random(0), *limits)
-        except EmptyWindow as empty:
+        except NothingFound as empty:
             if empty.nearest:
                 return str(empty)
     found = [beside(budget, points) for budget in budgets]

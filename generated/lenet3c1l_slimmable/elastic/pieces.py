@@ -16,7 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .affine import affine, for_maps
 from .bind import is_elastic
-from .plan import Plan
+from .plan import Plan, weight_and_bias
+from .reshaped import refresh
 
 Piece: TypeAlias = tuple[Any, ...]
 """The arguments of one operation beside its input."""
@@ -67,6 +68,7 @@ def at(net: Any, plan: Any, where: Place) -> tuple[Any, Any]:
     layer = net
     for name in where.path:
         layer = layer._modules[name]
+    refresh(layer)
     if not where.planned:
         return layer, where.cut
     for name in where.path:
@@ -118,8 +120,9 @@ def thinned(x: Tensor, stride: Sequence[int]) -> Tensor:
 
 @recorded
 def passed(x: Tensor, piece: Piece) -> Any:
-    """Through a layer as it is, or as a sub-network cuts it."""
-    return piece[0].forward(x, *piece[1:])
+    """Through a layer as it is, or as a sub-network cuts it; with its hooks, where it has some."""
+    layer = piece[0]
+    return (layer if layer._forward_pre_hooks else layer.forward)(x, *piece[1:])
 
 
 def scaled(x: Tensor, piece: Piece) -> Tensor:
@@ -190,9 +193,9 @@ def shared_pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Pie
 
 def weights(layer: Any, cut: Any) -> tuple[Tensor, Tensor | None]:
     """The part of a layer's weight and bias that a cut uses: views where they can be, and nothing remembered of what
-    was gathered."""
-    if cut is None:
-        weight, bias = layer._parameters["weight"], layer._parameters["bias"]
+    was gathered. Of a layer that keeps them in a form of its own, such as blocks, they are its plain twin's."""
+    if cut is None and (hasattr(layer, "weights") or not is_elastic(layer)):
+        weight, bias = weight_and_bias(layer)
     elif hasattr(layer, "weights") and not hasattr(layer, "remembered"):
         weight, bias = layer.weights(cut)
     else:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+
+from .shapes import Inputs, each_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +31,36 @@ class Latency:
 
 @torch.inference_mode()
 def measure(
-    call: Callable[[Tensor], Any],
-    images: Tensor,
+    call: Callable[..., Any],
+    images: Inputs,
     *,
     rounds: int = 50,
     budget: float = 0.5,
     threads: int = 1,
 ) -> Latency:
-    """Times `call(images)`: at most `rounds` times, and at most `budget` seconds but at least five times."""
+    """Times `call(images)`, or `call(*images)` of several inputs.
+
+    At most `rounds` times, and at most `budget` seconds but at least five times.
+    """
     times: list[float] = []
+    inputs = each_input(images)
     with running(threads):
-        clock = clock_of(images.device)
+        clock = clock_of(inputs[0].device)
         for _ in range(3):
-            call(images)
+            call(*inputs)
         while len(times) < 5 or (len(times) < rounds and sum(times) < budget):
-            times.append(timed(call, images, clock))
+            times.append(timed(call, inputs, clock))
     return latency_of(times)
 
 
-def timed(call: Callable[[Tensor], Any], images: Tensor, clock: Callable[[], float]) -> float:
+def timed(call: Callable[..., Any], images: Inputs, clock: Callable[[], float]) -> float:
     """The seconds of one call, until its device has done it."""
-    synchronise(images.device)
+    inputs = each_input(images)
+    device = inputs[0].device
+    synchronise(device)
     start = clock()
-    call(images)
-    synchronise(images.device)
+    call(*inputs)
+    synchronise(device)
     return clock() - start
 
 

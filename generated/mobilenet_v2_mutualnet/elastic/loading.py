@@ -1,34 +1,35 @@
-"""Batches: from labelled images to normalised tensors on the device, in an order that a seed fixes."""
+"""Batches: from labelled examples to normalised tensors on the device, in an order that a seed fixes."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from .augment import batch_augmentation, image_augmentation
+from .augment import PER_IMAGE, batch_augmentation, image_augmentation
 from .distributed import World
+from .fitting import cut, fitted, forms, unit
 from .images import Data, Images
 from .mixing import Mixing
+from .reading import Arrays, Example, Files, Reader
+from .shapes import Inputs, Shapes, each_shape, together
 
-Shape = tuple[int, int, int]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Loading:
-    """How this process loads: the shape (C, H, W) that the network takes, worker processes, its place in the world."""
+    """How this process loads a data set: for a network that takes `shape`, with `workers` processes that decode files
+    and transform images, as one process of the world's. Exits where the data does not go with the network."""
 
-    data: Data
-    shape: Shape
-    world: World
-    workers: int = 0
+    def __init__(self, data: Data, shape: Shapes, world: World, workers: int = 0) -> None:
+        self.data = data
+        self.shapes = each_shape(shape)
+        self.forms = forms(data, self.shapes)
+        self.world = world
+        self.workers = workers
+        self.readers: dict[str, Reader] = {}
 
     def training(
         self,
@@ -39,34 +40,42 @@ class Loading:
         repeats: int = 1,
         parts: int = 1,
         mixing: Mixing | None = None,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+        first: int = 0,
+    ) -> Iterator[tuple[Inputs, Tensor]]:
         """One epoch of augmented batches, `steps` many, or as many times `parts`, which each is cut into.
+        Those before number `first` are left out: they were trained on before the run was stopped.
 
-        `batch_size` counts the images of all processes together. The last, incomplete batch is left out; as every
-        epoch has an order of its own, no image is left out for good. Where `mixing` mixes, labels are soft.
+        `batch_size` counts the images of all processes together; where there are fewer, all are one batch. The last,
+        incomplete batch is left out; as every epoch has an order of its own, no image is left out for good. Where
+        `mixing` mixes, labels are soft. An image is augmented alike whatever the number of workers.
         """
-        images = self.data.train
+        images, world = self.data.train, self.world
         order = repeated(len(images), repeats, f"{seed}/{epoch}/order")
-        world = self.world
-        mine = batch_size // world.size // parts
+        whole = min(batch_size, len(order))
+        mine = whole // (world.size * parts)
         if not mine:
+            few = f": there are {whole} training images" if whole < batch_size else ""
             raise SystemExit(
-                f"a batch of {batch_size} cannot be cut into {parts * world.size} parts"
+                f"a batch of {whole} cannot be cut into {world.size * parts} parts{few}"
             )
-        steps = self.steps(batch_size)
-        batches = []
-        for step in range(steps):
-            whole = order[step * batch_size : (step + 1) * batch_size]
-            for part in range(parts):
-                first = (part * world.size + world.rank) * mine
-                batches.append(whole[first : first + mine] if world.size * parts > 1 else whole)
-        generator = torch.Generator().manual_seed(
-            random.Random(f"{seed}/{epoch}/{world.rank}").getrandbits(31)
-        )
-        transforms = image_augmentation(augment, self.shape[1:])
+        transforms = self.transforms(augment)
+
+        def examples() -> Iterator[list[Example]]:
+            for step in range(first, self.steps(batch_size)):
+                for part in range(parts):
+                    start = step * batch_size + (part * world.size + world.rank) * mine
+                    places = range(start, start + (mine if world.size * parts > 1 else whole))
+                    # A place in the order stands for one view of an image, whichever process loads it.
+                    yield [
+                        self.example(
+                            images, order[i], f"{seed}/{epoch}/{i}" if transforms else None
+                        )
+                        for i in places
+                    ]
+
         finish = batch_augmentation(augment)
-        for pixels, labels in self.raw(images, batches, transforms, generator):
-            batch = self.normalised(finish(pixels.to(world.device, non_blocking=True) / 255))
+        for inputs, labels in self.raw(f"training {augment}", images, examples(), transforms):
+            batch = self.normalised(self.augmented(self.moved(inputs), finish))
             labels = labels.to(world.device)
             yield (batch, labels) if mixing is None else mixing(batch, labels)
 
@@ -89,43 +98,134 @@ class Loading:
         random.Random(f"{seed}/calibration").shuffle(order)
         return PlainBatches(self, self.data.train, order[:count], batch_size) if count else None
 
-    def normalised(self, images: Tensor) -> Tensor:
-        """(x - mean) / std, per channel, channels last in memory.
+    def digests(self, calibrate: int) -> list[str]:
+        """Hashes of what evaluations depend on: the images that judge and calibrate, and their normalisation."""
+        fitting = self.calibration(calibrate)
+        parts = [self.evaluation(self.data.validation), self.evaluation(self.data.test)]
+        parts += [] if fitting is None else [fitting]
+        return [
+            *(part.digest() for part in parts),
+            f"{self.shapes} {self.statistics()} {self.crops}",
+        ]
 
-        The statistics of colour images are averaged for a network that sees grey.
-        """
-        mean, std = (self.channelwise(values, images) for values in (self.data.mean, self.data.std))
-        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+    def transforms(self, augment: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """What happens to single images. Exits where a word of `augment` cannot be applied to the data."""
+        images = [form for form in self.forms if len(form) == 3]
+        if augment and not images:
+            raise SystemExit(
+                f"augment: {augment[0]['name']} is for images, and the data has vectors"
+            )
+        if any(word["name"] == "lighting" for word in augment) and any(f[0] != 3 for f in images):
+            raise SystemExit("augment: lighting is for colour images, of 3 channels")
+        single = [word["name"] for word in augment if word["name"] in PER_IMAGE]
+        colours = [name for name in single if name != "resized_crop"]
+        floats = any(
+            array.is_floating_point() and array.dim() == 4 for array in self.data.train.arrays
+        )
+        if colours and floats:
+            raise SystemExit(f"augment: {colours[0]} is for bytes, and the data has floats")
+        if colours and any(form[0] not in (1, 3) for form in images):
+            raise SystemExit(
+                f"augment: {colours[0]} is for grey and colour images, of 1 or 3 channels"
+            )
+        if single and len({form[1:] for form in images}) > 1:
+            raise SystemExit(f"augment: {single[0]} is for inputs of one size")
+        return image_augmentation(augment, images[0][1:], not self.crops) if single else []
 
-    def channelwise(self, values: tuple[float, ...], images: Tensor) -> Tensor:
-        tensor = images.new_tensor(values)
-        return (
-            tensor if len(values) == images.shape[1] else tensor.mean().expand(images.shape[1])
-        ).view(-1, 1, 1)
+    @property
+    def crops(self) -> bool:
+        """Whether files are brought to size by cutting out the middle: of a square alone."""
+        return self.data.crop and self.forms[0][1] == self.forms[0][2]
+
+    def example(self, images: Images, i: int, seed: str | None) -> Example:
+        number = None if seed is None else random.Random(seed).getrandbits(63)
+        return Example(images.files[i] if images.files else i, images.labels[i], number)
+
+    def augmented(self, inputs: tuple[Tensor, ...], finish: Any) -> tuple[Tensor, ...]:
+        """Every image after what works on batches, all inputs of an example with the same random numbers."""
+        start, made = torch.get_rng_state(), []
+        for x in inputs:
+            if x.dim() == 4:
+                torch.set_rng_state(start)
+                x = finish(x)
+            made.append(x)
+        return tuple(made)
+
+    def moved(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Inputs on the device, whole numbers scaled to 0..1."""
+        return tuple(unit(x.to(self.world.device, non_blocking=True)) for x in inputs)
+
+    def normalised(self, inputs: Sequence[Tensor]) -> Inputs:
+        """(x - mean) / std of every input, per channel, in the network's shape; images with channels last in memory."""
+        made = []
+        for x, shape, (mean, std) in zip(inputs, self.shapes, self.statistics(), strict=True):
+            sides = [1] * (x.dim() - 2)
+            x = (x - x.new_tensor(mean).view(-1, *sides)) / x.new_tensor(std).view(-1, *sides)
+            if x.dim() == 4 and len(shape) == 3:
+                made.append(x.contiguous(memory_format=torch.channels_last))
+            else:
+                made.append(x.flatten(1))
+        return together(made)
+
+    def statistics(self) -> list[tuple[list[float], list[float]]]:
+        """Mean and standard deviation of each input's channels, or numbers; those of the data are averaged where the
+        network sees other channels."""
+        found, first = [], 0
+        arrays = self.data.train.arrays
+        counts = [array.shape[1] for array in arrays]
+        if len(arrays) != len(self.forms):  # files, or one array for several inputs
+            counts = [form[0] for form in self.forms] if arrays else [len(self.data.mean)]
+        for form, count in zip(self.forms, counts, strict=True):
+            sides = []
+            for values in (self.data.mean, self.data.std):
+                own = [*values[first : first + count]]
+                sides.append(own if len(own) == form[0] else [sum(own) / len(own)] * form[0])
+            first += count
+            found.append((sides[0], sides[1]))
+        return found
+
+    def scales(self) -> list[int]:
+        """What the numbers of each input are divided by, to be from 0 to 1; 1 for floats."""
+        known = {torch.uint8: 255, torch.int32: 65535}
+        found = [known.get(array.dtype, 1) for array in self.data.train.arrays] or [255]
+        return found if len(found) == len(self.forms) else found * len(self.forms)
 
     def raw(
         self,
+        purpose: str,
         images: Images,
-        batches: list[list[int]],
-        transforms: list[Any],
-        generator: torch.Generator | None,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of bytes (B, C, H, W) and labels (B)."""
-        if images.pixels is None or (transforms and self.workers):
-            kind = Files if images.pixels is None else Pictures
-            workers: dict[str, Any] = {
-                "num_workers": self.workers,
-                "pin_memory": self.world.device.type == "cuda",
-            }
-            source = kind(images, self.shape, transforms)
-            yield from DataLoader(source, batch_sampler=batches, generator=generator, **workers)
+        batches: Iterable[list[Example]],
+        transforms: Sequence[Any] = (),
+    ) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+        """Batches in their forms, bytes or floats, and labels (B). Workers stay for those of the same purpose."""
+        if images.files or (transforms and self.workers):
+            yield from self.reader(purpose, images, transforms).read(batches)
             return
-        labels = torch.tensor(images.labels)
+        arrays = Arrays(images.arrays, self.forms, transforms)
         for batch in batches:
-            pixels = fitted(images.pixels[batch], self.shape)
+            places = torch.tensor([example.source for example in batch])
+            labels = torch.tensor([example.label for example in batch])
             if transforms:
-                pixels = torch.stack([transformed(image, transforms) for image in pixels])
-            yield pixels, labels[batch]
+                rows = zip(*(arrays[example][0] for example in batch), strict=True)
+                yield tuple(map(torch.stack, map(list, rows))), labels
+                continue
+            parts = cut([array[places] for array in images.arrays], self.forms)
+            inputs = (fitted(part, form) for part, form in zip(parts, self.forms, strict=True))
+            yield tuple(inputs), labels
+
+    def reader(self, purpose: str, images: Images, transforms: Sequence[Any]) -> Reader:
+        """The worker processes that were there before, or new ones: also where those are in the middle of something."""
+        known = self.readers.get(purpose)
+        if known is not None and not known.busy:
+            return known
+        source: Any = (
+            Files(self.forms[0], self.data.crop, transforms)
+            if images.files
+            else Arrays(images.arrays, self.forms, transforms)
+        )
+        made = Reader(source, self.workers, self.world.device.type == "cuda")
+        self.readers.setdefault(purpose, made)
+        return made
 
 
 def repeated(images: int, repeats: int, seed: str) -> list[int]:
@@ -139,7 +239,10 @@ def repeated(images: int, repeats: int, seed: str) -> list[int]:
 
 
 class PlainBatches:
-    """Batches without augmentation, to be gone through again and again; kept in memory if under 1 GiB."""
+    """Batches without augmentation, to be gone through again and again; kept in memory if under 1 GiB.
+
+    No batch but that of a lone image holds one: a norm of vectors has no statistics of it.
+    """
 
     def __init__(
         self, loading: Loading, images: Images, indices: list[int], batch_size: int
@@ -147,77 +250,27 @@ class PlainBatches:
         self.loading = loading
         self.images = images
         self.batches = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
-        self.keep = 4 * len(indices) * math.prod(loading.shape) < 2**30
-        self.kept: list[tuple[Tensor, Tensor]] | None = None
+        if len(self.batches) > 1 and len(self.batches[-1]) == 1:
+            self.batches[-2:] = [self.batches[-2] + self.batches[-1]]
+        self.keep = 4 * len(indices) * sum(map(math.prod, loading.shapes)) < 2**30
+        self.kept: list[tuple[Inputs, Tensor]] | None = None
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Inputs, Tensor]]:
         if not self.keep:
             return self.load()
         if self.kept is None:
             self.kept = list(self.load())
         return iter(self.kept)
 
-    def load(self) -> Iterator[tuple[Tensor, Tensor]]:
-        device = self.loading.world.device
-        for pixels, labels in self.loading.raw(self.images, self.batches, [], None):
-            yield self.loading.normalised(pixels.to(device) / 255), labels.to(device)
+    def digest(self) -> str:
+        """A short hash of these images and labels, in their order, by content."""
+        return self.images.take([index for batch in self.batches for index in batch]).digest()
 
-
-def fitted(pixels: Tensor, shape: Shape) -> Tensor:
-    """Bytes (B, C, H, W) with the channels and the size of `shape`."""
-    channels, height, width = shape
-    if pixels.shape[1] != channels:
-        grey = (
-            pixels.float().mean(dim=1, keepdim=True).round().to(torch.uint8)
-            if pixels.shape[1] != 1
-            else pixels
+    def load(self) -> Iterator[tuple[Inputs, Tensor]]:
+        loading = self.loading
+        device = loading.world.device
+        examples = (
+            [loading.example(self.images, i, None) for i in batch] for batch in self.batches
         )
-        pixels = grey.expand(-1, channels, -1, -1)
-    if pixels.shape[-2:] != (height, width):
-        resized = F.interpolate(
-            pixels.float(), (height, width), mode="bilinear", align_corners=False, antialias=True
-        )
-        pixels = resized.round().clamp(0, 255).to(torch.uint8)
-    return pixels
-
-
-def transformed(image: Any, transforms: list[Any]) -> Any:
-    for transform in transforms:
-        image = transform(image)
-    return image
-
-
-class Pictures(Dataset[tuple[Tensor, int]]):
-    """Images in memory, transformed one by one. Runs in the loader's worker processes."""
-
-    def __init__(self, images: Images, shape: Shape, transforms: list[Any]) -> None:
-        self.images = images
-        self.shape = shape
-        self.transforms = transforms
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        assert self.images.pixels is not None
-        pixels = fitted(self.images.pixels[index : index + 1], self.shape)[0]
-        return transformed(pixels, self.transforms), self.images.labels[index]
-
-
-class Files(Pictures):
-    """Image files, decoded when asked for."""
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        from PIL import Image
-        from torchvision.transforms.v2 import functional as V
-
-        channels, height, width = self.shape
-        with Image.open(self.images.files[index]) as file:
-            picture: Any = file.convert("L" if channels == 1 else "RGB")
-        picture = transformed(picture, self.transforms)
-        if picture.size != (width, height):
-            # As ImageNet is evaluated: the shorter side at 8/7 of the wanted one, then the middle.
-            picture = V.resize(picture, [round(max(height, width) * 8 / 7)], antialias=True)
-            picture = V.center_crop(picture, [height, width])
-        tensor: Tensor = V.pil_to_tensor(picture)
-        return tensor, self.images.labels[index]
+        for inputs, labels in loading.raw("evaluation", self.images, examples):
+            yield loading.normalised(loading.moved(inputs)), labels.to(device)

@@ -66,7 +66,9 @@ def named(word: str, name: str, kind: int, ends: Sequence[Costs]) -> str:
     return f"the {word} {'latencies' if name == 'nanoseconds' else name} are {costs}"
 
 
-def nearest_of(space: Space, window: Window, costs: Ints) -> tuple[str, tuple[Costs, ...]]:
+def nearest_of(
+    space: Space, window: Window, costs: Ints, word: str = "nearest found"
+) -> tuple[str, tuple[Costs, ...]]:
     """What `nearest` says, of some sub-networks none of which lies in the window: their costs are [n, kinds]. Where
     choices are too entangled for a sweep, these are all that is known."""
     inside = np.stack([(c >= lo) & (c <= hi) for c, (lo, hi) in zip(costs.T, window, strict=True)])
@@ -86,7 +88,7 @@ def nearest_of(space: Space, window: Window, costs: Ints) -> tuple[str, tuple[Co
         ]
         if ends:
             found += [tuple(end.tolist()) for end in ends]
-            words.append(named("nearest found", space.kinds[kind], kind, found[-len(ends) :]))
+            words.append(named(word, space.kinds[kind], kind, found[-len(ends) :]))
     kept = "" if unmet or len(limited) == 1 else "with the other limits kept, "
     return kept + "; ".join(words) if words else "", tuple(found)
 

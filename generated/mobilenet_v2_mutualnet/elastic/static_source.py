@@ -6,12 +6,11 @@ the same state; the forward is the traced graph, a line an operation. The text n
 
 from __future__ import annotations
 
-import ast
 import builtins
 import inspect
 import operator
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -19,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from .constructors import constructor, literal, name_of_class
+from .resizing import resize, resized
 from .source_text import WIDTH, Call, Text, flat, laid
 
 SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
@@ -40,6 +41,8 @@ INPLACE: Final[Mapping[Any, str]] = MappingProxyType(
     {operator.iadd: "+=", operator.imul: "*=", operator.isub: "-="}
 )
 
+OWN: Final[Mapping[Any, Any]] = MappingProxyType({resize: resized})
+"""Functions that are not torch's, and those whose text stands in a source that calls them."""
 
 PARTS: Final = '''\
 class {name}(nn.Module):
@@ -54,18 +57,22 @@ class {name}(nn.Module):
 
 READER: Final = '''\
 def load_weights(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, by name."""
+    """The tensors of a safetensors file, by name. Raises ValueError where its checksum differs."""
     content = Path(path).read_bytes()
     first = 8 + int.from_bytes(content[:8], "little")
+    rows = json.loads(content[8:first])
+    wanted = rows.pop("__metadata__", {}).get("sha256")
+    found = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode() + content[first:])
+    if wanted not in (None, found.hexdigest()):
+        raise ValueError(f"{path} is damaged: its checksum differs")
     kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
     kinds |= {"BF16": torch.bfloat16, "I8": torch.int8}
     tensors = {}
-    for name, row in json.loads(content[8:first]).items():
-        if name != "__metadata__":
-            start, end = row["data_offsets"]
-            own = bytearray(content[first + start : first + end])
-            flat = torch.frombuffer(own, dtype=kinds[row["dtype"]])
-            tensors[name] = flat.view(row["shape"])
+    for name, row in rows.items():
+        start, end = row["data_offsets"]
+        own = bytearray(content[first + start : first + end])
+        flat = torch.frombuffer(own, dtype=kinds[row["dtype"]])
+        tensors[name] = flat.view(row["shape"])
     return tensors
 '''
 
@@ -102,8 +109,10 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
     if any(f"{parts}(" in line for line in body):
         classes.append(PARTS.format(name=parts).splitlines())
     classes.append(body)
+    called = {n.target for n in static.graph.nodes if n.op == "call_function"}
+    classes = [source_lines(plain) for own, plain in OWN.items() if own in called] + classes
     code = "\n\n\n".join("\n".join(lines) for lines in classes)
-    imports = ["import json", "from pathlib import Path"]
+    imports = ["import hashlib", "import json", "from pathlib import Path"]
     imports += ["from typing import Any"] * ("Any" in code)
     imports += ["", "import torch"]
     imports += ["import torch.nn.functional as F"] * ("F." in code)
@@ -164,65 +173,22 @@ class Layers:
             children = self.children(path, module)
             items = [(f"{name}=", self.made(f"{path}.{name}", part)) for name, part in children]
             return Call(self.parts, tuple(items))
-        if not kind.__module__.startswith("torch."):
+        if kind.__module__.split(".")[0] != "torch":
             self.keep(kind)
-            return Call(f"{kind.__name__}(", tuple(written_arguments(module.extra_repr())))
-        return Call(f"nn.{kind.__name__}(", tuple(arguments(module)))
+        items = [
+            (f"{name}=" if name else "", literal(value)) for name, value in constructor(module)
+        ]
+        return Call(f"{name_of_class(module)}(", tuple(items))
 
     def keep(self, kind: type) -> None:
         if kind not in self.seen:
             self.seen.add(kind)
-            self.sources.append(textwrap.dedent(inspect.getsource(kind)).rstrip().splitlines())
+            self.sources.append(source_lines(kind))
 
 
-def written_arguments(text: str) -> Iterator[tuple[str, str]]:
-    """The arguments that a text like `3, 8, relu=True` consists of."""
-    call = ast.parse(f"f({text})", mode="eval").body
-    assert isinstance(call, ast.Call)
-    for value in call.args:
-        yield "", ast.unparse(value).replace("'", '"')
-    for pair in call.keywords:
-        yield f"{pair.arg}=", ast.unparse(pair.value).replace("'", '"')
-
-
-def arguments(module: nn.Module) -> Iterator[tuple[str, str]]:
-    """A torch layer's numbers, as one writes them: what is as usual is left out."""
-    match module:
-        case nn.Conv2d():
-            yield "", str(module.in_channels)
-            yield "", str(module.out_channels)
-            yield "", single(module.kernel_size)
-            usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
-            for name, value in usual.items():
-                if single(getattr(module, name)) != str(value):
-                    yield f"{name}=", single(getattr(module, name))
-        case nn.Linear():
-            yield "", str(module.in_features)
-            yield "", str(module.out_features)
-        case nn.modules.batchnorm._BatchNorm():
-            yield "", str(module.num_features)
-            if module.momentum != 0.1:
-                yield "momentum=", repr(module.momentum)
-        case nn.GroupNorm():
-            yield "", str(module.num_groups)
-            yield "", str(module.num_channels)
-        case nn.LayerNorm():
-            yield "", single(module.normalized_shape)
-        case _:
-            if module.extra_repr():
-                yield "", module.extra_repr().replace("'", '"')
-            return
-    if hasattr(module, "eps") and module.eps != 1e-5:
-        yield "eps=", repr(module.eps)
-    if module.bias is None:
-        yield "bias=", "False"
-
-
-def single(values: Any) -> str:
-    """`3` for (3, 3): a number for a tuple of equal ones."""
-    if isinstance(values, tuple) and values and all(value == values[0] for value in values):
-        return str(values[0])
-    return str(values)
+def source_lines(part: Any) -> list[str]:
+    """The text of a class or function that needs torch alone."""
+    return textwrap.dedent(inspect.getsource(part)).rstrip().splitlines()
 
 
 class Forward:
@@ -353,8 +319,8 @@ class Forward:
                 return Call(
                     "{", tuple((f'"{k}": ', self.text(item)) for k, item in value.items()), "}"
                 )
-            case str():
-                return '"' + value + '"'
+            case str() | float():
+                return literal(value)
             case slice():
                 return f"slice({value.start}, {value.stop}, {value.step})"
         return repr(value)
@@ -381,7 +347,9 @@ def indices(index: Any, text: Callable[[Any], Text]) -> str:
 
 def name_of(target: Any) -> str:
     """A function as one calls it after `import torch` and `import torch.nn.functional as F`."""
-    name = getattr(target, "__name__", "")
+    name = str(getattr(target, "__name__", ""))
+    if target in OWN:
+        return str(OWN[target].__name__)
     for module, prefix in PLACES.items():
         if name and getattr(module, name, None) is target:
             return prefix + name

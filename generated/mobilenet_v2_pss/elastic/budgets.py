@@ -74,7 +74,9 @@ class Budgets:
             how = (
                 "drawn exactly" if tries == 1 else f"drawn in at most {tries:.1f} tries on average"
             )
-            uniform = "" if found.uniform else ", each choice on its own"
+            uniform = "" if found.uniform else ", each choice on its own, which is not uniform"
+            if found.in_doubt:
+                uniform += f"; none was found for {len(found.in_doubt)} more constraints"
             lines.append(
                 f"{len(found.kept)} constraints in {found.kind}, {shown(found.kind, least)} to "
                 f"{shown(found.kind, most)}: sub-networks {how}{uniform}"
@@ -117,7 +119,7 @@ def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Sp
         if not path.is_file():
             raise WrongTable(
                 f"a latency budget needs measured blocks: there is no {path.name} beside train.py; "
-                "`python bench.py --table` makes one, on this machine"
+                f"{how_to_measure(device)}"
             )
         table = read_table(path, space)
         if not device.endswith(".json") and table.device != device:
@@ -130,6 +132,17 @@ def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Sp
         )
     costed = space if budget["name"] == "macs" else swapped(space)
     return costed, max(1, round(budget["step"])), ""
+
+
+def how_to_measure(device: str) -> str:
+    """What makes the latency table of a device, or of a file that a budget names."""
+    if device.endswith(".json"):
+        return (
+            "`python bench.py --table` measures this machine, with `--device cuda` its GPU; "
+            f"call what it writes {device}"
+        )
+    option = "" if device == "cpu" else f" --device {device}"
+    return f"`python bench.py --table{option}` measures it, on the machine that it is for"
 
 
 def table_name(device: str) -> str:

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from .aim import Aim, Start, aim, draws, start
-from .catch import EFFORTS, by_chance, true_costs
+from .catch import EFFORTS, by_chance, everywhere, true_costs
 from .choices import Option, Space, assignment_at, positions
 from .choices import largest as largest_of
 from .choices import smallest as smallest_of
 from .line import Goal, goal, line
+from .listing import Listing, drawn_from, listing
+from .ranges import ranges_of
 from .single import one_draw
-from .sweep import Ints, Sweep, TooEntangled, cost_ranges, sweep
+from .sweep import Ints, TooEntangled, cost_ranges, sweep
 from .tilt import Attempts
 
 TRIES = 20_000
 """The most draws made for one that fits, where not every draw does."""
 PROBES = 400
 """Draws that tell how often one fits, and how many sub-networks there are where that cannot be counted."""
+MANY_PROBES = 20_000
+"""The same for all constraints at once."""
 RARE = 0.8
 """Where fewer draws fit, a constraint is prepared on its own."""
 MOST = 10_000
@@ -66,14 +72,17 @@ class Kept:
 class Ladder:
     """The constraints of one kind that some sub-network keeps, by rising cost.
 
-    `uniform` is false where choices are too entangled for a sweep: sub-networks are then drawn by the `independent`
-    distribution and kept where they fit.
+    uniform   false where choices are too entangled to be counted: sub-networks are then drawn by the `independent`
+              distribution and kept where they fit
+    in_doubt  constraints that no sub-network was found for, though there may be some; of all others that are not kept
+              it is known that there are none
     """
 
     kind: str
     space: Space
     kept: tuple[Kept, ...]
     uniform: bool
+    in_doubt: tuple[Constraint, ...] = ()
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -109,14 +118,71 @@ def ladder(kind: str, space: Space, step: int, enough: int) -> Ladder:
     """
     try:
         swept = sweep(space, with_costs=True)
-        low, high = cost_ranges(space)[0]
     except TooEntangled:
-        ends = positions(space, [smallest_of(space), largest_of(space)])
-        low, high = sorted(true_costs(space, ends)[:, 0].tolist())
-        found = probed(space, steps_between(kind, low, high, step), enough)
-        return Ladder(kind, space, tuple(found), uniform=False)
+        return without_sweep(kind, space, step, enough)
+    low, high = cost_ranges(space)[0]
     constraints = steps_between(kind, low, high, step)
-    return Ladder(kind, space, tuple(counted(swept, constraints, enough)), uniform=True)
+    along = line(swept, 0)
+    goals = [goal(along, (constraint.low, constraint.high)) for constraint in constraints]
+    known = [one for one in goals if one is not None]
+    widest = max(one.width for one in known)
+    lowest, highest = min(one.highest for one in known), max(one.highest for one in known)
+    shared = aim(swept, [Goal(along, widest, lowest, highest)], EFFORTS[0])
+    listed = None if shared.is_listed else listing(space)
+    if listed is not None:
+        return Ladder(kind, space, tuple(in_list(listed, constraints)), uniform=True)
+    found: list[Kept] = []
+    in_doubt: list[Kept] = []
+    for constraint, one in zip(constraints, goals, strict=True):
+        taken = None if one is None else aimed_at(shared, one, constraint, enough)
+        if taken is not None:
+            (found if taken.size else in_doubt).append(taken)
+    doubted = tuple(one.constraint for one in in_doubt)
+    return Ladder(kind, space, tuple(found), uniform=True, in_doubt=doubted)
+
+
+def without_sweep(kind: str, space: Space, step: int, enough: int) -> Ladder:
+    """The constraints where choices read one another too much for a sweep: from the list of all sub-networks, if they
+    are not too many; else those that some of many draws keep, and the smallest's and the largest's."""
+    listed = listing(space)
+    if listed is not None:
+        ends = [(int(costs[0].min()), int(costs[0].max())) for _, costs in listed.costs()]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        constraints = steps_between(kind, low, high, step)
+        return Ladder(kind, space, tuple(in_list(listed, constraints)), uniform=True)
+    rows = positions(space, [smallest_of(space), largest_of(space)])
+    try:
+        low, high = ranges_of(space)[0]
+    except TooEntangled:
+        low, high = sorted(true_costs(space, rows)[:, 0].tolist())
+    try:
+        attempts, uniform = everywhere(space), True
+    except TooEntangled:
+        attempts, uniform = by_chance(space), False
+    constraints = steps_between(kind, low, high, step)
+    found = tuple(probed(space, constraints, enough, attempts, rows))
+    kept = {one.constraint for one in found}
+    return Ladder(kind, space, found, uniform, tuple(c for c in constraints if c not in kept))
+
+
+def in_list(of: Listing, constraints: Sequence[Constraint]) -> Iterator[Kept]:
+    """How constraints are kept by the sub-networks of a list, without those that none keeps."""
+    first = constraints[0].low
+    step = constraints[0].high - first + 1
+    number = np.empty(of.size, np.int32)
+    for place, costs in of.costs():
+        number[place : place + costs.shape[1]] = (costs[0] - first) // step
+    order = np.argsort(number, kind="stable")
+    begins = np.searchsorted(number, np.arange(len(constraints) + 1), sorter=order)
+    for constraint, begin, end in zip(constraints, begins[:-1], begins[1:], strict=True):
+        if begin < end:
+            attempts = drawn_from(of, order[begin:end])
+            yield Kept(constraint, int(end - begin), 1.0, attempts, partial(one_of, attempts))
+
+
+def one_of(attempts: Attempts, rng: random.Random) -> Sequence[int]:
+    found: list[int] = attempts(rng, 1)[0].tolist()
+    return found
 
 
 def steps_between(kind: str, least: int, most: int, step: int) -> list[Constraint]:
@@ -133,54 +199,62 @@ def steps_between(kind: str, least: int, most: int, step: int) -> list[Constrain
     ]
 
 
-def counted(swept: Sweep, constraints: Sequence[Constraint], enough: int) -> Iterator[Kept]:
-    """How the constraints are kept, without those that no sub-network keeps."""
-    along = line(swept, 0)
-    goals = [goal(along, (constraint.low, constraint.high)) for constraint in constraints]
-    tops = [one.highest for one in goals if one is not None]
-    widest = max(one.width for one in goals if one is not None)
-    shared = aim(swept, [Goal(along, widest, min(tops), max(tops))], EFFORTS[0])
-    for constraint, one in zip(constraints, goals, strict=True):
-        if one is None:
-            continue
-        found = None
-        # What serves all of them is too coarse at the ends of the range, where there are few sub-networks.
-        for effort in (None, *EFFORTS):
-            to = shared if effort is None else aim(swept, [one], effort)
-            found = kept(to, one, constraint, enough)
-            if found is None or to.is_listed:
-                break
-            if found.tries <= 1 / RARE and found.size >= enough:
-                break
-        if found is not None and found.size:
-            yield found
+def aimed_at(shared: Aim, one: Goal, constraint: Constraint, enough: int) -> Kept | None:
+    """How a constraint is kept by taking aim, with what serves all of them or, where that is too coarse (at the ends of
+    the range, where there are few sub-networks), on its own. None where no sub-network keeps it; its size is 0 where
+    none was found."""
+    found = kept(shared, one, constraint, enough)
+    for effort in EFFORTS:
+        if found is None or (found.tries <= 1 / RARE and found.size >= enough):
+            return found
+        to = aim(shared.swept, [one], effort)
+        found = kept(to, one, constraint, enough)
+        if to.is_listed:
+            return found
+    if found is not None and not found.size:
+        fit, different = probe(shared.swept.space, constraint, found.attempts, TRIES)
+        return replace(found, size=different, tries=TRIES / max(fit, 0.5))
+    return found
 
 
-def kept(to: Aim, one: Goal, constraint: Constraint, enough: int) -> Kept | None:
+def kept(to: Aim, goal_of: Goal, constraint: Constraint, enough: int) -> Kept | None:
     """How a constraint is kept by taking aim; None where no sub-network keeps it."""
-    of = start(to, one)
+    of = start(to, goal_of)
     if not of.bound > 0:
         return None
     attempts = partial(tried, to, of)
-    one_of = partial(one_draw, to, of)
+    one = partial(one_draw, to, of)
     if to.is_listed:
-        return Kept(constraint, int(of.bound), 1.0, attempts, one_of)
+        return Kept(constraint, int(of.bound), 1.0, attempts, one)
     number = max(PROBES, 2 * enough)
     fit, different = probe(to.swept.space, constraint, attempts, number)
-    return Kept(constraint, different, number / max(fit, 0.5), attempts, one_of)
+    return Kept(constraint, different, number / max(fit, 0.5), attempts, one)
 
 
 def tried(to: Aim, of: Start, rng: random.Random, number: int) -> Ints:
     return draws(to, of, number, rng)
 
 
-def probed(space: Space, constraints: Sequence[Constraint], enough: int) -> Iterator[Kept]:
-    """How constraints are kept by trying: those that one of many random sub-networks keeps."""
-    number = max(PROBES, 10 * enough)
+def probed(
+    space: Space, constraints: Sequence[Constraint], enough: int, attempts: Attempts, ends: Ints
+) -> Iterator[Kept]:
+    """How constraints are kept by trying: those that one of many random sub-networks keeps, or one of the two ends."""
+    number = max(MANY_PROBES, 10 * enough)
+    rows = attempts(random.Random(0), number)
+    costs = true_costs(space, rows)[:, 0]
     for constraint in constraints:
-        fit, different = probe(space, constraint, by_chance(space), number)
-        if fit:
-            yield Kept(constraint, different, number / fit, by_chance(space))
+        some = rows[(costs >= constraint.low) & (costs <= constraint.high)]
+        if len(some):
+            different = len(set(map(tuple, some.tolist())))
+            yield Kept(constraint, different, number / len(some), attempts)
+        elif len(alone := fitting(space, constraint, ends)):
+            yield Kept(constraint, len(alone), 1.0, partial(among, alone))
+
+
+def among(rows: Ints, rng: random.Random, number: int) -> Ints:
+    """Draws of one of a few sub-networks."""
+    found: Ints = rows[[rng.randrange(len(rows)) for _ in range(number)]]
+    return found
 
 
 def probe(space: Space, constraint: Constraint, attempts: Attempts, number: int) -> tuple[int, int]:

@@ -4,51 +4,100 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import pickle
-import runpy
-import sys
+import random
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from .glyphs import glyphs
-from .images import Data, Images, split
+from .decoding import decoded, is_deep
+from .folders import by_folder, check_files, visible_folders
+from .glyphs import CHARACTERS, glyphs
+from .images import Data, Images, Parts, split
+from .own import own
+from .shapes import shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp", ".ppm")
 
 LAID_OUT = "train/ and val/ (or test/), with a folder of images for every class in each,"
+VALIDATION = ("val", "valid", "validation")
+"""What people call the folder beside train/."""
+LOOKED_AT = 256
+"""Files that say how deep a folder's images are, and its statistics if they have 16 bits."""
 
-Reader = Callable[[Path, Mapping[str, Any]], tuple[Images, Images]]
-"""From a folder and the settings to (training images, test images)."""
+Reader = Callable[[Path, Mapping[str, Any]], Parts]
+"""From a folder and the settings to training and test data."""
 
 
 def load_data(settings: Mapping[str, Any]) -> Data:
     """Reads the data set that `[data]` names and holds out its validation part.
 
-    Exits with a plain message where the data set is unknown or not there.
+    Exits with a plain message where the data set is unknown, not there or damaged.
     """
     name = plain(settings["name"])
     if name not in READERS:
         raise SystemExit(f"unknown data set {settings['name']!r}: one of {', '.join(READERS)}")
     folder = place(str(settings["path"]))
-    train, test = READERS[name](folder, settings)
-    seed = int(settings["seed"])
-    train, validation = split(train, float(settings["validation"]), seed)
-    # Without a validation part the search has nothing else to judge by.
-    validation = validation if len(validation) else test
+    found = READERS[name](folder, settings)
+    train, validation = found.train, found.validation
+    held = (found.test,) if validation is None else (found.test, validation)
+    check_files([file for part in (train, *held) for file in part.files])
+    if validation is None:
+        train, validation = split(train, float(settings["validation"]), int(settings["seed"]))
+        # Without a validation part the search has nothing else to judge by.
+        validation = validation if len(validation) else found.test
     mean, std = statistics(train)
-    classes = 1 + max(max(train.labels), max(test.labels))
-    return Data(name, classes, train, validation, test, mean, std)
+    classes = 1 + max(max(part.labels) for part in (train, validation, found.test))
+    return Data(
+        name,
+        max(classes, len(found.names)),
+        train,
+        validation,
+        found.test,
+        mean,
+        std,
+        names=found.names,
+        crop=found.crop,
+        notes=found.notes,
+    )
+
+
+def check_classes(data: Data, classes: int, saved: Mapping[str, Any] | None = None) -> None:
+    """Exits where labels are beyond the network's `classes`, or classes are not those of the checkpoint `saved`."""
+    for part, images in zip(("training", "validation", "test"), data.parts, strict=True):
+        beyond = next((i for i, label in enumerate(images.labels) if label >= classes), None)
+        if beyond is not None:
+            label = f"{part} image {beyond} has the label {images.labels[beyond]}"
+            raise SystemExit(f"{data.name}: {label}, and the network {classes} classes, from 0")
+    theirs, ours = tuple((saved or {}).get("classes") or ()), data.names
+    if theirs and ours and theirs != ours:
+        raise SystemExit(f"the checkpoint was trained on other classes: {difference(theirs, ours)}")
+
+
+def difference(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
+    """How the checkpoint's classes and those of the data differ, at the first place where they do."""
+    if set(theirs) != set(ours):
+        gone, new = sorted(set(theirs) - set(ours)), sorted(set(ours) - set(theirs))
+        texts = [
+            f"{title} {', '.join(names[:5])}" + (", ..." if len(names) > 5 else "")
+            for title, names in (("without", gone), ("with", new))
+            if names
+        ]
+        return f"the data is {' and '.join(texts)}"
+    at = next(i for i, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1])
+    return f"class {at} was {theirs[at]}, and is {ours[at]} in the data"
 
 
 def place(path: str) -> Path:
     """Where a path leads from here, or else from the project's own folder, where a file of `data own` may lie."""
-    here, beside = Path(path or "."), Path(__file__).parent.parent / path
+    here, beside = Path(path or ".").expanduser(), Path(__file__).parent.parent / path
     return beside if path and not here.exists() and beside.exists() else here
 
 
@@ -59,15 +108,57 @@ def plain(name: str) -> str:
 
 
 def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel; ImageNet's for files, which are not all read for it."""
-    if images.pixels is None:
+    """Mean and standard deviation per channel of numbers in 0..1; 0 and 1 for floats, which are taken as they are.
+
+    Of bytes in vectors all numbers count alike. Files have ImageNet's, unless they are of 16 bits: a sample's then.
+    """
+    if images.files:
+        return file_statistics(images.files)
+    means: list[float] = []
+    stds: list[float] = []
+    for array in images.arrays:
+        mean, std = array_statistics(array)
+        means += mean
+        stds += std
+    return tuple(means), tuple(stds)
+
+
+def array_statistics(array: Tensor) -> tuple[list[float], list[float]]:
+    """Those of an array (N, C, H, W) or (N, F)."""
+    channels = array.shape[1]
+    if array.is_floating_point():
+        return [0.0] * channels, [1.0] * channels
+    numbers = array[:10_000].double() / (255 if array.dtype == torch.uint8 else 65535)
+    if array.dim() == 2:
+        return [float(numbers.mean())] * channels, [spread(float(numbers.std()))] * channels
+    mean, std = numbers.mean(dim=(0, 2, 3)), numbers.std(dim=(0, 2, 3))
+    return mean.tolist(), [spread(value) for value in std.tolist()]
+
+
+def spread(std: float) -> float:
+    """A deviation to divide by: what is constant is left as it is."""
+    return std if std > 1e-6 else 1.0
+
+
+def file_statistics(files: tuple[Path, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """ImageNet's; of files of 16 bits, which may use any part of their range, those of a sample."""
+    sample = random.Random(0).sample(files, min(LOOKED_AT, len(files)))
+    if not any(is_deep(file) for file in sample):
         return IMAGENET_MEAN, IMAGENET_STD
-    pixels = images.pixels[:10_000].double() / 255
-    mean, std = pixels.mean(dim=(0, 2, 3)), pixels.std(dim=(0, 2, 3)).clamp_min(1e-6)
-    return tuple(mean.tolist()), tuple(std.tolist())
+    count, total, squares = 0, 0.0, 0.0
+    for file in sample:
+        picture = decoded(file, 1)
+        numbers = (
+            picture if isinstance(picture, Tensor) else torch.as_tensor(np.asarray(picture) / 255)
+        )
+        count += numbers.numel()
+        total += float(numbers.double().sum())
+        squares += float(numbers.double().square().sum())
+    mean = total / count
+    return (mean,), (spread(math.sqrt(max(0.0, squares / count - mean**2))),)
 
 
-def digits(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+def digits(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """scikit-learn's 1,797 handwritten digits, 8x8 with 17 levels of grey; the test part is fixed by the seed."""
     try:
         from sklearn.datasets import load_digits  # type: ignore[import-untyped, unused-ignore]
@@ -77,16 +168,18 @@ def digits(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
         ) from None
     bunch = load_digits()
     pixels = torch.from_numpy(np.rint(bunch.images * (255 / 16)).astype(np.uint8))[:, None]
-    images = Images(tuple(int(label) for label in bunch.target), pixels)
-    return split(images, float(settings.get("test", 0.2)), int(settings["seed"]))
+    images = Images(tuple(int(label) for label in bunch.target), (pixels,))
+    train, test = split(images, float(settings.get("test", 0.2)), int(settings["seed"]))
+    return Parts(train, test, tuple("0123456789"))
 
 
-def rendered_glyphs(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+def rendered_glyphs(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """Characters in Pillow's own font, rendered here: nothing lies in a folder."""
-    return glyphs(settings)
+    train, test = glyphs(settings)
+    return Parts(train, test, tuple(CHARACTERS[: int(settings.get("classes", len(CHARACTERS)))]))
 
 
-def mnist(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+def mnist(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """The four idx files, plain or gzipped, in the folder, or where torchvision keeps them in it."""
     name = plain(settings["name"])
     theirs = "FashionMNIST" if name == "fashion_mnist" else "MNIST"
@@ -99,21 +192,30 @@ def mnist(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
         labels = idx(
             first(name, places, f"{part}-labels-idx1-ubyte", f"{part}-labels-idx1-ubyte.gz")
         )
-        parts.append(Images(tuple(labels.tolist()), torch.from_numpy(pixels)[:, None]))
-    return parts[0], parts[1]
+        if pixels.ndim != 3 or labels.shape != (len(pixels),):
+            told = f"{len(pixels):,} images and {len(labels):,} labels"
+            raise SystemExit(f"{name}: the {part} files do not go together, they hold {told}")
+        parts.append(Images(tuple(labels.tolist()), (torch.from_numpy(pixels)[:, None],)))
+    return Parts(parts[0], parts[1], CLOTHES if name == "fashion_mnist" else tuple("0123456789"))
 
 
 def idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """An idx file of bytes: two zeros, 8, the number of dimensions, their sizes as big-endian int32, the bytes."""
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    if content[:3] != b"\0\0\x08":
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise SystemExit(f"{path} cannot be read: {error}") from None
+    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
         raise SystemExit(f"{path} is no idx file of bytes")
     dimensions = content[3]
     shape = np.frombuffer(content, ">i4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy()
+    numbers = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+    if len(numbers) != math.prod(map(int, shape)):
+        raise SystemExit(f"{path} is damaged: it holds {len(numbers):,} bytes of {shown([*shape])}")
+    return numbers.reshape(shape).copy()
 
 
-def cifar(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+def cifar(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """The `python version` of CIFAR-10 or CIFAR-100, unpacked in the folder or in the sub-folder of its archive."""
     name = plain(settings["name"])
     hundred = name == "cifar100"
@@ -124,13 +226,42 @@ def cifar(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
         if hundred
         else ([f"data_batch_{i}" for i in range(1, 6)], ["test_batch"])
     ):
-        read = [NumpyOnly(first(name, places, batch).read_bytes()).load() for batch in batches]
-        pixels = np.concatenate([part[b"data"] for part in read]).reshape(-1, 3, 32, 32)
-        labels = [
-            int(label) for part in read for label in part[b"fine_labels" if hundred else b"labels"]
-        ]
-        parts.append(Images(tuple(labels), torch.from_numpy(pixels)))
-    return parts[0], parts[1]
+        key = b"fine_labels" if hundred else b"labels"
+        read = [cifar_batch(first(name, places, batch), key) for batch in batches]
+        pixels = np.concatenate([part for part, _ in read])
+        labels = [label for _, part in read for label in part]
+        parts.append(Images(tuple(labels), (torch.from_numpy(pixels),)))
+    return Parts(parts[0], parts[1], names_of_100(places) if hundred else CIFAR10)
+
+
+def cifar_batch(path: Path, key: bytes) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], list[int]]:
+    """The images (N, 3, 32, 32) and labels of one file. Exits where it is damaged."""
+    content = unpickled(path)
+    try:
+        pixels, labels = content[b"data"].reshape(-1, 3, 32, 32), [*map(int, content[key])]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SystemExit(f"{path} is no CIFAR file: {error}") from None
+    if pixels.dtype != np.uint8 or len(pixels) != len(labels):
+        raise SystemExit(f"{path} is damaged: it holds {len(pixels)} images, {len(labels)} labels")
+    return pixels, labels
+
+
+def names_of_100(places: Iterable[Path]) -> tuple[str, ...]:
+    """CIFAR-100's classes, from the file `meta` that comes with it."""
+    found = next((place / "meta" for place in places if (place / "meta").is_file()), None)
+    names = unpickled(found).get(b"fine_label_names", ()) if found else ()
+    return tuple(name.decode() for name in names)
+
+
+def unpickled(path: Path) -> dict[bytes, Any]:
+    """The dictionary that a file of CIFAR holds. Exits where it is damaged, or would run anything."""
+    try:
+        content = NumpyOnly(path.read_bytes()).load()
+    except Exception as error:  # a damaged pickle breaks its reader anywhere
+        raise SystemExit(f"{path} is no CIFAR file, or damaged: {error}") from None
+    if not isinstance(content, dict):
+        raise SystemExit(f"{path} is no CIFAR file: it holds no dictionary")
+    return content
 
 
 class NumpyOnly(pickle.Unpickler):
@@ -146,7 +277,7 @@ class NumpyOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def tiny_imagenet(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+def tiny_imagenet(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """`train/<class>/images/*.JPEG`, and `val/images` whose classes stand in `val/val_annotations.txt`."""
     places = (folder, folder / "tiny-imagenet-200")
     annotations = first("tiny_imagenet", places, "val/val_annotations.txt")
@@ -162,10 +293,11 @@ def tiny_imagenet(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Im
     if strange:
         raise SystemExit(f"{annotations}: {strange[0]} is of no class in {root / 'train'}")
     files = tuple(root / "val" / "images" / row[0] for row in rows)
-    return train, Images(tuple(number[row[1]] for row in rows), files=files)
+    test = Images(tuple(number[row[1]] for row in rows), files=files)
+    return Parts(train, test, names, crop=True)
 
 
-def cub200(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
+def cub200(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """Lists of an image's number and a value each (`images.txt`, `train_test_split.txt`, ...) beside `images/`."""
     root = first("cub200", (folder, folder / "CUB_200_2011"), "images.txt").parent
 
@@ -178,69 +310,67 @@ def cub200(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
     training = listed("train_test_split.txt")
     if not files.keys() == labels.keys() == training.keys():
         raise SystemExit(f"the lists in {root} are not of the same images")
+    if odd := next((i for i in files if not labels[i].isdecimal() or labels[i] == "0"), None):
+        raise SystemExit(
+            f"{root / 'image_class_labels.txt'}: image {odd} is of class {labels[odd]!r}"
+        )
     everything = Images(
         tuple(int(labels[i]) - 1 for i in files),
         files=tuple(root / "images" / name for name in files.values()),
     )
     chosen = [training[i] == "1" for i in files]
-    return (
-        everything.take([i for i, flag in enumerate(chosen) if flag]),
-        everything.take([i for i, flag in enumerate(chosen) if not flag]),
-    )
+    train = everything.take([i for i, flag in enumerate(chosen) if flag])
+    test = everything.take([i for i, flag in enumerate(chosen) if not flag])
+    return Parts(train, test, crop=True)
 
 
-def image_folder(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
-    """`train/<class>/...` and `val/<class>/...` (or `test/`): ImageNet, and what is laid out like it."""
+def imagenet(folder: Path, settings: Mapping[str, Any]) -> Parts:
+    """`train/<class>/...` and `val/<class>/...`; its test/ has no labels, and is not read."""
     name = f"a folder with {LAID_OUT}"
     root = first(name, (folder,), "train").parent
     train, names = by_folder(root / "train")
-    held = first(name, (root,), "val", "test")
-    test, theirs = by_folder(held)
+    test = same_classes(first(name, (root,), *VALIDATION, "test"), root / "train", names)
+    return Parts(train, test, names, crop=True)
+
+
+def image_folder(folder: Path, settings: Mapping[str, Any]) -> Parts:
+    """`train/<class>/...` and `val/<class>/...` or `test/<class>/...`; where there are all three, val/ is what the
+    search judges by, and nothing of train/ is held out."""
+    name = f"a folder with {LAID_OUT}"
+    root = first(name, (folder,), "train").parent
+    others: list[Path] = []
+    train, names = by_folder(root / "train", others)
+    held = first(name, (root,), *VALIDATION, "test")
+    found, third = same_classes(held, root / "train", names, others), root / "test"
+    notes = passed_over(others)
+    if held == third or not third.is_dir():
+        return Parts(train, found, names, notes=notes)
+    if not visible_folders(third):
+        notes += (f"{third} has no folder for every class: {held} is the test part",)
+        return Parts(train, found, names, notes=notes)
+    test = same_classes(third, root / "train", names, others)
+    return Parts(train, test, names, validation=found, notes=passed_over(others))
+
+
+def same_classes(
+    held: Path, training: Path, names: tuple[str, ...], others: list[Path] | None = None
+) -> Images:
+    """The images of another part. Exits where its classes are not those of the training part."""
+    images, theirs = by_folder(held, others)
     if theirs != names:
         odd = sorted(set(names) ^ set(theirs))
-        raise SystemExit(f"{held} and {root / 'train'} hold different classes, {odd[0]} for one")
-    return train, test
+        raise SystemExit(f"{held} and {training} hold different classes, {odd[0]} for one")
+    return images
 
 
-def by_folder(root: Path) -> tuple[Images, tuple[str, ...]]:
-    """The images under `root`, whose classes are its sub-folders in alphabetical order, and the classes."""
-    names = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir()))
-    labels, files = [], []
-    for i, name in enumerate(names):
-        found = sorted(path for path in (root / name).rglob("*") if path.suffix.lower() in SUFFIXES)
-        files.extend(found)
-        labels.extend([i] * len(found))
-    if not files:
-        raise SystemExit(f"{root} holds no folders of images, one for every class")
-    return Images(tuple(labels), files=tuple(files)), names
-
-
-def own(folder: Path, settings: Mapping[str, Any]) -> tuple[Images, Images]:
-    """What the function `load` of a Python file returns: training and test data, each (pixels, labels).
-
-    Pixels are bytes (N, C, H, W), an array or a tensor; labels N numbers from 0. For a network of several inputs the
-    channels of all stand one after another, in the inputs' order. `load` is called with the settings of `[data]`.
-    """
-    if not folder.is_file():
-        missing = "no file is named" if folder.is_dir() else f"there is no file {folder}"
-        raise SystemExit(f"own: {missing}; name your Python file with --data-path FILE")
-    sys.path.insert(0, str(folder.parent))  # modules beside the file are its own
-    try:
-        load = runpy.run_path(str(folder)).get("load")
-        if not callable(load):
-            raise SystemExit(f"{folder} has no function `load(settings)`")
-        loaded = load(dict(settings))
-    finally:
-        sys.path.remove(str(folder.parent))
-    parts = []
-    for pixels, labels in loaded:
-        tensor = torch.as_tensor(pixels)
-        if tensor.dtype != torch.uint8 or tensor.dim() != 4 or len(tensor) != len(labels):
-            shown = f"{tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}, {len(labels)} labels"
-            raise SystemExit(f"{folder}: bytes (N, C, H, W) and N labels are wanted, not {shown}")
-        parts.append(Images(tuple(int(label) for label in labels), tensor))
-    train, test = parts
-    return train, test
+def passed_over(others: list[Path]) -> tuple[str, ...]:
+    """A note on files that are not called as images are."""
+    if not others:
+        return ()
+    # A name need not be text that can be printed.
+    names = [str(path).encode(errors="replace").decode() for path in others[:3]]
+    named = ", ".join(names) + (", ..." if len(others) > 3 else "")
+    return (f"passed over, as no suffix of an image: {named} ({len(others):,} in all)",)
 
 
 def first(name: str, places: Iterable[Path], *parts: str) -> Path:
@@ -257,6 +387,32 @@ def first(name: str, places: Iterable[Path], *parts: str) -> Path:
     )
 
 
+CIFAR10 = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+CLOTHES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+"""Fashion-MNIST's classes."""
+
 READERS: Mapping[str, Reader] = {
     "digits": digits,
     "glyphs": rendered_glyphs,
@@ -265,7 +421,7 @@ READERS: Mapping[str, Reader] = {
     "cifar10": cifar,
     "cifar100": cifar,
     "tiny_imagenet": tiny_imagenet,
-    "imagenet": image_folder,
+    "imagenet": imagenet,
     "cub200": cub200,
     "folder": image_folder,
     "own": own,

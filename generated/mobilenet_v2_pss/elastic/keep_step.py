@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from . import deploy
+from .checkpoint import digest
 from .distributed import same_buffers
 from .evaluate import calibrated, evaluate
 from .interfaces import Space
@@ -87,7 +88,8 @@ def write_kept(
     """
     rows = [as_data(best, space) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({**about, "subnets": rows}, indent=2) + "\n"
+    of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
+    text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
     figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
     deploy.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])
     write_text(folder / "constraints.json", text)

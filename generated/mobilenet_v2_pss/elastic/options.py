@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from .flag_types import cost, whole
+from .flag_types import cost, share, whole
 from .recipe import recipe_flags, with_flags
 from .search_checks import (
     OBJECTIVES,
@@ -19,11 +19,15 @@ from .search_checks import (
     check_search,
     crossed,
 )
+from .train_checks import check_train
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """What train.py does: `[train]` of settings.toml, with flags applied, and where it reads and writes."""
+    """What train.py does: `[train]` of settings.toml, with flags applied, and where it reads and writes.
+
+    `settings` is `[train]` as settings.toml has it, `flags` the command line.
+    """
 
     epochs: int
     batch_size: int
@@ -50,6 +54,8 @@ class TrainOptions:
     output_dir: Path
     resume: Path | None
     test_only: bool
+    settings: Mapping[str, Any]
+    flags: argparse.Namespace
     target: float | None = None
 
 
@@ -95,7 +101,7 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="processes that decode image files; four, or as many as there are cores",
     )
-    add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+    add("--output-dir", type=Path, metavar="DIR", help="default: runs")
     add("--seed", type=int)
 
 
@@ -130,6 +136,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         help="training images that set the norms before evaluation",
     )
     add("--evaluate-every", type=int, metavar="EPOCHS")
+    add("--sync-bn", action="store_true", help="batch norms over the batches of all processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
         "--test-only",
@@ -138,29 +145,44 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     )
     add(
         "--target",
-        type=float,
+        type=share,
         metavar="SHARE",
         help="with levels of labels: name the finest that every sub-network gets right so often",
     )
     flags = parser.parse_args(argv)
 
     complete(settings["train"], TrainOptions, "train")
-    train = with_flags(settings["train"], flags)
-    for name in ("calibrate", "evaluate_every", "seed"):
-        if getattr(flags, name) is not None:
-            train[name] = getattr(flags, name)
     if flags.test_only and flags.resume is None:
         parser.error("--test-only needs a checkpoint: --resume FILE")
+    try:
+        train = overridden_train(settings["train"], flags)
+    except SystemExit:
+        if flags.resume is None:
+            raise
+        train = dict(settings["train"])  # which flags fit, the checkpoint's recipe decides
     return TrainOptions(
         **known(train, TrainOptions, "train"),
         data=data_settings(settings, flags),
         device=flags.device,
         workers=flags.workers,
-        output_dir=flags.output_dir,
+        output_dir=flags.output_dir or Path("runs"),
         resume=flags.resume,
         test_only=flags.test_only,
+        settings=settings["train"],
+        flags=flags,
         target=flags.target,
     )
+
+
+def overridden_train(train: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
+    """`[train]` with all flags applied that say something of it. Exits where a value is out of its bounds."""
+    check_train(train)
+    found = with_flags(train, flags)
+    for name in ("calibrate", "evaluate_every", "seed"):
+        if getattr(flags, name) is not None:
+            found[name] = getattr(flags, name)
+    check_train(found)
+    return found
 
 
 def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
@@ -211,13 +233,14 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     search["budgets"] = budgets(search["budgets"], flags)
     for fault in crossed(search["budgets"]):
         parser.error(fault)
+    folder = flags.output_dir or Path("runs")
     return SearchOptions(
         **known(search, SearchOptions, "search"),
         data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
         device=flags.device,
         workers=flags.workers,
-        output_dir=flags.output_dir,
-        checkpoint=flags.checkpoint or flags.output_dir / "checkpoint.pt",
+        output_dir=folder,
+        checkpoint=flags.checkpoint or folder / "checkpoint.pt",
         latency_table=flags.latency_table,
     )
 
@@ -248,9 +271,11 @@ FLAGS_ONLY = (
     "checkpoint",
     "data",
     "device",
+    "flags",
     "latency_table",
     "output_dir",
     "resume",
+    "settings",
     "target",
     "test_only",
     "workers",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from torch import Tensor
+
+from .whole import claimed, write_text, writing
+from .strict_json import read_json
 
 
 class Mean:
@@ -30,23 +33,22 @@ class Mean:
 
 
 class Log:
-    """`metrics.jsonl` and TensorBoard events in a folder; nothing where `folder` is None (the other processes)."""
+    """`metrics.jsonl` and TensorBoard events in a folder; nothing where `folder` is None (the other processes).
+
+    The folder is this run's while it lasts. Exits where another training writes there, or it cannot be written to.
+    """
 
     def __init__(self, folder: Path | None, first_epoch: int = 0) -> None:
         self.file: Path | None = None
         self.board: Any = None
+        self.lock: Any = None
         if folder is None:
             return
-        folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "metrics.jsonl"
-        # A resumed run writes its epochs anew; what an interrupted one wrote after its checkpoint goes.
-        lines = (
-            self.file.read_text(encoding="utf-8").splitlines()
-            if self.file.exists() and first_epoch
-            else []
-        )
-        kept = [line for line in lines if json.loads(line).get("epoch", 0) < first_epoch]
-        self.file.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lock = claimed(folder)
+            write_text(self.file, "".join(earlier(self.file, first_epoch)))
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -57,7 +59,7 @@ class Log:
         """One line: {"epoch": 3, "loss": 0.21, ...}."""
         if self.file is None:
             return
-        with self.file.open("a", encoding="utf-8") as file:
+        with writing(self.file), self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": epoch, **numbers}) + "\n")
         if self.board is not None:
             for name, number in numbers.items():
@@ -66,6 +68,21 @@ class Log:
     def close(self) -> None:
         if self.board is not None:
             self.board.close()
+        if self.lock is not None:
+            self.lock.close()
+
+
+def earlier(metrics: Path, epoch: int) -> Iterator[str]:
+    """The lines of the epochs before `epoch`, which a resumed run writes anew. Half a line says nothing, and goes."""
+    if not epoch or not metrics.exists():
+        return
+    for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = read_json(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("epoch"), int) and row["epoch"] < epoch:
+            yield line + "\n"
 
 
 class Bar:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .distributed import World, total
 from .interfaces import Passes
+from .shapes import Inputs
 from .keep_step import keep_best, write_kept
 from .budgets import Budgets, NoBudget, budgets_of
 from .choices import Space
@@ -58,7 +59,7 @@ def build_pools(
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any], world: World
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], world: World
 ) -> tuple[list[Tensor], float]:
     """Forward and backward of one step (Algorithm 3); the gradients of all passes add up.
 

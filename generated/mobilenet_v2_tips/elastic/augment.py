@@ -47,6 +47,8 @@ def single(word: Mapping[str, Any]) -> Augmentation:
                 float(word["shift"]),
                 float(word["shear"]),
             )
+        case "lighting":
+            return lambda images: lighting(images, float(word["strength"]))
         case "erase":
             return lambda images: erase(images, float(word["probability"]))
         case name:
@@ -91,6 +93,22 @@ def affine(
     return F.grid_sample(images, grid.to(images.device, images.dtype), align_corners=False)
 
 
+COLOURS = (
+    (0.2175, (-0.5675, -0.5808, -0.5836)),
+    (0.0188, (0.7192, -0.0045, -0.6948)),
+    (0.0045, (0.4009, -0.8140, 0.4203)),
+)
+"""The principal components of the colours of ImageNet's pixels, red, green and blue in 0..1: variance, direction."""
+
+
+def lighting(images: Tensor, strength: float) -> Tensor:
+    """Each image's colours (B, 3, H, W) shifted along their principal components (Krizhevsky et al., 2012)."""
+    scales = torch.tensor([scale for scale, _ in COLOURS])
+    directions = torch.tensor([direction for _, direction in COLOURS])
+    shift = (torch.randn(len(images), 3) * strength * scales) @ directions
+    return images + shift.to(images.device, images.dtype)[:, :, None, None]
+
+
 def erase(images: Tensor, probability: float) -> Tensor:
     """In some images a rectangle of 2-33 % of the area becomes noise (Zhong et al., 2020)."""
     batch, channels, height, width = images.shape
@@ -108,8 +126,35 @@ def erase(images: Tensor, probability: float) -> Tensor:
     return images
 
 
-def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]) -> list[Any]:
-    """torchvision transforms for the words that work on single images, PIL's or tensors of bytes."""
+class ResizedCrop:
+    """A random part of at least the share `smallest` of an image's area, resized to `size` (height, width).
+
+    Parts are between 3/4 and 4/3 times as wide, for their height, as `size` is - or, with `whole`, as the image is,
+    where images are stretched to `size` when they are evaluated.
+    """
+
+    def __init__(self, size: tuple[int, int], smallest: float, whole: bool) -> None:
+        self.size = size
+        self.smallest = smallest
+        self.whole = whole
+
+    def __call__(self, image: Any) -> Any:
+        from torchvision.transforms import RandomResizedCrop
+        from torchvision.transforms.v2 import functional as V
+
+        height, width = V.get_size(image) if self.whole else self.size
+        ratio = [3 / 4 * width / height, 4 / 3 * width / height]
+        box = RandomResizedCrop.get_params(image, [self.smallest, 1.0], ratio)
+        return V.resized_crop(image, *box, [*self.size], antialias=True)
+
+
+def image_augmentation(
+    words: Sequence[Mapping[str, Any]], size: tuple[int, int], whole: bool = True
+) -> list[Any]:
+    """torchvision transforms for the words that work on single images, PIL's or tensors, before they have `size`.
+
+    `whole` says that images are brought to `size` whole: see ResizedCrop.
+    """
     if not any(word["name"] in PER_IMAGE for word in words):
         return []
     from torchvision.transforms import v2
@@ -118,14 +163,10 @@ def image_augmentation(words: Sequence[Mapping[str, Any]], size: tuple[int, int]
     for word in words:
         match word["name"]:
             case "resized_crop":
-                made.append(
-                    v2.RandomResizedCrop(
-                        list(size), scale=(float(word["smallest"]), 1.0), antialias=True
-                    )
-                )
+                made.append(ResizedCrop(size, float(word["smallest"]), whole))
             case "color_jitter":
-                strength = float(word["strength"])
-                made.append(v2.ColorJitter(strength, strength, strength))
+                strengths = [float(word[what]) for what in ("brightness", "contrast", "saturation")]
+                made.append(v2.ColorJitter(*strengths))
             case "randaugment":
                 made.append(v2.RandAugment(int(word["operations"]), int(word["magnitude"])))
             case "autoaugment":

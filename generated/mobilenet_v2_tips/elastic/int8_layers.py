@@ -38,19 +38,20 @@ class Int8Conv2d(nn.Module):
         zero: int,
     ) -> None:
         super().__init__()
+        self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         self.relu, self.scale, self.zero = relu, scale, zero
         shape = (outputs, inputs // groups, *kernel)
         self.register_buffer("weight", torch.zeros(shape, dtype=torch.int8))
         self.register_buffer("scales", torch.ones(outputs))
         self.register_buffer("bias", torch.zeros(outputs))
-        self.packed: Any = None
+        self._packed: Any = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.packed is None:
-            self.packed = self.pack()
+        if self._packed is None:
+            self._packed = self.pack()
         run = torch.ops.quantized.conv2d_relu if self.relu else torch.ops.quantized.conv2d
-        answer: Tensor = run(x, self.packed, self.scale, self.zero)
+        answer: Tensor = run(x, self._packed, self.scale, self.zero)
         return answer
 
     def pack(self) -> Any:
@@ -62,23 +63,8 @@ class Int8Conv2d(nn.Module):
         return torch.ops.quantized.conv2d_prepack(codes, self.bias, *numbers)
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self.packed = None  # of the weights before
+        self._packed = None  # of the weights before
         super()._load_from_state_dict(*args, **kwargs)
-
-    def extra_repr(self) -> str:
-        outputs, inputs, *kernel = self.weight.shape
-        text = f"{inputs * self.groups}, {outputs}, {(*kernel,)}"
-        usual = {
-            "stride": (1, 1),
-            "padding": (0, 0),
-            "dilation": (1, 1),
-            "groups": 1,
-            "relu": False,
-        }
-        for name, value in usual.items():
-            if getattr(self, name) != value:
-                text += f", {name}={getattr(self, name)}"
-        return f"{text}, scale={self.scale}, zero={self.zero}"
 
 
 class Int8Linear(nn.Module):
@@ -95,17 +81,18 @@ class Int8Linear(nn.Module):
         self, inputs: int, outputs: int, *, relu: bool = False, scale: float, zero: int
     ) -> None:
         super().__init__()
+        self.inputs, self.outputs = inputs, outputs
         self.relu, self.scale, self.zero = relu, scale, zero
         self.register_buffer("weight", torch.zeros((outputs, inputs), dtype=torch.int8))
         self.register_buffer("scales", torch.ones(outputs))
         self.register_buffer("bias", torch.zeros(outputs))
-        self.packed: Any = None
+        self._packed: Any = None
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.packed is None:
-            self.packed = self.pack()
+        if self._packed is None:
+            self._packed = self.pack()
         run = torch.ops.quantized.linear_relu if self.relu else torch.ops.quantized.linear
-        answer: Tensor = run(x, self.packed, self.scale, self.zero)
+        answer: Tensor = run(x, self._packed, self.scale, self.zero)
         return answer
 
     def pack(self) -> Any:
@@ -116,10 +103,5 @@ class Int8Linear(nn.Module):
         return torch.ops.quantized.linear_prepack(codes, self.bias)
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        self.packed = None  # of the weights before
+        self._packed = None  # of the weights before
         super()._load_from_state_dict(*args, **kwargs)
-
-    def extra_repr(self) -> str:
-        outputs, inputs = self.weight.shape
-        relu = ", relu=True" if self.relu else ""
-        return f"{inputs}, {outputs}{relu}, scale={self.scale}, zero={self.zero}"

@@ -46,7 +46,12 @@ class Line:
 
 @lru_cache(maxsize=8)
 def line(swept: Sweep, kind: int) -> Line:
-    """The costs of one kind."""
+    """The costs of one kind, which are kept."""
+    return line_along(swept, kind)
+
+
+def line_along(swept: Sweep, kind: int) -> Line:
+    """The same, of a sweep that is made once."""
     lows = [int(step.added[:, kind].min()) for step in swept.steps]
     added = [step.added[:, kind] - low for step, low in zip(swept.steps, lows, strict=True)]
     unit = max(1, gcd(*(int(np.gcd.reduce(one)) for one in added)))

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .interfaces import Passes, Space
 from .progress import table
+from .shapes import Inputs
 from .us_net import soft_cross_entropy
 
 
@@ -20,9 +21,9 @@ from .us_net import soft_cross_entropy
 class Draws:
     """How sub-networks are drawn.
 
-    boosts    how much wider than others each width group is drawn, by its choice
+    boosts    how much wider than others each width group is drawn, by its choice: 1, or `boost` where it is important
     keeps     the probability with which each skippable sub-path is kept, by its choice
-    least     the smallest share of their channels that unimportant groups are drawn with
+    least     the smallest share of its channels that any group has on offer (w_min)
     together  whether one draw decides all groups of a sub-network
     """
 
@@ -30,6 +31,10 @@ class Draws:
     keeps: Mapping[str, float]
     least: float
     together: bool
+
+    def share(self, rng: random.Random) -> float:
+        """u ~ U[w_min / boost, 1]: so far down that important groups reach their smallest option too."""
+        return rng.uniform(self.least / max(self.boosts.values(), default=1.0), 1.0)
 
 
 def read_draws(
@@ -47,18 +52,19 @@ def read_draws(
 
 
 def draw(space: Space, rng: random.Random, draws: Draws) -> dict[str, Any]:
-    """One sub-network: with u ~ U[least, 1], important groups keep min(1, boost u) of their channels, others u.
+    """One sub-network. With u ~ U[w_min / boost, 1] unimportant groups keep max(w_min, u) of their channels, important
+    ones max(w_min, min(1, boost u)): boost times as many for w_min <= u <= 1 / boost, and every option is drawn.
 
     Skippable sub-paths are kept or dropped as a whole; any other choice is uniform.
     """
     at = {name: rng.choice(options) for name, options in space.CHOICES.items()}
     for name, probability in draws.keeps.items():
         at[name] = rng.random() < probability
-    u = rng.uniform(draws.least, 1.0)
+    u = draws.share(rng)
     for name, boost in draws.boosts.items():
         if not draws.together:
-            u = rng.uniform(draws.least, 1.0)
-        at[name] = nearest(space.CHOICES[name], min(1.0, boost * u))
+            u = draws.share(rng)
+        at[name] = nearest(space.CHOICES[name], max(draws.least, min(1.0, boost * u)))
     return space.canonical(at)
 
 
@@ -76,7 +82,7 @@ def sub_networks(
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any], distill: float = 1.0
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], distill: float = 1.0
 ) -> list[Tensor]:
     """Forward and backward of one step, all losses added (Eq. 21). Returns them in the plans' order.
 
@@ -103,8 +109,9 @@ def draws_table(path: Path, space: Space, draws: Draws) -> str:
     rows = []
     for row in sorted(found["groups"], key=lambda row: -row["score"]):
         name = row["choice"]
-        least = min(1.0, draws.boosts[name] * draws.least)
-        shares = f"{least:.2f}..1 of {space.CHOICES[name][-1]} channels"
+        shares = f"{draws.least:.2f}..1 of {space.CHOICES[name][-1]} channels"
+        if draws.boosts[name] > 1:
+            shares += f", {draws.boosts[name]:g} times as wide"
         rows.append([name, f"{row['score']:.5f}", "yes" if row["important"] else "no", shares])
     for row in sorted(found["sub_paths"], key=lambda row: -row["score"]):
         kept = f"kept {draws.keeps[row['choice']]:.0%} of the time"

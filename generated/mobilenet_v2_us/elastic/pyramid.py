@@ -99,8 +99,10 @@ def adaptive_step(
     the update.
 
     The super-net learns the boxes, with the weight `alpha`; the base-net, which skips all it can,
-    learns with 1 - `alpha` what the super-net's pyramid shows: the sum over levels of KL(super ||
-    base) between softmaxes over channels of the pooled features. Both backward passes are done.
+    learns with 1 - `alpha` what the super-net's pyramid shows: the sum over stages of KL(super ||
+    base) between softmaxes over channels of the pooled features. A stage's features are the
+    pyramid's map of it; the map behind the last, a subsample of that stage's, is no stage's own.
+    Both backward passes are done.
     Returns the two losses, detached.
     """
     backbone: Any = detector.backbone
@@ -119,7 +121,8 @@ def adaptive_step(
 
     backbone.use("min")
     pupil = backbone(batch)
-    terms = [divergence(pupil[name], teacher.detach()) for name, teacher in shown.items()]
+    stages = [str(level) for level in range(len(backbone.layers))]
+    terms = [divergence(pupil[name], shown[name].detach()) for name in stages]
     learned = (1 - alpha) * torch.stack(terms).sum()
     torch.autograd.backward(learned)
     backbone.use("max")

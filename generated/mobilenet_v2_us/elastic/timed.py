@@ -36,7 +36,7 @@ def draw_timed(
 ) -> TimedDraws:
     """`number` draws, uniform over the sub-networks within all limits, both ends included; latencies are in seconds.
 
-    Raises EmptyWindow where none was found.
+    Raises EmptyWindow where there are none, NothingFound where none was found.
     """
     timed = timed_space(space, table)
     drawn = draw_in_window(timed, number, rng, macs, params, in_nanoseconds(latency))

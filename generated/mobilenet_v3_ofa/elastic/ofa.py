@@ -5,115 +5,132 @@ from __future__ import annotations
 import copy
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from .distributed import same_buffers
 from .interfaces import Passes, Space
+from .optim import nearest_epoch
+from .shapes import Inputs
 from .trainer import Trainer, run
 from .step_sorting import ChannelSet, sort_channels
 from .us_net import soft_cross_entropy
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
-    """One phase: which choices it lets go, its share of the epochs, and the share of the phase in which only the
-    larger half of their options are drawn."""
+class Stage:
+    """A phase or a part of one.
 
-    name: str
+    share    of the run's epochs
+    subnets  that a step trains
+    drawn    for each choice that the phase lets go, how many of its options may be drawn, the largest ones
+    """
+
+    phase: str
     share: float
-    larger: float
-    choices: tuple[str, ...]
+    subnets: int
+    drawn: Mapping[str, int]
 
 
 class Shrinking:
-    """What may shrink by now. The memory of a run: the teacher, and which phases have begun.
+    """What may shrink by now. The memory of a run: the teacher, and how many stages have begun.
 
-    released  for each choice that may shrink, whether all its options are drawn or only the larger half
-    teacher   the network as it was at the end of the first phase; it answers at its largest, in eval mode
+    released  for each choice that may shrink by now, how many of its options are drawn, the largest ones
+    teacher   the network as it was at the end of the first phase; it answers at its largest
     """
 
     def __init__(self, path: Path, net: nn.Module) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
-        self.phases = [
-            Phase(**{**row, "choices": tuple(row["choices"])}) for row in found["phases"]
-        ]
+        self.stages = [Stage(**row) for row in found["stages"]]
         self.always: tuple[str, ...] = tuple(found["always"])
-        self.sets = [ChannelSet(**row) for row in found["channels"]]
+        self.sets = [
+            ChannelSet(**row | {"sorted": {int(k): n for k, n in row["sorted"].items()}})
+            for row in found["channels"]
+        ]
         self.net = net
-        self.begun: list[str] = []
-        self.released: dict[str, bool] = {}
+        self.begun = 0
+        self.released: dict[str, int] = {}
+        self.subnets = 1
         self.teacher: nn.Module | None = None
 
     def state(self) -> dict[str, Any]:
         teacher = None if self.teacher is None else self.teacher.state_dict()
-        return {"begun": list(self.begun), "teacher": teacher}
+        return {"begun": self.begun, "teacher": teacher}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.begun = list(state["begun"])
+        if not isinstance(state["begun"], int):
+            raise SystemExit(
+                "the checkpoint was trained with the phases of an earlier version: start anew"
+            )
+        self.begun = state["begun"]
         if state["teacher"] is not None:
             self.teacher = frozen(self.net)
             self.teacher.load_state_dict(state["teacher"])
 
-    def place(self, epoch: int, epochs: int) -> tuple[int, bool]:
-        """The number of the phase that an epoch is in, and whether the larger options alone are drawn yet."""
+    def place(self, epoch: int, epochs: int) -> int:
+        """The number of the stage that an epoch is in. The learning rate restarts where a stage begins."""
         end = 0.0
-        for number, phase in enumerate(self.phases):
-            start, end = end, end + phase.share * epochs
-            if epoch + 0.5 < end or number == len(self.phases) - 1:
-                return number, epoch + 0.5 < start + phase.larger * phase.share * epochs
-        raise ValueError("there are no phases")
+        for number, stage in enumerate(self.stages):
+            end += stage.share
+            if epoch < nearest_epoch(end * epochs):
+                return number
+        return len(self.stages) - 1
 
     def begin(self, epoch: int, epochs: int, trainer: Trainer) -> str:
-        """Prepares an epoch: lets choices go, keeps the teacher, sorts channels. Says what is new, "" for nothing."""
-        number, larger = self.place(epoch, epochs)
-        news = []
-        for phase in self.phases[: number + 1]:
-            if phase.name in self.begun:
-                continue
-            if phase.name != "full" and self.teacher is None:
+        """Prepares an epoch: lets choices go, keeps the teacher, sorts channels. Says what is new, "" for nothing.
+
+        Every stage has an optimizer of its own: what it remembers of earlier gradients is dropped.
+        """
+        news = self.too_short(epochs) if self.begun == 0 else []
+        for number in range(self.begun, self.place(epoch, epochs) + 1):
+            stage = self.stages[number]
+            if number > 0 and self.teacher is None:
                 self.teacher = frozen(trainer.evaluated)
-            fresh = [s for s in self.sets if s.is_ready(phase.choices, self.let_go_before(phase))]
+                same_buffers(self.teacher, trainer.world)
+            fresh = [channels for channels in self.sets if number in channels.sorted]
             for channels in fresh:
-                sort_channels(trainer, channels)
-            self.begun.append(phase.name)
+                sort_channels(trainer, channels, channels.sorted[number])
+            if number > 0:
+                trainer.optimizer.state.clear()
+            self.begun = number + 1
             plural = "set" if len(fresh) == 1 else "sets"
             sorted_ = f", {len(fresh)} {plural} of channels sorted" if fresh else ""
-            news.append(f"phase {phase.name}{sorted_}")
-        self.released = dict.fromkeys(self.always, True)
-        for i, phase in enumerate(self.phases[: number + 1]):
-            self.released.update((name, i < number or not larger) for name in phase.choices)
+            news.append(f"phase {stage.phase}{sorted_}")
+        self.released = {}
+        for stage in self.stages[: self.begun]:
+            self.released.update(stage.drawn)
+            self.subnets = stage.subnets
         return "; ".join(news)
 
-    def let_go_before(self, phase: Phase) -> set[str]:
-        """The choices of earlier phases."""
-        earlier = self.phases[: self.phases.index(phase)]
-        return {name for other in earlier for name in other.choices}
+    def too_short(self, epochs: int) -> list[str]:
+        """What a run of so few epochs leaves out: stages at its end that it never comes to."""
+        last = self.place(epochs - 1, epochs)
+        left = ", ".join(dict.fromkeys(stage.phase for stage in self.stages[last + 1 :]))
+        return [f"too few epochs for {left}: what that lets go is not trained"] if left else []
 
-    def draws(self, space: Space, rng: random.Random, subnets: int) -> list[dict[str, Any]]:
-        """The assignments of one step: the largest alone in the first phase, then `subnets` drawn ones.
+    def draws(self, space: Space, rng: random.Random) -> list[dict[str, Any]]:
+        """The assignments of one step: the largest alone in the first phase, then as many as the stage trains.
 
         Choices that are always drawn (a resolution) are the same for the whole step, as the images are.
         """
         shared = {name: rng.choice(space.CHOICES[name]) for name in self.always}
-        count = subnets if self.teacher is not None else 1
-        return [space.canonical(self.draw(space, rng) | shared) for _ in range(count)]
+        return [space.canonical(self.draw(space, rng) | shared) for _ in range(self.subnets)]
 
     def draw(self, space: Space, rng: random.Random) -> dict[str, Any]:
         """One assignment of all choices: those let go at random, the others at their largest option."""
         at = {}
         for name, options in space.CHOICES.items():
-            kept = options[-1:]
-            if name in self.released:
-                kept = options if self.released[name] else options[len(options) - most(options) :]
-            at[name] = rng.choice(kept)
+            drawn = self.released.get(name, 1)
+            at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def answers(self, images: Tensor, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def answers(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
         """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -124,19 +141,23 @@ class Shrinking:
             return run(teacher, images, teacher.plan(at)).float()
 
 
-def most(options: Sequence[Any]) -> int:
-    """How many options the larger half has: at least two, where there are two."""
-    return min(len(options), max(2, (len(options) + 1) // 2))
-
-
 def frozen(net: nn.Module) -> nn.Module:
-    """A copy that no longer learns."""
-    return copy.deepcopy(net).eval().requires_grad_(False)
+    """A copy that no longer learns, and answers by the statistics of each batch.
+
+    Running statistics would mix the resolutions that it was trained at, and fit none of them. They stay as they are;
+    dropout is off.
+    """
+    teacher = copy.deepcopy(net).eval().requires_grad_(False)
+    for module in teacher.modules():
+        if isinstance(module, _BatchNorm):
+            module.train()
+            module.momentum = 0.0
+    return teacher
 
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
     answers: Tensor | None,

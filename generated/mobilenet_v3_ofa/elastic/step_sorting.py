@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,28 +18,27 @@ OF_CHANNELS = frozenset(("weight", "bias", "running_mean", "running_var"))
 class ChannelSet:
     """Channels that stand in the same place everywhere.
 
-    choices  what their number depends on
     rows     modules whose tensors have an entry for each channel in their first dimension
     columns  modules whose weight has one in its second dimension: those that read the channels
+    judges   those of `columns` whose weights say how important a channel is: a block's projection, not its gate
+    sorted   how many channels, the first ones, are sorted before a stage; by the stage's number
     """
 
-    choices: Sequence[str]
     rows: Sequence[str]
     columns: Sequence[str]
-
-    def is_ready(self, now: Collection[str], before: Collection[str]) -> bool:
-        """Whether choices that are let go now make it elastic for the first time."""
-        return any(name in now for name in self.choices) and not any(
-            name in before for name in self.choices
-        )
+    judges: Sequence[str]
+    sorted: Mapping[int, int]
 
 
-def sort_channels(trainer: Trainer, channels: ChannelSet) -> Tensor:
-    """Reorders a set of channels in the network, its moving average and its optimizer: the most important first.
+def sort_channels(trainer: Trainer, channels: ChannelSet, first: int) -> Tensor:
+    """Reorders the first so many of a set of channels in the network, its moving average and its optimizer: the most
+    important first.
 
-    No answer of the largest network changes. Returns the order (C): which channel comes first, second, ..
+    No sub-network that has all of them changes its output. Returns the order (C): which channel comes first, second, ..
     """
-    order = importance(trainer.net, channels).argsort(descending=True, stable=True)
+    norm = importance(trainer.net, channels)
+    order = torch.arange(len(norm), device=norm.device)
+    order[:first] = norm[:first].argsort(descending=True, stable=True)
     reorder(trainer.net, channels, order, trainer.optimizer)
     if trainer.evaluated is not trainer.net:
         reorder(trainer.evaluated, channels, order)
@@ -48,9 +47,9 @@ def sort_channels(trainer: Trainer, channels: ChannelSet) -> Tensor:
 
 @torch.no_grad()
 def importance(net: nn.Module, channels: ChannelSet) -> Tensor:
-    """(C): the l1 norm of all weights that read a channel; of those that write it where nothing reads it."""
+    """(C): the l1 norm of the judges' weights that read a channel; of those that write it where nothing reads it."""
     total: Tensor | None = None
-    for name, dim in [(n, 1) for n in channels.columns] or [(n, 0) for n in channels.rows[:1]]:
+    for name, dim in [(n, 1) for n in channels.judges] or [(n, 0) for n in channels.rows[:1]]:
         weight = net.get_submodule(name).weight
         assert isinstance(weight, Tensor)
         norm = weight.abs().transpose(0, dim).flatten(1).sum(dim=1)

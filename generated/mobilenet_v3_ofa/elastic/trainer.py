@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,9 +14,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from .checkpoint import fill
-from .distributed import World
+from .checkpoint import check_finite, check_network, fill
+from .distributed import World, warn
+from .finite import Watch
 from .interfaces import Criterion, Memory
+from .optim import restore_optimizer
+from .shapes import Inputs, each_input
 
 
 class Trainer:
@@ -51,6 +55,8 @@ class Trainer:
         self.clip = clip
         self.parts = parts
         self.part = 0
+        self.plan: Any = None
+        self.seen: list[tuple[Any, Tensor]] = []
         self.average = Average(net, ema) if ema else None
         self.memory: Memory | None = None
         self.amp = amp
@@ -68,6 +74,28 @@ class Trainer:
                 net, find_unused_parameters=elastic, broadcast_buffers=False
             )
 
+    def watched(
+        self,
+        batches: Iterable[tuple[Inputs, Tensor]],
+        epoch: int,
+        folder: Path,
+        first: int = 0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[tuple[Inputs, Tensor]]:
+        """The batches of an epoch, which are those from number `first` on; none any more after an update with `stop()`.
+
+        Exits after a step in which a loss was NaN or infinite, and keeps its batch in `folder`.
+        """
+        watch = Watch(self.world, folder)
+        for number, batch in enumerate(batches, first * self.parts):
+            self.seen = []
+            rate = self.optimizer.param_groups[0]["lr"]
+            yield batch
+            watch.see(epoch, number, rate, batch, self.seen)
+            if not self.part and stop():
+                break
+        watch.finish(self.net)
+
     def passes(self, plans: Sequence[Any]) -> Iterator[Any]:
         """The plans of one step. The processes exchange their gradients after the last one's backward pass only."""
         if self.part == 0:
@@ -75,22 +103,24 @@ class Trainer:
         complete = self.part == self.parts - 1
         for i, plan in enumerate(plans):
             alone = self.parallel is not None and not (complete and i == len(plans) - 1)
+            self.plan = plan
             with self.parallel.no_sync() if alone and self.parallel else nullcontext():
                 yield plan
 
-    def forward(self, images: Tensor, plan: Any) -> Tensor:
-        """Logits (B, classes) in float32, from images (B, C, H, W) of the full resolution."""
-        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
+    def forward(self, images: Inputs, plan: Any) -> Tensor:
+        """Logits (B, classes) in float32, from inputs such as images (B, C, H, W) of the full resolution."""
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
-    def answers(self, images: Tensor, plan: Any) -> dict[str, Tensor]:
+    def answers(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
         """The outputs that the plan asks for, by name, in float32."""
-        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp):
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             found: Any = run(self.parallel or self.net, images, plan)
         return {name: value.float() for name, value in found.items()}
 
     def backward(self, loss: Tensor) -> None:
+        self.seen.append((self.plan, loss.detach()))
         self.scaler.scale(loss / self.parts).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
@@ -108,6 +138,11 @@ class Trainer:
             self.average.update(self.net)
 
     @property
+    def updates(self) -> int:
+        """How many updates were made."""
+        return int(self.schedule.last_epoch)
+
+    @property
     def evaluated(self) -> nn.Module:
         """The network to evaluate and to keep: the moving average where there is one."""
         return self.net if self.average is None else self.average.net
@@ -123,29 +158,72 @@ class Trainer:
             "memory": None if self.memory is None else self.memory.state(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continues from `state()`. Exits where that is of another network or another --model-ema."""
-        if (state["average"] is None) != (self.average is None):
+    def restore(self, saved: dict[str, Any], steps: int = 0, only_weights: bool = False) -> None:
+        """Continues from a checkpoint, which holds `state()`. Exits where it is of another network, or damaged.
+
+        `steps` are those of an epoch now: a run that goes on with another batch size is as many epochs old. With
+        `only_weights` nothing is trained any more, and how it was trained is of no matter.
+        """
+        check_network(self.net, saved)
+        check_finite(saved)
+        fill(self.net, saved["net"])
+        if self.average is not None and saved["average"] is not None:
+            fill(self.average.net, saved["average"]["net"])
+            self.average.updates = saved["average"]["updates"]
+        elif saved["average"] is not None and only_weights:
+            fill(self.net, saved["average"]["net"])
+        elif (saved["average"] is None) != (self.average is None) and not only_weights:
             raise SystemExit("the checkpoint and this run disagree on --model-ema")
-        fill(self.net, state["net"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        elif self.average is not None:
+            fill(self.average.net, saved["net"])
+        if self.memory is not None and saved.get("memory") is not None:
+            restore_memory(self.memory, saved["memory"])
+        if only_weights:
+            return
+        restore_optimizer(self.optimizer, saved["optimizer"])
+        if saved["scaler"] and self.scaler.is_enabled():
+            self.scaler.load_state_dict(saved["scaler"])
         # The rate is a function of the step alone, so that a run may be resumed with another number of epochs.
-        self.schedule.last_epoch = state["schedule"]["last_epoch"]
+        done, epoch = saved["schedule"]["last_epoch"], saved["epoch"]
+        self.schedule.last_epoch = epoch * steps + saved.get("batch", 0) if steps else done
+        if "recipe" not in saved and epoch and done != self.schedule.last_epoch:
+            warn(
+                f"the batch size was another one, {done / epoch:g} steps an epoch then, {steps} now: "
+                "the schedule and the place in it are counted in epochs"
+            )
         factors = self.schedule.lr_lambdas  # type: ignore[attr-defined]
         for group, base, factor in zip(
             self.optimizer.param_groups, self.schedule.base_lrs, factors, strict=True
         ):
             group["lr"] = base * factor(self.schedule.last_epoch)
-        if self.average is not None:
-            self.average.restore(state["average"])
-        if self.memory is not None:
-            self.memory.restore(state["memory"])
 
 
-def run(net: Any, images: Tensor, plan: Any = None) -> Tensor:
+def restore_memory(memory: Memory, state: Any) -> None:
+    """What the method has kept. Exits where that is damaged."""
+    try:
+        memory.restore(state)
+    except (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        raise SystemExit(f"what the method keeps in the checkpoint is damaged: {error}") from None
+
+
+@contextmanager
+def one_image() -> Iterator[None]:
+    """Exits with a plain message where torch's batch norm says that one value of each channel has no variance."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise SystemExit(
+            "a batch norm sees one value of each channel, which has no variance: "
+            "give every process two images or more (--batch-size, --accumulate)"
+        ) from None
+
+
+def run(net: Any, images: Inputs, plan: Any = None) -> Tensor:
     """The network's answer; a network without choices takes no plan."""
-    logits: Tensor = net(images) if plan is None else net(images, plan)
+    inputs = each_input(images)
+    logits: Tensor = net(*inputs) if plan is None else net(*inputs, plan)
     return logits
 
 
@@ -174,7 +252,3 @@ class Average:
 
     def state(self) -> dict[str, Any]:
         return {"net": self.net.state_dict(), "updates": self.updates}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.updates = int(state["updates"])

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .plan import weight_and_bias
 from .conv import ConvCut, ElasticConv2d, Views
 
 
@@ -54,8 +55,7 @@ class TransformedConv2d(ElasticConv2d):
         """As `ElasticConv2d.weights`; a transformed kernel is no view of the parameters, and made anew each time."""
         if cut.kernel == self.kernel_size[0]:
             return super().weights(cut)
-        weight, bias = self._parameters["weight"], self._parameters["bias"]
-        assert weight is not None
+        weight, bias = weight_and_bias(self)
         return self.slices(cut, weight, bias)
 
     def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:

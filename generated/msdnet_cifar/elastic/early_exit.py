@@ -13,6 +13,7 @@ from .distributed import same_buffers
 from .evaluate import Score
 from .interfaces import Batches, Passes, Space
 from .levels import Levels, read_levels, total
+from .shapes import Inputs
 from .trainer import Trainer
 
 
@@ -24,7 +25,7 @@ def weights_of(space: Space, levels: Levels, weights: Sequence[float]) -> dict[s
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plan: Any,
     levels: Levels,
@@ -49,10 +50,19 @@ def judge(trainer: Trainer, judging: Batches) -> dict[str, Score]:
 
 
 def table(
-    trainer: Trainer, space: Space, judging: Batches, target: float | None, folder: Path
+    trainer: Trainer,
+    space: Space,
+    testing: Batches,
+    target: float | None,
+    folder: Path,
+    judging: Batches | None = None,
 ) -> str:
-    """Every exit with its costs and its accuracy at every level; written as answers.json too."""
+    """Every exit with its costs and its accuracy at every level; written as answers.json too.
+
+    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    """
     net: Any = trainer.evaluated
     plans = [net.plan({"exit": name}) for name in space.CHOICES["exit"]]
-    rows = subnets(space, read_levels(), plans, judge(trainer, judging))
+    picking = None if judging is None else judge(trainer, judging)
+    rows = subnets(space, read_levels(), plans, judge(trainer, testing), picking)
     return report(rows, target, folder)

@@ -13,6 +13,17 @@ Number: TypeAlias = int | Fraction
 Value: TypeAlias = int | Fraction | str
 
 
+LARGEST_DENOMINATOR: Final = 10**7
+"""Of an option that is a fraction: up to here a float says which one is meant."""
+
+
+def exact(option: int | float | Fraction | str) -> int | Fraction | str:
+    """Decimals as the fractions that are meant: 0.35 is 7/20, 0.3333333333333333 is 1/3. Yes and no are 1 and 0."""
+    if isinstance(option, float):
+        return Fraction(option).limit_denominator(LARGEST_DENOMINATOR)
+    return int(option) if isinstance(option, bool) else option
+
+
 def floor_of(x: Number) -> int:
     return x if isinstance(x, int) else x.numerator // x.denominator
 

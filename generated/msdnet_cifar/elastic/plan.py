@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from .functions import exact
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Option: TypeAlias = bool | int | float | str
+Resolution: TypeAlias = "int | tuple[int | None, ...] | None"
+"""Height and width of the images, of several inputs one for each; None for images as they are."""
+
 SomeCut = TypeVar("SomeCut", bound="Cut")
 SomePlan = TypeVar("SomePlan", bound="Plan")
 
@@ -26,7 +30,7 @@ class Cut:
     So that inference does not slice the same weights at every call, a cut remembers the last views it made. A view
     shares the parameter's memory: training and `load_state_dict` show through it. It is used only while the parameter
     still lies where the view was made, so moved, copied and replaced parameters get views of their own. Views are not
-    copied and not pickled.
+    copied and not pickled. While torch.compile looks on, nothing is remembered: it keeps the slicing in its graph.
     """
 
     __slots__ = ("_memory",)
@@ -41,7 +45,7 @@ class Cut:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_memory", ((), ()))
 
-    def remember(self, addresses: tuple[int, ...], views: tuple[Tensor | None, ...]) -> None:
+    def remember(self, addresses: tuple[int, ...], views: tuple[Any, ...]) -> None:
         """Keeps `views` for as long as the tensors they were cut from lie at `addresses`."""
         if 0 not in addresses:  # a meta tensor has no memory to recognise it by
             object.__setattr__(self, "_memory", (addresses, views))
@@ -63,12 +67,21 @@ class Cut:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
 
 
+def weight_and_bias(layer: Any) -> tuple[Any, Any]:
+    """A layer's weight and bias; also where torch's pruning or a parametrization makes them of other parameters."""
+    parameters = layer._parameters
+    if "weight" in parameters and "bias" in parameters:
+        return parameters["weight"], parameters["bias"]
+    return layer.weight, layer.bias
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The plan of a whole network: a subclass in model.py adds a field for each of its parts.
 
     chosen      the canonical assignment: (choice, option) pairs, inactive choices left out
-    resolution  height and width to which images are resized, None to take them as they are
+    resolution  height and width to which images are resized, None to take them as they are; in a network of
+                several inputs one of these for each, or None for all
     outputs     names of the outputs to return in a dict, None to return the main one alone
     answer      the name of the main one, in a network with several heads or exits
     wanted      the heads and exits to compute there
@@ -77,7 +90,7 @@ class Plan:
     """
 
     chosen: tuple[tuple[str, Option], ...]
-    resolution: int | None
+    resolution: Resolution
     outputs: tuple[str, ...] | None
     answer: str = field(default="head", kw_only=True)
     wanted: tuple[str, ...] = field(default=("head",), kw_only=True)
@@ -125,9 +138,7 @@ def complete(
     values: dict[str, Any] = {}
     for name, options in choices.items():
         value = chosen.get(name, False if tuple(options) == (False, True) else options[-1])
-        values[name] = (
-            Fraction(value).limit_denominator(10_000) if isinstance(value, float) else value
-        )
+        values[name] = exact(value) if isinstance(value, float) else value
     return values
 
 

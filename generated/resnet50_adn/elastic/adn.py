@@ -12,6 +12,7 @@ from torch import Tensor
 from .evaluate import calibrated, evaluate
 from .interfaces import Batches, Passes, Space
 from .progress import amount, table
+from .shapes import Inputs
 from .trainer import Trainer
 
 MOST_SETTINGS = 1024
@@ -24,7 +25,7 @@ def pair(space: Space) -> list[dict[str, Any]]:
 
 def step(
     trainer: Passes,
-    images: Tensor,
+    images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
     *,
@@ -55,7 +56,7 @@ def step(
 
 
 def step_on_labels(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any]
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any]
 ) -> list[Tensor]:
     """A step without specialisation (section 4.2): (CE(y, super) + CE(y, base)) / 2."""
     losses = []

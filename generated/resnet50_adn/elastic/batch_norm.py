@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .plan import Cut
+from .plan import Cut, weight_and_bias
+from .synced import normalised
 
 Statistics: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -36,6 +37,8 @@ class ElasticBatchNorm(_BatchNorm):
     """
 
     plain: type[_BatchNorm]
+    synced = False
+    """Whether train mode's statistics are those of all processes' batches: `synced.synchronise`."""
 
     def cut(self, features: int, bank: int = 0) -> NormCut:
         return NormCut(features, bank, None, None)
@@ -55,15 +58,15 @@ class ElasticBatchNorm(_BatchNorm):
         weight, bias, mean, var = self.own()
         if n != self.num_features:
             weight, bias, mean, var = weight[:n], bias[:n], mean[:n], var[:n]
-        return F.batch_norm(x, mean, var, weight, bias, True, momentum, self.eps)
+        return normalised(x, mean, var, weight, bias, momentum, self.eps, self.synced)
 
     def own(self) -> Statistics:
         """Weight, bias, running mean and running variance [num_features]."""
-        parameters: dict[str, Any] = self._parameters
+        weight, bias = weight_and_bias(self)
         buffers: dict[str, Any] = self._buffers
         return (
-            parameters["weight"],
-            parameters["bias"],
+            weight,
+            bias,
             buffers["running_mean"],
             buffers["running_var"],
         )
@@ -73,7 +76,7 @@ class ElasticBatchNorm(_BatchNorm):
         weight, bias, mean, var = own = self.own()
         if cut is None or (cut.features == self.num_features and cut.mean is None):
             return own
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return slices(cut, own)
         views: Statistics
         addresses, views = cut._memory

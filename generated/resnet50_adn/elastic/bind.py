@@ -7,7 +7,6 @@ norm is an affine map per channel, so it can be folded into the convolution or l
 
 from __future__ import annotations
 
-import copy
 import inspect
 import operator
 import threading
@@ -21,6 +20,8 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .plan import Plan
+from .reshaped import refresh, settled
+from .reuse import overwrite
 
 TRACING: Final = threading.Lock()
 """While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""
@@ -48,6 +49,16 @@ class PlanTracer(fx.Tracer):
         self.layers: dict[str, nn.Module] = {}
         self.cuts: dict[str, Any] = {}
         self.thread = threading.get_ident()
+        self.settling = False
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """While a layer's plain twin is made, the modules that make its weight are called as always."""
+        self.settling = True
+        try:
+            yield
+        finally:
+            self.settling = False
 
     def path_of_module(self, mod: nn.Module) -> str:
         path: str = self.paths[mod]
@@ -68,33 +79,64 @@ class PlanTracer(fx.Tracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        if threading.get_ident() != self.thread:
+        if threading.get_ident() != self.thread or self.settling:
             return forward(*args, **kwargs)
         path = self.path_of_module(m)
         if is_elastic(m):
             x, cut = (*args, None)[:2]
             self.cuts[path] = cut
-            self.layers[path] = m.bound(cut)  # type: ignore[operator]
+            with self.off():
+                refresh(m)
+                self.layers[path] = m.bound(cut)  # type: ignore[operator]
             return self.create_proxy("call_module", path, (x,), {})
         if self.is_leaf_module(m, path):
-            self.layers[path] = copy.deepcopy(m)
+            with self.off():
+                self.layers[path] = settled(m)
         return super().call_module(m, forward, args, kwargs)
 
 
-def bind(net: nn.Module, plan: Plan | None = None, fold: bool = True) -> fx.GraphModule:
+class Folded(fx.GraphModule):
+    """A bound network whose norms are folded into the layers before them: for inference alone."""
+
+    def train(self, mode: bool = True) -> Folded:
+        if mode:
+            raise RuntimeError(
+                "the norms of this network are folded into its weights, and it cannot be trained: "
+                "net.bind(plan) keeps them"
+            )
+        return super().train(mode)
+
+
+def bind(
+    net: nn.Module, plan: Plan | None = None, fold: bool = False, resized: bool = True
+) -> fx.GraphModule:
     """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
 
-    Its forward takes the inputs only, at the plan's resolution. Parameters and buffers are copies under the same names,
-    of the sizes in use; with norm banks, the bank in use takes the name of the norm. With `fold` the norms are folded
-    into the layers before them. The result can be saved, compiled and exported.
+    Its forward takes the inputs only, and resizes them as `net(x, plan)` does; with `resized=False` they have to come
+    at the plan's resolution. Parameters and buffers are copies under the same names, of the sizes in use; with norm
+    banks, the bank in use takes the name of the norm. The result can be saved, compiled and exported.
+
+    To train it further, take it as it is and call `.train()`: it has norms, dropout and stochastic depth of its own
+    (only dropout inside an attention is left out); weights that a triangular connection keeps at zero are free. With
+    `fold` the norms are folded into the layers before them, which is faster and computes the same, and the network
+    refuses to be trained: without its norms it would lose most of what it knows.
     """
-    graph, layers, _ = traced(net, None if plan is None else replace(plan, resolution=None))
+    if plan is not None and not resized:
+        plan = replace(plan, resolution=None)
+    graph, layers, _ = traced(net, plan)
     if fold:
         fold_norms(graph, layers)
+        layers = {path: at_rest(layer) for path, layer in layers.items()}
+        overwrite(graph, layers)
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
     clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))
-    return fx.GraphModule(layers, clean, type(net).__name__).eval()
+    return (Folded if fold else fx.GraphModule)(layers, clean, type(net).__name__).eval()
+
+
+def at_rest(layer: nn.Module) -> nn.Module:
+    """A layer as it is in eval mode: nothing, where it does something in training alone."""
+    return nn.Identity() if getattr(type(layer), "only_training", False) else layer
 
 
 def traced(

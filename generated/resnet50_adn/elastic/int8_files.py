@@ -11,7 +11,9 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
-from .exporting import Answers, write_source
+from .alive import peak_bytes
+from .checked import Answers
+from .exporting import write_source
 from .int8 import quantised
 from .latency import measure
 
@@ -38,7 +40,8 @@ def write_int8(
     batches  inputs of training images
     judge    accuracy of a network of these inputs, None where there is none to ask for
 
-    The figures are accuracy, bytes, and ms an image: of one image, on one thread of this CPU, the fastest of many.
+    The figures are accuracy, bytes of the file, the most bytes of activations alive at once where torch runs it, and ms
+    an image: of one image, on one thread of this CPU, the fastest of many.
     """
     figures = {"float32": measured(static, inputs, folder / "weights.safetensors", judge)}
     try:
@@ -67,12 +70,13 @@ def write_int8(
 def measured(net: nn.Module, inputs: Inputs, file: Path, judge: Judge | None) -> dict[str, float]:
     """A network's figures."""
     one = tuple(x[:1] for x in inputs)
-    layers: list[Any] = [layer for layer in net.modules() if hasattr(layer, "packed")]
+    layers: list[Any] = [layer for layer in net.modules() if hasattr(layer, "_packed")]
     for layer in layers:
-        layer.packed = None  # anew: the kernels are fastest at the batch size that they ran first
-    ms = 1000 * measure(lambda _: net(*one), one[0]).fastest
+        layer._packed = None  # anew: the kernels are fastest at the batch size that they ran first
+    ms = 1000 * measure(net, one).fastest
     known = {} if judge is None else {"accuracy": round(judge(net), 5)}
-    return {**known, "bytes": file.stat().st_size, "ms": round(ms, 4)}
+    size = {} if isinstance(net, OnnxNet) else {"peak_bytes": peak_bytes(net, *one)}
+    return {**known, "bytes": file.stat().st_size, **size, "ms": round(ms, 4)}
 
 
 def table(figures: Mapping[str, Mapping[str, float]]) -> str:
@@ -81,7 +85,8 @@ def table(figures: Mapping[str, Mapping[str, float]]) -> str:
     for name, row in figures.items():
         accuracy = f"test accuracy {row['accuracy']:.2%}, " if "accuracy" in row else ""
         size, time = f"{row['bytes'] / 1000:,.0f} KB", f"{row['ms']:.3g} ms an image"
-        lines.append(f"{name}: {accuracy}{size}, {time}")
+        peak = f"{row['peak_bytes'] / 1000:,.3g} KB of activations, " if "peak_bytes" in row else ""
+        lines.append(f"{name}: {accuracy}{size}, {peak}{time}")
     pairs = (("int8.py", "float32"), ("int8.onnx", "subnet.onnx"))
     slow = [a for a, b in pairs if a in figures and figures[a]["ms"] >= figures[b]["ms"]]
     if slow:

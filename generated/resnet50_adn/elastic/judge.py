@@ -12,7 +12,8 @@ from .interfaces import Assignment, Batches
 from .journal import Journal, Measured
 
 Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]
-"""The costs that are counted: macs, params, memory; latency where a table predicts it."""
+"""What needs no measuring: macs, params, memory; latency where a table predicts it; whether it is trained, where some
+are not."""
 Measure: TypeAlias = Callable[[Assignment, str], Measured]
 """Measures accuracy, latency or test_accuracy of a sub-network, as the second argument says."""
 MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
@@ -69,8 +70,16 @@ class Judge:
         names = ("latency", "accuracy") if self.timed else ("accuracy",)
         self.reused += sum(not any(self.lacks(at, name) for name in names) for at in generation)
         self.fill(generation, names, advance)
-        points = map(self.point, generation)
-        return [point for point in points if point.within(self.budgets)]
+        points = [self.point(at) for at in generation]
+        return [p for p in points if p.within(self.budgets) and not self.is_broken(p.at)]
+
+    def is_broken(self, at: Assignment) -> bool:
+        """Whether it has answered NaN or Inf: then it has no accuracy, and is on no front."""
+        return bool(self.journal.known(at).get("broken"))
+
+    def broken(self) -> list[Assignment]:
+        """All that were looked at and have answered NaN or Inf."""
+        return [point.at for point in self.counted.values() if self.is_broken(point.at)]
 
     def finished(self, front: Sequence[Point]) -> list[Point]:
         """The points with latency and test accuracy."""

@@ -13,11 +13,12 @@ from .interfaces import Assignment, Space
 from .limits import Limits, limits_of, windows_of
 from .nsga import Values, hypervolume, ranked, survivors, tournament
 from . import choices
+from .counting import draw_uniform
 from .latency_table import LatencyTable
 from .line import ANY
-from .sweep import TooEntangled, draw_uniform
+from .sweep import TooEntangled
 from .timed import timed_space
-from .window import EmptyWindow, draw_in_window
+from .window import NothingFound, draw_in_window
 
 IN_VAIN = 2000
 """So many draws in a row that are known already end the search."""
@@ -220,5 +221,5 @@ def random_ones(
             return [choices.draw(space, rng) for _ in range(count)]
     try:
         return draw_in_window(space, count, rng, *limits).assignments
-    except EmptyWindow:
+    except NothingFound:
         return ()

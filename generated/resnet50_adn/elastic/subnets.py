@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from .interfaces import Assignment, Space
+from .numerals import read, written
+from .strict_json import read_json
 
 
 def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
@@ -19,17 +21,22 @@ def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
         if at not in ("max", "min"):
             raise ValueError(f"{at!r} is no sub-network: max, min or an assignment")
         return space.largest() if at == "max" else space.smallest()
-    for name, option in at.items():
+    for name in at:
         if name not in space.CHOICES:
             raise ValueError(
                 f"there is no choice {name!r}; the choices are {', '.join(space.CHOICES)}"
             )
-        if option not in space.CHOICES[name]:
-            options = ", ".join(map(str, space.CHOICES[name]))
-            raise ValueError(f"{name} cannot be {option!r}; its options are {options}")
-    return space.canonical(
-        {name: options[-1] for name, options in space.CHOICES.items()} | dict(at)
-    )
+    chosen = {name: own_option(name, space.CHOICES[name], option) for name, option in at.items()}
+    return space.canonical({name: options[-1] for name, options in space.CHOICES.items()} | chosen)
+
+
+def own_option(name: str, options: Sequence[Any], wanted: object) -> Any:
+    """The option of a choice that is written as a value is: 1/10 is 0.1, and yes is true. Raises ValueError."""
+    for option in options:
+        if written(option) == written(wanted):
+            return option
+    listed = ", ".join(map(written, options))
+    raise ValueError(f"{name} cannot be {written(wanted)}; its options are {listed}")
 
 
 def parse(text: str) -> Assignment | str:
@@ -38,13 +45,13 @@ def parse(text: str) -> Assignment | str:
         return text
     if text.startswith("{"):
         try:
-            return dict(json.loads(text))
+            return dict(read_json(text))
         except ValueError as error:
             raise SystemExit(f"--at {text}: {error}") from None
     if text.endswith(".json"):
         try:
-            content = json.loads(Path(text).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
+            content = read_json(Path(text).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
             raise SystemExit(f"{text}: {error}") from None
         if not isinstance(content, Mapping):
             raise SystemExit(
@@ -54,29 +61,24 @@ def parse(text: str) -> Assignment | str:
     pairs = [pair.partition("=") for pair in text.replace(",", " ").split()]
     if not pairs or any(not sign for _, sign, _ in pairs):
         raise SystemExit(f"--at {text}: max, min, a .json file or choice=option,... is expected")
-    return {name: option(value) for name, _, value in pairs}
+    try:
+        return {name: option(value) for name, _, value in pairs}
+    except ValueError as error:
+        raise SystemExit(f"--at {text}: {error}") from None
 
 
-def option(text: str) -> bool | int | float | str:
-    """`3`, `0.5`, `true`, `no` or a word."""
-    words = {"true": True, "yes": True, "false": False, "no": False}
+def option(text: str) -> bool | int | float | Fraction | str:
+    """`3`, `0.5`, `1/3`, `yes`, `true` or a word, as in a spec. Raises ValueError for anything else."""
+    words = {"true": True, "false": False}
     if text.lower() in words:
         return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    found = read(text)
+    return float(found) if isinstance(found, Fraction) and "/" not in text else found
 
 
 def spelled(assignment: Assignment) -> str:
     """The reverse of `parse`: `width=0.5,s1.depth=2`; `-` where there is nothing to choose."""
-    values = {True: "yes", False: "no"}
-    pairs = (
-        f"{name}={values[value] if isinstance(value, bool) else value}"
-        for name, value in assignment.items()
-    )
+    pairs = (f"{name}={written(value)}" for name, value in assignment.items())
     return ",".join(pairs) or "-"
 
 

@@ -25,6 +25,7 @@ from .journal import Journal, fingerprint
 from .latency import device_name, running, timed
 from .marks import Form, Marks, Sliced, Straightened
 from .progress import Bar
+from .shapes import Shape
 from .whole import write_text
 from .latency_table import LatencyTable, file_name, predicted, table_of
 
@@ -66,7 +67,7 @@ def write_table(
     net: Any,
     space: Any,
     blocks: Mapping[str, Sequence[str]],
-    image: tuple[int, int, int],
+    image: Shape,
     folder: Path,
     *,
     network: str,
@@ -79,8 +80,8 @@ def write_table(
 ) -> str:
     """Writes latency.<device>.json, and says how well its sums predict `whole` random sub-networks.
 
-    `image` is (channels, height, width); a sub-network runs for `budget` seconds, but a few times at least. What is
-    measured is noted at once beside the table: an interrupted one is gone on with.
+    `image` is (channels, height, width), or the numbers of a vector; a sub-network runs for `budget` seconds, but a few
+    times at least. What is measured is noted at once beside the table: an interrupted one is gone on with.
     """
     refuse_too_many(space, blocks)
     on = torch.device(device)

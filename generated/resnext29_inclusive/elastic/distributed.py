@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -25,6 +26,17 @@ class World:
     @property
     def main(self) -> bool:
         return self.rank == 0
+
+
+def tell(text: str, file: TextIO | None = None) -> None:
+    """A line on standard output, or another file, of the first process alone; also before it has joined the others."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=file, flush=True)
+
+
+def warn(text: str) -> None:
+    """A warning on standard error."""
+    tell(f"warning: {text}", sys.stderr)
 
 
 def join(device: str = "") -> World:

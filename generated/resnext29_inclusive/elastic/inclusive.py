@@ -13,6 +13,7 @@ from .distributed import same_buffers
 from .evaluate import Score
 from .interfaces import Batches, Passes, Space
 from .levels import Levels, read_levels, total
+from .shapes import Inputs
 from .trainer import Trainer
 
 
@@ -23,7 +24,7 @@ def nested(net: Any, space: Space, choice: str, levels: Levels) -> list[Any]:
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plans: Sequence[Any], levels: Levels
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], levels: Levels
 ) -> list[Tensor]:
     """Forward and backward of one step: sum over k and d of L(y_d, f_{k,d}(x)), a pass for each k.
 
@@ -53,12 +54,17 @@ def table(
     trainer: Trainer,
     space: Space,
     choice: str,
-    judging: Batches,
+    testing: Batches,
     target: float | None,
     folder: Path,
+    judging: Batches | None = None,
 ) -> str:
-    """Every sub-network with its costs and its accuracy at every level; written as answers.json too."""
+    """Every sub-network with its costs and its accuracy at every level; written as answers.json too.
+
+    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    """
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
-    rows = subnets(space, read_levels(), plans, judge(trainer, space, choice, judging))
+    picking = None if judging is None else judge(trainer, space, choice, judging)
+    rows = subnets(space, read_levels(), plans, judge(trainer, space, choice, testing), picking)
     return report(rows, target, folder)

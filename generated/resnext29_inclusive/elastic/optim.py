@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
@@ -81,6 +83,68 @@ def kind_of(module: nn.Module, name: str, parameter: nn.Parameter) -> str:
     return "weight"
 
 
+KEPT: Mapping[type[Optimizer], tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        SGD: (("momentum_buffer",), ()),
+        AdamW: (("step", "exp_avg", "exp_avg_sq"),),
+        RMSprop: (("step", "square_avg", "momentum_buffer"), ("step", "square_avg")),
+    }
+)
+"""What each optimizer may keep of a parameter, from one step to the next."""
+
+
+HYPERPARAMETERS: Final = (
+    "initial_lr",
+    "momentum",
+    "weight_decay",
+    "nesterov",
+    "betas",
+    "alpha",
+    "eps",
+)
+"""What a run may not change on the way."""
+
+
+def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Gives an optimizer what another one of its kind has kept. Its settings stay its own.
+
+    Exits where the state is of another optimizer, of one with other settings, or of other parameters.
+    """
+    own, theirs = optimizer.state_dict()["param_groups"], state["param_groups"]
+    if [len(group.get("params", ())) for group in theirs] != [
+        len(group["params"]) for group in own
+    ]:
+        raise SystemExit("the optimizer of the checkpoint is of other parameters")
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    kinds = [{*names} for names in KEPT.get(type(optimizer), ())]
+    for place, values in state["state"].items():
+        kept = {name for name, value in values.items() if value is not None}
+        if kinds and kept not in kinds:
+            raise SystemExit(
+                f"the checkpoint is of another optimizer than {type(optimizer).__name__}: "
+                f"of a parameter it keeps {', '.join(sorted(map(str, kept))) or 'nothing'}"
+            )
+        for name in kept - {"step"}:
+            shape = getattr(values[name], "shape", ())
+            if place >= len(parameters) or shape != parameters[place].shape:
+                raise SystemExit("the optimizer of the checkpoint is of other parameters")
+    for name in HYPERPARAMETERS:
+        for here, there in zip(own, theirs, strict=True):
+            if name in here and name in there and not same(here[name], there[name]):
+                raise SystemExit(
+                    f"the optimizer's {name} was {there[name]!r}, now {here[name]!r}: "
+                    "a run goes on as it began"
+                )
+    kept_now = {place: dict(values) for place, values in state["state"].items()}
+    optimizer.load_state_dict({"state": kept_now, "param_groups": own})
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two settings are equal; pairs may be lists or tuples."""
+    pair = isinstance(left, (list, tuple)) and isinstance(right, (list, tuple))
+    return [*left] == [*right] if pair else bool(left == right)
+
+
 def build_schedule(
     optimizer: Optimizer, settings: Mapping[str, Any], epochs: int, steps_per_epoch: int
 ) -> LambdaLR:
@@ -99,11 +163,11 @@ def learning_rate(
     exponential  gamma ^ (epochs passed / every), rounded down
     constant     1
 
-    Before, for `warmup` epochs, it rises in a straight line from `warmup_from` to 1.
+    Before, for `warmup` epochs, it rises in a straight line from `warmup_from` to 1. A schedule with `restarts` does
+    all this once for each of its spans, times the span's peak.
     """
-    warmup = round(float(settings.get("warmup", 0)) * steps_per_epoch)
+    spans = schedule_spans(settings, epochs, steps_per_epoch)
     start = float(settings.get("warmup_from", 0.01))
-    total = max(1, epochs * steps_per_epoch - warmup)
     final = float(settings.get("final", 0))
     gamma = float(settings.get("gamma", 0))
     every = max(1, round(float(settings.get("every", 1)) * steps_per_epoch))
@@ -114,16 +178,20 @@ def learning_rate(
     )
 
     def factor(step: int) -> float:
-        if step < warmup:
-            return start + (1 - start) * step / warmup
-        share = min(1.0, (step - warmup) / total)
+        span = next(s for s in reversed(spans) if s.first <= step)
+        return span.peak * within(span, step - span.first)
+
+    def within(span: Span, step: int) -> float:
+        if step < span.warmup:
+            return start + (1 - start) * step / span.warmup
+        share = min(1.0, (step - span.warmup) / max(1, span.steps - span.warmup))
         match settings["name"]:
             case "cosine":
                 return final + (1 - final) * (1 + math.cos(math.pi * share)) / 2
             case "linear":
                 return 1 + (final - 1) * share
             case "multistep":
-                return gamma ** sum(step >= milestone for milestone in milestones)
+                return float(gamma ** sum(step >= milestone for milestone in milestones))
             case "exponential":
                 return gamma ** (step // every)
             case "constant":
@@ -133,5 +201,45 @@ def learning_rate(
                     f"unknown schedule {name!r}: constant, cosine, linear, multistep or exponential"
                 )
 
-    factor(warmup)  # an unknown name is reported now and not in the first step
+    within(spans[0], spans[0].warmup)  # an unknown name is reported now and not in the first step
     return factor
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of the run with a schedule of its own: its first step, its steps, those of them that warm up, and its
+    highest rate as a share of the run's."""
+
+    first: int
+    steps: int
+    warmup: int
+    peak: float
+
+
+def schedule_spans(
+    settings: Mapping[str, Any], epochs: int, steps_per_epoch: int
+) -> tuple[Span, ...]:
+    """The whole run, cut at the schedule's `restarts`; each of these begins with an epoch.
+
+    The first span warms up for `warmup` epochs; the others for `warmups`, or for `warmup` where these are not given,
+    and at most half of their length.
+    """
+    restarts = list(map(float, settings.get("restarts", ())))
+    peaks = list(map(float, settings.get("peaks") or [1.0] * len(restarts)))
+    usual = float(settings.get("warmup", 0))
+    warmups = list(map(float, settings.get("warmups") or [usual] * len(restarts)))
+    # A restart below 1 is a share of the run, any other a number of epochs.
+    starts = [0, *(nearest_epoch(r * epochs if r < 1 else r) for r in restarts), epochs]
+    spans = []
+    for first, end, peak, warmup in zip(starts, starts[1:], [1.0, *peaks], [usual, *warmups]):
+        steps = max(0, end - first) * steps_per_epoch
+        warm = round(warmup * steps_per_epoch)
+        spans.append(
+            Span(first * steps_per_epoch, steps, min(warm, steps // 2) if first else warm, peak)
+        )
+    return tuple(spans)
+
+
+def nearest_epoch(place: float) -> int:
+    """The epoch that begins nearest to a place in the run, the earlier of two."""
+    return math.ceil(place - 0.5)

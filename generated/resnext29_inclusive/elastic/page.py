@@ -37,6 +37,9 @@ def page(
     ]
     are = "is" if len(rows) == 1 else "are"
     summary = f"{len(front):,} of {len(rows):,} evaluated sub-networks {are} Pareto-optimal"
+    untrained = sum(not point.trained for point in best.values())
+    if untrained:
+        summary += f"; {untrained:,} of these {'is' if untrained == 1 else 'are'} not trained"
     # In a script element only "<" could end the data early.
     data = json.dumps({"costs": [*costs], "points": rows}).replace("<", "\\u003c")
     return PAGE.format(title=escape(title), summary=summary, style=STYLE, data=data, script=SCRIPT)
@@ -104,6 +107,8 @@ svg { display: block; width: 100%; }
 svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); }
 .dot { fill: var(--dot); }
+.dot.idle { opacity: .45; }
+.best.idle { stroke-dasharray: 3 2; }
 .best { fill: var(--page); stroke: var(--accent); stroke-width: 2; }
 .steps { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
 .here { fill: none; stroke: var(--ink); stroke-width: 2; }
@@ -214,7 +219,7 @@ function drawChart() {
   svg.append(element("text", middle, [`accuracy against ${KINDS[axis]}`, ...notes.filter(Boolean)].join(", ")));
   const circles = (front, name, r) => {
     for (const d of placed.filter((d) => d.p.front === front))
-      svg.append(element("circle", { class: name, cx: d.x, cy: d.y, r }));
+      svg.append(element("circle", { class: d.p.trained === false ? name + " idle" : name, cx: d.x, cy: d.y, r }));
   };
   circles(false, "dot", 3.5);
   let steps = "", best = -1;
@@ -267,6 +272,7 @@ function show(d) {
   const figures = kinds.filter((k) => chosen[k] != null)
     .map((k) => amount(chosen[k], k) + (k === "latency" ? "" : " " + KINDS[k]));
   code.textContent = spelled(chosen);
+  if (chosen.trained === false) figures.push("not trained");
   const span = (textContent) => Object.assign(document.createElement("span"), { textContent });
   const first = chosen.front ? [Object.assign(span(chosen.number), { className: "number" }), " "] : [];
   // a figure and its unit stay on one line
@@ -306,6 +312,7 @@ function fillTable() {
     const line = document.createElement("tr"), code = document.createElement("code");
     const button = Object.assign(document.createElement("button"), { textContent: "copy", onclick: () => copy(p) });
     code.textContent = code.title = spelled(p);
+    if (p.trained === false) code.textContent += " (not trained)";
     const figures = [percent(p.accuracy), ...tested.map((of) => of(p)), ...kinds.map((k) => amount(p[k], k))];
     for (const cell of [p.number, button, code, ...figures])
       line.appendChild(document.createElement("td")).append(cell);

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from .distributed import World, total
-from .evaluate import Score
+from .evaluate import Score, counted, score_of
 from .interfaces import Batches, Space
 from .levels import Levels
 from .progress import amount, table
+from .shapes import each_input
 from .subnets import short
+from .whole import write_text, writing
 
 
 @torch.no_grad()
@@ -27,58 +28,68 @@ def evaluate_answers(
     was_training = net.training
     net.eval()
     names = list(plan.outputs)
-    counts = torch.zeros(len(names), 3, dtype=torch.float64, device=world.device)
+    counts = torch.zeros(len(names), 4, dtype=torch.float64, device=world.device)
     for images, labels in batches:
         wanted = levels.labels(labels)
-        answers = net(images, plan)
+        answers = net(*each_input(images), plan)
         for row, name in zip(counts, names, strict=True):
-            logits, own = answers[name].float(), wanted[levels.of[name]]
-            row[0] += (logits.argmax(dim=-1) == own).sum()
-            row[1] += F.cross_entropy(logits, own, reduction="sum")
-            row[2] += len(own)
+            row += counted(answers[name].float(), wanted[levels.of[name]])
     net.train(was_training)
     rows = total(counts, world).tolist()
-    return {
-        name: Score(right / max(1.0, images), loss / max(1.0, images), int(images))
-        for name, (right, loss, images) in zip(names, rows, strict=True)
-    }
+    return {name: score_of(row) for name, row in zip(names, rows, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`."""
+    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`.
+
+    held_out  the same on images that are no test images, by which a level is picked; `accuracy` where there are none
+    """
 
     name: str
     at: Mapping[str, Any]
     macs: int
     params: int
     accuracy: Mapping[str, float]
+    held_out: Mapping[str, float] | None = None
 
     def finest(self, target: float) -> str | None:
         """The finest level at which it is right often enough; None where there is none."""
-        return next((level for level, share in self.accuracy.items() if share >= target), None)
+        shares = self.accuracy if self.held_out is None else self.held_out
+        return next((level for level, share in shares.items() if share >= target), None)
 
 
 def subnets(
-    space: Space, levels: Levels, plans: Sequence[Any], scores: Mapping[str, Score]
+    space: Space,
+    levels: Levels,
+    plans: Sequence[Any],
+    scores: Mapping[str, Score],
+    held_out: Mapping[str, Score] | None = None,
 ) -> list[Subnet]:
     """A row for each of some plans, whose answers are among those that were scored."""
-    found = []
-    for plan in plans:
-        names = levels.beside(plan.answer)
-        at = plan.assignment
-        accuracy = {
-            levels.of[name] or "accuracy": scores[name].accuracy for name in names if name in scores
-        }
-        row = Subnet(levels.stem(plan.answer), at, space.macs(at), space.params(at), accuracy)
-        found.append(row)
-    return found
+
+    def by_level(plan: Any, scores: Mapping[str, Score]) -> dict[str, float]:
+        names = [name for name in levels.beside(plan.answer) if name in scores]
+        return {levels.of[name] or "accuracy": scores[name].accuracy for name in names}
+
+    return [
+        Subnet(
+            levels.stem(plan.answer),
+            plan.assignment,
+            space.macs(plan.assignment),
+            space.params(plan.assignment),
+            by_level(plan, scores),
+            None if held_out is None else by_level(plan, held_out),
+        )
+        for plan in plans
+    ]
 
 
 def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
     """The table of sub-networks and levels, which is also written as answers.json.
 
-    With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3).
+    With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3): on held-out
+    images, as the test images are to say how good that choice is.
     """
     levels = list(rows[0].accuracy)
     heads = ["answer", "sub-network", "MACs", "params", *levels]
@@ -100,10 +111,11 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
             "params": row.params,
             "accuracy": dict(row.accuracy),
         }
+        | ({} if row.held_out is None else {"validation": dict(row.held_out)})
         | ({} if target is None else {"finest": row.finest(target)})
         for row in rows
     ]
-    folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"target": target, "subnets": data}, indent=2) + "\n"
-    (folder / "answers.json").write_text(text, encoding="utf-8")
+    with writing(folder / "answers.json"):
+        write_text(folder / "answers.json", text)
     return table(heads, lines)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .bind import evaluating, wide
 from .plan import Cut, Plan, map_cuts
+from .shapes import each_input
 
 SomePlan = TypeVar("SomePlan", bound=Plan)
 
@@ -44,13 +45,15 @@ class Moments:
 
 @torch.no_grad()
 def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePlan:
-    """The same plan with norm statistics measured on `batches`: of images, or of tuples beginning with them.
+    """The same plan with norm statistics measured on `batches`: of images, or of pairs of inputs and labels.
 
     As in a training step every norm normalises with its batch's own statistics; the mean and variance over
-    all images, each counting alike, become the plan's. The network's own statistics, its mode and the
-    random number generators stay as they are. Raises ValueError where there are no images.
+    all images, each counting alike, become the plan's. A sub-network without an active batch norm keeps its plan.
+    The network's own statistics, its mode and the random number generators stay as they are. Raises ValueError
+    where there are no images, or where a norm sees a single value of each channel, which has no variance.
     """
     found: dict[int, tuple[Cut, Moments]] = {}
+    seen = False
 
     def measure(norm: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         x, cut = args
@@ -66,12 +69,15 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
         try:
             for batch in batches:
                 images = batch if isinstance(batch, Tensor) else batch[0]
-                net(images.to(device), plan)
+                net(*(x.to(device) for x in each_input(images)), plan)
+                seen = True
         finally:
             for hook in hooks:
                 hook.remove()
-    if norms and not found:
+    if norms and not seen:
         raise ValueError("there are no images to calibrate with")
+    if any(moments.count < 2 for _, moments in found.values()):
+        raise ValueError("one image is too few to calibrate with: a norm of vectors needs two")
 
     def with_statistics(cut: Cut) -> Cut:
         if id(cut) not in found:

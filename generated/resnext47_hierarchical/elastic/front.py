@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from math import inf
 from typing import Any
 
 from .interfaces import Assignment
+from .strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One evaluated sub-network: accuracy on the images that the search judges by, latency in seconds, memory in bytes
-    of activations alive at once."""
+    of activations alive at once. `trained` is false where no step of the training runs it."""
 
     at: Mapping[str, Any]
     macs: int
@@ -24,6 +25,7 @@ class Point:
     latency_p90: float | None = None
     test_accuracy: float | None = None
     memory: int | None = None
+    trained: bool = True
 
     def cost(self, name: str) -> float:
         """macs, params, memory or latency. Raises ValueError where it was not measured."""
@@ -78,9 +80,43 @@ def to_json(points: Sequence[Point], about: Mapping[str, Any]) -> str:
     return json.dumps({**about, "points": rows}, indent=2) + "\n"
 
 
-def from_json(text: str) -> list[Point]:
-    """The points of pareto.json."""
-    return [Point(**row) for row in json.loads(text)["points"]]
+def from_json(text: str | bytes) -> list[Point]:
+    """The points of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
+
+    Raises ValueError where it holds something else.
+    """
+    return [point_of(row) for row in rows_of(read_json(text))]
+
+
+def rows_of(content: Any) -> list[Any]:
+    """The rows of a front, as yet unchecked."""
+    rows = content.get("points") or content.get("subnets") if isinstance(content, dict) else None
+    if rows is not None and not isinstance(rows, list):
+        raise ValueError("its points are no list")
+    if not isinstance(content, dict):
+        raise ValueError("it is no object with points")
+    return rows or []
+
+
+def point_of(row: Any) -> Point:
+    """A point from a row. Raises ValueError where a number is missing, negative, or none."""
+    if not isinstance(row, dict) or not isinstance(row.get("at"), dict):
+        raise ValueError("a point names no sub-network")
+    known: dict[str, Any] = {"at": row["at"], "trained": row.get("trained", True)}
+    if not isinstance(known["trained"], bool):
+        raise ValueError(f"the trained of a point is {known['trained']!r}")
+    for name in (field.name for field in fields(Point) if field.name not in known):
+        value: Any = row.get(name)
+        counted = name in ("macs", "params")
+        if value is None and not counted:
+            continue
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (whole or (isinstance(value, float) and not counted)) or not 0 <= value < 2**63:
+            raise ValueError(f"the {name} of a point is {value!r}")
+        if "accuracy" in name and value > 1:
+            raise ValueError(f"the {name} of a point is {value!r}")
+        known[name] = value
+    return Point(**known)
 
 
 def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> list[Point]:

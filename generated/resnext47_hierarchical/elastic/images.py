@@ -1,51 +1,91 @@
-"""Labelled images, in memory or on disk, and how they are split."""
+"""Labelled examples, in memory or on disk, and how they are split."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
-    """Images and their labels: `pixels` (N, C, H, W) of uint8 where they fit into memory, else one file each."""
+    """Examples and their labels: in memory an array for each input of the network, else one image file each.
+
+    arrays  (N, C, H, W) or (N, F): bytes in uint8, numbers of 16 bits in int32, or floats, which are taken as they are
+    files   where there are no arrays
+    """
 
     labels: tuple[int, ...]
-    pixels: Tensor | None = None
+    arrays: tuple[Tensor, ...] = ()
     files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def digest(self) -> str:
-        """A short hash of the labels and pixels; of images on disk, of their names instead."""
+    def digest(self, files: bool = True) -> str:
+        """A short hash of the labels and pixels; of images on disk of their names and, with `files`, of their content.
+
+        That reads every file once: as much as evaluating a sub-network on these images reads.
+        """
         made = hashlib.sha256(repr(self.labels).encode())
-        if self.pixels is not None:
-            made.update(self.pixels.contiguous().numpy().data)
+        for array in self.arrays:
+            made.update(array.contiguous().numpy().data)
         for file in self.files:
             made.update(f"{file.parent.name}/{file.name}\n".encode())
+        if files and self.files:
+            with ThreadPoolExecutor() as threads:
+                for content in threads.map(content_of, self.files):
+                    made.update(content)
         return made.hexdigest()[:16]
 
     def take(self, indices: Sequence[int]) -> Images:
-        """The images at these places, in this order."""
+        """The examples at these places, in this order."""
+        places = torch.as_tensor([*indices], dtype=torch.long)
         return replace(
             self,
             labels=tuple(self.labels[i] for i in indices),
-            pixels=None if self.pixels is None else self.pixels[list(indices)],
+            arrays=tuple(array[places] for array in self.arrays),
             files=tuple(self.files[i] for i in indices) if self.files else (),
         )
+
+
+def content_of(file: Path) -> bytes:
+    """A hash of a file."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a reader finds.
+
+    names       of the classes, in the order of their labels; () where they have none
+    validation  None where it is to be held out of the training part
+    crop        files are brought to a square by cutting out the middle, as ImageNet is evaluated
+    notes       what a person should know, a line each
+    """
+
+    train: Images
+    test: Images
+    names: tuple[str, ...] = ()
+    validation: Images | None = None
+    crop: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
     """A data set: what it trains on, what the search judges by, and what is looked at last.
 
-    `mean` and `std` are per channel, of pixels in 0..1.
+    mean, std    what inputs are normalised by, where they are no floats: for each channel of all arrays, one after
+                 another, once they are scaled to 0..1; for each number of a vector
+    names  in the order of the labels; () where the data has no names for them
     """
 
     name: str
@@ -55,15 +95,18 @@ class Data:
     test: Images
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    names: tuple[str, ...] = ()
+    crop: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Images, Images, Images]:
         return self.train, self.validation, self.test
 
     def summary(self) -> str:
-        """One line for people."""
+        """One line for people, and one for each note."""
         sizes = f"{len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images"
-        return f"{self.name}: {sizes}, {self.classes} classes"
+        return "\n".join([f"{self.name}: {sizes}, {self.classes} classes", *self.notes])
 
 
 def split(images: Images, share: float, seed: int) -> tuple[Images, Images]:

@@ -12,6 +12,7 @@ from .distributed import same_buffers
 from .evaluate import Score
 from .interfaces import Batches, Passes, Space
 from .levels import Levels, read_levels, total
+from .shapes import Inputs
 from .trainer import Trainer
 
 __all__ = ["everything", "judge", "read_levels", "step", "table"]
@@ -23,7 +24,7 @@ def everything(net: Any) -> Any:
 
 
 def step(
-    trainer: Passes, images: Tensor, labels: Tensor, plan: Any, levels: Levels
+    trainer: Passes, images: Inputs, labels: Tensor, plan: Any, levels: Levels
 ) -> list[Tensor]:
     """One pass forward and one back: sum over k and d of L(y_d, f_{k,d}(x)) (Eq. 2).
 
@@ -47,12 +48,17 @@ def table(
     trainer: Trainer,
     space: Space,
     choice: str,
-    judging: Batches,
+    testing: Batches,
     target: float | None,
     folder: Path,
+    judging: Batches | None = None,
 ) -> str:
-    """Every number of slices with its costs and its accuracy at every level; written as answers.json too."""
+    """Every number of slices with its costs and its accuracy at every level; written as answers.json too.
+
+    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    """
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
-    rows = subnets(space, read_levels(), plans, judge(trainer, judging))
+    picking = None if judging is None else judge(trainer, judging)
+    rows = subnets(space, read_levels(), plans, judge(trainer, testing), picking)
     return report(rows, target, folder)

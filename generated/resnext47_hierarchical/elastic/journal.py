@@ -13,6 +13,8 @@ from typing import TypeAlias
 from .distributed import World, gather
 from .front import key
 from .interfaces import Assignment
+from .whole import writing
+from .strict_json import read_json
 
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
@@ -52,7 +54,7 @@ class Journal:
             return
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                row = json.loads(line)
+                row = read_json(line)
             except ValueError:
                 continue
             if (
@@ -86,7 +88,14 @@ class Journal:
         self.append(json.dumps({"of": self.of, "at": dict(at), **measured}) + "\n")
 
     def append(self, text: str) -> None:
-        """One write, so that a kill cuts nothing in two. Once in a while the disk is waited for, against power cuts."""
+        """One write, so that a kill cuts nothing in two. Once in a while the disk is waited for, against power cuts.
+
+        Exits where the disk is full or may not be written to; what was measured before is in the file.
+        """
+        with writing(self.path):
+            self.write(text)
+
+    def write(self, text: str) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:

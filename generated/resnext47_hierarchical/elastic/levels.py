@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .images import Data
 from .interfaces import Criterion
 from .labels import coarse
 
@@ -66,6 +67,19 @@ class Levels:
 def total(losses: Iterable[Tensor]) -> Tensor:
     """The sum over sub-networks and levels (slicing, Eq. 1 and 2)."""
     return torch.stack(list(losses)).sum()
+
+
+def check_levels(data: Data, path: Path = GRAPH) -> None:
+    """Exits where a file of labels names the data's classes in another order than the data has them."""
+    graph = json.loads(path.read_text(encoding="utf-8"))
+    place = {name: i for i, name in enumerate(data.names)}
+    for level in graph.get("labels", []):
+        for i, name in enumerate(level.get("of", [])):
+            if place.get(name, i) != i:
+                raise SystemExit(
+                    f"the labels of level {level['name']} name {name} as class {i}; "
+                    f"in {data.name} it is class {place[name]}: write the file in the data's order"
+                )
 
 
 def read_levels(path: Path = GRAPH) -> Levels:

@@ -25,6 +25,10 @@ from .sweep import Ints, Step, Sweep
 
 FEWEST = 200
 """The least number of knots that a step's widest range of tops is divided by, if it is so wide."""
+LEAST = 24
+"""The least where very many rows need them."""
+KEPT = 4_000_000
+"""The most (row, knot) cells that are kept, of 16 bytes each."""
 BEYOND = 3
 """Knots behind the last one needed: what is between them is not asked for, but lines to them are."""
 AT_ONCE = 150_000
@@ -103,20 +107,25 @@ def ranges(swept: Sweep, goal: Goal, prefixes: Prefixes) -> list[Range]:
 def majorants(
     swept: Sweep, goal: Goal, prefixes: Prefixes, weights: Weights | None, cells: int
 ) -> list[Majorant]:
-    """U before every step that is not listed, with about `cells` (pair, knot) and (row, knot) cells in all.
+    """U before every step that is not listed, with about `cells` (pair, knot) and (row, knot) cells in all, of which
+    at most KEPT are kept.
 
     Every step has about as many knots, the further apart the wider the range of its tops is: those of the first few
     choices cost little, but how much is soon decisive.
     """
     found = ranges(swept, goal, prefixes)
     steps = swept.steps[prefixes.taken : len(swept.steps) - 1]
-    pairs = sum(len(step.source) + step.rows for step in steps)
-    most = max(FEWEST, cells // max(1, pairs))
+    rows = sum(len(range_.lows) for range_ in found)
+    pairs = rows + sum(len(step.source) for step in steps)
+    most = min(max(FEWEST, cells // pairs), max(LEAST, KEPT // rows))
     unit = max(1, -(-found[0].widest // most))
     tables = [first_of(prefixes, found[0], goal.width, unit)]
     for place, (step, range_) in enumerate(zip(steps, found[1:], strict=True), prefixes.taken):
         weight = None if weights is None else weights[place]
-        table = next_of(tables[-1], step, goal.line.added[place], weight, range_)
+        table = tables[-1]
+        while knots_of(range_, table.unit) > 4 * most:
+            table = coarser(table)
+        table = next_of(table, step, goal.line.added[place], weight, range_)
         while table.values.shape[1] > 2 * most:
             table = coarser(table)
         tables.append(table)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from .bind import bind
 from .plan import Option, Plan
+from .resizing import resize as resize  # for model.py
+from .resizing import sized as sized
 from .straight import Line, Straight, straight
 
 
@@ -27,27 +28,33 @@ class ElasticNet(nn.Module):
         """
         raise TypeError(f"{type(self).__name__} has no choices")
 
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """As torch's, which `convert_sync_batchnorm` calls with parts whose elastic norms it has replaced: refused."""
+        for path, part in [] if module is None else module.named_modules():
+            if isinstance(part, nn.SyncBatchNorm):
+                raise TypeError(
+                    f"{name}.{path}: convert_sync_batchnorm does not know elastic norms, and this network is not to be "
+                    "used further; elastic.synced.synchronise(net) does it, and train.py --sync-bn"
+                )
+        super().add_module(name, module)
+
     def use(self, plan: Plan) -> None:
         """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
         object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
 
-    def bind(self, plan: Plan | None = None, fold: bool = True) -> nn.Module:
-        """A plain static copy of one sub-network, in eval mode: see `bind.bind`."""
+    def bind(self, plan: Plan | None = None, fold: bool = False) -> nn.Module:
+        """Extracts one sub-network: a plain static module with copies of its weights, in eval mode.
+
+        As it is, it can be trained further. With `fold` its norms are folded into the layers before them: faster,
+        for inference alone. It resizes images as `net(x, plan)` does. See `bind.bind`.
+        """
         return bind(self, self._plan if plan is None else plan, fold)
 
     def straight(self, plan: Plan | None = None, share: bool = False) -> Straight:
         """One sub-network for serving, made in a millisecond or two: see `straight.straight`.
 
-        With `share` it has no weights of its own, and reads the network's at every call.
+        With `share` it has no weights of its own, and reads the network's at every call. It resizes images as
+        `net(x, plan)` does.
         """
         lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
         return straight(self, self._plan if plan is None else plan, lines, share)
-
-
-def resize(x: Tensor, resolution: int) -> Tensor:
-    """Images [N, C, H, W] at [N, C, resolution, resolution], bilinear with antialiasing; as they are if they fit."""
-    if x.shape[-2:] == (resolution, resolution):
-        return x
-    return F.interpolate(
-        x, (resolution, resolution), mode="bilinear", align_corners=False, antialias=True
-    )

@@ -115,9 +115,6 @@ def with_flags(train: Mapping[str, Any], flags: argparse.Namespace) -> dict[str,
     if flags.model_ema is not None or flags.model_ema_decay is not None:
         decay = flags.model_ema_decay or train["ema"] or 0.999
         found["ema"] = 0.0 if flags.model_ema is False else decay
-    for name in ("epochs", "batch_size", "accumulate", "repeats"):
-        if found[name] < 1:
-            raise SystemExit(f"{name} must be at least 1")
     return found
 
 

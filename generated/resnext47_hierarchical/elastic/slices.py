@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from .bind import is_elastic
-from .net import ElasticNet, resize
+from .net import ElasticNet, sized
 from .plan import Option
 from .stepwise import Place, Step, steps_of
 
@@ -55,8 +55,7 @@ class SlicedNet(ElasticNet):
                 "steps() needs eval mode: batch statistics would be those of a slice"
             )
         plan = self.plan(assignment)
-        if plan.resolution is not None:
-            x = resize(x, plan.resolution)
+        (x,) = sized((x,), plan.resolution)
         chosen = plan.assignment
         if self._memo.chosen != chosen:
             plans = [self.plan({**chosen, self.slices: k}) for k in self.counts]

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from .affine import LiveNorms
-from .bind import traced
+from .bind import at_rest, traced
 from .pieces import (
     Piece,
     Step,
@@ -40,7 +40,8 @@ from .pieces import (
     shared_pieces,
     thinned,
 )
-from .plan import Cut, Plan
+from .plan import Cut, Plan, Resolution
+from .resizing import sized
 
 LINES: Final = 64
 """The structures that are kept: each takes about a megabyte, and a large space has very many."""
@@ -64,13 +65,16 @@ class Straight(nn.Module):
     not to be cut, folded or laid out anew are the network's.
     """
 
-    def __init__(self, line: Line, pieces: list[Piece]) -> None:
+    def __init__(self, line: Line, pieces: list[Piece], resolution: Resolution = None) -> None:
         super().__init__()
         self.line = line
         self.pieces = pieces
         self.code = line.code.forward
+        self.resolution = resolution
 
     def forward(self, *inputs: Tensor) -> Any:
+        if self.resolution is not None:
+            inputs = sized(inputs, self.resolution)
         return self.code(*inputs, self.pieces)
 
 
@@ -80,8 +84,8 @@ class Shared(Straight):
     They are cut, and norms are read, at every call: what `net(x, plan)` sees of changes is seen here.
     """
 
-    def __init__(self, line: Line, pieces: list[Piece]) -> None:
-        super().__init__(line, pieces)
+    def __init__(self, line: Line, pieces: list[Piece], resolution: Resolution = None) -> None:
+        super().__init__(line, pieces, resolution)
         self.places = [i for i, step in enumerate(line.steps) if step.kind == "norm"]
         self.norms = LiveNorms([pieces[i] for i in self.places])
 
@@ -90,11 +94,13 @@ class Shared(Straight):
         pieces = list(self.pieces)
         for i, sides in zip(self.places, self.norms(), strict=True):
             pieces[i] = sides
+        if self.resolution is not None:
+            inputs = sized(inputs, self.resolution)
         return self.code(*inputs, pieces)
 
 
 def straight(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = False) -> Straight:
-    """The straight line of a plan's sub-network in eval mode, for images of the plan's resolution.
+    """The straight line of a plan's sub-network in eval mode. It resizes images as `net(x, plan)` does.
 
     With `share` it reads the network's own weights and statistics at every call. `lines` keeps the
     structures that were asked for last.
@@ -106,8 +112,8 @@ def straight(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = F
         for oldest in list(lines)[:-LINES]:
             lines.pop(oldest, None)  # another thread may have been faster
     if share:
-        return Shared(line, shared_pieces(net, plan, line.steps))
-    return Straight(line, own_pieces(net, plan, line.steps))
+        return Shared(line, shared_pieces(net, plan, line.steps), plan.resolution)
+    return Straight(line, own_pieces(net, plan, line.steps), plan.resolution)
 
 
 def signature(part: Any) -> tuple[Any, ...]:
@@ -147,6 +153,7 @@ def line_of(net: nn.Module, plan: Plan, share: bool) -> Line:
         layer = layers.get(path) if node.op == "call_module" else None
         if layer is None or node in folded:
             continue
+        layer = at_rest(layer)
         if isinstance(layer, (nn.Dropout, nn.Identity)):
             replace_by(graph, node, node.args[0])
             continue

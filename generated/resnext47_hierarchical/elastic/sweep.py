@@ -1,35 +1,35 @@
-"""One pass over the choices of a space that remembers only a frontier: counting, uniform draws, ranges of costs.
+"""One pass over the choices of a space that remembers only a frontier: what draws, counts and ranges are made from.
 
-The sweep takes up one choice after another. What the rest needs to know of those taken up is a row: the positions of
-choices that share a part of the cost with one still to come, and how far the terms of unfinished activities hold.
-Two assignments in the same row have the same continuations, so sums (or minima) over assignments become sums over rows.
-
-A cost needs no table of its parts: with the choices to come at their first option, taking up choice v adds
-f(frontier, v, first...) - f(frontier, first...), which no choice that has left the frontier can influence.
+The sweep takes up one choice after another. What the rest needs to know of those taken up is a row. Two assignments
+whose choices add the same to every cost, whatever is still to come, and leave the same activities open, are in one row:
+after a concatenation not each of its widths is told apart, but their sum. They have the same continuations, so sums
+(or minima) over assignments become sums over rows.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .choices import Option, Space, assignment_at
-from .order import elimination_order, neighbours
+from .choices import Space
+from .order import elimination_order, frontier_orders, neighbours, pairs_of
+from .states import Readers, State, readers
+from .terms import TooEntangled, terms_of
+
+__all__ = ["PAIR_LIMITS", "Step", "Sweep", "TooEntangled", "cost_ranges", "reach", "sweep"]
 
 Ints = NDArray[np.int64]
-PAIR_LIMIT = 1_000_000
-"""The most (row, option) pairs of one step: beyond that a space is too entangled for an exact sweep."""
-ASKED_TOGETHER = 8192
-"""About as many assignments are costed at once, over the steps that ask."""
-
-
-class TooEntangled(Exception):
-    """A frontier would grow beyond its limit."""
+PAIR_LIMITS = (30_000, 300_000, 3_000_000)
+"""The most (row, option) pairs of all steps together: every order is tried with the first limit, then with the next.
+Beyond the last a space is too entangled for an exact sweep."""
+FEW_PAIRS = 10_000
+"""So many take no time, and no better order is looked for."""
+TRIED = 4
+"""The orders that are tried, beside the network's own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,223 +58,52 @@ class Sweep:
     base: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Constraint:
-    """That a choice is active or stands at 0: one of `terms` holds, each a table of allowed positions by choice."""
-
-    terms: tuple[dict[int, NDArray[np.bool_]], ...]
-    last: int
-
-
 @lru_cache(maxsize=4)
 def sweep(space: Space, with_costs: bool) -> Sweep:
-    """The steps through a space, which are kept. Raises TooEntangled where a frontier outgrows PAIR_LIMIT."""
-    near = neighbours(space, with_costs)
-    order = elimination_order(space, near)
-    when = {choice: step for step, choice in enumerate(order)}
-    leaves = [max((when[other] for other in others), default=-1) for others in near]
-    constraints = constraints_of(space, when)
-    reading: dict[int, list[tuple[int, Constraint]]] = {}
-    for at, constraint in enumerate(constraints):
-        for reader in sorted({c for term in constraint.terms for c in term}):
-            reading.setdefault(reader, []).append((at, constraint))
-    sizes = [len(options) for options in space.choices.values()]
+    """The steps through a space, which are kept. Raises TooEntangled where they have too many pairs in any order."""
+    return sweep_through(space, with_costs)
+
+
+def sweep_through(space: Space, with_costs: bool) -> Sweep:
+    """The same, for a space that is asked for once."""
     costed = with_costs and space.costs is not None
-    columns: dict[tuple[int, ...], Ints] = {}
-    rows = 1
-    moves: list[Move] = []
-    questions: list[Question] = []
-    for now, choice in enumerate(order):
-        if rows * sizes[choice] > PAIR_LIMIT:
-            raise TooEntangled
-        source = np.repeat(np.arange(rows), sizes[choice])
-        option = np.tile(np.arange(sizes[choice]), rows)
-        columns = {key: column[source] for key, column in columns.items()}
-        columns[(choice,)] = option
-        keep = advance(columns, reading.get(choice, ()), choice, now, when, option)
-        source, option = source[keep], option[keep]
-        columns = {key: column[keep] for key, column in columns.items()}
-        if costed:
-            questions.append(question(columns, choice, near[choice]))
-        columns = {
-            key: column
-            for key, column in columns.items()
-            if len(key) > 1 or (costed and leaves[key[0]] > now)
-        }
-        target, firsts = distinct(list(columns.values()), len(source))
-        rows = len(firsts)
-        columns = {key: column[firsts] for key, column in columns.items()}
-        moves.append((choice, source, option, target, rows))
-    if space.costs is None or not costed:
-        none = [np.zeros((len(move[1]), len(space.kinds)), np.int64) for move in moves]
-        return Sweep(space, tuple(map(step_of, moves, none)), (0,) * len(space.kinds))
-    base = tuple(int(cost[0]) for cost in space.costs(np.zeros((1, len(sizes)), np.int64)))
-    return Sweep(space, tuple(map(step_of, moves, added_costs(space, questions))), base)
+    what = readers(space, terms_of(space).terms if costed else ())
+    base = terms_of(space).base if costed else (0,) * len(space.kinds)
+    sizes = [len(options) for options in space.choices.values()]
+    near = neighbours(what.scopes, len(sizes))
+    first = elimination_order(sizes, near)
+    found = steps_in(first, space, what, PAIR_LIMITS[0])
+    if found is not None and pairs_in(found) <= FEW_PAIRS:
+        return Sweep(space, tuple(found), base)
+    # What a network reads as a sum is not told apart, so that nobody knows before trying how many pairs there will be.
+    orders = sorted(
+        [first, *frontier_orders(sizes, near)], key=lambda order: pairs_of(order, sizes, near)
+    )
+    for limit in PAIR_LIMITS:
+        for order in (*orders[:TRIED], list(range(len(sizes)))):
+            better = limit if found is None else pairs_in(found) // 2
+            found = steps_in(order, space, what, better) or found
+        if found is not None:
+            return Sweep(space, tuple(found), base)
+    raise TooEntangled
 
 
-Move = tuple[int, Ints, Ints, Ints, int]
+def pairs_in(steps: Sequence[Step]) -> int:
+    return sum(len(step.source) for step in steps)
 
 
-def step_of(move: Move, added: Ints) -> Step:
-    choice, source, option, target, rows = move
-    return Step(choice, source, option, target, added, rows)
-
-
-def constraints_of(space: Space, when: dict[int, int]) -> list[Constraint]:
-    """One constraint for each choice that does not always matter: standing at its first option is one more term."""
-    names = list(space.choices)
-    index = {name: at for at, name in enumerate(names)}
-    found = []
-    for name, terms in space.active.items():
-        full = [*terms, {name: space.choices[name][:1]}]
-        tables = tuple(
-            {
-                index[p]: np.array([o in allowed for o in space.choices[p]])
-                for p, allowed in term.items()
-            }
-            for term in full
-        )
-        found.append(Constraint(tables, max(when[p] for table in tables for p in table)))
-    return found
-
-
-def advance(
-    columns: dict[tuple[int, ...], Ints],
-    constraints: Sequence[tuple[int, Constraint]],
-    choice: int,
-    now: int,
-    when: dict[int, int],
-    option: Ints,
-) -> NDArray[np.bool_]:
-    """Brings the states of the constraints that read `choice` up to date, in place; returns the pairs that may stay.
-
-    Column (c, -1) says that constraint c holds already, column (c, t) that its term t holds as far as is known.
-    """
-    keep = np.ones(len(option), dtype=bool)
-    for at, constraint in constraints:
-        done = columns.get((at, -1), np.zeros(len(option), np.int64))
-        for number, term in enumerate(constraint.terms):
-            if choice in term:
-                alive = (
-                    columns.pop((at, number), np.ones(len(option), np.int64)) * term[choice][option]
-                )
-                if max(when[c] for c in term) == now:
-                    done = done | alive
-                else:
-                    columns[(at, number)] = alive
-        for key in columns:
-            if len(key) == 2 and key[0] == at and key[1] >= 0:
-                columns[key] = columns[key] * (1 - done)
-        columns.pop((at, -1), None)
-        if constraint.last == now:
-            keep &= done.astype(bool)
-        elif done.any():
-            columns[(at, -1)] = done
-    return keep
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """What taking up a choice adds to the costs: for every row of `values`, the positions of the choices `known`.
-
-    `back` says which row every pair asks for.
-    """
-
-    choice: int
-    known: list[int]
-    values: Ints
-    back: Ints
-
-
-def question(columns: dict[tuple[int, ...], Ints], choice: int, near: set[int]) -> Question:
-    """The combinations of positions that the cost of an option depends on."""
-    known = [key[0] for key in columns if len(key) == 1 and (key[0] in near or key[0] == choice)]
-    back, firsts = distinct([columns[(c,)] for c in known], len(columns[(choice,)]))
-    return Question(choice, known, np.stack([columns[(c,)][firsts] for c in known], axis=1), back)
-
-
-def added_costs(space: Space, questions: Sequence[Question]) -> Iterator[Ints]:
-    """For every question [pairs, kinds]: what is added to every cost, everything to come at its first option."""
-    assert space.costs is not None
-    start = 0
-    while start < len(questions):
-        end, total = start, 0
-        while end < len(questions) and (end == start or total < ASKED_TOGETHER):
-            total += len(questions[end].values)
-            end += 1
-        at = np.zeros((total, len(space.choices)), np.int64)
-        parts = [slice(0, 0)]
-        for asked in questions[start:end]:
-            parts.append(slice(parts[-1].stop, parts[-1].stop + len(asked.values)))
-            at[parts[-1], asked.known] = asked.values
-        with_it = np.stack(space.costs(at), axis=1)
-        for asked, part in zip(questions[start:end], parts[1:], strict=True):
-            at[part, asked.choice] = 0
-        added = with_it - np.stack(space.costs(at), axis=1)
-        for asked, part in zip(questions[start:end], parts[1:], strict=True):
-            yield added[part][asked.back]
-        start = end
-
-
-def distinct(columns: list[Ints], length: int) -> tuple[Ints, Ints]:
-    """Numbers equal rows of several columns alike: (the number of each row, one row's index for each number)."""
-    code = np.zeros(length, np.int64)
-    for column in columns:
-        code = code * (int(column.max(initial=0)) + 1) + column
-        if len(columns) > 1:
-            code = np.unique(code, return_inverse=True)[1].reshape(-1)
-    _, firsts, back = np.unique(code, return_index=True, return_inverse=True)
-    return back.reshape(-1), firsts
-
-
-def counts(steps: Sequence[Step]) -> list[list[int]]:
-    """For every step, how many assignments lead to each of its rows: exact, however large."""
-    before, table = [1], []
-    for step in steps:
-        after = [0] * step.rows
-        for source, target in zip(step.source.tolist(), step.target.tolist(), strict=True):
-            after[target] += before[source]
-        table.append(after)
-        before = after
-    return table
-
-
-def size(space: Space) -> int:
-    """The number of canonical assignments."""
-    table = counts(sweep(space, with_costs=False).steps)
-    return sum(table[-1]) if table else 1
-
-
-def draw_uniform(space: Space, number: int, rng: random.Random) -> list[dict[str, Option]]:
-    """`number` independent draws, every canonical assignment equally likely: exact integers, so exactly uniform."""
-    steps = sweep(space, with_costs=False).steps
-    table = counts(steps)
-    leading = [leads_to(step) for step in steps]
-    drawn = []
-    for _ in range(number):
-        at = [0] * len(space.choices)
-        row = 0
-        for number_of_step in reversed(range(len(steps))):
-            step, before = (
-                steps[number_of_step],
-                table[number_of_step - 1] if number_of_step else [1],
-            )
-            pick = rng.randrange(table[number_of_step][row])
-            for pair in leading[number_of_step][row]:
-                pick -= before[step.source[pair]]
-                if pick < 0:
-                    at[step.choice], row = int(step.option[pair]), int(step.source[pair])
-                    break
-        drawn.append(assignment_at(space, at))
-    return drawn
-
-
-def leads_to(step: Step) -> list[list[int]]:
-    """For every row after a step, the pairs that lead there."""
-    pairs: list[list[int]] = [[] for _ in range(step.rows)]
-    for pair, target in enumerate(step.target.tolist()):
-        pairs[target].append(pair)
-    return pairs
+def steps_in(order: Sequence[int], space: Space, what: Readers, limit: int) -> list[Step] | None:
+    """The steps in one order; None where they have more pairs than `limit`."""
+    state = State(what, [len(options) for options in space.choices.values()], len(space.kinds))
+    steps, pairs = [], 0
+    for choice in order:
+        pairs += state.rows * state.sizes[choice]
+        if pairs > limit:
+            return None
+        source, option, added = state.take_up(choice)
+        target = state.merge()
+        steps.append(Step(choice, source, option, target, added, state.rows))
+    return steps
 
 
 def reach(steps: Sequence[Step], added: Sequence[Ints], lowest: bool) -> list[Ints]:
@@ -301,7 +130,11 @@ def reach(steps: Sequence[Step], added: Sequence[Ints], lowest: bool) -> list[In
 
 def cost_ranges(space: Space) -> tuple[tuple[int, int], ...]:
     """(least, most) of every cost over all sub-networks, exactly: of MACs and of parameters."""
-    swept = sweep(space, with_costs=True)
+    return ranges_in(sweep(space, with_costs=True))
+
+
+def ranges_in(swept: Sweep) -> tuple[tuple[int, int], ...]:
+    """The same, of a sweep with costs."""
     ranges = []
     for kind, base in enumerate(swept.base):
         added = [step.added[:, kind] for step in swept.steps]

@@ -2,7 +2,8 @@
 
 params        parameters of the sub-network          params_total  parameters allocated, all norm banks included
 macs          multiply-accumulates                   activations   elements written by all operations
-peak_bytes    most bytes of activations alive at once, in float32
+peak_bytes    most bytes of float32 activations alive at once in `net.bind(plan, fold=True)`: the image all the time,
+              norms folded, activations in place, no weights
 """
 
 from __future__ import annotations

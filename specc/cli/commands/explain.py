@@ -1,4 +1,11 @@
-"""Explains a rule: why it exists, and a wrong and a right example."""
+"""Explains a rule, an operator, a block of the library or a method.
+
+E212, unknown-name        a rule: why it exists, and a wrong and a right example
+conv                      an operator: its parameters, how it is elastic, an example
+mb_v3, std.mobilenet_v3   blocks of the library: their parameters and what they are made of
+us_net                    a method and its parameters
+operators, limits         all operators; what the language cannot say
+"""
 
 from __future__ import annotations
 
@@ -8,11 +15,12 @@ from specc.cli.arguments import common
 from specc.cli.failure import Failure
 from specc.cli.terminal import Terminal
 
-SUMMARY = "explain a rule, by its code or its name"
+SUMMARY = "explain a rule, an operator, a library block or a method"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("rule", metavar="CODE", help="as in E203, or the rule's name, as in unknown-name")
+    text = "a rule's code or name, an operator, a block such as std.mobilenet_v3.mb_v3, a method, operators or limits"
+    parser.add_argument("topic", metavar="TOPIC", help=text)
     common(parser)
 
 
@@ -21,15 +29,27 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
     rules = all_rules()
     for rule in rules:
-        if args.rule.lower() in (rule.code.lower(), rule.name):
+        if args.topic.lower() in (rule.code.lower(), rule.name):
             if args.json:
                 fields = ("code", "name", "summary", "explanation")
                 terminal.json({field: getattr(rule, field) for field in fields})
             else:
                 terminal.data(f"{rule.code} {rule.name}: {rule.summary}\n\n{rule.explanation.strip()}\n")
             return 0
-    from specc.assignments import near
+    from specc.cli.topics import explained, topics
 
-    known = [rule.code for rule in rules] + [rule.name for rule in rules]
-    help = near(args.rule, known)
-    raise Failure(f"there is no rule `{args.rule}`", help if help.startswith("did") else "`specc rules` lists them all")
+    text = explained(args.topic)
+    if text is not None:
+        if args.json:
+            terminal.json({"topic": args.topic, "text": text})
+        else:
+            terminal.data(text)
+        return 0
+    from specc.assignments import near
+    from specc.diagnostics.elsewhere import operator_elsewhere
+
+    known = [rule.code for rule in rules] + [rule.name for rule in rules] + list(topics())
+    help = operator_elsewhere(args.topic) or near(args.topic, known)
+    listed = "`specc rules` lists the rules, `specc explain operators` the operators"
+    direct = help.startswith(("did", "write", "there is no", "there are no"))
+    raise Failure(f"there is nothing called `{args.topic}` to explain", help if direct else listed)

@@ -108,6 +108,8 @@ def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
         f"{how}; {sampled} {settings.subnets} sub-networks; coupling {settings.coupling:g}, "
         f"damping {settings.damping:g} ({100 * found.damping_share:.2g} % of all transitions)\n"
     )
+    if several := next((op.name for op in found.ops if "#" in op.name), None):
+        terminal.data(f"an operation of several inputs has a row for each: `{several}` is the way in by one of them\n")
 
 
 def favoured(graph: Graph, found: Importance) -> str:

@@ -135,7 +135,8 @@ class Writer:
         """The end of forward where nothing of what follows is wanted. Instead of what is not made yet it returns what
         arrives there, which nobody reads."""
         step = first_step(branch.body)
-        here = self.flow.made[step.outputs[0]]
+        made = (self.flow.made[tensor] for tensor in made_in(branch.body))
+        here = min(made, default=self.flow.length + 1)  # what only answers, as a stage of exits does, makes nothing
         names = [self.variable(t if self.flow.made[t] < here else step.inputs[0]) for t in self.outputs]
         text = self.ending or ", ".join(names)
         pad = " " * indent

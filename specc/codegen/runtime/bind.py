@@ -7,7 +7,6 @@ norm is an affine map per channel, so it can be folded into the convolution or l
 
 from __future__ import annotations
 
-import copy
 import inspect
 import operator
 import threading
@@ -21,6 +20,8 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.codegen.runtime.plan import Plan
+from specc.codegen.runtime.reshaped import refresh, settled
+from specc.codegen.runtime.reuse import overwrite
 
 TRACING: Final = threading.Lock()
 """While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""
@@ -48,6 +49,16 @@ class PlanTracer(fx.Tracer):
         self.layers: dict[str, nn.Module] = {}
         self.cuts: dict[str, Any] = {}
         self.thread = threading.get_ident()
+        self.settling = False
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """While a layer's plain twin is made, the modules that make its weight are called as always."""
+        self.settling = True
+        try:
+            yield
+        finally:
+            self.settling = False
 
     def path_of_module(self, mod: nn.Module) -> str:
         path: str = self.paths[mod]
@@ -68,16 +79,19 @@ class PlanTracer(fx.Tracer):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        if threading.get_ident() != self.thread:
+        if threading.get_ident() != self.thread or self.settling:
             return forward(*args, **kwargs)
         path = self.path_of_module(m)
         if is_elastic(m):
             x, cut = (*args, None)[:2]
             self.cuts[path] = cut
-            self.layers[path] = m.bound(cut)  # type: ignore[operator]
+            with self.off():
+                refresh(m)
+                self.layers[path] = m.bound(cut)  # type: ignore[operator]
             return self.create_proxy("call_module", path, (x,), {})
         if self.is_leaf_module(m, path):
-            self.layers[path] = copy.deepcopy(m)
+            with self.off():
+                self.layers[path] = settled(m)
         return super().call_module(m, forward, args, kwargs)
 
 
@@ -113,6 +127,7 @@ def bind(
     if fold:
         fold_norms(graph, layers)
         layers = {path: at_rest(layer) for path, layer in layers.items()}
+        overwrite(graph, layers)
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
     clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, fx, nn
 
+from specc.codegen.runtime.alive import peak_bytes
 from specc.codegen.runtime.checked import Answers
 from specc.codegen.runtime.exporting import write_source
 from specc.codegen.runtime.int8 import quantised
@@ -39,7 +40,8 @@ def write_int8(
     batches  inputs of training images
     judge    accuracy of a network of these inputs, None where there is none to ask for
 
-    The figures are accuracy, bytes, and ms an image: of one image, on one thread of this CPU, the fastest of many.
+    The figures are accuracy, bytes of the file, the most bytes of activations alive at once where torch runs it, and ms
+    an image: of one image, on one thread of this CPU, the fastest of many.
     """
     figures = {"float32": measured(static, inputs, folder / "weights.safetensors", judge)}
     try:
@@ -73,7 +75,8 @@ def measured(net: nn.Module, inputs: Inputs, file: Path, judge: Judge | None) ->
         layer._packed = None  # anew: the kernels are fastest at the batch size that they ran first
     ms = 1000 * measure(net, one).fastest
     known = {} if judge is None else {"accuracy": round(judge(net), 5)}
-    return {**known, "bytes": file.stat().st_size, "ms": round(ms, 4)}
+    size = {} if isinstance(net, OnnxNet) else {"peak_bytes": peak_bytes(net, *one)}
+    return {**known, "bytes": file.stat().st_size, **size, "ms": round(ms, 4)}
 
 
 def table(figures: Mapping[str, Mapping[str, float]]) -> str:
@@ -82,7 +85,8 @@ def table(figures: Mapping[str, Mapping[str, float]]) -> str:
     for name, row in figures.items():
         accuracy = f"test accuracy {row['accuracy']:.2%}, " if "accuracy" in row else ""
         size, time = f"{row['bytes'] / 1000:,.0f} KB", f"{row['ms']:.3g} ms an image"
-        lines.append(f"{name}: {accuracy}{size}, {time}")
+        peak = f"{row['peak_bytes'] / 1000:,.3g} KB of activations, " if "peak_bytes" in row else ""
+        lines.append(f"{name}: {accuracy}{size}, {peak}{time}")
     pairs = (("int8.py", "float32"), ("int8.onnx", "subnet.onnx"))
     slow = [a for a, b in pairs if a in figures and figures[a]["ms"] >= figures[b]["ms"]]
     if slow:

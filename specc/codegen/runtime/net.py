@@ -28,6 +28,16 @@ class ElasticNet(nn.Module):
         """
         raise TypeError(f"{type(self).__name__} has no choices")
 
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """As torch's, which `convert_sync_batchnorm` calls with parts whose elastic norms it has replaced: refused."""
+        for path, part in [] if module is None else module.named_modules():
+            if isinstance(part, nn.SyncBatchNorm):
+                raise TypeError(
+                    f"{name}.{path}: convert_sync_batchnorm does not know elastic norms, and this network is not to be "
+                    "used further; elastic.synced.synchronise(net) does it, and train.py --sync-bn"
+                )
+        super().add_module(name, module)
+
     def use(self, plan: Plan) -> None:
         """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
         object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow

@@ -152,6 +152,7 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         help="training images that set the norms before evaluation",
     )
     add("--evaluate-every", type=integer, metavar="EPOCHS")
+    add("--sync-bn", action="store_true", help="batch norms over the batches of all processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
         "--test-only",

@@ -31,7 +31,7 @@ class Cut:
     So that inference does not slice the same weights at every call, a cut remembers the last views it made. A view
     shares the parameter's memory: training and `load_state_dict` show through it. It is used only while the parameter
     still lies where the view was made, so moved, copied and replaced parameters get views of their own. Views are not
-    copied and not pickled.
+    copied and not pickled. While torch.compile looks on, nothing is remembered: it keeps the slicing in its graph.
     """
 
     __slots__ = ("_memory",)
@@ -46,7 +46,7 @@ class Cut:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_memory", ((), ()))
 
-    def remember(self, addresses: tuple[int, ...], views: tuple[Tensor | None, ...]) -> None:
+    def remember(self, addresses: tuple[int, ...], views: tuple[Any, ...]) -> None:
         """Keeps `views` for as long as the tensors they were cut from lie at `addresses`."""
         if 0 not in addresses:  # a meta tensor has no memory to recognise it by
             object.__setattr__(self, "_memory", (addresses, views))
@@ -66,6 +66,14 @@ class Cut:
     def __repr__(self) -> str:
         pairs = zip(self.fields, self.values(), strict=True)
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+
+
+def weight_and_bias(layer: Any) -> tuple[Any, Any]:
+    """A layer's weight and bias; also where torch's pruning or a parametrization makes them of other parameters."""
+    parameters = layer._parameters
+    if "weight" in parameters and "bias" in parameters:
+        return parameters["weight"], parameters["bias"]
+    return layer.weight, layer.bias
 
 
 @dataclass(frozen=True, slots=True, eq=False)

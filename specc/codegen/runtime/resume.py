@@ -129,10 +129,13 @@ def changed(
                 yield f"{path}{name}", before.get("name"), now.get("name")
             else:
                 yield from changed(before, now, f"{path}{name}.")
-        elif name == "no_decay" and sorted(before or ()) == sorted(now or ()):
-            continue
-        elif before != now:
+        elif unordered(name, before) != unordered(name, now):
             yield f"{path}{name}", before, now
+
+
+def unordered(name: str, value: Any) -> Any:
+    """A setting for comparison: the kinds of parameters that are not decayed have no order."""
+    return sorted(map(str, value)) if name == "no_decay" and isinstance(value, list) else value
 
 
 def changed_data(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -57,6 +57,10 @@ def is_table(value: Any) -> bool:
     return isinstance(value, Mapping) and is_plain(value)
 
 
+NUMBERS: Final = ("validation", "test", "images", "test_images", "classes", "size")
+"""What `[data]` says in numbers."""
+
+
 def is_data(value: Any) -> bool:
     """`[data]` of settings.toml."""
     return (
@@ -64,8 +68,14 @@ def is_data(value: Any) -> bool:
         and is_text(value.get("name"))
         and is_text(value.get("path"))
         and is_count(value.get("seed"))
-        and isinstance(value.get("validation"), (int, float))
+        and "validation" in value
+        and all(isinstance(value[name], (int, float)) for name in NUMBERS if name in value)
     )
+
+
+def is_outline(value: Any) -> bool:
+    """A table for each part of a data set."""
+    return is_table(value) and all(isinstance(part, Mapping) for part in value.values())
 
 
 def is_state(value: Any) -> bool:
@@ -109,7 +119,12 @@ def is_optimizer(value: Any) -> bool:
     return all(
         is_count(place) and isinstance(state, Mapping) and all(map(is_kept, state.values()))
         for place, state in states.items()
-    ) and all(isinstance(group, Mapping) and is_plain(group) for group in groups)
+    ) and all(
+        isinstance(group, Mapping)
+        and is_plain(group)
+        and isinstance(group.get("params"), (list, tuple))
+        for group in groups
+    )
 
 
 def is_kept(value: Any) -> bool:
@@ -139,7 +154,7 @@ PARTS: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "scaler": (is_table, "state of a loss scaler"),
     "memory": (is_anything, "memory of a method"),
     "settings": (is_table, "table of settings"),
-    "images": (is_table, "outline of a data set"),
+    "images": (is_outline, "outline of a data set"),
     "batch": (is_count, "count of batches"),
     "random": (is_anything, "state of random numbers"),
 }

@@ -57,30 +57,33 @@ class Remembers:
     """A layer whose gathered weights are remembered by cuts, in inference, until its own are changed.
 
     torch counts the changes that are made to a tensor in place, but not those of fused optimizers and not those of
-    running statistics. A layer therefore counts its calls in training as well, one of which comes before; and while
-    its parameters have gradients, which the next step will use, nothing is remembered. Changes through `.data` alone
-    are not seen.
+    running statistics. A layer therefore notes its calls in training as well, one of which comes before; and while its
+    parameters have gradients, which the next step will use, nothing is remembered. Changes through `.data` alone are
+    not seen.
     """
 
-    calls_in_training = 0
+    trained: object = None
+    """Another list after each call in training: which one it is tells whether there was one. A count would have
+    torch.compile write a graph for every number."""
 
     def counts(self, training: bool) -> None:
         """Notes a call; in training, if it is one."""
         if training or torch.is_grad_enabled():
-            self.calls_in_training += 1
+            self.trained = []
 
     def remembered(self, cut: Cut, own: Sequence[Tensor | None], slices: Callable[..., Any]) -> Any:
         """`slices(*own)` without gradients, from the cut's memory if nothing was changed since it was gathered."""
-        here = (self.calls_in_training + 1, *marks(own))
+        trained = self.trained
+        here = (id(trained), *marks(own))
         addresses, kept = cut._memory
         changing = any(t is not None and t.requires_grad and t.grad is not None for t in own)
         if addresses == here and not changing:
-            return kept[: len(kept) - len(own)]
+            return kept[: len(kept) - len(own) - 1]
         detached = [None if tensor is None else tensor.detach() for tensor in own]
         views = slices(*detached)
         if not changing:
-            # with the tensors themselves, so that no others can come to lie where they do
-            cut.remember(here, (*views, *detached))
+            # with the tensors and the list themselves, so that no others can come to lie where they do
+            cut.remember(here, (*views, *detached, trained))
         return views
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from typing import Any, Final
 
+from specc.codegen.runtime.recipe import OPTIMIZERS
+
 WHOLE: Final[Mapping[str, int]] = {
     "epochs": 1,
     "batch_size": 1,
@@ -35,8 +37,17 @@ BETWEEN: Final[Mapping[str, tuple[float, float]]] = {
     "final": (0, inf),
     "gamma": (0, inf),
     "every": (0, inf),
+    "std": (0, inf),
 }
 """Numbers, those of the optimizer and of the schedule among them, and the ends that they lie between."""
+
+EPOCHS: Final[Mapping[str, str]] = {
+    "milestones": "epochs",
+    "restarts": "epochs",
+    "warmups": "epochs",
+    "peaks": "numbers",
+}
+"""Lists of numbers from 0 on."""
 
 BELOW: Final = ("ema", "momentum", "beta1", "beta2", "alpha")
 """Numbers that stay below their upper end."""
@@ -59,6 +70,8 @@ def faults(train: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{name} must be a table with a name: {value!r}"
             else:
                 yield from (fault for key in value if (fault := of_number(key, value[key])))
+                usual = OPTIMIZERS.get(value["name"], {}) if name == "optimizer" else {}
+                yield from (f"{value['name']} lacks {key}" for key in usual if key not in value)
         elif name in LISTS:
             if not isinstance(value, (list, tuple)):
                 yield f"{name} must be a list: {value!r}"
@@ -77,9 +90,9 @@ def of_number(name: str, value: Any) -> str:
         if name == "calibrate" and value == 1:  # a norm of vectors has no variance of one image
             return "calibrate must be 0, for none, or at least 2 images: 1"
         return f"{name} must be at least {WHOLE[name]}: {value}" if value < WHOLE[name] else ""
-    if name == "milestones":
+    if name in EPOCHS:
         wanted = isinstance(value, (list, tuple)) and all(is_number(m) and m >= 0 for m in value)
-        return "" if wanted else f"milestones must be a list of epochs: {value!r}"
+        return "" if wanted else f"{name} must be a list of {EPOCHS[name]}: {value!r}"
     if name not in BETWEEN:
         return ""
     low, high = BETWEEN[name]

@@ -44,7 +44,7 @@ class ElasticGroupNorm(nn.GroupNorm):
     def weights(self, cut: GroupNormCut) -> tuple[Tensor, Tensor]:
         """The scale and offset [channels] that a cut uses: views of the parameters."""
         weight, bias = self.weight, self.bias
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return weight[: cut.channels], bias[: cut.channels]
         views: tuple[Tensor, Tensor]
         addresses, views = cut._memory

@@ -41,7 +41,7 @@ class ElasticLayerNorm(nn.LayerNorm):
     def weights(self, cut: LayerNormCut) -> tuple[Tensor, Tensor]:
         """The scale and offset [features] that a cut uses: views of the parameters."""
         weight, bias = self.weight, self.bias
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return weight[: cut.features], bias[: cut.features]
         views: tuple[Tensor, Tensor]
         addresses, views = cut._memory

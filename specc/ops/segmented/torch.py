@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.plan import Cut
+from specc.codegen.runtime.plan import Cut, weight_and_bias
 from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
+from specc.codegen.runtime.synced import normalised
 from specc.ops.batch_norm.torch import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
 from specc.ops.conv.torch import ConvCut, ElasticConv2d, border
 
@@ -83,9 +84,8 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
 
     def weights(self, cut: ConvCut) -> Views:
         """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses, gathered."""
-        weight, bias = self._parameters["weight"], self._parameters["bias"]
-        assert weight is not None
-        if torch.is_grad_enabled():
+        weight, bias = weight_and_bias(self)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return self.slices(cut, weight, bias)
         views: Views = self.remembered(cut, (weight, bias), lambda w, b: self.slices(cut, w, b))
         return views
@@ -135,9 +135,8 @@ class SegmentedLinear(Remembers, nn.Linear):
 
     def weights(self, cut: SegmentedLinearCut) -> Views:
         """The weight [out, in] and bias [out] that a cut uses, gathered."""
-        weight, bias = self._parameters["weight"], self._parameters["bias"]
-        assert weight is not None
-        if torch.is_grad_enabled():
+        weight, bias = weight_and_bias(self)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return linear_slices(cut, weight, bias)
         views: Views = self.remembered(cut, (weight, bias), lambda w, b: linear_slices(cut, w, b))
         return views
@@ -189,7 +188,7 @@ class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
         momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         own = self.own()
         weight, bias, mean, var = (gathered(tensor, cut.runs) for tensor in own)
-        y = F.batch_norm(x, mean, var, weight, bias, True, momentum, self.eps)
+        y = normalised(x, mean, var, weight, bias, momentum, self.eps, self.synced)
         if len(cut.runs) > 1:  # copies were updated; a single run is a view
             scatter(own[2], mean, cut.runs)
             scatter(own[3], var, cut.runs)
@@ -201,7 +200,7 @@ class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
         if cut is None or (cut.features == self.num_features and cut.mean is None):
             return own
         assert isinstance(cut, SegmentedNormCut)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return norm_slices(cut, own)
         views: Statistics = self.remembered(cut, own, lambda *tensors: norm_slices(cut, tensors))
         return views

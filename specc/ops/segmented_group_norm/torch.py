@@ -42,7 +42,7 @@ class SegmentedGroupNorm(Remembers, ElasticGroupNorm):
     def weights(self, cut: GroupNormCut) -> tuple[Tensor, Tensor]:
         """The scale and offset [channels] that a cut uses, gathered."""
         assert isinstance(cut, SegmentedGroupNormCut)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return gathered(self.weight, cut.runs), gathered(self.bias, cut.runs)
         views: tuple[Tensor, Tensor] = self.remembered(
             cut, (self.weight, self.bias), lambda *own: tuple(gathered(t, cut.runs) for t in own)

@@ -41,7 +41,7 @@ class SegmentedLayerNorm(Remembers, ElasticLayerNorm):
     def weights(self, cut: LayerNormCut) -> tuple[Tensor, Tensor]:
         """The scale and offset [features] that a cut uses, gathered."""
         assert isinstance(cut, SegmentedLayerNormCut)
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
             return gathered(self.weight, cut.runs), gathered(self.bias, cut.runs)
         views: tuple[Tensor, Tensor] = self.remembered(
             cut, (self.weight, self.bias), lambda *own: tuple(gathered(t, cut.runs) for t in own)

@@ -1,0 +1,26 @@
+"""JSON that anybody may have written: whatever is wrong with it is a ValueError, every number is finite."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value that a text holds. Raises ValueError: no JSON, nested too deeply, NaN, or a number beyond floats."""
+    try:
+        return json.loads(text, parse_constant=refused, parse_float=finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
+def finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits} is beyond all floating-point numbers")
+    return number

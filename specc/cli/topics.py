@@ -1,0 +1,210 @@
+"""What `specc explain` says of operators, blocks of the library, methods, and of what the language cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Final
+
+from specc.ir.parameter import REQUIRED, ListOf, Parameter, Plain, Signature, Type, Variants, Words
+from specc.methods import find_method, method_names
+from specc.portable.numerals import written
+from specc.semantics.check import operator_names, written_operator
+from specc.semantics.files import LIBRARY, library_names
+from specc.syntax import ast
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "conv": "conv(64, kernel={3, 5}, stride=2); norm; relu",
+    "depthwise": "depthwise(kernel=3); norm; relu",
+    "linear": "pool(avg); linear(128); relu",
+    "norm": "conv(64, kernel=3); norm; relu",
+    "add": "add(here, conv(16, kernel=3))",
+    "concat": "concat(here, conv(16, kernel=3))",
+    "scale": "import std.squeeze_excite    # at the top\nscale(here, excitation(in))",
+    "split": "(l, r) = split(2); concat(l, conv(8, kernel=3, from=r))",
+    "shuffle": "conv(64, kernel=1, groups=4); shuffle(4)",
+    "pool": "pool(avg, 2)    # windows of 2x2; pool(avg) takes the whole map",
+    "maxpool": "maxpool(3, stride=2)",
+    "upsample": "upsample(2, mode=bilinear)",
+    "flatten": "flatten; linear(128)",
+    "dropout": "pool(avg); dropout(0.2)",
+    "drop_path": "residual { conv(16, kernel=3); drop_path(0.1) }",
+    "pad_channels": "residual { conv(32, kernel=3) } shortcut { pad_channels(32) }",
+    "patch_embed": "patch_embed(8, 64)",
+    "class_token": "patch_embed(8, 64); class_token",
+    "position": "patch_embed(8, 64); position",
+    "attention": "patch_embed(8, 64); attention(4)",
+    "take": "patch_embed(8, 64); take(mean)",
+}
+"""By operator, a stage's statements; activations need none."""
+
+LIMITS: Final[tuple[tuple[str, str], ...]] = (
+    ("kernels of 1x7, strides or paddings of two numbers", "kernels and windows are square"),
+    ("1d and 3d convolutions, pools and inputs", "inputs are images and vectors"),
+    ("transposed convolutions, unpooling, pixel shuffle", "`upsample(2); conv(out, kernel=3)`"),
+    ("padding other than with zeros", "leave `padding` out, or say how much"),
+    ("recurrent layers, embeddings, text and audio", "`patch_embed` makes tokens of images"),
+    ("cross-attention, windows and shifts of tokens", "`attention` is between all tokens that arrive"),
+    ("products of maps, matrix products", "`scale(x, gate)` multiplies each channel by a number"),
+    ("instance, local response, RMS, weight and spectral norms", "batch, layer and group norms"),
+    (
+        "leaky, parametric and other activations with parameters",
+        "relu, relu6, hswish, hsigmoid, silu, gelu, sigmoid, tanh",
+    ),
+    ("learned scales of channels (layer scale)", "a `norm`, or nothing"),
+    ("deformable and dynamic convolutions", "`conv`, and choices between paths with `when`"),
+    ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),
+    ("elastic strides, paddings and rates", "widths, kernels, depths, paths and resolutions are elastic"),
+    ("elastic even kernels", "smaller kernels are the centres of larger ones, so all are odd"),
+    ("loops that end by a tensor's values, code in Python", "a network is written out before it runs"),
+)
+"""What the language cannot say, and what there is instead. grammar/REFERENCE.md lists the same."""
+
+
+def topics() -> tuple[str, ...]:
+    """Everything that can be explained beside rules."""
+    return (
+        "limits",
+        "operators",
+        *operator_names(),
+        *method_names(),
+        *blocks(),
+        *(f"std.{n}" for n in library_names()),
+    )
+
+
+def explained(topic: str) -> str | None:
+    """What is said of a topic; None where it is none."""
+    if topic == "limits":
+        return limits()
+    if topic == "operators":
+        return operators()
+    signature = written_operator(topic)
+    if signature is not None:
+        return operator(signature)
+    method = find_method(topic)
+    if method is not None:
+        text = f"method {taken(method.signature)}\n{doc(method.signature)}\n\n{rows(method.signature)}"
+        return f"{text}\n{block(topic)}" if topic in blocks() else text
+    if topic.startswith("std.") and topic[4:] in library_names():
+        names = [name for name, (file, _) in blocks().items() if file == topic[4:]]
+        return "\n".join(block(name) for name in names)
+    name = topic.rpartition(".")[2]
+    found = blocks().get(name)
+    return block(name) if found is not None and topic in (name, f"std.{found[0]}.{name}") else None
+
+
+def limits() -> str:
+    width = max(len(what) for what, _ in LIMITS)
+    lines = "".join(f"  {what:<{width}}  {instead}\n" for what, instead in LIMITS)
+    return f"What the language cannot say, and what there is instead:\n\n{lines}"
+
+
+def operators() -> str:
+    lines = [
+        f"  {taken(s)}\n      {doc(s)}\n" for name in operator_names() if (s := written_operator(name)) is not None
+    ]
+    return f"The operators; `specc explain conv` says more of one:\n\n{''.join(lines)}"
+
+
+def operator(signature: Signature) -> str:
+    """An operator: its parameters, how its channels become elastic, an example."""
+    text = f"{taken(signature)}\n{doc(signature)}\n\n{rows(signature)}"
+    text += (
+        "  from        another tensor to read than the one that arrives\n" if not takes(signature, "tensors") else ""
+    )
+    if takes(signature, "channels"):
+        text += (
+            "\nUnder a `width` setting its channels are elastic: `width=own` (as for a plain number) gives them an\n"
+            "option of their own, rounded as the setting says, `width=follow` (as for an expression of `in`) takes\n"
+            "them as they are written, `width=fixed` keeps them.\n"
+        )
+    example = EXAMPLES.get(signature.name)
+    return text + (f"\nExample:\n{indented(example)}" if example else f"\nExample:\n{indented(signature.name)}")
+
+
+def takes(signature: Signature, type_: Plain) -> bool:
+    return any(parameter.type == type_ for parameter in signature.parameters)
+
+
+def doc(signature: Signature) -> str:
+    return signature.doc or "The norm that a `norm` setting names: batch, layer or group."
+
+
+def taken(signature: Signature) -> str:
+    """`conv(out, kernel, stride=1, ...)`."""
+    shown = ", ".join(with_default(parameter) for parameter in signature.parameters)
+    return f"{signature.name}({shown})" if shown else signature.name
+
+
+def with_default(parameter: Parameter) -> str:
+    default = parameter.default
+    if default is REQUIRED or not isinstance(default, (bool, int, Fraction, str)):
+        return parameter.name
+    return f"{parameter.name}={written(default)}"
+
+
+def rows(signature: Signature) -> str:
+    """A line a parameter."""
+    found = ""
+    for parameter in signature.parameters:
+        elastic = "; may be elastic" if parameter.elastic or parameter.type == "channels" else ""
+        kind = kind_of(parameter.type)
+        found += (
+            f"  {parameter.name:<11} {parameter.doc or kind}{f' ({kind})' if parameter.doc and kind else ''}{elastic}\n"
+        )
+    return found
+
+
+def kind_of(type_: Type) -> str:
+    match type_:
+        case Words(words):
+            return " or ".join(words)
+        case Variants(signatures):
+            return ", ".join(signature.name for signature in signatures)
+        case ListOf(item):
+            return f"a list of {kind_of(item)}"
+        case "flag":
+            return "yes or no"
+    return ""
+
+
+def blocks() -> dict[str, tuple[str, ast.Block]]:
+    """The blocks of the library by name, each with its file's name."""
+    return {item.name.name: (file, item) for file in library_names() for item in blocks_in(file)}
+
+
+def blocks_in(file: str) -> Iterator[ast.Block]:
+    from specc.diagnostics import Findings
+    from specc.source import Source
+    from specc.syntax.parse import parse
+
+    tree = parse(Source(f"std/{file}.specc", (LIBRARY / f"{file}.specc").read_text(encoding="utf-8")), Findings())
+    assert tree is not None, file
+    return (item for item in tree.items if isinstance(item, ast.Block))
+
+
+def block(name: str) -> str:
+    """A block of the library: what stands above it, its parameters with their defaults, its text, an example."""
+    file, found = blocks()[name]
+    before = found.span.source.text[: found.span.start].rstrip().splitlines()
+    comment: list[str] = []
+    while before and before[-1].startswith("#"):
+        comment.insert(0, before.pop().lstrip("# "))
+    head = found.span.text.split(" {")[0].removeprefix("block ")
+    required = [p.name.name for p in found.parameters if p.default is None]
+    given = ", ".join("64" if n in ("out", "width", "growth", "squeeze", "mlp") else "4" for n in required)
+    modes = [p.name.name for p in found.parameters if isinstance(p.default, ast.Name) and p.default.name == "follow"]
+    text = f"std.{file}.{head}\n" + "".join(f"{line}\n" for line in comment)
+    for mode in modes:
+        text += (
+            f"\n`{mode}` says how the width inside is chosen under a `width` setting: follow (an expression of what\n"
+            f"arrives, no choice of its own), own (a choice of its own, rounded as the setting says) or fixed.\n"
+        )
+    call = f"{name}({given})" if given else name
+    example = f"import std.{file}    # at the top\n{call}"
+    return f"{text}\n{indented(found.span.text)}\nExample:\n{indented(example)}"
+
+
+def indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines())
