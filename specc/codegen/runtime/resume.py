@@ -42,8 +42,7 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
     )
     saved = checkpoint.load(path, needs=needs)
     found = replace(options, output_dir=flags.output_dir or path.parent)
-    if "data" in saved:
-        found = replace(found, data=data_settings({"data": saved["data"]}, flags))
+    found = replace(found, data=data_settings({"data": saved.get("data", options.data)}, flags))
     base = options.settings
     if "recipe" in saved:
         base = completed(path, saved["recipe"], options.settings)
