@@ -69,6 +69,11 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
             f"--resume {path} goes on with the recipe of the checkpoint, and flags ask for another: {told}. "
             "Leave them out, or start a new run"
         )
+    if found.epochs < saved["epoch"]:
+        raise SystemExit(
+            f"{path} has been trained for {saved['epoch']} epochs, more than --epochs {found.epochs}: "
+            "--test-only evaluates it"
+        )
     tell(
         f"{path}: goes on after {saved['epoch']} of {found.epochs} epochs, writes into {found.output_dir}"
     )
