@@ -54,7 +54,7 @@ from elastic.flag_types import cost, whole
 from elastic.front import Point
 from elastic.int8_files import IMAGES, write_int8
 from elastic.loading import Loading
-from elastic.options import read_settings
+from elastic.options import at_path, read_settings
 from elastic.progress import amount
 from elastic.resizing import sized
 from elastic.shapes import Inputs, each_input
@@ -75,10 +75,7 @@ def main() -> None:
     saved = checkpoint.load(flags.checkpoint or flags.output_dir / "checkpoint.pt", needs=["data"])
     net = Model().eval()
     checkpoint.trained(net, saved)
-    data = dict(saved["data"])
-    if flags.data_path:
-        data["path"] = flags.data_path
-    loading = Loading(load_data(data), IMAGE, WORLD)
+    loading = Loading(load_data(at_path(saved["data"], flags.data_path)), IMAGE, WORLD)
     check_classes(loading.data, CLASSES, saved)
     classes = [*(loading.data.names or saved.get("classes") or ())]
     written = []

@@ -35,7 +35,7 @@ from elastic.limits import why_none
 from elastic.loading import Loading
 from elastic.memory import read_memory
 from elastic.net import sized
-from elastic.options import SearchOptions, read_settings, search_options
+from elastic.options import SearchOptions, at_path, read_settings, search_options
 from elastic.page import write_page
 from elastic.picture import Series, draw
 from elastic.progress import Bar, amount, seconds, table
@@ -58,7 +58,7 @@ def main() -> None:
     saved = checkpoint.load(options.checkpoint, world.device, needs)
     net = Model().to(world.device).to(memory_format=torch.channels_last).eval()
     checkpoint.trained(net, saved)
-    data = options.data or saved["data"]
+    data = options.data or at_path(saved["data"], options.data_path)
     # Processes share out the candidates, not the images: each loads all of them.
     alone = World(0, 1, world.device)
     loading = Loading(load_data(data), IMAGE, alone, options.workers)

@@ -51,7 +51,7 @@ def main() -> None:
     loading = Loading(load_data(options.data), IMAGE, world, options.workers)
     check_classes(loading.data, CLASSES, saved)
     if world.main:
-        print(loading.data.summary())
+        print(loading.data.summary(CLASSES))
 
     checkpoint.seed_epoch(options.seed, -1)
     trainer = build_trainer(options, loading, world)
@@ -62,7 +62,9 @@ def main() -> None:
         train(trainer, loading, options, saved)
     for name, score in judge(trainer, loading, options, loading.data.test).items():
         if world.main:
-            print(f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}")
+            print(
+                f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}"
+            )
     leave(world)
 
 

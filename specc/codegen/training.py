@@ -70,6 +70,7 @@ PARTS: Final = (
     "resume",
     "stopping",
     "subnets",
+    "synced",
     "tensors",
     "trainer",
     "whole",

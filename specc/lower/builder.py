@@ -299,12 +299,13 @@ class Builder:
             return False
         both_places = [(left.origin, self.describe(left)), (right.origin, self.describe(right))]
         if self.maximum(left.features) != self.maximum(right.features):
+            projection = "conv(out, kernel=1)" if len(left.space) == 2 else "linear(out)"
             self.findings.report(
                 CHANNEL_MISMATCH,
                 origin,
                 f"{what} have {self.maximum(left.features)} and {self.maximum(right.features)} channels",
                 secondary=both_places,
-                help="give both the same number of channels, or project one: `shortcut { conv(out, kernel=1) }`",
+                help=f"give both the same number of channels, or project one: `shortcut {{ {projection} }}`",
             )
             return False
         if self.cuts(left) == self.cuts(right):

@@ -58,6 +58,15 @@ CONSTANT_CONDITION = Rule(
     "Wrong:  choice k in {1, 2}   ...   when k == 3 { conv(64, kernel=3) }\n"
     "Right:  choice k in {1, 2}   ...   when k == 2 { conv(64, kernel=3) }",
 )
+UNEVEN_RANGE = Rule(
+    "W108",
+    "uneven-range",
+    "the steps of a range do not end at its upper end",
+    "The options are the lower end and every step from there; where no step meets the upper end, it is no option,\n"
+    "and the largest sub-network is smaller than it looks.\n"
+    "Wrong:  input image(3, resolution=160..224 step 24)\n"
+    "Right:  input image(3, resolution=160..224 step 32)",
+)
 MOST_OPTIONS = 100_000
 
 
@@ -220,7 +229,15 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
         if (high - low) / step > MOST_OPTIONS:
             b.findings.report(RANGE_TOO_LONG, node.span, f"this range has more than {MOST_OPTIONS:,} options")
             return (1,)
-        return Range(low, high, step)
+        options_there = Range(low, high, step)
+        if (high - low) % step:
+            last = options_there[-1]
+            message = (
+                f"this range ends at {shown(last)}: no step from {shown(low)} comes to its upper end, {shown(high)}"
+            )
+            help = f"end it at {shown(last)}, or write another step or a set"
+            b.findings.report(UNEVEN_RANGE, node.span, message, help=help)
+        return options_there
     if not isinstance(node, ast.SetExpr):
         b.findings.report(WRONG_TYPE, node.span, "a range `a..b` or a set `{a, b}` must stand here")
         return (1,)

@@ -65,6 +65,7 @@ def check_alike(op: Op, inputs: list[Tensor], largest: dict[str, Option], findin
     first = inputs[0]
     for other in inputs[1:]:
         if sizes(first, largest) != sizes(other, largest):
+            mixed = "conv(.., kernel=1)" if len(first.space) == 2 else "linear(..)"
             findings.report(
                 RUNS_DIFFER,
                 op.origin,
@@ -73,7 +74,7 @@ def check_alike(op: Op, inputs: list[Tensor], largest: dict[str, Option], findin
                     (first.origin, f"this has runs of {listed(first, largest)}"),
                     (other.origin, f"this has runs of {listed(other, largest)}"),
                 ],
-                help="put `conv(.., kernel=1)` after the concatenation, or fix its parts with `width=fixed`",
+                help=f"put `{mixed}` after the concatenation, or fix its parts with `width=fixed`",
             )
             return
 

@@ -8,12 +8,13 @@ from operator import is_
 
 from specc.diagnostics import Findings
 from specc.ir.expr import Apply, Var, free
-from specc.ir.graph import Graph, Op, Scope, Segment, Tensor
-from specc.ir.rewrite import values_of
+from specc.ir.graph import SHARED, Graph, Op, Scope, Segment, Tensor
+from specc.ir.rewrite import rewrite_graph, substitution, values_of
 
 
 def drop_dead(graph: Graph, findings: Findings) -> Graph:
-    """The graph of what its outputs need."""
+    """The graph of what its outputs need, with choices among one option replaced by it."""
+    graph = settled(graph)
     needed = {output.tensor for output in graph.outputs} | {graph.answer()}
     ops: list[Op] = []
     for op in reversed(graph.ops):
@@ -25,12 +26,22 @@ def drop_dead(graph: Graph, findings: Findings) -> Graph:
     needed.update(graph.inputs)
     tensors = tuple(t for t in graph.tensors if t.name in needed)
     read = choices_read(ops, tensors)
-    choices = tuple(c for c in graph.choices if c.name in read and len(c.options) > 1)
+    choices = tuple(c for c in graph.choices if c.name in read)
     if (len(ops), len(tensors), len(choices)) == (len(graph.ops), len(graph.tensors), len(graph.choices)):
         return graph
     root = kept_scope(graph.root, {op.name for op in ops})
     assert root is not None
     return replace(graph, ops=tuple(ops), tensors=tensors, root=root, choices=choices)
+
+
+def settled(graph: Graph) -> Graph:
+    """The graph without its choices among one option: what reads one has the option in its place."""
+    values = {choice.name: choice.options[0] for choice in graph.choices if len(choice.options) == 1}
+    if not values:
+        return graph
+    graph = rewrite_graph(graph, substitution(values))
+    ops = tuple(replace(op, bank=SHARED) if isinstance(op.bank.index, int) else op for op in graph.ops)
+    return replace(graph, ops=ops, choices=tuple(c for c in graph.choices if c.name not in values))
 
 
 def kept_scope(scope: Scope, kept: set[str]) -> Scope | None:

@@ -315,11 +315,15 @@ def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], finding
     if differs is None:
         return
     where = ", ".join(f"{name}={value}" for name, value in differs.items())
+    if differs and all(name.rpartition(".")[2] == "resolution" for name in names):
+        help = "leave out the resolutions at which a stride does not divide the size"
+    else:
+        help = "let both follow the same choice, or fix one with `width=fixed` so that the sum fixes the other"
     findings.report(
         SIZES_DIFFER,
         tie.origin,
         f"{tie.what} have sizes that are not always equal"
         + (f": {evaluate(a, differs)} and {evaluate(b, differs)} at {where}" if differs else ""),
         secondary=[(tie.left_origin, "one side"), (tie.right_origin, "the other side")],
-        help="let both follow the same choice, or fix one with `width=fixed` so that the sum fixes the other",
+        help=help,
     )

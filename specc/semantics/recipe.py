@@ -105,6 +105,27 @@ PIXELS: Final[Mapping[str, int]] = {
 }
 """How many numbers an image has, in the data sets whose images all have one size."""
 
+OTHER_CLASSES: Final = Rule(
+    "W109",
+    "other-classes",
+    "a network and its data set have different numbers of classes",
+    "With more classes than the data set has, outputs are trained that are never right; with fewer, training refuses\n"
+    "the labels that are beyond them. To train on other data than the spec names, give `--dataset` to `train.py`.\n"
+    "Wrong:  classes 100 ...  data cifar10\n"
+    "Right:  classes 10 ...  data cifar10",
+)
+CLASSES: Final[Mapping[str, int]] = {
+    "digits": 10,
+    "mnist": 10,
+    "fashion_mnist": 10,
+    "cifar10": 10,
+    "cifar100": 100,
+    "tiny_imagenet": 200,
+    "imagenet": 1000,
+    "cub200": 200,
+}
+"""How many classes a data set has, where it is always as many."""
+
 COLOURS_OF_ONE: Final = Rule(
     "E247",
     "lighting-needs-colours",
@@ -134,6 +155,10 @@ def check_data(data: Call | None, section: ast.Section | None, graph: Graph, fin
     if data is None or section is None or data.name == "own":
         return
     where = section.call.span if section.call else section.span
+    known = whole(data, "classes") if data.name == "glyphs" else CLASSES.get(data.name)
+    if known is not None and graph.classes != known:
+        message = f"`{data.name}` has {known:,} classes, and the network answers with {graph.classes:,}"
+        findings.report(OTHER_CLASSES, where, message, help=f"write `classes {known}`")
     first = graph.tensor_table()[graph.inputs[0]]
     if len(graph.inputs) > 1:
         message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"

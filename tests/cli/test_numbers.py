@@ -208,3 +208,22 @@ def test_flags_of_projects_read_the_same_numbers() -> None:
     assert own_option("deep", (False, True), True) is True
     with pytest.raises(ValueError, match="deep cannot be 1; its options are no, yes"):
         own_option("deep", (False, True), 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted", "alike"),
+    [
+        (1 / 3, "1/3", True),
+        (1 / 3, Fraction(1, 3), True),
+        (0.25, "1/4", True),
+        (1 / 3, "0.333", False),
+        (True, "yes", True),
+        (1, True, False),
+        ("conv3", "conv3", True),
+        (3, "conv3", False),
+        (3, "3", True),
+    ],
+)
+def test_a_third_is_the_option_that_is_a_third_in_a_project(option: object, wanted: object, alike: bool) -> None:
+    """`width uniform {1/3, 1.0}`: a project has the float, and what specc prints, `1/3`, is given back to it."""
+    assert numerals.same(option, wanted) is alike

@@ -187,7 +187,7 @@ def test_static_networks_run_and_fold(name: str, tmp_path: Path) -> None:
     net = made.model.Model().eval()
     scramble(net)
     x = images(compiled(name).graph, {}, 64)
-    folded = made.bind.bind(net)
+    folded = made.bind.bind(net, fold=True)
     assert sum(isinstance(m, nn.BatchNorm2d) for m in folded.modules()) == len(lasting_norms(compiled(name).graph))
     with torch.no_grad():
         assert relative(folded(x), net(x)) <= 1e-4

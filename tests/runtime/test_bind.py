@@ -167,7 +167,8 @@ class Views(nn.Module):
         z = F.relu(y)
         w = self.conv(x)
         upper, lower = w.swapaxes(1, 2).swapaxes(1, 2).select(1, 0), F.silu(w)
-        return part.sum() + z.sum() + upper.sum() + lower.sum() + F.relu(x).sum() + x.sum()
+        total: Tensor = part.sum() + z.sum() + upper.sum() + lower.sum() + F.relu(x).sum() + x.sum()
+        return total
 
 
 @torch.no_grad()

@@ -43,6 +43,8 @@ def test_digits_are_1797_real_images_split_by_seed() -> None:
     assert sum(sizes) == 1797
     assert 0.19 < sizes[2] / 1797 < 0.21
     assert data.summary() == "digits: 1,222 training, 216 validation, 359 test images, 10 classes"
+    assert data.summary(10) == data.summary()
+    assert "the network has 12 classes, and the data 10" in data.summary(12)
     assert pixels(data.train).shape[1:] == (1, 8, 8)
     again = load_data(settings("digits", validation=0.15, test=0.2))
     assert again.test.labels == data.test.labels

@@ -20,7 +20,7 @@ from specc.codegen.runtime import augment, checkpoint, datasets, recipe
 from specc.codegen.runtime.distributed import join
 from specc.codegen.runtime.flag_types import whole
 from specc.codegen.runtime.latency import measure
-from specc.codegen.runtime.options import read_settings, search_options, train_options
+from specc.codegen.runtime.options import at_path, read_settings, search_options, train_options
 from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
 from specc.codegen.runtime.subnets import parse, resolved, short, spelled
 from specc.ir.parameter import REQUIRED, SameAs
@@ -148,7 +148,7 @@ def test_search_flags_set_limits_and_replace_those_of_the_spec() -> None:
     assert found.budgets == [{"name": "macs", "most": 1e6}]
     assert found.data is None
     assert found.checkpoint == Path("runs/checkpoint.pt")
-    flags = "--max-macs 2e5 --max-latency 5 --evaluations 10 --data-path d"
+    flags = "--max-macs 2e5 --max-latency 5 --evaluations 10 --data-path d --dataset cifar10"
     found = search_options(SETTINGS, flags.split())
     assert found.budgets == [{"name": "macs", "most": 2e5}, {"name": "latency", "most": 0.005}]
     assert found.strategy["evaluations"] == 10
@@ -330,3 +330,31 @@ def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
         made = augment.batch_augmentation([word])(torch.zeros(2, 3, 8, 8))
         assert made.shape == (2, 3, 8, 8)
         assert len(augment.image_augmentation([word], (8, 8))) == int(signature.name in per_image)
+
+
+def test_a_path_for_a_data_set_that_is_read_from_none_is_refused() -> None:
+    """`--data-path ~/images` without `--dataset folder` would train on the spec's digits, and say nothing."""
+    with pytest.raises(SystemExit, match=r"digits is not read from there; .*--dataset folder"):
+        at_path({"name": "digits", "path": ""}, "images")
+    with pytest.raises(SystemExit, match=r"glyphs is not read from there"):
+        search_options(SETTINGS, ["--dataset", "glyphs", "--data-path", "images"])
+    assert at_path({"name": "digits", "path": ""}, None) == {"name": "digits", "path": ""}
+    assert at_path({"name": "folder", "path": ""}, "images") == {"name": "folder", "path": "images"}
+
+
+def test_a_search_looks_for_the_data_of_its_checkpoint_where_they_moved_to() -> None:
+    """With --data-path alone, the data set is the checkpoint's, which need not be that of settings.toml."""
+    found = search_options(SETTINGS, ["--data-path", "moved.py"])
+    assert found.data is None
+    assert found.data_path == "moved.py"
+
+
+def test_flags_of_the_recipe_read_numbers_as_specs_do() -> None:
+    flags = "--lr 1/4 --batch-size 2k --wd 1e-4 --epochs 3 --lr-milestones 1/2 0.75 --lr-scheduler multistep"
+    found = train_options(SETTINGS, flags.split())
+    assert found.optimizer["lr"] == 0.25
+    assert found.batch_size == 2000
+    assert found.schedule["milestones"] == [0.5, 0.75]
+    for wrong in ("--lr 2_0", "--lr yes", "--batch-size 1.5", "--epochs many", "--lr 1/0"):
+        with pytest.raises(SystemExit):
+            train_options(SETTINGS, wrong.split())

@@ -197,5 +197,5 @@ def test_the_command_line_plans_and_compiles_it(toys: Path, tmp_path: Path) -> N
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["method"] == {"name": "toy", "subnets_per_step": 2}
+    assert plan["method"] == {"name": "toy", "subnets_per_step": 2, "listed": None}
     assert {"important.txt", "elastic/toy.py", "elastic/shares.py"} <= {row["path"] for row in plan["files"]}

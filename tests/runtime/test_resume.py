@@ -149,6 +149,11 @@ def test_more_epochs_another_folder_and_what_is_no_recipe_are_free(scripts: Scri
     assert rates(tmp_path / "other") == pytest.approx([0])
 
 
+def test_a_run_is_not_made_shorter_than_it_is(scripts: Scripts, two: Path) -> None:
+    ended = scripts("train.py", "--resume", f"{two}/checkpoint.pt", "--epochs", "1")
+    assert "has been trained for 2 epochs, more than --epochs 1" in ended.reason
+
+
 def test_another_batch_size_goes_on_by_epochs(scripts: Scripts, two: Path) -> None:
     """Half the batch is twice the steps: the cosine is where it was, and ends at 0."""
     ended = scripts("train.py", "--resume", f"{two}/checkpoint.pt", "--epochs", "4", "-b", "128")

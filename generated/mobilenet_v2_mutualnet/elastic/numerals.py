@@ -84,3 +84,19 @@ def written(value: object) -> str:
         return str(value)
     shown = repr(float(value))
     return shown if Fraction(shown) == value else f"{value.numerator}/{value.denominator}"
+
+
+def same(option: object, wanted: object) -> bool:
+    """Whether a value, or a text as `read` takes it, is this option: `1/3` is the float nearest to a third."""
+    if written(option) == written(wanted):
+        return True
+    try:
+        found = read(wanted) if isinstance(wanted, str) else wanted
+    except ValueError:
+        return False
+    values = (option, found)
+    if any(
+        isinstance(value, bool) or not isinstance(value, (int, float, Fraction)) for value in values
+    ):
+        return False
+    return float(option) == float(found)  # type: ignore[arg-type]

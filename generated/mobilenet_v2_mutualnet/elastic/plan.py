@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from .functions import exact
+from .numerals import same
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -172,11 +173,21 @@ def resolve(space: Space, assignment: Mapping[str, Option] | str) -> dict[str, O
         if name not in space.CHOICES:
             near = get_close_matches(name, space.CHOICES, n=3) or list(space.CHOICES)
             raise ValueError(f"there is no choice {name!r}; there are {', '.join(near[:20])}")
-        if option not in space.CHOICES[name]:
+        if own(space.CHOICES[name], option) is None:
             raise ValueError(
                 f"{name} = {option!r} is none of its options: {listed(space.CHOICES[name])}"
             )
-    return space.canonical({**space.largest(), **assignment})
+    given = {name: own(space.CHOICES[name], option) for name, option in assignment.items()}
+    return space.canonical({**space.largest(), **given})
+
+
+def own(options: Sequence[Option], wanted: Option) -> Any:
+    """The option that is meant, by its value or as specc writes it (`1/3`); None where it is none."""
+    if wanted in options:
+        return wanted
+    if not isinstance(wanted, str):
+        return None
+    return next((option for option in options if same(option, wanted)), None)
 
 
 def listed(options: Sequence[Option]) -> str:

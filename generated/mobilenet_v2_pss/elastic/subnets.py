@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .interfaces import Assignment, Space
-from .numerals import read, written
+from .numerals import read, same, written
 from .strict_json import read_json
 
 
@@ -33,7 +33,7 @@ def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
 def own_option(name: str, options: Sequence[Any], wanted: object) -> Any:
     """The option of a choice that is written as a value is: 1/10 is 0.1, and yes is true. Raises ValueError."""
     for option in options:
-        if written(option) == written(wanted):
+        if same(option, wanted):
             return option
     listed = ", ".join(map(written, options))
     raise ValueError(f"{name} cannot be {written(wanted)}; its options are {listed}")

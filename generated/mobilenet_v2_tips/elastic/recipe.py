@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from .flag_types import integer, real
+
 OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
     "sgd": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "nesterov": False},
     "adamw": {"lr": 1e-3, "weight_decay": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -38,36 +40,36 @@ SPARED: Mapping[str, tuple[str, ...]] = {
 def recipe_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags. One that is not given is None."""
     add = parser.add_argument
-    add("--epochs", type=int)
-    add("-b", "--batch-size", type=int, help="images a step, on all processes together")
-    add("--accumulate", type=int, metavar="N", help="cut every batch into N parts")
+    add("--epochs", type=integer)
+    add("-b", "--batch-size", type=integer, help="images a step, on all processes together")
+    add("--accumulate", type=integer, metavar="N", help="cut every batch into N parts")
     add("--opt", choices=sorted(OPTIMIZERS))
-    add("--lr", type=float)
-    add("--momentum", type=float)
-    add("--wd", "--weight-decay", type=float, dest="weight_decay")
+    add("--lr", type=real)
+    add("--momentum", type=real)
+    add("--wd", "--weight-decay", type=real, dest="weight_decay")
     for flag in SPARED:
-        add(f"--{flag.replace('_', '-')}", type=float, metavar="W", help="0: none")
+        add(f"--{flag.replace('_', '-')}", type=real, metavar="W", help="0: none")
     add("--lr-scheduler", type=ours, choices=sorted(SCHEDULES))
-    add("--lr-warmup-epochs", type=float)
-    add("--lr-warmup-decay", type=float, metavar="SHARE", help="of the highest rate, to begin with")
-    add("--lr-milestones", type=float, nargs="+", metavar="EPOCH")
-    add("--lr-step-size", type=float, metavar="EPOCHS", help="between drops, of exponential")
-    add("--lr-gamma", type=float)
-    add("--label-smoothing", type=float)
-    add("--mixup-alpha", type=float, dest="mixup", metavar="A")
-    add("--cutmix-alpha", type=float, dest="cutmix", metavar="A")
+    add("--lr-warmup-epochs", type=real)
+    add("--lr-warmup-decay", type=real, metavar="SHARE", help="of the highest rate, to begin with")
+    add("--lr-milestones", type=real, nargs="+", metavar="EPOCH")
+    add("--lr-step-size", type=real, metavar="EPOCHS", help="between drops, of exponential")
+    add("--lr-gamma", type=real)
+    add("--label-smoothing", type=real)
+    add("--mixup-alpha", type=real, dest="mixup", metavar="A")
+    add("--cutmix-alpha", type=real, dest="cutmix", metavar="A")
     add("--auto-augment", choices=sorted(POLICIES), help="instead of the recipe's policy, if any")
-    add("--random-erase", type=float, metavar="P", help="the share of images erased in")
+    add("--random-erase", type=real, metavar="P", help="the share of images erased in")
     add("--ra-sampler", action=argparse.BooleanOptionalAction, help="repeated augmentation")
-    add("--ra-reps", type=int, metavar="N", help="how often an image stands in its batch; 3")
-    add("--clip-grad-norm", type=float, dest="clip")
+    add("--ra-reps", type=integer, metavar="N", help="how often an image stands in its batch; 3")
+    add("--clip-grad-norm", type=real, dest="clip")
     add("--amp", action=argparse.BooleanOptionalAction, help="mixed precision")
     add(
         "--model-ema",
         action=argparse.BooleanOptionalAction,
         help="evaluate a moving average of the weights",
     )
-    add("--model-ema-decay", type=float, metavar="D")
+    add("--model-ema-decay", type=real, metavar="D")
 
 
 PLAIN = (

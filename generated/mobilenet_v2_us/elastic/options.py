@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from .flag_types import cost, share, whole
+from .flag_types import cost, integer, share, whole
 from .recipe import recipe_flags, with_flags
 from .search_checks import (
     OBJECTIVES,
@@ -63,7 +63,8 @@ class TrainOptions:
 class SearchOptions:
     """What search.py does: `[search]` of settings.toml, with flags applied, and where it reads and writes.
 
-    `data` is None where the data set is to be the one that the checkpoint was trained on.
+    `data` is None where the data set is to be the one that the checkpoint was trained on, which now lies at `data_path`
+    if it moved.
     """
 
     objectives: Sequence[str]
@@ -77,6 +78,7 @@ class SearchOptions:
     output_dir: Path
     checkpoint: Path
     latency_table: Path | None = None
+    data_path: str | None = None
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def common_flags(parser: argparse.ArgumentParser) -> None:
         help="processes that decode image files; four, or as many as there are cores",
     )
     add("--output-dir", type=Path, metavar="DIR", help="default: runs")
-    add("--seed", type=int)
+    add("--seed", type=integer)
 
 
 def cores() -> int:
@@ -111,14 +113,28 @@ def cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
+PATHLESS = ("digits", "glyphs")
+"""The data sets that come with scikit-learn, or are rendered."""
+
+
 def data_settings(settings: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
     """`[data]` with --dataset and --data-path applied."""
     data = dict(settings["data"])
     if flags.dataset:
         data["name"] = flags.dataset
-    if flags.data_path:
-        data["path"] = flags.data_path
-    return data
+    return at_path(data, flags.data_path)
+
+
+def at_path(data: Mapping[str, Any], path: str | None) -> dict[str, Any]:
+    """`[data]` with another path, if one is given. Exits where the data set is read from none: another was meant."""
+    if not path:
+        return dict(data)
+    if data["name"] in PATHLESS:
+        raise SystemExit(
+            f"--data-path {path}: {data['name']} is not read from there; "
+            "name the data set that is, as in --dataset folder"
+        )
+    return {**data, "path": path}
 
 
 def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> TrainOptions:
@@ -131,11 +147,11 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
     recipe_flags(parser)
     add(
         "--calibrate",
-        type=int,
+        type=integer,
         metavar="N",
         help="training images that set the norms before evaluation",
     )
-    add("--evaluate-every", type=int, metavar="EPOCHS")
+    add("--evaluate-every", type=integer, metavar="EPOCHS")
     add("--sync-bn", action="store_true", help="batch norms over the batches of all processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
@@ -162,7 +178,10 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         train = dict(settings["train"])  # which flags fit, the checkpoint's recipe decides
     return TrainOptions(
         **known(train, TrainOptions, "train"),
-        data=data_settings(settings, flags),
+        # Of a run that goes on, the path is that of the checkpoint's data set.
+        data=dict(settings["data"])
+        if flags.resume and not flags.dataset
+        else data_settings(settings, flags),
         device=flags.device,
         workers=flags.workers,
         output_dir=flags.output_dir or Path("runs"),
@@ -236,7 +255,8 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     folder = flags.output_dir or Path("runs")
     return SearchOptions(
         **known(search, SearchOptions, "search"),
-        data=data_settings(settings, flags) if flags.dataset or flags.data_path else None,
+        data=data_settings(settings, flags) if flags.dataset else None,
+        data_path=flags.data_path,
         device=flags.device,
         workers=flags.workers,
         output_dir=folder,
@@ -273,6 +293,7 @@ FLAGS_ONLY = (
     "device",
     "flags",
     "latency_table",
+    "data_path",
     "output_dir",
     "resume",
     "settings",

@@ -42,8 +42,7 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
     )
     saved = checkpoint.load(path, needs=needs)
     found = replace(options, output_dir=flags.output_dir or path.parent)
-    if "data" in saved:
-        found = replace(found, data=data_settings({"data": saved["data"]}, flags))
+    found = replace(found, data=data_settings({"data": saved.get("data", options.data)}, flags))
     base = options.settings
     if "recipe" in saved:
         base = completed(path, saved["recipe"], options.settings)
@@ -69,6 +68,11 @@ def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str,
         raise SystemExit(
             f"--resume {path} goes on with the recipe of the checkpoint, and flags ask for another: {told}. "
             "Leave them out, or start a new run"
+        )
+    if found.epochs < saved["epoch"]:
+        raise SystemExit(
+            f"{path} has been trained for {saved['epoch']} epochs, more than --epochs {found.epochs}: "
+            "--test-only evaluates it"
         )
     tell(
         f"{path}: goes on after {saved['epoch']} of {found.epochs} epochs, writes into {found.output_dir}"

@@ -103,10 +103,16 @@ class Data:
     def parts(self) -> tuple[Images, Images, Images]:
         return self.train, self.validation, self.test
 
-    def summary(self) -> str:
-        """One line for people, and one for each note."""
+    def summary(self, outputs: int = 0) -> str:
+        """One line for people, and one for each note; another one where a network of `outputs` classes has more."""
         sizes = f"{len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images"
-        return "\n".join([f"{self.name}: {sizes}, {self.classes} classes", *self.notes])
+        lines = [f"{self.name}: {sizes}, {self.classes} classes", *self.notes]
+        if outputs > self.classes:
+            more = f"the network has {outputs} classes, and the data {self.classes}: the others are never right"
+            lines.append(
+                f"note: {more}; write `classes {self.classes}` in the spec for a network of these alone"
+            )
+        return "\n".join(lines)
 
 
 def split(images: Images, share: float, seed: int) -> tuple[Images, Images]:

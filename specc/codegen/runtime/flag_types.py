@@ -7,13 +7,13 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import inf
 
-from specc.portable.numerals import number
+from specc.portable.numerals import number, read
 
 
 def whole(least: int) -> Callable[[str], int]:
     """A flag's type: a whole number of at least so much."""
 
-    def read(text: str) -> int:
+    def whole_number(text: str) -> int:
         try:
             found = -number(text[1:]) if text.startswith("-") else number(text)
         except ValueError:
@@ -24,7 +24,25 @@ def whole(least: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{found} is less than {least}")
         return found
 
-    return read
+    return whole_number
+
+
+def integer(text: str) -> int:
+    """A flag's type: a whole number, as in 128 or 2k; whether it fits is the recipe's to say."""
+    return whole(-(10**9))(text)
+
+
+def real(text: str) -> float:
+    """A flag's type: a number, as in 0.1, 2e-4 or 1/3; whether it fits is the recipe's to say."""
+    if text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return float(text)
+    try:
+        found = read(text)
+    except ValueError:
+        found = text
+    if isinstance(found, (bool, str)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number, as 0.1, 2e-4 or 1/3 are")
+    return float(found)
 
 
 def cost(text: str) -> float:
