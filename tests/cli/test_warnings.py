@@ -10,7 +10,7 @@ import pytest
 
 import specc
 from specc import pipeline
-from specc.diagnostics import SpecError, as_warning
+from specc.diagnostics import Findings, SpecError, as_warning
 from specc.source import Source
 from tests.cli.commands import specc as command
 from tests.folders import PACKAGE, SPECS
@@ -153,7 +153,7 @@ def test_no_starter_warns(path: Path) -> None:
 
 def test_errors_and_warnings_travel_between_processes() -> None:
     """They are pickled, or made again from their message, by whatever runs work in processes of its own."""
-    findings = pipeline.Findings()
+    findings = Findings()
     assert pipeline.compile_spec(Source("net.specc", WARNS), {}, findings) is not None
     told = as_warning(findings.warnings[0])
     again = pickle.loads(pickle.dumps(told))
