@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from specc.assignments import checked
-from specc.diagnostics import SpecError, SpecWarning
+from specc.diagnostics import SpecError, SpecWarning, as_warning
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -114,7 +114,7 @@ class Network:
         else:
             draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
         for diagnostic in doubts(self.graph, draws, number):
-            warnings.warn(SpecWarning(diagnostic), stacklevel=2)
+            warnings.warn(as_warning(diagnostic), stacklevel=2)
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
 
     def importance(
@@ -165,7 +165,7 @@ def load(path: str | Path, **params: object) -> Network:
     """
     compiled = load_spec(path, {name: written(value) for name, value in params.items()})
     for diagnostic in compiled.warnings:
-        warnings.warn(SpecWarning(diagnostic), stacklevel=2)
+        warnings.warn(as_warning(diagnostic), stacklevel=2)
     return Network(compiled)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from specc.assignments import WrongAssignment, checked
 from specc.cli.failure import Failure, UsageError, reason
+from specc.cli.terminal import Terminal
+from specc.diagnostics import Findings, Rule
 from specc.ir.expr import Option
 from specc.portable.numerals import read
 
@@ -15,10 +17,22 @@ if TYPE_CHECKING:
     from specc.pipeline import Compiled
 
 
-def assignment(compiled: Compiled, where: str, seed: int = 0) -> dict[str, Option]:
+NO_EFFECT: Final = Rule(
+    "W614",
+    "option-without-effect",
+    "an assignment sets a choice that nothing in this sub-network reads",
+    "Choices of what is not there - of a block that is left out, or behind an exit - change nothing. Perhaps another\n"
+    "choice was meant to be set too.\n"
+    "Wrong:  specc cost net.specc --at exit=e1,s2.depth=1     where s2 comes after e1\n"
+    "Right:  specc cost net.specc --at exit=e1",
+)
+
+
+def assignment(compiled: Compiled, where: str, seed: int, terminal: Terminal) -> dict[str, Option]:
     """The canonical assignment that a word, a list or a file names. What is not named stands at its largest option.
 
-    Raises Failure where a choice or an option does not exist, UsageError where the text is malformed.
+    Warns of what is named and changes nothing. Raises Failure where a choice or an option does not exist, UsageError
+    where the text is malformed.
     """
     from specc.api import Network
 
@@ -30,9 +44,16 @@ def assignment(compiled: Compiled, where: str, seed: int = 0) -> dict[str, Optio
     if where == "min":
         return net.assignment("min")
     try:
-        return net.assignment(checked(net.graph, from_json(where) if where.endswith(".json") else from_text(where)))
+        given = checked(net.graph, from_json(where) if where.endswith(".json") else from_text(where))
     except WrongAssignment as error:
         raise Failure(str(error), error.help) from None
+    found = net.assignment(given)
+    if idle := [name for name in given if name not in found]:
+        findings = Findings()
+        message = f"nothing reads `{'`, `'.join(idle)}` in this sub-network"
+        findings.report(NO_EFFECT, net.graph.origin, message, help="leave it out, or set what it depends on as well")
+        terminal.warn(findings.warnings)
+    return found
 
 
 def from_text(text: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ from specc.diagnostics.diagnostic import (
     SpecError,
     SpecWarning,
     as_errors,
+    as_warning,
 )
 
-__all__ = ["Diagnostic", "Findings", "Label", "Rule", "SpecError", "SpecWarning", "as_errors"]
+__all__ = ["Diagnostic", "Findings", "Label", "Rule", "SpecError", "SpecWarning", "as_errors", "as_warning"]

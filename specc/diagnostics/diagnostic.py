@@ -127,6 +127,10 @@ class SpecError(Exception):
         self.diagnostics = tuple(diagnostics)
         super().__init__(in_a_line(self.diagnostics[0]))
 
+    def __reduce__(self) -> tuple[type[SpecError], tuple[tuple[Diagnostic, ...]]]:
+        """Made again from its diagnostics, where it is pickled on the way from another process."""
+        return type(self), (self.diagnostics,)
+
 
 class SpecWarning(UserWarning):
     """Something in a spec has no effect, or an answer is approximate. The Python API warns with this category.
@@ -134,9 +138,14 @@ class SpecWarning(UserWarning):
     `warnings.simplefilter("error", specc.SpecWarning)` makes such warnings errors, as `--strict` does.
     """
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
+    def __init__(self, message: str, diagnostic: Diagnostic | None = None) -> None:
+        super().__init__(message)
         self.diagnostic = diagnostic
-        super().__init__(f"{in_a_line(diagnostic)}{f' ({diagnostic.help})' if diagnostic.help else ''}")
+
+
+def as_warning(diagnostic: Diagnostic) -> SpecWarning:
+    """What Python is warned with: the diagnostic in a line, with its help."""
+    return SpecWarning(f"{in_a_line(diagnostic)}{f' ({diagnostic.help})' if diagnostic.help else ''}", diagnostic)
 
 
 def in_a_line(diagnostic: Diagnostic) -> str:

@@ -75,6 +75,9 @@ def operate(
     if function == "div" and (zero := zero_divisor(args[1], options)) is not None:
         findings.report(BAD_ARITHMETIC, span, f"this divides by zero{zero}")
         return 1
+    if function == "divisible" and isinstance(args[0], (int, Fraction)) and args[0] <= 0:
+        findings.report(BAD_ARITHMETIC, span, f"this rounds {shown(args[0])}, and a number of channels is positive")
+        return 1
     result: Expr = args[0]
     if len(args) == 1:
         result = apply(function, *args)

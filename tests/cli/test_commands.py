@@ -246,6 +246,23 @@ def test_draws_that_are_not_uniform_say_so(
     assert "approximate-draws" in strict.err + strict.out
 
 
+def test_a_choice_that_is_set_to_no_effect_is_told(tmp_path: Path) -> None:
+    """One that nothing reads in this sub-network: it stands behind the exit."""
+    path = tmp_path / "exits.specc"
+    path.write_text(
+        "supernet exits { input image(1, 8, 8); classes 10; stem { conv(8, kernel=3); relu }\n"
+        "stage s1 { conv(8, kernel=3); exit e1 { pool(avg); linear(classes) } }\n"
+        "stage s2 { repeat 1..3 { conv(8, kernel=3) } }\n"
+        "head { pool(avg); linear(classes) } }\n"
+    )
+    done = specc("cost", path, "--at", "exit=e1,s2.depth=1", "-q")
+    assert done.code == 0
+    assert "nothing reads `s2.depth` in this sub-network" in done.err
+    told = specc("cost", path, "--at", "exit=e1,s2.depth=1", "--json").json["warnings"]
+    assert "option-without-effect" in [row["rule"] for row in told]
+    assert "s2.depth" not in specc("cost", path, "--at", "exit=head,s2.depth=1", "-q").err
+
+
 def test_fewer_draws_than_asked_for_are_told(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = window.draw_in_window
 

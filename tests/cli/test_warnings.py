@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 import specc
 from specc import pipeline
-from specc.diagnostics import SpecError
+from specc.diagnostics import Findings, SpecError, as_warning
+from specc.source import Source
 from tests.cli.commands import specc as command
 from tests.folders import PACKAGE, SPECS
 
@@ -141,9 +143,23 @@ def test_no_spec_of_ours_warns(path: Path) -> None:
         found = pipeline.load(path).warnings
     except SpecError as error:
         pytest.fail(str(error))
-    assert [str(specc.SpecWarning(d)) for d in found] == []
+    assert [str(as_warning(d)) for d in found] == []
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "cli" / "starters").glob("*.specc")), ids=lambda path: path.stem)
 def test_no_starter_warns(path: Path) -> None:
     assert pipeline.load(path).warnings == ()
+
+
+def test_errors_and_warnings_travel_between_processes() -> None:
+    """They are pickled, or made again from their message, by whatever runs work in processes of its own."""
+    findings = Findings()
+    assert pipeline.compile_spec(Source("net.specc", WARNS), {}, findings) is not None
+    told = as_warning(findings.warnings[0])
+    again = pickle.loads(pickle.dumps(told))
+    assert (str(again), again.diagnostic.rule) == (str(told), told.diagnostic.rule if told.diagnostic else None)
+    assert str(specc.SpecWarning(*told.args)) == str(told)
+    with pytest.raises(SpecError) as raised:
+        pipeline.load(Source("net.specc", WARNS.replace("relu", "rellu")))
+    error = pickle.loads(pickle.dumps(raised.value))
+    assert (str(error), len(error.diagnostics)) == (str(raised.value), len(raised.value.diagnostics))

@@ -182,10 +182,10 @@ def resolve(space: Space, assignment: Mapping[str, Option] | str) -> dict[str, O
 
 
 def own(options: Sequence[Option], wanted: Option) -> Any:
-    """The option that is meant, by its value or as specc writes it (`1/3`); None where it is none."""
+    """The option that is meant, by its value, or by a fraction, which JSON writes as text; None where it is none."""
     if wanted in options:
         return wanted
-    if not isinstance(wanted, str):
+    if not isinstance(wanted, str) or "/" not in wanted:
         return None
     return next((option for option in options if same(option, wanted)), None)
 

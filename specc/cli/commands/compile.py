@@ -38,7 +38,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         if args.at is not None:
             from specc.cli.assignment import assignment
 
-            at = assignment(compiled, args.at, args.seed)
+            at = assignment(compiled, args.at, args.seed, terminal)
         files = compile_project(compiled, at)
     if args.check:
         return compare(files, args.output, terminal)

@@ -38,7 +38,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
     compiled = shared.load(args, terminal)
     graph = compiled.graph
-    at = assignment(compiled, args.at, args.seed)
+    at = assignment(compiled, args.at, args.seed, terminal)
     report = cost(graph, at, args.count)
     time, conditions = (None, "") if args.latency is None else predicted(graph, args.latency, at)
     if args.json:

@@ -40,7 +40,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.at is not None:
         from specc.cli.assignment import assignment
 
-        at = assignment(compiled, args.at, args.seed)
+        at = assignment(compiled, args.at, args.seed, terminal)
     format = args.format or by_ending(args.output)
     with terminal.busy("drawing"):
         found = None if args.plain or format in ("mermaid", "dot") else importance(compiled, terminal)
