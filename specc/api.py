@@ -179,5 +179,5 @@ def limits(window: Window | None) -> tuple[float, float]:
     low, high = window or (None, None)
     ends = (-inf if low is None else low, inf if high is None else high)
     if not ends[0] <= ends[1]:
-        raise ValueError(f"no budget is from {low} to {high}")
+        raise ValueError(f"invalid budget: the lower bound {low} is not below or at the upper bound {high}")
     return ends

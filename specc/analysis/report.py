@@ -36,8 +36,8 @@ class CostReport:
     params        the support of the active weights, one norm bank; `params_total` all that is allocated
     macs          multiply-accumulates; with `with_norms` 2 more for each normalised element
     activations   elements written by all ops
-    peak_bytes    the most bytes of float32 alive at once in the network as it is deployed, the image included all the
-                  time: see `specc.portable.memory`
+    peak_bytes    peak activation memory of the network as it is deployed, in bytes of float32, the image included: see
+                  `specc.portable.memory`
     """
 
     spec: str

@@ -154,7 +154,16 @@ class Writer:
             return self.vector_statement(shape, keep)
         simple: list[Callable[[Shape, bool], tuple[str, Shape]]] = [
             *(self.conv, self.conv, self.conv, self.depthwise, self.norm_or_act, self.pool, self.grouped),
-            *(self.joined, self.added, self.split, self.squeeze, self.library, self.library, self.dropout, self.pad),
+            *(
+                self.joined,
+                self.added,
+                self.split,
+                self.squeeze,
+                self.std_block,
+                self.std_block,
+                self.dropout,
+                self.pad,
+            ),
             *(self.carried, self.even),
         ]
         nested: list[Callable[[Shape, bool], tuple[str, Shape]]] = [
@@ -272,7 +281,7 @@ class Writer:
         gate = f"pool(avg); linear(4); relu; linear({shape.channels}); sigmoid"
         return f"{name} = {self.act()}; {gate}; scale({name}, here)", shape
 
-    def library(self, shape: Shape, keep: bool) -> tuple[str, Shape]:
+    def std_block(self, shape: Shape, keep: bool) -> tuple[str, Shape]:
         out = shape.channels if keep else self.rng.choice([8, 12, 16, shape.channels])
         stride = not keep and min(shape.height, shape.width) >= 4 and self.chance(0.3)
         left = Shape(out, (shape.height + 1) // 2, (shape.width + 1) // 2) if stride else replace(shape, channels=out)

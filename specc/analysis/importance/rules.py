@@ -57,7 +57,7 @@ EXPECTED: Final = Rule(
     "E718",
     "expected-not-known",
     "the expected degrees can't be had here",
-    "`--expected` puts each operation's probability of being sampled in the place of samples. That is known for the\n"
+    "`--expected` puts each operation's probability of being sampled instead of samples. That is known for the\n"
     "undirected reading, and where few choices decide together what is present.\n"
     "Wrong:  specc importance net.specc --expected --directed\n"
     "Right:  specc importance net.specc --directed --subnets 64",

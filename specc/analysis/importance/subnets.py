@@ -1,4 +1,4 @@
-"""The sampled sub-networks: every choice that decides what is present is drawn, each option alike (FACTS, TIPS).
+"""The sampled sub-networks: every choice that decides what is present is drawn, each option alike (TIPS).
 
 Draws are conditional on every operation being kept at least once. Choices that no guard joins do not know of each other
 under that condition either, so each component of choices is drawn on its own.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """The pairs of feature maps that edges join: A is 0/1 also where edges are parallel (FACTS).
+    """The pairs of feature maps that edges join: A is 0/1 also where edges are parallel.
 
     `guards` are the distinct conditions of all edges and pairs; `pair_guards` and `edge_guards` say which is whose.
     """
