@@ -12,7 +12,7 @@ from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, places
 from specc.codegen.model.sizes import BlockSizes, Need, Parameter, SingleSizes, Vector, is_constant, is_elastic, same
-from specc.codegen.model.stages import chain_items, chain_needs
+from specc.codegen.model.stages import chain_items, chain_needs, options_text
 from specc.codegen.model.steps import forward_lines
 from specc.codegen.model.structure import OpEntry, Part, is_repeated, walk
 from specc.codegen.names import choice_leaf, comment, fresh
@@ -322,7 +322,7 @@ def is_unnamed(context: Context, part: Part, parameter: Parameter, value: object
         return False
     choice = context.choices[value.choice]
     inside = all(name.startswith(f"{part.scope.path}.") for name in context.readers.get(value.choice, ()))
-    return inside and len(choice.options) <= 8 and all(type(o) in (int, str) for o in choice.options)
+    return inside and options_text(choice.options) != ""
 
 
 # --- text ---
@@ -498,7 +498,7 @@ def argument_text(context: Context, cls: Class, entry: Part, parameter: Paramete
     if len(cls.merged.parts) == 1 and is_unnamed(context, entry, parameter, need.values[0]):
         value = need.values[0]
         assert isinstance(value, Var)
-        return f"OneOf({', '.join(map(repr, context.choices[value.choice].options))})"
+        return f"OneOf({options_text(context.choices[value.choice].options)})"
     return cls.sizes.text(need)
 
 

@@ -108,7 +108,7 @@ class Writer:
                 if inner and statement.guard == excluded:
                     lines.extend(otherwise(inner, indent))
                 elif inner:
-                    lines.append(f"{' ' * indent}if {statement.condition}:")
+                    lines.extend(guarded([f"{' ' * indent}if {statement.condition}:"]))
                     lines.extend(inner)
                 excluded = apply("not", statement.guard) if inner else None
                 continue

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from specc.codegen.literals import inline
 from specc.codegen.model.merge import Guarded, Merged, Node, Place
 from specc.codegen.model.sizes import Need
 from specc.codegen.model.structure import OpEntry, Part
-from specc.ir.expr import Apply, Expr, Var
+from specc.ir.expr import Apply, Expr, Option, Var
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class, Context
@@ -35,8 +36,7 @@ def is_chain(merged: Merged) -> bool:
     if (
         len(merged.parts) > 1
         or part.scope.kind not in ("stage", "stem", "head", "exit")
-        or (part.notes
-        and not part.scope.output)
+        or (part.notes and not part.scope.output)
     ):
         return False
     if len(merged.inputs) != 1 or len(merged.outputs) != 1:
@@ -112,7 +112,20 @@ def is_own_depth(context: Context, cls: Class, guard: Expr) -> bool:
         return False
     options = context.choices[found[0]].options
     inside = all(name.startswith(f"{cls.first.scope.path}.") for name in context.readers.get(found[0], ()))
-    return inside and len(options) <= 8
+    return inside and options_text(options) != ""
+
+
+def options_text(options: Sequence[Option]) -> str:
+    """The options of a choice as arguments, `3, 5, 7` or `*range(11, 23)`; "" where they are many or no plain ones."""
+    if not all(type(option) in (int, str) for option in options):
+        return ""
+    if len(options) > 4 and all(isinstance(option, int) for option in options):
+        numbers = [option for option in options if isinstance(option, int)]
+        step = numbers[1] - numbers[0]
+        last = numbers[-1] + step
+        if numbers == list(range(numbers[0], last, step or 1)):
+            return f"*range({numbers[0]}, {last}{'' if step == 1 else f', {step}'})"
+    return ", ".join(map(inline, options)) if len(options) <= 8 else ""
 
 
 def chain_items(context: Context, outer: Class, cls: Class, construction: Construction) -> list[str]:
@@ -123,106 +136,86 @@ def chain_items(context: Context, outer: Class, cls: Class, construction: Constr
     items = items_of(cls.merged)
     texts = [call_text(*construction(context, cls_in(outer, cls), item.place)) for item in items]
     found: list[str] = []
+    plain: list[str] = []
     at = 0
     while at < len(items):
         guards = items[at].guards
-        if len(guards) == 1 and depth_of(guards[0]) is not None:
-            end, text = rounds(context, outer, cls, items, texts, at, found)
-        elif guards:
+        repeat = repeat_at(items, at)
+        if not guards:
+            plain.append(texts[at])
+            at += 1
+            continue
+        if repeat is not None:
+            always = len(plain) - repeat.always
+            rounds = [*plain[always:], *texts[at : repeat.end]]
+            found += repeated(plain[:always])
+            found.append(
+                grouped("Repeat", [depth_text(context, outer, cls, guards[0]), *by_rounds(rounds, repeat.size)])
+            )
+            end = repeat.end
+        else:
             end = at
             while end < len(items) and items[end].guards == guards:
                 end += 1
             guard = " & ".join(guard_text(outer, g, len(guards) > 1) for g in guards)
-            text = grouped("Skippable", [guard, *repeated(texts[at:end])])
-        else:
-            end = at
-            while end < len(items) and not items[end].guards:
-                end += 1
-            found += repeated(texts[at:end])
-            at = end
-            continue
-        found.append(text)
+            found += repeated(plain)
+            found.append(grouped("Skippable", [guard, *repeated(texts[at:end])]))
+        plain = []
         at = end
-    return found
+    return [*found, *repeated(plain)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rounds:
+    """The rounds of a repeat: of how many blocks each, how many blocks before are of rounds that are always there, and
+    where it ends."""
+
+    size: int
+    always: int
+    end: int
+
+
+def repeat_at(items: Sequence[Item], at: int) -> Rounds | None:
+    """The repeat whose first optional round begins at a place of a chain; None where none does."""
+    first = depth_of(items[at].guards[0]) if len(items[at].guards) == 1 else None
+    if first is None:
+        return None
+    size = 0
+    while at + size < len(items) and items[at + size].guards == items[at].guards:
+        size += 1
+    end, number = at, first[1]
+    while end + size <= len(items) and all(is_round(item, first[0], number) for item in items[end : end + size]):
+        end, number = end + size, number + 1
+    always = (first[1] - 1) * size
+    before = items[max(0, at - always) : at]
+    if len(before) < always or any(item.guards for item in before):
+        return None
+    return Rounds(size, always, end)
+
+
+def is_round(item: Item, choice: str, number: int) -> bool:
+    return len(item.guards) == 1 and depth_of(item.guards[0]) == (choice, number)
+
+
+def depth_text(context: Context, outer: Class, cls: Class, guard: Expr) -> str:
+    found = depth_of(guard)
+    assert found is not None
+    if is_own_depth(context, cls, guard):
+        return f"OneOf({options_text(context.choices[found[0]].options)})"
+    return outer.sizes.text(Need("choice", (Var(found[0]),), "depth"))
+
+
+def by_rounds(texts: Sequence[str], size: int) -> list[str]:
+    """Blocks in rounds, those of several blocks as lists."""
+    if size == 1:
+        return repeated(texts)
+    return repeated([f"[{', '.join(texts[i : i + size])}]" for i in range(0, len(texts), size)])
 
 
 def cls_in(outer: Class, cls: Class) -> Class:
     """A chain is written in the class around it, with its names."""
     cls.sizes = outer.sizes
     return cls
-
-
-def rounds(
-    context: Context, outer: Class, cls: Class, items: Sequence[Item], texts: Sequence[str], at: int, found: list[str]
-) -> tuple[int, str]:
-    """The rounds of a repeat that may be left out: `Repeat(depth, (Block(..) for _ in range(3)))`.
-
-    Those that are always there come just before; they are taken into it where they are written alike.
-    """
-    first = depth_of(items[at].guards[0])
-    assert first is not None
-    choice, least = first
-    end = at
-    while (
-        end < len(items)
-        and items[end].guards
-        and depth_of(items[end].guards[0]) == (choice, least + end - at)
-        and len(items[end].guards) == 1
-    ):
-        end += 1
-    options = context.choices[choice].options
-    if is_own_depth(context, cls, items[at].guards[0]):
-        depth = f"OneOf({', '.join(map(repr, options))})"
-    else:
-        depth = outer.sizes.text(Need("choice", (Var(choice),), "depth"))
-    if end == at:  # two blocks a round
-        end = at
-        while end < len(items) and items[end].guards == items[at].guards:
-            end += 1
-        return end, grouped("Skippable", [guard_text(outer, items[at].guards[0], False), *repeated(texts[at:end])])
-    if any(depth_of(i.guards[0]) == depth_of(items[end - 1].guards[0]) for i in items[end : end + 1] if i.guards):
-        # two blocks a round: each round as a group of its own
-        end = at
-        while end < len(items) and items[end].guards == items[at].guards:
-            end += 1
-        return end, grouped("Skippable", [guard_text(outer, items[at].guards[0], False), *repeated(texts[at:end])])
-    before = least - 1
-    always = taken_back(found, texts[max(0, at - before) : at], texts[at])
-    if always < before:
-        group = [guard_text(outer, items[i].guards[0], False) for i in range(at, end)]
-        singles = [grouped("Skippable", [g, t]) for g, t in zip(group, texts[at:end], strict=True)]
-        found += singles[:-1]
-        return end, singles[-1]
-    return end, grouped("Repeat", [depth, *repeated(texts[at - before : end])])
-
-
-def taken_back(found: list[str], always: Sequence[str], text: str) -> int:
-    """Takes the blocks that are always there back from what is written already; returns how many."""
-    if not always:
-        return 0
-    written = repeated(list(always))
-    count = len(always)
-    last = found[-1] if found else ""
-    if len(written) == 1 and last == written[0]:
-        found.pop()
-        return count
-    loop = loop_of(last)
-    if loop is not None and loop[0] == always[0] and loop[1] > count and all(t == always[0] for t in always):
-        found.pop()
-        found.extend(repeated([loop[0]] * (loop[1] - count)))
-        return count
-    if found[-count:] == list(always):
-        del found[-count:]
-        return count
-    return 0
-
-
-def loop_of(text: str) -> tuple[str, int] | None:
-    """The block and how often it stands, of `*(Block() for _ in range(3))`."""
-    if not text.startswith("*(") or " for _ in range(" not in text:
-        return None
-    block, _, count = text.removeprefix("*(").removesuffix("))").rpartition(" for _ in range(")
-    return block, int(count)
 
 
 def repeated(texts: Sequence[str]) -> list[str]:
