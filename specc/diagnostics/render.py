@@ -164,11 +164,11 @@ def documents(diagnostics: Sequence[Diagnostic]) -> tuple[told.Diagnostic, ...]:
     """Diagnostics as JSON has them, in the order of their places."""
     from specc.schemas import told
 
-    return tuple(told.Diagnostic.model_validate(as_data(found)) for found in in_order(diagnostics))
+    return tuple(told.Diagnostic.model_validate(as_json(found)) for found in in_order(diagnostics))
 
 
-def as_data(diagnostic: Diagnostic) -> dict[str, object]:
-    """One diagnostic as plain data; `related` holds its other places."""
+def as_json(diagnostic: Diagnostic) -> dict[str, object]:
+    """One diagnostic as a JSON value; `related` holds its other places."""
     return {
         "severity": diagnostic.severity,
         "code": diagnostic.rule.code,

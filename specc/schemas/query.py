@@ -12,7 +12,7 @@ Cell: TypeAlias = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 
 
 class Answer(RootModel[tuple[dict[str, Cell], ...]]):
-    """The rows of an answer: columns and their values. Bytes are hexadecimal digits, infinities text."""
+    """What `specc query` prints: the rows of an answer. Bytes are hexadecimal digits, infinities text."""
 
 
 class Column(Document):
@@ -32,7 +32,7 @@ class Table(Document):
 
 
 class Tables(RootModel[tuple[Table, ...]]):
-    """The tables that can be asked about; printed where there is no question."""
+    """What `specc query` prints without a question: the tables that can be asked about."""
 
 
 class Question(Document):
@@ -43,4 +43,4 @@ class Question(Document):
 
 
 class Questions(RootModel[tuple[Question, ...]]):
-    """What `--examples` prints."""
+    """What `specc query --examples` prints."""

@@ -75,11 +75,11 @@ class RuleRow(Document):
 
 
 class Rules(RootModel[tuple[RuleRow, ...]]):
-    """All rules, by their codes."""
+    """What `specc rules` prints: all rules, by their codes."""
 
 
 class ExplainedRule(Document):
-    """A rule, why it exists, and a wrong and a right example."""
+    """What `specc explain` prints of a rule: why it exists, and a wrong and a right example."""
 
     code: Text
     name: Text
@@ -88,7 +88,7 @@ class ExplainedRule(Document):
 
 
 class ExplainedTopic(Document):
-    """What is said of an operator, a block of the library, a method, or a topic."""
+    """What `specc explain` prints of an operator, a block of the library, a method, or a topic."""
 
     topic: Text
     text: Text

@@ -11,6 +11,7 @@ import pytest
 from specc import api, pipeline
 from specc.cli.commands import verify
 from specc.cli.commands.verify import cases_of
+from specc.schemas.costs import Verified
 from specc.source import Source
 from tests.cli.commands import SMALL, specc
 
@@ -29,6 +30,7 @@ def test_an_elastic_network_agrees_with_torch(tmp_path: Path) -> None:
     (tmp_path / "small.specc").write_text(SMALL, encoding="utf-8")
     done = specc("verify", tmp_path / "small.specc", "--json", "-n", 2)
     assert done.code == 0, done.err
+    assert Verified.model_validate_json(done.out).agrees
     assert done.json["agrees"] is True
     assert 3 <= len(done.json["cases"]) <= 4
     for case in done.json["cases"]:
