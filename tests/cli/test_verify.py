@@ -105,3 +105,13 @@ def test_a_space_smaller_than_asked_for_is_checked_whole() -> None:
     done = specc("verify", "-", "--json", "--subnets", 3, stdin=text)
     assert done.code == 0, done.err
     assert sorted(case["at"]["stem.conv.out"] for case in done.json["cases"]) == [4, 6, 8, 12]
+
+
+def test_json_has_null_for_a_difference_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"params": 1, "params_total": 1, "macs": 1, "difference": float("nan"), "folded": float("inf")}
+    monkeypatch.setattr(verify, "answers", lambda compiled, cases, folder: [found] * len(cases))
+    done = specc("verify", "-", "--json", stdin=STATIC)
+    assert done.code == 70
+    (case,) = Verified.model_validate_json(done.out).cases
+    assert (case.difference, case.folded, case.agrees) == (None, None, False)
+    assert "NaN" not in done.out
