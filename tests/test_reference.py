@@ -131,8 +131,12 @@ def words(type_: Type) -> list[str]:
 def test_every_operator_has_its_row(name: str) -> None:
     signature = written_operator(name)
     assert signature is not None
+    text = row(name)
     for parameter in signature.parameters:
-        assert_said(parameter, row(name), name)
+        assert_said(parameter, text, name)
+    _, _, takes, does, _ = (cell.strip() for cell in text.splitlines()[0].split("|"))
+    assert bool(takes) == bool(signature.parameters), f"`{name}` takes {takes or 'something'}"
+    assert does, f"`{name}`: its row does not say what it does"
 
 
 @pytest.mark.parametrize("name", method_names())
