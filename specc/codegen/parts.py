@@ -52,6 +52,14 @@ def project_parts(scripts: Mapping[str, str], modules: Iterable[str]) -> dict[st
     return files
 
 
+def all_parts() -> dict[str, str]:
+    """The whole of specc's own `elastic/`, of which every project has some files, by path."""
+    here = module_file(RUNTIME).with_suffix("").parent
+    found = [*here.glob("runtime/*/*.py"), *here.glob("portable/*.py"), *here.glob("ops/*/torch.py")]
+    modules = (".".join(("specc", *path.relative_to(here).with_suffix("").parts)) for path in found)
+    return project_parts({}, [module for module in modules if not module.endswith(".__init__")])
+
+
 def closure(modules: Iterable[str], roots: Roots) -> dict[str, str]:
     """The texts of some parts and of all parts that they import, by dotted name."""
     found: dict[str, str] = {}

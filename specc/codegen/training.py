@@ -56,6 +56,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 class View:
     """All that the templates of one project read.
 
+    step       the module with the method's step, as it is called in the project
     modules    what train.py imports of the files beside it, but for the model
     example    what the scripts call the shape of what the network takes: IMAGE, VECTOR or INPUTS
     shape      that shape as Python text, at the largest resolution
@@ -84,6 +85,7 @@ class View:
 
     name: str
     method: str
+    step: str
     modules: tuple[str, ...]
     example: str
     shape: str
@@ -143,11 +145,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
     usual = "folder" if len(graph.inputs) == 1 else "own"
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
+    step = place(step_module(graph, sections))
     example = "INPUTS" if len(shapes) > 1 else "IMAGE" if len(shapes[0]) == 3 else "VECTOR"
     return View(
         name=graph.name,
         method=call.name,
-        modules=tuple(sorted((*(["space"] if graph.choices else []), place(step_module(graph, sections))))),
+        step=step,
+        modules=tuple(sorted([*(["space"] if graph.choices else []), step])),
         example=example,
         shape=repr(shapes if len(shapes) > 1 else shapes[0]),
         shape_lines=shape_lines(example, shapes),

@@ -1,4 +1,4 @@
-"""What does not depend on the network, copied from specc: a folder a subject, with as many of its files as are used.
+"""What a project runs that does not depend on its network, copied from specc: a folder a subject.
 
     net      the network: plans, binding, straight lines of operations
     layers   the elastic layers
@@ -9,5 +9,7 @@
     latency  latencies, measured and predicted
     deploy   static networks, programs and bundles
     run      processes, flags, progress
-    files    files that are whole or not there
+    files    files that are there whole or not at all
+
+A project has those of the files that its scripts import, and what these import.
 """
