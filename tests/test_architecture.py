@@ -19,6 +19,7 @@ LAYERS = {
     "cache": 0,
     "diagnostics": 0,
     "portable": 0,
+    "schemas": 0,
     "ir": 1,
     "syntax": 1,
     "ops": 2,
@@ -176,6 +177,7 @@ LINES = {
     "query": ["query", "SPEC", "SELECT count(*) FROM ops"],
     "rules": ["rules"],
     "sample": ["sample", "SPEC", "-n", "2"],
+    "schema": ["schema", "pareto.json"],
     "space": ["space", "SPEC"],
     "viz": ["viz", "SPEC"],
 }
