@@ -14,7 +14,7 @@ from specc.runtime.data.images import Data
 from specc.runtime.data.labels import coarse
 from specc.runtime.train.interfaces import Criterion
 
-GRAPH = Path(__file__).parents[1] / "ir.json"
+GRAPH = Path(__file__).parents[2] / "ir.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
