@@ -215,7 +215,7 @@ def listed_text(graph: Graph, method: Method, call: Call) -> str:
 
 def calibrated(graph: Graph, sections: Sections) -> int:
     """How many training images set the norms of a sub-network: as `train { }` says, and none without batch norms."""
-    images = sections.train["calibrate"] if any(op.kind == "batch_norm" for op in graph.ops) else 0
+    images = sections.train["calibrate"] if any(op.operator.keeps_statistics for op in graph.ops) else 0
     assert isinstance(images, int)
     return images
 

@@ -70,6 +70,13 @@ class Method(Protocol):
         """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
         ...
 
+    def lists(self, call: Call) -> tuple[object, ...]:
+        """The sub-networks of every step that the call alone tells, as `assignment` arguments; () where it tells none.
+
+        `norm(bank=subnet)` has a bank for each of them, and options that none of them sets have no bank.
+        """
+        ...
+
     def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
         """The sub-networks that are trained, as `assignment` arguments, where these are the same few in every step.
 
@@ -143,8 +150,11 @@ class Basics:
     def name(self) -> str:
         return self.signature.name
 
+    def lists(self, call: Call) -> tuple[object, ...]:
+        return ()
+
     def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
-        return None
+        return self.lists(call) or None
 
     def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
         return ()
@@ -225,6 +235,8 @@ ONE_SUBNET: Final = Rule(
     "Wrong:  width uniform {0.5, 1.0} ...  data digits\n"
     "Right:  width uniform {0.5, 1.0} ...  data digits; method us_net(subnets=4)",
 )
+
+ONE_ALONE: Final = "training runs one sub-network alone, and no step trains the others"
 
 RULES: Final = (LEVELS_UNTRAINED, NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)
 

@@ -140,8 +140,13 @@ def assignments(graph: Graph, count: int, seed: int = 0) -> list[dict[str, Optio
     return [*extremes(graph), *drawn]
 
 
+def input_shapes(graph: Graph, assignment: Mapping[str, Option]) -> list[tuple[int, ...]]:
+    """The shapes of all inputs, without the batch."""
+    tensors = graph.tensor_table()
+    shapes = (tensors[name].shape for name in graph.inputs)
+    return [tuple(int(evaluate(size, assignment)) for size in shape) for shape in shapes]
+
+
 def image_shape(graph: Graph, assignment: Mapping[str, Option]) -> tuple[int, ...]:
-    tensor = graph.tensor_table()[graph.inputs[0]]
-    shape = tuple(evaluate(size, assignment) for size in (tensor.features, *tensor.space))
-    assert all(isinstance(size, int) for size in shape)
-    return shape  # type: ignore[return-value]
+    """The shape of the first input, without the batch."""
+    return input_shapes(graph, assignment)[0]

@@ -97,7 +97,7 @@ def difference(theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
 
 def place(path: str) -> Path:
     """Where a path leads from here, or else from the project's own folder, where a file of `data own` may lie."""
-    here, beside = Path(path or ".").expanduser(), Path(__file__).parent.parent / path
+    here, beside = Path(path or ".").expanduser(), Path(__file__).parents[2] / path
     return beside if path and not here.exists() and beside.exists() else here
 
 

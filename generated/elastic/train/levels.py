@@ -14,7 +14,7 @@ from elastic.data.images import Data
 from elastic.data.labels import coarse
 from elastic.train.interfaces import Criterion
 
-GRAPH = Path(__file__).parents[1] / "ir.json"
+GRAPH = Path(__file__).parents[2] / "ir.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
