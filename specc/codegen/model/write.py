@@ -22,31 +22,30 @@ from specc.codegen.model.sizes import SingleSizes
 from specc.codegen.model.stages import is_chain
 from specc.codegen.model.structure import Entry, Part, Region, Structure, structure, walk
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
+from specc.codegen.parts import place
 from specc.ir.choice import Choice
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
 
-NET: Final = "elastic.net"
-LAYERS: Final = "elastic.layers"
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "net": ("Elastic", "ElasticNet", "Repeat", "Skippable", "Stage", "Value", "exit_answers", "named", "resize", "sized", "wanted", "when"),
-    "plan": ("Part", "Plan"),
-    "sizes": (
+    "net.network": ("Elastic", "ElasticNet", "Value", "exit_answers", "named", "resize", "sized", "wanted", "when"),
+    "net.stage": ("Repeat", "Skippable", "Stage"),
+    "net.plan": ("Part", "Plan"),
+    "net.sizes": (
         "OneOf", "Size", "ceil", "divisible", "floor", "greatest", "half_up", "pick", "position", "smallest",
     ),
-    "slices": ("SlicedNet",),
+    "net.slices": ("SlicedNet",),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelText:
-    """model.py, and the folders of specc/ops whose torch.py and the parts of the runtime that it imports."""
+    """model.py, and the parts that it imports: operators' `torch` modules and the runtime's, by dotted name."""
 
     text: str
-    operators: tuple[str, ...]
-    runtime: tuple[str, ...]
+    modules: tuple[str, ...]
     network: str
 
 
@@ -82,10 +81,10 @@ def model_text(graph: Graph) -> ModelText:
     body = [line for lines in (*helpers, *texts) for line in (*lines, "", "")]
     text = "\n".join(body)
     sources = used_sources(context, text)
-    imports, runtime = import_lines(sources, text, bool(graph.choices))
+    imports, modules = import_lines(sources, text, bool(graph.choices))
     doc = '"""' + "\n".join(module_doc(context, network)) + '"""'
     whole = "\n".join([doc, "", *imports, "", "", *body, f"Model = {network}", ""])
-    return ModelText(whole, tuple(sorted(sources)), runtime, network)
+    return ModelText(whole, modules, network)
 
 
 def prepare_network(context: Context, name: str, merged: Merged) -> Class:
@@ -178,7 +177,7 @@ def used_sources(context: Context, text: str) -> dict[str, set[str]]:
 
 
 def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The imports that the classes need, in the order of import sorters, and the runtime parts among them."""
+    """The imports that the classes need, in the order of import sorters, and the parts among them."""
     lines: list[str] = []
     if "Callable[" in body:
         lines.append("from collections.abc import Callable")
@@ -198,14 +197,14 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
             used = [n for n in candidates if re.search(rf"(?<![\w.\"]){n}\b(?!\")", body)]
             if used:
                 runtime[part] = used
-    modules = {**{f"{LAYERS}.{name}": sorted(found) for name, found in sources.items()}}
-    modules |= {f"{NET}.{part}": used for part, used in runtime.items()}
-    first += [line for module in sorted(modules) for line in import_from(module, modules[module])]
+    modules = {f"specc.ops.{folder}.torch": sorted(found) for folder, found in sources.items()}
+    modules |= {f"specc.runtime.{part}": used for part, used in runtime.items()}
+    first += [line for module in sorted(modules, key=place) for line in import_from(place(module), modules[module])]
     if elastic and re.search(r"(?<![\w.])choice\(", body):
         first.append("from space import choice")
     blocks = [["from __future__ import annotations"], lines, third, first]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
-    return tuple(text.split("\n")), tuple(sorted(runtime))
+    return tuple(text.split("\n")), tuple(modules)
 
 
 def import_from(module: str, names: list[str]) -> tuple[str, ...]:
