@@ -12,7 +12,6 @@ import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -22,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from specc.codegen.runtime.plan import Plan
 from specc.codegen.runtime.reshaped import refresh, settled
 from specc.codegen.runtime.reuse import overwrite
+from specc.runtime_draft.parts import replaced
 
 TRACING: Final = threading.Lock()
 """While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""
@@ -122,7 +122,7 @@ def bind(
     refuses to be trained: without its norms it would lose most of what it knows.
     """
     if plan is not None and not resized:
-        plan = replace(plan, resolution=None)
+        plan = replaced(plan, resolution=None)
     graph, layers, _ = traced(net, plan)
     if fold:
         fold_norms(graph, layers)

@@ -10,7 +10,6 @@ Images may have any size that the network's strides allow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from specc.codegen.runtime.bind import evaluating
 from specc.codegen.runtime.net import ElasticNet
 from specc.codegen.runtime.plan import Option, Plan
+from specc.runtime_draft.parts import is_part, replaced
 
 
 class Pyramid(nn.Module):
@@ -49,12 +49,12 @@ class Pyramid(nn.Module):
 
     def planned(self, assignment: Mapping[str, Option] | str) -> Plan:
         """The plan of a sub-network up to its stages, for images of any size."""
-        return replace(self.net.plan(assignment, outputs=self.layers), resolution=None)
+        return replaced(self.net.plan(assignment, outputs=self.layers), resolution=None)
 
     def use(self, sub_network: Mapping[str, Option] | str | Plan) -> None:
         """Makes a sub-network the one that runs: choices, "max", "min", or what `planned` gave. Raises ValueError where
         there is no such sub-network, or a plan gives other outputs than the stages."""
-        plan = sub_network if isinstance(sub_network, Plan) else self.planned(sub_network)
+        plan = sub_network if is_part(sub_network) else self.planned(sub_network)
         if plan.outputs != self.layers:
             raise ValueError(
                 f"the plan does not ask for {', '.join(self.layers)}: planned(..) does"
