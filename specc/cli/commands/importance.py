@@ -69,7 +69,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if hides and not any(warning.rule is DAMPING_HIDES for warning in compiled.warnings):
         terminal.warn([Diagnostic(DAMPING_HIDES, Label(compiled.graph.origin, hides), help=DAMPING_HELP)])
     if args.json:
-        terminal.json(as_data(compiled.graph.name, found, args.top))
+        from specc.schemas.importance import Importance as Document
+
+        terminal.json(Document.model_validate(as_data(compiled.graph.name, found, args.top)))
     elif args.chart:
         chart(found, terminal)
     else:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
-from specc.runtime_draft.sizes import Size, largest, total
+from specc.runtime.net.plan import Cut
+from specc.runtime.net.sizes import Size, largest, total
 
 
 class Attention(nn.Module):

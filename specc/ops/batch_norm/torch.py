@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.plan import Cut, weight_and_bias
-from specc.codegen.runtime.synced import normalised
-from specc.runtime_draft.banks import Banks
-from specc.runtime_draft.sizes import Size, largest, total
+from specc.runtime.layers.banks import Banks
+from specc.runtime.layers.synced import normalised
+from specc.runtime.net.plan import Cut, weight_and_bias
+from specc.runtime.net.sizes import Size, largest, total
 
 Statistics: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -147,13 +147,9 @@ ElasticBatchNorm1d = BatchNorm1d
 ElasticBatchNorm2d = BatchNorm2d
 
 
-def BankedBatchNorm1d(
-    features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1
-) -> Banks:
+def BankedBatchNorm1d(features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> Banks:
     return Banks(BatchNorm1d(features, eps, momentum) for _ in range(banks))
 
 
-def BankedBatchNorm2d(
-    features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1
-) -> Banks:
+def BankedBatchNorm2d(features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> Banks:
     return Banks(BatchNorm2d(features, eps, momentum) for _ in range(banks))

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
-from specc.runtime_draft.banks import Banks
-from specc.runtime_draft.sizes import Size, largest, total
+from specc.runtime.layers.banks import Banks
+from specc.runtime.net.plan import Cut
+from specc.runtime.net.sizes import Size, largest, total
 
 
 class LayerNormCut(Cut):

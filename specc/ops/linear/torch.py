@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut, weight_and_bias
-from specc.runtime_draft.sizes import Size, largest, total
+from specc.runtime.net.plan import Cut, weight_and_bias
+from specc.runtime.net.sizes import Size, largest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
-from specc.runtime_draft.sizes import Size, largest
+from specc.runtime.net.plan import Cut
+from specc.runtime.net.sizes import Size, largest
 
 
 class PositionCut(Cut):

@@ -13,13 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.plan import Cut, weight_and_bias
-from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
-from specc.codegen.runtime.synced import normalised
 from specc.ops.batch_norm.torch import BatchNorm, NormCut, Statistics
 from specc.ops.conv.torch import Conv2d, ConvCut, border
-from specc.runtime_draft.banks import Banks
-from specc.runtime_draft.sizes import Size, largest, total
+from specc.runtime.layers.banks import Banks
+from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
+from specc.runtime.layers.synced import normalised
+from specc.runtime.net.plan import Cut, weight_and_bias
+from specc.runtime.net.sizes import Size, largest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""

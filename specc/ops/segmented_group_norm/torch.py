@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs
 from specc.ops.group_norm.torch import GroupNorm, GroupNormCut
-from specc.runtime_draft.banks import Banks
-from specc.runtime_draft.sizes import Size, largest
+from specc.runtime.layers.banks import Banks
+from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
+from specc.runtime.net.sizes import Size, largest
 
 
 class SegmentedGroupNormCut(GroupNormCut):

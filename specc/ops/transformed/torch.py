@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import weight_and_bias
-from specc.runtime_draft.sizes import OneOf, Size
-from specc.ops.conv.torch import ConvCut, Conv2d, Views
+from specc.ops.conv.torch import Conv2d, ConvCut, Views
+from specc.runtime.net.plan import weight_and_bias
+from specc.runtime.net.sizes import OneOf, Size
 
 
 class TransformedConvCut(ConvCut):

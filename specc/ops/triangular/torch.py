@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from specc.ops.conv.torch import Conv2d, ConvCut
 from specc.ops.linear.torch import Linear, LinearCut
-from specc.runtime_draft.sizes import Size, largest, narrowest, total
 from specc.portable.triangle import seen
+from specc.runtime.net.sizes import Size, largest, narrowest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 
@@ -100,8 +100,8 @@ class TriangularConv2d(Masked, Conv2d):
     """A convolution of any width: each output channel sees the inputs that are active wherever it is itself.
 
     So a channel is the same function at every width, and one norm fits all. `least_in` and `least_out` are the widths
-    in the narrowest sub-network, where they are not those of the smallest one; `most_in` and `most_out` are those of the
-    largest, where this layer is a part of one.
+    of the narrowest sub-network, where that is not the smallest one; `most_in` and `most_out` those of the largest,
+    where this layer is a part of one.
     """
 
     def __init__(
