@@ -53,7 +53,7 @@ class BatchNorm(_BatchNorm):
         self,
         features: Size,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         *,
         banks: int | None = None,
         bank: Size = 0,

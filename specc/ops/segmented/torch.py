@@ -55,7 +55,7 @@ class SegmentedConv2d(Remembers, Conv2d):
         super().__init__(in_, out, kernel, stride, padding, dilation, groups, bias)
         self.run_sizes, self.out_sizes = listed(largest(in_)), listed(largest(out))
 
-    def cut(  # type: ignore[override]
+    def cut(
         self,
         in_: Counts,
         out: Counts,
@@ -69,7 +69,7 @@ class SegmentedConv2d(Remembers, Conv2d):
             return None
         return self.part(in_, out, kernel, padding)
 
-    def part(  # type: ignore[override]
+    def part(
         self,
         in_: Counts,
         out: Counts,
@@ -186,7 +186,7 @@ class SegmentedBatchNorm(Remembers, BatchNorm):
         self,
         features: Size,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         *,
         banks: int | None = None,
         bank: Size = 0,
@@ -194,11 +194,11 @@ class SegmentedBatchNorm(Remembers, BatchNorm):
         super().__init__(features, eps, momentum)
         self.run_sizes = listed(largest(features))
 
-    def cut(self, features: Counts, bank: int = 0) -> SegmentedNormCut:  # type: ignore[override]
+    def cut(self, features: Counts, bank: int = 0) -> SegmentedNormCut:
         counts = listed(features)
         return SegmentedNormCut(sum(counts), int(bank), None, None, runs(counts, self.run_sizes))
 
-    part = cut  # type: ignore[assignment]
+    part = cut
 
     def forward(self, x: Tensor, cut: NormCut | None = None) -> Tensor:
         self.counts(self.training)

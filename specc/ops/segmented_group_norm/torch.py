@@ -35,11 +35,11 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         super().__init__(groups, channels, eps)
         self.run_sizes = listed(largest(channels))
 
-    def cut(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut | None:  # type: ignore[override]
+    def cut(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         return None if listed(channels) == self.run_sizes else self.part(channels, bank)
 
-    def part(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut:  # type: ignore[override]
+    def part(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut:
         counts = listed(channels)
         groups = sum(counts) * self.num_groups // self.num_channels
         return SegmentedGroupNormCut(sum(counts), groups, int(bank), runs(counts, self.run_sizes))

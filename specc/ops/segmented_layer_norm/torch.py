@@ -29,11 +29,11 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
         super().__init__(features, eps)
         self.run_sizes = listed(largest(features))
 
-    def cut(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut | None:  # type: ignore[override]
+    def cut(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         return None if listed(features) == self.run_sizes else self.part(features, bank)
 
-    def part(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut:  # type: ignore[override]
+    def part(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut:
         counts = listed(features)
         return SegmentedLayerNormCut(sum(counts), int(bank), runs(counts, self.run_sizes))
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from specc.portable.strict_json import read_json
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import put_back, whole_folder, write_text
-from specc.runtime.net.parts import entries, is_part, map_cuts
-from specc.runtime.net.plan import Cut, Option, Plan
+from specc.runtime.net.parts import Plan, entries, is_part, map_cuts
+from specc.runtime.net.plan import Cut, Option
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.runtime.net.parts import replaced
-from specc.runtime.net.plan import Plan
+from specc.runtime.net.parts import Plan, replaced
 from specc.runtime.net.reshaped import refresh, settled
 from specc.runtime.net.reuse import overwrite
 

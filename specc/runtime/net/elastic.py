@@ -37,8 +37,9 @@ def when(condition: Condition, module: SomeModule) -> SomeModule:
     """
     if not isinstance(condition, (Expr, int)):
         raise TypeError(f"{condition!r} is no condition")
-    known: Any = getattr(module, "present", 1)
-    module.present = known & condition if isinstance(known, Expr) else condition
+    marked: Any = module
+    known = presence(module)
+    marked.present = known & condition if isinstance(known, Expr) else condition
     return module
 
 

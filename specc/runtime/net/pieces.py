@@ -16,7 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.runtime.net.affine import affine, for_maps
 from specc.runtime.net.bind import is_elastic
-from specc.runtime.net.plan import Plan, weight_and_bias
+from specc.runtime.net.parts import Plan
+from specc.runtime.net.plan import weight_and_bias
 from specc.runtime.net.reshaped import refresh
 
 Piece: TypeAlias = tuple[Any, ...]

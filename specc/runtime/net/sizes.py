@@ -40,7 +40,9 @@ class Expr:
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return type(other) is type(self) and hash(other) == hash(self) and other.key() == self.key()  # type: ignore[attr-defined]
+        if not isinstance(other, Expr) or type(other) is not type(self):
+            return False
+        return hash(other) == hash(self) and other.key() == self.key()
 
     def __hash__(self) -> int:
         try:

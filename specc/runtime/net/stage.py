@@ -20,7 +20,7 @@ class Repeat:
         self.blocks = tuple(blocks)
 
     def items(self) -> Iterator[tuple[Condition, Item]]:
-        least = min(self.depth.options) if isinstance(self.depth, OneOf) else 0
+        least: Any = self.depth.options[0] if isinstance(self.depth, OneOf) else 0
         for number, block in enumerate(self.blocks, 1):
             yield (1 if number <= least else self.depth >= number), block
 

@@ -27,8 +27,7 @@ from torch import Tensor, fx, nn
 
 from specc.runtime.net.affine import LiveNorms
 from specc.runtime.net.bind import at_rest, traced
-from specc.runtime.net.parts import Plan as DerivedPlan
-from specc.runtime.net.parts import entries, is_part, replaced
+from specc.runtime.net.parts import Plan, entries, is_part, replaced
 from specc.runtime.net.pieces import (
     Piece,
     Step,
@@ -42,7 +41,7 @@ from specc.runtime.net.pieces import (
     shared_pieces,
     thinned,
 )
-from specc.runtime.net.plan import Cut, Plan, Resolution
+from specc.runtime.net.plan import Cut, Resolution
 from specc.runtime.net.resizing import sized
 
 LINES: Final = 64
@@ -125,7 +124,7 @@ def signature(part: Any) -> tuple[Any, ...]:
     two it is, `absent` says.
     """
     found: list[Any] = [type(part), getattr(part, "absent", ())]
-    if isinstance(part, DerivedPlan):
+    if isinstance(part, Plan):
         found += [part.outputs, part.answer, part.wanted]
     for name, value in entries(part):
         if name in ("chosen", "resolution"):
