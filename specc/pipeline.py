@@ -16,7 +16,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED, ONE_SUBNET, SAME_SUBNET, Found
+from specc.methods.protocol import LEVELS_UNTRAINED, ONE_ALONE, ONE_SUBNET, SAME_SUBNET, Found
 from specc.passes import run_passes
 from specc.passes.check_sizes import numbers_of
 from specc.passes.dropped import warn_of_dropped
@@ -182,8 +182,6 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
     several, least = method.subnets_per_step(graph, model.method), prod(len(choice.options) for choice in graph.choices)
-    if method.name == "independent" and several == 1 and graph.choices:
-        report(ONE_SUBNET, ONE_ALONE, help="list more, or write `method us_net(subnets=4)`, which draws every choice")
     if method.draws and several > least > 1:
         message = f"a step trains {several} sub-networks, and there are {least}"
         report(SAME_SUBNET, message, at="subnets", help=f"write `subnets={least}`, or make more elastic")
@@ -196,9 +194,6 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
                 report(diagnostic.rule, diagnostic.primary.message, at="analysis", help=diagnostic.help)
     if method.needs_slices:
         check_slices(graph, method.name, findings)
-
-
-ONE_ALONE = "training runs one sub-network alone, and no step trains the others"
 
 
 def check_counted(graph: Graph, findings: Findings) -> None:

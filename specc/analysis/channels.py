@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from specc.ir.expr import free
 from specc.ir.graph import DENSE, Graph, Op, Tensor
-
-WRITERS: Final = frozenset(("conv", "linear"))
-"""Operators that mix the channels they read into new ones: rows of their weights are written, columns are read."""
-
-ROWS: Final = frozenset(("conv", "linear", "depthwise", "batch_norm"))
-"""Operators whose weights have a row, an entry or a filter for each channel that leaves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +61,7 @@ def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
     for op in graph.ops:
         if is_dense(op):
             continue
-        if keeps_places(op) and (op.kind in ROWS or not has_weights(op, tensors)):
+        if keeps_places(op) and (op.operator.row_per_channel or not has_weights(op, tensors)):
             places.join((*op.inputs, *op.outputs))
         else:
             places.fixed.update((*op.inputs, *op.outputs))
@@ -82,7 +75,7 @@ def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
     readers: dict[str, list[Op]] = {root: [] for root in members}
     for op in graph.ops:
         written, read = places.root(op.outputs[0]), places.root(op.inputs[0])
-        if written in rows and op.kind in ROWS:
+        if written in rows and op.operator.row_per_channel:
             rows[written].append(op.name)
         if read in readers and is_dense(op):
             readers[read].append(op)
@@ -104,12 +97,12 @@ def is_pooled(tensor: Tensor) -> bool:
 
 def is_dense(op: Op) -> bool:
     """Whether every output channel reads every input channel."""
-    return op.kind in WRITERS and op.connection == DENSE and getattr(op.params, "groups", 1) == 1
+    return op.operator.connects and op.connection == DENSE and getattr(op.params, "groups", 1) == 1
 
 
 def keeps_places(op: Op) -> bool:
     """Whether channel c of what leaves depends on channel c of what enters alone."""
-    return op.operator.kind != "flatten" and bool(getattr(op.operator, "channelwise", False))
+    return op.operator.channelwise and op.operator.keeps_channels
 
 
 def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:

@@ -10,6 +10,7 @@ from specc.diagnostics.near import near
 from specc.ir.graph import DENSE, Connection
 from specc.lower.builder import Builder
 from specc.lower.values import Env, evaluate
+from specc.ops import operators
 from specc.semantics.check import CONNECT_WORDS
 from specc.syntax import ast
 
@@ -22,8 +23,6 @@ BAD_CONNECTION = Rule(
     "Wrong:  connect diagonal\n"
     "Right:  connect diagonal(6)",
 )
-CONNECTED = ("conv", "linear")
-"""The operators that take `connect=`."""
 
 
 def lower_connect_setting(b: Builder, statement: ast.ConnectSetting, env: Env) -> None:
@@ -38,7 +37,7 @@ def own_connection(b: Builder, operator: str, bound: Mapping[str, ast.Arg], env:
     arg = bound.get("connect")
     if arg is None:
         return None
-    if operator not in CONNECTED:
+    if not operators()[operator].connects:
         b.findings.report(BAD_CONNECTION, arg.span, f"`{operator}` has no weights that `connect` could thin out")
         return None
     return connection(b, arg.value, env)

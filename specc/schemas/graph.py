@@ -47,6 +47,20 @@ class Bank(Document):
     index: Expression
 
 
+class Memory(Document):
+    """What an operation takes of the peak activation memory, in elements of one image."""
+
+    role: Literal["own", "view", "alias", "overwrites", "adds", "folds"] = Field(
+        default="own", description="where its output is stored"
+    )
+    absorbs: StrictBool = Field(default=False, description="whether a norm that alone reads it is folded into it")
+    summed: StrictBool = Field(default=False, description="whether a sum may be added into its output")
+    more: Expression = Field(default=0, description="needed while it runs, beside its output")
+    inner: tuple[Expression, ...] = Field(
+        default=(), description="of an attention: queries, keys and values; the heads' outputs and scores; the outputs"
+    )
+
+
 class GraphOp(Document):
     """An operation."""
 
@@ -58,6 +72,7 @@ class GraphOp(Document):
     guard: Expression = Field(default=1, description="whether it is there")
     connection: dict[str, JsonValue] = Field(default_factory=dict, description="which weights there are, if not all")
     bank: Bank | None = None
+    memory: Memory = Field(default=Memory(), description="what the peak activation memory is counted from")
     origin: Text = Field(description="file:line of the spec")
 
 

@@ -40,13 +40,8 @@ def written_operator(name: str) -> Signature | None:
     """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
     if name == "norm":
         return norm_signature()
-    return None if name not in operators() or name in unwritten() else operators()[name].signature
-
-
-@cache
-def unwritten() -> frozenset[str]:
-    """The operators that a spec does not write by their names: lowering adds them, or `norm` stands for them."""
-    return frozenset(("select", "narrow", "branch_sum", *norms().values()))
+    operator = operators().get(name)
+    return None if operator is None or not operator.written else operator.signature
 
 
 @cache

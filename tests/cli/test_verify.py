@@ -45,6 +45,15 @@ def test_a_static_network_agrees_with_torch() -> None:
     assert "the network" in done.out
 
 
+def test_a_static_network_in_blocks_agrees_with_torch() -> None:
+    """Its layers multiply by no zero, so there is none to take off what torch counts."""
+    wide = STATIC.replace("norm; relu }", "norm; relu; conv(16, kernel=3, connect=triangular(4)) }")
+    done = specc("verify", "-", "--json", stdin=wide)
+    assert done.code == 0, done.err
+    (case,) = done.json["cases"]
+    assert case["torch"]["macs"] == 64 * 9 * (8 + 10 * 2 * 4) + 16 * 4
+
+
 def test_a_difference_is_a_bug_in_specc(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(compiled: pipeline.Compiled, at: Any = None) -> Mapping[str, str]:
         files = dict(right(compiled, at))
