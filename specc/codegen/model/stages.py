@@ -149,9 +149,8 @@ def chain_items(context: Context, outer: Class, cls: Class, construction: Constr
             always = len(plain) - repeat.always
             rounds = [*plain[always:], *texts[at : repeat.end]]
             found += repeated(plain[:always])
-            found.append(
-                grouped("Repeat", [depth_text(context, outer, cls, guards[0]), *by_rounds(rounds, repeat.size)])
-            )
+            depth = depth_text(context, outer, cls, guards[0])
+            found.append(grouped("Repeat", [depth, in_list(by_rounds(rounds, repeat.size))]))
             end = repeat.end
         else:
             end = at
@@ -203,6 +202,13 @@ def depth_text(context: Context, outer: Class, cls: Class, guard: Expr) -> str:
     if is_own_depth(context, cls, guard):
         return f"OneOf({options_text(context.choices[found[0]].options)})"
     return outer.sizes.text(Need("choice", (Var(found[0]),), "depth"))
+
+
+def in_list(texts: Sequence[str]) -> str:
+    """Several arguments as one: a loop, or a list."""
+    if len(texts) == 1 and texts[0].startswith("*("):
+        return texts[0][1:]
+    return f"[{', '.join(texts)}]"
 
 
 def by_rounds(texts: Sequence[str], size: int) -> list[str]:
