@@ -55,7 +55,8 @@ from typing import Any
 
 import numpy as np
 
-from specc.portable import choices'''
+from specc.portable import choices
+from specc.runtime.net.sizes import OneOf'''
 
 
 def harmless(text: str) -> str:
@@ -157,6 +158,11 @@ FUNCTIONS = '''def check(assignment: Mapping[str, Any]) -> None:
 def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
     """The assignment without inactive choices; what it does not name reads as the first option."""
     return choices.canonical(SPACE, assignment)
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def largest() -> dict[str, Any]:

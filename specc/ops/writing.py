@@ -51,6 +51,7 @@ class Arg:
     parameter  the operator's parameter that it is, "" where the spec does not write it
     half       the kernel of which it is half, where it is a padding that keeps the map's size
     difference the two numbers whose difference it is
+    whole      whether the layer takes it at the largest sub-network
     """
 
     values: Values
@@ -60,6 +61,7 @@ class Arg:
     parameter: str = ""
     half: Values = ()
     difference: tuple[Values, Values] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

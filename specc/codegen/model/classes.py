@@ -11,7 +11,17 @@ from specc.codegen.model.definitions import argument, definition_of, given, held
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, places
-from specc.codegen.model.sizes import BlockSizes, Need, Parameter, SingleSizes, Vector, is_constant, is_elastic, same
+from specc.codegen.model.sizes import (
+    BlockSizes,
+    Need,
+    Parameter,
+    SingleSizes,
+    Vector,
+    at_largest,
+    is_constant,
+    is_elastic,
+    same,
+)
 from specc.codegen.model.stages import chain_items, chain_needs, options_text
 from specc.codegen.model.steps import forward_lines
 from specc.codegen.model.structure import OpEntry, Part, is_repeated, walk
@@ -156,6 +166,8 @@ def spread(place: Place, values: Values) -> Vector:
 
 def need_of(context: Context, cls: Class, place: Place, arg: Arg, count: int) -> Need:
     values = spread(place, arg.values)
+    if arg.whole:
+        values = tuple(at_largest(value, context.largest) for value in values)
     template = None
     if cls.definition is not None and isinstance(place.first, OpEntry):
         written = cls.definition.at(place.first.op.origin)

@@ -37,7 +37,7 @@ def network_lines(context: Context, cls: Class, fingerprint: str) -> list[str]:
             f"    counts = {number(tuple(context.choices[slices].options))}",
         ]
     after = answer_lines(context, cls) if elastic else []
-    init = init_lines(context, cls, after=after)
+    init = init_lines(context, cls, after=[*after, *(["        self.use(self.plan())"] if elastic else [])])
     if elastic:
         init[init.index("        super().__init__()")] = "        super().__init__(space)"
     forward = elastic_forward(context, cls) if elastic else static_forward(context, cls)

@@ -275,14 +275,19 @@ class BlockSizes:
                 return vector
         return inward
 
+    def peak(self, values: Vector) -> Vector:
+        return tuple(at_largest(total(value), self.largest) for value in values)
+
     def argument(self, name: str, role: str) -> Text:
         """One of the definition's parameters as a parameter of the class; the channels that it became, where these are
         elastic and the spec gives a number."""
         vector = self.arguments[name]
         if role != "function" and not is_elastic(vector):
+            ends = self.leaving is not None and self.peak(self.leaving) == vector  # in the end it is what comes out
             for known_role, other, text in self.known:
-                peak = tuple(at_largest(total(v), self.largest) for v in other)
-                if known_role == "channels" and text[0] in (name, *self.parameters) and peak == vector:
+                if known_role != "channels" or not is_elastic(other) or self.peak(other) != vector:
+                    continue
+                if (ends and self.leaving is not None and agrees(self.leaving, other)) or (not ends and text[0] == name):
                     return text
         held = self.reserved.get(name)
         if held is not None and held in self.parameters:
@@ -470,7 +475,9 @@ class BlockSizes:
             else need.fallback
         )
         if isinstance(need.template, ast.Name) and need.template.name in self.arguments:
-            name = need.template.name
+            inner = self.leaving is not None and not agrees(self.leaving, values)
+            ends = inner and self.leaving is not None and self.peak(self.leaving) == self.arguments[need.template.name]
+            name = "hidden" if ends else need.template.name  # its name is that of what comes out
         elif self.definition is not None and need.role != "channels":
             for known, vector in self.arguments.items():
                 if agrees(
@@ -497,11 +504,46 @@ class BlockSizes:
                 continue
             texts.append(text if positive else (f"not {parenthesised(text, 3)}", 3))
             held = [h and bool(v) is positive for h, v in zip(held, values, strict=True)]
-        if texts and held == list(mask):
+        if texts and held == list(mask) and self.holds_as_written([node for node, _ in conditions], mask, conditions):
             if len(texts) == 1:
                 return texts[0]
             return " and ".join(parenthesised(text, 3) for text in texts), 2
         return self.add("flag", tuple(bool(m) for m in mask), name, "")
+
+    def holds_as_written(
+        self, nodes: Sequence[ast.Expression], mask: Sequence[bool], conditions: Sequence[tuple[ast.Expression, bool]]
+    ) -> bool:
+        """Whether conditions hold where they should in the code as well: there sizes are compared as they are written,
+        and in the spec at the largest network."""
+        if any(reads_order_of_sizes(node) for node in nodes):
+            return False
+        names: dict[Value, int] = {}
+        for i, there in enumerate(mask):
+            values: dict[str, Expr] = {}
+            for name, vector in self.arguments.items():
+                argument = vector[i]
+                if self.leaving is not None and self.peak(self.leaving) == vector:
+                    argument = total(self.leaving[i])
+                if argument is not None and not isinstance(argument, tuple):
+                    values[name] = argument
+            if self.entering is not None:
+                arriving = total(self.entering[i])
+                if arriving is not None and not isinstance(arriving, tuple):
+                    values["in"] = values[ENTERING] = arriving
+            marked = {
+                name: -1 - names.setdefault(value, len(names)) if isinstance(value, (Var, Apply)) else value
+                for name, value in values.items()
+            }
+            assert self.definition is not None
+            held = True
+            for node, positive in conditions:
+                try:
+                    held = held and bool(evaluate(node, marked, self.definition.lets)) is positive
+                except Unknown:
+                    continue
+            if held is not there:
+                return False
+        return True
 
     def evaluated_at_largest(self, node: ast.Expression) -> list[Expr] | None:
         """A condition at every instance: sizes in conditions are the largest network's."""
@@ -533,6 +575,15 @@ class BlockSizes:
             return bool(parameter.default), names.index(parameter.name) if parameter.name in names else len(names)
 
         return tuple(sorted(self.parameters.values(), key=place))
+
+
+def reads_order_of_sizes(node: ast.Expression) -> bool:
+    """Whether a condition compares `in` by order, which sizes over choices have no answer to."""
+    if isinstance(node, ast.Binary):
+        inner = "in" in {name for side in (node.left, node.right) for name in names_read(side, {})}
+        ordered = node.operator in ("<", "<=", ">", ">=") and inner
+        return ordered or reads_order_of_sizes(node.left) or reads_order_of_sizes(node.right)
+    return isinstance(node, ast.Unary) and reads_order_of_sizes(node.operand)
 
 
 def product_text(texts: Sequence[Text]) -> Text:

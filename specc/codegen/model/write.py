@@ -30,11 +30,13 @@ from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "net.network": ("Elastic", "ElasticNet", "Value", "exit_answers", "named", "resize", "sized", "wanted", "when"),
+    "net.elastic": ("Elastic", "Value", "when"),
+    "net.network": ("ElasticNet", "resize", "sized"),
     "net.stage": ("Repeat", "Skippable", "Stage"),
-    "net.plan": ("Part", "Plan"),
+    "net.parts": ("Part", "Plan"),
     "net.sizes": (
-        "OneOf", "Size", "ceil", "divisible", "floor", "greatest", "half_up", "pick", "position", "smallest",
+        "OneOf", "Size", "ceil", "divisible", "exit_answers", "floor", "greatest", "half_up", "named", "pick",
+        "position", "smallest", "wanted",
     ),
     "net.slices": ("SlicedNet",),
 }  # fmt: skip

@@ -24,7 +24,7 @@ def write(sites: Sites, elastic: bool) -> Written:
 
     Slices are padded by a layer, which needs no plan: as many are padded as arrive.
     """
-    slices = Arg(each(sites, lambda site: params(site).slices), "size", "slices")
+    slices = Arg(each(sites, lambda site: params(site).slices), "size", "slices", parameter="slices", whole=True)
     if any(value != 1 for value in slices.values):
         inputs = Arg(each(sites, lambda site: params(site).inputs), "channels")
         out = Arg(each(sites, lambda site: params(site).out), "channels", parameter="out")
