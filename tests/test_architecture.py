@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from specc.cli.main import command_names
+from specc.codegen.parts import place
 from specc.methods import own_names
 from specc.ops import operators
 from specc.portable.functions import FUNCTIONS
@@ -53,9 +54,13 @@ def shown(path: Path) -> str:
 def is_copied(path: Path) -> bool:
     """Whether a file is copied into generated projects instead of being imported by the compiler."""
     parts = path.relative_to(PACKAGE).parts
-    if parts[:2] == ("codegen", "runtime"):
+    if parts[0] == "runtime":
         return True
     return (parts[0] == "ops" and parts[-1] == "torch.py") or (parts[0] == "methods" and "step" in parts[-1])
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -110,12 +115,9 @@ def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
             assert any(is_copied(m) or area(name) == "portable" for m in modules_of(name)), f"{name} stays behind"
 
 
-def test_copied_files_have_names_of_their_own() -> None:
-    """They all land in one folder: an operator's or a method's file is named after it."""
-    names = []
-    for path in [p for p in MODULES if (is_copied(p) or "portable" in p.parts) and p.name != "__init__.py"]:
-        names.append(path.parent.name if path.name in ("torch.py", "step.py") else path.stem)
-    assert sorted(names) == sorted(set(names))
+def test_copied_files_have_places_of_their_own() -> None:
+    places = [place(dotted(path)) for path in MODULES if is_copied(path) or "portable" in path.parts]
+    assert sorted(places) == sorted(set(places))
 
 
 NAMED_KINDS = {

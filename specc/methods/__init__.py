@@ -55,3 +55,16 @@ def method_folder(name: str) -> Path:
     package = method_package(name)
     assert package is not None, name
     return folder_of(package)
+
+
+def project_module(folder: str, module: str) -> str:
+    """What a module of a method's folder is called in a project, beside train.py: `step` after the method, others
+    after both."""
+    rest = module.replace("step", "").strip("_")
+    return f"{folder}_{rest}" if rest else folder
+
+
+def project_modules() -> frozenset[str]:
+    """The names that modules of methods have in projects."""
+    folders = (method_folder(name) for name in method_names())
+    return frozenset(project_module(folder.name, file.stem) for folder in folders for file in folder.glob("*.py"))

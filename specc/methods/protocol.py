@@ -36,8 +36,8 @@ class Method(Protocol):
     In a method's call an `assignment` argument is "max", "min" or `Call("at", ((choice, option), ...))`,
     which stands for the largest sub-network with these choices set.
 
-    `Basics` has what most methods answer. Beside `METHOD` the folder holds `step.py`, which is copied into projects,
-    and templates: `loop.jinja` and what `HOOKS` lists.
+    `Basics` has what most methods answer. Beside `METHOD` the folder holds `step.py`, which stands in projects beside
+    train.py under the method's name, and templates: `loop.jinja` and what `HOOKS` lists.
     """
 
     @property

@@ -12,9 +12,9 @@ import torch
 
 import specc
 from specc import pipeline
-from specc.codegen.runtime.verify import macs, scatter, size
 from specc.diagnostics import Rule, SpecError
 from specc.diagnostics.catalogue import all_rules
+from specc.runtime.verify import macs, scatter, size
 from specc.semantics.check import operator_names
 from tests.cli.commands import specc as command
 from tests.codegen.projects import extremes, input_shapes, project

@@ -102,7 +102,7 @@ def answers(compiled: Compiled, cases: list[dict[str, Any]], folder: Path) -> li
 
     project = folder / "project"
     install(compile_project(compiled), project)
-    script = Path(__file__).parents[2] / "codegen" / "runtime" / "verify.py"
+    script = Path(__file__).parents[2] / "runtime" / "verify.py"
     (project / "verify.py").write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
     asked = [question(compiled, at) for at in cases]
     done = subprocess.run(
