@@ -68,7 +68,8 @@ def operators_in(package: str) -> Mapping[str, Operator]:
 
 
 def operator_package(folder: str) -> str:
-    """The dotted name of a folder of specc/ops, or of the package of an operator from outside."""
+    """The dotted name of a folder of specc/ops, or of the package of an operator from outside. Raises KeyError where
+    there is neither."""
     own = (Path(__file__).parent / folder / "__init__.py").is_file()
     return f"{__name__}.{folder}" if own else brought("specc.operators")[folder]
 
