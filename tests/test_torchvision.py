@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.pipeline import Compiled
 from tests.codegen.projects import compiled, from_text, project
 from tests.codegen.test_models import relative, scramble

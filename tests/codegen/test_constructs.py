@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind as bind_graph
 from tests.codegen.projects import assignments, from_text, image_shape, plain, project
 from tests.codegen.test_models import assert_plain, counted, relative, scramble

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.graph import Graph
 from specc.passes.bind import bind as bind_graph
 from specc.runtime.verify import macs, scatter, size

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from tests.codegen.projects import from_text, project
 from tests.codegen.test_models import scramble
 from tests.codegen.test_vit import check

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind as bind_graph
 from tests.codegen.projects import Project, assignments, from_text, image_shape, plain, project
 from tests.codegen.test_models import counted, relative, scramble

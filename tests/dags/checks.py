@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled
 from tests.codegen.projects import Project, assignments, from_text, image_shape, plain, project

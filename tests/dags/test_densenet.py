@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.report import cost
-from specc.analysis.space import size
+from specc.cost.report import cost
 from specc.pipeline import Compiled, load
 from specc.source import Source
+from specc.subnets.space import size
 from tests.codegen.projects import SPECS, assignments, plain, project
 from tests.codegen.test_models import counted
 from tests.dags.checks import check, check_training

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.shufflenetv2 import channel_shuffle
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from tests.codegen.projects import assignments, from_text, plain, project
 from tests.codegen.test_models import scramble
 from tests.dags.checks import check, check_training, text_of

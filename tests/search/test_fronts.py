@@ -22,11 +22,11 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from specc.analysis.module import space_module
 from specc.ir.graph import Graph
 from specc.runtime.search.front import Point, admit, key
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
+from specc.subnets.module import space_module
 from tests.codegen.projects import compiled
 from tests.search.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
 
@@ -122,7 +122,7 @@ def space_of(name: str) -> ModuleType:
 
 def space_of_graph(graph: Graph) -> ModuleType:
     made = ModuleType("space")
-    text = space_module(graph).replace("from elastic import", "from specc.portable import")
+    text = space_module(graph).replace("from elastic import", "from specc.space import")
     exec(text, made.__dict__)
     return made
 
