@@ -15,9 +15,9 @@ from specc.analysis.importance.report import joined_pairs
 from specc.analysis.importance.subnets import draw_subnets, pairs_of
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
-from tests.folders import SPECS
-from tests.importance import reference
-from tests.importance.views import Case, cases
+from tests.helpers import importance as reference
+from tests.helpers.folders import SPECS
+from tests.helpers.views import Case, cases
 
 
 def ways(case: Case) -> Ways:
