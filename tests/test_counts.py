@@ -13,7 +13,7 @@ from specc.cost import cost
 from specc.ir.graph import Graph
 from specc.pipeline import load
 from specc.subnets.space import complete, size
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 
 def graph_of(name: str) -> Graph:

@@ -29,8 +29,8 @@ from specc.space.terms import TooEntangled
 from specc.space.window import EmptyWindow, NothingFound, draw_in_window
 from specc.subnets import space as spaces
 from specc.subnets.space import draw, space_of
-from tests.analysis.spaces import Ints, everything, random_space
-from tests.analysis.test_sweeps import JOINED, UNET, space_in
+from tests.helpers.joined import JOINED, UNET, space_in
+from tests.helpers.spaces import Ints, everything, random_space
 
 
 def refused(*args: object, **settings: object) -> None:

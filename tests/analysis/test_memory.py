@@ -20,8 +20,8 @@ from specc.runtime.latency.alive import peak_bytes
 from specc.space.functions import exact
 from specc.space.memory import Memory, Step, most_alive, value
 from specc.subnets.space import complete, draw
-from tests.codegen.projects import from_text, image_shape, project, spec_names
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS, spec_names
+from tests.helpers.projects import from_text, image_shape, project
 
 TRIED = (
     "digits",

@@ -11,7 +11,7 @@ from specc.cost import compile_cost, cost
 from specc.ir.graph import Graph
 from specc.pipeline import load
 from specc.subnets.space import complete, draw, enumerate_space, range_of_costs, size
-from tests.folders import SPECS, spec_names
+from tests.helpers.folders import SPECS, spec_names
 
 
 def graph_of(name: str) -> Graph:

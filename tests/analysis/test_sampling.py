@@ -26,8 +26,8 @@ from specc.space.choices import draw as draw_independent
 from specc.space.sweep import sweep
 from specc.subnets import conditions
 from specc.subnets.space import ANY, canonical, draw, enumerate_space, range_of_costs, size, space_of
-from tests.analysis.graphs import Builder, assignments, facts, graphs
-from tests.analysis.test_space import key, nested
+from tests.helpers.graphs import Builder, assignments, facts, graphs
+from tests.helpers.nested import key, nested
 
 SLOWLY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

@@ -26,7 +26,7 @@ from specc.space.sweep import Ints, cost_ranges, sweep
 from specc.space.timed import timed_space
 from specc.space.window import EmptyWindow, draw_in_window
 from specc.subnets.space import space_of
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SKIPS_AND_DEPTHS, RESOLUTION, WIDTHS = "digits_ofa", "mobilenet_v2_pss", "digits_pss"
 

@@ -21,7 +21,7 @@ from specc.subnets.conditions import conditions, count_of, space_of
 from specc.subnets.space import draw, range_of_costs
 from tests.benchmarks.bench_cli import generated_spec
 from tests.benchmarks.rows import Row
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 MANY = 20_000
 """Assignments in a batch."""

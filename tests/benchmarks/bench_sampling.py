@@ -19,7 +19,7 @@ from specc.space.sweep import cost_ranges
 from specc.space.window import draw_in_window
 from specc.subnets.space import space_of
 from tests.benchmarks.rows import Row, processor_seconds
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 MANY = 1000
 """Draws at once."""

@@ -23,7 +23,7 @@ from specc.runtime.search.proposals import Proposals
 from specc.space.memory import Memory
 from specc.subnets.module import space_module
 from tests.benchmarks.rows import Row, processor_seconds
-from tests.codegen.projects import compiled
+from tests.helpers.projects import compiled
 
 EVALUATIONS = 1000
 COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))

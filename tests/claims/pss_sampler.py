@@ -18,7 +18,7 @@ from specc.space.constraints import Ladder, ladder
 from specc.space.marginals import by_marginals
 from specc.subnets.space import space_of
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 DRAWS = 2000
 STEP = 10_000_000

@@ -16,7 +16,7 @@ from specc.pipeline import load
 from specc.source import Source
 from specc.space.timed import in_nanoseconds
 from specc.subnets.space import enumerate_space
-from tests.cli.commands import specc
+from tests.helpers.commands import specc
 
 SPEC = """
 supernet small {

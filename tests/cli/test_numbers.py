@@ -18,7 +18,7 @@ from specc.source import Source
 from specc.space import numerals
 from specc.syntax.ast import LetStatement, Number
 from specc.syntax.parse import parse as parse_spec
-from tests.cli.commands import specc as command
+from tests.helpers.commands import specc as command
 
 NUMBERS = """\
 supernet numbers {

@@ -25,7 +25,7 @@ from specc.runtime.latency.marks import Marks, Straightened
 from specc.space.choices import draw
 from specc.subnets.latency import latency
 from specc.subnets.space import space_of
-from tests.codegen.projects import from_text, importing, project
+from tests.helpers.projects import from_text, importing, project
 
 SPEC = """
 import std.mobilenet

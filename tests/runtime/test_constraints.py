@@ -23,7 +23,7 @@ from specc.space.constraints import Ladder, ladder
 from specc.space.latency_table import file_name, latency_space, predicted, read_table
 from specc.space.marginals import by_marginals
 from specc.subnets.space import space_of
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 WIDTHS = (3, 5, 8, 13)
 CHOICES: dict[str, tuple[Any, ...]] = {"size": (4, 6, 8), "a": WIDTHS, "keep": (False, True), "b": WIDTHS}

@@ -22,8 +22,8 @@ from specc.space.single import one_draw
 from specc.space.sweep import Sweep, sweep
 from specc.space.window import draw_in_window
 from specc.subnets.space import space_of
-from tests.analysis.graphs import graphs
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import graphs
 
 SLOWLY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

@@ -25,8 +25,8 @@ from specc.runtime.train.optim import learning_rate
 from specc.runtime.train.trainer import Average
 from specc.source import Source
 from specc.subnets.space import complete
-from tests.codegen.projects import from_text
-from tests.runtime.steps import drawn, generated, moved, snapshot, trainer_of
+from tests.helpers.projects import from_text
+from tests.helpers.steps import drawn, generated, moved, snapshot, trainer_of
 
 torch.set_num_threads(1)
 
