@@ -53,12 +53,12 @@ def names_in(b: Builder, body: ast.Body, env: Env, prefix: str) -> list[tuple[st
 def rounds(statement: ast.Repeat, env: Env) -> int:
     """The rounds of a repeat that is left out; 1 where they are no plain number."""
     node = statement.count
-    value = node.value if isinstance(node, ast.Number) else env.names[node.name].x if known(node, env) else 1  # type: ignore[union-attr]
+    value: object = 1
+    if isinstance(node, ast.Number):
+        value = node.value
+    elif isinstance(node, ast.Name) and node.name in env.names:
+        value = env.names[node.name].x
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100 else 1
-
-
-def known(node: ast.Expression, env: Env) -> bool:
-    return isinstance(node, ast.Name) and node.name in env.names
 
 
 def names_of_call(b: Builder, node: ast.CallExpr, env: Env, prefix: str, target: str) -> list[tuple[str, bool]]:

@@ -184,8 +184,8 @@ def need_of(context: Context, cls: Class, place: Place, arg: Arg, count: int) ->
     if arg.difference and not is_constant(values):
         whole, less = (Need("channels", spread(place, part), "out") for part in arg.difference)
         difference = whole, less
-    role = "choice" if arg.role == "bank" and all(v is None or isinstance(v, Var) for v in values) else arg.role
-    fallback = "hidden" if arg.role == "channels" else arg.role
+    role: str = "choice" if arg.role == "bank" and all(v is None or isinstance(v, Var) for v in values) else arg.role
+    fallback: str = "hidden" if arg.role == "channels" else arg.role
     if role == "choice":
         fallback = choice_leaf(next(v.choice for v in values if isinstance(v, Var)))
     return Need(role, values, fallback, template, inward, half, half_template, difference)
@@ -202,7 +202,8 @@ def arriving(context: Context, place: Place) -> Vector:
 def part_needs(context: Context, cls: Class, place: Place) -> list[tuple[str, Need]]:
     """The numbers that a part's class takes, by its parameters."""
     child = context.of(place.first) if isinstance(place.first, Part) else None
-    assert child is not None and isinstance(place.first, Part)
+    assert child is not None
+    assert isinstance(place.first, Part)
     if child.chain:
         return [("", need) for need in chain_needs(context, child)]
     node = None
@@ -307,8 +308,7 @@ def name_functions(context: Context, cls: Class, sizes: BlockSizes) -> None:
         if vector is not None and all(k is None or k == v for k, v in zip(kinds, vector, strict=True)):
             text = sizes.argument(name, "function")[0]
         else:
-            text = sizes.lookup("function", kinds) or sizes.add("function", filled(kinds), name, "")
-            text = text[0]
+            text = (sizes.lookup("function", kinds) or sizes.add("function", filled(kinds), name, ""))[0]
         cls.functions[id(place)] = text
 
 

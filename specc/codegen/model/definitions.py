@@ -62,7 +62,7 @@ def definition_of(part: Part) -> Definition | None:
 
 @lru_cache(maxsize=32)
 def definitions(source: Source) -> tuple[Definition, ...]:
-    """All blocks that a source defines. Sources are compared by identity, and have been parsed without errors before."""
+    """All blocks that a source defines. It has been parsed without errors before."""
     tree = parse(source, Findings())
     blocks = [] if tree is None else [s for s in tree.items if isinstance(s, ast.Block)]
     return tuple(map(read_block, blocks))

@@ -250,7 +250,7 @@ def merged_node(found: Structure, column: Sequence[Entry | None]) -> Node:
         return Guarded(guards, inner)
     if len({signature(found, entry) for entry in entries}) > 1:
         raise Differs
-    return Place(entries[0].attribute, tuple(column))  # type: ignore[union-attr, arg-type]
+    return Place(entries[0].attribute, tuple(column))  # type: ignore[arg-type]
 
 
 def signature(found: Structure, entry: Entry) -> Hashable:

@@ -287,7 +287,8 @@ class BlockSizes:
             for known_role, other, text in self.known:
                 if known_role != "channels" or not is_elastic(other) or self.peak(other) != vector:
                     continue
-                if (ends and self.leaving is not None and agrees(self.leaving, other)) or (not ends and text[0] == name):
+                leaves = ends and self.leaving is not None and agrees(self.leaving, other)
+                if leaves or (not ends and text[0] == name):
                     return text
         held = self.reserved.get(name)
         if held is not None and held in self.parameters:
@@ -416,12 +417,11 @@ class BlockSizes:
             return f"{parenthesised(both[0], 6)} // {parenthesised(both[1], 7)}", 6
         if function not in ARITHMETIC:
             return None
-        texts = [self.express(role, column) for column in columns]
-        if texts[0] is None or texts[1] is None:
+        texts = [text for text in (self.express(role, column) for column in columns) if text is not None]
+        if len(texts) < 2:
             return None
         if function == "mul" and texts[1][0].isdigit():
             texts.reverse()
-        assert texts[0] is not None and texts[1] is not None
         return self.binary(function, texts[0], texts[1])
 
     def divided(self, role: str, values: Vector) -> Text | None:
@@ -528,7 +528,7 @@ class BlockSizes:
                     values[name] = argument
             if self.entering is not None:
                 arriving = total(self.entering[i])
-                if arriving is not None and not isinstance(arriving, tuple):
+                if arriving is not None:
                     values["in"] = values[ENTERING] = arriving
             marked = {
                 name: -1 - names.setdefault(value, len(names)) if isinstance(value, (Var, Apply)) else value
@@ -557,7 +557,8 @@ class BlockSizes:
                     values[name] = argument
             if self.entering is not None:
                 arriving = at_largest(total(self.entering[i]), self.largest)
-                assert arriving is not None and not isinstance(arriving, tuple)
+                assert arriving is not None
+                assert not isinstance(arriving, tuple)
                 values["in"] = values[ENTERING] = arriving
             try:
                 found.append(evaluate(node, values, self.definition.lets))

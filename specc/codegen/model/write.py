@@ -26,6 +26,7 @@ from specc.codegen.parts import place
 from specc.ir.choice import Choice
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
+from specc.ops import operator_package
 from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
 
@@ -199,7 +200,7 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
             used = [n for n in candidates if re.search(rf"(?<![\w.\"]){n}\b(?!\")", body)]
             if used:
                 runtime[part] = used
-    modules = {f"specc.ops.{folder}.torch": sorted(found) for folder, found in sources.items()}
+    modules = {f"{operator_package(folder)}.torch": sorted(found) for folder, found in sources.items()}
     modules |= {f"specc.runtime.{part}": used for part, used in runtime.items()}
     first += [line for module in sorted(modules, key=place) for line in import_from(place(module), modules[module])]
     if elastic and re.search(r"(?<![\w.])choice\(", body):

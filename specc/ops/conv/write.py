@@ -16,8 +16,9 @@ def params(site: Site) -> ConvParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin where one of these varies. Where channels come in several runs, `in`
-    has the number of each, and so has `out` of a grouped convolution.
+    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin where one of these varies.
+
+    Where channels come in several runs, `in` has the number of each, and so has `out` of a grouped convolution.
     """
 
     def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
