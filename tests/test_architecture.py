@@ -113,8 +113,25 @@ def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
             assert any(is_copied(m) or area(name) == "portable" for m in modules_of(name)), f"{name} stays behind"
 
 
+ROOMS = ("files", "run", "net", "layers", "data", "train", "latency", "search", "deploy")
+"""The rooms of the runtime: each imports from those before it. `specc.portable` is below them all."""
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_copied(p) and "methods" not in p.parts], ids=shown)
+def test_rooms_of_the_runtime_import_downwards(path: Path) -> None:
+    mine = "layers" if path.name == "torch.py" else path.relative_to(PACKAGE).parts[1]
+    if mine not in ROOMS:
+        return  # what stands beside the rooms
+    for name in imports(path):
+        parts = name.split(".")
+        other = "layers" if parts[:2] == ["specc", "ops"] else parts[2] if parts[:2] == ["specc", "runtime"] else mine
+        assert ROOMS.index(other) <= ROOMS.index(mine), f"{name} is above {mine}"
+        assert parts[:2] != ["specc", "methods"], f"{name} stands above the runtime"
+
+
 def test_copied_files_have_places_of_their_own() -> None:
-    places = [place(dotted(path)) for path in MODULES if is_copied(path) or "portable" in path.parts]
+    copied = [path for path in MODULES if is_copied(path) or "portable" in path.parts]
+    places = [place(dotted(path)) for path in copied if path.name != "__init__.py"]
     assert sorted(places) == sorted(set(places))
 
 

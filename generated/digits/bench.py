@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import space
+from elastic.data.shapes import Inputs, random_inputs
 from elastic.deploy.choosing import read_points
 from elastic.latency.block_times import write_table
 from elastic.latency.timing import measure
 from elastic.net.network import sized
-from elastic.net.shapes import Inputs, random_inputs
+from elastic.net.spelling import short
 from elastic.run.distributed import usable
 from elastic.run.flag_types import whole
 from elastic.run.progress import amount, table
-from elastic.train.subnets import parse, resolved, short
+from elastic.train.subnets import parse, resolved
 from model import Model
 
 IMAGE = (1, 8, 8)  # channels, height, width

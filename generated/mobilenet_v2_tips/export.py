@@ -30,6 +30,7 @@ from torch import Tensor, nn
 import space
 from elastic.data.datasets import check_classes, load_data
 from elastic.data.loading import Loading
+from elastic.data.shapes import Inputs, each_input
 from elastic.deploy import bundle
 from elastic.deploy.choosing import chosen, clash, figures, left_over, read_points, several
 from elastic.deploy.exporting import (
@@ -52,15 +53,15 @@ from elastic.deploy.int8_files import IMAGES, write_int8
 from elastic.files.whole import whole_folder, write_text
 from elastic.net.bind import bind
 from elastic.net.resizing import sized
-from elastic.net.shapes import Inputs, each_input
+from elastic.net.spelling import short
 from elastic.run.distributed import World
 from elastic.run.flag_types import cost, whole
 from elastic.run.progress import amount
+from elastic.run.settings import at_path, read_settings
 from elastic.search.front import Point
 from elastic.train import checkpoint
-from elastic.train.evaluate import calibrated, evaluate
-from elastic.train.options import at_path, read_settings
-from elastic.train.subnets import short
+from elastic.train.calibrate import calibrated
+from elastic.train.evaluate import evaluate
 from elastic.train.trainer import run
 from model import Model
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.progress import table
 from elastic.train.interfaces import Passes, Space
 from us_net import soft_cross_entropy

@@ -24,16 +24,19 @@ import torch
 import space
 from elastic.data.datasets import check_classes, load_data
 from elastic.data.loading import Loading
+from elastic.data.shapes import random_inputs
 from elastic.files.whole import write_text, writing
 from elastic.latency.timing import Latency, measure
 from elastic.net.network import sized
-from elastic.net.shapes import random_inputs
+from elastic.net.spelling import short
 from elastic.run.distributed import World, join, leave
+from elastic.run.journal import fingerprint, open_journal
 from elastic.run.progress import Bar, amount, seconds, table
+from elastic.run.settings import at_path, read_settings
 from elastic.search.front import Point, admit, to_json
-from elastic.search.journal import fingerprint, open_journal
 from elastic.search.judge import Calibrated, Judge
 from elastic.search.limits import why_none
+from elastic.search.options import SearchOptions, search_options
 from elastic.search.page import write_page
 from elastic.search.picture import Series, draw
 from elastic.search.proposals import Proposals, covered
@@ -41,8 +44,6 @@ from elastic.space.latency_table import LatencyTable, predicted, read_table
 from elastic.space.memory import read_memory
 from elastic.train import checkpoint
 from elastic.train.evaluate import evaluate
-from elastic.train.options import SearchOptions, at_path, read_settings, search_options
-from elastic.train.subnets import short
 from model import Model
 
 NAME = "msdnet_cifar"

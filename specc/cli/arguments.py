@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from specc.cli.failure import Failure, UsageError
 from specc.cli.terminal import Terminal, standard_input
-from specc.portable import numerals
+from specc.portable.run import numerals
 from specc.source import Source
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Final
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Plain, Signature, Type, Variants, Words
 from specc.methods import find_method, method_names
 from specc.ops import operators as known
-from specc.portable.numerals import written
+from specc.portable.run.numerals import written
 from specc.semantics.check import operator_names, written_operator
 from specc.semantics.files import LIBRARY, library_names
 from specc.syntax import ast

@@ -2,6 +2,7 @@
 
     specc.runtime.net.plan      elastic/net/plan.py
     specc.portable.window       elastic/space/window.py
+    specc.portable.run.numerals elastic/run/numerals.py
     specc.ops.conv.torch        elastic/layers/conv.py
     specc.methods.us_net.step   us_net.py, beside train.py
 
@@ -55,7 +56,7 @@ def project_parts(scripts: Mapping[str, str], modules: Iterable[str]) -> dict[st
 def all_parts() -> dict[str, str]:
     """The whole of specc's own `elastic/`, of which every project has some files, by path."""
     here = module_file(RUNTIME).with_suffix("").parent
-    found = [*here.glob("runtime/*/*.py"), *here.glob("portable/*.py"), *here.glob("ops/*/torch.py")]
+    found = [*here.glob("runtime/*/*.py"), *here.glob("portable/**/*.py"), *here.glob("ops/*/torch.py")]
     modules = (".".join(("specc", *path.relative_to(here).with_suffix("").parts)) for path in found)
     return project_parts({}, [module for module in modules if not module.endswith(".__init__")])
 
@@ -92,8 +93,9 @@ def named(text: str) -> list[str]:
 
 def source(room: str, name: str) -> str:
     """The module that `elastic.room.name` is in specc, an operator's layer excepted."""
-    module = f"{RUNTIME}.{room}.{name}"
-    return f"{PORTABLE}.{name}" if room == "space" and not module_file(module).is_file() else module
+    inside = name if room == "space" else f"{room}.{name}"
+    portable, own = f"{PORTABLE}.{inside}", f"{RUNTIME}.{room}.{name}"
+    return portable if module_file(portable).is_file() else own
 
 
 def place(module: str) -> str:
@@ -102,7 +104,7 @@ def place(module: str) -> str:
     if module.startswith(f"{RUNTIME}."):
         return f"{HOME}.{folder}.{name}"
     if module.startswith(f"{PORTABLE}."):
-        return f"{HOME}.space.{name}"
+        return f"{HOME}.space.{name}" if folder == "portable" else f"{HOME}.{folder}.{name}"
     if name == "torch":
         return f"{HOME}.layers.{folder}"
     return project_module(folder, name)

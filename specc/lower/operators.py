@@ -22,7 +22,7 @@ from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
 from specc.ops import norms, operators
 from specc.ops.shapes import EVEN_KERNEL
-from specc.portable.numerals import written
+from specc.portable.run.numerals import written
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
 from specc.semantics.settings import BAD_SETTING

@@ -8,7 +8,7 @@ from fractions import Fraction
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ops import operators
-from specc.portable import numerals
+from specc.portable.run import numerals
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import known_words
 from specc.semantics.names import UNKNOWN_NAME, Names

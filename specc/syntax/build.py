@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from specc.diagnostics import Findings
-from specc.portable import numerals
+from specc.portable.run import numerals
 from specc.source import Source, Span
 from specc.syntax import ast
 from specc.syntax.lexer import BAD_NUMBER

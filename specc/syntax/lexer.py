@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import SQUARE
-from specc.portable.numerals import FORM
+from specc.portable.run.numerals import FORM
 from specc.source import Source, Span
 from specc.syntax.ast import Comment
 

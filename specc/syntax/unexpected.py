@@ -8,7 +8,7 @@ from typing import Final
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import STATEMENTS, operator_elsewhere, tuple_elsewhere
-from specc.portable.numerals import UNITS
+from specc.portable.run.numerals import UNITS
 from specc.source import Source, Span
 from specc.syntax.grammar import Tables
 from specc.syntax.lexer import Token

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import specc
 from specc.diagnostics import Findings
-from specc.portable import numerals
+from specc.portable.run import numerals
 from specc.runtime.run.flag_types import cost, whole
 from specc.runtime.train.subnets import own_option, parse
 from specc.source import Source

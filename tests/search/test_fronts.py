@@ -24,7 +24,8 @@ from pymoo.optimize import minimize
 
 from specc.analysis.module import space_module
 from specc.ir.graph import Graph
-from specc.runtime.search.front import Point, admit, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point, admit
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
 from tests.codegen.projects import compiled

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from elastic.files.strict_json import read_json
 from elastic.run.distributed import warn
 from elastic.search.front import Point, best, point_of, rows_of, thrifty, within
-from elastic.space.strict_json import read_json
 from elastic.train.interfaces import Space
 from elastic.train.subnets import parse, resolved
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from elastic.data.loading import Loading
+from elastic.data.shapes import Inputs
 from elastic.deploy.checked import (
     FILES,
     Answers,
@@ -27,7 +28,6 @@ from elastic.deploy.static_source import static_source
 from elastic.files.tensors import save_tensors
 from elastic.files.whole import write_text
 from elastic.files.whole import writing as writing
-from elastic.net.shapes import Inputs
 
 __all__ = [
     "FILES",

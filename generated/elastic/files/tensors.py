@@ -17,8 +17,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from elastic.files.strict_json import read_json
 from elastic.files.whole import whole_file
-from elastic.space.strict_json import read_json
 
 KINDS: Final[Mapping[str, torch.dtype]] = MappingProxyType(
     {

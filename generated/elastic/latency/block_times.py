@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elastic.data.shapes import Shape
 from elastic.files.whole import write_text
 from elastic.latency.agreement import Agreement, agreement
 from elastic.latency.covering import Combination, covering, options_of, refuse_too_many, seen
 from elastic.latency.marks import Form, Marks, Sliced, Straightened
 from elastic.latency.timing import device_name, running, timed
-from elastic.net.shapes import Shape
+from elastic.run.journal import Journal, fingerprint
 from elastic.run.progress import Bar
-from elastic.search.journal import Journal, fingerprint
 from elastic.space.latency_table import LatencyTable, file_name, predicted, table_of
 
 LEAST = 100

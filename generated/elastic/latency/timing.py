@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from elastic.net.shapes import Inputs, each_input
+from elastic.data.shapes import Inputs, each_input
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from elastic.net.spelling import short
+from elastic.run.numerals import same
 from elastic.space.functions import exact
-from elastic.space.numerals import same
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,6 +106,9 @@ class Plan:
     @property
     def assignment(self) -> dict[str, Option]:
         return dict(self.chosen)
+
+    def __str__(self) -> str:
+        return short(self.assignment)
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, Plan) and type(other) is type(self)

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from elastic.files.strict_json import read_json
 from elastic.files.whole import claimed, write_text, writing
-from elastic.space.strict_json import read_json
 
 
 class Mean:

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from elastic.net.shapes import Inputs, each_input
+from elastic.data.shapes import Inputs, each_input
 from elastic.run.distributed import World, warn
 from elastic.train.checkpoint import check_finite, check_network, fill
 from elastic.train.finite import Watch

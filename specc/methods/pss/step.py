@@ -14,7 +14,7 @@ from specc.methods.pss.keep_step import keep_best, write_kept
 from specc.portable.budgets import Budgets, NoBudget, budgets_of
 from specc.portable.choices import Space
 from specc.portable.pools import Pools
-from specc.runtime.net.shapes import Inputs
+from specc.runtime.data.shapes import Inputs
 from specc.runtime.run.distributed import World, total
 from specc.runtime.train.interfaces import Passes
 

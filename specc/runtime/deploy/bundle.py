@@ -14,7 +14,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from specc.portable.strict_json import read_json
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import put_back, whole_folder, write_text
 from specc.runtime.net.plan import Cut, Option, Plan

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from specc.portable.strict_json import read_json
+from specc.portable.files.strict_json import read_json
 from specc.runtime.run.distributed import warn
 from specc.runtime.search.front import Point, best, point_of, rows_of, thrifty, within
 from specc.runtime.train.interfaces import Space

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from specc.runtime.data.loading import Loading
+from specc.runtime.data.shapes import Inputs
 from specc.runtime.deploy.checked import (
     FILES,
     Answers,
@@ -27,7 +28,6 @@ from specc.runtime.deploy.static_source import static_source
 from specc.runtime.files.tensors import save_tensors
 from specc.runtime.files.whole import write_text
 from specc.runtime.files.whole import writing as writing
-from specc.runtime.net.shapes import Inputs
 
 __all__ = [
     "FILES",

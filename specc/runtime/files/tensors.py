@@ -17,7 +17,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from specc.portable.strict_json import read_json
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.whole import whole_file
 
 KINDS: Final[Mapping[str, torch.dtype]] = MappingProxyType(

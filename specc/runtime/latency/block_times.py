@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 
 from specc.portable.latency_table import LatencyTable, file_name, predicted, table_of
+from specc.runtime.data.shapes import Shape
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.agreement import Agreement, agreement
 from specc.runtime.latency.covering import Combination, covering, options_of, refuse_too_many, seen
 from specc.runtime.latency.marks import Form, Marks, Sliced, Straightened
 from specc.runtime.latency.timing import device_name, running, timed
-from specc.runtime.net.shapes import Shape
+from specc.runtime.run.journal import Journal, fingerprint
 from specc.runtime.run.progress import Bar
-from specc.runtime.search.journal import Journal, fingerprint
 
 LEAST = 100
 """A small space is covered several times, until so many sub-networks ran."""

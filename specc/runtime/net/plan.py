@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from specc.portable.functions import exact
-from specc.portable.numerals import same
+from specc.portable.run.numerals import same
+from specc.runtime.net.spelling import short
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,6 +106,9 @@ class Plan:
     @property
     def assignment(self) -> dict[str, Option]:
         return dict(self.chosen)
+
+    def __str__(self) -> str:
+        return short(self.assignment)
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, Plan) and type(other) is type(self)

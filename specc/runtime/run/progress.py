@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from specc.portable.strict_json import read_json
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.whole import claimed, write_text, writing
 
 

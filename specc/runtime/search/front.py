@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import inf
 from typing import Any
 
-from specc.portable.strict_json import read_json
-from specc.runtime.train.interfaces import Assignment
+from specc.portable.files.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,6 @@ def admit(front: list[Point], point: Point, costs: Sequence[str]) -> list[Point]
         if same or dominates(other, point, costs):
             return front
     return [other for other in front if not dominates(point, other, costs)] + [point]
-
-
-def key(assignment: Assignment) -> str:
-    """A text that is the same for equal assignments."""
-    return json.dumps(assignment, sort_keys=True)
 
 
 def to_json(points: Sequence[Point], about: Mapping[str, Any]) -> str:

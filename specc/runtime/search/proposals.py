@@ -15,7 +15,8 @@ from specc.portable.line import ANY
 from specc.portable.sweep import TooEntangled
 from specc.portable.timed import timed_space
 from specc.portable.window import NothingFound, draw_in_window
-from specc.runtime.search.front import Point, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point
 from specc.runtime.search.limits import Limits, limits_of, windows_of
 from specc.runtime.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.runtime.train.interfaces import Assignment, Space
