@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specc.codegen.backbone import is_backbone
+from specc.codegen.blocks import blocks_of
 from specc.codegen.graph_json import graph_json
 from specc.codegen.model.write import model_text
 from specc.codegen.parts import imported, localised, project_parts
-from specc.codegen.training import Sections, step_modules, training_files
+from specc.codegen.training import Sections, has_table, step_modules, training_files
 from specc.ir.graph import Graph
 
 
@@ -27,7 +28,7 @@ def project_files(graph: Graph, model: Sections, texts: Mapping[str, str], own: 
     files = {
         "model.py": written.text,
         **scripts,
-        "ir.json": graph_json(graph),
+        "ir.json": graph_json(graph, blocks_of(graph) if has_table(graph) else {}),
         **texts,
         **{path: localised(text) for path, text in copied.items()},
     }

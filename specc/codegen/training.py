@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Final, Protocol
 
 from specc.codegen.backbone import pyramid_stages
-from specc.codegen.blocks import blocks_of
 from specc.codegen.literals import literal, toml
 from specc.codegen.parts import in_order, place
 from specc.codegen.render import render
@@ -79,7 +78,7 @@ class View:
     stages     the stages that torchvision's detectors would read, () for no backbone of theirs
     draws      whether the method draws sub-networks at random
     calibrated how many training images set the norms of a sub-network; 0 where nothing is calibrated
-    blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
+    blocks     whether the latencies of blocks can be tabulated
     method     the method whose step trains it; plain training where there is nothing to choose
     """
 
@@ -104,7 +103,7 @@ class View:
     judge_doc: str
     draws: bool
     calibrated: int
-    blocks: str
+    blocks: bool
     method_text: str
     slices: str
     answers: str
@@ -176,7 +175,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         stages=pyramid_stages(graph),
         draws=method.draws,
         calibrated=calibrated(graph, sections),
-        blocks=block_table(graph) if has_table(graph) else "",
+        blocks=has_table(graph),
         method_text=method.signature.doc if graph.choices else "plain training: the network learns the labels",
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
@@ -223,11 +222,6 @@ def calibrated(graph: Graph, sections: Sections) -> int:
 def data_flag(dataset: str) -> str:
     """What train.py has to be told for a data set that lies somewhere."""
     return "" if dataset in BUILT_IN else " --data-path FILE" if dataset == "own" else " --data-path DIR"
-
-
-def block_table(graph: Graph) -> str:
-    """The blocks and the choices they read, laid out for their constant."""
-    return literal({path: [*reads] for path, reads in blocks_of(graph).items()}, used=len("BLOCKS = "))
 
 
 def has_table(graph: Graph) -> bool:

@@ -53,6 +53,12 @@ def measure(
     return latency_of(times)
 
 
+def milliseconds(call: Callable[..., Any], images: Inputs, rounds: int, threads: int) -> str:
+    """The fastest, the median and the 90th percentile of many rounds, as text."""
+    found = measure(call, images, rounds=rounds, budget=2.0, threads=threads)
+    return " / ".join(f"{1e3 * time:.3f}" for time in (found.fastest, found.median, found.p90))
+
+
 def timed(call: Callable[..., Any], images: Inputs, clock: Callable[[], float]) -> float:
     """The seconds of one call, until its device has done it."""
     inputs = each_input(images)

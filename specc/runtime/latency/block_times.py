@@ -63,14 +63,21 @@ class Task:
     whole: bool
 
 
+def read_blocks(graph: Path) -> dict[str, list[str]]:
+    """The blocks of a network that are measured, by their paths in model.py, and the choices that each reads: of its
+    ir.json."""
+    rows = json.loads(graph.read_text(encoding="utf-8"))["blocks"]
+    return {row["name"]: row["choices"] for row in rows}
+
+
 def write_table(
     net: Any,
     space: Any,
     blocks: Mapping[str, Sequence[str]],
     image: Shape,
     folder: Path,
-    *,
     network: str,
+    *,
     device: str = "cpu",
     threads: int = 1,
     batch_size: int = 1,
