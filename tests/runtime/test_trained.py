@@ -30,7 +30,7 @@ def saved(folder: Path, data: dict[str, object] | None) -> tuple[Path, Net]:
     return file, net
 
 
-DIGITS = {"name": "digits", "validation": 0.1}
+DIGITS = {"name": "digits", "path": "", "seed": 0, "validation": 0.1}
 
 
 def test_weights_and_data_are_those_of_the_checkpoint(tmp_path: Path) -> None:
