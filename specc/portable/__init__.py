@@ -1,1 +1,2 @@
-"""Choices, costs and budgets, which the compiler computes with too: numpy and the standard library only."""
+"""Code that both the compiler and generated projects use, besides `specc.space`: a folder for each room of `elastic/`
+that it goes to. It needs the standard library only."""

@@ -18,7 +18,7 @@ from specc.runtime.latency import timing as latency
 from specc.runtime.latency.block_times import read_blocks
 from specc.runtime.latency.options import bench_flags
 from specc.runtime.latency.timing import clock_of, device_name, measure, running
-from tests.codegen.projects import compiled
+from tests.helpers.projects import compiled
 
 IMAGES = torch.zeros(1)
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

@@ -18,7 +18,6 @@ import torch
 from specc.codegen.literals import literal, toml
 from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
-from specc.portable.latency_table import NANOSECONDS
 from specc.runtime.data import augment, datasets
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.spelling import short, spelled
@@ -30,7 +29,8 @@ from specc.runtime.search.options import search_options
 from specc.runtime.train import checkpoint, recipe
 from specc.runtime.train.options import train_options
 from specc.runtime.train.subnets import parse, resolved
-from tests.runtime.tiny import TinySpace
+from specc.space.latency_table import NANOSECONDS
+from tests.helpers.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
     "data": {"name": "digits", "path": "", "validation": 0.15, "seed": 0, "test": 0.2},

@@ -14,15 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.analysis.module import space_module
 from specc.codegen.graph_json import graph_json
-from specc.portable.latency_table import table_of
-from specc.portable.memory import Memory
 from specc.runtime.run.distributed import World
 from specc.runtime.search.front import Point
 from specc.runtime.search.report import front_table
 from specc.runtime.search.session import Search, counting, measuring, read_latencies
-from tests.codegen.projects import compiled
+from specc.space.latency_table import table_of
+from specc.space.memory import Memory
+from specc.subnets.module import space_module
+from tests.helpers.projects import compiled
 
 ALONE = World(0, 1, torch.device("cpu"))
 

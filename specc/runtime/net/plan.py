@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from specc.portable.functions import exact
 from specc.portable.run.numerals import same
 from specc.runtime.net.spelling import short
+from specc.space.functions import exact
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 
-from specc.portable.latency_table import LatencyTable, predicted, read_table
-from specc.portable.memory import read_memory
 from specc.runtime.data.shapes import Shapes, random_inputs
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.resizing import sized
@@ -29,6 +27,8 @@ from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Assignment, Space
 from specc.runtime.train.subnets import resolved
 from specc.runtime.train.trained import Trained, load_trained
+from specc.space.latency_table import LatencyTable, predicted, read_table
+from specc.space.memory import read_memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
