@@ -1,6 +1,9 @@
 # Everything happens in a virtual environment of its own, .venv, made on first use and again when pyproject.toml changes.
 #   make demo      compile, train, search and export the digits network
-#   make test      what decides whether a change is good; `make test-all` adds the slow tests
+#   make smoke     one telling test of every part, in some 20 seconds
+#   make test      what decides whether a change is good, after `make lint`; `make test-all` adds the slow tests
+#   make format    formats what is to be committed; `make lint` checks it, and the types
+#   make hooks     lints and formats before every commit
 # Needs python3 (3.11 or newer), make and a package index. PIP_ARGS reaches pip, as in PIP_ARGS="--index-url ..."
 # where torch should come from an index of smaller, CPU-only builds.
 
@@ -12,12 +15,12 @@ WORKERS  ?= 2
 BIN   := .venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 DEMO  := runs/demo/digits
-COPIED = specc/codegen/runtime/*.py specc/portable/*.py specc/ops/*/torch.py specc/methods/*/*step*.py
+COPIED = specc/runtime/*.py specc/runtime/*/*.py specc/portable/*.py specc/ops/*/torch.py specc/methods/*/*step*.py
 
 # One thread is as fast as two on such small networks, and does not suffer where cores are shared.
-demo test test-all bench: export OMP_NUM_THREADS := 1
+demo smoke test test-all bench: export OMP_NUM_THREADS := 1
 
-.PHONY: setup demo test test-all bench lint format generated clean
+.PHONY: setup demo smoke test test-all bench lint format hooks generated clean
 .DEFAULT_GOAL := test
 
 setup: $(STAMP)
@@ -46,6 +49,9 @@ demo: setup
 	@cd $(DEMO) && $(CURDIR)/$(BIN)/python export.py
 	@echo "the project, its checkpoint, pareto.json, the picture and the exported network are in $(DEMO)"
 
+smoke: setup
+	@$(BIN)/python -m pytest -n 0 tests/test_smoke.py
+
 test: setup
 	@$(BIN)/python -m pytest -n $(WORKERS)
 
@@ -65,6 +71,9 @@ format: setup
 	@$(BIN)/ruff check --fix specc tests
 	@$(BIN)/ruff format specc tests
 	@$(BIN)/ruff format --line-length 100 $(COPIED)
+
+hooks: setup
+	@$(BIN)/pre-commit install
 
 # The showcase: the only way in which generated/ is written.
 generated: setup

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from specc.api import Network, SpecError, SpecWarning, load
 
+__version__ = "0.2.0"
+
 __all__ = ["Network", "SpecError", "SpecWarning", "load"]
 
 

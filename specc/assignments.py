@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from specc.diagnostics.near import near_or_all
 from specc.ir.choice import Choice, Range
@@ -95,7 +95,10 @@ def is_switch(choice: Choice) -> bool:
     return choice.kind == "skip" or (len(choice.options) <= 2 and all(isinstance(o, bool) for o in choice.options))
 
 
-def option_json(choice: Choice, value: Option) -> object:
+JsonOption: TypeAlias = bool | int | float | str
+
+
+def option_json(choice: Choice, value: Option) -> JsonOption:
     """An option as JSON has it: switches as true or false, ratios as decimals (as text where they have none)."""
     if is_switch(choice):
         return bool(value)
@@ -105,7 +108,7 @@ def option_json(choice: Choice, value: Option) -> object:
     return value
 
 
-def assignment_json(graph: Graph, at: Mapping[str, Option]) -> dict[str, object]:
+def assignment_json(graph: Graph, at: Mapping[str, Option]) -> dict[str, JsonOption]:
     """An assignment as JSON has it, in the order of the graph's choices."""
     return {choice.name: option_json(choice, at[choice.name]) for choice in graph.choices if choice.name in at}
 
@@ -142,7 +145,7 @@ def show_assignments(graph: Graph, assignments: Iterable[Mapping[str, Option]]) 
     ]
 
 
-def assignments_json(graph: Graph, assignments: Iterable[Mapping[str, Option]]) -> list[dict[str, object]]:
+def assignments_json(graph: Graph, assignments: Iterable[Mapping[str, Option]]) -> list[dict[str, JsonOption]]:
     """`assignment_json` of many."""
     values = {c.name: {value: option_json(c, value) for value in c.options} for c in graph.choices}
     return [{name: value[at[name]] for name, value in values.items() if name in at} for at in assignments]

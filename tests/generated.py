@@ -1,5 +1,8 @@
-"""What stands in generated/: whole projects as a showcase and MANIFEST, a hash of every spec's project; and the
-code that the README shows.
+"""What stands in generated/: projects as a showcase, `elastic/`, which they share, and MANIFEST, a hash of every
+spec's project without it; and the code that the README shows.
+
+A project that `specc compile` writes has its own elastic/ with the files that it needs. Here each has a link in its
+place, so that a change of the runtime is one change.
 
 `python -m tests.generated --write` (`make generated`) is the only way in which it is written; without --write the
 differences are printed and the exit code is 1 where there are any.
@@ -14,8 +17,11 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from specc import pipeline
+from specc.codegen.install import MARK
+from specc.codegen.parts import all_parts
 from specc.source import Source
 from tests.folders import GENERATED, ROOT, SPECS, spec_names
 
@@ -35,10 +41,29 @@ SHOWCASE = (
 )
 """One project a method, and the demo."""
 
+LINK = "../elastic"
+PAGE = """# What specc makes of specs/
+
+One project for each method, as `specc compile specs/NAME.specc` writes it, but for one thing: the folder `elastic/`,
+which does not depend on the spec, stands here once, and each project has a link to it. A project of your own has an
+`elastic/` of its own, with the files that it needs, and `.specc`, by which specc knows its files again. All projects
+run from where they stand:
+
+    cd digits && python train.py
+
+`MANIFEST` has a hash of the project of every spec in specs/, without `elastic/`. `make generated` writes all of this,
+and the tests compare it with what the compiler makes.
+"""
+
 
 def project(name: str) -> dict[str, str]:
     """The files of one spec's project by their paths, as `specc compile specs/NAME.specc` writes them."""
     return dict(pipeline.compile_project(pipeline.load(SPECS / f"{name}.specc")))
+
+
+def own(files: Mapping[str, str]) -> dict[str, str]:
+    """The files of a project that depend on its spec. The list of hashes, which has all files, is none of them."""
+    return {path: text for path, text in files.items() if not path.startswith("elastic/") and path != MARK}
 
 
 def digest(files: Mapping[str, str]) -> str:
@@ -62,35 +87,57 @@ def written_manifest() -> dict[str, str]:
     return {name: value for value, name in (line.split("  ") for line in text.splitlines())}
 
 
-def tree(name: str) -> dict[str, str]:
-    """The files of a committed project."""
-    root = GENERATED / name
-    paths = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(root).as_posix(): path.read_bytes().decode("utf-8") for path in paths}
+def tree(folder: Path) -> dict[str, str]:
+    """The files of a committed folder; what links lead to is not of it."""
+    found = {}
+    for root, _, names in os.walk(folder):
+        for path in (Path(root, name) for name in names if not root.endswith("__pycache__")):
+            found[path.relative_to(folder).as_posix()] = path.read_bytes().decode("utf-8")
+    return found
 
 
 def differences(name: str, files: Mapping[str, str]) -> list[str]:
-    """How a committed project differs from what the compiler makes, both ways."""
-    there = tree(name)
+    """How a committed folder differs from what the compiler makes, both ways."""
+    there = tree(GENERATED / name)
     found = [f"{name}/{path} is missing" for path in files if path not in there]
     found += [f"{name}/{path} is not made by the compiler" for path in there if path not in files]
     found += [f"{name}/{path} differs" for path in files if path in there and files[path] != there[path]]
     return sorted(found)
 
 
+def unlike(files: Mapping[str, str], shared: Mapping[str, str]) -> list[str]:
+    """The files of a project's own elastic/ that are not those of the shared one."""
+    parts = {path.removeprefix("elastic/"): text for path, text in files.items() if path.startswith("elastic/")}
+    return [path for path, text in parts.items() if shared.get(path) != text]
+
+
+def shared_parts() -> dict[str, str]:
+    """The elastic/ that all projects share, by the paths in it."""
+    return {path.removeprefix("elastic/"): text for path, text in all_parts().items()}
+
+
+def linked(name: str) -> bool:
+    """Whether a committed project finds the elastic/ beside it."""
+    link = GENERATED / name / "elastic"
+    return link.is_symlink() and os.readlink(link) == LINK
+
+
 def write() -> None:
     """Writes generated/ anew."""
-    hashes = {}
     aside = GENERATED.with_name(".generated.new")
     shutil.rmtree(aside, ignore_errors=True)
-    for name in spec_names():
-        files = project(name)
-        hashes[name] = digest(files)
-        for path, text in files.items() if name in SHOWCASE else ():
-            target = aside / name / path
+    made = {name: own(project(name)) for name in spec_names()}
+    folders = {"elastic": shared_parts(), **{name: made[name] for name in SHOWCASE}}
+    for folder, files in folders.items():
+        for path, text in files.items():
+            target = aside / folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="")
+        if folder != "elastic":
+            (aside / folder / "elastic").symlink_to(LINK)
+    hashes = {name: digest(files) for name, files in made.items()}
     (aside / "MANIFEST").write_text(manifest(hashes), encoding="utf-8")
+    (aside / "README.md").write_text(PAGE, encoding="utf-8")
     shutil.rmtree(GENERATED, ignore_errors=True)
     os.replace(aside, GENERATED)
 
@@ -119,8 +166,9 @@ def main(words: list[str]) -> int:
         readme.write_text(refreshed(readme.read_text(encoding="utf-8")), encoding="utf-8")
         print(f"wrote {len(SHOWCASE)} projects and the hashes of {len(spec_names())} to {GENERATED.name}/")
         return 0
-    made = {name: project(name) for name in spec_names()}
-    found = [line for name in SHOWCASE for line in differences(name, made[name])]
+    made = {name: own(project(name)) for name in spec_names()}
+    found = differences("elastic", shared_parts())
+    found += [line for name in SHOWCASE for line in differences(name, made[name])]
     hashes = written_manifest()
     found += [
         f"MANIFEST: {n} differs" for n in sorted({*made, *hashes}) if n not in made or hashes.get(n) != digest(made[n])

@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 from specc.cli.main import command_names
+from specc.codegen.parts import place
+from specc.methods import own_names
+from specc.ops import operators
+from specc.portable.functions import FUNCTIONS
 from tests.folders import PACKAGE, ROOT, SPECS
 
 LAYERS = {
     "source": 0,
     "cache": 0,
+    "plugins": 0,
     "diagnostics": 0,
     "portable": 0,
+    "schemas": 0,
     "ir": 1,
     "syntax": 1,
     "ops": 2,
@@ -27,12 +33,13 @@ LAYERS = {
     "passes": 3,
     "analysis": 4,
     "codegen": 4,
-    "pipeline": 5,
+    "analyses": 5,
+    "pipeline": 6,
     "assignments": 2,
-    "api": 5,
-    "cli": 6,
-    "__main__": 7,
-    "__init__": 7,
+    "api": 6,
+    "cli": 7,
+    "__main__": 8,
+    "__init__": 8,
 }
 STRANGERS = [{"ir", "syntax"}, {"analysis", "codegen"}]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
@@ -47,9 +54,13 @@ def shown(path: Path) -> str:
 def is_copied(path: Path) -> bool:
     """Whether a file is copied into generated projects instead of being imported by the compiler."""
     parts = path.relative_to(PACKAGE).parts
-    if parts[:2] == ("codegen", "runtime"):
+    if parts[0] == "runtime":
         return True
     return (parts[0] == "ops" and parts[-1] == "torch.py") or (parts[0] == "methods" and "step" in parts[-1])
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -104,12 +115,69 @@ def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
             assert any(is_copied(m) or area(name) == "portable" for m in modules_of(name)), f"{name} stays behind"
 
 
-def test_copied_files_have_names_of_their_own() -> None:
-    """They all land in one folder: an operator's or a method's file is named after it."""
-    names = []
-    for path in [p for p in MODULES if (is_copied(p) or "portable" in p.parts) and p.name != "__init__.py"]:
-        names.append(path.parent.name if path.name in ("torch.py", "step.py") else path.stem)
-    assert sorted(names) == sorted(set(names))
+def test_copied_files_have_places_of_their_own() -> None:
+    places = [place(dotted(path)) for path in MODULES if is_copied(path) or "portable" in path.parts]
+    assert sorted(places) == sorted(set(places))
+
+
+NAMED_KINDS = {
+    "ir/operator.py": "the colours of a picture",
+    "analysis/picture": "the colours of a picture",
+    "diagnostics/elsewhere.py": "words of other languages and libraries, and what specc says instead",
+    "methods/settings.py": "words that `train { }` takes",
+    "methods/pss": "a parameter of its own, `pool`",
+    "codegen/model": "the writer of model.py, which is to ask for `nests`, `silent` and `selects`",
+}
+"""Where operators are named outside specc/ops, and what the words are there."""
+
+
+def kinds_named(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The operators that code names in strings, with their lines. What lowering adds by itself, it names where it does.
+
+    Of a word that is a function of expressions as well, only a comparison with a `kind` names an operator.
+    """
+    added = {id(word) for node in ast.walk(tree) if called(node) == "plain_op" for word in ast.walk(node)}
+    compared = {
+        id(word)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and "kind" in ast.unparse(node.left).split(".")
+        for word in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in operators() and id(node) not in added:
+            if node.value not in FUNCTIONS or id(node) in compared:
+                yield node.lineno, str(node.value)
+
+
+def called(node: ast.AST) -> str:
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p) and "ops" not in p.parts], ids=shown)
+def test_operators_are_asked_and_never_listed(path: Path) -> None:
+    """What is particular to an operator stands in its rules (`ir.operator.Operator`), so that a new one is a folder."""
+    place = path.relative_to(PACKAGE).as_posix()
+    found = dict(kinds_named(ast.parse(path.read_text(encoding="utf-8"))))
+    if not any(place.startswith(named) for named in NAMED_KINDS):
+        assert not found, f"`{next(iter(found.values()))}` is named; ask its rules"
+
+
+def test_names_of_operators_are_found() -> None:
+    code = 'x = ("add", "relu")\ny = op.kind == "add"\nz = apply("add", 1, 2)\nplain_op(b, "select", name)\n'
+    assert [*kinds_named(ast.parse(code))] == [(1, "relu"), (2, "add")]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p) and "methods" not in p.parts], ids=shown)
+def test_methods_are_asked_and_never_listed(path: Path) -> None:
+    """What is particular to a method stands in its folder."""
+    compared = [
+        word.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare)
+        for word in ast.walk(node)
+        if isinstance(word, ast.Constant) and word.value in own_names() and "distribution" not in ast.unparse(node)
+    ]
+    assert not compared, f"`{compared[0]}` is named; ask the method"
 
 
 MUTABLE_CALLS = {"list", "dict", "set", "defaultdict", "deque", "Counter", "bytearray", "OrderedDict"}
@@ -174,6 +242,7 @@ LINES = {
     "query": ["query", "SPEC", "SELECT count(*) FROM ops"],
     "rules": ["rules"],
     "sample": ["sample", "SPEC", "-n", "2"],
+    "schema": ["schema", "pareto.json"],
     "space": ["space", "SPEC"],
     "viz": ["viz", "SPEC"],
 }

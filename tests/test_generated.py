@@ -6,10 +6,21 @@ import ast
 
 import pytest
 
+from specc.codegen.install import MARK, marked
 from specc.methods import method_names
 from specc.pipeline import load
 from tests.folders import GENERATED, SPECS, spec_names
-from tests.generated import SHOWCASE, differences, digest, project, written_manifest
+from tests.generated import (
+    SHOWCASE,
+    differences,
+    digest,
+    linked,
+    own,
+    project,
+    shared_parts,
+    unlike,
+    written_manifest,
+)
 
 HELP = "if this is meant, `make generated` writes it anew"
 
@@ -17,9 +28,16 @@ HELP = "if this is meant, `make generated` writes it anew"
 @pytest.mark.parametrize("name", spec_names())
 def test_projects_are_what_the_compiler_makes(name: str) -> None:
     files = project(name)
-    assert written_manifest().get(name) == digest(files), f"{name} has changed; {HELP}"
+    assert written_manifest().get(name) == digest(own(files)), f"{name} has changed; {HELP}"
+    assert unlike(files, shared_parts()) == []
+    assert files[MARK] == marked({path: text for path, text in files.items() if path != MARK})[MARK]
     if name in SHOWCASE:
-        assert differences(name, files) == [], HELP
+        assert differences(name, own(files)) == [], HELP
+        assert linked(name)
+
+
+def test_the_parts_that_all_share_are_what_the_compiler_copies() -> None:
+    assert differences("elastic", shared_parts()) == [], HELP
 
 
 def test_every_method_is_shown() -> None:
@@ -28,13 +46,13 @@ def test_every_method_is_shown() -> None:
 
 def test_nothing_else_stands_there() -> None:
     assert sorted(written_manifest()) == spec_names()
-    assert sorted(path.name for path in GENERATED.iterdir()) == sorted(["MANIFEST", *SHOWCASE])
+    assert sorted(path.name for path in GENERATED.iterdir()) == sorted(["MANIFEST", "README.md", "elastic", *SHOWCASE])
 
 
 @pytest.mark.parametrize("name", spec_names())
 def test_compiling_again_gives_the_same_bytes_of_python_that_names_no_machine(name: str) -> None:
     files = project(name)
-    assert digest(files) == written_manifest()[name]
+    assert digest(own(files)) == written_manifest()[name]
     for path, text in files.items():
         assert not path.startswith("/")
         assert ".." not in path.split("/")

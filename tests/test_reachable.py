@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 import pytest
 from torch import nn
 
-from specc.codegen.runtime.subnets import resolved
 from specc.codegen.training import subnets as plain_subnets
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
@@ -29,6 +28,7 @@ from specc.methods.pss.step import build_pools
 from specc.methods.tips.step import read_draws, sub_networks
 from specc.methods.us_net.step import sandwich
 from specc.pipeline import Compiled, method_files
+from specc.runtime.train.subnets import resolved
 from tests.codegen.projects import compiled, elastic_names, from_text
 from tests.search.test_fronts import space_of_graph
 

@@ -60,8 +60,8 @@ def test_what_is_shown_of_projects_runs_in_them(where: str, text: str, tmp_path:
 
     made = project(compiled(where.removeprefix("in ")), tmp_path)
     with made.known():
-        pyramid = importlib.import_module("elastic.pyramid")
-        sys.modules.pop("elastic.pyramid")
+        pyramid = importlib.import_module("elastic.net.pyramid")
+        sys.modules.pop("elastic.net.pyramid")
     names = {"Model": made.model.Model, "Pyramid": pyramid.Pyramid, "FasterRCNN": FasterRCNN}
     exec(compile(text, "README.md", "exec"), names)
 

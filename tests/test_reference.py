@@ -17,6 +17,7 @@ from specc.semantics.check import operator_names, written_operator
 from specc.source import Source
 from specc.syntax.ast import Block
 from tests.folders import PACKAGE, ROOT, SPECS
+from tests.spec_tests.facts import assert_facts
 from tests.syntax.texts import parsed
 
 TEXT = (ROOT / "grammar" / "REFERENCE.md").read_text(encoding="utf-8")
@@ -33,13 +34,12 @@ AROUND = {
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A fence: its line, what it stands in, the rule it must break, and the choices it must have."""
+    """A fence: its line, what it stands in, and the rule it must break. Its comments may state facts (`facts.py`)."""
 
     line: int
     around: str
     rule: str
     text: str
-    choices: tuple[str, ...] | None
 
     def __str__(self) -> str:
         return f"line {self.line}"
@@ -51,9 +51,8 @@ def examples() -> list[Example]:
         around, rule, text = match.groups()
         if around == "error":
             around = ""
-        names = [name for line in re.findall(r"# choices: (.*)", text) for name in line.strip().split(", ")]
         line = TEXT.count("\n", 0, match.start()) + 1
-        found.append(Example(line, around, rule or "", text, tuple(names) or None))
+        found.append(Example(line, around, rule or "", text))
     return found
 
 
@@ -80,9 +79,7 @@ def test_examples(example: Example) -> None:
             load(source)
         assert {d.rule.name for d in caught.value.diagnostics} == {example.rule}
         return
-    graph = load(source).graph
-    if example.choices is not None:
-        assert sorted(choice.name for choice in graph.choices) == sorted(example.choices)
+    assert_facts(text, load(source))
 
 
 # --- tables ----------------------------------------------------------------------------------------
@@ -131,8 +128,13 @@ def words(type_: Type) -> list[str]:
 def test_every_operator_has_its_row(name: str) -> None:
     signature = written_operator(name)
     assert signature is not None
+    text = row(name)
+    cells = [cell.strip() for cell in text.splitlines()[0].strip("|").split("|")]
+    assert len(cells) == 3
+    assert bool(cells[1]) == bool(signature.parameters), f"{name}: parameters where there are none, or none"
+    assert cells[2], f"{name}: what does it do?"
     for parameter in signature.parameters:
-        assert_said(parameter, row(name), name)
+        assert_said(parameter, text, name)
 
 
 @pytest.mark.parametrize("name", method_names())

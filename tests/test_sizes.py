@@ -18,9 +18,9 @@ import pytest
 import torch
 
 from specc.analysis.report import cost
-from specc.codegen.runtime.verify import macs, size
 from specc.diagnostics import Findings
 from specc.pipeline import Compiled, compile_spec
+from specc.runtime.verify import macs, size
 from specc.source import Source
 from tests.codegen.projects import assignments, image_shape, plain, project
 from tests.codegen.test_models import relative, scramble

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.batch_norm import BankedBatchNorm2d, NormCut
-from elastic.conv import ConvCut, ElasticConv2d
-from elastic.linear import ElasticLinear, LinearCut
-from elastic.net import ElasticNet
-from elastic.plan import Option, Plan, complete, known_outputs, resolve
-from elastic.sizes import divisible, position
+from elastic.layers.batch_norm import BankedBatchNorm2d, NormCut
+from elastic.layers.conv import ConvCut, ElasticConv2d
+from elastic.layers.linear import ElasticLinear, LinearCut
+from elastic.layers.sizes import divisible, position
+from elastic.net.network import ElasticNet
+from elastic.net.plan import Option, Plan, complete, known_outputs, resolve
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ torch.export program (subnet.pt2) and an ONNX file (subnet.onnx); subnet.json sa
 them. They take batches of any size, of images at the sub-network's own resolution; with
 --dynamic-size of any height and width. All are loaded again and must give the trained network's
 answers; a format that cannot hold the network is told and left out. A bundle is served by
-`elastic.serving.Runtime`, which changes between its sub-networks while it runs.
+`elastic.deploy.serving.Runtime`, which changes between its sub-networks while it runs.
 """
 
 from __future__ import annotations
@@ -28,13 +28,11 @@ import torch
 from torch import Tensor, nn
 
 import space
-from elastic import checkpoint, deploy
-from elastic.bind import bind
-from elastic.choosing import chosen, clash, figures, left_over, read_points, several
-from elastic.datasets import check_classes, load_data
-from elastic.distributed import World
-from elastic.evaluate import calibrated, evaluate
-from elastic.exporting import (
+from elastic.data.datasets import check_classes, load_data
+from elastic.data.loading import Loading
+from elastic.deploy import bundle
+from elastic.deploy.choosing import chosen, clash, figures, left_over, read_points, several
+from elastic.deploy.exporting import (
     FILES,
     OnImages,
     Written,
@@ -50,17 +48,20 @@ from elastic.exporting import (
     write_source,
     writing,
 )
-from elastic.flag_types import cost, whole
-from elastic.front import Point
-from elastic.int8_files import IMAGES, write_int8
-from elastic.loading import Loading
-from elastic.options import at_path, read_settings
-from elastic.progress import amount
-from elastic.resizing import sized
-from elastic.shapes import Inputs, each_input
-from elastic.subnets import short
-from elastic.trainer import run
-from elastic.whole import whole_folder, write_text
+from elastic.deploy.int8_files import IMAGES, write_int8
+from elastic.files.whole import whole_folder, write_text
+from elastic.net.bind import bind
+from elastic.net.resizing import sized
+from elastic.net.shapes import Inputs, each_input
+from elastic.run.distributed import World
+from elastic.run.flag_types import cost, whole
+from elastic.run.progress import amount
+from elastic.search.front import Point
+from elastic.train import checkpoint
+from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.options import at_path, read_settings
+from elastic.train.subnets import short
+from elastic.train.trainer import run
 from model import Model
 
 NAME = "mobilenet_v2_mutualnet"
@@ -110,8 +111,8 @@ def main() -> None:
         rows = [figures(points[number]) for number in numbers]
         proof = partial(loaded_again, net=net, plans=plans, images=images)
         with writing(folder):
-            deploy.save(folder, net, plans, rows, NAME, classes, proof)
-        print(f"wrote {deploy.sizes(folder)} to {folder}")
+            bundle.save(folder, net, plans, rows, NAME, classes, proof)
+        print(f"wrote {bundle.sizes(folder)} to {folder}")
     elif flags.pareto:
         folder = flags.output_dir / front.stem
         others = left_over(folder, [number + 1 for number in numbers])
@@ -122,7 +123,7 @@ def main() -> None:
 
 def loaded_again(folder: Path, net: Model, plans: list[Any], images: Inputs) -> None:
     """Compares what a bundle gives, loaded into another network, with the network that it is of."""
-    worst = deploy.differences(folder, net, Model().eval(), plans, *each_input(images))
+    worst = bundle.differences(folder, net, Model().eval(), plans, *each_input(images))
     agree("the bundle, loaded again", worst)
 
 

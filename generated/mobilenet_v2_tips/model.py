@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.batch_norm import ElasticBatchNorm2d, NormCut
-from elastic.conv import ConvCut, ElasticConv2d
-from elastic.net import ElasticNet
-from elastic.plan import Option, Plan, complete, known_outputs, resolve
+from elastic.layers.batch_norm import ElasticBatchNorm2d, NormCut
+from elastic.layers.conv import ConvCut, ElasticConv2d
+from elastic.net.network import ElasticNet
+from elastic.net.plan import Option, Plan, complete, known_outputs, resolve
 
 
 @dataclass(frozen=True, slots=True, eq=False)

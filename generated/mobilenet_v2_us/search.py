@@ -22,27 +22,27 @@ from typing import Any
 import torch
 
 import space
-from elastic import checkpoint
-from elastic.datasets import check_classes, load_data
-from elastic.distributed import World, join, leave
-from elastic.evaluate import evaluate
-from elastic.front import Point, admit, to_json
-from elastic.journal import fingerprint, open_journal
-from elastic.judge import Calibrated, Judge
-from elastic.latency import Latency, measure
-from elastic.latency_table import LatencyTable, predicted, read_table
-from elastic.limits import why_none
-from elastic.loading import Loading
-from elastic.memory import read_memory
-from elastic.net import sized
-from elastic.options import SearchOptions, at_path, read_settings, search_options
-from elastic.page import write_page
-from elastic.picture import Series, draw
-from elastic.progress import Bar, amount, seconds, table
-from elastic.proposals import Proposals, covered
-from elastic.shapes import random_inputs
-from elastic.subnets import short
-from elastic.whole import write_text, writing
+from elastic.data.datasets import check_classes, load_data
+from elastic.data.loading import Loading
+from elastic.files.whole import write_text, writing
+from elastic.latency.timing import Latency, measure
+from elastic.net.network import sized
+from elastic.net.shapes import random_inputs
+from elastic.run.distributed import World, join, leave
+from elastic.run.progress import Bar, amount, seconds, table
+from elastic.search.front import Point, admit, to_json
+from elastic.search.journal import fingerprint, open_journal
+from elastic.search.judge import Calibrated, Judge
+from elastic.search.limits import why_none
+from elastic.search.page import write_page
+from elastic.search.picture import Series, draw
+from elastic.search.proposals import Proposals, covered
+from elastic.space.latency_table import LatencyTable, predicted, read_table
+from elastic.space.memory import read_memory
+from elastic.train import checkpoint
+from elastic.train.evaluate import evaluate
+from elastic.train.options import SearchOptions, at_path, read_settings, search_options
+from elastic.train.subnets import short
 from model import Model
 
 NAME = "mobilenet_v2_us"

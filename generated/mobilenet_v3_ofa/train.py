@@ -18,22 +18,23 @@ from typing import Any
 import torch
 from torch import nn
 
+import ofa
 import space
-from elastic import checkpoint, ofa
-from elastic.datasets import check_classes, load_data
-from elastic.distributed import World, join, leave, same_buffers
-from elastic.evaluate import Score, calibrated, check_scores, evaluate, summary
-from elastic.images import Images
-from elastic.initial import initialise, residual_ends
-from elastic.loading import Loading
-from elastic.mixing import Mixing
-from elastic.optim import build_optimizer, build_schedule
-from elastic.options import TrainOptions, read_settings, train_options
-from elastic.progress import Bar, Log, Mean, seconds
-from elastic.resume import check_data, described, resumed
-from elastic.stopping import Stopping, random_state, restore_random
-from elastic.synced import synchronise
-from elastic.trainer import Trainer
+from elastic.data.datasets import check_classes, load_data
+from elastic.data.images import Images
+from elastic.data.loading import Loading
+from elastic.data.mixing import Mixing
+from elastic.layers.synced import synchronise
+from elastic.run.distributed import World, join, leave, same_buffers
+from elastic.run.progress import Bar, Log, Mean, seconds
+from elastic.run.stopping import Stopping, random_state, restore_random
+from elastic.train import checkpoint
+from elastic.train.evaluate import Score, calibrated, check_scores, evaluate, summary
+from elastic.train.initial import initialise, residual_ends
+from elastic.train.optim import build_optimizer, build_schedule
+from elastic.train.options import TrainOptions, read_settings, train_options
+from elastic.train.resume import check_data, described, resumed
+from elastic.train.trainer import Trainer
 from model import Model
 
 IMAGE = (3, 224, 224)  # channels, height, width

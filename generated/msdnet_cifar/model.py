@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.batch_norm import ElasticBatchNorm2d, NormCut
-from elastic.net import ElasticNet
-from elastic.plan import Option, Plan, complete, resolve, wanted_outputs
+from elastic.layers.batch_norm import ElasticBatchNorm2d, NormCut
+from elastic.net.network import ElasticNet
+from elastic.net.plan import Option, Plan, complete, resolve, wanted_outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)

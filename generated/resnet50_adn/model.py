@@ -17,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.batch_norm import BankedBatchNorm2d, ElasticBatchNorm2d, NormCut
-from elastic.net import ElasticNet
-from elastic.plan import Option, Plan, complete, known_outputs, resolve
+from elastic.layers.batch_norm import BankedBatchNorm2d, ElasticBatchNorm2d, NormCut
+from elastic.net.network import ElasticNet
+from elastic.net.plan import Option, Plan, complete, known_outputs, resolve
 
 
 @dataclass(frozen=True, slots=True, eq=False)

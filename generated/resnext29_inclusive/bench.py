@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import space
-from elastic.block_times import write_table
-from elastic.choosing import read_points
-from elastic.distributed import usable
-from elastic.flag_types import whole
-from elastic.latency import measure
-from elastic.net import sized
-from elastic.progress import amount, table
-from elastic.shapes import Inputs, random_inputs
-from elastic.subnets import parse, resolved, short
+from elastic.deploy.choosing import read_points
+from elastic.latency.block_times import write_table
+from elastic.latency.timing import measure
+from elastic.net.network import sized
+from elastic.net.shapes import Inputs, random_inputs
+from elastic.run.distributed import usable
+from elastic.run.flag_types import whole
+from elastic.run.progress import amount, table
+from elastic.train.subnets import parse, resolved, short
 from model import Model
 
 IMAGE = (3, 32, 32)  # channels, height, width

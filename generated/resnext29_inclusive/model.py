@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.batch_norm import BankedBatchNorm2d, ElasticBatchNorm2d, NormCut
-from elastic.conv import ConvCut, ElasticConv2d
-from elastic.net import ElasticNet
-from elastic.plan import Option, Plan, complete, resolve, wanted_outputs
-from elastic.sizes import position
+from elastic.layers.batch_norm import BankedBatchNorm2d, ElasticBatchNorm2d, NormCut
+from elastic.layers.conv import ConvCut, ElasticConv2d
+from elastic.layers.sizes import position
+from elastic.net.network import ElasticNet
+from elastic.net.plan import Option, Plan, complete, resolve, wanted_outputs
 
 
 class Stem(nn.Module):

@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.batch_norm import ElasticBatchNorm2d, NormCut
-from elastic.conv import ConvCut, ElasticConv2d
-from elastic.pad_channels import PadSlices
-from elastic.plan import Option, Plan, complete, resolve, wanted_outputs
-from elastic.slices import SlicedNet
-from elastic.triangular import BlockConv2d, BlockConvCut
+from elastic.layers.batch_norm import ElasticBatchNorm2d, NormCut
+from elastic.layers.conv import ConvCut, ElasticConv2d
+from elastic.layers.pad_channels import PadSlices
+from elastic.layers.triangular import BlockConv2d, BlockConvCut
+from elastic.net.plan import Option, Plan, complete, resolve, wanted_outputs
+from elastic.net.slices import SlicedNet
 
 
 @dataclass(frozen=True, slots=True, eq=False)

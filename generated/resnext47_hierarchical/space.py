@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from elastic import choices
+from elastic.space import choices
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {

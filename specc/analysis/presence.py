@@ -43,10 +43,10 @@ def presence(graph: Graph) -> Presence:
     for op in reversed(graph.ops):
         try:
             here = note_presence(symbols, needed, active, op)
-            shapes = op.outputs if op.kind == "select" else (*op.inputs, *op.outputs)
+            shapes = op.outputs if op.operator.selects else (*op.inputs, *op.outputs)
             for expr in (expr for name in dict.fromkeys(shapes) for expr in read_by_shape[name]):
                 note_reads(symbols, active, expr, here)
-            for expr in () if op.kind == "select" else expressions(op.params):
+            for expr in () if op.operator.selects else expressions(op.params):
                 note_reads(symbols, active, expr, here)
             note_reads(symbols, active, op.bank.index, here)
         except TooManyOptions as error:
@@ -68,13 +68,13 @@ def note_presence(symbols: Symbols, needed: dict[str, Node], active: dict[str, N
         note_reads(symbols, active, condition, rest)
         holds = diagrams.of(condition)
         needed[tensor] = diagrams.either(needed.get(tensor, FALSE), diagrams.both(rest, holds))
-        rest = diagrams.without(rest, holds) if op.kind == "select" else rest
+        rest = diagrams.without(rest, holds) if op.operator.selects else rest
     return here
 
 
 def goes_on(op: Op) -> tuple[Expr, ...]:
     """When an op reads each of its inputs: always, but for a select, which reads that of its first true condition."""
-    if op.kind != "select":
+    if not op.operator.selects:
         return (1,) * len(op.inputs)
     conditions: tuple[Expr, ...] = op.params.conditions  # type: ignore[attr-defined]
     return conditions

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from specc.analysis.presence import goes_on
 from specc.analysis.symbols import Poly, Symbols
 from specc.analysis.totals import Count, costs_of, with_norms
 from specc.ir.choice import Assignment
 from specc.ir.expr import Number, Option, evaluate
-from specc.ir.graph import Graph, Op
-from specc.portable.memory import BYTES, VIEWS, WORDS, most_alive, step_of
+from specc.ir.graph import Graph, Op, Tensor
+from specc.ir.operator import Memory
+from specc.portable.memory import BYTES, Step, most_alive
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,17 +80,24 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
         for op, share, here in zip(graph.ops, costs.ops, present, strict=True)
         if here
     )
+    tensors = graph.tensor_table()
+
+    def ends(op: Op) -> tuple[list[Tensor], list[Tensor]]:
+        return [tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs]
+
     kept = [op for op, here in zip(graph.ops, present, strict=True) if here]
     elements = {name: prod(shape) for name, shape in shapes.items()}
-    sources = {op.output: chosen(symbols, op, full) for op in kept if op.kind in VIEWS}
+    memory = {op.name: op.operator.memory(op, *ends(op)) for op in kept}
+    sources = {op.output: chosen(symbols, op, full) for op in kept if memory[op.name].role == "view"}
+    steps = [step(op, memory[op.name], full) for op in kept if memory[op.name].role != "view"]
     return CostReport(
         spec=graph.name,
         at=dict(at),
         params=sum(row.params for row in rows),
         params_total=sum(op.total for op in costs.ops),
         macs=sum(row.macs for row in rows),
-        activations=sum(elements[name] for op in kept if op.kind not in VIEWS for name in op.outputs),
-        peak_bytes=BYTES * peak(graph, kept, elements, sources, full),
+        activations=sum(elements[name] for step in steps for name in step.writes),
+        peak_bytes=BYTES * most_alive(steps, elements, graph.inputs, graph.answer(), sources),
         ops=rows,
     )
 
@@ -110,23 +117,12 @@ def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
     return op.inputs[-1]
 
 
-def peak(graph: Graph, kept: list[Op], elements: Mapping[str, int], sources: Mapping[str, str], at: Assignment) -> int:
-    """The most elements alive while the ops run in order. `sources` has what selects and narrows go on with."""
-    axes = {name: len(tensor.space) for name, tensor in graph.tensor_table().items()}
-
-    def number(op: Op) -> Callable[[str], Any]:
-        def found(name: str) -> Any:
-            value: Any = getattr(op.params, name, None)
-            return value if name in WORDS else evaluate(value, at)
-
-        return found
-
-    steps = [
-        step_of(op.name, op.kind, (op.inputs, op.outputs), axes[op.inputs[0]], elements, number(op))
-        for op in kept
-        if op.kind not in VIEWS
-    ]
-    return most_alive(steps, elements, graph.inputs, graph.answer(), sources)
+def step(op: Op, memory: Memory, at: Assignment) -> Step:
+    """An operation as memory is counted of it."""
+    inner = tuple(int(evaluate(part, at)) for part in memory.inner)
+    more = int(evaluate(memory.more, at))
+    block = op.name.rpartition(".")[0]
+    return Step(op.inputs, op.outputs, block, memory.role, memory.absorbs, memory.summed, more, inner)  # type: ignore[arg-type]
 
 
 def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:

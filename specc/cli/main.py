@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
+from specc import __version__
 from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import SpecError
@@ -90,7 +91,7 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
         terminal.data(overview())
         return FINE if words else WRONG_COMMAND
     if words[0] in ("-V", "--version"):
-        terminal.data(f"specc {version()}\n")
+        terminal.data(f"specc {__version__}\n")
         return FINE
     name = words[0]
     if name not in command_names():
@@ -140,16 +141,6 @@ def overview() -> str:
         "Exit codes: 0 fine, also with warnings; 1 the spec is wrong, or a warning under --strict;\n"
         "2 the command line is wrong.\n"
     )
-
-
-def version() -> str:
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("specc")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def report_bug(bug: Exception, terminal: Terminal) -> int:

@@ -6,10 +6,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from specc.cli.failure import Failure
 from specc.diagnostics import Diagnostic, SpecError, as_errors
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Terminal:
@@ -21,7 +24,6 @@ class Terminal:
         self.quiet = quiet
         self.as_json = json
         self.strict = strict
-        self.reads_spec = False
         self.untold: list[Diagnostic] = []
         """Warnings that were not shown yet: the JSON may hold them."""
 
@@ -29,15 +31,19 @@ class Terminal:
         """What was asked for."""
         self.out.write(text)
 
-    def json(self, value: object) -> None:
+    def json(self, document: BaseModel) -> None:
         """What was asked for, as one JSON value. What is said of a spec has `warnings`; beside an array they go to
         stderr."""
         import json
 
-        if isinstance(value, dict) and self.reads_spec:
-            from specc.diagnostics.render import as_json, in_order
+        from specc.schemas.document import data_of
+        from specc.schemas.told import OfSpec
 
-            value = value | {"warnings": [as_json(d) for d in in_order(self.untold)]}
+        value = data_of(document)
+        if isinstance(document, OfSpec):
+            from specc.diagnostics.render import documents
+
+            value["warnings"] = [data_of(told) for told in documents(self.untold)]
             self.untold.clear()
         self.out.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
         self.tell_warnings()
@@ -58,7 +64,6 @@ class Terminal:
 
         Raises SpecError under --strict: call this before anything is written.
         """
-        self.reads_spec = True
         if found and self.strict:
             raise SpecError(as_errors(found))
         self.untold.extend(found)
@@ -79,12 +84,12 @@ class Terminal:
 
     def diagnostics(self, found: Sequence[Diagnostic], warnings: Sequence[Diagnostic] = ()) -> None:
         """What is wrong with a spec: on stderr, or with --json as `{"diagnostics": [...]}` on stdout."""
-        from specc.diagnostics.render import as_json, in_order
-
         if self.as_json:
-            self.reads_spec = True
+            from specc.diagnostics.render import documents
+            from specc.schemas.told import Diagnostics
+
             self.untold.extend(warnings)
-            self.json({"diagnostics": [as_json(d) for d in in_order(found)]})
+            self.json(Diagnostics(diagnostics=documents(found)))
             return
         self.rendered((*found, *warnings))
         if len(found) > 1:

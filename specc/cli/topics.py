@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Plain, Signature, Type, Variants, Words
 from specc.methods import find_method, method_names
+from specc.ops import find_operator
 from specc.portable.numerals import written
-from specc.semantics.check import operator_names, written_operator
+from specc.semantics.check import operator_names, outside_operator, written_operator
 from specc.semantics.files import LIBRARY, library_names
 from specc.syntax import ast
-
-EXAMPLES: Final[Mapping[str, str]] = {
-    "conv": "conv(64, kernel={3, 5}, stride=2); norm; relu",
-    "depthwise": "depthwise(kernel=3); norm; relu",
-    "linear": "pool(avg); linear(128); relu",
-    "norm": "conv(64, kernel=3); norm; relu",
-    "add": "add(here, conv(16, kernel=3))",
-    "concat": "concat(here, conv(16, kernel=3))",
-    "scale": "import std.squeeze_excite    # at the top\nscale(here, excitation(in))",
-    "split": "(l, r) = split(2); concat(l, conv(8, kernel=3, from=r))",
-    "shuffle": "conv(64, kernel=1, groups=4); shuffle(4)",
-    "pool": "pool(avg, 2)    # windows of 2x2; pool(avg) takes the whole map",
-    "maxpool": "maxpool(3, stride=2)",
-    "upsample": "upsample(2, mode=bilinear)",
-    "flatten": "flatten; linear(128)",
-    "dropout": "pool(avg); dropout(0.2)",
-    "drop_path": "residual { conv(16, kernel=3); drop_path(0.1) }",
-    "pad_channels": "residual { conv(32, kernel=3) } shortcut { pad_channels(32) }",
-    "patch_embed": "patch_embed(8, 64)",
-    "class_token": "patch_embed(8, 64); class_token",
-    "position": "patch_embed(8, 64); position",
-    "attention": "patch_embed(8, 64); attention(4)",
-    "take": "patch_embed(8, 64); take(mean)",
-}
-"""By operator, a stage's statements; activations need none."""
 
 LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("kernels of 1x7, strides or paddings of two numbers", "kernels and windows are square"),
@@ -79,7 +55,7 @@ def explained(topic: str) -> str | None:
         return limits()
     if topic == "operators":
         return operators()
-    signature = written_operator(topic)
+    signature = written_operator(topic) or outside_operator(topic)
     if signature is not None:
         return operator(signature)
     method = find_method(topic)
@@ -101,9 +77,8 @@ def limits() -> str:
 
 
 def operators() -> str:
-    lines = [
-        f"  {taken(s)}\n      {doc(s)}\n" for name in operator_names() if (s := written_operator(name)) is not None
-    ]
+    found = (written_operator(name) or outside_operator(name) for name in operator_names())
+    lines = [f"  {taken(s)}\n      {doc(s)}\n" for s in found if s is not None]
     return f"The operators; `specc explain conv` says more of one:\n\n{''.join(lines)}"
 
 
@@ -119,8 +94,13 @@ def operator(signature: Signature) -> str:
             "option of their own, rounded as the setting says, `width=follow` (as for an expression of `in`) takes\n"
             "them as they are written, `width=fixed` keeps them.\n"
         )
-    example = EXAMPLES.get(signature.name)
-    return text + (f"\nExample:\n{indented(example)}" if example else f"\nExample:\n{indented(signature.name)}")
+    return text + f"\nExample:\n{indented(example(signature.name))}"
+
+
+def example(name: str) -> str:
+    """Statements of a stage that use an operator."""
+    found = find_operator(name)
+    return "conv(64, kernel=3); norm; relu" if found is None else found.example or name
 
 
 def takes(signature: Signature, type_: Plain) -> bool:

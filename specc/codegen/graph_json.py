@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
 from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
+from specc.ir.operator import Memory
 from specc.portable.functions import LARGEST_DENOMINATOR
 
 
@@ -20,10 +22,11 @@ def graph_json(graph: Graph) -> str:
     """
     head: dict[str, Any] = {"format": "specc graph 1", "name": graph.name, "classes": graph.classes}
     head |= {"inputs": list(graph.inputs), "answer": graph.answer()}
+    tensors = graph.tensor_table()
     sections: dict[str, list[Any]] = {
         "choices": [choice_data(choice) for choice in graph.choices],
         "tensors": [tensor_data(tensor) for tensor in graph.tensors],
-        "ops": [op_data(op) for op in graph.ops],
+        "ops": [op_data(op, tensors) for op in graph.ops],
         "outputs": [output_data(output) for output in graph.outputs],
         "scopes": scope_rows(graph.root),
     }
@@ -66,7 +69,7 @@ def tensor_data(tensor: Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "channels": channels, "space": [expression(s) for s in tensor.space]}
 
 
-def op_data(op: Op) -> dict[str, Any]:
+def op_data(op: Op, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     data: dict[str, Any] = {"name": op.name, "kind": op.kind, "inputs": list(op.inputs), "outputs": list(op.outputs)}
     data["params"] = plain(op.params)
     if op.guard != 1:
@@ -75,7 +78,18 @@ def op_data(op: Op) -> dict[str, Any]:
         data["connection"] = plain(op.connection)
     if op.bank.count > 1:
         data["bank"] = {"count": op.bank.count, "index": expression(op.bank.index)}
+    ends = ([tensors[name] for name in names] for names in (op.inputs, op.outputs))
+    memory = memory_data(op.operator.memory(op, *ends))
+    if memory:
+        data["memory"] = memory
     return {**data, "origin": op.origin.location()}
+
+
+def memory_data(memory: Memory) -> dict[str, Any]:
+    """What the peak activation memory is counted from, without what it usually is."""
+    usual = Memory()
+    named = ((field.name, getattr(memory, field.name)) for field in fields(memory))
+    return {name: plain(value) for name, value in named if value != getattr(usual, name)}
 
 
 def scope_rows(root: Scope) -> list[dict[str, Any]]:

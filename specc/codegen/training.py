@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.blocks import blocks_of
 from specc.codegen.literals import literal, toml
+from specc.codegen.parts import in_order, place
 from specc.codegen.render import render
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
@@ -42,57 +43,7 @@ class Sections(Protocol):
 SCRIPTS: Final = ("train.py", "search.py", "export.py", "bench.py", "settings.toml", "README.md")
 STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.py")
 
-PARTS: Final = (
-    "alive",
-    "augment",
-    "checked",
-    "checkpoint",
-    "constructors",
-    "datasets",
-    "distributed",
-    "evaluate",
-    "exporting",
-    "finite",
-    "images",
-    "initial",
-    "int8",
-    "int8_files",
-    "int8_layers",
-    "int8_ranges",
-    "interfaces",
-    "latency",
-    "loading",
-    "mixing",
-    "optim",
-    "options",
-    "programs",
-    "progress",
-    "resume",
-    "stopping",
-    "subnets",
-    "synced",
-    "tensors",
-    "trainer",
-    "whole",
-)
-"""Runtime parts of every project; a search needs SEARCH_PARTS too."""
-
 PLAIN: Final = Call("independent", (("subnets", ("max",)),))
-
-SEARCH_PARTS: Final = (
-    "choosing",
-    "deploy",
-    "front",
-    "journal",
-    "judge",
-    "page",
-    "picture",
-    "proposals",
-    "serving",
-)
-COUNTING: Final = ("specc.portable.latency_table", "specc.portable.memory")
-"""Of portable code, what search.py counts costs with."""
-TABLE_PARTS: Final = ("block_times",)
 
 BUILT_IN: Final[Mapping[str, str]] = {
     "digits": ", part of scikit-learn: nothing to fetch",
@@ -105,6 +56,8 @@ BUILT_IN: Final[Mapping[str, str]] = {
 class View:
     """All that the templates of one project read.
 
+    step       the module with the method's step, as it is called in the project
+    modules    what train.py imports of the files beside it, but for the model
     example    what the scripts call the shape of what the network takes: IMAGE, VECTOR or INPUTS
     shape      that shape as Python text, at the largest resolution
     shape_lines  its definition, with what the numbers are
@@ -132,6 +85,8 @@ class View:
 
     name: str
     method: str
+    step: str
+    modules: tuple[str, ...]
     example: str
     shape: str
     shape_lines: str
@@ -175,16 +130,12 @@ def training_files(
     if own:
         view = replace(view, data_flag="", dataset_from=f", the function `load` of `{own[0]}`", own=own)
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
-    return {script: render(f"{script}.jinja", {"view": view}) for script in scripts}
+    return {script: in_order(render(f"{script}.jinja", {"view": view})) for script in scripts}
 
 
-def training_parts(graph: Graph, sections: Sections) -> tuple[str, ...]:
-    """The modules that the scripts need, by dotted name: runtime parts and the method's step."""
-    parts = [*PARTS, *(SEARCH_PARTS if graph.choices else ())]
-    parts += TABLE_PARTS if has_table(graph) else ()
-    step = f"{method_package(trained(graph, sections.method).name)}.step"
-    portable = COUNTING if graph.choices else ()
-    return (*(f"specc.codegen.runtime.{part}" for part in sorted(parts)), *portable, step)
+def step_module(graph: Graph, sections: Sections) -> str:
+    """The module of the method's training step, by dotted name."""
+    return f"{method_package(trained(graph, sections.method).name)}.step"
 
 
 def training_view(graph: Graph, sections: Sections) -> View:
@@ -194,10 +145,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
     usual = "folder" if len(graph.inputs) == 1 else "own"
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
+    step = place(step_module(graph, sections))
     example = "INPUTS" if len(shapes) > 1 else "IMAGE" if len(shapes[0]) == 3 else "VECTOR"
     return View(
         name=graph.name,
         method=call.name,
+        step=step,
+        modules=tuple(sorted([*(["space"] if graph.choices else []), step])),
         example=example,
         shape=repr(shapes if len(shapes) > 1 else shapes[0]),
         shape_lines=shape_lines(example, shapes),
@@ -261,7 +215,7 @@ def listed_text(graph: Graph, method: Method, call: Call) -> str:
 
 def calibrated(graph: Graph, sections: Sections) -> int:
     """How many training images set the norms of a sub-network: as `train { }` says, and none without batch norms."""
-    images = sections.train["calibrate"] if any(op.kind == "batch_norm" for op in graph.ops) else 0
+    images = sections.train["calibrate"] if any(op.operator.keeps_statistics for op in graph.ops) else 0
     assert isinstance(images, int)
     return images
 

@@ -12,10 +12,13 @@ help: did you mean `conv`?
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from specc.diagnostics.diagnostic import Diagnostic, Label, Severity
 from specc.source import Source
+
+if TYPE_CHECKING:
+    from specc.schemas import told
 
 WIDEST = 160
 """Characters of a source line that are shown; longer lines are cut around what is marked."""
@@ -155,6 +158,13 @@ def paint(text: str, style: str, color: bool) -> str:
         return text
     codes = {"bold": "1", "red": "1;31", "green": "1;32", "blue": "34", "yellow": "33", "dim": "2"}
     return f"\x1b[{codes[style]}m{text}\x1b[0m"
+
+
+def documents(diagnostics: Sequence[Diagnostic]) -> tuple[told.Diagnostic, ...]:
+    """Diagnostics as JSON has them, in the order of their places."""
+    from specc.schemas import told
+
+    return tuple(told.Diagnostic.model_validate(as_json(found)) for found in in_order(diagnostics))
 
 
 def as_json(diagnostic: Diagnostic) -> dict[str, object]:

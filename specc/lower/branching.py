@@ -7,9 +7,8 @@ once. So the code that is generated runs no loop over branches, and a sub-networ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol, cast
+from typing import Protocol, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
@@ -28,16 +27,6 @@ NOT_IN_BRANCHES = Rule(
     "Wrong:  branches 8 sum { conv(4, kernel=1); flatten; linear(64) }\n"
     "Right:  branches 8 sum { conv(4, kernel=1); relu; conv(64, kernel=1) }",
 )
-REASONS: Final[Mapping[str, str]] = {
-    "linear": "it mixes all features of a vector, and branches share one",
-    "pad_channels": "it would append channels behind those of the last branch only",
-    "layer_norm": "it would normalise over the channels of all branches at once",
-    "group_norm": "its groups would not be those of the branches",
-    "concat": "the channels of its operands would not stand branch by branch",
-    "split": "it would part the branches from one another, not the channels of each",
-    "shuffle": "it would mix the channels of different branches",
-    "attention": "it mixes all channels",
-}
 
 
 class Call(Protocol):
@@ -78,18 +67,14 @@ class Branching:
 
 def adapt(branches: Branching, call: Call) -> int:
     """Turns a branch's operator into that of all branches. Returns the multiple that its output's width must keep."""
-    kind, before = call.operator.kind, not branches.begun
-    if kind == "conv":
+    operator = call.operator
+    if operator.branched.grouped:
         return adapt_convolution(branches, call)
-    if kind == "depthwise" and before:
-        message = "before its first convolution a branch has no channels of its own to convolve one by one"
-        call.report(NOT_IN_BRANCHES, message, help="begin with a convolution")
-    elif not getattr(call.operator, "channelwise", False):
-        reason = REASONS.get(kind, "it does not work channel by channel")
-        call.report(NOT_IN_BRANCHES, f"`{kind}` can't stand in branches: {reason}")
-    elif before and kind == "batch_norm":
-        message = "before its first convolution every branch reads the same tensor, so this norm is one for all"
-        call.report(NOT_IN_BRANCHES, message, help="put it before `branches`")
+    if not operator.channelwise:
+        call.report(NOT_IN_BRANCHES, f"`{operator.kind}` can't stand in branches: {operator.branched.refused}")
+    elif operator.branched.first and not branches.begun:
+        message, help = operator.branched.first
+        call.report(NOT_IN_BRANCHES, message, help=help)
     elif len({tensor.name in branches.common for tensor in call.inputs}) > 1:
         message = "this joins a tensor of one branch with what all branches read, and that has other channels"
         call.report(NOT_IN_BRANCHES, message, help="begin the branch with a convolution, and join after it")

@@ -29,6 +29,7 @@ from specc.ir.rewrite import Rewrite, rewrite_params, shapes, substitution
 from specc.lower.builder import Builder
 from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
 from specc.lower.kinds import with_kinds
+from specc.methods import find_method
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
 from specc.source import Span
 
@@ -52,7 +53,8 @@ BANK_SUBNET = Rule(
     "E353",
     "bank-needs-listed-subnets",
     "bank=subnet stands in a spec whose method lists no sub-networks",
-    "`bank=subnet` gives a norm one bank for each sub-network that the method lists.\n"
+    "`bank=subnet` gives a norm one bank for each sub-network that the method lists: those of `independent`, the\n"
+    "largest and the smallest of `adn` and of `us_net(subnets=2)`.\n"
     "Wrong:  norm batch(bank=subnet) ... method us_net(subnets=4)\n"
     "Right:  norm batch(bank=subnet) ... method independent(subnets=[max, at(width=0.5), min])",
 )
@@ -223,14 +225,11 @@ def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
 
 
 def listed_subnets(method: Call) -> tuple[ListedSubnet, ...]:
-    """The sub-networks that the method `independent` names, in its order."""
-    if method.name != "independent":
-        return ()
-    listed = method["subnets"]
-    assert isinstance(listed, tuple)
+    """The sub-networks that the method lists, in its order."""
+    found = find_method(method.name)
     return tuple(
         ListedSubnet("max", cast("tuple[tuple[str, Option], ...]", item.values))
         if isinstance(item, Call)
-        else ListedSubnet(item, ())
-        for item in listed
+        else ListedSubnet(cast('Literal["max", "min"]', item), ())
+        for item in (() if found is None else found.lists(method))
     )

@@ -51,9 +51,7 @@ def width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> WidthRul
     if mode == "fixed":
         return None
     if mode == "by":
-        if statement.options is None:
-            b.findings.report(BY_SLICES, statement.span, "`width by` needs its choice, as in `width by k`")
-            return None
+        assert statement.options is not None
         slices = slice_choice(b, statement.options, env)
         if slices is None:
             return None

@@ -36,8 +36,8 @@ class Method(Protocol):
     In a method's call an `assignment` argument is "max", "min" or `Call("at", ((choice, option), ...))`,
     which stands for the largest sub-network with these choices set.
 
-    `Basics` has what most methods answer. Beside `METHOD` the folder holds `step.py`, which is copied into projects,
-    and templates: `loop.jinja` and what `HOOKS` lists.
+    `Basics` has what most methods answer. Beside `METHOD` the folder holds `step.py`, which stands in projects beside
+    train.py under the method's name, and templates: `loop.jinja` and what `HOOKS` lists.
     """
 
     @property
@@ -68,6 +68,13 @@ class Method(Protocol):
 
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
+        ...
+
+    def lists(self, call: Call) -> tuple[object, ...]:
+        """The sub-networks of every step that the call alone tells, as `assignment` arguments; () where it tells none.
+
+        `norm(bank=subnet)` has a bank for each of them, and options that none of them sets have no bank.
+        """
         ...
 
     def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
@@ -143,8 +150,11 @@ class Basics:
     def name(self) -> str:
         return self.signature.name
 
+    def lists(self, call: Call) -> tuple[object, ...]:
+        return ()
+
     def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
-        return None
+        return self.lists(call) or None
 
     def asks(self, graph: Graph, call: Call) -> tuple[Call, ...]:
         return ()
@@ -225,6 +235,8 @@ ONE_SUBNET: Final = Rule(
     "Wrong:  width uniform {0.5, 1.0} ...  data digits\n"
     "Right:  width uniform {0.5, 1.0} ...  data digits; method us_net(subnets=4)",
 )
+
+ONE_ALONE: Final = "training runs one sub-network alone, and no step trains the others"
 
 RULES: Final = (LEVELS_UNTRAINED, NOTHING_ELASTIC, TOO_FEW_SUBNETS, NO_SUCH_SUBNET)
 

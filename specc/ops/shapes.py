@@ -7,7 +7,7 @@ from functools import lru_cache
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import Segment, Tensor
-from specc.ir.operator import OpCall
+from specc.ir.operator import OpCall, Sizes
 
 KERNEL_TOO_LARGE = Rule(
     "E401",
@@ -182,3 +182,9 @@ def product(*factors: Expr) -> Expr:
     for factor in factors:
         total = apply("mul", total, factor)
     return total
+
+
+def window_label(kernel: Expr, stride: int, sizes: Sizes) -> str:
+    """A window in a picture: `3×3`, `3–7/2` where it is elastic and moves by 2."""
+    size = sizes.range(kernel)
+    return (size if "–" in size else f"{size}×{size}") + (f"/{stride}" if stride > 1 else "")

@@ -23,7 +23,7 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
     """
     values: dict[str, Expr] = dict(assignment)
     bound = rewrite_graph(graph, substitution(values))
-    sizes = {tensor.name: tensor.features for tensor in bound.tensors}
+    tensors = bound.tensor_table()
     largest = {choice.name: choice.largest for choice in graph.choices}
     alias: dict[str, str] = {}
     ops: list[Op] = []
@@ -31,10 +31,10 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
         op = replace(op, inputs=tuple(alias.get(name, name) for name in op.inputs))
         if op.guard == 0:
             continue
-        if op.kind == "narrow" and op.params.out == sizes[op.inputs[0]]:  # type: ignore[attr-defined]
+        if op.operator.does_nothing(op, [tensors[name] for name in op.inputs]):
             alias[op.output] = op.inputs[0]
             continue
-        if op.kind == "select":
+        if op.operator.selects:
             op, chosen = settle_select(op)
             if chosen is not None:
                 alias[op.output] = chosen

@@ -40,7 +40,7 @@ def check_runs(graph: Graph, findings: Findings) -> Graph:
     largest = {choice.name: choice.largest for choice in graph.choices}
     for op in graph.ops:
         inputs = [tensors[name] for name in op.inputs]
-        if len(inputs) > 1 and getattr(op.operator, "channelwise", False):
+        if len(inputs) > 1 and op.operator.channelwise:
             check_alike(op, inputs, largest, findings)
         elif len(runs(inputs[0].channels)) > 1 and not reads_runs(op, inputs, [tensors[name] for name in op.outputs]):
             findings.report(
@@ -55,9 +55,9 @@ def check_runs(graph: Graph, findings: Findings) -> Graph:
 
 def reads_runs(op: Op, inputs: list[Tensor], outputs: list[Tensor]) -> bool:
     """Whether an operator finds its way in several runs: it says so, or it has no weights and nothing against it."""
-    if op.connection.kind != "dense" or getattr(op.operator, "one_run", False):
+    if op.connection.kind != "dense" or op.operator.needs_one_run:
         return False
-    return getattr(op.operator, "reads_runs", False) or not op.operator.weights(op, inputs, outputs)
+    return op.operator.reads_runs or not op.operator.weights(op, inputs, outputs)
 
 
 def check_alike(op: Op, inputs: list[Tensor], largest: dict[str, Option], findings: Findings) -> None:

@@ -150,7 +150,7 @@ def numbers_of(graph: Graph) -> Iterator[Expr]:
         yield from (segment.features for segment in tensor.channels)
         yield from (*tensor.space, tensor.features, *(segment.size for segment in tensor.channels))
     for op in graph.ops:
-        if op.kind != "select":  # which has conditions
+        if not op.operator.selects:  # which has conditions
             yield from flat(values_of(op.params))
 
 

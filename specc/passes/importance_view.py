@@ -34,6 +34,7 @@ class ViewEdge:
     guard     1, or the condition on choices under which it is in a sub-network
     droppable whether some sub-network leaves the op itself out: false for the ops that every sub-network runs
     identity  whether it only passes its input on
+    bypass    whether it is a way into a select: past what may be left out
     """
 
     name: str
@@ -44,6 +45,7 @@ class ViewEdge:
     guard: Expr
     droppable: bool
     identity: bool
+    bypass: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +104,7 @@ def importance_view(graph: Graph) -> View:
             homes[op.inputs[0]].ops.append(op.name)
             continue
         operands = [homes[name] for name in op.inputs]
-        around = ways_around(op, guards) if op.kind == "select" else frozenset()
+        around = ways_around(op, guards) if op.operator.selects else frozenset()
         silent = {i for i in around if any(passes_on(operands[i], other, places) for other in operands)}
         loud = [i for i in range(len(operands)) if i not in silent]
         merged: frozenset[int] = frozenset()
@@ -118,7 +120,7 @@ def importance_view(graph: Graph) -> View:
                 else:
                     guard = taken(op, i) if i in around else 1 if len(operands) > 1 else op.guard
                     node.rows.append(draft(op, place, i, number, operands[i], guard, i not in around))
-        if op.kind == "select" and len(merged) == 1:
+        if op.operator.selects and len(merged) == 1:
             homes[op.output].label = operands[min(merged)].label
     return finished(graph, homes, gone, places)
 
@@ -276,12 +278,13 @@ def finished(graph: Graph, homes: Mapping[str, Node], gone: Mapping[str, Node], 
         ViewEdge(
             name=row.name,
             kind=row.op.kind,
-            ops=(row.op.name, *(() if row.op.kind == "select" else homes[row.op.output].ops)),
+            ops=(row.op.name, *(() if row.op.operator.selects else homes[row.op.output].ops)),
             source=numbers[final(row.source).root],
             target=target,
             guard=row.guard,
-            droppable=row.op.guard != 1 or row.op.kind == "select",
+            droppable=row.op.guard != 1 or row.op.operator.selects,
             identity=row.identity,
+            bypass=row.op.operator.selects,
         )
         for _, _, target, row in drafts
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
@@ -149,18 +149,14 @@ def broken(op: Op, tensors: Mapping[str, Tensor], states: Mapping[str, State], c
     if loose:
         return f"its output does not come in {slices} equal slices"
     if all(states[name] == "fixed" for name in op.inputs):
-        return (
-            "" if not any(cut) or op.kind in ("conv", "linear", "patch_embed") else "it makes slices of what has none"
-        )
-    if op.kind == "pad_channels":
-        return (
-            ""
-            if whole_slices(cast(Any, op.params).slices, choice)
-            else f"it needs slices={slices}: each is padded on its own"
-        )
-    if getattr(op.operator, "channelwise", False):
+        writes = op.operator.layer and not op.operator.channelwise
+        return "" if writes or not any(cut) else "it makes slices of what has none"
+    own = op.operator.own_slices(op)
+    if own is not None:
+        return "" if whole_slices(own, choice) else f"it needs slices={slices}: each is padded on its own"
+    if op.operator.channelwise:
         return "" if all(cut) else "its output is not cut in slices"
-    if op.kind in ("conv", "linear"):
+    if op.operator.connects:
         return weighted(op, slices)
     return f"`{op.kind}` mixes the channels of all slices"
 

@@ -55,7 +55,7 @@ def missing_guards(graph: Graph) -> dict[str, Expr]:
                 if not covered[guard, readers]:
                     extra[op.name] = among_exits(guard, readers, choices) or any_of(readers)
                     guard = both(guard, extra[op.name])
-        if guard == 1 and op.kind != "select":
+        if guard == 1 and not op.operator.selects:
             kept.update(op.inputs)
             continue
         for name, condition in conditions(op):
@@ -65,7 +65,7 @@ def missing_guards(graph: Graph) -> dict[str, Expr]:
 
 def conditions(op: Op) -> list[tuple[str, Expr]]:
     """The inputs of an operation, each with the condition under which it reads it where it is present."""
-    if op.kind != "select":
+    if not op.operator.selects:
         return [(name, 1) for name in op.inputs]
     found: list[tuple[str, Expr]] = []
     before: Expr = 1

@@ -1,1 +1,1 @@
-"""Code that both the compiler and generated projects use: numpy and the standard library only."""
+"""Choices, costs and budgets, which the compiler computes with too: numpy and the standard library only."""

@@ -21,49 +21,25 @@ from specc.portable.functions import FUNCTIONS, exact
 
 BYTES = 4
 """Of one float32 activation."""
-VIEWS = ("select", "narrow")
-"""Operations that are none at run time: their output is an input, or a part of it."""
-ALIASES = ("dropout", "drop_path", "split", "flatten", "take")
-"""Operations whose outputs are their input, or views of it, in eval mode."""
-OVERWRITING = ("relu", "relu6", "hswish", "silu")
-"""Activations that overwrite their input where nothing reads it afterwards."""
-FOLDING = ("conv", "depthwise", "linear")
-"""Layers that take up the batch norm that alone reads them."""
-SUMMED = (
-    *FOLDING,
-    "batch_norm",
-    "group_norm",
-    "layer_norm",
-    "attention",
-    "add",
-    "concat",
-    "scale",
-    "position",
-)
-"""Operations into whose output a sum is added, where the block goes on with it."""
-
-
-WORDS = ("mode", "which", "kernel", "size")
-"""Parameters that are words, or may be None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """An operation.
 
-    kind    of the operator; `mean` for a mean of tokens
     reads   the tensors that it reads, and `writes` those that it writes
-    axes    how many of its first input's axes are of space
     block   where it stands: the name of the operation without its last part
-    more    elements that it needs while it runs, beside what it writes: indices of maxima (of 8 bytes), statistics
-    inner   what an attention makes on the way: queries, keys and values; what the heads say with their sums; that alone
+
+    The others are what its operator says of its memory (`memory` in ir.json): where its output lies, whether it takes
+    up a norm that alone reads it, whether a sum may be added into its output; elements that it needs while it runs.
     """
 
-    kind: str
     reads: Sequence[str]
     writes: Sequence[str]
-    axes: int = 2
     block: str = ""
+    role: str = "own"
+    absorbs: bool = False
+    summed: bool = False
     more: int = 0
     inner: tuple[int, int, int] | tuple[()] = ()
 
@@ -91,12 +67,12 @@ def most_alive(
         for name in dict.fromkeys(map(viewed(views), step.reads)):
             readers[name] = readers.get(name, 0) + 1
     readers[viewed(views)(answer)] = readers.get(viewed(views)(answer), 0) + 1
-    maker = {name: step.kind for step in steps for name in step.writes}
+    maker = {name: step for step in steps for name in step.writes}
     shared: list[bool] = []
     for step in steps:  # what is an output's memory, before it is known how long it lives
         source = viewed(views)(step.reads[0]) if step.reads else ""
-        folds = step.kind == "batch_norm" and maker.get(source) in FOLDING and readers[source] == 1
-        shared.append(folds or (step.kind in ALIASES and is_view(step)))
+        folds = step.role == "folds" and source in maker and maker[source].absorbs
+        shared.append(step.role == "alias" or (folds and readers[source] == 1))
         if shared[-1]:
             origin.update((name, source) for name in step.writes)
     given = {real(name) for name in inputs}
@@ -109,22 +85,19 @@ def most_alive(
     for step in steps:
         for name in map(viewed(views), step.reads):
             readers_of.setdefault(name, []).append(step)
-    made_in = {name: step.block for step in steps for name in step.writes}
 
     def goes_on(step: Step) -> bool:
         """Whether `y += x` is written for a sum: y is made in its block and read by it alone, and the block goes on."""
         first = viewed(views)(step.reads[0])
-        own = made_in.get(first) == step.block and maker[first] in SUMMED and readers[first] == 1
-        return own and any(
-            reader.block == step.block for reader in readers_of.get(step.writes[0], ())
-        )
+        made = maker.get(first)
+        if made is None or made.block != step.block or not made.summed or readers[first] != 1:
+            return False
+        return any(reader.block == step.block for reader in readers_of.get(step.writes[0], ()))
 
     # an activation overwrites what nothing reads afterwards: what it writes goes on in that memory
     for at, step in enumerate(steps):
         source = real(step.reads[0]) if step.reads else ""
-        overwrites = step.kind in OVERWRITING or (
-            step.kind == "add" and len(step.reads) == 2 and goes_on(step)
-        )
+        overwrites = step.role == "overwrites" or (step.role == "adds" and goes_on(step))
         if overwrites and source not in given and ends[source] == at:
             (out,) = step.writes
             shared[at] = True
@@ -168,12 +141,6 @@ def viewed(views: Mapping[str, str]) -> Callable[[str], str]:
     return found
 
 
-def is_view(step: Step) -> bool:
-    """Whether a reshaping copies nothing: tokens, whose features stand last, are brought to the front by a copy; means
-    of tokens are none of them."""
-    return not (step.kind == "flatten" and step.axes == 1)
-
-
 class Memory:
     """Calling it with an assignment gives the peak in bytes: float32, one image, as `specc cost` counts it."""
 
@@ -187,7 +154,6 @@ class Memory:
         # Most tensors share their shape with others: equal sizes are computed once an assignment.
         self.sizes: dict[str, Any] = {}
         self.shapes = {row["name"]: self.shape(row) for row in graph["tensors"]}
-        self.axes = {row["name"]: len(row["space"]) for row in graph["tensors"]}
 
     def shape(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The keys in `sizes` of a tensor's channels, their sum, and of its height and width."""
@@ -212,19 +178,7 @@ class Memory:
 
         names = dict.fromkeys(name for op in kept for name in (*op["inputs"], *op["outputs"]))
         written = {name: elements(name) for name in (*names, *self.inputs)}
-        steps = [
-            step_of(
-                op["name"],
-                op["kind"],
-                (op["inputs"], op["outputs"]),
-                self.axes[op["inputs"][0]],
-                written,
-                lambda name, op=op: (
-                    op["params"].get(name) if name in WORDS else value(op["params"][name], at)
-                ),  # type: ignore[misc]
-            )
-            for op in kept
-        ]
+        steps = [step_of(op, at) for op in kept]
         return BYTES * most_alive(steps, written, self.inputs, self.answer, views)
 
     def present(self, at: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
@@ -235,7 +189,7 @@ class Memory:
         for op in reversed(self.ops):
             if needed.isdisjoint(op["outputs"]) or not value(op.get("guard", 1), at):
                 continue
-            if op["kind"] in VIEWS:
+            if op.get("memory", {}).get("role") == "view":
                 conditions = op["params"].get("conditions", [1])
                 pairs = zip(op["inputs"], conditions, strict=True)
                 chosen = next((name for name, when in pairs if value(when, at)), op["inputs"][-1])
@@ -247,37 +201,19 @@ class Memory:
         return kept[::-1], views
 
 
-def step_of(
-    name: str,
-    kind: str,
-    tensors: tuple[Sequence[str], Sequence[str]],
-    axes: int,
-    elements: Mapping[str, int],
-    number: Callable[[str], Any],
-) -> Step:
-    """An operation as memory is counted of it; `number` gives its parameters by name."""
-    reads, writes = tensors
-    more = 0
-    inner: tuple[int, int, int] | tuple[()] = ()
-    size = sum(elements[out] for out in writes)
-    if (
-        kind in ("pool", "maxpool")
-        and number("mode") == "max"
-        and (number("kernel") or number("size"))
-    ):
-        more = 2 * size
-    elif kind == "take" and number("which") != "class_token":
-        kind = "mean"
-    elif kind == "layer_norm":
-        more = 2 * size // int(number("channels"))
-    elif kind == "group_norm":
-        more = 2 * int(number("groups"))
-    elif kind == "attention":
-        heads = int(number("heads"))
-        tokens = size // int(number("inputs"))
-        said = tokens * heads * int(number("head_dim"))
-        inner = (3 * said, said + heads * tokens, said)
-    return Step(kind, reads, writes, axes, name.rpartition(".")[0], more, inner)
+def step_of(op: Mapping[str, Any], at: Mapping[str, Any]) -> Step:
+    """An operation of ir.json as memory is counted of it."""
+    said = op.get("memory", {})
+    return Step(
+        op["inputs"],
+        op["outputs"],
+        op["name"].rpartition(".")[0],
+        said.get("role", "own"),
+        said.get("absorbs", False),
+        said.get("summed", False),
+        int(value(said.get("more", 0), at)),
+        tuple(int(value(part, at)) for part in said.get("inner", ())),  # type: ignore[arg-type]
+    )
 
 
 def read_memory(path: Path) -> Memory:

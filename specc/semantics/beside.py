@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Final
 
+from specc.methods import project_modules
+
 GENERATED: Final = frozenset(
     (
         *("model.py", "space.py", "train.py", "search.py", "export.py", "bench.py"),
         *("spec.specc", "settings.toml", "readme.md", "ir.json", "importance.json", ".specc"),
     )
 )
-"""What specc writes into a project's folder, in small letters: some file systems do not tell these from large ones."""
+"""What specc writes into every project, in small letters: some file systems do not tell these from large ones."""
 FOLDERS: Final = frozenset(("elastic", "runs"))
 """The folders of a project: what `model.py` and `train.py` import, and what training writes."""
 
@@ -19,7 +21,9 @@ FOLDERS: Final = frozenset(("elastic", "runs"))
 def is_generated(path: PurePath) -> bool:
     """Whether a path in a project's folder is one that specc writes or training uses."""
     parts = [part.lower() for part in path.parts]
-    return bool(parts) and (parts[0] in FOLDERS or (parts == [parts[0]] and parts[0] in GENERATED))
+    if len(parts) != 1:
+        return bool(parts) and parts[0] in FOLDERS
+    return parts[0] in FOLDERS or parts[0] in GENERATED or parts[0].removesuffix(".py") in project_modules()
 
 
 def taken(path: PurePath) -> str:

@@ -250,8 +250,8 @@ def check_residual_ends(train: Call, section: ast.Section | None, graph: Graph, 
     """Reports a `zero_init_residual` that finds no norm to set."""
     if section is None or not train["zero_init_residual"]:
         return
-    norms = {op.output for op in graph.ops if op.kind.endswith("_norm")}
-    if not any(op.kind == "add" and op.inputs[0] in norms for op in graph.ops):
+    norms = {op.output for op in graph.ops if op.operator.normalises}
+    if not any(op.operator.sums and op.inputs[0] in norms for op in graph.ops):
         message = "no residual of this network ends in a norm"
         findings.report(NO_RESIDUAL_NORM, place(section, "zero_init_residual"), message, help="leave it out")
 

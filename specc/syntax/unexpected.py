@@ -147,7 +147,7 @@ def _met(source: Source, tokens: list[Token], error: UnexpectedToken) -> _Met:
     assert machine is not None
     machine.parser_state.value_stack.clear()  # some versions of lark copy the values with every question
     named = words()
-    accepted = frozenset(named.get(terminal, terminal) for terminal in machine.accepts())
+    accepted = frozenset(named.get(terminal, terminal) for terminal in machine.accepts())  # type: ignore[no-untyped-call]
     place = _place(machine)
     if place == "body" and position == first + 1 and tokens[first] in _INNER | _SETTINGS | _DECLARATIONS:
         accepted -= {"="}  # a tensor may have a keyword's name, but that was not meant

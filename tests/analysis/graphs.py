@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from typing import Literal
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from specc.ir.choice import Choice, Kind
 from specc.ir.expr import Apply, Expr, Option, Var, apply, both, evaluate
 from specc.ir.graph import Bank, Graph, Op, Output, Scope, Segment, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Built, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Signature
 from specc.source import Source, Span
 
@@ -37,13 +37,14 @@ class Nothing:
     """No params."""
 
 
-@dataclass(slots=True)
-class Toy:
+class Toy(Operator):
     """An operator of any kind; only `conv` and `batch_norm` have weights, only `conv` costs MACs."""
 
-    kind: str
-    signature: Signature = field(default_factory=lambda: Signature("toy"))
-    folds: bool = False
+    signature = Signature("toy")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.selects = kind == "select"
 
     def build(self, call: OpCall) -> Built:
         raise AssertionError("these graphs are not lowered")
@@ -64,6 +65,9 @@ class Toy:
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return times(outputs[0].features, *outputs[0].space) if self.kind == "batch_norm" else 0
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("view" if self.selects else "own")
 
 
 def times(*factors: Expr) -> Expr:

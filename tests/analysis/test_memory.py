@@ -14,12 +14,12 @@ from specc.analysis.names import plain_option
 from specc.analysis.report import cost
 from specc.analysis.space import complete, draw
 from specc.codegen.graph_json import graph_json
-from specc.codegen.runtime.alive import peak_bytes
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
 from specc.portable.functions import exact
 from specc.portable.memory import Memory, Step, most_alive, value
+from specc.runtime.latency.alive import peak_bytes
 from tests.codegen.projects import from_text, image_shape, project, spec_names
 from tests.folders import SPECS
 
@@ -146,18 +146,18 @@ def test_figures_by_hand(tmp_path: Path) -> None:
 
 def test_tensors_live_until_their_last_reader_has_run() -> None:
     """input 4 -> a 8 -> b 2, then c 1 of b and the input, which the caller holds to the end."""
-    steps = [Step("conv", ["in"], ["a"]), Step("conv", ["a"], ["b"]), Step("conv", ["b", "in"], ["c"])]
+    steps = [Step(["in"], ["a"]), Step(["a"], ["b"]), Step(["b", "in"], ["c"])]
     sizes = {"in": 4, "a": 8, "b": 2, "c": 1}
     assert most_alive(steps, sizes, ["in"], "c", {}) == 14
     assert most_alive(steps[:2], sizes, ["in"], "b", {}) == 14
     # an activation overwrites what nothing reads afterwards, and nothing else
-    relu = [Step("conv", ["in"], ["a"]), Step("relu", ["a"], ["d"])]
+    relu = [Step(["in"], ["a"]), Step(["a"], ["d"], role="overwrites")]
     sizes |= {"d": 8}
     assert most_alive(relu, sizes, ["in"], "d", {}) == 12
-    assert most_alive([*relu, Step("concat", ["a", "d"], ["c"])], sizes, ["in"], "c", {}) == 21
-    assert most_alive([Step("relu", ["in"], ["e"])], {"in": 4, "e": 4}, ["in"], "e", {}) == 8
+    assert most_alive([*relu, Step(["a", "d"], ["c"])], sizes, ["in"], "c", {}) == 21
+    assert most_alive([Step(["in"], ["e"], role="overwrites")], {"in": 4, "e": 4}, ["in"], "e", {}) == 8
     # a view of a tensor holds on to all of it, and is nothing of its own
-    viewed = [steps[0], steps[1], Step("conv", ["b", "part"], ["c"])]
+    viewed = [steps[0], steps[1], Step(["b", "part"], ["c"])]
     assert most_alive(viewed, sizes, ["in"], "c", {"part": "a"}) == 4 + 8 + 2 + 1
 
 

@@ -15,13 +15,13 @@ import torch
 
 from specc.analysis.module import space_module
 from specc.codegen.graph_json import graph_json
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.front import Point, admit
-from specc.codegen.runtime.journal import open_journal
-from specc.codegen.runtime.judge import Judge
-from specc.codegen.runtime.page import write_page
-from specc.codegen.runtime.proposals import Proposals
 from specc.portable.memory import Memory
+from specc.runtime.run.distributed import World
+from specc.runtime.search.front import Point, admit
+from specc.runtime.search.journal import open_journal
+from specc.runtime.search.judge import Judge
+from specc.runtime.search.page import write_page
+from specc.runtime.search.proposals import Proposals
 from tests.benchmarks.rows import Row, processor_seconds
 from tests.codegen.projects import compiled
 

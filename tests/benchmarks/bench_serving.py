@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.analysis.report import cost
-from specc.codegen.runtime.serving import Runtime, Subnet
 from specc.passes.bind import bind
+from specc.runtime.deploy.serving import Runtime, Subnet
 from tests.benchmarks.bench_model import WHOLE, copy_weights, network, per_call, row, set_up
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
 from tests.codegen.projects import compiled, project

@@ -66,12 +66,12 @@ sys.argv = ["train.py", "--device", "cpu", "--seed", str(asked["seed"])]
 import torch
 from torch.nn.functional import cross_entropy
 import space, train
-from elastic import checkpoint
-from elastic.datasets import load_data
-from elastic.distributed import World
-from elastic.evaluate import calibrated, evaluate
-from elastic.loading import Loading
-from elastic.net import resize
+from elastic.train import checkpoint
+from elastic.data.datasets import load_data
+from elastic.run.distributed import World
+from elastic.train.evaluate import calibrated, evaluate
+from elastic.data.loading import Loading
+from elastic.net.network import resize
 
 torch.set_num_threads(1)
 train.main()

@@ -44,11 +44,11 @@ asked = json.load(sys.stdin)
 sys.argv = ["train.py", "--device", "cpu", "--seed", str(asked["seed"])]
 import torch
 import train
-from elastic import checkpoint
-from elastic.datasets import load_data
-from elastic.distributed import World
-from elastic.evaluate import evaluate
-from elastic.loading import Loading
+from elastic.train import checkpoint
+from elastic.data.datasets import load_data
+from elastic.run.distributed import World
+from elastic.train.evaluate import evaluate
+from elastic.data.loading import Loading
 
 torch.set_num_threads(1)
 train.main()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from specc import __version__
 from specc.cli.main import command_names
 from specc.portable import ranges, window
 from specc.portable.sweep import TooEntangled
@@ -52,7 +53,8 @@ def test_no_command_and_a_wrong_command_are_wrong() -> None:
 
 
 def test_version() -> None:
-    assert specc("--version").out.startswith("specc ")
+    assert specc("--version").out == specc("-V").out == f"specc {__version__}\n"
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", __version__)
 
 
 @pytest.mark.parametrize("name", READING)

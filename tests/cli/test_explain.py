@@ -7,7 +7,7 @@ import re
 import pytest
 
 from specc import pipeline
-from specc.cli.topics import EXAMPLES, LIMITS, blocks, topics
+from specc.cli.topics import LIMITS, blocks, example, topics
 from specc.diagnostics.catalogue import all_rules
 from specc.semantics.check import operator_names, written_operator
 from specc.source import Source
@@ -30,8 +30,7 @@ def test_an_operator_shows_its_parameters_and_an_example_that_compiles(name: str
     assert signature is not None
     for parameter in signature.parameters:
         assert re.search(rf"^  {parameter.name}\b", text, re.MULTILINE)
-    example = EXAMPLES.get(name, name)
-    imports, _, body = example.rpartition("\n")
+    imports, _, body = example(name).rpartition("\n")
     head = "take(mean); linear(classes)" if "patch_embed" in body and "take" not in body else "linear(classes)"
     end = "" if re.search(r"patch_embed|\blinear|flatten|pool\(avg\);", body) else "pool(avg); "
     pipeline.load(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.codegen.runtime.datasets import load_data
+from specc.runtime.data.datasets import load_data
 from tests.cli.commands import SMALL, specc
 
 FILE = '''
@@ -59,7 +59,7 @@ def test_a_file_that_is_elsewhere_is_named_when_training(tmp_path: Path) -> None
     assert "python train.py --data-path FILE" in (tmp_path / "net" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("path", ["model.py", "elastic/conv.py"])
+@pytest.mark.parametrize("path", ["model.py", "elastic/layers/conv.py", "us_net.py", "pss_keep.py"])
 def test_a_file_of_the_project_is_not_the_users(tmp_path: Path, path: str) -> None:
     (tmp_path / "net.specc").write_text(spec(path))
     done = specc("check", tmp_path / "net.specc")

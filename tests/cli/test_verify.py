@@ -11,6 +11,7 @@ import pytest
 from specc import api, pipeline
 from specc.cli.commands import verify
 from specc.cli.commands.verify import cases_of
+from specc.schemas.costs import Verified
 from specc.source import Source
 from tests.cli.commands import SMALL, specc
 
@@ -29,6 +30,7 @@ def test_an_elastic_network_agrees_with_torch(tmp_path: Path) -> None:
     (tmp_path / "small.specc").write_text(SMALL, encoding="utf-8")
     done = specc("verify", tmp_path / "small.specc", "--json", "-n", 2)
     assert done.code == 0, done.err
+    assert Verified.model_validate_json(done.out).agrees
     assert done.json["agrees"] is True
     assert 3 <= len(done.json["cases"]) <= 4
     for case in done.json["cases"]:
@@ -41,6 +43,15 @@ def test_a_static_network_agrees_with_torch() -> None:
     assert done.code == 0, done.err
     assert "agrees" in done.out
     assert "the network" in done.out
+
+
+def test_a_static_network_in_blocks_agrees_with_torch() -> None:
+    """Its layers multiply by no zero, so there is none to take off what torch counts."""
+    wide = STATIC.replace("norm; relu }", "norm; relu; conv(16, kernel=3, connect=triangular(4)) }")
+    done = specc("verify", "-", "--json", stdin=wide)
+    assert done.code == 0, done.err
+    (case,) = done.json["cases"]
+    assert case["torch"]["macs"] == 64 * 9 * (8 + 10 * 2 * 4) + 16 * 4
 
 
 def test_a_difference_is_a_bug_in_specc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,3 +114,13 @@ def test_a_space_smaller_than_asked_for_is_checked_whole() -> None:
     done = specc("verify", "-", "--json", "--subnets", 3, stdin=text)
     assert done.code == 0, done.err
     assert sorted(case["at"]["stem.conv.out"] for case in done.json["cases"]) == [4, 6, 8, 12]
+
+
+def test_json_has_null_for_a_difference_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"params": 1, "params_total": 1, "macs": 1, "difference": float("nan"), "folded": float("inf")}
+    monkeypatch.setattr(verify, "answers", lambda compiled, cases, folder: [found] * len(cases))
+    done = specc("verify", "-", "--json", stdin=STATIC)
+    assert done.code == 70
+    (case,) = Verified.model_validate_json(done.out).cases
+    assert (case.difference, case.folded, case.agrees) == (None, None, False)
+    assert "NaN" not in done.out

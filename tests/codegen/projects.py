@@ -89,9 +89,9 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
         target.write_text(text)
     with importing(folder):
         model = importlib.import_module("model")
-        bind = importlib.import_module("elastic.bind")
+        bind = importlib.import_module("elastic.net.bind")
         elastic = (spec.graph if graph is None else graph).choices
-        calibrate = importlib.import_module("elastic.calibrate") if elastic else None
+        calibrate = importlib.import_module("elastic.net.calibrate") if elastic else None
         modules = {name: module for name, module in sys.modules.items() if is_projects(name)}
     return Project(folder, model, bind, calibrate, modules)
 
@@ -140,8 +140,13 @@ def assignments(graph: Graph, count: int, seed: int = 0) -> list[dict[str, Optio
     return [*extremes(graph), *drawn]
 
 
+def input_shapes(graph: Graph, assignment: Mapping[str, Option]) -> list[tuple[int, ...]]:
+    """The shapes of all inputs, without the batch."""
+    tensors = graph.tensor_table()
+    shapes = (tensors[name].shape for name in graph.inputs)
+    return [tuple(int(evaluate(size, assignment)) for size in shape) for shape in shapes]
+
+
 def image_shape(graph: Graph, assignment: Mapping[str, Option]) -> tuple[int, ...]:
-    tensor = graph.tensor_table()[graph.inputs[0]]
-    shape = tuple(evaluate(size, assignment) for size in (tensor.features, *tensor.space))
-    assert all(isinstance(size, int) for size in shape)
-    return shape  # type: ignore[return-value]
+    """The shape of the first input, without the batch."""
+    return input_shapes(graph, assignment)[0]

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
 from specc.ops.batch_norm.torch import BankedBatchNorm2d, ElasticBatchNorm1d, ElasticBatchNorm2d
 from specc.ops.conv.torch import ConvCut, ElasticConv2d
 from specc.ops.linear.torch import ElasticLinear, LinearCut
+from specc.runtime.net.plan import Cut
 
 
 @pytest.fixture(autouse=True)

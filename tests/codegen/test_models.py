@@ -14,9 +14,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from specc.analysis.report import cost
-from specc.codegen.runtime.verify import macs, scatter, size
 from specc.ir.graph import Graph
 from specc.passes.bind import bind as bind_graph
+from specc.runtime.verify import macs, scatter, size
 from tests.codegen.projects import (
     STATIC,
     Project,

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import StochasticDepth
 
-from specc.codegen.runtime.segments import gathered, runs
 from specc.ops.drop_path.torch import DropPath
 from specc.ops.segmented.torch import (
     BankedSegmentedBatchNorm2d,
@@ -24,6 +23,7 @@ from specc.ops.segmented.torch import (
 )
 from specc.ops.segmented_group_norm.torch import BankedSegmentedGroupNorm, SegmentedGroupNorm
 from specc.ops.segmented_layer_norm.torch import BankedSegmentedLayerNorm, SegmentedLayerNorm
+from specc.runtime.layers.segments import gathered, runs
 from tests.codegen.test_elastic import CHANGES, scrambled
 
 SIZES = (4, 6, 3)

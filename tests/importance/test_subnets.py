@@ -120,7 +120,7 @@ class Never(random.Random):
 
 def small_view() -> View:
     def edge(name: str, kind: str, source: int, target: int, guard: Expr) -> ViewEdge:
-        return ViewEdge(name, kind, (name,), source, target, guard, guard != 1, kind == "add")
+        return ViewEdge(name, kind, (name,), source, target, guard, guard != 1, kind == "add", kind == "select")
 
     edges = (
         edge("stem", "conv", 0, 1, 1),

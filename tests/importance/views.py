@@ -69,7 +69,8 @@ def views(draw: st.DrawFn, most: int = 7) -> View:
     for number, (source, target) in enumerate(chain + extra):
         kind = "conv" if number < len(chain) else draw(st.sampled_from(("conv", "add", "select")))
         guard = 1 if kind == "add" else draw(st.sampled_from(AROUND if kind == "select" else GUARDS))
-        edges.append(ViewEdge(f"e{number}", kind, (f"e{number}",), source, target, guard, guard != 1, kind == "add"))
+        name, is_add, is_select = f"e{number}", kind == "add", kind == "select"
+        edges.append(ViewEdge(name, kind, (name,), source, target, guard, guard != 1, is_add, is_select))
     edges.sort(key=lambda edge: (edge.target, edge.source))
     firsts = (0, 1) if size > 2 and draw(st.booleans()) else (0,)
     lasts = (size - 2, size - 1) if size > 3 and draw(st.booleans()) else (size - 1,)

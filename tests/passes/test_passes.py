@@ -62,6 +62,19 @@ def test_banks_by_listed_sub_network() -> None:
     assert reported(spec("stage s1 { norm(bank=subnet) }", settings)) == ["bank-needs-listed-subnets"]
 
 
+@pytest.mark.parametrize("method", ["adn", "us_net(subnets=2)"])
+def test_banks_under_any_method_that_lists_sub_networks(method: str) -> None:
+    """One for the largest, one for the smallest; whatever lies between normalises as the largest does."""
+    skips = "skippable a { conv(16, kernel=3) }; skippable b { conv(16, kernel=3) }"
+    graph = network(f"stage s1 {{ norm(bank=subnet); {skips} }}", rest=f"method {method}")
+    bank = op(graph, "s1.norm").bank
+    assert bank.count == 2
+    found = {(a, b): evaluate(bank.index, {"a": a, "b": b}) for a in (0, 1) for b in (0, 1)}
+    assert found == {(1, 1): 0, (1, 0): 0, (0, 1): 0, (0, 0): 1}
+    drawn = spec(f"stage s1 {{ norm(bank=subnet); {skips} }}", rest="method us_net(subnets=3)")
+    assert reported(drawn) == ["bank-needs-listed-subnets"]
+
+
 SHARES = "method independent(subnets=[max, at(width=0.7), at(width=0.35)])"
 
 

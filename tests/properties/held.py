@@ -11,13 +11,13 @@ from torch import Tensor
 
 from specc.analysis.report import cost
 from specc.analysis.space import complete
-from specc.codegen.runtime.verify import macs, scatter, size
 from specc.diagnostics import Findings, SpecError
 from specc.diagnostics.render import render_all
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled, compile_project, load
+from specc.runtime.verify import macs, scatter, size
 from specc.source import Source
 from specc.syntax.format import format_spec, same
 from specc.syntax.parse import parse

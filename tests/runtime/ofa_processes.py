@@ -10,10 +10,10 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import join, leave
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.ofa import step as ofa
 from specc.pipeline import compile_project, load
+from specc.runtime.run.distributed import join, leave
+from specc.runtime.train.trainer import Trainer
 from specc.source import Source
 from tests.runtime.steps import generated
 

@@ -15,10 +15,10 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import join, leave
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.pss import step as pss
 from specc.portable.choices import Space
+from specc.runtime.run.distributed import join, leave
+from specc.runtime.train.trainer import Trainer
 from tests.runtime.tiny import CHOICES, TinySpace, tiny_net
 
 SETTINGS: Final[Mapping[str, Any]] = {

@@ -16,9 +16,10 @@ sys.path.insert(0, os.getcwd())
 def enter(folder):
     if os.getcwd() != folder:
         os.chdir(folder)
-        sys.path[0] = folder
+        left, sys.path[0] = sys.path[0], folder
         for name in [*sys.modules]:
-            if name.split(".")[0] in ("elastic", "model", "space", "train", "search", "export"):
+            file = getattr(sys.modules[name], "__file__", None) or ""
+            if file.startswith(os.path.join(left, "")):
                 del sys.modules[name]
 
 def call(script, *flags):

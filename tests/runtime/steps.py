@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.trainer import Trainer
+from specc.runtime.run.distributed import World
+from specc.runtime.train.trainer import Trainer
 from tests.codegen.projects import from_text, project
 
 

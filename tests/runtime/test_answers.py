@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.answers import Subnet, evaluate_answers, report, subnets
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.levels import Level, Levels, read_levels, total
 from specc.methods.early_exit import step as early_exit
 from specc.methods.inclusive import step as inclusive
 from specc.pipeline import load
+from specc.runtime.run.distributed import World
+from specc.runtime.train.answers import Subnet, evaluate_answers, report, subnets
+from specc.runtime.train.levels import Level, Levels, read_levels, total
 from tests.codegen.projects import project
 from tests.runtime.steps import drawn, moved, snapshot, trainer_of
 from tests.runtime.test_projects import run, write_project

@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.images import Data, Images
-from specc.codegen.runtime.loading import Loading
-from specc.codegen.runtime.reading import Example, Files
-from specc.codegen.runtime.shapes import Inputs
+from specc.runtime.data.images import Data, Images
+from specc.runtime.data.loading import Loading
+from specc.runtime.data.reading import Example, Files
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.distributed import World
 from tests.runtime.steps import trainer_of
 
 CPU = torch.device("cpu")
@@ -156,7 +156,7 @@ def test_evaluating_in_the_middle_of_an_evaluation_disturbs_neither(files: Data)
 
 
 def test_augmentation_leaves_torchs_own_random_numbers_alone(files: Data) -> None:
-    from specc.codegen.runtime.augment import image_augmentation
+    from specc.runtime.data.augment import image_augmentation
 
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -172,7 +172,7 @@ def test_augmentation_leaves_torchs_own_random_numbers_alone(files: Data) -> Non
 
 def test_what_workers_read_by_can_be_sent_to_them(files: Data) -> None:
     """Where processes are spawned and not forked, all of it is pickled."""
-    from specc.codegen.runtime.augment import image_augmentation
+    from specc.runtime.data.augment import image_augmentation
 
     words: list[dict[str, Any]] = [*WORDS, {"name": "resized_crop", "smallest": 0.3}]
     read = Files((3, 8, 8), False, image_augmentation(words, (8, 8)))

@@ -133,7 +133,7 @@ def test_what_resizes_is_copied_pickled_and_written(sized: tuple[Project, Any], 
     wanted = net(x, plan)
     with made.known():
         copies = [form(net.bind(plan)) for form in (copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it)))]  # type: ignore[no-untyped-call]
-    writer = part(made, "static_source")
+    writer = part(made, "deploy.static_source")
     with made.known():
         text = writer.static_source(net.bind(plan), "A sub-network.", (x,))
     found: dict[str, Any] = {"__name__": "written"}

@@ -19,12 +19,12 @@ from specc.analysis.latency import latency
 from specc.analysis.space import space_of
 from specc.codegen import blocks as block_rules
 from specc.codegen.blocks import blocks_of
-from specc.codegen.runtime import block_times, marks
-from specc.codegen.runtime.block_times import write_table
-from specc.codegen.runtime.covering import covering
-from specc.codegen.runtime.marks import Marks, Straightened
 from specc.ir.graph import Graph
 from specc.portable.choices import draw
+from specc.runtime.latency import block_times, marks
+from specc.runtime.latency.block_times import write_table
+from specc.runtime.latency.covering import covering
+from specc.runtime.latency.marks import Marks, Straightened
 from tests.codegen.projects import from_text, importing, project
 
 SPEC = """

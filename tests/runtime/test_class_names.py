@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from specc.codegen.runtime.datasets import READERS, check_classes
-from specc.codegen.runtime.images import Data, Images
-from specc.codegen.runtime.levels import check_levels
+from specc.runtime.data.datasets import READERS, check_classes
+from specc.runtime.data.images import Data, Images
+from specc.runtime.train.levels import check_levels
 from tests.runtime.test_projects import run, write_project
 
 SPEC = """

@@ -28,7 +28,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
 def exported(made: Project, net: Any, plan: Any, x: Tensor, folder: Path) -> nn.Module:
     """The plain source file that export.py writes, imported, with its weights."""
     static = net.bind(plan, fold=False)
-    exporting = part(made, "exporting")
+    exporting = part(made, "deploy.exporting")
     with made.known(), torch.no_grad():
         exporting.write_source(static, "a test", (x,), static(x), folder)
     spec = importlib.util.spec_from_file_location("exported", folder / "model.py")

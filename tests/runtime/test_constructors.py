@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import nn
 
-from specc.codegen.runtime.constructors import constructor, literal, name_of_class, options
-from specc.codegen.runtime.int8_layers import Int8Conv2d, Int8Linear
 from specc.pipeline import bind_fully
+from specc.runtime.deploy.constructors import constructor, literal, name_of_class, options
+from specc.runtime.deploy.int8_layers import Int8Conv2d, Int8Linear
 from tests.codegen.projects import files_of, from_text, project
 from tests.codegen.test_models import relative, scramble
 from tests.runtime.test_deploy import part
@@ -190,7 +190,7 @@ def test_every_layer_of_a_written_source_has_the_options_of_the_network_s(text: 
 
 def source_of(made: Any, static: Any, x: torch.Tensor) -> Any:
     """The module that the written text makes, with the same weights."""
-    writer = part(made, "static_source")
+    writer = part(made, "deploy.static_source")
     with made.known():
         text = writer.static_source(static, "A sub-network.", (x,))
     found: dict[str, Any] = {"__name__": "written"}

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import torch
 
-from specc.codegen.runtime.choosing import read_points
-from specc.codegen.runtime.front import from_json
-from specc.codegen.runtime.schema import PARTS, check_checkpoint, few
-from specc.codegen.runtime.tensors import load_tensors, save_tensors
 from specc.portable.strict_json import read_json
+from specc.runtime.deploy.choosing import read_points
+from specc.runtime.files.tensors import load_tensors, save_tensors
+from specc.runtime.search.front import from_json
+from specc.runtime.train.schema import PARTS, check_checkpoint, few
 from tests.runtime.scripted import Scripts
 from tests.runtime.test_projects import write_project
 from tests.runtime.tiny import TinySpace

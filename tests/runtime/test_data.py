@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from specc.codegen.runtime import augment
-from specc.codegen.runtime.datasets import IMAGENET_MEAN, READERS, load_data, plain
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.fitting import fitted
-from specc.codegen.runtime.images import Data, Images, split
-from specc.codegen.runtime.loading import Loading, PlainBatches
-from specc.codegen.runtime.shapes import Inputs
+from specc.runtime.data import augment
+from specc.runtime.data.datasets import IMAGENET_MEAN, READERS, load_data, plain
+from specc.runtime.data.fitting import fitted
+from specc.runtime.data.images import Data, Images, split
+from specc.runtime.data.loading import Loading, PlainBatches
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.distributed import World
 
 CPU = torch.device("cpu")
 

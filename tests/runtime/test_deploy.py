@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from specc.codegen.runtime.tensors import load_tensors
+from specc.runtime.files.tensors import load_tensors
 from tests.codegen.projects import Project, from_text, importing, project
 from tests.codegen.test_models import relative, scramble
 
@@ -137,7 +137,7 @@ def test_the_source_of_a_sub_network_runs_where_nothing_of_the_project_is(
     """To 1e-6, with the bound network's state; as a formatter leaves it, and without unused names."""
     count = 0
     for name, (_, _, ats) in SPECS.items():
-        net, inputs, exporting = network(made[name]), inputs_of(name), part(made[name], "exporting")
+        net, inputs, exporting = network(made[name]), inputs_of(name), part(made[name], "deploy.exporting")
         plans = [net.plan(at) for at in ats]
         if name == "elastic":
             plans.append(net.plan({"width": 0.5}, outputs=["early", "head"]))
@@ -164,14 +164,14 @@ def test_the_source_of_a_sub_network_runs_where_nothing_of_the_project_is(
 def test_an_operation_without_a_plain_name_is_told_and_the_weights_are_written(
     made: dict[str, Project], tmp_path: Path
 ) -> None:
-    source = part(made["elastic"], "static_source")
+    source = part(made["elastic"], "deploy.static_source")
     graph = torch.fx.Graph()
     x = graph.placeholder("x")
     graph.output(graph.call_function(scrambled, (x,)))
     static = torch.fx.GraphModule(nn.Module(), graph, "Odd")
     with pytest.raises(ValueError, match="has no plain name in torch"):
         source.static_source(static, "Odd.", (torch.ones(1, 2),))
-    exporting = part(made["elastic"], "exporting")
+    exporting = part(made["elastic"], "deploy.exporting")
     with pytest.raises(ValueError, match="has no plain name in torch"):
         exporting.write_source(static, "Odd.", (torch.ones(1, 2),), torch.ones(1, 2), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]
@@ -186,7 +186,7 @@ def test_written_weights_with_a_bit_changed_are_refused(made: dict[str, Project]
     """By the source that stands beside them, and by the project. What is said of tensors counts, too."""
     net, inputs = network(made["tokens"]), inputs_of("tokens")
     static = net.bind(net.plan("min"))
-    exporting = part(made["tokens"], "exporting")
+    exporting = part(made["tokens"], "deploy.exporting")
     with made["tokens"].known():
         exporting.write_source(static, "A sub-network.", inputs, static(*inputs), tmp_path)
     found: dict[str, Any] = {"__name__": "written"}
@@ -228,8 +228,8 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
         if len(inputs) == 1 and calibrate is not None:
             images = torch.randn(32, *SPECS[name][1][0], generator=torch.Generator().manual_seed(1))
             plans = [calibrate.calibrate(net, plan, [images]) for plan in plans]
-        part(made[name], "deploy").save(tmp_path / name, net, plans)
-        serving = part(made[name], "serving")
+        part(made[name], "deploy.bundle").save(tmp_path / name, net, plans)
+        serving = part(made[name], "deploy.serving")
         runtime = serving.Runtime.load(tmp_path / name, made[name].model.Model, straight=straight)
         assert len(runtime) == len(ats)
         assert [dict(subnet.at) for subnet in runtime.subnets] == ats
@@ -250,7 +250,7 @@ def test_programs_of_all_kinds_of_networks_are_exported(
     made: dict[str, Project], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """torch.export and ONNX, whose runtime is the oracle, at two assignments: attention, heads, several inputs."""
-    exporting = part(made[name], "exporting")
+    exporting = part(made[name], "deploy.exporting")
     net, inputs = network(made[name]), inputs_of(name)
     for at in SPECS[name][2]:
         static = net.bind(net.plan(at))

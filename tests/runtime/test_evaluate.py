@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.evaluate import calibrated, evaluate
-from specc.codegen.runtime.net import ElasticNet
-from specc.codegen.runtime.plan import Plan
 from specc.ops.batch_norm.torch import ElasticBatchNorm1d, NormCut
+from specc.runtime.net.network import ElasticNet
+from specc.runtime.net.plan import Plan
+from specc.runtime.run.distributed import World
+from specc.runtime.train.evaluate import calibrated, evaluate
 
 WORLD = World(0, 1, torch.device("cpu"))
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from specc.codegen.runtime.choosing import chosen, clash, read_points, several, spread
-from specc.codegen.runtime.exporting import compare, writing
-from specc.codegen.runtime.front import Point
+from specc.runtime.deploy.choosing import chosen, clash, read_points, several, spread
+from specc.runtime.deploy.exporting import compare, writing
+from specc.runtime.search.front import Point
 from tests.codegen.projects import from_text, project
 from tests.runtime.test_projects import run
 from tests.runtime.tiny import TinySpace
@@ -91,8 +91,8 @@ from typing import Any
 import torch
 
 import space
-from elastic import checkpoint
-from elastic.options import read_settings
+from elastic.train import checkpoint
+from elastic.train.options import read_settings
 from model import Model
 
 torch.manual_seed(0)
@@ -144,7 +144,7 @@ def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
 EXPORTED = """
 sys.modules["onnx"] = None
 import export
-from elastic.serving import Runtime
+from elastic.deploy.serving import Runtime
 
 for name in ("7", "12", "mine"):
     Path("runs/pareto", name).mkdir(parents=True)

@@ -80,7 +80,7 @@ def answers(it: Shipped, case: Case, file: Path) -> Iterator[tuple[str, Tensor]]
     if case.plan is not None:
         yield "straight", it.net.straight(case.plan)(case.x)
     static = it.made.bind.bind(it.net, case.plan, fold=False)
-    writer = part(it.made, "static_source")
+    writer = part(it.made, "deploy.static_source")
     with it.made.known():
         text = writer.static_source(static, "A sub-network.", (case.x,))
     file.write_text(text)
@@ -110,8 +110,8 @@ def check_answers(name: str, folder: Path, count: int = 20, at_once: int = 22) -
 
 def check_bundle(it: Shipped, folder: Path, every: Sequence[Case], straight: bool) -> None:
     """A bundle, read into another network, answers as the one that it was made of."""
-    part(it.made, "deploy").save(folder, it.net, [case.plan for case in every])
-    runtime = part(it.made, "serving").Runtime.load(folder, it.made.model.Model, straight=straight)
+    part(it.made, "deploy.bundle").save(folder, it.net, [case.plan for case in every])
+    runtime = part(it.made, "deploy.serving").Runtime.load(folder, it.made.model.Model, straight=straight)
     for number, case in enumerate(every):
         runtime.switch(number)
         assert relative(runtime.run(case.x), case.wanted) < 1e-4, ("bundle", straight, case.at)
@@ -123,7 +123,7 @@ def check_bundle(it: Shipped, folder: Path, every: Sequence[Case], straight: boo
 def check_programs(name: str, folder: Path) -> None:
     """torch.export and ONNX programs of two random sub-networks; `compare` exits where answers differ."""
     it = shipped(name, folder / "project")
-    exporting = part(it.made, "exporting")
+    exporting = part(it.made, "deploy.exporting")
     for case in cases(it, 2)[-2:]:
         static = it.made.bind.bind(it.net, case.plan)
         exporting.write_program(static, (case.x,), case.wanted, folder / "net.pt2")

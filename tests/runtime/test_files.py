@@ -12,8 +12,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from specc.codegen.runtime.tensors import load_tensors, save_tensors
-from specc.codegen.runtime.whole import put_back, whole_file, whole_folder
+from specc.runtime.files.tensors import load_tensors, save_tensors
+from specc.runtime.files.whole import put_back, whole_file, whole_folder
 
 
 def test_tensors_are_read_and_written_as_the_package_does(tmp_path: Path) -> None:

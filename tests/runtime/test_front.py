@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from specc.codegen.runtime.front import (
+from specc.runtime.search.front import (
     Point,
     admit,
     best,
@@ -22,7 +22,7 @@ from specc.codegen.runtime.front import (
     to_json,
     within,
 )
-from specc.codegen.runtime.picture import Series, draw, log_ticks, ticks
+from specc.runtime.search.picture import Series, draw, log_ticks, ticks
 
 POINTS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6)), max_size=25)
 

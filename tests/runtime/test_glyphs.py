@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.datasets import load_data
-from specc.codegen.runtime.glyphs import CHARACTERS, characters, glyphs, hashed, rendered, uniform
+from specc.runtime.data.datasets import load_data
+from specc.runtime.data.glyphs import CHARACTERS, characters, glyphs, hashed, rendered, uniform
 
 
 def pixels(seed: int, split: int, count: int, side: int = 32, classes: int = 46) -> Tensor:

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from specc.codegen.runtime import decoding, folders
-from specc.codegen.runtime.augment import ResizedCrop
-from specc.codegen.runtime.datasets import load_data
-from specc.codegen.runtime.decoding import decoded
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.images import Data
-from specc.codegen.runtime.loading import Loading
+from specc.runtime.data import decoding, folders
+from specc.runtime.data.augment import ResizedCrop
+from specc.runtime.data.datasets import load_data
+from specc.runtime.data.decoding import decoded
+from specc.runtime.data.images import Data
+from specc.runtime.data.loading import Loading
+from specc.runtime.run.distributed import World
 
 Bytes = NDArray[np.uint8]
 

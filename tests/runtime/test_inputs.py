@@ -67,8 +67,8 @@ def test_each_input_is_brought_to_its_own_resolution(name: str, tmp_path: Path) 
     net, space = found.model.Model().eval(), found.modules["space"]
     plans = [net.plan(at) for at in space.every()]
     assert len(plans) == {"elastic": 6, "fixed": 3, "shared": 2, "vector": 3}[name]
-    part(found, "deploy").save(tmp_path / "bundle", net, plans)
-    load = part(found, "serving").Runtime.load
+    part(found, "deploy.bundle").save(tmp_path / "bundle", net, plans)
+    load = part(found, "deploy.serving").Runtime.load
     runtimes = [load(tmp_path / "bundle", lambda: net, straight=straight) for straight in (True, False)]
     stem, head = net.stem, net.head.linear
     for number, (at, plan) in enumerate(zip(space.every(), plans, strict=True)):

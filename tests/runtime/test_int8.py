@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from specc.codegen.runtime import int8_files
-from specc.codegen.runtime.int8 import WEIGHTS, int8_layer, quantised
-from specc.codegen.runtime.int8_layers import Int8Conv2d
-from specc.codegen.runtime.int8_ranges import BINS, LEVELS, Scale, best_range, measured, scale_of
+from specc.runtime.deploy import int8_files
+from specc.runtime.deploy.int8 import WEIGHTS, int8_layer, quantised
+from specc.runtime.deploy.int8_layers import Int8Conv2d
+from specc.runtime.deploy.int8_ranges import BINS, LEVELS, Scale, best_range, measured, scale_of
 
 IN, OUT = Scale(0.03, 100), Scale(0.05, 90)
 

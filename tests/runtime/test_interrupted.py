@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.codegen.runtime.progress import Log
-from specc.codegen.runtime.whole import claimed
+from specc.runtime.files.whole import claimed
+from specc.runtime.run.progress import Log
 from tests.folders import ROOT
 from tests.runtime.scripted import Scripts
 from tests.runtime.test_projects import write_project
@@ -49,7 +49,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
 
 KILL = """
 import os, signal
-from elastic.progress import Bar
+from elastic.run.progress import Bar
 advance, calls = Bar.advance, []
 
 def counted(self, note=""):
@@ -114,7 +114,7 @@ def test_sigint_is_a_line(scripts: Scripts, command: tuple[str, ...], told: str)
 
 def test_a_folder_is_one_trainings_and_no_lock_outlives_it(scripts: Scripts, tmp_path: Path) -> None:
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom specc.codegen.runtime.whole import claimed\n"
+        "import sys, time\nfrom pathlib import Path\nfrom specc.runtime.files.whole import claimed\n"
         f"lock = claimed(Path({str(tmp_path)!r}))\nprint('claimed', flush=True)\ntime.sleep(60)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

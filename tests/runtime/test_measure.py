@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.codegen.runtime import latency
-from specc.codegen.runtime.latency import clock_of, device_name, measure, running
+from specc.runtime.latency import timing as latency
+from specc.runtime.latency.timing import clock_of, device_name, measure, running
 
 IMAGES = torch.zeros(1)
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from specc.codegen.runtime.front import Point, admit
+from specc.runtime.search.front import Point, admit
 from tests.runtime.test_projects import RESUMED, run, write_project
 
 RECIPE = """

@@ -11,10 +11,10 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.independent import step as independent
 from specc.methods.us_net import step as us_net
+from specc.runtime.run.distributed import World
+from specc.runtime.train.trainer import Trainer
 from tests.runtime.tiny import TinyNet, TinySpace, tiny_net
 
 IMAGES = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))

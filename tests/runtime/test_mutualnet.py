@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.mutualnet import step as mutualnet
 from specc.pipeline import compile_project, load
+from specc.runtime.run.distributed import World
+from specc.runtime.train.trainer import Trainer
 from specc.source import Source
 
 CHOICES: dict[str, tuple[Any, ...]] = {"resolution": (2, 3, 4), "width": (2, 4, 8)}
@@ -152,5 +152,5 @@ def test_the_project_draws_resolutions_and_brings_the_sandwich_along(method: str
     files = compile_project(load(Source("tiny.specc", SPEC.replace("METHOD", f"method {method}"))))
     assert 'RESOLUTIONS = ["resolution"]' in files["train.py"]
     assert line in files["train.py"]
-    assert "from .us_net import sandwich, step" in files["elastic/mutualnet.py"]
-    assert "elastic/us_net.py" in files
+    assert "from us_net import sandwich, step" in files["mutualnet.py"]
+    assert "us_net.py" in files

@@ -61,7 +61,7 @@ def test_it_is_trained_searched_and_exported(name: str, tmp_path: Path) -> None:
     run(folder, "export.py", "--bundle")
     run(
         folder,
-        "import torch\nfrom elastic.serving import Runtime\nfrom model import Model\n"
+        "import torch\nfrom elastic.deploy.serving import Runtime\nfrom model import Model\n"
         "for straight in (True, False):\n"
         "    runtime = Runtime.load('runs/anytime', Model, straight=straight)\n"
         "    for number in range(len(runtime)):\n"

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from specc.codegen.runtime import checkpoint
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.evaluate import Score, evaluate, summary
-from specc.codegen.runtime.journal import Journal
-from specc.codegen.runtime.judge import Judge
+from specc.runtime.run.distributed import World
+from specc.runtime.search.journal import Journal
+from specc.runtime.search.judge import Judge
+from specc.runtime.train import checkpoint
+from specc.runtime.train.evaluate import Score, evaluate, summary
 from tests.folders import PACKAGE
 from tests.runtime.scripted import Scripts
 from tests.runtime.steps import trainer_of
@@ -63,7 +63,7 @@ def test_a_rate_that_is_too_high_stops_the_run_and_keeps_the_batch(scripts: Scri
 
 
 def test_a_later_epoch_leaves_the_checkpoint_of_the_last_good_one(scripts: Scripts) -> None:
-    scripts.do("import elastic.optim as o; usual = o.learning_rate")
+    scripts.do("import elastic.train.optim as o; usual = o.learning_rate")
     scripts.do("o.learning_rate = lambda s, e, n: lambda step: 1.0 if step < n else 1e12")
     reason = scripts("train.py", "--output-dir", "late").reason
     scripts.do("o.learning_rate = usual")

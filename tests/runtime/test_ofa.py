@@ -14,16 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.channels import channel_sets
+from specc.analyses.channels import channel_sets
 from specc.analysis.cost import cost
 from specc.analysis.space import complete
-from specc.codegen.runtime.optim import learning_rate
-from specc.codegen.runtime.trainer import Average
 from specc.methods.ofa import step as ofa
 from specc.methods.ofa.step_sorting import ChannelSet, importance, reorder, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
 from specc.ops.transformed.torch import TransformedConv2d
 from specc.pipeline import compile_project, load
+from specc.runtime.train.optim import learning_rate
+from specc.runtime.train.trainer import Average
 from specc.source import Source
 from tests.codegen.projects import from_text
 from tests.runtime.steps import drawn, generated, moved, snapshot, trainer_of

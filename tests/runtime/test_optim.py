@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from specc.codegen.runtime.optim import build_optimizer, build_schedule, learning_rate, parameter_groups
+from specc.runtime.train.optim import build_optimizer, build_schedule, learning_rate, parameter_groups
 
 EPOCHS, STEPS = 8, 5
 

@@ -16,16 +16,17 @@ import pytest
 import torch
 
 from specc.codegen.literals import literal, toml
-from specc.codegen.runtime import augment, checkpoint, datasets, recipe
-from specc.codegen.runtime.distributed import join
-from specc.codegen.runtime.flag_types import whole
-from specc.codegen.runtime.latency import measure
-from specc.codegen.runtime.options import at_path, read_settings, search_options, train_options
-from specc.codegen.runtime.progress import Bar, Log, Mean, amount, seconds, table
-from specc.codegen.runtime.subnets import parse, resolved, short, spelled
 from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
 from specc.portable.latency_table import NANOSECONDS
+from specc.runtime.data import augment, datasets
+from specc.runtime.latency.timing import measure
+from specc.runtime.run.distributed import join
+from specc.runtime.run.flag_types import whole
+from specc.runtime.run.progress import Bar, Log, Mean, amount, seconds, table
+from specc.runtime.train import checkpoint, recipe
+from specc.runtime.train.options import at_path, read_settings, search_options, train_options
+from specc.runtime.train.subnets import parse, resolved, short, spelled
 from tests.runtime.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {

@@ -55,7 +55,7 @@ STEP = '''
 from __future__ import annotations
 
 from acme_toys.toy.shares import weighed
-from specc.codegen.runtime.subnets import resolved
+from specc.runtime.train.subnets import resolved
 
 
 class Tally:
@@ -156,10 +156,10 @@ def test_it_reports_what_it_lacks_where_the_spec_says_so(toys: Path) -> None:
 
 def test_its_project_holds_its_parts_and_trains_without_it(toys: Path, tmp_path: Path) -> None:
     files = compile_project(load(Source("tiny.specc", SPEC)))
-    assert "from elastic import checkpoint, toy\n" in files["train.py"]
+    assert "import space\nimport toy\n" in files["train.py"]
     assert '# The two of the first step.\nPAIR = ["max", {"keep": False}]\n' in files["train.py"]
-    assert "from .shares import weighed\n" in files["elastic/toy.py"]
-    assert "from .subnets import resolved\n" in files["elastic/toy.py"]
+    assert "from toy_shares import weighed\n" in files["toy.py"]
+    assert "from elastic.train.subnets import resolved\n" in files["toy.py"]
     assert files["important.txt"].split()[0] == "stem.conv"
     for path, text in files.items():
         assert "acme_toys" not in text, path
@@ -198,4 +198,4 @@ def test_the_command_line_plans_and_compiles_it(toys: Path, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert plan["method"] == {"name": "toy", "subnets_per_step": 2, "listed": None}
-    assert {"important.txt", "elastic/toy.py", "elastic/shares.py"} <= {row["path"] for row in plan["files"]}
+    assert {"important.txt", "toy.py", "toy_shares.py"} <= {row["path"] for row in plan["files"]}

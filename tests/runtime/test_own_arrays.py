@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from specc.codegen.runtime.datasets import check_classes, load_data
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.images import Data
-from specc.codegen.runtime.loading import Loading
-from specc.codegen.runtime.own import array_of, class_numbers
+from specc.runtime.data.datasets import check_classes, load_data
+from specc.runtime.data.images import Data
+from specc.runtime.data.loading import Loading
+from specc.runtime.data.own import array_of, class_numbers
+from specc.runtime.run.distributed import World
 from tests.runtime.test_projects import run, write_project
 
 WORLD = World(0, 1, torch.device("cpu"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.codegen.runtime.datasets import load_data
+from specc.runtime.data.datasets import load_data
 
 
 def test_the_parts_of_a_folder_are_named_and_from_where_it_was_looked_for(

@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from specc.codegen.runtime.checked import reason
-from specc.codegen.runtime.programs import Wish, adaptive_max, multiple, write_onnx, write_program
+from specc.runtime.deploy.checked import reason
+from specc.runtime.deploy.programs import Wish, adaptive_max, multiple, write_onnx, write_program
 from tests.codegen.projects import from_text, project
 from tests.codegen.test_models import relative, scramble
 from tests.runtime.test_export import BEGUN, DIGITS
@@ -162,13 +162,13 @@ def test_a_cause_is_a_line() -> None:
 
 BROKEN = """
 sys.modules["onnx"] = None
-import elastic.programs, elastic.exporting
+import elastic.deploy.programs, elastic.deploy.exporting
 
 def broken(*args, **more):
     args[4].write_text("half of it")
     raise RuntimeError("torch cannot export this\\nat all")
 
-elastic.exporting.write_program = lambda *args, **more: broken(None, *args, **more)
+elastic.deploy.exporting.write_program = lambda *args, **more: broken(None, *args, **more)
 import export
 
 for flags in FLAGS:

@@ -79,7 +79,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 RESUMED = """
 import train
-from elastic import checkpoint
+from elastic.train import checkpoint
 
 save = checkpoint.save
 
@@ -236,7 +236,7 @@ def test_listed_sub_networks_train_together(tmp_path: Path) -> None:
 def test_a_network_without_choices_is_trained_and_exported(tmp_path: Path) -> None:
     folder = write_project(tmp_path, STATIC, "")
     assert not (folder / "search.py").exists()
-    assert not (folder / "elastic" / "front.py").exists()
+    assert not (folder / "elastic" / "search").exists()
     code = """
 sys.modules["onnx"] = None
 import train, export, bench

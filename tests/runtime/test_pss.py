@@ -14,11 +14,11 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.pss import step as pss
 from specc.pipeline import compile_project, load
 from specc.portable.choices import Space
+from specc.runtime.run.distributed import World
+from specc.runtime.train.trainer import Trainer
 from specc.source import Source
 from tests.codegen.projects import compiled, project
 from tests.networks import reported
@@ -167,12 +167,12 @@ RELOADED = """
 import json
 from pathlib import Path
 
-from elastic import deploy
-from elastic.datasets import load_data
-from elastic.distributed import join
-from elastic.evaluate import evaluate
-from elastic.loading import Loading
-from elastic.options import read_settings
+from elastic.deploy import bundle as deploy
+from elastic.data.datasets import load_data
+from elastic.run.distributed import join
+from elastic.train.evaluate import evaluate
+from elastic.data.loading import Loading
+from elastic.train.options import read_settings
 from model import Model
 
 world = join("cpu")
@@ -201,8 +201,9 @@ from pathlib import Path
 import torch
 
 import space
-from elastic import checkpoint, deploy
-from elastic.calibrate import calibrate
+from elastic.deploy import bundle as deploy
+from elastic.train import checkpoint
+from elastic.net.calibrate import calibrate
 from model import Model
 
 torch.set_num_threads(1)

@@ -38,12 +38,12 @@ STAGES = ("s1", "s2", "s3", "s4")
 
 
 def network(folder: Path, settings: str = "", method: str = "adn") -> tuple[Any, Any]:
-    """A small network, and its project's module elastic.pyramid."""
+    """A small network, and its project's module elastic.net.pyramid."""
     torch.manual_seed(0)
     made = project(from_text(SPEC.replace("{settings}", settings).replace("{method}", method)), folder)
     with made.known():
-        pyramid = importlib.import_module("elastic.pyramid")
-        sys.modules.pop("elastic.pyramid")
+        pyramid = importlib.import_module("elastic.net.pyramid")
+        sys.modules.pop("elastic.net.pyramid")
     return made.model.Model(), pyramid
 
 
@@ -192,8 +192,8 @@ def test_paper_size_backbones_learn_and_answer(kind: Any, name: str, tmp_path: P
     torch.manual_seed(0)
     made = project(compiled(name), tmp_path)
     with made.known():
-        pyramid = importlib.import_module("elastic.pyramid")
-        sys.modules.pop("elastic.pyramid")
+        pyramid = importlib.import_module("elastic.net.pyramid")
+        sys.modules.pop("elastic.net.pyramid")
     backbone = pyramid.Pyramid(made.model.Model(), pyramid_stages(compiled(name).graph), out_channels=32)
     detector = sizes(kind, backbone).train()
     images, targets = scene()
@@ -253,8 +253,8 @@ def test_what_skipping_saves_a_detector_at_800_by_1280(tmp_path: Path) -> None:
 
     made = project(spec, tmp_path)
     with made.known():
-        pyramid = importlib.import_module("elastic.pyramid")
-        sys.modules.pop("elastic.pyramid")
+        pyramid = importlib.import_module("elastic.net.pyramid")
+        sys.modules.pop("elastic.net.pyramid")
     with torch.device("meta"):
         backbone = pyramid.Pyramid(made.model.Model(), STAGES).eval()
         images = torch.empty(1, 3, 800, 1280)

@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.images import Data, Images
-from specc.codegen.runtime.initial import initialise, residual_ends
-from specc.codegen.runtime.labels import coarse, soft
-from specc.codegen.runtime.loading import Loading, repeated
-from specc.codegen.runtime.mixing import Mixing, cutmix
-from specc.codegen.runtime.shapes import each_input
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.us_net import step as us_net
 from specc.pipeline import load
+from specc.runtime.data.images import Data, Images
+from specc.runtime.data.labels import coarse, soft
+from specc.runtime.data.loading import Loading, repeated
+from specc.runtime.data.mixing import Mixing, cutmix
+from specc.runtime.net.shapes import each_input
+from specc.runtime.run.distributed import World
+from specc.runtime.train.initial import initialise, residual_ends
+from specc.runtime.train.trainer import Trainer
 from specc.source import Source
 from tests.codegen.projects import project
 from tests.runtime.tiny import TinyNet, TinySpace, tiny_net

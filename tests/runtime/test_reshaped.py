@@ -169,7 +169,7 @@ def test_convert_sync_batchnorm_is_refused_by_name(made: Project) -> None:
 def test_synchronised_norms_of_one_process_are_as_they_were(made: Project) -> None:
     torch.manual_seed(0)
     net = made.model.Model()
-    synchronise = __import__("specc.codegen.runtime.synced", fromlist=["synchronise"]).synchronise
+    synchronise = __import__("specc.runtime.layers.synced", fromlist=["synchronise"]).synchronise
     twin = synchronise(copy.deepcopy(net))
     x = torch.randn(4, 1, 8, 8)
     assert torch.equal(net(x, net.plan("min")), twin(x, net.plan("min")))
@@ -182,7 +182,7 @@ PROCESSES = """
 import sys
 import torch
 import torch.distributed as dist
-from specc.codegen.runtime.synced import normalised
+from specc.runtime.layers.synced import normalised
 
 dist.init_process_group("gloo")
 rank, size = dist.get_rank(), dist.get_world_size()

@@ -66,7 +66,7 @@ def assert_equal(left: Path, right: Path) -> None:
 
 
 STOP = """
-from elastic import checkpoint
+from elastic.train import checkpoint
 save = checkpoint.save
 
 def interrupted(path, content):

@@ -37,8 +37,8 @@ def bundle(made: Project, folder: Path) -> Any:
             (space.canonical({**space.largest(), **at}) for at in ats), (0.6, 0.9, 0.8), strict=True
         )
     ]
-    part(made, "deploy").save(folder, net, [net.plan(at) for at in ats], figures, "net")
-    return part(made, "serving").Runtime.load(folder, made.model.Model)
+    part(made, "deploy.bundle").save(folder, net, [net.plan(at) for at in ats], figures, "net")
+    return part(made, "deploy.serving").Runtime.load(folder, made.model.Model)
 
 
 def measured(made: Project, net: Any, at: Any) -> Any:
@@ -47,7 +47,7 @@ def measured(made: Project, net: Any, at: Any) -> Any:
     def own(cut: Any) -> Any:
         return cut.calibrated(torch.rand(cut.features), torch.rand(cut.features)) if hasattr(cut, "calibrated") else cut
 
-    return part(made, "plan").map_cuts(net.plan(at), own)
+    return part(made, "net.plan").map_cuts(net.plan(at), own)
 
 
 def test_a_runtime_picks_the_most_accurate_within_the_limits(made: dict[str, Project], tmp_path: Path) -> None:
@@ -78,30 +78,30 @@ def test_latencies_are_measured_once_and_kept_in_the_bundle(made: dict[str, Proj
     (found,) = json.loads((tmp_path / "anytime" / "index.json").read_text())["latency"].items()
     assert found[0] == "cpu, 1 threads, 2x3x16x16, straight"
     assert len(found[1]) == 3
-    again = part(made["elastic"], "serving").Runtime.load(tmp_path / "anytime", made["elastic"].model.Model)
+    again = part(made["elastic"], "deploy.serving").Runtime.load(tmp_path / "anytime", made["elastic"].model.Model)
     assert again.measured(x) == found[1]
     again.latencies[found[0]] = [1.0, 3.0, 2.0]
     assert again.choose(x, budget_ms=2) == 2
     assert again.choose(x, budget_ms=1) == 0
     # Another bundle takes its place while it serves: times of the former say nothing of that.
     net = network(made["elastic"])
-    part(made["elastic"], "deploy").save(tmp_path / "anytime", net, [net.plan("min")])
+    part(made["elastic"], "deploy.bundle").save(tmp_path / "anytime", net, [net.plan("min")])
     assert len(again.measured(x, again=True)) == 3
-    assert part(made["elastic"], "deploy").read_index(tmp_path / "anytime", net)["latency"] == {}
+    assert part(made["elastic"], "deploy.bundle").read_index(tmp_path / "anytime", net)["latency"] == {}
 
 
 def test_a_bundle_without_figures_counts_costs_itself_and_serves_the_largest(
     made: dict[str, Project], tmp_path: Path
 ) -> None:
     net, space = network(made["elastic"]), made["elastic"].modules["space"]
-    part(made["elastic"], "deploy").save(tmp_path / "b", net, [net.plan("min"), net.plan("max")])
-    runtime = part(made["elastic"], "serving").Runtime.load(tmp_path / "b", made["elastic"].model.Model)
+    part(made["elastic"], "deploy.bundle").save(tmp_path / "b", net, [net.plan("min"), net.plan("max")])
+    runtime = part(made["elastic"], "deploy.serving").Runtime.load(tmp_path / "b", made["elastic"].model.Model)
     assert runtime.current == 1
     assert [subnet.macs for subnet in runtime.subnets] == [space.macs(space.smallest()), space.macs(space.largest())]
     assert runtime.choose(macs=space.macs(space.smallest())) == 0
     assert [subnet.accuracy for subnet in runtime.subnets] == [None, None]
     with pytest.raises(FileNotFoundError, match="there is no bundle"):
-        part(made["elastic"], "deploy").load(tmp_path / "none", net)
+        part(made["elastic"], "deploy.bundle").load(tmp_path / "none", net)
 
 
 def test_a_switch_writes_one_pointer(made: dict[str, Project], tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_twelve_assignments_of_mobilenet_v2_take_two_kilobytes(name: str, tmp_pa
     figures = [
         {"macs": space.macs(p.assignment), "params": space.params(p.assignment), "accuracy": 0.71234} for p in plans
     ]
-    deploy = part(found, "deploy")
+    deploy = part(found, "deploy.bundle")
     deploy.save(tmp_path / "anytime", net, plans, figures, name)
     sizes = {path.name: path.stat().st_size for path in (tmp_path / "anytime").iterdir()}
     assert sizes["index.json"] < 1900
@@ -141,7 +141,7 @@ def test_twelve_assignments_of_mobilenet_v2_take_two_kilobytes(name: str, tmp_pa
 
 
 def test_choices_of_more_options_than_letters_are_spelt_in_numbers(made: dict[str, Project]) -> None:
-    deploy = part(made["elastic"], "deploy")
+    deploy = part(made["elastic"], "deploy.bundle")
     for count in (62, 63, 200):
         options = {"width": tuple(range(count)), "keep": (False, True)}
         for at in ({"width": count - 1, "keep": True}, {"width": 0}, {"keep": False}):
@@ -154,7 +154,7 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
     """Whatever byte they end at. The network is then as it was."""
     folder = tmp_path / "anytime"
     bundle(made["elastic"], folder)
-    deploy, serving = part(made["elastic"], "deploy"), part(made["elastic"], "serving")
+    deploy, serving = part(made["elastic"], "deploy.bundle"), part(made["elastic"], "deploy.serving")
     net = made["elastic"].model.Model()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     rng = random.Random(0)
@@ -193,7 +193,7 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
     with pytest.raises(ValueError, match="is a bundle of net, whose choices are not those of Nested"):
         serving.Runtime.load(folder, made["nested"].model.Model)
     index = json.loads((folder / "index.json").read_text())
-    index["space"] = deploy.fingerprint(part(made["nested"], "deploy").options_of(made["nested"].model.Model()))
+    index["space"] = deploy.fingerprint(part(made["nested"], "deploy.bundle").options_of(made["nested"].model.Model()))
     (folder / "index.json").write_text(json.dumps(index))
     with pytest.raises(ValueError, match="damaged"):
         deploy.load(folder, made["nested"].model.Model())
@@ -205,7 +205,7 @@ def test_a_call_runs_one_sub_network_whatever_is_switched_meanwhile(
 ) -> None:
     """Two threads run while a third one switches: every answer is one sub-network's, to the last bit."""
     bundle(made["elastic"], tmp_path / "anytime")
-    runtime = part(made["elastic"], "serving").Runtime.load(
+    runtime = part(made["elastic"], "deploy.serving").Runtime.load(
         tmp_path / "anytime", made["elastic"].model.Model, straight=straight
     )
     (x,) = inputs_of("elastic")
@@ -244,7 +244,7 @@ def test_times_are_measured_once_by_many_threads_and_again_when_asked(
     made: dict[str, Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = bundle(made["elastic"], tmp_path / "anytime")
-    serving = part(made["elastic"], "serving")
+    serving = part(made["elastic"], "deploy.serving")
     (x,) = inputs_of("elastic")
     asked: list[Any] = []
 
@@ -273,8 +273,8 @@ def test_times_are_measured_once_by_many_threads_and_again_when_asked(
 def test_a_bundle_keeps_what_its_sub_networks_are_asked_for(made: dict[str, Project], tmp_path: Path) -> None:
     net, (x,) = network(made["elastic"]), inputs_of("elastic")
     plans = [net.plan({"width": 0.5}, outputs=["early", "head"]), net.plan("max")]
-    part(made["elastic"], "deploy").save(tmp_path / "b", net, plans)
-    runtime = part(made["elastic"], "serving").Runtime.load(tmp_path / "b", made["elastic"].model.Model)
+    part(made["elastic"], "deploy.bundle").save(tmp_path / "b", net, plans)
+    runtime = part(made["elastic"], "deploy.serving").Runtime.load(tmp_path / "b", made["elastic"].model.Model)
     assert runtime.current == 1
     runtime.switch(0)
     found, wanted = runtime.run(x), net(x, plans[0])
@@ -285,7 +285,7 @@ def test_a_bundle_keeps_what_its_sub_networks_are_asked_for(made: dict[str, Proj
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from elastic import deploy
+from elastic.deploy import bundle as deploy
 from model import Model
 
 net = Model()
@@ -313,7 +313,7 @@ def test_a_killed_export_leaves_the_bundle_that_was_there(made: dict[str, Projec
         assert done.returncode == -signal.SIGKILL
         assert (folder / "anytime").exists() == (victim != "weights.safetensors")
         net = network(made["elastic"])
-        deploy = part(made["elastic"], "deploy")
+        deploy = part(made["elastic"], "deploy.bundle")
         if victim == "weights.safetensors":
             deploy.save(folder / "anytime", net, [net.plan("min")])  # over what the dead one left aside
             assert not [*folder.glob("anytime.*")]
@@ -323,7 +323,7 @@ def test_a_killed_export_leaves_the_bundle_that_was_there(made: dict[str, Projec
 KILLED_AT_ANY_TIME = """
 import sys, time
 from pathlib import Path
-from elastic import deploy
+from elastic.deploy import bundle as deploy
 from model import Model
 
 net = Model()
@@ -341,7 +341,7 @@ while True:
 def test_a_bundle_is_whole_at_whatever_moment_its_writer_dies(made: dict[str, Project]) -> None:
     """Twenty real kills at random moments of a process that writes two bundles in turn: one of both is there, whole."""
     folder = made["elastic"].folder
-    deploy, rng, seen = part(made["elastic"], "deploy"), random.Random(1), set()
+    deploy, rng, seen = part(made["elastic"], "deploy.bundle"), random.Random(1), set()
     for _ in range(20):
         writer = subprocess.Popen(
             [sys.executable, "-c", "import sys; sys.path.insert(0, '.')\n" + KILLED_AT_ANY_TIME],
@@ -367,7 +367,7 @@ def test_a_bundle_is_whole_at_whatever_moment_its_writer_dies(made: dict[str, Pr
 
 def test_a_bundle_with_any_bit_changed_is_refused(made: dict[str, Project], tmp_path: Path) -> None:
     """Every bit of the index and of the norms, and of the weights some in every part of the file."""
-    deploy, folder = part(made["elastic"], "deploy"), tmp_path / "anytime"
+    deploy, folder = part(made["elastic"], "deploy.bundle"), tmp_path / "anytime"
     net = network(made["elastic"])
     deploy.save(folder, net, [measured(made["elastic"], net, at) for at in ("min", "max")], classes=["a", "b"])
     index = (folder / "index.json").read_bytes()
@@ -394,7 +394,7 @@ def test_a_bundle_with_any_bit_changed_is_refused(made: dict[str, Project], tmp_
 
 
 def test_a_bundle_of_the_first_version_has_no_checksums_and_is_read(made: dict[str, Project], tmp_path: Path) -> None:
-    deploy, folder = part(made["elastic"], "deploy"), tmp_path / "anytime"
+    deploy, folder = part(made["elastic"], "deploy.bundle"), tmp_path / "anytime"
     net = network(made["elastic"])
     deploy.save(folder, net, [net.plan("min")])
     index = json.loads((folder / "index.json").read_text())
@@ -409,7 +409,7 @@ def test_a_bundle_of_the_first_version_has_no_checksums_and_is_read(made: dict[s
 def test_a_bundle_is_compared_with_its_network_before_it_takes_its_place(
     made: dict[str, Project], tmp_path: Path
 ) -> None:
-    deploy, folder = part(made["elastic"], "deploy"), tmp_path / "anytime"
+    deploy, folder = part(made["elastic"], "deploy.bundle"), tmp_path / "anytime"
     net, (x,) = network(made["elastic"]), inputs_of("elastic")
     plans = [measured(made["elastic"], net, at) for at in ("min", "max")]
     found: list[float] = []

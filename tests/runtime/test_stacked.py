@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.codegen.runtime.datasets import load_data
+from specc.runtime.data.datasets import load_data
 from tests.runtime.test_projects import run, write_project
 
 SPEC = """

@@ -11,9 +11,9 @@ from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
-from specc.codegen.runtime.distributed import join, leave
-from specc.codegen.runtime.trainer import Trainer
 from specc.methods.us_net import step as us_net
+from specc.runtime.run.distributed import join, leave
+from specc.runtime.train.trainer import Trainer
 from tests.runtime.tiny import TinySpace, tiny_net
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from specc.codegen.runtime.images import Images
+from specc.runtime.data.images import Images
 from tests.runtime.scripted import Scripts
 from tests.runtime.test_projects import write_project
 

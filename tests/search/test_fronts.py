@@ -23,10 +23,10 @@ from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
 from specc.analysis.module import space_module
-from specc.codegen.runtime.front import Point, admit, key
-from specc.codegen.runtime.interfaces import Assignment
-from specc.codegen.runtime.proposals import Proposals
 from specc.ir.graph import Graph
+from specc.runtime.search.front import Point, admit, key
+from specc.runtime.search.proposals import Proposals
+from specc.runtime.train.interfaces import Assignment
 from tests.codegen.projects import compiled
 from tests.search.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
 

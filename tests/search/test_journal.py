@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 import torch
 
-from specc.codegen.runtime import journal as journal_part
-from specc.codegen.runtime import judge as judge_part
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.front import Point, admit, key, to_json
-from specc.codegen.runtime.interfaces import Assignment
-from specc.codegen.runtime.journal import Journal, fingerprint, open_journal
-from specc.codegen.runtime.judge import Calibrated, Judge, Measure
-from specc.codegen.runtime.page import write_page
-from specc.codegen.runtime.picture import Series, draw
-from specc.codegen.runtime.proposals import Proposals
-from specc.codegen.runtime.whole import write_text
+from specc.runtime.files.whole import write_text
+from specc.runtime.run.distributed import World
+from specc.runtime.search import journal as journal_part
+from specc.runtime.search import judge as judge_part
+from specc.runtime.search.front import Point, admit, key, to_json
+from specc.runtime.search.journal import Journal, fingerprint, open_journal
+from specc.runtime.search.judge import Calibrated, Judge, Measure
+from specc.runtime.search.page import write_page
+from specc.runtime.search.picture import Series, draw
+from specc.runtime.search.proposals import Proposals
+from specc.runtime.train.interfaces import Assignment
 from tests.runtime.tiny import tiny_net
 from tests.search.toy import EVOLUTION, blocks, by, good, judge_of, searched
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from specc.codegen.runtime.front import Point
-from specc.codegen.runtime.page import SCRIPT, page, write_page
+from specc.runtime.search.front import Point
+from specc.runtime.search.page import SCRIPT, page, write_page
 
 SMALL = Point({"width": 0.5, "keep": False}, 10_000, 500, 0.8, memory=4096)
 LARGE = Point({"width": 1, "keep": True}, 40_000, 900, 0.9, memory=8192)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from specc.codegen.runtime.front import Point, admit
-from specc.codegen.runtime.page import page
+from specc.runtime.search.front import Point, admit
+from specc.runtime.search.page import page
 
 BROWSERS = [path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path][:1]
 """The first that is installed; where there is none, nothing can be seen."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from specc.codegen.runtime.options import search_options
 from specc.pipeline import compile_project, load
+from specc.runtime.train.options import search_options
 from specc.source import Source
 
 SPEC = """

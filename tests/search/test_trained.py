@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from specc.codegen.runtime.choosing import figures
-from specc.codegen.runtime.front import Point, from_json, to_json
-from specc.codegen.runtime.page import page
-from specc.codegen.runtime.subnets import resolved
 from specc.methods import find_method
 from specc.pipeline import load
+from specc.runtime.deploy.choosing import figures
+from specc.runtime.search.front import Point, from_json, to_json
+from specc.runtime.search.page import page
+from specc.runtime.train.subnets import resolved
 from specc.source import Source
 from tests.runtime.test_projects import run, write_project
 from tests.search.test_fronts import space_of_graph

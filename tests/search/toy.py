@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from specc.codegen.runtime.distributed import World
-from specc.codegen.runtime.front import Point, admit
-from specc.codegen.runtime.interfaces import Assignment
-from specc.codegen.runtime.journal import open_journal
-from specc.codegen.runtime.judge import Judge, Measure
-from specc.codegen.runtime.proposals import Proposals
 from specc.portable import choices
 from specc.portable.choices import Space, Term
+from specc.runtime.run.distributed import World
+from specc.runtime.search.front import Point, admit
+from specc.runtime.search.journal import open_journal
+from specc.runtime.search.judge import Judge, Measure
+from specc.runtime.search.proposals import Proposals
+from specc.runtime.train.interfaces import Assignment
 
 Rows = NDArray[np.int64]
 Accuracy = Callable[[Assignment], float]

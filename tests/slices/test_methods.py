@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import SGD
 
-from specc.codegen.runtime.evaluate import evaluate
-from specc.codegen.runtime.levels import Level, Levels
 from specc.methods.awn import step as awn
 from specc.methods.inclusive_sparse import step as inclusive_sparse
 from specc.portable.triangle import seen
+from specc.runtime.train.evaluate import evaluate
+from specc.runtime.train.levels import Level, Levels
 from tests.runtime.steps import drawn, generated, snapshot, trainer_of
 from tests.slices.networks import any_width, sliced
 

@@ -6,7 +6,8 @@ A heading is a test, a fence of `specc` under it is a spec, and comments in it s
 
 An error comment names the rule and, between quotes, a part of what is said; `# also: [rule]` stands where one of
 the rule's secondary labels must point. `# warning: [rule]` expects a warning. A spec without such comments must be
-fine, without a warning. Words after `specc` on the fence:
+fine, without a warning; it may state facts about its network, as `# shape: [16, 8, 8]`, which `facts.py` checks.
+Words after `specc` on the fence:
 
     specc stage              the text stands in a stage (of 16 channels, 32 x 32) of a complete supernet
     specc supernet           the text stands in a supernet that has an input, classes and a norm
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from specc import pipeline
 from specc.diagnostics import Diagnostic, SpecError
+from tests.spec_tests.facts import assert_facts
 
 FOLDER = Path(__file__).parent
 # The text stands on the lines it has in the test: what goes before it is put on its first line.
@@ -32,6 +34,7 @@ WRAPPERS = (
     ("supernet", BEFORE, "\n}\n"),
     ("", "", ""),
 )
+HEADING_OR_FENCE = re.compile(r"^#+ ([^\n]*)|^```specc[ ]*([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"# (error|warning|also): \[([a-z0-9-]+)\](?: \"([^\"]*)\")?")
 
 
@@ -56,8 +59,12 @@ class SpecTest:
     @property
     def begin(self) -> int:
         """Where the test's own text begins in `main.specc`."""
-        text = dict(self.files).get("main.specc", "")
-        return next((len(before) for _, before, _ in WRAPPERS if before and text.startswith(before)), 0)
+        return next((len(before) for _, before, _ in WRAPPERS if before and self.main.startswith(before)), 0)
+
+    @property
+    def main(self) -> str:
+        """The text of `main.specc`."""
+        return dict(self.files).get("main.specc", "")
 
     def expected(self, word: str) -> list[Expected]:
         found = []
@@ -72,16 +79,20 @@ class SpecTest:
 def all_tests() -> Iterator[SpecTest]:
     """The tests of all Markdown files of this folder."""
     for path in sorted(FOLDER.glob("*.md")):
-        yield from tests_in(path.stem, path.read_text(encoding="utf-8"))
+        yield from read_tests(path.stem, path.read_text(encoding="utf-8"))
 
 
-def tests_in(stem: str, text: str) -> Iterator[SpecTest]:
+def read_tests(stem: str, text: str) -> Iterator[SpecTest]:
     """The tests of one Markdown text. A heading without a fence is a title."""
-    for section in re.split(r"^#+ ", text, flags=re.MULTILINE)[1:]:
-        title = section.split("\n", 1)[0].strip()
-        fences = re.findall(r"^```specc[ ]*([^\n]*)\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-        if fences:
-            yield SpecTest(f"{stem}: {title}", tuple(spec_file(words.strip(), body) for words, body in fences))
+    title, files = "", []
+    for match in HEADING_OR_FENCE.finditer(text + "\n# "):
+        heading, words, body = match.groups()
+        if heading is None:
+            files.append(spec_file(words.strip(), body))
+            continue
+        if files:
+            yield SpecTest(f"{stem}: {title}", tuple(files))
+        title, files = heading.strip(), []
 
 
 def spec_file(words: str, body: str) -> tuple[str, str]:
@@ -98,11 +109,13 @@ def run(test: SpecTest, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     try:
-        found = pipeline.load(str(folder / "main.specc")).warnings
-        found = tuple(d for d in found if d.primary.span.start >= test.begin)  # what stands around it may be unused
+        compiled = pipeline.load(str(folder / "main.specc"))
     except SpecError as error:
-        found = error.diagnostics
-    compare(test, found)
+        compare(test, error.diagnostics)
+        return
+    # What stands around it may be unused.
+    compare(test, tuple(d for d in compiled.warnings if d.primary.span.start >= test.begin))
+    assert_facts(test.main, compiled, test.begin)
 
 
 def compare(test: SpecTest, found: tuple[Diagnostic, ...]) -> None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
+from typing import Final, Literal
 
 import pytest
+import torch
 
 import specc
 from specc import pipeline
 from specc.diagnostics import Rule, SpecError
 from specc.diagnostics.catalogue import all_rules
+from specc.runtime.verify import macs, scatter, size
+from specc.semantics.check import operator_names
 from tests.cli.commands import specc as command
+from tests.codegen.projects import extremes, input_shapes, project
 from tests.folders import ROOT
-from tests.spec_tests.harness import SpecTest, all_tests, run
+from tests.spec_tests.facts import facts_in
+from tests.spec_tests.harness import SpecTest, all_tests, read_tests, run
 
 TESTS = tuple(all_tests())
+ENDS: Final[tuple[Literal["max", "min"], ...]] = ("max", "min")
 BELOW = ("unreadable-file", "not-utf-8", "unknown-param", "empty-window")
 """What no text in a Markdown file can provoke, but a test in this file does."""
 
@@ -97,3 +104,45 @@ def test_a_budget_that_nothing_meets(tmp_path: Path) -> None:
     )
     with pytest.raises(SpecError, match="empty-window"):
         specc.load(path).sample(1, macs=(1, 2))
+
+
+@pytest.mark.parametrize("name", operator_names())
+def test_facts_are_stated_of_every_operator(name: str) -> None:
+    lines = (line for test in TESTS for line in test.main.splitlines())
+    assert any(re.search(rf"\b{name}\b.*# (shape|macs|params): ", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("fact", "found"),
+    [
+        ("shape: [16, 32, 33]", r"line 2: shape at max is \[16, 32, 32\], not \[16, 32, 33\]"),
+        ("shape: none at s1.keep=yes", "line 2: shape at s1.keep=yes is"),
+        ("macs: 9 * 256", "line 2: macs at max is 2359296"),
+        ("params: 1 at min", "line 2: params at min is 0"),
+        ("size: 3", "line 2: size at max is 2"),
+        ("choices: s1.keep {no}", "s1.keep: no, yes"),
+        ("choices: keep", "the choices are s1.keep"),
+        ("macs: many", "no arithmetic"),
+    ],
+)
+def test_a_fact_that_does_not_hold_fails(fact: str, found: str, tmp_path: Path) -> None:
+    text = f"# A\n```specc stage\nrelu\nskippable {{ conv(16, kernel=3) }}   # {fact}\n```\n"
+    (test,) = read_tests("wrong", text)
+    with pytest.raises(AssertionError, match=found):
+        run(test, tmp_path)
+
+
+@pytest.mark.parametrize("test", [t for t in TESTS if facts_in(t.main)], ids=lambda test: test.name)
+def test_torch_counts_what_is_stated(test: SpecTest, tmp_path: Path) -> None:
+    """The figures of a network with stated facts are those of the generated code, at both ends."""
+    for name, text in test.files:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    compiled = pipeline.load(tmp_path / "main.specc")
+    graph, net = compiled.graph, specc.api.Network(compiled)
+    model = project(compiled, tmp_path / "project").model.Model().eval()
+    scatter(model)
+    for end, at in zip(ENDS, extremes(graph) if graph.choices else [{}], strict=False):
+        bound = model.bind(model.plan(end), fold=False) if graph.choices else model
+        inputs = [torch.zeros(1, *shape) for shape in input_shapes(graph, at)]
+        stated = net.cost(end)
+        assert (size(bound), macs(bound, inputs)) == (stated.params, stated.macs)

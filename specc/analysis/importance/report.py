@@ -150,15 +150,20 @@ def path_scores(paths: BestPaths, chain: Stationary) -> tuple[PathScore, ...]:
 
 
 def marked_length(graph: Graph, paths: BestPaths, nodes: int | None) -> int:
-    """The node count asked for, or that with the highest TPS by the node (Eq. 19 ties the singular value to TPS / D).
+    """The node count asked for, or that with the highest TPS by the node. Raises SpecError where no path has it."""
+    if nodes is None:
+        return best_length(paths)
+    if nodes not in paths.lengths:
+        message = f"no path has {nodes} nodes"
+        raise refused(graph, NO_SUCH_LENGTH, message, f"there are paths of {spans(paths.lengths)} nodes")
+    return nodes
+
+
+def best_length(paths: BestPaths) -> int:
+    """The node count with the highest TPS by the node (Eq. 19 ties the singular value to TPS / D).
 
     Ties go to fewer MACs, then to the first in graph order.
     """
-    if nodes is not None:
-        if nodes not in paths.lengths:
-            message = f"no path has {nodes} nodes"
-            raise refused(graph, NO_SUCH_LENGTH, message, f"there are paths of {spans(paths.lengths)} nodes")
-        return nodes
     macs = dict(zip(paths.lengths, paths.macs.tolist(), strict=True))
     means = {
         length: Fraction(grade, length) for length, grade in zip(paths.lengths, paths.grades.tolist(), strict=True)

@@ -89,7 +89,7 @@ def components(view: View, guards: Iterable[Expr], choices: Sequence[Choice]) ->
         if choice.name in parent:
             members.setdefault(root(choice.name), []).append(choice)
     table = {choice.name: choice for choice in choices}
-    wanted = {edge.guard for edge in view.edges if edge.kind != "select" and can_hold(edge.guard, table)}
+    wanted = {edge.guard for edge in view.edges if not edge.bypass and can_hold(edge.guard, table)}
     read: dict[str, list[Expr]] = {name: [] for name in members}
     for guard, names in reading:
         if names:

@@ -12,7 +12,7 @@ from specc.analysis.picture.cells import LONG, RawCell, RawLane, Region, lanes
 from specc.analysis.picture.facts import by_lane, facts_of, global_choices, lane_notes
 from specc.analysis.picture.fold import Folded, Folder, RawChip
 from specc.analysis.picture.view import ENTRY, Cell, Chip, Detour, Lane, Link, Picture, Unit
-from specc.analysis.picture.words import FAMILIES, SHAPES, condition, costs, describe, label, shape_of
+from specc.analysis.picture.words import condition, costs, describe, label, shape_of
 from specc.analysis.report import OpRow, cost
 from specc.analysis.space import complete
 from specc.ir.choice import Assignment
@@ -173,8 +173,8 @@ class Builder:
             hover.append("not in this sub-network" if self.at is not None else "not in the largest sub-network")
         return Chip(
             name=head.name,
-            shape=SHAPES.get(head.kind, "box"),
-            family=FAMILIES.get(head.kind, "other"),
+            shape=head.operator.drawn.shape,
+            family=head.operator.drawn.family,
             label=words,
             size=self.extents.range(out),
             elastic=self.at is None and bool(free(out)),

@@ -87,7 +87,7 @@ def cut(items: tuple[str | Scope, ...], ops: Mapping[str, Op]) -> tuple[RawCell,
         item, regions = stack.pop()
         if isinstance(item, str):
             op = ops.get(item)
-            if op is None or op.kind == "select":
+            if op is None or op.operator.selects:
                 continue
             if open_run is None or open_run.regions != regions:
                 open_run = RawCell(None, regions)

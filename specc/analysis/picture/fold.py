@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from specc.analysis.picture.cells import RawCell
 from specc.analysis.picture.view import ENTRY
 from specc.ir.expr import Expr
 from specc.ir.graph import Graph, Op, Tensor
-
-MEETINGS: Final = ("add", "concat", "scale", "mul", "select")
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +42,7 @@ class Folder:
         for op in graph.ops:
             for name in dict.fromkeys(op.inputs):
                 self.readers[name] = self.readers.get(name, 0) + 1
-            if op.kind == "select":
+            if op.operator.selects:
                 first = op.inputs[0]
                 self.aliases[op.output] = self.aliases.get(first, first)
 
@@ -74,13 +71,13 @@ class Folder:
     def belongs(self, op: Op, chip: RawChip) -> bool:
         """Whether an operation is drawn with the one before it: it is weak, or that is and nothing else reads it."""
         last = chip.ops[-1]
-        if op.kind in MEETINGS or op.guard != last.guard or op.inputs[0] not in last.outputs:
+        if len(op.inputs) != 1 or op.guard != last.guard or op.inputs[0] not in last.outputs:
             return False
         return self.readers.get(op.inputs[0], 0) == 1 and (self.is_weak(op) or chip.weak)
 
     def is_weak(self, op: Op) -> bool:
         """Whether it keeps shapes and costs nothing, as norms and activations do."""
-        if op.kind in MEETINGS or len(op.inputs) != 1 or len(op.outputs) != 1:
+        if len(op.inputs) != 1 or len(op.outputs) != 1:
             return False
         before, after = self.tensors[op.inputs[0]], self.tensors[op.output]
         return same_shape(before, after) and self.macs(op) == 0

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from specc.analysis.picture.draw import path, rect, text
 from specc.analysis.picture.place import MARGIN
 from specc.analysis.picture.style import LEVELS
-from specc.analysis.picture.view import Family, Picture
+from specc.analysis.picture.view import Picture
+from specc.ir.operator import Family
 
 NAMES: tuple[tuple[Family, str], ...] = (
     ("conv", "convolution"),

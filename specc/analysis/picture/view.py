@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-Shape: TypeAlias = Literal["box", "sum", "join", "switch"]
-Family: TypeAlias = Literal["conv", "depthwise", "linear", "attention", "other"]
+from specc.ir.operator import Family, Shape
+
 ENTRY = -1
 """Stands for what arrives at a cell, as the source of a link."""
 

@@ -3,61 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
 
 from specc.analysis.extent import Extents, percent, short
-from specc.analysis.picture.view import Family, Shape
 from specc.ir.expr import Expr, free, show
 from specc.ir.graph import Op, Tensor
-
-SHAPES: Final[Mapping[str, Shape]] = {
-    "add": "sum",
-    "concat": "join",
-    "scale": "join",
-    "mul": "join",
-    "select": "switch",
-}
-FAMILIES: Final[Mapping[str, Family]] = {
-    "conv": "conv",
-    "patch_embed": "conv",
-    "depthwise": "depthwise",
-    "linear": "linear",
-    "attention": "attention",
-}
-WORDS: Final[Mapping[str, str]] = {
-    "pad_channels": "pad",
-    "batch_norm": "norm",
-    "layer_norm": "norm",
-    "group_norm": "norm",
-    "squeeze_excite": "SE",
-    "class_token": "token",
-    "patch_embed": "patches",
-}
 
 
 def label(op: Op, extents: Extents) -> tuple[str, bool]:
     """What an operation does, in a few characters, and whether a choice decides that."""
-    params: Any = op.params
-    kernel = getattr(params, "kernel", None)
-    stride = getattr(params, "stride", 1)
-    window = "" if kernel is None else square(extents.range(kernel))
-    step = f"/{stride}" if isinstance(stride, int) and stride > 1 else ""
+    kernel: Expr | None = getattr(op.params, "kernel", None)
     elastic = kernel is not None and bool(free(kernel)) and extents.at is None
-    if op.kind == "conv":
-        groups = extents.of(params.groups)[1]
-        sign = {"dense": "", "triangular": "◺", "diagonal": "⋱"}[op.connection.kind]
-        return f"{sign}{window}{step}" + (f" ×{groups}" if groups > 1 else ""), elastic
-    if op.kind == "depthwise":
-        return f"dw {window}{step}", elastic
-    if op.kind in ("pool", "maxpool"):
-        mode = getattr(params, "mode", "max")
-        return f"{mode} {window}{step}" if window else f"{mode} pool", elastic
-    return WORDS.get(op.kind, op.kind.replace("_", " ")), elastic
-
-
-def square(size: str) -> str:
-    """`3×3`; `3–7` where it is elastic."""
-    return size if "–" in size else f"{size}×{size}"
+    return op.operator.label(op, extents), elastic
 
 
 def shape_of(tensor: Tensor, extents: Extents) -> str:

@@ -34,11 +34,12 @@ def run(args: Namespace, terminal: Terminal) -> int:
         except SpecError as error:
             found.extend(error.diagnostics)
     if args.json:
-        from specc.diagnostics.render import as_json, in_order
+        from specc.diagnostics.render import documents
+        from specc.schemas.told import Checked, Verdict
 
         terminal.warn(warnings)
-        rows = [{"spec": name, "ok": name in fine} for name in args.specs]
-        terminal.json({"ok": not found, "specs": rows, "diagnostics": [as_json(d) for d in in_order(found)]})
+        verdicts = tuple(Verdict(spec=name, ok=name in fine) for name in args.specs)
+        terminal.json(Checked(ok=not found, specs=verdicts, diagnostics=documents(found)))
         return 1 if found else 0
     if found:
         terminal.diagnostics(found, warnings)

@@ -51,8 +51,10 @@ def compare(files: dict[str, str], output: str, terminal: Terminal) -> int:
 
     found = [(path, change) for path, change in changes(files, Path(output)) if change != "same"]
     if terminal.as_json:
+        from specc.schemas.files import Differences
+
         rows = [{"path": path, "change": change} for path, change in found]
-        terminal.json({"output": output, "same": not found, "files": rows})
+        terminal.json(Differences.model_validate({"output": output, "same": not found, "files": rows}))
     for path, change in found:
         terminal.note(f"{change}: {output}/{path}")
     if not found:
@@ -77,7 +79,9 @@ def write(files: dict[str, str], compiled: Compiled, args: Namespace, terminal: 
         written = "data cifar10" if "NAME" in next else 'data own(path="mine.py")'
         terminal.note(f"the spec names no `data`, so these flags do; or write it there: `{written}`")
     if args.json:
-        terminal.json({"spec": compiled.name, "output": args.output, "files": sorted(files)})
+        from specc.schemas.files import Compiled as Written
+
+        terminal.json(Written(spec=compiled.name, output=args.output, files=tuple(sorted(files))))
     return 0
 
 

@@ -42,20 +42,16 @@ def run(args: Namespace, terminal: Terminal) -> int:
     report = cost(graph, at, args.count)
     time, conditions = (None, "") if args.latency is None else predicted(graph, args.latency, at)
     if args.json:
+        from specc.schemas.costs import Cost
+
         totals = {name: getattr(report, name) for name in TOTALS}
+        timed = {} if time is None else {"latency": time}
         ops = [
-            {
-                "name": op.name,
-                "kind": op.kind,
-                "stage": op.stage,
-                "params": op.params,
-                "macs": op.macs,
-                "out": [*op.out],
-            }
+            {"name": op.name, "kind": op.kind, "stage": op.stage, "params": op.params, "macs": op.macs, "out": op.out}
             for op in report.ops
         ]
-        timed = {} if time is None else {"latency": time}
-        terminal.json({"spec": graph.name, "at": assignment_json(graph, at), **totals, **timed, "ops": ops})
+        found = {"spec": graph.name, "at": assignment_json(graph, at), **totals, **timed, "ops": ops}
+        terminal.json(Cost.model_validate(found))
         return 0
     rows = [(op.name, op.kind, op.stage, op.params, op.macs, " x ".join(map(str, op.out))) for op in report.ops]
     terminal.table(("name", "kind", "stage", "params", "macs", "out"), rows, right=("params", "macs", "out"))

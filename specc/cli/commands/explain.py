@@ -31,8 +31,11 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for rule in rules:
         if args.topic.lower() in (rule.code.lower(), rule.name):
             if args.json:
-                fields = ("code", "name", "summary", "explanation")
-                terminal.json({field: getattr(rule, field) for field in fields})
+                from specc.schemas.told import ExplainedRule
+
+                terminal.json(
+                    ExplainedRule(code=rule.code, name=rule.name, summary=rule.summary, explanation=rule.explanation)
+                )
             else:
                 terminal.data(f"{rule.code} {rule.name}: {rule.summary}\n\n{rule.explanation.strip()}\n")
             return 0
@@ -41,7 +44,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     text = explained(args.topic)
     if text is not None:
         if args.json:
-            terminal.json({"topic": args.topic, "text": text})
+            from specc.schemas.told import ExplainedTopic
+
+            terminal.json(ExplainedTopic(topic=args.topic, text=text))
         else:
             terminal.data(text)
         return 0

@@ -32,8 +32,11 @@ def run(args: Namespace, terminal: Terminal) -> int:
             elif old != new:
                 replace_text(Path(name), new)
     if args.json:
-        rows = [{"file": name, "changed": old != new} for name, old, new in formatted]
-        terminal.json({"files": rows} | ({"text": t} if (t := standard_text(formatted)) is not None else {}))
+        from specc.schemas.files import Formatted, FormattedFile
+
+        rows = tuple(FormattedFile(file=name, changed=old != new) for name, old, new in formatted)
+        text = standard_text(formatted)
+        terminal.json(Formatted(files=rows) if text is None else Formatted(files=rows, text=text))
     else:
         for name in changed if args.check else (name for name in changed if name != "-"):
             terminal.note(f"{name}: {'would be formatted' if args.check else 'formatted'}")

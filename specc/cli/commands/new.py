@@ -23,10 +23,12 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace, terminal: Terminal) -> int:
     text = starter(args.template, args.name)
+    if args.json:
+        from specc.schemas.files import Started
     output = args.output or f"{args.name}.specc"
     if output == "-":
         if args.json:
-            terminal.json({"file": None, "text": text})
+            terminal.json(Started(file=None, text=text))
         else:
             terminal.data(text)
         return 0
@@ -38,7 +40,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     except OSError as error:
         raise Failure(f"cannot write {output}: {reason(error)}") from None
     if args.json:
-        terminal.json({"file": output, "text": text})
+        terminal.json(Started(file=output, text=text))
     terminal.note(f"wrote {output}; next: specc plan {output}")
     return 0
 

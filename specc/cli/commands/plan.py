@@ -36,7 +36,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
         terminal.warn(approximate_range(compiled.graph))
     plan["files"] = files(compiled, args.output)
     if args.json:
-        terminal.json(plan)
+        from specc.schemas.costs import Plan
+
+        terminal.json(Plan.model_validate(plan))
     else:
         show(plan, args.output, terminal)
     return 0

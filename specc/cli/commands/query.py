@@ -51,7 +51,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
 def show(found: Answer, terminal: Terminal, csv: bool) -> None:
     """An answer as it was asked for."""
     if terminal.as_json:
-        terminal.json(found.records())
+        from specc.schemas.query import Answer as Document
+
+        terminal.json(Document.model_validate(found.records()))
     elif csv:
         terminal.data(comma_separated(found.columns, found.rows))
     else:
@@ -92,15 +94,19 @@ def tables(terminal: Terminal, csv: bool) -> None:
     from specc.analysis.query import TABLES
 
     if terminal.as_json:
+        from specc.schemas.query import Column, Table, Tables
+
         terminal.json(
-            [
-                {
-                    "name": table.name,
-                    "doc": table.doc,
-                    "columns": [{"name": c.name, "type": c.type, "doc": c.doc} for c in table.columns],
-                }
-                for table in TABLES
-            ]
+            Tables(
+                tuple(
+                    Table(
+                        name=table.name,
+                        doc=table.doc,
+                        columns=tuple(Column(name=c.name, type=c.type, doc=c.doc) for c in table.columns),
+                    )
+                    for table in TABLES
+                )
+            )
         )
         return
     if csv:
@@ -119,7 +125,9 @@ def examples(terminal: Terminal) -> None:
     from specc.analysis.query import QUESTIONS
 
     if terminal.as_json:
-        terminal.json([{"question": question.text, "sql": question.sql} for question in QUESTIONS])
+        from specc.schemas.query import Question, Questions
+
+        terminal.json(Questions(tuple(Question(question=q.text, sql=q.sql) for q in QUESTIONS)))
         return
     for question in QUESTIONS:
         sql = question.sql.replace("\n", "\n  ")

@@ -19,7 +19,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
     rules = all_rules()
     if args.json:
-        terminal.json([{"code": rule.code, "name": rule.name, "summary": rule.summary} for rule in rules])
+        from specc.schemas.told import RuleRow, Rules
+
+        terminal.json(Rules(tuple(RuleRow(code=r.code, name=r.name, summary=r.summary) for r in rules)))
     else:
         terminal.table(("code", "name", "summary"), [(rule.code, rule.name, rule.summary) for rule in rules])
         terminal.note("\n`specc explain CODE` says more about one")

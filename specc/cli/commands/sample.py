@@ -62,10 +62,14 @@ def run(args: Namespace, terminal: Terminal) -> int:
     assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)
     costs = list(zip(draws.macs, draws.params, strict=True))
     if args.json:
+        from specc.schemas.costs import Draws as Document
+
         how = {"exact": draws.exact, "why": draws.why}
         shown = assignments_json(graph, assignments)
         found = [{"at": at, "macs": m, "params": p, **how} for at, (m, p) in zip(shown, costs, strict=True)]
-        terminal.json([row | {"latency": t} for row, t in zip(found, latencies, strict=True)] if latencies else found)
+        if latencies:
+            found = [row | {"latency": time} for row, time in zip(found, latencies, strict=True)]
+        terminal.json(Document.model_validate(found))
         return 0
     times = [[f"{1e3 * time:.3f} ms"] for time in latencies] if latencies else [[] for _ in costs]
     texts = show_assignments(graph, assignments)

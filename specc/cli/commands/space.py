@@ -22,11 +22,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
     with terminal.busy("counting"):
         count = size(graph)
     if args.json:
-        choices = [
-            {"name": c.name, "kind": c.kind, "options": [option_json(c, option) for option in c.options]}
+        from specc.schemas.costs import Choice, Space
+
+        choices = tuple(
+            Choice(name=c.name, kind=c.kind, options=tuple(option_json(c, option) for option in c.options))
             for c in graph.choices
-        ]
-        terminal.json({"choices": choices, "size": str(count)})
+        )
+        terminal.json(Space(choices=choices, size=str(count)))
         return 0
     if graph.choices:
         rows = [(c.name, c.kind, len(c.options), show_options(c)) for c in graph.choices]

@@ -8,6 +8,7 @@ Exit 70 says that they do not, which is a bug in specc.
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from math import isfinite
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +58,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     rows = [compared(net, case, answer) for case, answer in zip(cases, found, strict=True)]
     agree = all(row["agrees"] for row in rows)
     if args.json:
-        terminal.json({"spec": compiled.name, "agrees": agree, "cases": rows})
+        from specc.schemas.costs import Verified
+
+        terminal.json(Verified.model_validate({"spec": compiled.name, "agrees": agree, "cases": finite(rows)}))
     else:
         show(rows, net, cases, terminal)
     if not agree:
@@ -99,7 +102,7 @@ def answers(compiled: Compiled, cases: list[dict[str, Any]], folder: Path) -> li
 
     project = folder / "project"
     install(compile_project(compiled), project)
-    script = Path(__file__).parents[2] / "codegen" / "runtime" / "verify.py"
+    script = Path(__file__).parents[2] / "runtime" / "verify.py"
     (project / "verify.py").write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
     asked = [question(compiled, at) for at in cases]
     done = subprocess.run(
@@ -135,6 +138,12 @@ def compared(net: Network, at: dict[str, Any], answer: dict[str, Any]) -> dict[s
         "folded": answer["folded"],
         "agrees": said == torch and close,
     }
+
+
+def finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows as JSON has them: a difference that is not finite is null."""
+    names = ("difference", "folded")
+    return [row | {name: row[name] if isfinite(row[name]) else None for name in names} for row in rows]
 
 
 def show(rows: list[dict[str, Any]], net: Network, cases: list[dict[str, Any]], terminal: Terminal) -> None:

@@ -45,9 +45,11 @@ def run(args: Namespace, terminal: Terminal) -> int:
     with terminal.busy("drawing"):
         found = None if args.plain or format in ("mermaid", "dot") else importance(compiled, terminal)
         drawn = draw(compiled, at, found, format)
+    if args.json:
+        from specc.schemas.files import Drawing
     if args.output in (None, "-"):
         if args.json:
-            terminal.json({"spec": compiled.name, "format": format, "text": drawn})
+            terminal.json(Drawing.model_validate({"spec": compiled.name, "format": format, "text": drawn}))
         else:
             terminal.data(drawn)
         return 0
@@ -57,7 +59,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise Failure(f"cannot write {args.output}: {reason(error)}") from None
     terminal.note(f"wrote {args.output}")
     if args.json:
-        terminal.json({"spec": compiled.name, "format": format, "output": args.output})
+        terminal.json(Drawing.model_validate({"spec": compiled.name, "format": format, "output": args.output}))
     return 0
 
 

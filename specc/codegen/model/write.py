@@ -20,24 +20,25 @@ from specc.codegen.model.sizes import peaks
 from specc.codegen.model.structure import Part, Structure, structure, walk
 from specc.codegen.model.view import ClassView, ModelView
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
+from specc.codegen.parts import place
 from specc.codegen.render import render
 from specc.ir.graph import Graph
+from specc.ops import operator_package
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    "net": ("ElasticNet", "resize", "sized"),
-    "plan": ("Option", "Plan", "complete", "known_outputs", "resolve", "wanted_outputs"),
-    "sizes": ("divisible", "half_up", "position"),
-    "slices": ("SlicedNet",),
+    "net.network": ("ElasticNet", "resize", "sized"),
+    "net.plan": ("Option", "Plan", "complete", "known_outputs", "resolve", "wanted_outputs"),
+    "layers.sizes": ("divisible", "half_up", "position"),
+    "net.slices": ("SlicedNet",),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelText:
-    """model.py, and the folders of specc/ops whose torch.py and the parts of the runtime that it imports."""
+    """model.py, and the parts that it imports: operators' `torch` modules and the runtime's, by dotted name."""
 
     text: str
-    operators: tuple[str, ...]
-    runtime: tuple[str, ...]
+    modules: tuple[str, ...]
     network: str
 
 
@@ -63,9 +64,9 @@ def model_text(graph: Graph) -> ModelText:
         for cls in (context.classes[group] for group in order)
     ]
     body = "\n".join(line for view in views for line in code_lines(view))
-    imports, runtime = import_lines(context.sources, body, bool(graph.choices))
+    imports, modules = import_lines(context.sources, body, bool(graph.choices))
     view = ModelView(module_doc(context, network), imports, plans_once(views), network)
-    return ModelText(render("model.py.jinja", {"view": view}), tuple(sorted(context.sources)), runtime, network)
+    return ModelText(render("model.py.jinja", {"view": view}), modules, network)
 
 
 def in_order(found: Structure) -> list[int]:
@@ -98,7 +99,7 @@ def code_lines(view: ClassView) -> tuple[str, ...]:
 
 
 def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The imports that the classes need, in the order of import sorters, and the runtime parts among them."""
+    """The imports that the classes need, in the order of import sorters, and the parts among them."""
     standard = ["from __future__ import annotations"]
     lines: list[str] = []
     runtime: dict[str, list[str]] = {}
@@ -116,11 +117,12 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     third += ["import torch.nn.functional as F"] if "F." in body else []
     third.append("from torch import Tensor, nn" if "nn." in body or not elastic else "from torch import Tensor")
     first = ["import space"] if elastic else []
-    modules = {**{name: sorted(names) for name, names in sources.items()}, **runtime}
-    first += [line for module in sorted(modules) for line in import_from(f"elastic.{module}", modules[module])]
+    modules = {f"{operator_package(folder)}.torch": sorted(names) for folder, names in sources.items()}
+    modules |= {f"specc.runtime.{part}": names for part, names in runtime.items()}
+    first += [line for module in sorted(modules, key=place) for line in import_from(place(module), modules[module])]
     blocks = [standard, lines, third, first]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
-    return tuple(text.split("\n")), tuple(sorted(runtime))
+    return tuple(text.split("\n")), tuple(modules)
 
 
 def import_from(module: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class Adn(Basics):
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 2
 
-    def listed(self, graph: Graph, call: Call) -> tuple[object, ...]:
+    def lists(self, call: Call) -> tuple[object, ...]:
         return "max", "min"
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:

@@ -9,11 +9,11 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from specc.codegen.runtime.evaluate import calibrated, evaluate
-from specc.codegen.runtime.interfaces import Batches, Passes, Space
-from specc.codegen.runtime.progress import amount, table
-from specc.codegen.runtime.shapes import Inputs
-from specc.codegen.runtime.trainer import Trainer
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.progress import amount, table
+from specc.runtime.train.evaluate import calibrated, evaluate
+from specc.runtime.train.interfaces import Batches, Passes, Space
+from specc.runtime.train.trainer import Trainer
 
 MOST_SETTINGS = 1024
 

@@ -142,9 +142,9 @@ def varying(graph: Graph, choice: str) -> Iterator[tuple[Op, str]]:
         if choice in free(op.bank.index):
             yield op, "has a norm bank for each width"
         reads = any(elastic(tensors[name].features) for name in op.inputs)
-        if not reads or op.name in answers or getattr(op.operator, "channelwise", False):
+        if not reads or op.name in answers or op.operator.channelwise:
             continue
-        if op.kind not in ("conv", "linear"):
+        if not op.operator.connects:
             yield op, f"mixes the channels of all widths, as every `{op.kind}` does"
         elif op.connection.kind == "dense" and getattr(op.params, "groups", 1) == 1:
             yield op, "is dense: at a smaller width its channels would see fewer inputs"

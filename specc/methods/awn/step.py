@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.codegen.runtime.distributed import same_buffers
-from specc.codegen.runtime.evaluate import Score, evaluate
-from specc.codegen.runtime.interfaces import Batches, Passes, Space
-from specc.codegen.runtime.progress import amount, table
-from specc.codegen.runtime.shapes import Inputs
-from specc.codegen.runtime.trainer import Trainer
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.distributed import same_buffers
+from specc.runtime.run.progress import amount, table
+from specc.runtime.train.evaluate import Score, evaluate
+from specc.runtime.train.interfaces import Batches, Passes, Space
+from specc.runtime.train.trainer import Trainer
 
 
 def widths(space: Space, rng: random.Random, count: int | Sequence[int]) -> list[dict[str, Any]]:

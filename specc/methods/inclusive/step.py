@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.codegen.runtime.answers import evaluate_answers, report, subnets
-from specc.codegen.runtime.distributed import same_buffers
-from specc.codegen.runtime.evaluate import Score
-from specc.codegen.runtime.interfaces import Batches, Passes, Space
-from specc.codegen.runtime.levels import Levels, read_levels, total
-from specc.codegen.runtime.shapes import Inputs
-from specc.codegen.runtime.trainer import Trainer
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.distributed import same_buffers
+from specc.runtime.train.answers import evaluate_answers, report, subnets
+from specc.runtime.train.evaluate import Score
+from specc.runtime.train.interfaces import Batches, Passes, Space
+from specc.runtime.train.levels import Levels, read_levels, total
+from specc.runtime.train.trainer import Trainer
 
 
 def nested(net: Any, space: Space, choice: str, levels: Levels) -> list[Any]:

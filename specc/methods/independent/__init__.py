@@ -9,7 +9,7 @@ from specc.ir.choice import Choice
 from specc.ir.expr import show
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, ListOf, Parameter, Signature
-from specc.methods.protocol import NO_SUCH_SUBNET, SAME_SUBNET, Basics, Constant, Method, Report
+from specc.methods.protocol import NO_SUCH_SUBNET, ONE_ALONE, ONE_SUBNET, SAME_SUBNET, Basics, Constant, Method, Report
 
 SIGNATURE: Final = Signature(
     "independent",
@@ -30,21 +30,24 @@ class Independent(Basics):
 
     __slots__ = ()
 
+    def lists(self, call: Call) -> tuple[object, ...]:
+        """The `subnets` argument."""
+        subnets = call["subnets"]
+        assert isinstance(subnets, tuple), subnets
+        return subnets
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
-        return len(listed(call))
+        return len(self.lists(call))
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         comment = "The sub-networks of every step; what they leave out is at its largest."
-        return (Constant("SUBNETS", listed(call), comment),) if graph.choices else ()
-
-    def listed(self, graph: Graph, call: Call) -> tuple[object, ...]:
-        return listed(call)
+        return (Constant("SUBNETS", self.lists(call), comment),) if graph.choices else ()
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
         table = graph.choice_table()
         self.check_options(table, call, report)
         seen: list[dict[str, object]] = []
-        for subnet in listed(call):
+        for subnet in self.lists(call):
             full: dict[str, object] = {
                 choice.name: choice.smallest if subnet == "min" else choice.largest for choice in graph.choices
             }
@@ -52,10 +55,14 @@ class Independent(Basics):
             if full in seen and graph.choices:
                 report(SAME_SUBNET, f"`{spelled(subnet)}` is listed already", at="subnets", help="leave it out")
             seen.append(full)
+        if len(self.lists(call)) == 1 and graph.choices:
+            report(
+                ONE_SUBNET, ONE_ALONE, help="list more, or write `method us_net(subnets=4)`, which draws every choice"
+            )
 
     def check_options(self, table: Mapping[str, Choice], call: Call, report: Report) -> None:
         """Reports listed options that the network does not have."""
-        for subnet in listed(call):
+        for subnet in self.lists(call):
             if not isinstance(subnet, Call):
                 continue
             for name, option in subnet.values:
@@ -82,13 +89,6 @@ def spelled(subnet: object) -> str:
     if not isinstance(subnet, Call):
         return str(subnet)
     return f"at({', '.join(f'{name}={show(option)}' for name, option in subnet.values)})"  # type: ignore[arg-type]
-
-
-def listed(call: Call) -> tuple[object, ...]:
-    """The `subnets` argument."""
-    subnets = call["subnets"]
-    assert isinstance(subnets, tuple), subnets
-    return subnets
 
 
 METHOD: Final[Method] = Independent(SIGNATURE, draws=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.codegen.runtime.interfaces import Assignment, Passes, Space
-from specc.codegen.runtime.shapes import Inputs
-from specc.codegen.runtime.subnets import resolved
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.train.interfaces import Assignment, Passes, Space
+from specc.runtime.train.subnets import resolved
 
 
 def listed(space: Space, subnets: Sequence[Assignment | str]) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from specc.codegen.runtime.interfaces import Space
 from specc.methods.us_net.step import sandwich, step
+from specc.runtime.train.interfaces import Space
 
 __all__ = ["step", "subnets_of_a_step"]
 

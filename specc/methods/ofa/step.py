@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.distributed import same_buffers
-from specc.codegen.runtime.interfaces import Passes, Space
-from specc.codegen.runtime.optim import nearest_epoch
-from specc.codegen.runtime.shapes import Inputs
-from specc.codegen.runtime.trainer import Trainer, run
 from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.distributed import same_buffers
+from specc.runtime.train.interfaces import Passes, Space
+from specc.runtime.train.optim import nearest_epoch
+from specc.runtime.train.trainer import Trainer, run
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from specc.codegen.runtime.trainer import Trainer
+from specc.runtime.train.trainer import Trainer
 
 OF_CHANNELS = frozenset(("weight", "bias", "running_mean", "running_var"))
 

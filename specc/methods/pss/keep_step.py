@@ -10,17 +10,17 @@ from typing import Any
 
 from torch import nn
 
-from specc.codegen.runtime import deploy
-from specc.codegen.runtime.checkpoint import digest
-from specc.codegen.runtime.distributed import same_buffers
-from specc.codegen.runtime.evaluate import calibrated, evaluate
-from specc.codegen.runtime.interfaces import Space
-from specc.codegen.runtime.loading import Loading
-from specc.codegen.runtime.progress import amount, table
-from specc.codegen.runtime.trainer import Trainer
-from specc.codegen.runtime.whole import write_text
 from specc.portable.budgets import shown
 from specc.portable.constraints import Constraint
+from specc.runtime.data.loading import Loading
+from specc.runtime.deploy import bundle
+from specc.runtime.files.whole import write_text
+from specc.runtime.run.distributed import same_buffers
+from specc.runtime.run.progress import amount, table
+from specc.runtime.train.checkpoint import digest
+from specc.runtime.train.evaluate import calibrated, evaluate
+from specc.runtime.train.interfaces import Space
+from specc.runtime.train.trainer import Trainer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,14 +84,15 @@ def write_kept(
     """Writes constraints.json and the bundle anytime/; returns a table of what is in them.
 
     The bundle holds the weights once and, for every sub-network in the order of constraints.json, its norm statistics:
-    `elastic.serving.Runtime` runs them, `elastic.deploy.load` gives a network the weights and returns the plans.
+    `elastic.deploy.serving.Runtime` runs them, `elastic.deploy.bundle.load` gives a network the weights and returns the
+    plans.
     """
     rows = [as_data(best, space) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
     of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
     text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
     figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
-    deploy.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])
+    bundle.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])
     write_text(folder / "constraints.json", text)
     lines = [
         [

@@ -11,8 +11,6 @@ from specc.ir.choice import Choice
 from specc.ir.expr import Var, free
 from specc.ir.graph import Graph, Op
 
-LAYERS: Final = frozenset(("conv", "depthwise", "linear", "patch_embed"))
-"""Operators that write channels with weights of their own."""
 SETTINGS: Final = ("subnets", "coupling", "damping", "damping_share", "directed", "expected", "nodes", "seed")
 """What importance.json says first of an analysis."""
 NUMBERS: Final = 8
@@ -43,7 +41,7 @@ def drawn_groups(graph: Graph, scores: Mapping[str, float], important: Collectio
 
     def writes(op: Op, choice: Choice) -> bool:
         segments = (segment for name in op.outputs for segment in tensors[name].channels)
-        return op.kind in LAYERS and any(segment.size == Var(choice.name) for segment in segments)
+        return op.operator.layer and any(segment.size == Var(choice.name) for segment in segments)
 
     return tuple(
         drawn(choice, (op for op in graph.ops if writes(op, choice)), scores, important)
@@ -56,7 +54,7 @@ def drawn_paths(graph: Graph, scores: Mapping[str, float], important: Collection
     return tuple(
         drawn(
             choice,
-            (op for op in graph.ops if op.kind in LAYERS and choice.name in free(op.guard)),
+            (op for op in graph.ops if op.operator.layer and choice.name in free(op.guard)),
             scores,
             important,
         )

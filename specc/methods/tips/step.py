@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.codegen.runtime.interfaces import Passes, Space
-from specc.codegen.runtime.progress import table
-from specc.codegen.runtime.shapes import Inputs
 from specc.methods.us_net.step import soft_cross_entropy
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.run.progress import table
+from specc.runtime.train.interfaces import Passes, Space
 
 
 @dataclass(frozen=True, slots=True, eq=False)

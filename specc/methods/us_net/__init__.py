@@ -35,8 +35,8 @@ class UsNet(Basics):
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call)
 
-    def listed(self, graph: Graph, call: Call) -> tuple[object, ...] | None:
-        return ("max", "min") if subnets(call) == 2 else None
+    def lists(self, call: Call) -> tuple[object, ...]:
+        return ("max", "min") if subnets(call) == 2 else ()
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         comment = "Sub-networks a step, the largest and the smallest among them."

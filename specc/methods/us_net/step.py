@@ -9,8 +9,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from specc.codegen.runtime.interfaces import Passes, Space
-from specc.codegen.runtime.shapes import Inputs
+from specc.runtime.net.shapes import Inputs
+from specc.runtime.train.interfaces import Passes, Space
 
 
 def sandwich(space: Space, rng: random.Random, subnets: int) -> list[dict[str, Any]]:

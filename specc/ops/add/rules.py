@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from specc.ir.operator import Built, OpCall
+from collections.abc import Sequence
+
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Drawn, Memory, NoParams, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import require_several
-from specc.ops.weightless import NoParams, Weightless
 
 
-class Add(Weightless):
+class Add(Operator):
     """`add(a, b, ..)`, and the sum that closes `residual { }`: its first input is the body's output, its second the
     shortcut's."""
 
     kind = "add"
+    example = "add(here, conv(16, kernel=3))"
+    sums = True
+    nests = True
+    drawn = Drawn("sum")
     channelwise = True
     signature = Signature(
         "add",
@@ -26,6 +32,9 @@ class Add(Weightless):
         for other in others:
             call.tie(first, other, "the two sides of this sum")
         return Built(NoParams(), ((first.channels, first.space),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("adds" if len(inputs) == 2 else "own", summed=True)
 
 
 OPERATORS = (Add(),)

@@ -9,7 +9,7 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.ir.expr import Apply, Expr, Number, Var, apply
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.dropout.rules import DROP_RATE
 from specc.ops.shapes import product, require_tokens
@@ -40,11 +40,13 @@ class AttentionParams:
     full_heads: int
 
 
-class Attention:
+class Attention(Operator):
     """`attention(heads=12)`."""
 
     kind = "attention"
-    folds = False
+    example = "patch_embed(8, 64); attention(4)"
+    branched = Branched(refused="it mixes all channels")
+    drawn = Drawn(family="attention")
     signature = Signature(
         "attention",
         (
@@ -88,8 +90,11 @@ class Attention:
         inner = product(p.heads, p.head_dim)
         return apply("add", product(4, tokens, inner, p.inputs), product(2, tokens, tokens, inner))
 
-    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        p = cast(AttentionParams, op.params)
+        tokens = outputs[0].space[0]
+        said = product(tokens, p.heads, p.head_dim)
+        return Memory(summed=True, inner=(product(3, said), apply("add", said, product(p.heads, tokens)), said))
 
 
 OPERATORS = (Attention(),)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
+from specc.runtime.net.plan import Cut
 
 
 class Attention(nn.Module):

@@ -9,7 +9,7 @@ from typing import cast
 
 from specc.ir.expr import Expr, Number
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import product, refuse_tokens
 
@@ -24,10 +24,22 @@ class BatchNormParams:
     full_channels: int
 
 
-class BatchNorm:
+class BatchNorm(Operator):
     """`norm`, under the setting `norm batch(..)`."""
 
     kind = "batch_norm"
+    written = False
+    row_per_channel = True
+    normalises = True
+    keeps_statistics = True
+    silent = True
+    branched = Branched(
+        first=(
+            "before its first convolution every branch reads the same tensor, so this norm is one for all",
+            "put it before `branches`",
+        )
+    )
+    drawn = Drawn(word="norm")
     reads_runs = True
     folds = True
     channelwise = True
@@ -64,11 +76,11 @@ class BatchNorm:
             Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
         )
 
-    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
-
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("folds", summed=True)
 
 
 OPERATORS = (BatchNorm(),)

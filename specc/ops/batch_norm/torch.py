@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.plan import Cut, weight_and_bias
-from specc.codegen.runtime.synced import normalised
+from specc.runtime.layers.synced import normalised
+from specc.runtime.net.plan import Cut, weight_and_bias
 
 Statistics: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from specc.ir.operator import Built, OpCall
+from specc.ir.operator import Built, OpCall, Operator
 from specc.ir.parameter import Signature
 from specc.ops.shapes import one
-from specc.ops.weightless import Weightless
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +17,11 @@ class BranchSumParams:
     size: int
 
 
-class BranchSum(Weightless):
+class BranchSum(Operator):
     """Closes `branches n sum { }` where no convolution sums the branches. Never written as a call."""
 
     kind = "branch_sum"
+    written = False
     signature = Signature("branch_sum", (), "The sum of parallel branches.")
 
     def build(self, call: OpCall) -> Built:

@@ -9,7 +9,7 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Built, Drawn, OpCall, Operator, Weight
 from specc.ir.parameter import Signature
 from specc.ops.shapes import require_tokens
 
@@ -31,10 +31,12 @@ class ClassTokenParams:
     full_channels: int
 
 
-class ClassToken:
+class ClassToken(Operator):
     """`class_token`."""
 
     kind = "class_token"
+    example = "patch_embed(8, 64); class_token"
+    drawn = Drawn(word="token")
     folds = True
     channelwise = True
     signature = Signature("class_token", (), "Puts a learned token before all others.")
@@ -50,12 +52,6 @@ class ClassToken:
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(ClassTokenParams, op.params)
         return (Weight("weight", (1, 1, p.full_channels), (1, 1, p.channels)),)
-
-    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
-
-    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
 
 
 OPERATORS = (ClassToken(),)

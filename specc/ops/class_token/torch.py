@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut
+from specc.runtime.net.plan import Cut
 
 
 class ClassTokenCut(Cut):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from specc.ir.operator import Built, OpCall
+from collections.abc import Sequence
+
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Branched, Built, Drawn, Memory, NoParams, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import require_several
-from specc.ops.weightless import NoParams, Weightless
 
 
-class Concat(Weightless):
+class Concat(Operator):
     """`concat(a, b, ..)`. Each input stays a segment of its own, so that what reads them finds each one's weights."""
 
     kind = "concat"
+    example = "concat(here, conv(16, kernel=3))"
+    branched = Branched(refused="the channels of its operands would not stand branch by branch")
+    drawn = Drawn("join")
     signature = Signature(
         "concat",
         (Parameter("inputs", "tensors", doc="two or more of one height and width"),),
@@ -25,6 +30,9 @@ class Concat(Weightless):
             call.tie_space(first, other, "the tensors joined here")
         channels = tuple(segment for tensor in call.inputs for segment in tensor.channels)
         return Built(NoParams(), ((channels, first.space),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(summed=True)
 
 
 OPERATORS = (Concat(),)

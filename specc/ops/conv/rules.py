@@ -9,10 +9,10 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Op, Segment, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Sizes, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.runs import grouped_runs, total
-from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_space
+from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_label, window_space
 from specc.ops.triangular.rules import connected, connected_channels, pairs
 
 EVEN_NEEDS_PADDING = Rule(
@@ -64,12 +64,17 @@ WINDOW = (
 BIAS = Parameter("bias", "flag", False, "add a learned offset per output channel")
 
 
-class Convolution:
+class Convolution(Operator):
     """`conv(out, kernel=k)`."""
 
     kind = "conv"
+    example = "conv(64, kernel={3, 5}, stride=2); norm; relu"
+    connects = True
+    layer = True
+    row_per_channel = True
+    branched = Branched(grouped=True)
+    drawn = Drawn(family="conv")
     reads_runs = True
-    folds = False
     signature = Signature(
         "conv",
         (
@@ -117,14 +122,30 @@ class Convolution:
         p = cast(ConvParams, op.params)
         return product(*connected_pairs(op), p.kernel, p.kernel, *outputs[0].space)
 
-    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
+    def label(self, op: Op, sizes: Sizes) -> str:
+        """`3×3/2`, with a sign for its connection and the most groups where there are several."""
+        p = cast(ConvParams, op.params)
+        groups = sizes.of(p.groups)[1]
+        sign = {"dense": "", "triangular": "◺", "diagonal": "⋱"}[op.connection.kind]
+        return f"{sign}{window_label(p.kernel, p.stride, sizes)}" + (f" ×{groups}" if groups > 1 else "")
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(absorbs=True, summed=True)
 
 
 class Depthwise(Convolution):
     """`depthwise(kernel=k)`: one filter a channel."""
 
     kind = "depthwise"
+    example = "depthwise(kernel=3); norm; relu"
+    connects = False
+    branched = Branched(
+        first=(
+            "before its first convolution a branch has no channels of its own to convolve one by one",
+            "begin with a convolution",
+        )
+    )
+    drawn = Drawn(family="depthwise")
     channelwise = True
     signature = Signature(
         "depthwise",
@@ -145,6 +166,10 @@ class Depthwise(Convolution):
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(ConvParams, op.params)
         return product(p.out, p.kernel, p.kernel, *outputs[0].space)
+
+    def label(self, op: Op, sizes: Sizes) -> str:
+        p = cast(ConvParams, op.params)
+        return f"dw {window_label(p.kernel, p.stride, sizes)}"
 
 
 def connected_pairs(op: Op) -> tuple[Expr, ...]:

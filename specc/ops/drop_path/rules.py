@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from specc.ir.expr import Number
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Memory, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.dropout.rules import DROP_RATE, DropoutParams
-from specc.ops.weightless import Weightless
 
 
-class DropPath(Weightless):
+class DropPath(Operator):
     """`drop_path(0.2)`, at the end of a residual's body."""
 
     kind = "drop_path"
+    example = "residual { conv(16, kernel=3); drop_path(0.1) }"
     channelwise = True
     folds = True
     signature = Signature(
@@ -28,6 +30,9 @@ class DropPath(Weightless):
         if not 0 <= rate < 1:
             call.report(DROP_RATE, f"the drop rate is {float(rate):g}, outside [0, 1)", at="rate")
         return Built(DropoutParams(rate), ((call.inputs[0].channels, call.inputs[0].space),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("alias")
 
 
 OPERATORS = (DropPath(),)

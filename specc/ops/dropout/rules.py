@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Number
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Memory, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
-from specc.ops.weightless import Weightless
 
 DROP_RATE = Rule(
     "E407",
@@ -26,10 +27,12 @@ class DropoutParams:
     rate: Number
 
 
-class Dropout(Weightless):
+class Dropout(Operator):
     """`dropout(0.2)`."""
 
     kind = "dropout"
+    example = "pool(avg); dropout(0.2)"
+    silent = True
     channelwise = True
     folds = True
     signature = Signature(
@@ -43,6 +46,9 @@ class Dropout(Weightless):
         if not 0 <= rate < 1:
             call.report(DROP_RATE, f"the drop rate is {float(rate):g}, outside [0, 1)", at="rate")
         return Built(DropoutParams(rate), ((call.inputs[0].channels, call.inputs[0].space),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("alias")
 
 
 OPERATORS = (Dropout(),)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from specc.diagnostics import Rule
 from specc.ir.expr import Apply, Var
-from specc.ir.graph import Segment
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Segment, Tensor
+from specc.ir.operator import Built, Memory, NoParams, OpCall, Operator
 from specc.ir.parameter import Signature
 from specc.ops.shapes import product
-from specc.ops.weightless import NoParams, Weightless
 
 FLATTEN_ELASTIC = Rule(
     "E406",
@@ -20,10 +21,13 @@ FLATTEN_ELASTIC = Rule(
 )
 
 
-class Flatten(Weightless):
+class Flatten(Operator):
     """`flatten`."""
 
     kind = "flatten"
+    example = "flatten; linear(128)"
+    keeps_channels = False
+    nests = True
     channelwise = True
     folds = True
     signature = Signature("flatten", (), "A feature map, or tokens, as a vector, channel by channel.")
@@ -39,6 +43,10 @@ class Flatten(Weightless):
         spread = product(*(call.maximum(size) for size in tensor.space))
         segments = tuple(Segment(s.size, product(s.spread, spread)) for s in tensor.channels)
         return Built(NoParams(), ((segments, ()),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        """Tokens, whose features stand last, are copied to bring these to the front."""
+        return Memory("own" if len(inputs[0].space) == 1 else "alias")
 
 
 OPERATORS = (Flatten(),)

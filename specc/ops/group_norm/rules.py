@@ -9,7 +9,7 @@ from typing import cast
 
 from specc.ir.expr import Expr, Number, apply
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.runs import grouped_runs
 from specc.ops.shapes import GROUPS_DIVIDE, product, refuse_tokens
@@ -26,10 +26,14 @@ class GroupNormParams:
     full_groups: int
 
 
-class GroupNorm:
+class GroupNorm(Operator):
     """`norm`, under the setting `norm group(..)`."""
 
     kind = "group_norm"
+    written = False
+    normalises = True
+    branched = Branched(refused="its groups would not be those of the branches")
+    drawn = Drawn(word="norm")
     reads_runs = True
     folds = True
     signature = Signature(
@@ -69,11 +73,11 @@ class GroupNorm:
             Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
         )
 
-    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
-
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(summed=True, more=product(2, cast(GroupNormParams, op.params).groups))
 
 
 OPERATORS = (GroupNorm(),)

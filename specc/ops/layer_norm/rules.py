@@ -9,7 +9,7 @@ from typing import cast
 
 from specc.ir.expr import Expr, Number
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import product
 
@@ -23,10 +23,14 @@ class LayerNormParams:
     full_channels: int
 
 
-class LayerNorm:
+class LayerNorm(Operator):
     """`norm`, under the setting `norm layer(..)`. On a map every pixel is normalised by itself."""
 
     kind = "layer_norm"
+    written = False
+    normalises = True
+    branched = Branched(refused="it would normalise over the channels of all branches at once")
+    drawn = Drawn(word="norm")
     reads_runs = True
     folds = True
     signature = Signature(
@@ -53,11 +57,11 @@ class LayerNorm:
             Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
         )
 
-    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
-
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(summed=True, more=product(2, *outputs[0].space))
 
 
 OPERATORS = (LayerNorm(),)

@@ -8,7 +8,7 @@ from typing import cast
 
 from specc.ir.expr import Expr
 from specc.ir.graph import Op, Segment, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import NEEDS_VECTOR, described, one, product
 from specc.ops.triangular.rules import blocks_of, connected, connected_channels, pairs
@@ -29,12 +29,17 @@ class LinearParams:
     full_out: int
 
 
-class Linear:
+class Linear(Operator):
     """`linear(out)`."""
 
     kind = "linear"
+    example = "pool(avg); linear(128); relu"
+    connects = True
+    layer = True
+    row_per_channel = True
+    branched = Branched(refused="it mixes all features of a vector, and branches share one")
+    drawn = Drawn(family="linear")
     reads_runs = True
-    folds = False
     signature = Signature(
         "linear",
         (
@@ -78,8 +83,8 @@ class Linear:
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(*connected_pairs(op), *outputs[0].space)
 
-    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(absorbs=True, summed=True)
 
 
 def connected_pairs(op: Op) -> tuple[Expr, ...]:

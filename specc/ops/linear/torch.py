@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import Cut, weight_and_bias
+from specc.runtime.net.plan import Cut, weight_and_bias
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""

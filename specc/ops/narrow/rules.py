@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from specc.ir.expr import Expr
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Memory, OpCall, Operator
 from specc.ir.parameter import Signature
 from specc.ops.shapes import one
-from specc.ops.weightless import Weightless
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,23 @@ class NarrowParams:
     out: Expr
 
 
-class Narrow(Weightless):
+class Narrow(Operator):
     """The first n channels of a tensor of one segment. Never written in a spec; lowering adds it, with `out` = n."""
 
     kind = "narrow"
+    written = False
     folds = True
     signature = Signature("narrow", (), "The first channels of a tensor.")
 
     def build(self, call: OpCall) -> Built:
         out = cast(Expr, call.args["out"])
         return Built(NarrowParams(out), ((one(out), call.inputs[0].space),))
+
+    def does_nothing(self, op: Op, inputs: Sequence[Tensor]) -> bool:
+        return cast(NarrowParams, op.params).out == inputs[0].features
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("view")
 
 
 OPERATORS = (Narrow(),)

@@ -8,10 +8,10 @@ from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op
+from specc.ir.operator import Branched, Built, Drawn, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import one
-from specc.ops.weightless import Weightless
 
 PAD_NARROWS = Rule(
     "E408",
@@ -46,11 +46,14 @@ class PadChannelsParams:
     slices: Expr
 
 
-class PadChannels(Weightless):
+class PadChannels(Operator):
     """`pad_channels(out)`."""
 
     kind = "pad_channels"
-    one_run = True
+    example = "residual { conv(32, kernel=3) } shortcut { pad_channels(32) }"
+    branched = Branched(refused="it would append channels behind those of the last branch only")
+    drawn = Drawn(word="pad")
+    needs_one_run = True
     signature = Signature(
         "pad_channels",
         (
@@ -76,6 +79,9 @@ class PadChannels(Weightless):
                 message = "what arrives and what leaves do not keep the same whole slices"
                 call.report(PAD_SLICES, message, at="slices", help="cut both with one `width by k`")
         return Built(PadChannelsParams(tensor.features, out, active), ((one(out), tensor.space),))
+
+    def own_slices(self, op: Op) -> Expr:
+        return cast(PadChannelsParams, op.params).slices
 
 
 def active_slices(channels: Expr, maximum: int, slices: int) -> Expr:

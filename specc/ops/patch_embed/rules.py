@@ -9,7 +9,7 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Built, Drawn, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.shapes import one, product, require_map
 
@@ -35,11 +35,13 @@ class PatchEmbedParams:
     full_out: int
 
 
-class PatchEmbed:
+class PatchEmbed(Operator):
     """`patch_embed(16, dim=768)`."""
 
     kind = "patch_embed"
-    folds = False
+    example = "patch_embed(8, 64)"
+    layer = True
+    drawn = Drawn(family="conv", word="patches")
     signature = Signature(
         "patch_embed",
         (
@@ -67,9 +69,6 @@ class PatchEmbed:
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(PatchEmbedParams, op.params)
         return product(p.out, p.inputs, p.size, p.size, *outputs[0].space)
-
-    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
 
 
 def patches(call: OpCall, tensor: Tensor, out: Expr, size: int) -> PatchEmbedParams:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Memory, OpCall, Operator, Sizes
 from specc.ir.parameter import Parameter, Signature, Words
-from specc.ops.shapes import require_map, same_padding, window_space
-from specc.ops.weightless import Weightless
+from specc.ops.shapes import product, require_map, same_padding, window_label, window_space
 
 POOL_SIZE = Rule(
     "E405",
@@ -51,10 +52,11 @@ class PoolParams:
 CEIL = Parameter("ceil", "flag", False, "also take a last window that reaches over the border")
 
 
-class Pool(Weightless):
+class Pool(Operator):
     """`pool(avg)`, `pool(avg, 2)`, `pool(max, size=7)`."""
 
     kind = "pool"
+    example = "pool(avg, 2)    # windows of 2x2; pool(avg) takes the whole map"
     channelwise = True
     signature = Signature(
         "pool",
@@ -80,11 +82,22 @@ class Pool(Weightless):
             return Built(PoolParams(mode, None, 1, 0, size), ((tensor.channels, space),))
         return window_pool(call, mode, kernel)
 
+    def label(self, op: Op, sizes: Sizes) -> str:
+        """`avg 2×2/2`, `avg pool`."""
+        p = cast(PoolParams, op.params)
+        return f"{p.mode} pool" if p.kernel is None else f"{p.mode} {window_label(p.kernel, p.stride, sizes)}"
 
-class MaxPool(Weightless):
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        p = cast(PoolParams, op.params)
+        windows = p.mode == "max" and (p.kernel is not None or p.size is not None)
+        return Memory(more=maxima(outputs) if windows else 0)
+
+
+class MaxPool(Operator):
     """`maxpool(3, stride=2)`."""
 
     kind = "maxpool"
+    example = "maxpool(3, stride=2)"
     channelwise = True
     signature = Signature(
         "maxpool",
@@ -100,6 +113,18 @@ class MaxPool(Weightless):
     def build(self, call: OpCall) -> Built:
         require_map(call, "a max pool")
         return window_pool(call, "max", cast(int, call.args["kernel"]))
+
+    def label(self, op: Op, sizes: Sizes) -> str:
+        p = cast(PoolParams, op.params)
+        return f"max {window_label(cast(int, p.kernel), p.stride, sizes)}"
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(more=maxima(outputs))
+
+
+def maxima(outputs: Sequence[Tensor]) -> Expr:
+    """Elements that the indices of all maxima take: 8 bytes each."""
+    return product(2, outputs[0].features, *outputs[0].space)
 
 
 def window_pool(call: OpCall, mode: Literal["avg", "max"], kernel: int) -> Built:

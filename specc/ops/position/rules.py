@@ -9,7 +9,7 @@ from typing import cast
 from specc.diagnostics import Rule
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Op, Tensor
-from specc.ir.operator import Built, OpCall, Weight
+from specc.ir.operator import Built, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Signature
 from specc.ops.shapes import require_tokens
 
@@ -32,10 +32,11 @@ class PositionParams:
     full_channels: int
 
 
-class Position:
+class Position(Operator):
     """`position`."""
 
     kind = "position"
+    example = "patch_embed(8, 64); position"
     folds = True
     channelwise = True
     signature = Signature("position", (), "Adds a learned position to every token.")
@@ -56,11 +57,8 @@ class Position:
         p = cast(PositionParams, op.params)
         return (Weight("weight", (1, p.tokens, p.full_channels), (1, p.tokens, p.channels)),)
 
-    def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
-
-    def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
-        return 0
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(summed=True)
 
 
 OPERATORS = (Position(),)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from specc.diagnostics import Rule
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Drawn, Memory, NoParams, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
-from specc.ops.weightless import NoParams, Weightless
 
 NEEDS_GATE = Rule(
     "E417",
@@ -19,10 +20,12 @@ NEEDS_GATE = Rule(
 )
 
 
-class Scale(Weightless):
+class Scale(Operator):
     """`scale(x, gate)`: a map, tokens or a vector times a vector of as many channels."""
 
     kind = "scale"
+    example = "import std.squeeze_excite    # at the top\nscale(here, excitation(in))"
+    drawn = Drawn("join")
     channelwise = True
     folds = True
     signature = Signature(
@@ -44,6 +47,9 @@ class Scale(Weightless):
         else:
             call.tie(replace(tensor, space=()), gate, "what is scaled and its gate")
         return Built(NoParams(), ((tensor.channels, tensor.space),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory(summed=True)
 
 
 OPERATORS = (Scale(),)

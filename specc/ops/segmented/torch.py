@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.codegen.runtime.plan import Cut, weight_and_bias
-from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
-from specc.codegen.runtime.synced import normalised
 from specc.ops.batch_norm.torch import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
 from specc.ops.conv.torch import ConvCut, ElasticConv2d, border
+from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
+from specc.runtime.layers.synced import normalised
+from specc.runtime.net.plan import Cut, weight_and_bias
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""

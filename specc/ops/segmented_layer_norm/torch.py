@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from specc.codegen.runtime.segments import Counts, Remembers, Runs, gathered, listed, runs
 from specc.ops.layer_norm.torch import BankedLayerNorm, ElasticLayerNorm, LayerNormCut
+from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 
 
 class SegmentedLayerNormCut(LayerNormCut):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from specc.ir.expr import Expr
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Drawn, Memory, OpCall, Operator
 from specc.ir.parameter import Signature
-from specc.ops.weightless import Weightless
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,13 @@ class SelectParams:
     conditions: tuple[Expr, ...]
 
 
-class Select(Weightless):
+class Select(Operator):
     """Goes on with the input of the first true condition. Never written in a spec; lowering adds it."""
 
     kind = "select"
+    written = False
+    selects = True
+    drawn = Drawn("switch")
     channelwise = True
     signature = Signature("select", (), "Where alternatives meet again.")
 
@@ -31,6 +35,9 @@ class Select(Weightless):
             call.tie(first, other, "the two alternatives that meet here")
         conditions = cast("tuple[Expr, ...]", call.args["conditions"])
         return Built(SelectParams(conditions), ((first.channels, first.space),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("view")
 
 
 OPERATORS = (Select(),)

@@ -7,12 +7,11 @@ from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.graph import Segment, Tensor
-from specc.ir.operator import Built, OpCall
+from specc.ir.operator import Branched, Built, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.runs import is_elastic
 from specc.ops.shapes import one, product
 from specc.ops.split.rules import CUTS_ELASTIC
-from specc.ops.weightless import Weightless
 
 SHUFFLE_DIVIDES = Rule(
     "E416",
@@ -31,10 +30,12 @@ class ShuffleParams:
     groups: int
 
 
-class Shuffle(Weightless):
+class Shuffle(Operator):
     """`shuffle(2)`."""
 
     kind = "shuffle"
+    example = "conv(64, kernel=1, groups=4); shuffle(4)"
+    branched = Branched(refused="it would mix the channels of different branches")
     folds = True
     signature = Signature(
         "shuffle",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
-from specc.ir.graph import Segment, Tensor
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Segment, Tensor
+from specc.ir.operator import Branched, Built, Memory, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
 from specc.ops.runs import is_elastic
-from specc.ops.weightless import Weightless
 
 SPLIT_DIVIDES = Rule(
     "E410",
@@ -40,10 +40,12 @@ class SplitParams:
     parts: tuple[Expr, ...]
 
 
-class Split(Weightless):
+class Split(Operator):
     """`(l, r) = split(2)`."""
 
     kind = "split"
+    example = "(l, r) = split(2); concat(l, conv(8, kernel=3, from=r))"
+    branched = Branched(refused="it would part the branches from one another, not the channels of each")
     signature = Signature(
         "split",
         (Parameter("parts", "integer", doc="number of parts, each with a name: `(l, r) = split(2)`"),),
@@ -62,6 +64,9 @@ class Split(Weightless):
         parts = parted(call, tensor, count, total // count)
         sizes = tuple(Tensor("", part, (), tensor.origin).features for part in parts)
         return Built(SplitParams(sizes), tuple((part, tensor.space) for part in parts))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("alias")
 
 
 def parted(call: OpCall, tensor: Tensor, count: int, size: int) -> list[tuple[Segment, ...]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from specc.diagnostics import Rule
-from specc.ir.operator import Built, OpCall
+from specc.ir.graph import Op, Tensor
+from specc.ir.operator import Built, Memory, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature, Words
 from specc.ops.shapes import require_tokens
-from specc.ops.weightless import Weightless
 
 NO_CLASS_TOKEN = Rule(
     "E433",
@@ -28,10 +29,11 @@ class TakeParams:
     which: Literal["class_token", "mean"]
 
 
-class Take(Weightless):
+class Take(Operator):
     """`take(class_token)`, `take(mean)`."""
 
     kind = "take"
+    example = "patch_embed(8, 64); take(mean)"
     folds = True
     channelwise = True
     signature = Signature(
@@ -46,6 +48,9 @@ class Take(Weightless):
         if which == "class_token" and not call.follows("class_token"):
             call.report(NO_CLASS_TOKEN, "there is no class token here", help="put `class_token` before the first block")
         return Built(TakeParams(which), ((tensor.channels, ()),))
+
+    def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
+        return Memory("alias" if cast(TakeParams, op.params).which == "class_token" else "own")
 
 
 OPERATORS = (Take(),)

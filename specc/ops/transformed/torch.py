@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.codegen.runtime.plan import weight_and_bias
 from specc.ops.conv.torch import ConvCut, ElasticConv2d, Views
+from specc.runtime.net.plan import weight_and_bias
 
 
 class TransformedConvCut(ConvCut):

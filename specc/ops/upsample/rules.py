@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from specc.ir.operator import Built, OpCall
+from specc.ir.operator import Built, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature, Words
 from specc.ops.shapes import product, require_map
-from specc.ops.weightless import Weightless
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +18,11 @@ class UpsampleParams:
     mode: Literal["nearest", "bilinear"]
 
 
-class Upsample(Weightless):
+class Upsample(Operator):
     """`upsample(2)`, `upsample(2, mode=bilinear)`."""
 
     kind = "upsample"
+    example = "upsample(2, mode=bilinear)"
     channelwise = True
     signature = Signature(
         "upsample",

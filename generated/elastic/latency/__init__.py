@@ -1,0 +1,1 @@
+"""Latencies: of whole networks, and of every block for tables that predict."""

@@ -1,0 +1,271 @@
+"""Elastic layers on channels that come in several runs, as those of a concatenation do.
+
+A sub-network uses the first channels of every run. In inference the weights gathered for it are remembered by its cut
+until the layer's own are changed.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from elastic.layers.batch_norm import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
+from elastic.layers.conv import ConvCut, ElasticConv2d, border
+from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
+from elastic.layers.synced import normalised
+from elastic.net.plan import Cut, weight_and_bias
+
+Views: TypeAlias = tuple[Tensor, Tensor | None]
+"""A weight and a bias."""
+
+
+class SegmentedConvCut(ConvCut):
+    """The output channels `rows` and, of each group, the input channels `columns`; the central `kernel` taps."""
+
+    __slots__ = ("columns", "rows")
+    fields = ("rows", "columns", "kernel", "groups", "padding")
+
+    rows: Runs
+    columns: Runs
+
+
+class SegmentedConv2d(Remembers, ElasticConv2d):
+    """`ElasticConv2d` on runs of input channels. Grouped ones, which keep whole groups, have runs of outputs as well.
+
+    Input [N, sum of in_channels, H, W], output [N, out_channels or their sum, H', W'], with the cut's channels.
+    """
+
+    def __init__(
+        self,
+        in_channels: Counts,
+        out_channels: Counts,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        sizes, out_sizes = listed(in_channels), listed(out_channels)
+        super().__init__(
+            sum(sizes), sum(out_sizes), kernel_size, stride, padding, dilation, groups, bias
+        )
+        self.run_sizes, self.out_sizes = sizes, out_sizes
+
+    def cut(
+        self,
+        in_: Counts,
+        out: Counts,
+        kernel: int | None = None,
+        padding: int | None = None,
+    ) -> SegmentedConvCut | None:
+        """The cut for these counts, one a run; None where nothing is cut off."""
+        whole = self.kernel_size[0]
+        kernel = kernel or whole
+        inputs, outputs = listed(in_), listed(out)
+        if (inputs, outputs, kernel) == (self.run_sizes, self.out_sizes, whole):
+            return None
+        zeros = border(self, kernel, padding)
+        rows = runs(outputs, self.out_sizes)
+        if self.groups == 1:
+            columns = runs(inputs, self.run_sizes)
+            return SegmentedConvCut(rows, columns, kernel, 1, zeros)
+        per_group = self.in_channels // self.groups
+        groups = sum(inputs) // per_group
+        return SegmentedConvCut(rows, ((0, per_group),), kernel, groups, zeros)
+
+    def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
+        self.counts(False)
+        return super().forward(x, cut)
+
+    def weights(self, cut: ConvCut) -> Views:
+        """The weight [out, in / groups, kernel, kernel] and bias [out] that a cut uses, gathered."""
+        weight, bias = weight_and_bias(self)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
+            return self.slices(cut, weight, bias)
+        views: Views = self.remembered(cut, (weight, bias), lambda w, b: self.slices(cut, w, b))
+        return views
+
+    def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:
+        assert isinstance(cut, SegmentedConvCut)
+        if cut.kernel != self.kernel_size[0]:
+            start = (self.kernel_size[0] - cut.kernel) // 2
+            weight = weight[:, :, start : start + cut.kernel, start : start + cut.kernel]
+        weight = gathered(gathered(weight, cut.rows), cut.columns, 1)
+        return weight, None if bias is None else gathered(bias, cut.rows)
+
+
+class SegmentedLinearCut(Cut):
+    """The input features `columns` and the first `out` output features."""
+
+    __slots__ = fields = ("columns", "out")
+
+    columns: Runs
+    out: int
+
+
+class SegmentedLinear(Remembers, nn.Linear):
+    """`nn.Linear` at its largest size on runs of features, called with the cut of a sub-network.
+
+    Input [N, sum of in_features] or [N, T, sum of in_features], output [N, out] or [N, T, out].
+    """
+
+    def __init__(self, in_features: Counts, out_features: int, bias: bool = True) -> None:
+        sizes = listed(in_features)
+        super().__init__(sum(sizes), out_features, bias)
+        self.run_sizes = sizes
+
+    def cut(self, in_: Counts, out: int) -> SegmentedLinearCut | None:
+        """The cut for these counts, one a run; None where nothing is cut off."""
+        counts = listed(in_)
+        if (counts, out) == (self.run_sizes, self.out_features):
+            return None
+        return SegmentedLinearCut(runs(counts, self.run_sizes), out)
+
+    def forward(self, x: Tensor, cut: SegmentedLinearCut | None = None) -> Tensor:
+        self.counts(False)
+        if cut is None:
+            return F.linear(x, self.weight, self.bias)
+        weight, bias = self.weights(cut)
+        return F.linear(x, weight, bias)
+
+    def weights(self, cut: SegmentedLinearCut) -> Views:
+        """The weight [out, in] and bias [out] that a cut uses, gathered."""
+        weight, bias = weight_and_bias(self)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
+            return linear_slices(cut, weight, bias)
+        views: Views = self.remembered(cut, (weight, bias), lambda w, b: linear_slices(cut, w, b))
+        return views
+
+    @torch.no_grad()
+    def bound(self, cut: SegmentedLinearCut | None) -> nn.Linear:
+        """A plain `nn.Linear` with a copy of the weights that the cut uses."""
+        own: Views = self.weight, self.bias
+        weight, bias = own if cut is None else linear_slices(cut, *own)
+        plain = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta")
+        plain.weight = nn.Parameter(weight.detach().clone(memory_format=torch.contiguous_format))
+        if bias is not None:
+            plain.bias = nn.Parameter(bias.detach().clone())
+        return plain.train(self.training)
+
+
+class SegmentedNormCut(NormCut):
+    """The channels `runs`, `features` in all, of bank `bank`, with the plan's statistics if it was calibrated."""
+
+    __slots__ = ("runs",)
+    fields = ("features", "bank", "mean", "var", "runs")  # type: ignore[assignment]
+
+    runs: Runs
+
+    def calibrated(self, mean: Tensor, var: Tensor) -> SegmentedNormCut:
+        """The same cut with statistics of its own, which eval mode uses in place of the running ones."""
+        return SegmentedNormCut(self.features, self.bank, mean, var, self.runs)
+
+
+class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
+    """`ElasticBatchNorm1d` and `2d` on runs of channels: `features` are those of each run."""
+
+    def __init__(self, features: Counts, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        sizes = listed(features)
+        super().__init__(sum(sizes), eps, momentum)
+        self.run_sizes = sizes
+
+    def cut(self, features: Counts, bank: int = 0) -> SegmentedNormCut:
+        counts = listed(features)
+        return SegmentedNormCut(sum(counts), int(bank), None, None, runs(counts, self.run_sizes))
+
+    def forward(self, x: Tensor, cut: NormCut | None = None) -> Tensor:
+        self.counts(self.training)
+        if not self.training or cut is None or cut.features == self.num_features:
+            return super().forward(x, cut)
+        assert isinstance(cut, SegmentedNormCut)
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        own = self.own()
+        weight, bias, mean, var = (gathered(tensor, cut.runs) for tensor in own)
+        y = normalised(x, mean, var, weight, bias, momentum, self.eps, self.synced)
+        if len(cut.runs) > 1:  # copies were updated; a single run is a view
+            scatter(own[2], mean, cut.runs)
+            scatter(own[3], var, cut.runs)
+        return y
+
+    def statistics(self, cut: NormCut | None) -> Statistics:
+        """Weight, bias, mean and variance [features] for eval mode, gathered, or what calibration found."""
+        own = self.own()
+        if cut is None or (cut.features == self.num_features and cut.mean is None):
+            return own
+        assert isinstance(cut, SegmentedNormCut)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
+            return norm_slices(cut, own)
+        views: Statistics = self.remembered(cut, own, lambda *tensors: norm_slices(cut, tensors))
+        return views
+
+    @torch.no_grad()
+    def bound(self, cut: NormCut | None) -> _BatchNorm:
+        """A plain `nn.BatchNorm1d` or `2d` with copies of what the cut uses."""
+        if cut is None:
+            return super().bound(None)
+        assert isinstance(cut, SegmentedNormCut)
+        weight, bias, mean, var = norm_slices(cut, self.own())
+        plain = self.plain(len(weight), self.eps, self.momentum, device="meta")
+        plain.weight, plain.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
+        plain.running_mean, plain.running_var = mean.clone(), var.clone()
+        assert self.num_batches_tracked is not None
+        plain.num_batches_tracked = self.num_batches_tracked.clone()
+        return plain.train(self.training)
+
+
+class SegmentedBatchNorm1d(SegmentedBatchNorm):
+    """For vectors [N, C]."""
+
+    plain = nn.BatchNorm1d
+
+
+class SegmentedBatchNorm2d(SegmentedBatchNorm):
+    """For feature maps [N, C, H, W]."""
+
+    plain = nn.BatchNorm2d
+
+
+class BankedSegmentedBatchNorm(BankedBatchNorm):
+    """Several norms on runs of channels for one place, called banks: each sub-network uses one of them."""
+
+    def cut(self, features: Counts, bank: int) -> SegmentedNormCut:
+        norm = self[0]
+        assert isinstance(norm, SegmentedBatchNorm)
+        return norm.cut(features, bank)
+
+
+class BankedSegmentedBatchNorm1d(BankedSegmentedBatchNorm):
+    """For vectors [N, C]."""
+
+    def __init__(
+        self, features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
+        super().__init__(SegmentedBatchNorm1d(features, eps, momentum) for _ in range(banks))
+
+
+class BankedSegmentedBatchNorm2d(BankedSegmentedBatchNorm):
+    """For feature maps [N, C, H, W]."""
+
+    def __init__(
+        self, features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
+    ) -> None:
+        super().__init__(SegmentedBatchNorm2d(features, eps, momentum) for _ in range(banks))
+
+
+def linear_slices(cut: SegmentedLinearCut, weight: Tensor, bias: Tensor | None) -> Views:
+    weight = gathered(weight[: cut.out], cut.columns, 1)
+    return weight, None if bias is None else bias[: cut.out]
+
+
+def norm_slices(cut: SegmentedNormCut, own: Statistics) -> Statistics:
+    weight, bias, mean, var = (gathered(tensor, cut.runs) for tensor in own)
+    if cut.mean is None or cut.var is None:
+        return weight, bias, mean, var
+    return weight, bias, cut.mean.to(mean), cut.var.to(var)

@@ -1,0 +1,74 @@
+"""Group norm on channels that come in several runs, as those of a concatenation do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from elastic.layers.group_norm import BankedGroupNorm, ElasticGroupNorm, GroupNormCut
+from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
+
+
+class SegmentedGroupNormCut(GroupNormCut):
+    """The channels `runs`, `channels` in all and in `groups` groups, of bank `bank`."""
+
+    __slots__ = ("runs",)
+    fields = ("channels", "groups", "bank", "runs")  # type: ignore[assignment]
+
+    runs: Runs
+
+
+class SegmentedGroupNorm(Remembers, ElasticGroupNorm):
+    """`ElasticGroupNorm` on runs of channels: `channels` are those of each run."""
+
+    def __init__(self, groups: int, channels: Counts, eps: float = 1e-5) -> None:
+        sizes = listed(channels)
+        super().__init__(groups, sum(sizes), eps)
+        self.run_sizes = sizes
+
+    def cut(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut | None:
+        """The cut for these counts, one a run; None where nothing is cut off."""
+        return None if listed(channels) == self.run_sizes else self.part(channels, bank)
+
+    def part(self, channels: Counts, bank: int) -> SegmentedGroupNormCut:
+        counts = listed(channels)
+        groups = sum(counts) * self.num_groups // self.num_channels
+        return SegmentedGroupNormCut(sum(counts), groups, int(bank), runs(counts, self.run_sizes))
+
+    def forward(self, x: Tensor, cut: GroupNormCut | None = None) -> Tensor:
+        self.counts(False)
+        return super().forward(x, cut)
+
+    def weights(self, cut: GroupNormCut) -> tuple[Tensor, Tensor]:
+        """The scale and offset [channels] that a cut uses, gathered."""
+        assert isinstance(cut, SegmentedGroupNormCut)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
+            return gathered(self.weight, cut.runs), gathered(self.bias, cut.runs)
+        views: tuple[Tensor, Tensor] = self.remembered(
+            cut, (self.weight, self.bias), lambda *own: tuple(gathered(t, cut.runs) for t in own)
+        )
+        return views
+
+    @torch.no_grad()
+    def bound(self, cut: GroupNormCut | None) -> nn.GroupNorm:
+        """A plain `nn.GroupNorm` with copies of what the cut uses."""
+        if cut is None:
+            return super().bound(None)
+        assert isinstance(cut, SegmentedGroupNormCut)
+        plain = nn.GroupNorm(cut.groups, cut.channels, self.eps, device="meta")
+        plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
+        plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
+        return plain.train(self.training)
+
+
+class BankedSegmentedGroupNorm(BankedGroupNorm):
+    """Several group norms on runs of channels for one place, called banks."""
+
+    def __init__(self, groups: int, channels: Counts, banks: int, eps: float = 1e-5) -> None:
+        norms = [SegmentedGroupNorm(groups, channels, eps) for _ in range(banks)]
+        nn.ModuleList.__init__(self, norms)
+
+    def cut(self, channels: Counts, bank: int) -> SegmentedGroupNormCut:
+        norm = self[0]
+        assert isinstance(norm, SegmentedGroupNorm)
+        return norm.part(channels, bank)

@@ -1,0 +1,72 @@
+"""Layer norm on features that come in several runs, as those of a concatenation do."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from elastic.layers.layer_norm import BankedLayerNorm, ElasticLayerNorm, LayerNormCut
+from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
+
+
+class SegmentedLayerNormCut(LayerNormCut):
+    """The features `runs`, `features` in all, of bank `bank`."""
+
+    __slots__ = ("runs",)
+    fields = ("features", "bank", "runs")  # type: ignore[assignment]
+
+    runs: Runs
+
+
+class SegmentedLayerNorm(Remembers, ElasticLayerNorm):
+    """`ElasticLayerNorm` on runs of features: `features` are those of each run."""
+
+    def __init__(self, features: Counts, eps: float = 1e-5) -> None:
+        sizes = listed(features)
+        super().__init__(sum(sizes), eps)
+        self.run_sizes = sizes
+
+    def cut(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut | None:
+        """The cut for these counts, one a run; None where nothing is cut off."""
+        return None if listed(features) == self.run_sizes else self.part(features, bank)
+
+    def part(self, features: Counts, bank: int) -> SegmentedLayerNormCut:
+        counts = listed(features)
+        return SegmentedLayerNormCut(sum(counts), int(bank), runs(counts, self.run_sizes))
+
+    def forward(self, x: Tensor, cut: LayerNormCut | None = None) -> Tensor:
+        self.counts(False)
+        return super().forward(x, cut)
+
+    def weights(self, cut: LayerNormCut) -> tuple[Tensor, Tensor]:
+        """The scale and offset [features] that a cut uses, gathered."""
+        assert isinstance(cut, SegmentedLayerNormCut)
+        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
+            return gathered(self.weight, cut.runs), gathered(self.bias, cut.runs)
+        views: tuple[Tensor, Tensor] = self.remembered(
+            cut, (self.weight, self.bias), lambda *own: tuple(gathered(t, cut.runs) for t in own)
+        )
+        return views
+
+    @torch.no_grad()
+    def bound(self, cut: LayerNormCut | None) -> nn.LayerNorm:
+        """A plain `nn.LayerNorm` with copies of what the cut uses."""
+        if cut is None:
+            return super().bound(None)
+        assert isinstance(cut, SegmentedLayerNormCut)
+        plain = nn.LayerNorm(cut.features, self.eps, device="meta")
+        plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
+        plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
+        return plain.train(self.training)
+
+
+class BankedSegmentedLayerNorm(BankedLayerNorm):
+    """Several layer norms on runs of features for one place, called banks."""
+
+    def __init__(self, features: Counts, banks: int, eps: float = 1e-5) -> None:
+        nn.ModuleList.__init__(self, [SegmentedLayerNorm(features, eps) for _ in range(banks)])
+
+    def cut(self, features: Counts, bank: int) -> SegmentedLayerNormCut:
+        norm = self[0]
+        assert isinstance(norm, SegmentedLayerNorm)
+        return norm.part(features, bank)

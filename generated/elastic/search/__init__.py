@@ -1,0 +1,1 @@
+"""The search for the Pareto front, and what shows it."""

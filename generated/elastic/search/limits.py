@@ -1,0 +1,104 @@
+"""The limits of a search: on MACs and parameters as windows to draw from, and why nothing keeps them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from math import inf
+from typing import Any, Final, TypeAlias
+
+from elastic.search.checks import written
+from elastic.search.front import Point
+from elastic.space import choices
+from elastic.space.latency_table import LatencyTable
+from elastic.space.line import ANY, Window
+from elastic.space.ranges import ranges_of
+from elastic.space.sweep import TooEntangled
+from elastic.space.timed import in_nanoseconds, timed_space
+from elastic.space.window import NothingFound, draw_in_window
+from elastic.train.interfaces import Space
+
+Limits: TypeAlias = Window
+"""The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""
+COUNTED: Final = ("macs", "params", "latency")
+
+
+def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limits:
+    """What budgets say of MACs and of parameters, and of predicted latencies where they are `timed`."""
+
+    def of(kind: str) -> tuple[float, float]:
+        found = [budget for budget in budgets if budget["name"] == kind]
+        least = max((float(budget.get("least", 0)) for budget in found), default=0.0)
+        most = min((float(budget.get("most", inf)) for budget in found), default=inf)
+        return (least if least > 0 else -inf, most)
+
+    counted = of("macs"), of("params")
+    return (*counted, in_nanoseconds(of("latency"))) if timed else counted
+
+
+def windows_of(
+    drawable: choices.Space, costs: Sequence[str], limits: Limits, count: int
+) -> list[Limits]:
+    """The limits, cut into `count` windows along the first of the costs that can be drawn by, by rising cost.
+
+    These are MACs and parameters, and latencies where the space has those of a table; MACs where there is none of them.
+    """
+    kinds = COUNTED[: len(limits)]
+    kind = next((kinds.index(name) for name in costs if name in kinds), 0)
+    try:
+        low, high = ranges_of(drawable)[kind]
+    except TooEntangled:
+        ends = [choices.smallest(drawable), choices.largest(drawable)]
+        assert drawable.costs is not None
+        low, high = drawable.costs(choices.positions(drawable, ends))[kind].tolist()
+    low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
+    edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
+    windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
+    return [(*limits[:kind], window, *limits[kind + 1 :]) for window in windows]
+
+
+def why_none(
+    space: Space,
+    budgets: Sequence[Mapping[str, Any]],
+    looked_at: Iterable[Point],
+    table: LatencyTable | None = None,
+) -> str:
+    """What to say where no sub-network keeps the limits: the costs that can be had nearest to them.
+
+    Of MACs and parameters, and of latencies that a table predicts, these are the nearest of the whole space; of the
+    others the nearest of what was looked at.
+    """
+    limits, points = limits_of(budgets, timed=table is not None), [*looked_at]
+    if any(one != ANY for one in limits):
+        drawable = timed_space(space.SPACE, table) if table else space.SPACE
+        try:
+            draw_in_window(drawable, 1, random.Random(0), *limits)
+        except NothingFound as empty:
+            if empty.nearest:
+                return str(empty)
+    found = [beside(budget, points) for budget in budgets]
+    reasons = [reason for reason in found if reason]
+    if not reasons and len(budgets) > 1:
+        reasons = ["each limit alone is kept by some, but no sub-network that was found keeps all"]
+    return "; ".join(["no sub-network keeps the limits", *reasons])
+
+
+def beside(budget: Mapping[str, Any], points: Sequence[Point]) -> str:
+    """The nearest costs on both sides of a limit, of those that are known; nothing where some keep it."""
+    name, least, most = budget["name"], budget.get("least", 0), budget.get("most", inf)
+    known = [value for point in points if (value := getattr(point, name)) is not None]
+    if not known or any(least <= value <= most for value in known):
+        return ""
+    below = max((value for value in known if value < least), default=None)
+    above = min((value for value in known if value > most), default=None)
+    ends = [written(value, name) for value in (below, above) if value is not None]
+    return f"of {len(known):,} looked at the nearest {NAMES[name]} {' and '.join(ends)}"
+
+
+NAMES: Mapping[str, str] = {
+    "macs": "MACs are",
+    "params": "parameters are",
+    "memory": "bytes of memory are",
+    "latency": "latency is",
+}

@@ -1,0 +1,91 @@
+"""Sub-networks as people name them: `max`, `min`, `width=0.5,s1.depth=1` or a JSON file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from elastic.space.numerals import read, same, written
+from elastic.space.strict_json import read_json
+from elastic.train.interfaces import Assignment, Space
+
+
+def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
+    """The canonical assignment behind "max", "min" or some choices; those not given are at their largest option.
+
+    Raises ValueError where a choice or an option does not exist.
+    """
+    if isinstance(at, str):
+        if at not in ("max", "min"):
+            raise ValueError(f"{at!r} is no sub-network: max, min or an assignment")
+        return space.largest() if at == "max" else space.smallest()
+    for name in at:
+        if name not in space.CHOICES:
+            raise ValueError(
+                f"there is no choice {name!r}; the choices are {', '.join(space.CHOICES)}"
+            )
+    chosen = {name: own_option(name, space.CHOICES[name], option) for name, option in at.items()}
+    return space.canonical({name: options[-1] for name, options in space.CHOICES.items()} | chosen)
+
+
+def own_option(name: str, options: Sequence[Any], wanted: object) -> Any:
+    """The option of a choice that is written as a value is: 1/10 is 0.1, and yes is true. Raises ValueError."""
+    for option in options:
+        if same(option, wanted):
+            return option
+    listed = ", ".join(map(written, options))
+    raise ValueError(f"{name} cannot be {written(wanted)}; its options are {listed}")
+
+
+def parse(text: str) -> Assignment | str:
+    """What `--at` was given: choices with commas or blanks between them, a file with a JSON object, or one itself."""
+    if text in ("max", "min"):
+        return text
+    if text.startswith("{"):
+        try:
+            return dict(read_json(text))
+        except ValueError as error:
+            raise SystemExit(f"--at {text}: {error}") from None
+    if text.endswith(".json"):
+        try:
+            content = read_json(Path(text).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SystemExit(f"{text}: {error}") from None
+        if not isinstance(content, Mapping):
+            raise SystemExit(
+                f"{text} holds no assignment: an object of choices and options is expected"
+            )
+        return content
+    pairs = [pair.partition("=") for pair in text.replace(",", " ").split()]
+    if not pairs or any(not sign for _, sign, _ in pairs):
+        raise SystemExit(f"--at {text}: max, min, a .json file or choice=option,... is expected")
+    try:
+        return {name: option(value) for name, _, value in pairs}
+    except ValueError as error:
+        raise SystemExit(f"--at {text}: {error}") from None
+
+
+def option(text: str) -> bool | int | float | Fraction | str:
+    """`3`, `0.5`, `1/3`, `yes`, `true` or a word, as in a spec. Raises ValueError for anything else."""
+    words = {"true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
+    found = read(text)
+    return float(found) if isinstance(found, Fraction) and "/" not in text else found
+
+
+def spelled(assignment: Assignment) -> str:
+    """The reverse of `parse`: `width=0.5,s1.depth=2`; `-` where there is nothing to choose."""
+    pairs = (f"{name}={written(value)}" for name, value in assignment.items())
+    return ",".join(pairs) or "-"
+
+
+def short(assignment: Assignment, most: int = 48) -> str:
+    """`spelled` for tables: of a long one only the beginning."""
+    text = spelled(assignment)
+    if len(text) <= most:
+        return text
+    kept = text[: most - 4].rpartition(",")[0]
+    return f"{kept},..."

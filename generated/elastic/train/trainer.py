@@ -1,0 +1,254 @@
+"""What every method's step stands on: mixed precision, several processes, clipping, averaging."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from elastic.net.shapes import Inputs, each_input
+from elastic.run.distributed import World, warn
+from elastic.train.checkpoint import check_finite, check_network, fill
+from elastic.train.finite import Watch
+from elastic.train.interfaces import Criterion, Memory
+from elastic.train.optim import restore_optimizer
+
+
+class Trainer:
+    """Runs the passes of a step, then the update. One step is
+
+        for plan in trainer.passes(plans):
+            trainer.backward(loss of trainer.forward(images, plan))
+        trainer.update()
+
+    Several sub-networks add their gradients before the one update. `memory` is what the method keeps from one step
+    to the next, where it keeps anything. With `parts` above 1 the images of so many steps are one batch: the mean of
+    their gradients makes one update, at the last of them.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: Optimizer,
+        schedule: LRScheduler,
+        criterion: Criterion,
+        world: World,
+        *,
+        amp: bool = False,
+        clip: float = 0.0,
+        ema: float = 0.0,
+        parts: int = 1,
+    ) -> None:
+        self.net = net
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.criterion = criterion
+        self.world = world
+        self.clip = clip
+        self.parts = parts
+        self.part = 0
+        self.plan: Any = None
+        self.seen: list[tuple[Any, Tensor]] = []
+        self.average = Average(net, ema) if ema else None
+        self.memory: Memory | None = None
+        self.amp = amp
+        kind = world.device.type
+        bfloat = kind != "cuda" or torch.cuda.is_bf16_supported()
+        self.amp_dtype = torch.bfloat16 if bfloat else torch.float16
+        # Only half floats need their losses scaled: bfloat16 has float32's range.
+        self.scaler = torch.amp.GradScaler(kind, enabled=amp and not bfloat)
+        self.parallel: DistributedDataParallel | None = None
+        if world.size > 1:
+            # A sub-network leaves parameters out; a network without choices (and so without `plan`)
+            # does not. Norm statistics are the first process's when it comes to evaluating.
+            elastic = hasattr(net, "plan")
+            self.parallel = DistributedDataParallel(
+                net, find_unused_parameters=elastic, broadcast_buffers=False
+            )
+
+    def watched(
+        self,
+        batches: Iterable[tuple[Inputs, Tensor]],
+        epoch: int,
+        folder: Path,
+        first: int = 0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Iterator[tuple[Inputs, Tensor]]:
+        """The batches of an epoch, which are those from number `first` on; none any more after an update with `stop()`.
+
+        Exits after a step in which a loss was NaN or infinite, and keeps its batch in `folder`.
+        """
+        watch = Watch(self.world, folder)
+        for number, batch in enumerate(batches, first * self.parts):
+            self.seen = []
+            rate = self.optimizer.param_groups[0]["lr"]
+            yield batch
+            watch.see(epoch, number, rate, batch, self.seen)
+            if not self.part and stop():
+                break
+        watch.finish(self.net)
+
+    def passes(self, plans: Sequence[Any]) -> Iterator[Any]:
+        """The plans of one step. The processes exchange their gradients after the last one's backward pass only."""
+        if self.part == 0:
+            self.optimizer.zero_grad(set_to_none=True)
+        complete = self.part == self.parts - 1
+        for i, plan in enumerate(plans):
+            alone = self.parallel is not None and not (complete and i == len(plans) - 1)
+            self.plan = plan
+            with self.parallel.no_sync() if alone and self.parallel else nullcontext():
+                yield plan
+
+    def forward(self, images: Inputs, plan: Any) -> Tensor:
+        """Logits (B, classes) in float32, from inputs such as images (B, C, H, W) of the full resolution."""
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
+            logits = run(self.parallel or self.net, images, plan)
+        return logits.float()
+
+    def answers(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
+        """The outputs that the plan asks for, by name, in float32."""
+        with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
+            found: Any = run(self.parallel or self.net, images, plan)
+        return {name: value.float() for name, value in found.items()}
+
+    def backward(self, loss: Tensor) -> None:
+        self.seen.append((self.plan, loss.detach()))
+        self.scaler.scale(loss / self.parts).backward()  # type: ignore[no-untyped-call]
+
+    def update(self) -> None:
+        """One step of the optimizer, the schedule and the moving average, once all parts of a batch are in."""
+        self.part = (self.part + 1) % self.parts
+        if self.part:
+            return
+        if self.clip:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update(self.net)
+
+    @property
+    def updates(self) -> int:
+        """How many updates were made."""
+        return int(self.schedule.last_epoch)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network to evaluate and to keep: the moving average where there is one."""
+        return self.net if self.average is None else self.average.net
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on. Holds no plans."""
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": {"last_epoch": self.schedule.last_epoch},
+            "scaler": self.scaler.state_dict(),
+            "average": None if self.average is None else self.average.state(),
+            "memory": None if self.memory is None else self.memory.state(),
+        }
+
+    def restore(self, saved: dict[str, Any], steps: int = 0, only_weights: bool = False) -> None:
+        """Continues from a checkpoint, which holds `state()`. Exits where it is of another network, or damaged.
+
+        `steps` are those of an epoch now: a run that goes on with another batch size is as many epochs old. With
+        `only_weights` nothing is trained any more, and how it was trained is of no matter.
+        """
+        check_network(self.net, saved)
+        check_finite(saved)
+        fill(self.net, saved["net"])
+        if self.average is not None and saved["average"] is not None:
+            fill(self.average.net, saved["average"]["net"])
+            self.average.updates = saved["average"]["updates"]
+        elif saved["average"] is not None and only_weights:
+            fill(self.net, saved["average"]["net"])
+        elif (saved["average"] is None) != (self.average is None) and not only_weights:
+            raise SystemExit("the checkpoint and this run disagree on --model-ema")
+        elif self.average is not None:
+            fill(self.average.net, saved["net"])
+        if self.memory is not None and saved.get("memory") is not None:
+            restore_memory(self.memory, saved["memory"])
+        if only_weights:
+            return
+        restore_optimizer(self.optimizer, saved["optimizer"])
+        if saved["scaler"] and self.scaler.is_enabled():
+            self.scaler.load_state_dict(saved["scaler"])
+        # The rate is a function of the step alone, so that a run may be resumed with another number of epochs.
+        done, epoch = saved["schedule"]["last_epoch"], saved["epoch"]
+        self.schedule.last_epoch = epoch * steps + saved.get("batch", 0) if steps else done
+        if "recipe" not in saved and epoch and done != self.schedule.last_epoch:
+            warn(
+                f"the batch size was another one, {done / epoch:g} steps an epoch then, {steps} now: "
+                "the schedule and the place in it are counted in epochs"
+            )
+        factors = self.schedule.lr_lambdas  # type: ignore[attr-defined]
+        for group, base, factor in zip(
+            self.optimizer.param_groups, self.schedule.base_lrs, factors, strict=True
+        ):
+            group["lr"] = base * factor(self.schedule.last_epoch)
+
+
+def restore_memory(memory: Memory, state: Any) -> None:
+    """What the method has kept. Exits where that is damaged."""
+    try:
+        memory.restore(state)
+    except (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        raise SystemExit(f"what the method keeps in the checkpoint is damaged: {error}") from None
+
+
+@contextmanager
+def one_image() -> Iterator[None]:
+    """Exits with a plain message where torch's batch norm says that one value of each channel has no variance."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise SystemExit(
+            "a batch norm sees one value of each channel, which has no variance: "
+            "give every process two images or more (--batch-size, --accumulate)"
+        ) from None
+
+
+def run(net: Any, images: Inputs, plan: Any = None) -> Tensor:
+    """The network's answer; a network without choices takes no plan."""
+    inputs = each_input(images)
+    logits: Tensor = net(*inputs) if plan is None else net(*inputs, plan)
+    return logits
+
+
+class Average:
+    """An exponential moving average of the weights.
+
+    Early on it forgets faster: at update n the decay is min(decay, (1 + n) / (10 + n)).
+    """
+
+    def __init__(self, net: nn.Module, decay: float) -> None:
+        self.net = copy.deepcopy(net).requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        for mine, theirs in zip(
+            self.net.state_dict().values(), net.state_dict().values(), strict=True
+        ):
+            if mine.is_floating_point():
+                mine.lerp_(theirs, 1 - decay)
+            else:
+                mine.copy_(theirs)
+
+    def state(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict(), "updates": self.updates}

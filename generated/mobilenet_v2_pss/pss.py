@@ -1,0 +1,98 @@
+"""PSS-Net's training step and what lasts between steps (Chen et al., "Prioritized Subnet Sampling")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elastic.net.shapes import Inputs
+from elastic.run.distributed import World, total
+from elastic.space.budgets import Budgets, NoBudget, budgets_of
+from elastic.space.choices import Space
+from elastic.space.pools import Pools
+from elastic.train.interfaces import Passes
+from pss_keep import keep_best, write_kept
+
+__all__ = ["PrioritizedPools", "build_pools", "keep_best", "kullback_leibler", "step", "write_kept"]
+
+
+class PrioritizedPools(Pools):
+    """The pools of a run, with the constraints that they belong to."""
+
+    def __init__(self, budgets: Budgets, capacity: int, **annealing: float) -> None:
+        super().__init__(budgets.draw, budgets.capacities(capacity), **annealing)
+        self.budgets = budgets
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from `state()`. Exits where that is of another spec's pools."""
+        try:
+            super().restore(state)
+        except ValueError as error:
+            raise SystemExit(f"the checkpoint does not fit: {error}") from None
+
+
+def build_pools(
+    space: Space,
+    budgets: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    folder: Path,
+) -> PrioritizedPools:
+    """Empty pools for all constraints. Exits where a budget cannot be kept to: a latency that nobody measured.
+
+    `settings` says how many sub-networks a pool may hold (capacity), by which `sampler` the space is drawn from, and
+    how drawing changes over time (space_share_end, temperature_end, smoothing). Latency tables lie in `folder`.
+    """
+    capacity = settings["capacity"]
+    annealing = {
+        name: settings[name] for name in ("space_share_end", "temperature_end", "smoothing")
+    }
+    try:
+        found = budgets_of(space, budgets, capacity, folder, settings["sampler"])
+    except NoBudget as error:
+        raise SystemExit(str(error)) from None
+    return PrioritizedPools(found, capacity, **annealing)
+
+
+def step(
+    trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any], world: World
+) -> tuple[list[Tensor], float]:
+    """Forward and backward of one step (Algorithm 3); the gradients of all passes add up.
+
+    The plans are the largest sub-network's, the drawn one's, the smallest's. The first learns the labels, the others
+    its answers, detached. Returns the losses, in the plans' order, and the drawn one's score: minus its loss on the
+    batch's labels, as it answered in this step, before the update, over all processes.
+    """
+    losses: list[Tensor] = []
+    answers: Tensor | None = None
+    heard: list[Tensor] = []
+    for plan in trainer.passes(plans):
+        logits = trainer.forward(images, plan)
+        if answers is None:
+            answers = logits.detach()
+            loss = trainer.criterion(logits, labels)
+        else:
+            loss = kullback_leibler(logits, answers)
+            heard.append(logits.detach())
+        trainer.backward(loss)
+        losses.append(loss.detach())
+    with torch.no_grad():
+        score = -trainer.criterion(heard[0], labels)
+    return losses, float(total(score.double(), world)) / world.size
+
+
+def kullback_leibler(logits: Tensor, teacher: Tensor) -> Tensor:
+    """sum_c softmax(teacher)_c (log softmax(teacher)_c - log softmax(logits)_c), the mean over the batch.
+
+    Both are (B, classes). Temperature 1.
+    """
+    return F.kl_div(
+        F.log_softmax(logits, dim=-1),
+        F.log_softmax(teacher, dim=-1),
+        reduction="batchmean",
+        log_target=True,
+    )

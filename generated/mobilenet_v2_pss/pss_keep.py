@@ -1,0 +1,125 @@
+"""The end of PSS-Net's training (Algorithm 1, lines 11 to 17): one sub-network for every constraint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from elastic.data.loading import Loading
+from elastic.deploy import bundle
+from elastic.files.whole import write_text
+from elastic.run.distributed import same_buffers
+from elastic.run.progress import amount, table
+from elastic.space.budgets import shown
+from elastic.space.constraints import Constraint
+from elastic.train.checkpoint import digest
+from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.interfaces import Space
+from elastic.train.trainer import Trainer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Best:
+    """The best sub-network of a pool, its norms calibrated.
+
+    score     its score in the pool
+    cost      of what the constraint limits, in the constraint's unit
+    accuracy  on the images that decided; `test_accuracy` was looked at afterwards
+    """
+
+    constraint: Constraint
+    plan: Any
+    score: float
+    cost: int
+    accuracy: float
+    test_accuracy: float
+
+
+def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> list[Best]:
+    """For every pool that holds any: of its `top` best by score, calibrated, the one most accurate on held-out images.
+
+    A sub-network that several pools hold is calibrated once. Pools that no step came to are left out.
+    """
+    net: Any = trainer.evaluated
+    pools: Any = trainer.memory
+    same_buffers(net, trainer.world)
+    fitting = loading.calibration(calibrate)
+    judging = loading.evaluation(loading.data.validation)
+    testing = loading.evaluation(loading.data.test)
+    judged: dict[tuple[Any, ...], tuple[float, Any]] = {}
+    tested: dict[tuple[Any, ...], float] = {}
+
+    def judge(at: Mapping[str, Any]) -> tuple[float, Any]:
+        """Accuracy, and the plan with its statistics."""
+        key = tuple(at.items())
+        if key not in judged:
+            plan = calibrated(net, net.plan(at), fitting)
+            judged[key] = evaluate(net, plan, judging, trainer.world).accuracy, plan
+        return judged[key]
+
+    found = []
+    for number, constraint in enumerate(pools.budgets.constraints):
+        candidates = pools.best(number, top)
+        if not candidates:
+            continue
+        # Of equals the first, which has the best score.
+        at = max(candidates, key=lambda candidate: judge(candidate)[0])
+        accuracy, plan = judge(at)
+        key = tuple(at.items())
+        if key not in tested:
+            tested[key] = evaluate(net, plan, testing, trainer.world).accuracy
+        score, cost = pools.score(number, at), pools.budgets.cost(number, at)
+        found.append(Best(constraint, plan, score, cost, accuracy, tested[key]))
+    return found
+
+
+def write_kept(
+    folder: Path, net: nn.Module, kept: Sequence[Best], space: Space, about: Mapping[str, Any]
+) -> str:
+    """Writes constraints.json and the bundle anytime/; returns a table of what is in them.
+
+    The bundle holds the weights once and, for every sub-network in the order of constraints.json, its norm statistics:
+    `elastic.deploy.serving.Runtime` runs them, `elastic.deploy.bundle.load` gives a network the weights and returns the
+    plans.
+    """
+    rows = [as_data(best, space) for best in kept]
+    folder.mkdir(parents=True, exist_ok=True)
+    of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
+    text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
+    figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
+    bundle.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])
+    write_text(folder / "constraints.json", text)
+    lines = [
+        [
+            f"{best.constraint.kind} {shown(best.constraint.kind, best.constraint.target)}",
+            shown(best.constraint.kind, best.cost),
+            amount(row["params"]),
+            f"{best.accuracy:.2%}",
+            f"{best.test_accuracy:.2%}",
+        ]
+        for best, row in zip(kept, rows, strict=True)
+    ]
+    header = ["constraint", "cost", "params", "validation", "test"]
+    return f"{table(header, lines)}\nwrote {folder / 'constraints.json'} and {folder / 'anytime'}"
+
+
+def as_data(best: Best, space: Space) -> dict[str, Any]:
+    """A row of constraints.json; latencies are in seconds."""
+    at = best.plan.assignment
+    unit = 1e-9 if best.constraint.kind == "latency" else 1
+    return {
+        "kind": best.constraint.kind,
+        "target": best.constraint.target * unit,
+        "cost": best.cost * unit,
+        "at": at,
+        "macs": space.macs(at),
+        "params": space.params(at),
+        "score": best.score,
+        "accuracy": best.accuracy,
+        "test_accuracy": best.test_accuracy,
+    }

@@ -1,0 +1,147 @@
+"""Which sub-networks to export: by name, by number, by limits, or several of a front."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from specc.portable.strict_json import read_json
+from specc.runtime.run.distributed import warn
+from specc.runtime.search.front import Point, best, point_of, rows_of, thrifty, within
+from specc.runtime.train.interfaces import Space
+from specc.runtime.train.subnets import parse, resolved
+
+
+def clash(flags: argparse.Namespace) -> str:
+    """Why the flags of export.py cannot all be followed; "" where they can."""
+    limits = [
+        name for name, value in vars(flags).items() if name.startswith("max_") and value is not None
+    ]
+    if flags.at is not None and flags.pareto:
+        return "--at is one sub-network and --pareto several: only one of both can be asked for"
+    if flags.at is not None and limits:
+        return f"--at says which sub-network: --{limits[0].replace('_', '-')} would choose another"
+    if flags.bundle and flags.int8:
+        return "--int8 is of single sub-networks: a bundle shares its weights"
+    single = [name for name in ("formats", "opset", "dynamic_size") if getattr(flags, name, None)]
+    if flags.bundle and single:
+        return f"--{single[0].replace('_', '-')} is of single sub-networks: a bundle has one format"
+    return ""
+
+
+def read_points(
+    path: Path, space: Space, of: Mapping[str, str] = MappingProxyType({})
+) -> list[Point]:
+    """The sub-networks of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
+
+    `of` has the network's `fingerprint` and a hash of the `weights`, which are the front's own, too. Of rows that name
+    the same sub-network the first counts. Exits where there is no such file, or what it names is of another network,
+    or of other weights: their accuracies are not these.
+    """
+    if not path.is_file():
+        raise SystemExit(f"there is no {path}: run search.py first, or use --at")
+    points: dict[str, Point] = {}
+    try:
+        content = read_json(path.read_bytes())
+        rows = [point_of(row) for row in rows_of(content)]
+        check_origin(path, content, of)
+        for point in rows:
+            at = resolved(space, point.at)
+            points.setdefault(json.dumps(at, sort_keys=True), point.with_(at=at))
+    except (ValueError, TypeError) as error:
+        raise SystemExit(f"{path} is damaged, or of another network: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"cannot read {path}: {error.strerror}") from None
+    if not points:
+        raise SystemExit(f"{path} names no sub-networks")
+    return [*points.values()]
+
+
+def check_origin(path: Path, front: Mapping[str, Any], of: Mapping[str, str]) -> None:
+    """Exits where a front is of another network or of other weights; one that does not say so gets a warning."""
+    again = "run search.py again, or name a sub-network by --at CHOICE=OPTION"
+    for name, what in (("fingerprint", "another network"), ("weights", "other weights")):
+        here, there = of.get(name), front.get(name)
+        if here and there and here != there:
+            raise SystemExit(f"{path} is of {what} than the checkpoint: {again}")
+    if of and not front.get("weights"):
+        warn(f"{path} does not say of which weights it is: its accuracies may be of others")
+
+
+def chosen(
+    space: Space,
+    at: str | None,
+    front: Path,
+    limits: Mapping[str, float | None],
+    of: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """What --at spells, or of a front the best within limits, without limits a thrifty one."""
+    if at is not None and not at.isdecimal():
+        try:
+            return resolved(space, parse(at))
+        except ValueError as error:
+            raise SystemExit(f"--at {at}: {error}") from None
+    points = read_points(front, space, of)
+    if at is not None:
+        if not 1 <= int(at) <= len(points):
+            raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
+        return dict(points[int(at) - 1].at)
+    budgets = budgets_of(limits, points)
+    kept = within(points, budgets)
+    return dict((best(kept) if budgets else thrifty(kept)).at)
+
+
+def budgets_of(limits: Mapping[str, float | None], points: Sequence[Point]) -> list[dict[str, Any]]:
+    """The limits that were given, as points are judged by them. Exits where the points say nothing of one."""
+    budgets = [{"name": name, "most": most} for name, most in limits.items() if most is not None]
+    for name in (str(budget["name"]) for budget in budgets):
+        if all(getattr(point, name) is None for point in points):
+            raise SystemExit(f"--max-{name}: the {name} of these sub-networks is not known")
+    return budgets
+
+
+def spread(points: Sequence[Point], count: int) -> list[int]:
+    """The places of `count` points whose MACs are spread evenly from the cheapest to the dearest, by rising MACs.
+
+    Each step of the way takes the point nearest to it that is not taken yet; the ends come first.
+    """
+    order = sorted(range(len(points)), key=lambda place: points[place].macs)
+    if count >= len(order):
+        return order
+    low, high = points[order[0]].macs, points[order[-1]].macs
+    steps = [low + (high - low) * n / max(1, count - 1) for n in range(count)]
+    taken: set[int] = set()
+    for step in [steps[0], steps[-1], *steps[1:-1]][:count]:
+        free = [place for place in order if place not in taken]
+        taken.add(min(free, key=lambda place: abs(points[place].macs - step)))
+    return [place for place in order if place in taken]
+
+
+def several(text: str, points: Sequence[Point], limits: Mapping[str, float | None]) -> list[int]:
+    """The places of the points that --pareto asks for: a number of them, or all, within the limits."""
+    kept = within(points, budgets_of(limits, points))
+    places = [place for place, point in enumerate(points) if point in kept]
+    if text == "all":
+        return places
+    if not text.isdecimal() or int(text) < 1:
+        raise SystemExit(f"--pareto {text}: a number of sub-networks is expected, or all")
+    return [places[place] for place in spread(kept, int(text))]
+
+
+def left_over(folder: Path, numbers: Sequence[int]) -> list[str]:
+    """The sub-networks, by number, that an earlier export left in a folder beside those of `numbers`, from 1 on."""
+    written = {str(number) for number in numbers}
+    found = [path.parent.name for path in folder.glob("*/subnet.json")]
+    return sorted((name for name in found if name.isdecimal() and name not in written), key=int)
+
+
+def figures(point: Point) -> dict[str, float]:
+    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search. That it was never
+    trained, where it was not."""
+    known: dict[str, float] = {"macs": point.macs, "params": point.params}
+    known |= {"accuracy": round(point.accuracy, 5)} if point.accuracy else {}
+    return known if point.trained else known | {"trained": False}

@@ -1,0 +1,60 @@
+"""What all generated elastic networks share: the plan in use, and binding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from specc.runtime.net.bind import bind
+from specc.runtime.net.plan import Option, Plan
+from specc.runtime.net.resizing import resize as resize  # for model.py
+from specc.runtime.net.resizing import sized as sized
+from specc.runtime.net.straight import Line, Straight, straight
+
+
+class ElasticNet(nn.Module):
+    """A network whose forward takes a plan. Without one it runs the plan in use: at first the largest sub-network's."""
+
+    _plan: Plan
+
+    def plan(
+        self, assignment: Mapping[str, Option] | str = "max", outputs: Sequence[str] | None = None
+    ) -> Plan:
+        """The plan of a sub-network: an assignment of choices, "max" or "min". Written for each network by specc.
+
+        Raises ValueError, naming the choice and its options, where the assignment is none.
+        """
+        raise TypeError(f"{type(self).__name__} has no choices")
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """As torch's, which `convert_sync_batchnorm` calls with parts whose elastic norms it has replaced: refused."""
+        for path, part in [] if module is None else module.named_modules():
+            if isinstance(part, nn.SyncBatchNorm):
+                raise TypeError(
+                    f"{name}.{path}: convert_sync_batchnorm does not know elastic norms, and this network is not to be "
+                    "used further; elastic.layers.synced.synchronise(net) does it, and train.py --sync-bn"
+                )
+        super().add_module(name, module)
+
+    def use(self, plan: Plan) -> None:
+        """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
+        object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
+
+    def bind(self, plan: Plan | None = None, fold: bool = False) -> nn.Module:
+        """Extracts one sub-network: a plain static module with copies of its weights, in eval mode.
+
+        As it is, it can be trained further. With `fold` its norms are folded into the layers before them: faster,
+        for inference alone. It resizes images as `net(x, plan)` does. See `bind.bind`.
+        """
+        return bind(self, self._plan if plan is None else plan, fold)
+
+    def straight(self, plan: Plan | None = None, share: bool = False) -> Straight:
+        """One sub-network for serving, made in a millisecond or two: see `straight.straight`.
+
+        With `share` it has no weights of its own, and reads the network's at every call. It resizes images as
+        `net(x, plan)` does.
+        """
+        lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
+        return straight(self, self._plan if plan is None else plan, lines, share)

@@ -1,0 +1,225 @@
+"""What a search evaluates next: generations of sub-networks, the same for the same seed and results."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from math import prod
+from typing import Any
+
+from specc.portable import choices
+from specc.portable.counting import draw_uniform
+from specc.portable.latency_table import LatencyTable
+from specc.portable.line import ANY
+from specc.portable.sweep import TooEntangled
+from specc.portable.timed import timed_space
+from specc.portable.window import NothingFound, draw_in_window
+from specc.runtime.search.front import Point, key
+from specc.runtime.search.limits import Limits, limits_of, windows_of
+from specc.runtime.search.nsga import Values, hypervolume, ranked, survivors, tournament
+from specc.runtime.train.interfaces import Assignment, Space
+
+IN_VAIN = 2000
+"""So many draws in a row that are known already end the search."""
+LISTED = 10**6
+"""The most sub-networks that are looked at one by one."""
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of it, modulo 1, cover every part of 0..1 evenly, however many there are."""
+
+
+def objectives(point: Point, costs: Sequence[str]) -> Values:
+    """What is to be made small: minus the accuracy, and the costs."""
+    return (-point.accuracy, *(point.cost(name) for name in costs))
+
+
+def covered(front: Sequence[Point], largest: Point, costs: Sequence[str]) -> float | None:
+    """How good a front is, whatever search it comes from: the share that it dominates of the box of all accuracies and
+    of costs up to those of the largest sub-network. None where one of these was not measured.
+    """
+    if any(getattr(largest, name) is None for name in costs):
+        return None
+    reference = tuple(largest.cost(name) for name in costs)
+    volume = hypervolume([objectives(point, costs) for point in front], (0.0, *reference))
+    return volume / prod(reference)
+
+
+class Proposals:
+    """Generations of assignments that `allowed` accepts, none of them twice. What came of one is told by `learn` before
+    the next is asked for; what it proposes depends on nothing else, so a search can be repeated exactly.
+
+    `strategy` is `[search.strategy]` of settings.toml. Where there are no more sub-networks than evaluations, all are
+    looked at. `budgets` in MACs and parameters are kept by drawing within them; where `table` predicts latencies, those
+    in latency too.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        strategy: Mapping[str, Any],
+        rng: random.Random,
+        costs: Sequence[str] = ("macs",),
+        budgets: Sequence[Mapping[str, Any]] = (),
+        allowed: Callable[[Assignment], bool] = lambda assignment: True,
+        table: LatencyTable | None = None,
+    ) -> None:
+        self.space = space
+        self.drawable = timed_space(space.SPACE, table) if table else space.SPACE
+        self.strategy = strategy
+        self.rng = rng
+        self.costs = costs
+        self.limits = limits_of(budgets, timed=table is not None)
+        self.allowed = allowed
+        self.mutation = strategy["mutation"] or 1 / max(1, len(space.CHOICES))
+        self.seen: set[str] = set()
+        self.population: list[Point] = []
+        exhaustive = strategy["name"] == "exhaustive"
+        self.all = sub_networks(space, LISTED if exhaustive else strategy["evaluations"])
+        if self.all is None and exhaustive:
+            raise SystemExit(
+                "more than a million sub-networks: too many to try all. Use --strategy evolution"
+            )
+
+    def __len__(self) -> int:
+        """How many there will be, at most."""
+        return int(self.strategy["evaluations"]) if self.all is None else len(self.all)
+
+    def __iter__(self) -> Iterator[list[Assignment]]:
+        if self.all is not None:
+            return chunks(filter(self.allowed, self.all), self.strategy["population"])
+        match self.strategy["name"]:
+            case "pools":
+                return self.from_pools()
+            case "random":
+                found = self.fresh(chain(self.ends(), self.drawn(len(self))))
+                return chunks(islice(found, len(self)), self.strategy["population"])
+        return self.evolved()
+
+    def learn(self, points: Sequence[Point]) -> None:
+        """What a generation has come to: its sub-networks that keep all limits. The fittest so far live on."""
+        points = [*self.population, *points]
+        values = [objectives(point, self.costs) for point in points]
+        self.population = [points[i] for i in survivors(values, self.strategy["population"])]
+
+    def ends(self) -> list[Assignment]:
+        return [self.space.largest(), self.space.smallest()]
+
+    def fresh(self, candidates: Iterable[Assignment]) -> Iterator[Assignment]:
+        """The candidates that are allowed and new, until too many in a row are not."""
+        misses = 0
+        for candidate in candidates:
+            name = key(candidate)
+            if name in self.seen or not self.allowed(candidate):
+                misses += 1
+                if misses == IN_VAIN:
+                    return
+                continue
+            misses = 0
+            self.seen.add(name)
+            yield candidate
+
+    def drawn(self, at_once: int, limits: Limits | None = None) -> Iterator[Assignment]:
+        """Endless random sub-networks, uniform within the limits; none where there are none within.
+
+        Twice as many at once every time: where most are known already, it takes many to find the rest.
+        """
+        while True:
+            found = random_ones(self.drawable, at_once, self.rng, limits or self.limits)
+            if not found:
+                return
+            yield from found
+            at_once = min(2 * at_once, IN_VAIN)
+
+    def from_pools(self) -> Iterator[list[Assignment]]:
+        """Windows of equal width along a cost; a generation has one sub-network of each, drawn uniformly there,
+        while it has new ones."""
+        left = len(self)
+        at_once = max(8, left // self.strategy["windows"])
+        windows = windows_of(self.drawable, self.costs, self.limits, self.strategy["windows"])
+        pools = [self.fresh(self.drawn(at_once, limits)) for limits in windows]
+        while pools and left:
+            nexts = [(pool, next(pool, None)) for pool in pools[:left]]
+            pools = [pool for pool, at in nexts if at is not None] + pools[left:]
+            generation = [at for _, at in nexts if at is not None]
+            left -= len(generation)
+            if generation:
+                yield generation
+
+    def evolved(self) -> Iterator[list[Assignment]]:
+        """NSGA-II: a first population from the smallest to the largest, then children of the fittest.
+
+        Uniform draws crowd around the middle of the costs, far from the front; they fill up what lacks.
+        """
+        size, left = int(self.strategy["population"]), len(self)
+        strangers = self.fresh(chain(self.ends(), self.rungs(IN_VAIN // 2), self.drawn(size)))
+        generation = [*islice(strangers, min(size, left))]
+        while generation:
+            left -= len(generation)
+            yield generation
+            count = min(size, left)
+            generation = [*islice(self.fresh(self.children()), count)]
+            if len(generation) < count:
+                generation += islice(strangers, count - len(generation))
+
+    def rungs(self, count: int) -> Iterator[Assignment]:
+        """A ladder from small to large: for a share that runs evenly through 0..1, an option of each choice whose
+        position is binomial with that share."""
+        for number in range(1, count + 1):
+            share = number * GOLDEN % 1
+            rung = {
+                name: options[sum(self.rng.random() < share for _ in options[1:])]
+                for name, options in self.space.CHOICES.items()
+            }
+            yield self.space.canonical(rung)
+
+    def children(self) -> Iterator[Assignment]:
+        """Endless children: two parents, each the fitter of two; every choice from one of them, or drawn anew."""
+        ranks = ranked([objectives(point, self.costs) for point in self.population])
+        while ranks:
+            mother, father = (self.population[tournament(ranks, self.rng)].at for _ in "ab")
+            child = {name: self.inherited(name, mother, father) for name in self.space.CHOICES}
+            yield self.space.canonical(child)
+
+    def inherited(self, name: str, mother: Assignment, father: Assignment) -> Any:
+        """One option: a parent's; mutated with the probability `mutation`; any, where neither has one."""
+        given = [parent[name] for parent in (mother, father) if name in parent]
+        if not given:
+            return self.rng.choice(self.space.CHOICES[name])
+        option = self.rng.choice(given)
+        return self.mutated(name, option) if self.rng.random() < self.mutation else option
+
+    def mutated(self, name: str, option: Any) -> Any:
+        """Half of the time any option, else one at most a quarter of all of them away."""
+        options = self.space.CHOICES[name]
+        if self.rng.random() < 0.5:
+            return self.rng.choice(options)
+        here, reach = options.index(option), max(1, len(options) // 4)
+        return self.rng.choice(options[max(0, here - reach) : here + reach + 1])
+
+
+def sub_networks(space: Space, most: int) -> list[Assignment] | None:
+    """Every sub-network once, or None where there are more than `most`."""
+    size = space.SIZE
+    return None if size is None or size > most else list(space.every())
+
+
+def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]:
+    """The items in lists of so many; the last one may be shorter."""
+    rest = iter(items)
+    while chunk := [*islice(rest, size)]:
+        yield chunk
+
+
+def random_ones(
+    space: choices.Space, count: int, rng: random.Random, limits: Limits
+) -> Sequence[Assignment]:
+    """Sub-networks drawn uniformly within limits; by the `independent` distribution where choices are too entangled."""
+    if all(one == ANY for one in limits):
+        try:
+            return draw_uniform(space, count, rng)
+        except TooEntangled:
+            return [choices.draw(space, rng) for _ in range(count)]
+    try:
+        return draw_in_window(space, count, rng, *limits).assignments
+    except NothingFound:
+        return ()

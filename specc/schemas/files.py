@@ -1,0 +1,57 @@
+"""What commands say of the files that they write: `compile`, `fmt`, `new` and `viz`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from specc.schemas.costs import Change
+from specc.schemas.document import Document, Flag, Text
+from specc.schemas.told import OfSpec
+
+
+class Compiled(OfSpec):
+    """What `specc compile` wrote."""
+
+    spec: Text = Field(description="the network's name")
+    output: Text = Field(description="the project's folder, as it was named on the command line")
+    files: tuple[Text, ...] = Field(description="paths in that folder")
+
+
+class Differences(OfSpec):
+    """What `specc compile --check` found."""
+
+    output: Text = Field(description="the project's folder, as it was named on the command line")
+    same: Flag = Field(description="whether the folder is what the compiler makes")
+    files: tuple[Change, ...] = Field(description="those that would change")
+
+
+class FormattedFile(Document):
+    """A file, and whether formatting changes it."""
+
+    file: Text = Field(description="as it was named on the command line; - for standard input")
+    changed: Flag
+
+
+class Formatted(Document):
+    """What `specc fmt` did, or with `--check` would do."""
+
+    files: tuple[FormattedFile, ...]
+    text: Text = Field(default="", description="standard input, formatted")
+
+
+class Started(Document):
+    """What `specc new` wrote."""
+
+    file: Text | None = Field(description="null where the spec went to standard output")
+    text: Text = Field(description="the spec")
+
+
+class Drawing(OfSpec):
+    """What `specc viz` drew: the text of the picture, or the file that it was written to."""
+
+    spec: Text = Field(description="the network's name")
+    format: Literal["html", "svg", "mermaid", "dot"]
+    text: Text = Field(default="", description="of the picture, where no file was named")
+    output: Text = Field(default="", description="the file, as it was named on the command line")
