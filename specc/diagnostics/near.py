@@ -21,4 +21,4 @@ def near_or_all(name: str, candidates: Collection[str], *, most: int = 20) -> st
     """The same, or a line with the candidates where none is near."""
     listed = ", ".join(f"`{c}`" for c in list(candidates)[:most])
     more = ", ..." if len(candidates) > most else ""
-    return near(name, candidates) or f"there are {listed}{more}"
+    return near(name, candidates, least=0.5) or f"there are {listed}{more}"

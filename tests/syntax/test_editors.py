@@ -12,7 +12,7 @@ import pytest
 from specc.semantics.arithmetic import FUNCTION_ARITY
 from specc.semantics.check import operator_names
 from specc.syntax.grammar import keywords, parser
-from tests.folders import PACKAGE, ROOT, SPECS
+from tests.helpers.folders import PACKAGE, ROOT, SPECS
 from tests.helpers.textmate import TextMate, read_grammar
 
 FOLDER = ROOT / "editors"

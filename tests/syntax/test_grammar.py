@@ -13,7 +13,7 @@ from specc.diagnostics import Findings
 from specc.syntax.build import NODES, Build
 from specc.syntax.grammar import grammar_text, parser
 from specc.syntax.read import LARGEST, read_source
-from tests.folders import ROOT
+from tests.helpers.folders import ROOT
 
 PROGRAM = """
 import lark.lark

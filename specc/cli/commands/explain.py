@@ -55,5 +55,5 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
     known = [rule.code for rule in rules] + [rule.name for rule in rules] + list(topics())
     listed = "`specc rules` lists the rules, `specc explain operators` the operators"
-    help = operator_elsewhere(args.topic) or near(args.topic, known) or listed
+    help = operator_elsewhere(args.topic) or near(args.topic, known, least=0.5) or listed
     raise Failure(f"there is nothing called `{args.topic}` to explain", help)
