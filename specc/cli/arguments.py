@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from specc.cli.failure import Failure, UsageError
 from specc.cli.terminal import Terminal, standard_input
-from specc.portable import numerals
 from specc.source import Source
+from specc.space import numerals
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -27,9 +27,10 @@ def common(parser: ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print only results, warnings and errors")
 
 
-def spec(parser: ArgumentParser) -> None:
+def spec(parser: ArgumentParser, optional: bool = False) -> None:
     """The spec, its parameters, and what all commands take."""
-    parser.add_argument("spec", metavar="SPEC", help="a .specc file, or - for standard input")
+    text = "a .specc file, or - for standard input"
+    parser.add_argument("spec", nargs="?" if optional else None, metavar="SPEC", help=text)
     parameters(parser)
     strict(parser)
     common(parser)

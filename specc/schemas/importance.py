@@ -58,7 +58,7 @@ class Importance(OfSpec):
     ops: tuple[OpScore, ...] = Field(description="operations, in the order of the graph; with `--top` by their scores")
     paths: tuple[PathScore, ...] = Field(description="the best path of every number of nodes that paths have")
     all_important: Flag = Field(description="whether all operations are: the analysis then tells none apart")
-    best: BestPath
+    best: BestPath = Field(description="of 0 nodes where there are no paths, as in a graph with cycles")
     subnets: Count = Field(description="T, the number of sub-networks")
     coupling: Share = Field(description="lambda, between copies of a feature map")
     damping: Share = Field(description="kappa, between any two states")

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.cost import cost_source
-from specc.analysis.names import plain_option
-from specc.analysis.space import canonical, enumerate_space, size, space_module
+from specc.cost import cost_source
+from specc.cost.names import plain_option
 from specc.ir.choice import Assignment, Choice
 from specc.ir.expr import Var, apply
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.analysis.graphs import HERE, Builder, assignments, facts, graphs
-from tests.codegen.projects import elastic_names
-from tests.folders import SPECS
+from specc.subnets.space import canonical, enumerate_space, size, space_module
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
+from tests.helpers.projects import elastic_names
 
 SLOWLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 ELASTIC = [SPECS / f"{name}.specc" for name in elastic_names()]

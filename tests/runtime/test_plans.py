@@ -26,8 +26,9 @@ from specc.runtime.net.network import ElasticNet
 from specc.runtime.net.parts import Part, Plan
 from specc.runtime.net.sizes import OneOf
 from specc.runtime.net.stage import Repeat, Skippable, Stage
-from tests.codegen.projects import Project, compiled, from_text, project
-from tests.codegen.test_models import scramble
+from tests.helpers.comparing import scramble
+from tests.helpers.parts import part
+from tests.helpers.projects import Project, compiled, from_text, project
 
 SIDES = {"digits": 8, "mobilenet_v3_ofa": 64}
 TEXTS: dict[str, str] = {}
@@ -41,7 +42,7 @@ class Pair:
         spec = from_text(TEXTS[name]) if name in TEXTS else compiled(name)
         self.made: Project = project(spec, folder)
         self.space: Any = self.made.modules["space"]
-        twin = importlib.import_module(f"tests.runtime.twins.{name}").Model
+        twin = importlib.import_module(f"tests.helpers.models.{name}").Model
         torch.manual_seed(0)
         self.written: Any = self.made.model.Model().eval()
         torch.manual_seed(0)
@@ -153,12 +154,13 @@ def test_calibrated_plans_and_bundles(pairs: dict[str, Pair], tmp_path: Path) ->
     pair.twin.fingerprint = pair.written.fingerprint
     batches = torch.randn(3, 8, 1, 8, 8)
     found = []
-    for net in (pair.written, pair.twin):
-        plans = [calibrate(net, net.plan(at), batches) for at in pair.assignments(3)]
-        own = [bundle.statistics(plan) for plan in plans]
-        bundle.save(tmp_path / type(net).__name__, net, plans)
+    project: Any = part(pair.made, "deploy.bundle"), part(pair.made, "net.calibrate").calibrate
+    for net, (files, measured) in ((pair.written, project), (pair.twin, (bundle, calibrate))):
+        plans = [measured(net, net.plan(at), batches) for at in pair.assignments(3)]
+        own = [files.statistics(plan) for plan in plans]
         folder = tmp_path / type(net).__name__
-        read = bundle.plans_of(folder, net, bundle.read_index(folder, net))
+        files.save(folder, net, plans)
+        read = files.plans_of(folder, net, files.read_index(folder, net))
         with torch.no_grad():
             answers = [net(pair.x, plan) for plan in read]
             assert all(equal(net(pair.x, plan), answer) for plan, answer in zip(plans, answers, strict=True))

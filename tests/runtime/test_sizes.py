@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from specc.portable import functions
 from specc.runtime.net.sizes import (
     Expr,
     OneOf,
@@ -31,6 +30,7 @@ from specc.runtime.net.sizes import (
     total,
     wanted,
 )
+from specc.space import functions
 
 DEPTH = OneOf(1, 2, 3, name="depth")
 WIDTH = OneOf(0.35, 0.5, 1, name="width")

@@ -14,10 +14,11 @@ from specc.cli.main import command_names, load_command, parser_of
 from specc.pipeline import compile_project, load
 from specc.schemas.catalogue import SCHEMAS, Schema, schema
 from specc.schemas.document import data_of
-from tests.cli.commands import SMALL, specc
-from tests.folders import SPECS
+from tests.helpers.commands import SMALL, specc
+from tests.helpers.folders import SPECS
 
 BROKEN = SMALL.replace("relu6", "reluu")
+GRAPH = '{"nodes": ["x", "y"], "edges": [{"source": "x", "target": "y"}], "subnets": [["x->y"], []]}'
 LINES = [
     ["check", "SPEC"],
     ["check", "SPEC", "BROKEN"],
@@ -32,6 +33,7 @@ LINES = [
     ["importance", "SPEC"],
     ["importance", "SPEC", "--directed", "--nodes", "17", "--top", "3"],
     ["importance", "SPEC", "--expected"],
+    ["importance", "--adjacency", "GRAPH"],
     ["new", "fresh", "-o", "-"],
     ["new", "fresh", "-o", "OUT.specc"],
     ["plan", "SPEC"],
@@ -54,7 +56,9 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("outputs")
     (folder / "small.specc").write_text(SMALL)
     (folder / "broken.specc").write_text(BROKEN)
+    (folder / "graph.json").write_text(GRAPH)
     names = {"SPEC": "small.specc", "BROKEN": "broken.specc", "OUT": "out", "OUT.specc": "o.specc", "OUT.svg": "o.svg"}
+    names |= {"GRAPH": "graph.json"}
     return {word: str(folder / name) for word, name in names.items()}
 
 
@@ -147,6 +151,7 @@ def test_what_the_compiler_writes(name: str) -> None:
         ("pareto.json", {"points": [{"at": {}, "macs": True, "params": 1}]}),
         ("pareto.json", {"points": [{"at": {}, "macs": 1.0, "params": 1}]}),
         ("ir.json", {"format": "specc graph 2"}),
+        ("adjacency.json", {"nodes": ["x"], "edges": [{"source": "x", "target": "x", "weight": -1}]}),
     ],
 )
 def test_what_no_document_is(name: str, document: Any) -> None:

@@ -7,21 +7,27 @@ sub-network leaves out; with --nodes those on the best path of so many nodes (Li
 network tried the first are what no sub-network may drop and the identity edges of residuals.
 
 Defaults are those of the spec's method where it has an analysis, else the paper's.
+
+--adjacency takes the graph of any network instead of a spec: nodes and edges as JSON (`specc schema adjacency.json`),
+or matrices of scipy.sparse as .npz, of one network or stacked of T sub-networks. Edges may make cycles, and may have
+weights. Where they make none, there are paths, by the edges' directions.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.cli import arguments as shared
-from specc.cli.failure import UsageError
+from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import Diagnostic, Label
 
 if TYPE_CHECKING:
-    from specc.analysis.importance import Importance
+    from specc.importance import Importance
     from specc.ir.graph import Graph
+    from specc.source import Span
 
 SUMMARY = "say which operations matter (TAS, TPS)"
 BAR: Final = 48
@@ -30,7 +36,9 @@ EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    shared.spec(parser)
+    shared.spec(parser, optional=True)
+    text = "look at the graph in this .json or .npz file, or at those of sub-networks"
+    parser.add_argument("--adjacency", type=Path, metavar="FILE", help=text)
     parser.add_argument("--subnets", type=int, metavar="T", help="sampled sub-networks (8)")
     parser.add_argument("--coupling", type=float, metavar="L", help="between copies of a feature map, in (0, 1] (1)")
     parser.add_argument("--damping", type=float, metavar="K", help="between any two states, in [0, 1) (1e-5)")
@@ -47,11 +55,14 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--expected is for the undirected reading only", "leave --directed or --expected out")
     if args.chart and args.json:
         raise UsageError("--chart and --json exclude each other")
+    if args.adjacency is not None:
+        return run_adjacency(args, terminal)
+    if args.spec is None:
+        raise UsageError("a spec is missing", "write SPEC, or --adjacency FILE for a network that has none")
     compiled = shared.load(args, terminal)
 
-    from specc.analysis.importance import importance, settings_of
-    from specc.analysis.importance.data import as_data
-    from specc.methods.tips.ranges import DAMPING_HELP, DAMPING_HIDES, hidden
+    from specc.importance import importance, settings_of
+    from specc.methods.tips.ranges import DAMPING_HIDES
 
     settings = settings_of(
         compiled.model.method,
@@ -65,22 +76,65 @@ def run(args: Namespace, terminal: Terminal) -> int:
     )
     with terminal.busy("sampling"):
         found = importance(compiled.graph, settings)
-    hides = hidden(found.damping_share)
-    if hides and not any(warning.rule is DAMPING_HIDES for warning in compiled.warnings):
-        terminal.warn([Diagnostic(DAMPING_HIDES, Label(compiled.graph.origin, hides), help=DAMPING_HELP)])
-    if args.json:
-        from specc.schemas.importance import Importance as Document
-
-        terminal.json(Document.model_validate(as_data(compiled.graph.name, found, args.top)))
-    elif args.chart:
-        chart(found, terminal)
-    else:
-        tables(found, terminal, args.top)
+    if not any(warning.rule is DAMPING_HIDES for warning in compiled.warnings):
+        warn_of_damping(found, compiled.graph.origin, terminal)
+    show(compiled.graph.name, found, args, terminal)
+    if not (args.json or args.chart):
         terminal.data(favoured(compiled.graph, found))
     return 0
 
 
-def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
+def run_adjacency(args: Namespace, terminal: Terminal) -> int:
+    """The same of a network that is given as a graph."""
+    from specc.importance.adjacency import origin
+    from specc.importance.given import importance_of
+    from specc.importance.rules import Settings
+
+    given = {"SPEC": args.spec, "-p": args.param or None, "--subnets": args.subnets, "--seed": args.seed}
+    given["--expected"] = args.expected
+    for word, value in given.items():
+        if value is not None:
+            raise UsageError(f"{word} is for specs: the file of --adjacency says what there is", f"leave {word} out")
+    usual = Settings()
+    settings = Settings(
+        coupling=usual.coupling if args.coupling is None else args.coupling,
+        damping=usual.damping if args.damping is None else args.damping,
+        directed=bool(args.directed),
+        nodes=args.nodes,
+    )
+    with terminal.busy("solving"):
+        try:
+            name, found = importance_of(args.adjacency, settings)
+        except OSError as error:
+            raise Failure(f"cannot read {args.adjacency}: {reason(error)}") from None
+    warn_of_damping(found, origin(args.adjacency), terminal)
+    show(name, found, args, terminal)
+    return 0
+
+
+def warn_of_damping(found: Importance, where: Span, terminal: Terminal) -> None:
+    """Warns where damping hides the graph."""
+    from specc.methods.tips.ranges import DAMPING_HELP, DAMPING_HIDES, hidden
+
+    if hides := hidden(found.damping_share):
+        terminal.warn([Diagnostic(DAMPING_HIDES, Label(where, hides), help=DAMPING_HELP)])
+
+
+def show(name: str, found: Importance, args: Namespace, terminal: Terminal) -> None:
+    """The answer as it was asked for."""
+    from specc.importance.data import as_data
+
+    if args.json:
+        from specc.schemas.importance import Importance as Document
+
+        terminal.json(Document.model_validate(as_data(name, found, args.top)))
+    elif args.chart:
+        chart(found, terminal)
+    else:
+        tables(found, terminal, args.top, args.adjacency)
+
+
+def tables(found: Importance, terminal: Terminal, top: int | None, adjacency: Path | None) -> None:
     """The operations, the best path of every node count, and what is marked."""
     rows = [
         (
@@ -97,17 +151,24 @@ def tables(found: Importance, terminal: Terminal, top: int | None) -> None:
     columns = ("operation", "kind", "stage", "present", "macs", "score", "")
     terminal.table(columns, rows, right=("present", "macs", "score"))
     terminal.data("\n")
-    paths = [(p.nodes, f"{p.tps:.5f}", f"{p.mean_tas:.6f}", "*" if p is found.best else "") for p in few(found)]
-    terminal.table(("nodes", "tps", "tps / nodes", ""), paths, right=("nodes", "tps", "tps / nodes"))
     settings, best = found.settings, found.best
+    if found.paths:
+        paths = [(p.nodes, f"{p.tps:.5f}", f"{p.mean_tas:.6f}", "*" if p is best else "") for p in few(found)]
+        terminal.table(("nodes", "tps", "tps / nodes", ""), paths, right=("nodes", "tps", "tps / nodes"))
+        macs = sum(op.macs for op in found.ops)
+        share = sum(op.macs for op in found.ops if op.important) / macs if macs else 0.0
+        of_macs = f", with {100 * share:.1f} % of the MACs" if macs or adjacency is None else ""
+        terminal.data(
+            f"\n{len(found.important)} of {len(found.ops)} operations are important{of_macs}\n"
+            f"best path (*): {best.nodes} of {len(found.tensors)} feature maps, TPS {best.tps:.5f}\n"
+        )
+    else:
+        terminal.data("there are no paths: edges make a cycle, or none leads from an input to an output\n")
     how = "directed" if settings.directed else "undirected"
-    sampled = "expected degrees of" if settings.expected else "sampled"
-    macs = sum(op.macs for op in found.ops)
-    share = sum(op.macs for op in found.ops if op.important) / macs if macs else 0.0
+    sampled = "expected degrees of" if settings.expected else "sampled" if adjacency is None else f"{adjacency}:"
     terminal.data(
-        f"\n{len(found.important)} of {len(found.ops)} operations are important, with {100 * share:.1f} % of the MACs\n"
-        f"best path (*): {best.nodes} of {len(found.tensors)} feature maps, TPS {best.tps:.5f}\n"
-        f"{how}; {sampled} {settings.subnets} sub-networks; coupling {settings.coupling:g}, "
+        f"{how}; {sampled} {settings.subnets} sub-network{'' if settings.subnets == 1 and adjacency else 's'}; "
+        f"coupling {settings.coupling:g}, "
         f"damping {settings.damping:g} ({100 * found.damping_share:.2g} % of all transitions)\n"
     )
     if several := next((op.name for op in found.ops if "#" in op.name), None):
@@ -145,7 +206,8 @@ def chart(found: Importance, terminal: Terminal) -> None:
     for tensor in found.tensors:
         mark = "*" if tensor.name in on_path else " "
         terminal.data(f"{mark} {tensor.name:<{width}} {tensor.tas:.5f} {bar(tensor.tas / highest)}\n")
-    terminal.data(f"\n* on the best path: {found.best.nodes} feature maps, TPS {found.best.tps:.5f}\n")
+    if found.paths:
+        terminal.data(f"\n* on the best path: {found.best.nodes} feature maps, TPS {found.best.tps:.5f}\n")
 
 
 def bar(share: float) -> str:

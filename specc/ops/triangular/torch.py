@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from specc.ops.conv.torch import Conv2d, ConvCut
 from specc.ops.linear.torch import Linear, LinearCut
-from specc.portable.triangle import seen
 from specc.runtime.net.sizes import Size, largest, narrowest, total
+from specc.space.triangle import seen
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 

@@ -285,7 +285,11 @@ class Planner:
 
     def plan(self, net: nn.Module, assignment: Mapping[str, Option] | str, outputs: Any) -> Plan:
         derivation = self.derivation
-        if derivation is None or derivation.recipe.module is not net or not derivation.recipe.is_current():
+        if (
+            derivation is None
+            or derivation.recipe.module is not net
+            or not derivation.recipe.is_current()
+        ):
             derivation = self.derivation = derivation_of(net, self.space, self.whole)
             self.whole = False
         chosen = resolve(self.space, assignment)

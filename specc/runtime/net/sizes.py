@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
-from specc.portable.functions import FUNCTIONS, Number, exact
+from specc.space.functions import FUNCTIONS, Number, exact
 
 Option: TypeAlias = bool | int | float | str
 

@@ -79,4 +79,6 @@ def blocks(items: Iterable[Item], condition: Any = 1) -> Iterator[nn.Module]:
             yield item if condition == 1 else when(condition, item)
         else:
             for own, inner in item.items():
-                yield from blocks((inner,), own if condition == 1 else condition if own == 1 else condition & own)
+                yield from blocks(
+                    (inner,), own if condition == 1 else condition if own == 1 else condition & own
+                )
