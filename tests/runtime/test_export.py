@@ -16,6 +16,7 @@ from specc.runtime.search.front import Point
 from tests.codegen.projects import from_text, project
 from tests.runtime.test_projects import run
 from tests.runtime.tiny import TinySpace
+from tests.schemas.documents import check_file
 
 
 def test_sub_networks_are_spread_over_the_costs() -> None:
@@ -130,6 +131,7 @@ def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
     assert (one / "int8.safetensors").stat().st_size < 0.6 * (one / "weights.safetensors").stat().st_size
     for name in ("model.py and its weights", "torch.export", "int8.py and its weights"):
         assert f"{name}: same answers" in out
+    check_file(one / "subnet.json")
     about = json.loads((one / "subnet.json").read_text())
     assert (about["accuracy"], about["outputs"]) == (0.5, ["logits"])
     assert about["inputs"]["images"]["shape"] == [1, 8, 8]

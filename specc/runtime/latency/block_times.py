@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.portable.latency_table import LatencyTable, file_name, predicted, table_of
+from specc.portable.latency_table import FORMAT, LatencyTable, file_name, predicted, table_of
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.agreement import Agreement, agreement
 from specc.runtime.latency.covering import Combination, covering, options_of, refuse_too_many, seen
@@ -115,7 +115,7 @@ def write_table(
                 if not journal.known(task.key):
                     journal.add(task.key, bench.seconds(task))
                 bar.advance()
-    content = asdict(given) | content_of(space, blocks, marked, journal)
+    content = {"format": FORMAT} | asdict(given) | content_of(space, blocks, marked, journal)
     write_text(path, json.dumps(content) + "\n")
     table = table_of(content)
     found = held_against(table, space, passes, journal)
