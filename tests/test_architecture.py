@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,12 @@ from specc.codegen.parts import place
 from specc.methods import own_names
 from specc.ops import operators
 from specc.portable.functions import FUNCTIONS
-from tests.folders import PACKAGE, ROOT, SPECS
+from tests.helpers.folders import PACKAGE, ROOT, SPECS
 
 LAYERS = {
     "source": 0,
     "cache": 0,
+    "plugins": 0,
     "diagnostics": 0,
     "portable": 0,
     "schemas": 0,
@@ -32,12 +34,13 @@ LAYERS = {
     "passes": 3,
     "analysis": 4,
     "codegen": 4,
-    "pipeline": 5,
+    "analyses": 5,
+    "pipeline": 6,
     "assignments": 2,
-    "api": 5,
-    "cli": 6,
-    "__main__": 7,
-    "__init__": 7,
+    "api": 6,
+    "cli": 7,
+    "__main__": 8,
+    "__init__": 8,
 }
 STRANGERS = [{"ir", "syntax"}, {"analysis", "codegen"}]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
@@ -225,6 +228,19 @@ def test_nothing_is_left_for_later(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for word in ("TODO", "FIXME", "XXX", "NotImplementedError", "pytest.skip", "pytest.mark.skip", "xfail("):
         assert word not in text, word
+
+
+PROGRAMS = ("tests/generated.py", "tests/benchmarks/", "tests/claims/")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=shown)
+def test_what_tests_share_stands_in_helpers(path: Path) -> None:
+    """A file holds tests, or helps them and stands in tests/helpers; and no test is imported."""
+    name = shown(path)
+    if not name.startswith(("tests/helpers/", *PROGRAMS)):
+        assert path.name in ("__init__.py", "conftest.py") or path.name.startswith("test_")
+    for imported in imports(path):
+        assert not re.search(r"\btest_\w+\.", imported), f"{imported} stands in a file of tests"
 
 
 LINES = {

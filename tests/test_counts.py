@@ -13,7 +13,7 @@ from specc.analysis.cost import cost
 from specc.analysis.space import complete, size
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 
 def graph_of(name: str) -> Graph:

@@ -6,7 +6,7 @@ import pytest
 
 from specc.analysis.cost import cost
 from specc.analysis.space import complete
-from tests.test_specs import compiled
+from tests.helpers.projects import compiled
 
 
 def shallow(blocks: int) -> tuple[int, int]:

@@ -29,8 +29,8 @@ from specc.portable.ranges import ranges_of
 from specc.portable.terms import TooEntangled
 from specc.portable.window import EmptyWindow, NothingFound, draw_in_window
 from specc.source import Source
-from tests.analysis.spaces import Ints, everything, random_space
-from tests.analysis.test_sweeps import JOINED, UNET, space_in
+from tests.helpers.joined import JOINED, UNET, space_in
+from tests.helpers.spaces import Ints, everything, random_space
 
 
 def refused(*args: object, **settings: object) -> None:

@@ -20,8 +20,8 @@ from specc.pipeline import Compiled, load
 from specc.portable.functions import exact
 from specc.portable.memory import Memory, Step, most_alive, value
 from specc.runtime.latency.alive import peak_bytes
-from tests.codegen.projects import from_text, image_shape, project, spec_names
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS, spec_names
+from tests.helpers.projects import from_text, image_shape, project
 
 TRIED = (
     "digits",

@@ -11,7 +11,7 @@ from specc.analysis.cost import compile_cost, cost
 from specc.analysis.space import complete, draw, enumerate_space, range_of_costs, size
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.folders import SPECS, spec_names
+from tests.helpers.folders import SPECS, spec_names
 
 
 def graph_of(name: str) -> Graph:

@@ -26,8 +26,8 @@ from specc.portable.aim import Effort
 from specc.portable.choices import Space
 from specc.portable.choices import draw as draw_independent
 from specc.portable.sweep import sweep
-from tests.analysis.graphs import Builder, assignments, facts, graphs
-from tests.analysis.test_space import key, nested
+from tests.helpers.graphs import Builder, assignments, facts, graphs
+from tests.helpers.nested import key, nested
 
 SLOWLY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

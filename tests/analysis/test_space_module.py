@@ -21,9 +21,9 @@ from specc.ir.choice import Assignment, Choice
 from specc.ir.expr import Var, apply
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.analysis.graphs import HERE, Builder, assignments, facts, graphs
-from tests.codegen.projects import elastic_names
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
+from tests.helpers.projects import elastic_names
 
 SLOWLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 ELASTIC = [SPECS / f"{name}.specc" for name in elastic_names()]

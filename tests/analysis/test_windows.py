@@ -26,7 +26,7 @@ from specc.portable.prices import impossible
 from specc.portable.sweep import Ints, cost_ranges, sweep
 from specc.portable.timed import timed_space
 from specc.portable.window import EmptyWindow, draw_in_window
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SKIPS_AND_DEPTHS, RESOLUTION, WIDTHS = "digits_ofa", "mobilenet_v2_pss", "digits_pss"
 

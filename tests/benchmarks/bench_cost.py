@@ -21,7 +21,7 @@ from specc.ir.graph import Graph
 from specc.portable import choices
 from tests.benchmarks.bench_cli import generated_spec
 from tests.benchmarks.rows import Row
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 MANY = 20_000
 """Assignments in a batch."""

@@ -23,7 +23,7 @@ from specc.passes.importance_view import View, ViewEdge
 from specc.source import Source, Span
 from tests.benchmarks.bench_cli import process
 from tests.benchmarks.rows import Row, seconds, side_by_side
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SPEC = "mobilenet_v2_tips"
 NODES, SUBNETS = 20_000, 32

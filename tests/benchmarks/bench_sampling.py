@@ -19,7 +19,7 @@ from specc.portable.line import ANY, Limits
 from specc.portable.sweep import cost_ranges
 from specc.portable.window import draw_in_window
 from tests.benchmarks.rows import Row, processor_seconds
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 MANY = 1000
 """Draws at once."""

@@ -23,7 +23,7 @@ from specc.runtime.search.judge import Judge
 from specc.runtime.search.page import write_page
 from specc.runtime.search.proposals import Proposals
 from tests.benchmarks.rows import Row, processor_seconds
-from tests.codegen.projects import compiled
+from tests.helpers.projects import compiled
 
 EVALUATIONS = 1000
 COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))

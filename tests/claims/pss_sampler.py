@@ -18,7 +18,7 @@ from specc.portable.choices import every, positions
 from specc.portable.constraints import Ladder, ladder
 from specc.portable.marginals import by_marginals
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 DRAWS = 2000
 STEP = 10_000_000

@@ -12,7 +12,7 @@ from specc.analysis.importance import Importance, Settings, importance
 from specc.ir.graph import Graph
 from specc.pipeline import load
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SPEC, SEED = "mobilenet_v2_tips", 0
 

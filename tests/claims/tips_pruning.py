@@ -26,7 +26,7 @@ from specc.ir.graph import Graph
 from specc.passes.importance_view import importance_view
 from specc.pipeline import compile_project, load
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 TWINS = {
     "digits_tips": "MobileNetV2-like",

@@ -16,7 +16,7 @@ from specc.analysis.space import enumerate_space
 from specc.pipeline import load
 from specc.portable.timed import in_nanoseconds
 from specc.source import Source
-from tests.cli.commands import specc
+from tests.helpers.commands import specc
 
 SPEC = """
 supernet small {

@@ -18,7 +18,7 @@ from specc.runtime.train.subnets import own_option, parse
 from specc.source import Source
 from specc.syntax.ast import LetStatement, Number
 from specc.syntax.parse import parse as parse_spec
-from tests.cli.commands import specc as command
+from tests.helpers.commands import specc as command
 
 NUMBERS = """\
 supernet numbers {

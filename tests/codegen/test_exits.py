@@ -18,8 +18,8 @@ from specc.analysis.space import complete
 from specc.ir.expr import Option
 from specc.passes.bind import bind
 from specc.pipeline import load
-from tests.codegen.projects import Project, from_text, plain, project
-from tests.lower.test_exits import BY_K, EXITS
+from tests.helpers.exits import BY_K, EXITS
+from tests.helpers.projects import Project, from_text, plain, project
 
 NESTED = """
 block tail(n, classes) {

@@ -10,8 +10,8 @@ import pytest
 
 from specc.codegen.parts import in_order, localised, path_of
 from specc.pipeline import compile_project
-from tests.codegen.projects import compiled
-from tests.folders import PACKAGE
+from tests.helpers.folders import PACKAGE
+from tests.helpers.projects import compiled
 
 
 @pytest.mark.parametrize(

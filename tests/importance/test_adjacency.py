@@ -29,11 +29,11 @@ from specc.passes.importance_view import View, importance_view
 from specc.pipeline import load
 from specc.schemas.adjacency import AdjacencyFile
 from specc.schemas.importance import Importance
-from tests.cli.commands import Done, specc
-from tests.folders import ROOT, SPECS
-from tests.importance import reference
-from tests.importance.test_oracles import solved
-from tests.importance.views import Case, cases
+from tests.helpers import importance as reference
+from tests.helpers.commands import Done, specc
+from tests.helpers.folders import ROOT, SPECS
+from tests.helpers.solving import solved
+from tests.helpers.views import Case, cases
 
 BOTH = pytest.mark.parametrize("is_directed", [False, True], ids=["undirected", "directed"])
 CHAIN: dict[str, Any] = {"nodes": ["x", "y"], "edges": [{"source": "x", "target": "y"}]}

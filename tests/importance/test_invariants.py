@@ -17,8 +17,8 @@ from specc.ir.expr import free
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
 from specc.source import Source
-from tests.folders import SPECS
-from tests.importance.views import Case, cases
+from tests.helpers.folders import SPECS
+from tests.helpers.views import Case, cases
 
 
 def shuffled(joined: Joined, rng: random.Random) -> tuple[Joined, list[int]]:

@@ -26,7 +26,7 @@ from specc.analysis.importance.subnets import draw_subnets, expected_subnets, pa
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Expr, Var, apply, both, evaluate
 from specc.passes.importance_view import View, ViewEdge
-from tests.importance.views import CHOICES, HERE
+from tests.helpers.views import CHOICES, HERE
 
 A, B, C, D = map(Var, "abcd")
 SWITCH = Component(CHOICES[:1], (A, apply("not", A)), (A,))

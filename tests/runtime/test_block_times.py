@@ -25,8 +25,8 @@ from specc.runtime.latency import block_times, marks
 from specc.runtime.latency.block_times import write_table
 from specc.runtime.latency.covering import covering
 from specc.runtime.latency.marks import Marks, Straightened
-from tests.codegen.projects import from_text, importing, project
-from tests.schemas.documents import check_file
+from tests.helpers.documents import check_file
+from tests.helpers.projects import from_text, importing, project
 
 SPEC = """
 import std.mobilenet

@@ -23,7 +23,7 @@ from specc.portable.choices import Space, every, positions
 from specc.portable.constraints import Ladder, ladder
 from specc.portable.latency_table import file_name, latency_space, predicted, read_table
 from specc.portable.marginals import by_marginals
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 WIDTHS = (3, 5, 8, 13)
 CHOICES: dict[str, tuple[Any, ...]] = {"size": (4, 6, 8), "a": WIDTHS, "keep": (False, True), "b": WIDTHS}

@@ -12,7 +12,7 @@ import pytest
 
 from specc.analysis.cost import cost
 from specc.pipeline import compile_project, load
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 
 @pytest.mark.slow

@@ -22,8 +22,8 @@ from specc.portable.prefixes import Floats, listed
 from specc.portable.single import one_draw
 from specc.portable.sweep import Sweep, sweep
 from specc.portable.window import draw_in_window
-from tests.analysis.graphs import graphs
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import graphs
 
 SLOWLY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

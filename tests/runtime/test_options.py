@@ -27,7 +27,7 @@ from specc.runtime.run.progress import Bar, Log, Mean, amount, seconds, table
 from specc.runtime.train import checkpoint, recipe
 from specc.runtime.train.options import at_path, read_settings, search_options, train_options
 from specc.runtime.train.subnets import parse, resolved, short, spelled
-from tests.runtime.tiny import TinySpace
+from tests.helpers.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
     "data": {"name": "digits", "path": "", "validation": 0.15, "seed": 0, "test": 0.2},

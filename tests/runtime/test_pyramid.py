@@ -16,7 +16,7 @@ from torchvision.models.detection import FasterRCNN, MaskRCNN
 
 from specc.analysis.report import cost
 from specc.codegen.backbone import pyramid_stages
-from tests.codegen.projects import compiled, from_text, importing, project
+from tests.helpers.projects import compiled, from_text, importing, project
 
 SPEC = """
 import std.resnet

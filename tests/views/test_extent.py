@@ -7,7 +7,7 @@ from fractions import Fraction
 from specc.analysis.extent import Extents, choice_range, percent, short
 from specc.ir.choice import Range
 from specc.ir.expr import Var, apply
-from tests.views.graphs import graph
+from tests.helpers.pictures import graph
 
 
 def test_sizes_are_looked_at_under_every_option() -> None:

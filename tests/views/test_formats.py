@@ -21,9 +21,9 @@ from specc.analysis.picture.draw import cut, path, safe
 from specc.analysis.picture.mermaid import quoted as mermaid_quoted
 from specc.analysis.picture.svg import listed
 from specc.ir.graph import Graph
-from tests.cli.commands import specc as run
-from tests.folders import ROOT, SPECS
-from tests.views.graphs import graph, marks
+from tests.helpers.commands import specc as run
+from tests.helpers.folders import ROOT, SPECS
+from tests.helpers.pictures import graph, marks
 
 SOME = ("digits", "knotty", "mobilenet_v2_tips", "resnet50_adn")
 HOSTILE = (

@@ -12,8 +12,8 @@ from specc.analysis.picture.collapse import collapse
 from specc.analysis.picture.place import PlacedCell, place
 from specc.analysis.picture.view import Cell, Chip, Detour
 from specc.analysis.space import complete
-from tests.folders import spec_names
-from tests.views.graphs import chain, graph, marks
+from tests.helpers.folders import spec_names
+from tests.helpers.pictures import chain, graph, marks
 
 ALL = (*spec_names(), "knotty")
 SOME = ("digits", "knotty", "mobilenet_v2_tips", "resnet50_adn")

@@ -7,8 +7,8 @@ from functools import cache
 from specc.analysis.marks import Marks, marks_of
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.folders import SPECS
-from tests.networks import graph_of
+from tests.helpers.folders import SPECS
+from tests.helpers.networks import graph_of
 
 KNOTTY = """\
 import std.mobilenet

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from specc.runtime.run.distributed import World
 from specc.runtime.train.trainer import Trainer
-from tests.codegen.projects import from_text, project
+from tests.helpers.projects import from_text, project
 
 
 def generated(spec: str, folder: Path) -> tuple[Any, ModuleType]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from specc.analysis.report import cost
 from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled
-from tests.codegen.projects import Project, assignments, from_text, image_shape, plain, project
-from tests.codegen.test_models import assert_plain, counted, relative, scramble
+from tests.helpers.comparing import assert_plain, counted, relative, scramble
+from tests.helpers.projects import Project, assignments, from_text, image_shape, plain, project
 
 SETTINGS = "norm batch; width per_group 0.25..1.0 round 2"
 
@@ -62,9 +62,8 @@ def check_bound(spec: Compiled, net: Any, plan: Any, at: Any, x: torch.Tensor, f
     assert_plain("\n".join(line for line in text.split("\n") if "drop_path" not in line))
     twin = static.model.Model().eval()
     bound = net.bind(plan, fold=False)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        bound(x[:1])
-    assert counter.get_total_flops() // 2 == cost(spec.graph, at).macs, at
+    # On tensors without memory attention is counted by its products, whichever kernel a CPU has for it.
+    assert counted(deepcopy(bound).to("meta"), (*x.shape[1:],)) == cost(spec.graph, at).macs, at
     assert sum(p.numel() for p in twin.parameters()) == params
     twin.load_state_dict(bound.state_dict())
     with torch.no_grad():

@@ -19,7 +19,7 @@ from specc.methods.pss import step as pss
 from specc.portable.choices import Space
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
-from tests.runtime.tiny import CHOICES, TinySpace, tiny_net
+from tests.helpers.tiny import CHOICES, TinySpace, tiny_net
 
 SETTINGS: Final[Mapping[str, Any]] = {
     "capacity": 2,

@@ -15,7 +15,7 @@ from specc.pipeline import compile_project, load
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
 from specc.source import Source
-from tests.runtime.steps import generated
+from tests.helpers.steps import generated
 
 SPEC = """
 import std.mobilenet

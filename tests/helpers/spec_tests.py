@@ -24,9 +24,10 @@ from pathlib import Path
 
 from specc import pipeline
 from specc.diagnostics import Diagnostic, SpecError
-from tests.spec_tests.facts import assert_facts
+from tests.helpers.facts import assert_facts
+from tests.helpers.folders import ROOT
 
-FOLDER = Path(__file__).parent
+FOLDER = ROOT / "tests" / "spec_tests"
 # The text stands on the lines it has in the test: what goes before it is put on its first line.
 BEFORE = "supernet test { input image(3, 32, 32); classes 10; norm batch; "
 WRAPPERS = (

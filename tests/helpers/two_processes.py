@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from specc.methods.us_net import step as us_net
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
-from tests.runtime.tiny import TinySpace, tiny_net
+from tests.helpers.tiny import TinySpace, tiny_net
 
 
 def main(path: Path) -> None:

@@ -21,7 +21,7 @@ from specc.runtime.verify import macs, scatter, size
 from specc.source import Source
 from specc.syntax.format import format_spec, same
 from specc.syntax.parse import parse
-from tests.codegen.projects import assignments, plain, project
+from tests.helpers.projects import assignments, plain, project
 
 CLOSE = 1e-8
 """Answers that are meant to be equal may differ by this share, in double precision."""

@@ -19,8 +19,8 @@ from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
 from specc.source import Source
+from tests.helpers.folders import SPECS, spec_names
 
-SPECS = Path(__file__).parents[2] / "specs"
 STATIC = (
     "densenet121",
     "efficientnet_b0",
@@ -34,10 +34,6 @@ STATIC = (
     "wide_resnet50_2",
 )
 """The specs without choices, written out: finding them takes seconds, in every process that collects tests."""
-
-
-def spec_names() -> list[str]:
-    return sorted(path.stem for path in SPECS.glob("*.specc"))
 
 
 def elastic_names() -> list[str]:
