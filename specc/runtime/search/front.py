@@ -9,7 +9,8 @@ from dataclasses import fields as fields_of
 from math import inf
 from typing import Any, Final
 
-from specc.portable.documents import (
+from specc.runtime.train.interfaces import Assignment
+from specc.space.documents import (
     fields,
     flag,
     listed,
@@ -21,8 +22,7 @@ from specc.portable.documents import (
     text,
     whole,
 )
-from specc.portable.strict_json import read_json
-from specc.runtime.train.interfaces import Assignment
+from specc.space.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from specc.portable.documents import fields, mapping, number, option, text
-from specc.portable.strict_json import read_json
 from specc.runtime.files.whole import writing
 from specc.runtime.run.distributed import World, gather
 from specc.runtime.search.front import key
 from specc.runtime.train.interfaces import Assignment
+from specc.space.documents import fields, mapping, number, option, text
+from specc.space.strict_json import read_json
 
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
