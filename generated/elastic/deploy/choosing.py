@@ -14,7 +14,7 @@ from elastic.files.strict_json import read_json
 from elastic.run.distributed import warn
 from elastic.run.flag_types import cost, whole
 from elastic.run.settings import read_settings
-from elastic.search.front import Point, best, point_of, rows_of, thrifty, within
+from elastic.search.front import Point, best, points_of, thrifty, within
 from elastic.train.interfaces import Assignment, Space
 from elastic.train.subnets import parse, resolved
 
@@ -75,7 +75,7 @@ def read_points(
     points: dict[str, Point] = {}
     try:
         content = read_json(path.read_bytes())
-        rows = [point_of(row) for row in rows_of(content)]
+        rows = points_of(content)
         check_origin(path, content, of)
         for point in rows:
             at = resolved(space, point.at)

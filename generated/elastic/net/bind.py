@@ -12,7 +12,6 @@ import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -121,7 +120,7 @@ def bind(
     refuses to be trained: without its norms it would lose most of what it knows.
     """
     if plan is not None and not resized:
-        plan = replace(plan, resolution=None)
+        plan = plan.replaced(resolution=None)
     graph, layers, _ = traced(net, plan)
     if fold:
         fold_norms(graph, layers)

@@ -14,7 +14,7 @@ from specc.runtime.deploy.options import add_file_flags
 from specc.runtime.run.distributed import warn
 from specc.runtime.run.flag_types import cost, whole
 from specc.runtime.run.settings import read_settings
-from specc.runtime.search.front import Point, best, point_of, rows_of, thrifty, within
+from specc.runtime.search.front import Point, best, points_of, thrifty, within
 from specc.runtime.train.interfaces import Assignment, Space
 from specc.runtime.train.subnets import parse, resolved
 
@@ -75,7 +75,7 @@ def read_points(
     points: dict[str, Point] = {}
     try:
         content = read_json(path.read_bytes())
-        rows = [point_of(row) for row in rows_of(content)]
+        rows = points_of(content)
         check_origin(path, content, of)
         for point in rows:
             at = resolved(space, point.at)
