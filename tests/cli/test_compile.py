@@ -182,3 +182,11 @@ def test_what_comes_next_says_what_train_py_needs(inputs: str, data: str, flags:
     assert done.code == 0, done.err
     assert f"&& python train.py{flags}\n" in done.err
     assert ("the spec names no `data`" in done.err) == (not data)
+
+
+def test_a_project_says_which_specc_wrote_it(tmp_path: Path) -> None:
+    """In its README alone: no code changes with the version."""
+    out = tmp_path / "out"
+    assert specc("compile", SPECS / "digits.specc", "-o", out).code == 0
+    said = [path.name for path in out.rglob("*") if path.is_file() and f"specc {__version__}" in path.read_text()]
+    assert said == ["README.md"]
