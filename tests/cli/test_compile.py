@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from specc import __version__
 from specc.codegen import install
 from tests.helpers.commands import SMALL, specc
-from tests.helpers.folders import ROOT
+from tests.helpers.folders import ROOT, SPECS
 
 BROKEN = SMALL.replace("conv(16, kernel=3)", "convv(16, kernel=3)")
 
