@@ -15,7 +15,7 @@ from specc.cli.main import command_names
 from specc.codegen.parts import place
 from specc.methods import own_names
 from specc.ops import operators
-from specc.portable.functions import FUNCTIONS
+from specc.space.functions import FUNCTIONS
 from tests.helpers.folders import PACKAGE, ROOT, SPECS
 
 LAYERS = {
@@ -23,7 +23,7 @@ LAYERS = {
     "cache": 0,
     "plugins": 0,
     "diagnostics": 0,
-    "portable": 0,
+    "space": 0,
     "schemas": 0,
     "ir": 1,
     "syntax": 1,
@@ -32,17 +32,26 @@ LAYERS = {
     "semantics": 3,
     "lower": 3,
     "passes": 3,
-    "analysis": 4,
-    "codegen": 4,
-    "analyses": 5,
-    "pipeline": 6,
     "assignments": 2,
-    "api": 6,
-    "cli": 7,
-    "__main__": 8,
-    "__init__": 8,
+    "activity": 4,
+    "cost": 5,
+    "subnets": 6,
+    "importance": 6,
+    "query": 7,
+    "picture": 7,
+    "codegen": 7,
+    "analyses": 8,
+    "pipeline": 9,
+    "api": 9,
+    "cli": 10,
+    "__main__": 11,
+    "__init__": 11,
 }
-STRANGERS = [{"ir", "syntax"}, {"analysis", "codegen"}]
+STRANGERS = [
+    {"ir", "syntax"},
+    {"query", "picture"},
+    *({"codegen", room} for room in ("activity", "cost", "subnets", "importance", "query", "picture")),
+]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OURS = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
@@ -98,7 +107,7 @@ def test_imports_run_downwards(path: Path) -> None:
             continue  # the package itself, for the folder it stands in
         assert LAYERS[other] <= LAYERS[mine], f"{name} is above {mine}"
         assert {mine, other} not in STRANGERS, f"{mine} and {other} don't see each other"
-        assert mine != "portable" or other == "portable", f"portable code needs nothing of specc, not {name}"
+        assert mine != "space" or other == "space", f"what projects compute with needs nothing of specc, not {name}"
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p)], ids=shown)
@@ -113,17 +122,17 @@ def test_the_compiler_imports_no_torch(path: Path) -> None:
 def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
     for name in imports(path):
         if name.startswith("specc"):
-            assert any(is_copied(m) or area(name) == "portable" for m in modules_of(name)), f"{name} stays behind"
+            assert any(is_copied(m) or area(name) == "space" for m in modules_of(name)), f"{name} stays behind"
 
 
 def test_copied_files_have_places_of_their_own() -> None:
-    places = [place(dotted(path)) for path in MODULES if is_copied(path) or "portable" in path.parts]
+    places = [place(dotted(path)) for path in MODULES if is_copied(path) or path.parts[len(PACKAGE.parts)] == "space"]
     assert sorted(places) == sorted(set(places))
 
 
 NAMED_KINDS = {
     "ir/operator.py": "the colours of a picture",
-    "analysis/picture": "the colours of a picture",
+    "picture": "the colours of a picture",
     "diagnostics/elsewhere.py": "words of other languages and libraries, and what specc says instead",
     "methods/settings.py": "words that `train { }` takes",
     "methods/pss": "a parameter of its own, `pool`",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.expr import Option
 from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled

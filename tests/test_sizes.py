@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.diagnostics import Findings
 from specc.pipeline import Compiled, compile_spec
 from specc.runtime.verify import macs, size

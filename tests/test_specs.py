@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import CostReport, Count, cost
+from specc.cost import CostReport, Count, cost
 from specc.ir.choice import Assignment
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph, Scope
@@ -228,7 +228,7 @@ def test_mobilenet_v2_adn_skips_one_one_two_one_one_blocks() -> None:
 
 
 def space_size(graph: Graph) -> int:
-    from specc.analysis.space import size
+    from specc.subnets.space import size
 
     return size(graph)
 

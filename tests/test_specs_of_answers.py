@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete
+from specc.cost import cost
+from specc.subnets.space import complete
 from tests.helpers.projects import compiled
 
 

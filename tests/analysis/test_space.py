@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.conditions import conditions
-from specc.analysis.space import (
+from specc.diagnostics import SpecError
+from specc.ir.expr import Expr, Var, apply, evaluate
+from specc.ir.graph import Graph, Segment, Tensor
+from specc.space import choices as portable
+from specc.subnets.conditions import conditions
+from specc.subnets.space import (
     activity,
     canonical,
     complete,
@@ -15,10 +19,6 @@ from specc.analysis.space import (
     size,
     space_of,
 )
-from specc.diagnostics import SpecError
-from specc.ir.expr import Expr, Var, apply, evaluate
-from specc.ir.graph import Graph, Segment, Tensor
-from specc.portable import choices as portable
 from tests.helpers.counting import calls
 from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
 from tests.helpers.nested import key, nested

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.cost import cost_source
-from specc.analysis.names import plain_option
-from specc.analysis.space import canonical, enumerate_space, size, space_module
+from specc.cost import cost_source
+from specc.cost.names import plain_option
 from specc.ir.choice import Assignment, Choice
 from specc.ir.expr import Var, apply
 from specc.ir.graph import Graph
 from specc.pipeline import load
+from specc.subnets.space import canonical, enumerate_space, size, space_module
 from tests.helpers.folders import SPECS
 from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
 from tests.helpers.projects import elastic_names

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable import counting
-from specc.portable.catch import whole_space
-from specc.portable.listing import listing
-from specc.portable.states import State, readers
-from specc.portable.sweep import Sweep, TooEntangled, cost_ranges, pairs_in, steps_in, sweep
-from specc.portable.terms import terms_of
+from specc.space import counting
+from specc.space.catch import whole_space
+from specc.space.listing import listing
+from specc.space.states import State, readers
+from specc.space.sweep import Sweep, TooEntangled, cost_ranges, pairs_in, steps_in, sweep
+from specc.space.terms import terms_of
+from specc.subnets.space import space_of
 from tests.helpers.folders import SPECS
 from tests.helpers.joined import JOINED, UNET, space_in
 from tests.helpers.spaces import everything, random_space
@@ -128,7 +128,7 @@ def test_a_network_that_comes_back_to_its_beginning_is_begun_in_the_middle() -> 
 
 
 def test_too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specc.portable.sweep.PAIR_LIMITS", (100, 1000))
+    monkeypatch.setattr("specc.space.sweep.PAIR_LIMITS", (100, 1000))
     with pytest.raises(TooEntangled):
         sweep(replace(space_in(UNET)), with_costs=True)
 

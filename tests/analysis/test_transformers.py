@@ -7,10 +7,10 @@ import torch
 import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.cost import cost
-from specc.analysis.space import size
+from specc.cost import cost
 from specc.ir.graph import Graph
 from specc.pipeline import load
+from specc.subnets.space import size
 from tests.helpers.folders import SPECS
 from tests.helpers.networks import graph_of
 

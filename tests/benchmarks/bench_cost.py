@@ -14,11 +14,11 @@ from statistics import median
 import numpy as np
 
 from specc import pipeline
-from specc.analysis.conditions import conditions, count_of, space_of
-from specc.analysis.cost import compile_cost
-from specc.analysis.space import draw, range_of_costs
+from specc.cost import compile_cost
 from specc.ir.graph import Graph
-from specc.portable import choices
+from specc.space import choices
+from specc.subnets.conditions import conditions, count_of, space_of
+from specc.subnets.space import draw, range_of_costs
 from tests.benchmarks.bench_cli import generated_spec
 from tests.benchmarks.rows import Row
 from tests.helpers.folders import SPECS

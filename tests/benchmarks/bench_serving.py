@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind
 from specc.runtime.deploy.serving import Runtime, Subnet
 from tests.benchmarks.bench_model import WHOLE, copy_weights, network, per_call, row, set_up

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specc.analysis.importance import Importance, Settings, importance
+from specc.importance import Importance, Settings, importance
 from specc.pipeline import load
 from tests.claims.table import Figure, show
 from tests.helpers.folders import SPECS

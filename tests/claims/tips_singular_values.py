@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
 
-from specc.analysis.importance import Settings, importance
+from specc.importance import Settings, importance
 from specc.passes.importance_view import View, importance_view
 from specc.pipeline import load
 from tests.claims.table import Figure, show

@@ -13,8 +13,8 @@ import pytest
 
 from specc import __version__
 from specc.cli.main import command_names
-from specc.portable import ranges, window
-from specc.portable.sweep import TooEntangled
+from specc.space import ranges, window
+from specc.space.sweep import TooEntangled
 from tests.helpers.commands import SMALL, keys, specc
 from tests.helpers.folders import SPECS
 

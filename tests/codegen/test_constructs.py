@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind as bind_graph
 from tests.helpers.comparing import assert_plain, counted, relative, scramble
 from tests.helpers.formatting import formatted

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete
+from specc.cost import cost
 from specc.ir.expr import Option
 from specc.passes.bind import bind
 from specc.pipeline import load
+from specc.subnets.space import complete
 from tests.helpers.exits import BY_K, EXITS
 from tests.helpers.projects import Project, from_text, plain, project
 

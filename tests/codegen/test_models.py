@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.graph import Graph
 from specc.passes.bind import bind as bind_graph
 from specc.runtime.verify import macs, scatter, size

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from tests.helpers.comparing import scramble
 from tests.helpers.projects import from_text, project
 from tests.helpers.transformers import check

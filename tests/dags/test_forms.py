@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind
 from tests.helpers.checks import check, text_of
 from tests.helpers.projects import files_of, from_text, project

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.shufflenetv2 import channel_shuffle
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from tests.helpers.checks import check, check_training, text_of
 from tests.helpers.comparing import scramble
 from tests.helpers.projects import assignments, from_text, plain, project

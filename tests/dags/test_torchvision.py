@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.pipeline import Compiled, load
 from tests.helpers.comparing import counted, hand_over, relative, scramble
 from tests.helpers.folders import SPECS

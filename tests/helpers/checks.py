@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled
 from tests.helpers.comparing import assert_plain, counted, relative, scramble

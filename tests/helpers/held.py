@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.analysis.report import cost
-from specc.analysis.space import complete
+from specc.cost.report import cost
 from specc.diagnostics import Findings, SpecError
 from specc.diagnostics.render import render_all
 from specc.ir.expr import Option, evaluate
@@ -19,6 +18,7 @@ from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled, compile_project, load
 from specc.runtime.verify import macs, scatter, size
 from specc.source import Source
+from specc.subnets.space import complete
 from specc.syntax.format import format_spec, same
 from specc.syntax.parse import parse
 from tests.helpers.projects import assignments, plain, project

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable.choices import Space
 from specc.source import Source
+from specc.space.choices import Space
+from specc.subnets.space import space_of
 
 JOINED = """
 supernet joined {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from specc.analysis.marks import Marks, marks_of
+from specc.importance.marks import Marks, marks_of
 from specc.ir.graph import Graph
 from specc.pipeline import load
 from tests.helpers.folders import SPECS

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from specc.analysis.module import space_module
 from specc.codegen.project import project_files
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
 from specc.source import Source
+from specc.subnets.module import space_module
 from tests.helpers.folders import SPECS, spec_names
 
 STATIC = (

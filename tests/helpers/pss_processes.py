@@ -16,9 +16,9 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.pss import step as pss
-from specc.portable.choices import Space
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
+from specc.space.choices import Space
 from tests.helpers.tiny import CHOICES, TinySpace, tiny_net
 
 SETTINGS: Final[Mapping[str, Any]] = {

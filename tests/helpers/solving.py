@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from specc.analysis.importance.chain import Joined, directed, undirected
-from specc.analysis.importance.paths import BestPaths, Ways, best_paths, grades_of
+from specc.importance.chain import Joined, directed, undirected
+from specc.importance.paths import BestPaths, Ways, best_paths, grades_of
 from tests.helpers.views import Case
 
 

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.portable.choices import Option, Space, Term, every, positions
+from specc.space.choices import Option, Space, Term, every, positions
 
 Ints = NDArray[np.int64]
 

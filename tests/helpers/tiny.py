@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from specc.portable import choices
+from specc.space import choices
 
 WIDTHS = (2, 4, 8)
 CHOICES: dict[str, tuple[Any, ...]] = {"width": WIDTHS, "keep": (False, True)}

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from specc.portable import choices
-from specc.portable.choices import Space, Term
 from specc.runtime.run.distributed import World
 from specc.runtime.search.front import Point, admit
 from specc.runtime.search.journal import open_journal
 from specc.runtime.search.judge import Judge, Measure
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
+from specc.space import choices
+from specc.space.choices import Space, Term
 
 Rows = NDArray[np.int64]
 Accuracy = Callable[[Assignment], float]

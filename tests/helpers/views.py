@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from specc.analysis.importance.chain import Joined
-from specc.analysis.importance.report import joined_pairs
-from specc.analysis.importance.subnets import Pairs, Subnets, draw_subnets, pairs_of
+from specc.importance.chain import Joined
+from specc.importance.report import joined_pairs
+from specc.importance.subnets import Pairs, Subnets, draw_subnets, pairs_of
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Expr, Var, apply, both
 from specc.passes.importance_view import View, ViewEdge

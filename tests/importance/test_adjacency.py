@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from specc.analysis.importance import adjacency, importance
-from specc.analysis.importance.adjacency import graph_of
-from specc.analysis.importance.chain import directed, undirected
-from specc.analysis.importance.given import degrees_of, paths_of
-from specc.analysis.importance.report import edge_macs
-from specc.analysis.importance.rules import Settings
-from specc.analysis.importance.solve import matrices, stationary
-from specc.analysis.report import stages_of
+from specc.cost.report import stages_of
+from specc.importance import adjacency, importance
+from specc.importance.adjacency import graph_of
+from specc.importance.chain import directed, undirected
+from specc.importance.given import degrees_of, paths_of
+from specc.importance.report import edge_macs
+from specc.importance.rules import Settings
+from specc.importance.solve import matrices, stationary
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.passes.importance_view import View, importance_view

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.importance import Settings, importance
 from specc.diagnostics import SpecError
+from specc.importance import Settings, importance
 from specc.pipeline import load
 from tests.helpers.commands import specc
 from tests.helpers.folders import SPECS

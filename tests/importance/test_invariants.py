@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import specc
-from specc.analysis.importance import Importance, Settings, importance
-from specc.analysis.importance.chain import Joined, directed, undirected
+from specc.importance import Importance, Settings, importance
+from specc.importance.chain import Joined, directed, undirected
 from specc.ir.expr import free
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from mpmath import mp, mpf
 
-from specc.analysis.importance.chain import Joined, directed, undirected
-from specc.analysis.importance.paths import Ways, best_paths, grades_of
-from specc.analysis.importance.report import joined_pairs
-from specc.analysis.importance.subnets import draw_subnets, pairs_of
+from specc.importance.chain import Joined, directed, undirected
+from specc.importance.paths import Ways, best_paths, grades_of
+from specc.importance.report import joined_pairs
+from specc.importance.subnets import draw_subnets, pairs_of
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
 from tests.helpers import importance as reference

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from specc.analysis.importance import Settings, importance
+from specc.importance import Settings, importance
 from specc.ir.expr import evaluate
 from specc.passes.importance_view import importance_view
 from tests.helpers.networks import network

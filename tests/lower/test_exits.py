@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete, enumerate_space, size
+from specc.cost import cost
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var, apply, evaluate
 from specc.ir.graph import Graph, Scope
 from specc.passes.bind import bind
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
+from specc.subnets.space import complete, enumerate_space, size
 from tests.helpers.exits import BY_K, EXITS
 from tests.helpers.networks import assignments, graph_of
 

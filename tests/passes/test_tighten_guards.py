@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from tests.helpers.comparing import counted

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.pipeline import compile_project, load
 from tests.helpers.folders import SPECS
 

@@ -16,10 +16,10 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.pss import step as pss
 from specc.pipeline import compile_project, load
-from specc.portable.choices import Space
 from specc.runtime.run.distributed import World
 from specc.runtime.train.trainer import Trainer
 from specc.source import Source
+from specc.space.choices import Space
 from tests.helpers.networks import reported
 from tests.helpers.networks import spec as spec_text
 from tests.helpers.projects import compiled, project

@@ -14,8 +14,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 
-from specc.analysis.report import cost
 from specc.codegen.backbone import pyramid_stages
+from specc.cost.report import cost
 from tests.helpers.projects import compiled, from_text, importing, project
 
 SPEC = """

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.importance import Settings, importance, settings_of
+from specc.importance import Settings, importance, settings_of
 from specc.methods.tips import step as tips
 from specc.pipeline import compile_project, load
 from specc.source import Source

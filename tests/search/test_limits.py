@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from specc.portable.latency_table import Block, LatencyTable, predicted
 from specc.runtime.search.limits import why_none
+from specc.space.latency_table import Block, LatencyTable, predicted
 from tests.helpers.toy import EVOLUTION, better, by, judge_of, searched, slow, stages
 
 

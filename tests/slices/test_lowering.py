@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.ir.expr import Var, apply, evaluate
 from specc.ir.graph import Graph, Op
 from specc.passes.slices import separable, slices_of

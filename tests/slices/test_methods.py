@@ -14,9 +14,9 @@ from torch.optim import SGD
 
 from specc.methods.awn import step as awn
 from specc.methods.inclusive_sparse import step as inclusive_sparse
-from specc.portable.triangle import seen
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.levels import Level, Levels
+from specc.space.triangle import seen
 from tests.helpers.sliced import any_width, sliced
 from tests.helpers.steps import drawn, generated, snapshot, trainer_of
 

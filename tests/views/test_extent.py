@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from specc.analysis.extent import Extents, choice_range, percent, short
 from specc.ir.choice import Range
 from specc.ir.expr import Var, apply
+from specc.ir.extent import Extents, choice_range, percent, short
 from tests.helpers.pictures import graph
 
 

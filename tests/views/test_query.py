@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import specc
-from specc.analysis.marks import Marks
-from specc.analysis.query import QUESTIONS, TABLES, Answer, Question, Table, ask
-from specc.analysis.query.ask import FILLERS, unique
 from specc.diagnostics import SpecError
+from specc.importance.marks import Marks
+from specc.query import QUESTIONS, TABLES, Answer, Question, Table, ask
+from specc.query.ask import FILLERS, unique
 from tests.helpers.commands import SMALL
 from tests.helpers.commands import specc as run
 from tests.helpers.folders import ROOT, SPECS
