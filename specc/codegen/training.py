@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
+from specc import __version__
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.literals import literal, toml
 from specc.codegen.parts import in_order, place
@@ -105,6 +106,7 @@ class View:
     calibrated: int
     blocks: bool
     method_text: str
+    version: str
     slices: str
     answers: str
     trained: str
@@ -177,6 +179,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         calibrated=calibrated(graph, sections),
         blocks=has_table(graph),
         method_text=method.signature.doc if graph.choices else "plain training: the network learns the labels",
+        version=__version__,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
         data_flag=data_flag(data.name),
