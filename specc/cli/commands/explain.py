@@ -50,11 +50,11 @@ def run(args: Namespace, terminal: Terminal) -> int:
         else:
             terminal.data(text)
         return 0
-    from specc.assignments import near
     from specc.diagnostics.elsewhere import operator_elsewhere
+    from specc.diagnostics.near import near_or_all
 
     known = [rule.code for rule in rules] + [rule.name for rule in rules] + list(topics())
-    help = operator_elsewhere(args.topic) or near(args.topic, known)
+    help = operator_elsewhere(args.topic) or near_or_all(args.topic, known)
     listed = "`specc rules` lists the rules, `specc explain operators` the operators"
     direct = help.startswith(("did", "write", "there is no", "there are no"))
     raise Failure(f"there is nothing called `{args.topic}` to explain", help if direct else listed)
