@@ -46,9 +46,9 @@ def inline(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as a Python string, in double quotes unless these would need escapes that single quotes don't."""
+    """The text as a Python string, in double quotes unless it has some."""
     shown = repr(text)
-    return f'"{shown[1:-1]}"' if shown.startswith("'") and '"' not in text and "\\'" not in shown else shown
+    return f'"{shown[1:-1]}"' if shown.startswith("'") and '"' not in text else shown
 
 
 def constant(value: object) -> str:
