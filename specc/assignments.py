@@ -45,7 +45,7 @@ def named(graph: Graph, name: str) -> Choice:
     table = graph.choice_table()
     if name in table:
         return table[name]
-    help = near_or_all(name, list(table)) if table else "it has no choices: it is one network"
+    help = near_or_all(name, table) if table else "it has no choices: it is one network"
     raise WrongAssignment(f"`{graph.name}` has no choice `{name}`", help)
 
 

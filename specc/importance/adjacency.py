@@ -166,7 +166,7 @@ def known(name: str, places: dict[str, int], what: str, reader: str) -> int:
 
     if name not in places:
         a = "an" if what == "edge" else "a"
-        raise Wrong(f"{reader} names {a} {what} `{name}`, which is not there", near_or_all(name, [*places]))
+        raise Wrong(f"{reader} names {a} {what} `{name}`, which is not there", near_or_all(name, places))
     return places[name]
 
 
