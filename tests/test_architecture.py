@@ -22,6 +22,7 @@ LAYERS = {
     "source": 0,
     "cache": 0,
     "plugins": 0,
+    "python": 0,
     "diagnostics": 0,
     "space": 0,
     "schemas": 0,
