@@ -56,7 +56,7 @@ class Head(nn.Module):
 
 
 class Exits(Elastic):
-    """A stage with exits: `self.e4` answers where the plan wants it; nothing follows where the sub-network ends there."""
+    """A stage with exits: `self.e4` answers where the plan wants it, and ends the stage where it is the last."""
 
     def __init__(self, exit: OneOf) -> None:
         super().__init__()
