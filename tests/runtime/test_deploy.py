@@ -13,11 +13,14 @@ import torch
 from torch import nn
 
 from specc.runtime.files.tensors import load_tensors
+from tests.helpers import parts
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
 from tests.helpers.projects import Project
 
 torch.set_num_threads(1)
+made = parts.made
+"""The projects, as a fixture."""
 
 FRESH = """
 import importlib.util, pathlib, sys
@@ -150,7 +153,7 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
             wanted = net(*inputs, plan)
             sized = inputs
             if plan.resolution:
-                sized = tuple(part(made[name], "net").resize(x, plan.resolution) for x in inputs)
+                sized = tuple(part(made[name], "net.resizing").resize(x, plan.resolution) for x in inputs)
             runtime.switch(number)
             assert runtime.current == number
             for found in (net.bind(plan)(*sized), net.straight(plan)(*sized), runtime.run(*inputs)):
