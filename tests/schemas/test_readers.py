@@ -241,7 +241,7 @@ def test_both_take_and_refuse_the_same(name: str) -> None:
 
 
 def test_every_file_that_is_read_is_tried() -> None:
-    """answers.json is written alone; ir.json is read by the project that it was compiled with; --adjacency is specc's."""
+    """Nothing reads answers.json; ir.json is part of its project; specc alone reads graphs, and `at` of subnet.json."""
     files = {found.name for found in SCHEMAS if ".json" in found.name}
     read_by_both = {name for reader in READERS.values() for name in reader.schemas}
     assert files - read_by_both == {"adjacency.json", "answers.json", "ir.json", "subnet.json"}
