@@ -15,7 +15,7 @@ from torch import nn
 from specc.runtime.files.tensors import load_tensors
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
-from tests.helpers.projects import Project
+from tests.helpers.projects import Project, from_text, project
 
 torch.set_num_threads(1)
 
@@ -41,6 +41,11 @@ for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 assert not [name for name in sys.modules if name.split(".")[0] in ("elastic", "specc", "space", "model")]
 print("checked", len(list(pathlib.Path(sys.argv[1]).iterdir())))
 """
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
+    return {name: project(from_text(text), tmp_path_factory.mktemp(name)) for name, (text, _, _) in SPECS.items()}
 
 
 @torch.no_grad()
@@ -150,7 +155,7 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
             wanted = net(*inputs, plan)
             sized = inputs
             if plan.resolution:
-                sized = tuple(part(made[name], "net").resize(x, plan.resolution) for x in inputs)
+                sized = tuple(part(made[name], "net.resizing").resize(x, plan.resolution) for x in inputs)
             runtime.switch(number)
             assert runtime.current == number
             for found in (net.bind(plan)(*sized), net.straight(plan)(*sized), runtime.run(*inputs)):
