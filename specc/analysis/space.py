@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from specc.analysis.conditions import activity, conditions, count_of, space_of
 from specc.analysis.entangled import ENTANGLED, refused
-from specc.analysis.module import space_module
+from specc.analysis.module import costs_module, space_module
 from specc.diagnostics import Diagnostic, Findings, Rule
 from specc.ir.choice import Assignment
 from specc.ir.expr import Option
@@ -33,6 +33,7 @@ __all__ = [
     "approximate_range",
     "canonical",
     "complete",
+    "costs_module",
     "doubts",
     "draw",
     "enumerate_space",

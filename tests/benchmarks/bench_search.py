@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from specc.analysis.module import space_module
 from specc.codegen.graph_json import graph_json
 from specc.portable.memory import Memory
 from specc.runtime.run.distributed import World
@@ -22,6 +21,7 @@ from specc.runtime.search.journal import open_journal
 from specc.runtime.search.judge import Judge
 from specc.runtime.search.page import write_page
 from specc.runtime.search.proposals import Proposals
+from tests.analysis.space_modules import loaded
 from tests.benchmarks.rows import Row, processor_seconds
 from tests.codegen.projects import compiled
 
@@ -31,8 +31,7 @@ COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))
 
 def run() -> list[Row]:
     graph = compiled("mobilenet_v2_tips").graph
-    space = ModuleType("space")
-    exec(space_module(graph).replace("from elastic import", "from specc.portable import"), space.__dict__)
+    space = loaded(graph)
     memory = Memory(json.loads(graph_json(graph)))
     rows = []
     for costs in COSTS:

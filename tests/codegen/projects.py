@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from specc.analysis.module import space_module
+from specc.analysis.module import costs_module, space_module
 from specc.codegen.project import project_files
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
@@ -77,7 +77,7 @@ def files_of(spec: Compiled, graph: Graph | None = None) -> dict[str, str]:
     graph = spec.graph if graph is None else graph
     texts = {"spec.specc": spec.files[0].text}
     if graph.choices:
-        texts["space.py"] = space_module(graph)
+        texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
     return project_files(graph, spec.model, texts)
 
 
@@ -97,7 +97,7 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
 
 
 def is_projects(name: str) -> bool:
-    return name in ("model", "space", "elastic") or name.startswith("elastic.")
+    return name in ("model", "space", "costs", "elastic") or name.startswith("elastic.")
 
 
 @contextmanager

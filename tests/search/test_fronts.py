@@ -22,11 +22,11 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from specc.analysis.module import space_module
 from specc.ir.graph import Graph
 from specc.runtime.search.front import Point, admit, key
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
+from tests.analysis.space_modules import loaded
 from tests.codegen.projects import compiled
 from tests.search.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
 
@@ -121,9 +121,7 @@ def space_of(name: str) -> ModuleType:
 
 
 def space_of_graph(graph: Graph) -> ModuleType:
-    made = ModuleType("space")
-    text = space_module(graph).replace("from elastic import", "from specc.portable import")
-    exec(text, made.__dict__)
+    made: ModuleType = loaded(graph)
     return made
 
 
