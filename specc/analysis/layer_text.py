@@ -281,7 +281,10 @@ class Network:
     def text(self) -> list[str]:
         lines = [
             "def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:",
-            '    """The layers of one sub-network, in the order of execution."""',
+            '    """The layers of one sub-network, in the order of execution.',
+            "",
+            "    Sizes are named after what they are in the largest sub-network: c32 for channels, h56 for a",
+            '    height and width."""',
             "    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}",
         ]
         for terms, steps in groupby(self.steps(), key=lambda step: step.terms):

@@ -55,13 +55,11 @@ def head(graph: Graph, rows: Sequence[str]) -> str:
     imports += [f"from {module} import {', '.join(names)}" for module, names in sorted(named.items())]
     lines = "\n".join(imports)
     fractions = "from fractions import Fraction\n" if any("Fraction(" in row for row in rows) else ""
-    return f'''"""The sub-networks of {harmless(graph.name)}: choices, when each matters, and what each layer costs.
+    return f'''"""The sub-networks of {harmless(graph.name)}.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
-
-`layers` is for reading and checking; costs.py has the same totals as a program for many.
-In it, c32 is what is 32 channels in the largest sub-network, h56 a side or a count of 56.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations

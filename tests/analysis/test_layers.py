@@ -79,7 +79,7 @@ def test_no_text_becomes_code(text: str) -> None:
 
 
 def of(stages: str) -> Graph:
-    text = f"supernet net {{ input image(3, 32); classes 10\n{stages}\nhead {{ pool(avg); linear(classes) }} }}"
+    text = f"supernet net {{ input image(3, 32, 32); classes 10; norm batch\n{stages}\nhead {{ pool(avg); linear(classes) }} }}"
     return load(Source("net.specc", "import std.mobilenet\n" + text)).graph
 
 
