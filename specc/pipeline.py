@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path, PurePath
-from typing import Any, Final
 
+from specc.analyses import answers
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
 from specc.ir.choice import Assignment
 from specc.ir.expr import free
@@ -16,7 +16,7 @@ from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.lower.supernet import lower
 from specc.methods import find_method
-from specc.methods.protocol import LEVELS_UNTRAINED, ONE_ALONE, ONE_SUBNET, SAME_SUBNET, Found
+from specc.methods.protocol import LEVELS_UNTRAINED, ONE_ALONE, ONE_SUBNET, SAME_SUBNET
 from specc.passes import run_passes
 from specc.passes.check_sizes import numbers_of
 from specc.passes.dropped import warn_of_dropped
@@ -24,6 +24,7 @@ from specc.passes.slices import check_slices
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
+from specc.semantics.meaning import Meanings
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.overrides import read_overrides
@@ -76,10 +77,10 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     names = None if findings else collect_names(files, findings)
     if names is None or findings:
         return None
-    check_names(names, findings)
+    meanings = check_names(names, findings)
     tables = read_tables(names.supernet, folder, source.shown or source.name, read_named, findings)
     names_are_known = not findings
-    model = build_model(files, names, params, tables, findings)
+    model = build_model(files, names, meanings, params, tables, findings)
     if model is None or not names_are_known:
         return None
     own = read_own_data(
@@ -126,6 +127,7 @@ def read_named(path: Path, name: str, shown: str, findings: Findings) -> Source 
 def build_model(
     files: tuple[LoadedFile, ...],
     names: Names,
+    meanings: Meanings,
     texts: Mapping[str, str],
     tables: Mapping[str, Source],
     findings: Findings,
@@ -150,6 +152,7 @@ def build_model(
         name=names.supernet.name.name,
         files=files,
         names=names,
+        meanings=meanings,
         params=params,
         method=method,
         data=data_call(sections.get("data"), values, findings),
@@ -265,48 +268,6 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
     method = find_method(call.name)
     assert method is not None, call.name
     return method.files(graph, call, answers(graph, method.requests(graph, call)))
-
-
-def answers(graph: Graph, requests: tuple[Call, ...]) -> Found:
-    """The answers of the analyses that a method asks for. Raises SpecError where one has none."""
-    return {request.name: ANALYSES[request.name](graph, request) for request in requests}
-
-
-def importance_data(graph: Graph, request: Call) -> Mapping[str, Any]:
-    """TAS, TPS and the important operations; the request's arguments are those of `analysis=importance(..)`."""
-    from specc.analysis.importance import importance, settings_of
-    from specc.analysis.importance.data import as_data
-
-    return as_data(graph.name, importance(graph, settings_of(Call("", (("analysis", request),)))))
-
-
-def channel_data(graph: Graph, request: Call) -> Mapping[str, Any]:
-    """The sets of channels that can change places, and the modules of model.py that hold them."""
-    from specc.analysis.channels import channel_sets
-    from specc.codegen.names import attribute
-
-    def module(op: str) -> str:
-        return ".".join(attribute(part) for part in op.split("."))
-
-    return {
-        "sets": [
-            {
-                "choices": [*found.choices],
-                "rows": [*map(module, found.rows)],
-                "columns": [*map(module, found.columns)],
-                "judges": [*map(module, found.judges)],
-                "tensor": found.tensor,
-            }
-            for found in channel_sets(graph)
-        ]
-    }
-
-
-ANALYSES: Final[Mapping[str, Callable[[Graph, Call], Mapping[str, Any]]]] = {
-    "importance": importance_data,
-    "channels": channel_data,
-}
-"""The analyses that methods may ask for, by the name of the request."""
 
 
 def bind_fully(graph: Graph, at: Assignment) -> Graph:

@@ -20,6 +20,7 @@ from tests.folders import PACKAGE, ROOT, SPECS
 LAYERS = {
     "source": 0,
     "cache": 0,
+    "plugins": 0,
     "diagnostics": 0,
     "portable": 0,
     "schemas": 0,
@@ -32,12 +33,13 @@ LAYERS = {
     "passes": 3,
     "analysis": 4,
     "codegen": 4,
-    "pipeline": 5,
+    "analyses": 5,
+    "pipeline": 6,
     "assignments": 2,
-    "api": 5,
-    "cli": 6,
-    "__main__": 7,
-    "__init__": 7,
+    "api": 6,
+    "cli": 7,
+    "__main__": 8,
+    "__init__": 8,
 }
 STRANGERS = [{"ir", "syntax"}, {"analysis", "codegen"}]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}

@@ -8,9 +8,9 @@ from typing import Final
 
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Plain, Signature, Type, Variants, Words
 from specc.methods import find_method, method_names
-from specc.ops import operators as known
+from specc.ops import find_operator
 from specc.portable.numerals import written
-from specc.semantics.check import operator_names, written_operator
+from specc.semantics.check import operator_names, outside_operator, written_operator
 from specc.semantics.files import LIBRARY, library_names
 from specc.syntax import ast
 
@@ -55,7 +55,7 @@ def explained(topic: str) -> str | None:
         return limits()
     if topic == "operators":
         return operators()
-    signature = written_operator(topic)
+    signature = written_operator(topic) or outside_operator(topic)
     if signature is not None:
         return operator(signature)
     method = find_method(topic)
@@ -77,9 +77,8 @@ def limits() -> str:
 
 
 def operators() -> str:
-    lines = [
-        f"  {taken(s)}\n      {doc(s)}\n" for name in operator_names() if (s := written_operator(name)) is not None
-    ]
+    found = (written_operator(name) or outside_operator(name) for name in operator_names())
+    lines = [f"  {taken(s)}\n      {doc(s)}\n" for s in found if s is not None]
     return f"The operators; `specc explain conv` says more of one:\n\n{''.join(lines)}"
 
 
@@ -100,7 +99,7 @@ def operator(signature: Signature) -> str:
 
 def example(name: str) -> str:
     """Statements of a stage that use an operator."""
-    found = known().get(name)
+    found = find_operator(name)
     return "conv(64, kernel=3); norm; relu" if found is None else found.example or name
 
 

@@ -10,7 +10,7 @@ from specc.lower.builder import Builder
 from specc.lower.operators import BAD_SIZE, plain_op
 from specc.lower.values import Env, static_number
 from specc.lower.widths import BY_SLICES, slice_choice
-from specc.ops import operators
+from specc.ops import find_operator
 from specc.syntax import ast
 
 ONE_BRANCH_BODY = Rule(
@@ -79,7 +79,7 @@ def joining_call(statement: ast.Branches) -> ast.CallExpr | None:
     last = statement.body.statements[-1] if statement.body.statements else None
     if statement.merge.name != "sum" or not isinstance(last, ast.CallStatement):
         return None
-    operator = operators().get(last.call.name.name)
+    operator = find_operator(last.call.name.name)
     if operator is None or not operator.branched.grouped:
         return None
     biased = any(arg.name is not None and arg.name.name == "bias" and not is_no(arg.value) for arg in last.call.args)

@@ -10,10 +10,12 @@ from specc.ir.expr import Var
 from specc.ir.graph import Tensor
 from specc.lower.bodies import lower_body
 from specc.lower.builder import Builder
+from specc.lower.items import Value
 from specc.lower.operators import KINDS, call_operator
 from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
-from specc.semantics.check import block_signature, by_when, takes_tensors, written_operator
+from specc.semantics.check import OPERATOR_EXTRAS, by_when, outside_operator, written_operator
+from specc.semantics.meaning import BlockCall, HeldWord, OperatorCall
 from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.signature import bind_arguments
 from specc.source import CallSite
@@ -48,38 +50,49 @@ def lower_call(b: Builder, statement: ast.CallStatement, env: Env) -> None:
 
 def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> tuple[Tensor, ...]:
     """The tensors that an operator or a block gives; a name that holds a word (`act=relu`) stands for that operator."""
-    name = node.name.name
-    signature = written_operator(name)
-    held = env.names.get(name) if signature is None else None  # `drop_path(drop_path)` is the operator
+    meaning = b.model.meanings[node.name]
     source = next((a for a in node.args if a.name is not None and a.name.name == "from"), None) if node.args else None
     if source is not None:
         b.here = tensor_of(b, source.value, env)
-    if held is not None:
-        signature = written_operator(held.x) if isinstance(held.x, str) else None
-        if not isinstance(held.x, str) or signature is None:
-            message = f"`{name}` holds a value, and an operator or block must stand here"
-            chosen = isinstance(held.x, Var) and any(isinstance(o, str) for o in b.options.get(held.x.choice, ()))
-            help = by_when(name) if chosen else f"a word such as `{name}=relu` stands for an operator"
-            b.findings.report(WRONG_TYPE, node.name.span, message, help=help)
-            return ()
-        name = held.x
-    elif name in b.model.names.files[env.file].blocks:
-        return call_block(b, node, target, env)
-    if signature is None:
-        b.findings.report(UNKNOWN_NAME, node.name.span, f"there is no operator or block `{name}` here")
+    if isinstance(meaning, BlockCall):
+        return call_block(b, meaning, node, target, env)
+    operation = held_operator(b, node, env) if isinstance(meaning, HeldWord) else meaning
+    if operation is None:
         return ()
     tensors = None
-    if takes_tensors(signature):
+    if operation.takes_tensors:
         before = b.here
         tensors = tuple(tensor_of(b, arg.value, env) for arg in node.args if arg.name is None)
         b.here = before
-    return call_operator(b, name, node, target, tensors, env)
+    return call_operator(b, operation, node, target, tensors, env)
 
 
-def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> tuple[Tensor, ...]:
+def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | None:
+    """The operator whose name a parameter or a `let` holds; None with a diagnostic where it holds something else."""
+    name = node.name.name
+    held = held_value(b, name, env)
+    word = held.x if held is not None and isinstance(held.x, str) else ""
+    signature = (written_operator(word) or outside_operator(word)) if word else None
+    if signature is not None:
+        bound = bind_arguments(signature, node.args, node.span, b.findings, OPERATOR_EXTRAS)
+        return OperatorCall(word, signature, bound)
+    message = f"`{name}` holds a value, and an operator or block must stand here"
+    options = b.options.get(held.x.choice, ()) if held is not None and isinstance(held.x, Var) else ()
+    chosen = any(isinstance(option, str) for option in options)
+    help = by_when(name) if chosen else f"a word such as `{name}=relu` stands for an operator"
+    b.findings.report(WRONG_TYPE, node.name.span, message, help=help)
+    return None
+
+
+def held_value(b: Builder, name: str, env: Env) -> Value | None:
+    return env.names.get(name) or b.file_values[env.file].get(name)
+
+
+def call_block(
+    b: Builder, called: BlockCall, node: ast.CallExpr, target: ast.Name | None, env: Env
+) -> tuple[Tensor, ...]:
     """Writes out a block where it is called: arguments in the caller's names, defaults in its own."""
-    block, home = b.model.names.files[env.file].blocks[node.name.name]
-    bound = bind_arguments(block_signature(block), node.args, node.span, b.findings, also=("from",))
+    block, home, bound = called.block, called.home, called.bound
     in_stage = b.naming_scope().kind in ("stem", "stage", "head", "exit")
     base = target.name if target is not None else b.prefix + ("b" if in_stage else block.name.name)
     tensors = {
@@ -96,9 +109,7 @@ def call_block(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env
                 inner.frame[name] = tensors[name]
                 continue
             given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
-            if given is None:
-                b.calls = b.calls[:-1]
-                return ()
+            assert given is not None, "checking has seen that it is given"
             place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
             inner.names[name] = evaluate(b, given, names, place)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
@@ -124,7 +135,7 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
             return b.incoming(node.span)
         case ast.Name(name) if name in env.frame and name not in env.names:
             return env.frame[name]
-        case ast.Name(name) if stands_for_call(b, name, env):
+        case ast.Name() if stands_for_call(b, node, env):
             return tensor_of(b, ast.CallExpr(node, (), node.span), env)
         case ast.Name(name) if name in env.lost and name not in env.names:
             b.findings.report(
@@ -137,7 +148,7 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
         case ast.Name(name) if name not in env.names and name not in b.model.names.choices:
             help = near(name, env.frame) or "a tensor is named where it is made: `a = conv(64, kernel=3)`"
             b.findings.report(UNKNOWN_NAME, node.span, f"there is no tensor `{name}` yet", help=help)
-        case ast.CallExpr() if is_operation(b, node, env):
+        case ast.CallExpr() if node.name in b.model.meanings:
             before, scattered = b.here, b.scattered
             results = call(b, node, None, env)
             b.here, b.scattered = before, scattered
@@ -152,16 +163,13 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
     return b.guess(node.span)
 
 
-def is_operation(b: Builder, node: ast.CallExpr, env: Env) -> bool:
-    name = node.name.name
-    return written_operator(name) is not None or name in b.model.names.files[env.file].blocks or name in env.names
-
-
-def stands_for_call(b: Builder, name: str, env: Env) -> bool:
+def stands_for_call(b: Builder, node: ast.Name, env: Env) -> bool:
     """Whether a bare name in a tensor's place is a call without arguments: `concat(relu, here)`."""
-    if name in env.names:
-        return isinstance(env.names[name].x, str)
-    return written_operator(name) is not None or name in b.model.names.files[env.file].blocks
+    meaning = b.model.meanings.get(node)
+    if isinstance(meaning, HeldWord):
+        held = held_value(b, node.name, env)
+        return held is not None and isinstance(held.x, str)
+    return meaning is not None
 
 
 def is_tensor(b: Builder, arg: ast.Arg, env: Env) -> bool:
@@ -170,5 +178,5 @@ def is_tensor(b: Builder, arg: ast.Arg, env: Env) -> bool:
         case ast.Name(name):
             return name not in env.names and (name == "here" or name in env.frame)
         case ast.CallExpr():
-            return is_operation(b, arg.value, env)
+            return arg.value.name in b.model.meanings
     return False

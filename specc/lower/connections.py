@@ -8,9 +8,9 @@ from dataclasses import replace
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.graph import DENSE, Connection
+from specc.ir.operator import Operator
 from specc.lower.builder import Builder
 from specc.lower.values import Env, evaluate
-from specc.ops import operators
 from specc.semantics.check import CONNECT_WORDS
 from specc.syntax import ast
 
@@ -32,13 +32,13 @@ def lower_connect_setting(b: Builder, statement: ast.ConnectSetting, env: Env) -
     b.settings = replace(b.settings, connect=found, connect_origin=statement.span)
 
 
-def own_connection(b: Builder, operator: str, bound: Mapping[str, ast.Arg], env: Env) -> Connection | None:
+def own_connection(b: Builder, operator: Operator, bound: Mapping[str, ast.Arg], env: Env) -> Connection | None:
     """The connection that a call's own `connect=` names; None where the setting around it holds."""
     arg = bound.get("connect")
     if arg is None:
         return None
-    if not operators()[operator].connects:
-        b.findings.report(BAD_CONNECTION, arg.span, f"`{operator}` has no weights that `connect` could thin out")
+    if not operator.connects:
+        b.findings.report(BAD_CONNECTION, arg.span, f"`{operator.kind}` has no weights that `connect` could thin out")
         return None
     return connection(b, arg.value, env)
 

@@ -20,11 +20,12 @@ from specc.lower.connections import own_connection
 from specc.lower.items import BankRequest, GroupItem, OpItem, Value
 from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
-from specc.ops import norms, operators
+from specc.ops import find_norm, find_operator, operators
 from specc.ops.shapes import EVEN_KERNEL
 from specc.portable.numerals import written
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
+from specc.semantics.meaning import OperatorCall
 from specc.semantics.settings import BAD_SETTING
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
@@ -167,14 +168,19 @@ class Call:
 
 
 def call_operator(
-    b: Builder, name: str, call: ast.CallExpr, target: ast.Name | None, tensors: tuple[Tensor, ...] | None, env: Env
+    b: Builder,
+    called: OperatorCall,
+    call: ast.CallExpr,
+    target: ast.Name | None,
+    tensors: tuple[Tensor, ...] | None,
+    env: Env,
 ) -> tuple[Tensor, ...]:
     """Lowers `conv(64, kernel=3)`: evaluates and checks the arguments, lets the operator build, adds the op.
 
     `tensors` are the unnamed arguments of an operator that takes tensors; any other reads the incoming one. Returns
     the operation's results, none where an argument is missing.
     """
-    args = call.args
+    args, name, bound = call.args, called.name, called.bound
     inherited: tuple[ast.Arg, ...] = ()
     if name == "norm":
         if b.settings.norm is None:
@@ -187,15 +193,17 @@ def call_operator(
         if args:
             given = {a.name.name for a in args if a.name is not None}
             inherited = tuple(a for a in inherited if a.name is None or a.name.name not in given)
-        name = norms()[b.settings.norm.norm.name.name]
-    operator = operators()[name]
-    base = "norm" if name in norms().values() else name
+        name = find_norm(b.settings.norm.norm.name.name) or ""
+    operator = find_operator(name)
+    assert operator is not None, name
+    base = "norm" if operator.normalises else name
     item = add_item(b, operator, base, call.span, target)
     state = Call(b, operator, item, (b.incoming(call.span),) if tensors is None else tensors, call.span)
     envs = dict.fromkeys(map(id, inherited), cast(Env, b.settings.norm_env))
-    bound = bind_arguments(operator.signature, (*inherited, *args), call.span, b.findings, OPERATOR_EXTRAS)
+    if called.name == "norm":
+        bound = bind_arguments(operator.signature, (*inherited, *args), call.span, b.findings, OPERATOR_EXTRAS)
     state.node = call
-    if (own := own_connection(b, name, bound, env)) is not None:
+    if (own := own_connection(b, operator, bound, env)) is not None:
         state.connection, state.connects = own, True
     if (width := bound.get("width")) is not None:
         state.width_word = width_word(b, width, env)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from specc.methods.protocol import Method
+from specc.plugins import brought, folder_of
 
 REFUSED: Final[Mapping[str, str]] = {
     "joslim": "Joslim searches widths and trains weights in alternation; no paper that specc follows defines it",
@@ -24,13 +25,9 @@ REFUSED: Final[Mapping[str, str]] = {
 """Methods that people will ask for and that specc does not have: the reason, for the diagnostic."""
 
 
-GROUP: Final = "specc.methods"
-"""The entry-point group by which an installed package brings methods of its own: `name = package of the method`."""
-
-
 def method_names() -> tuple[str, ...]:
     """Every method's name, sorted; nothing of a method is imported."""
-    return tuple(sorted({*own_names(), *outside()}))
+    return tuple(sorted({*own_names(), *brought("specc.methods")}))
 
 
 def own_names() -> frozenset[str]:
@@ -38,17 +35,10 @@ def own_names() -> frozenset[str]:
     return frozenset(folder.parent.name for folder in Path(__file__).parent.glob("*/__init__.py"))
 
 
-def outside() -> Mapping[str, str]:
-    """The package of every method that an installed distribution brings, by the method's name."""
-    from importlib.metadata import entry_points
-
-    return {point.name: point.value for point in entry_points(group=GROUP)}
-
-
 def method_package(name: str) -> str | None:
     """The dotted name of a method's package, or None. specc's own come first, and are found without searching."""
     own = (Path(__file__).parent / name / "__init__.py").is_file()
-    return f"specc.methods.{name}" if own else outside().get(name)
+    return f"specc.methods.{name}" if own else brought("specc.methods").get(name)
 
 
 def find_method(name: str) -> Method | None:
@@ -63,9 +53,8 @@ def find_method(name: str) -> Method | None:
 def method_folder(name: str) -> Path:
     """The folder of a method that exists."""
     package = method_package(name)
-    file = import_module(package).__file__ if package is not None else None
-    assert file is not None, name
-    return Path(file).parent
+    assert package is not None, name
+    return folder_of(package)
 
 
 def project_module(folder: str, module: str) -> str:

@@ -2,6 +2,13 @@
 
 A folder is called like its operator. One that holds several, or a norm, says so in its `__init__.py`: `KINDS` are its
 operators, `NORMS` are the words of `norm batch(..)`. So a spec loads the rules of what it uses and no others.
+
+An operator need not be specc's own: a package that is installed with an entry point in the group `specc.operators`,
+
+    [project.entry-points."specc.operators"]
+    my_operator = "my_package.my_operator"
+
+brings one, in a folder of the same make. A spec's own blocks come before it, so that installing a package changes none.
 """
 
 from __future__ import annotations
@@ -12,10 +19,12 @@ from importlib import import_module
 from pathlib import Path
 
 from specc.ir.operator import Operator
+from specc.plugins import brought
 
 
 class Operators(Mapping[str, Operator]):
-    """Every operator by the name under which it is written or that lowering asks for. Rules are loaded when read.
+    """specc's own operators by the name under which they are written or that lowering asks for. Rules are loaded when
+    read.
 
     folders  the folder of each, by name, in alphabetical order of the folders
     """
@@ -26,8 +35,7 @@ class Operators(Mapping[str, Operator]):
 
     def __getitem__(self, kind: str) -> Operator:
         if kind not in self.loaded:
-            rules = import_module(f"{__name__}.{self.folders[kind]}.rules")
-            self.loaded.update({operator.kind: operator for operator in rules.OPERATORS})
+            self.loaded.update(operators_in(f"{__name__}.{self.folders[kind]}"))
         return self.loaded[kind]
 
     def __contains__(self, kind: object) -> bool:
@@ -42,14 +50,45 @@ class Operators(Mapping[str, Operator]):
 
 @cache
 def operators() -> Operators:
-    """All of them."""
+    """All of specc's own."""
     return Operators({kind: folder for folder in folders() for kind in said(folder, "KINDS", (folder,))})
+
+
+def find_operator(kind: str) -> Operator | None:
+    """The operator of a name, one of specc's own before one that a package brings; None where there is none."""
+    if kind in operators():
+        return operators()[kind]
+    package = brought("specc.operators").get(kind)
+    return None if package is None else operators_in(package).get(kind)
+
+
+def operators_in(package: str) -> Mapping[str, Operator]:
+    """The operators of a folder by their names. Their rules are imported."""
+    return {operator.kind: operator for operator in import_module(f"{package}.rules").OPERATORS}
+
+
+def operator_package(folder: str) -> str:
+    """The dotted name of a folder of specc/ops, or of the package of an operator from outside. Raises KeyError where
+    there is neither."""
+    own = (Path(__file__).parent / folder / "__init__.py").is_file()
+    return f"{__name__}.{folder}" if own else brought("specc.operators")[folder]
 
 
 @cache
 def norms() -> Mapping[str, str]:
-    """The operators that `norm` can stand for by the word that sets them: `norm batch(..)`."""
+    """specc's own operators that `norm` can stand for, by the word that sets them: `norm batch(..)`."""
     return {word: folder for folder in folders() for word in said(folder, "NORMS", ())}
+
+
+def outside_norms() -> Mapping[str, str]:
+    """The norms that packages bring, likewise: the operators that say `NORMS`."""
+    found = brought("specc.operators").items()
+    return {word: kind for kind, package in found for word in getattr(import_module(package), "NORMS", ())}
+
+
+def find_norm(word: str) -> str | None:
+    """The operator that `norm` stands for under a setting such as `norm batch`; None where there is none."""
+    return norms().get(word) or outside_norms().get(word)
 
 
 @cache

@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 import specc.ops
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Op, Tensor
+from specc.ops import operator_package
 from specc.ops.runs import runs
 
 Role: TypeAlias = Literal[
@@ -100,7 +101,16 @@ def writers() -> Mapping[str, Writer]:
         if module.ispkg and find_spec(name) is not None:
             for writer in import_module(name).WRITERS:
                 found[writer.kind] = writer
-    return found
+    return Writers(found)
+
+
+class Writers(dict[str, Writer]):
+    """specc's own, and those of packages from outside, which are found when they are asked for."""
+
+    def __missing__(self, kind: str) -> Writer:
+        package = operator_package(kind)
+        self.update({writer.kind: writer for writer in import_module(f"{package}.write").WRITERS})
+        return self[kind]
 
 
 def varies(values: Values) -> bool:

@@ -1,6 +1,7 @@
-"""Name checks over the syntax tree: every name known, every call given what it takes, no block calling itself.
+"""Names over the syntax tree: each is resolved, every call is given what it takes, no block calls itself.
 
-All blocks are checked, called or not, so that a library block that nobody uses is still sound.
+All blocks are checked, called or not, so that a library block that nobody uses is still sound. What the names of calls
+mean is kept (`semantics.meaning`), so that it is looked up here alone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from specc.diagnostics import Findings
 from specc.diagnostics.elsewhere import INPUTS, VALUES, operator_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
-from specc.ops import norms, operators
+from specc.ops import find_norm, find_operator, norms, operators, outside_norms
+from specc.plugins import brought
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.files import library_home
+from specc.semantics.meaning import BlockCall, HeldWord, Meaning, Meanings, OperatorCall
 from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, not_reserved, once, statements_of
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
 from specc.source import Span
@@ -37,27 +40,39 @@ def block_signature(block: ast.Block) -> Signature:
 
 @lru_cache(maxsize=256)
 def written_operator(name: str) -> Signature | None:
-    """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set."""
+    """The signature behind an operator's name as a spec writes it: `norm` stands for the norm that is set.
+
+    One of specc's own; `outside_operator` finds those that packages bring.
+    """
     if name == "norm":
         return norm_signature()
     operator = operators().get(name)
     return None if operator is None or not operator.written else operator.signature
 
 
+def outside_operator(name: str) -> Signature | None:
+    """The signature behind the name of an operator that a package brings."""
+    operator = None if name in operators() else find_operator(name)
+    return None if operator is None or not operator.written else operator.signature
+
+
 @cache
 def norm_signature() -> Signature:
     """What `norm` may be given: the parameters of every norm. Lowering knows which norm is set."""
-    parameters = {p.name: p for kind in norms().values() for p in operators()[kind].signature.parameters}
+    return all_of(norms().values())
+
+
+def all_of(kinds: Iterable[str]) -> Signature:
+    """The parameters of several norms."""
+    found = (operator for operator in map(find_operator, kinds) if operator is not None)
+    parameters = {p.name: p for operator in found for p in operator.signature.parameters}
     return Signature("norm", tuple(parameters.values()))
 
 
-def takes_tensors(signature: Signature) -> bool:
-    """Whether an operator's unnamed arguments are tensors, as those of `concat(a, b)`."""
-    return bool(signature.parameters) and signature.parameters[0].type == "tensors"
-
-
 def operator_names() -> tuple[str, ...]:
-    return ("norm", *(name for name in operators() if written_operator(name) is not None))
+    """The operators that a spec may write, specc's own and those that packages bring."""
+    own = (name for name in operators() if written_operator(name) is not None)
+    return ("norm", *own, *(name for name in brought("specc.operators") if outside_operator(name) is not None))
 
 
 @cache
@@ -78,10 +93,11 @@ def known_words() -> frozenset[str]:
     return frozenset((*found, *SETTING_WORDS, *operator_names()))
 
 
-def check_names(names: Names, findings: Findings) -> None:
-    """Reports unknown names, wrong arguments and recursion in every file."""
+def check_names(names: Names, findings: Findings) -> Meanings:
+    """Reports unknown names, wrong arguments and recursion in every file; what the names of calls mean."""
+    meanings: dict[ast.Name, Meaning] = {}
     for index, scope in enumerate(names.files):
-        checker = Checker(names, index, findings)
+        checker = Checker(names, index, findings, meanings)
         values = {v.name.name for v in scope.values}
         for block, home in scope.blocks.values():
             if home == index:
@@ -98,6 +114,7 @@ def check_names(names: Names, findings: Findings) -> None:
             checker.tensors = outer_tensors(names.supernet.body) - inside
             checker.body(names.supernet.body, inside | checker.tensors)
     check_recursion(names, findings)
+    return meanings
 
 
 def named_tensors(body: ast.Body) -> set[str]:
@@ -120,12 +137,12 @@ def outer_tensors(body: ast.Body) -> set[str]:
 class Checker:
     """One file's walk: what its blocks and values see, and where to report."""
 
-    def __init__(self, names: Names, file: int, findings: Findings) -> None:
+    def __init__(self, names: Names, file: int, findings: Findings, meanings: dict[ast.Name, Meaning]) -> None:
         self.scope = names.files[file]
         self.choices = frozenset(names.choices)
         self.option_words = names.option_words
         self.findings = findings
-        self.signatures: dict[str, Signature] = {}
+        self.meanings = meanings
         self.tensors: set[str] = set()
         self.in_block = False
 
@@ -215,43 +232,66 @@ class Checker:
 
     def norm_setting(self, setting: ast.NormSetting, inside: set[str]) -> None:
         kind = setting.norm.name
-        if kind.name not in norms():
-            self.unknown(kind.name, kind.span, "norm", norms())
+        found = find_operator(find_norm(kind.name) or "")
+        if found is None:
+            self.unknown(kind.name, kind.span, "norm", (*norms(), *outside_norms()))
         else:
-            signature = operators()[norms()[kind.name]].signature
-            bind_arguments(signature, setting.norm.args, setting.span, self.findings)
+            bind_arguments(found.signature, setting.norm.args, setting.span, self.findings)
         self.arguments(setting.norm.args, inside)
 
     def call(self, call: ast.CallExpr, inside: set[str]) -> None:
-        name, args, span = call.name, call.args, call.span
-        signature = written_operator(name.name)
-        if signature is not None:
-            bound = bind_arguments(signature, args, span, self.findings, also=OPERATOR_EXTRAS)
-            args = tuple(arg for arg in args if not self.word(signature, bound, arg, inside))
-            if takes_tensors(signature):
+        """Checks a call, and keeps what its name means."""
+        name, args = call.name, call.args
+        meaning = self.meaning(call, inside)
+        if meaning is not None:
+            self.meanings[name] = meaning
+        elif name.name in inside:
+            message = f"`{name.name}` is a tensor, and an operator or block must stand here"
+            self.findings.report(WRONG_TYPE, name.span, message)
+        elif name.name in self.choices:
+            message = f"`{name.name}` is a choice, and an operator or block must stand here"
+            self.findings.report(WRONG_TYPE, name.span, message, help=by_when(name.name))
+        else:
+            self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
+        if isinstance(meaning, OperatorCall):
+            args = tuple(arg for arg in args if not self.word(meaning.signature, meaning.bound, arg, inside))
+            if meaning.takes_tensors:
                 for arg in args:
                     if arg.name is None:
                         self.tensor(arg.value, inside)
                 args = tuple(arg for arg in args if arg.name is not None)
-        elif name.name in self.scope.blocks:
-            block = self.scope.blocks[name.name][0]
-            known = self.signatures.get(name.name) or block_signature(block)
-            self.signatures[name.name] = known
-            bind_arguments(known, args, span, self.findings, also=("from",))
-        elif name.name not in inside and name.name in self.choices:
-            message = f"`{name.name}` is a choice, and an operator or block must stand here"
-            self.findings.report(WRONG_TYPE, name.span, message, help=by_when(name.name))
-        elif name.name not in inside:
-            self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         self.arguments(args, inside)
+
+    def meaning(self, call: ast.CallExpr, inside: set[str]) -> Meaning | None:
+        """What a call is of: an operator, what a name in a block holds, a block, an operator that a package brings."""
+        name = call.name.name
+        signature = written_operator(name)
+        if signature is None and name in inside and name not in self.tensors:
+            return HeldWord()
+        if signature is None and name in self.scope.blocks:
+            block, home = self.scope.blocks[name]
+            bound = bind_arguments(block_signature(block), call.args, call.span, self.findings, also=("from",))
+            return BlockCall(block, home, bound)
+        if signature is None and name not in inside and name not in self.choices:
+            signature = outside_operator(name)
+        if signature is None:
+            return None
+        known = {*signature.names, *OPERATOR_EXTRAS}
+        if name == "norm" and any(arg.name is not None and arg.name.name not in known for arg in call.args):
+            signature = all_of((*norms().values(), *outside_norms().values()))
+        bound = bind_arguments(signature, call.args, call.span, self.findings, also=OPERATOR_EXTRAS)
+        return OperatorCall(name, signature, bound)
 
     def tensor(self, value: ast.Expression, inside: set[str]) -> None:
         """What stands where a tensor must: a name of one, `here`, a call, or a call without arguments."""
         if isinstance(value, ast.CallExpr) and value.name.name not in FUNCTION_ARITY:
             self.call(value, inside)
-        elif not isinstance(value, ast.Name) or value.name == "here" or value.name in inside:
+        elif not isinstance(value, ast.Name) or value.name == "here":
             self.expression(value, inside)
-        elif written_operator(value.name) is not None or value.name in self.scope.blocks:
+        elif value.name in inside:
+            if value.name not in self.tensors:
+                self.meanings[value] = HeldWord()
+        elif self.is_operation(value, inside):
             self.call(ast.CallExpr(value, (), value.span), inside)
         else:
             self.unknown(value.name, value.span, "tensor", ("here", *self.tensors))
@@ -300,7 +340,7 @@ class Checker:
                     # In `choice op in {conv3, conv5}` the options are words of the spec's own.
                     if not isinstance(item, ast.Name):
                         self.expression(item, inside)
-            case ast.CallExpr() if self.is_operation(value, inside):
+            case ast.CallExpr() if self.is_operation(value.name, inside):
                 self.call(value, inside)
             case ast.CallExpr():
                 self.function(value)
@@ -310,15 +350,16 @@ class Checker:
         word = name.name
         if word in inside or word in self.choices or word in self.option_words or word in SETTING_WORDS:
             return
-        if word not in operators() and word not in known_words():
+        if word not in operators() and word not in known_words() and find_operator(word) is None:
             self.unknown(name.name, name.span, "value", {*(inside - self.tensors), *self.choices, *self.option_words})
 
-    def is_operation(self, call: ast.CallExpr, inside: set[str]) -> bool:
-        """Whether a call in an argument's place gives a tensor: of an operator, a block, or a name that holds one."""
-        name = call.name.name
-        if name in FUNCTION_ARITY:
+    def is_operation(self, name: ast.Name, inside: set[str]) -> bool:
+        """Whether a name stands for a call that gives a tensor: of an operator, a block, or a name that holds one."""
+        word = name.name
+        if word in FUNCTION_ARITY:
             return False
-        return written_operator(name) is not None or name in self.scope.blocks or name in inside
+        own = written_operator(word) is not None or word in self.scope.blocks or word in inside
+        return own or (word not in self.choices and outside_operator(word) is not None)
 
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name

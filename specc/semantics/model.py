@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from specc.ir.parameter import Call
 from specc.semantics.files import LoadedFile
+from specc.semantics.meaning import Meanings
 from specc.semantics.names import Names
 from specc.source import Source
 
@@ -15,6 +16,7 @@ from specc.source import Source
 class Model:
     """A spec whose names all stand for something and whose sections are complete.
 
+    meanings  what the names of calls mean
     params  what `-p name=value` set, by name: a number, a flag or a word
     tables  the files that `labels` names, by their paths as written
     """
@@ -22,6 +24,7 @@ class Model:
     name: str
     files: tuple[LoadedFile, ...]
     names: Names
+    meanings: Meanings
     params: Mapping[str, object]
     method: Call
     data: Call | None

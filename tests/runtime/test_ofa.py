@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.channels import channel_sets
+from specc.analyses.channels import channel_sets
 from specc.analysis.cost import cost
 from specc.analysis.space import complete
 from specc.methods.ofa import step as ofa

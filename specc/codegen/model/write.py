@@ -23,6 +23,7 @@ from specc.codegen.names import MODEL_GLOBALS, class_name, comment
 from specc.codegen.parts import place
 from specc.codegen.render import render
 from specc.ir.graph import Graph
+from specc.ops import operator_package
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.network": ("ElasticNet", "resize", "sized"),
@@ -116,7 +117,7 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     third += ["import torch.nn.functional as F"] if "F." in body else []
     third.append("from torch import Tensor, nn" if "nn." in body or not elastic else "from torch import Tensor")
     first = ["import space"] if elastic else []
-    modules = {f"specc.ops.{folder}.torch": sorted(names) for folder, names in sources.items()}
+    modules = {f"{operator_package(folder)}.torch": sorted(names) for folder, names in sources.items()}
     modules |= {f"specc.runtime.{part}": names for part, names in runtime.items()}
     first += [line for module in sorted(modules, key=place) for line in import_from(place(module), modules[module])]
     blocks = [standard, lines, third, first]

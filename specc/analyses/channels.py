@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from specc.analyses.protocol import Analysis, Answer
+from specc.codegen.names import attribute
 from specc.ir.expr import free
 from specc.ir.graph import DENSE, Graph, Op, Tensor
+from specc.ir.parameter import Call
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,3 +112,27 @@ def keeps_places(op: Op) -> bool:
 def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:
     ends = ([tensors[name] for name in names] for names in (op.inputs, op.outputs))
     return bool(op.operator.weights(op, *ends))
+
+
+def answer(graph: Graph, request: Call) -> Answer:
+    """The sets, with the modules of model.py in the place of the ops."""
+    return {
+        "sets": [
+            {
+                "choices": [*found.choices],
+                "rows": [*map(module, found.rows)],
+                "columns": [*map(module, found.columns)],
+                "judges": [*map(module, found.judges)],
+                "tensor": found.tensor,
+            }
+            for found in channel_sets(graph)
+        ]
+    }
+
+
+def module(op: str) -> str:
+    """The path of an op's module in the generated network."""
+    return ".".join(attribute(part) for part in op.split("."))
+
+
+ANALYSIS: Final = Analysis("channels", answer)
