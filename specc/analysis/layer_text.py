@@ -279,14 +279,7 @@ class Network:
         self.defined: list[str] = []
 
     def text(self) -> list[str]:
-        lines = [
-            "def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:",
-            '    """The layers of one sub-network, in the order of execution.',
-            "",
-            "    Sizes are named after what they are in the largest sub-network: c32 for channels, h56 for a",
-            '    height and width."""',
-            "    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}",
-        ]
+        lines: list[str] = []
         for terms, steps in groupby(self.steps(), key=lambda step: step.terms):
             body: list[str] = []
             indent = "    " if terms == ((),) else "        "
@@ -297,7 +290,14 @@ class Network:
             if terms != ((),):
                 lines += self.condition(terms)
             lines += body
-        return lines if self.units else [*lines, "    yield from ()"]
+        told = '    """The layers of one sub-network, in the order of execution.'
+        named = "Sizes are named after what they are in the largest: c32 for channels, h56 for sides of a map."
+        return [
+            "def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:",
+            *([told, "", f"    {named}", '    """'] if self.known else [f'{told}"""']),
+            "    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}",
+            *(lines or ["    yield from ()"]),
+        ]
 
     # Rounds that are alike become one loop.
 

@@ -79,8 +79,9 @@ def test_no_text_becomes_code(text: str) -> None:
 
 
 def of(stages: str) -> Graph:
-    text = f"supernet net {{ input image(3, 32, 32); classes 10; norm batch\n{stages}\nhead {{ pool(avg); linear(classes) }} }}"
-    return load(Source("net.specc", "import std.mobilenet\n" + text)).graph
+    head = "input image(3, 32, 32); classes 10; norm batch"
+    text = f"import std.mobilenet\nsupernet net {{ {head}\n{stages}\nhead {{ pool(avg); linear(classes) }} }}"
+    return load(Source("net.specc", text)).graph
 
 
 def test_rounds_that_are_alike_are_one_loop() -> None:
