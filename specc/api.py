@@ -27,10 +27,10 @@ from specc.pipeline import Compiled, compile_project
 from specc.pipeline import load as load_spec
 
 if TYPE_CHECKING:
-    from specc.analysis.cost import CostReport, Count
-    from specc.analysis.importance import Importance
-    from specc.analysis.query import Answer
-    from specc.analysis.space import Distribution
+    from specc.cost import CostReport, Count
+    from specc.importance import Importance
+    from specc.query import Answer
+    from specc.subnets.space import Distribution
 
 __all__ = ["Network", "Space", "SpecError", "SpecWarning", "load"]
 
@@ -64,7 +64,7 @@ class Network:
 
     def assignment(self, at: Where = "max") -> dict[str, Option]:
         """The canonical assignment of a sub-network. Raises WrongAssignment, a ValueError, naming the options."""
-        from specc.analysis.space import complete
+        from specc.subnets.space import complete
 
         if at == "max" or at == "min":
             return complete(self.graph, {}, at)
@@ -72,13 +72,13 @@ class Network:
 
     def cost(self, at: Where = "max", count: Count = "macs") -> CostReport:
         """Parameters, MACs and memory of a sub-network, for one image."""
-        from specc.analysis.cost import cost
+        from specc.cost import cost
 
         return cost(self.graph, self.assignment(at), count)
 
     def space(self) -> Space:
         """The choices and the number of sub-networks."""
-        from specc.analysis.space import size
+        from specc.subnets.space import size
 
         return Space(self.graph.choices, size(self.graph))
 
@@ -99,12 +99,12 @@ class Network:
         with SpecWarning where draws are not exactly uniform, or fewer than asked for were found. Raises SpecError where
         there is no such sub-network, ValueError for what is no number of draws and no budget.
         """
-        from specc.analysis.space import doubts, draw
+        from specc.subnets.space import doubts, draw
 
         if number < 1:
             raise ValueError(f"a positive number of draws is expected, not {number}")
         if latency != (None, None):
-            from specc.analysis.latency import draw_timed
+            from specc.subnets.latency import draw_timed
 
             if latency_table is None:
                 raise ValueError("a budget in latency needs latency_table")
@@ -130,9 +130,9 @@ class Network:
     ) -> Importance:
         """Which operations matter: `net.importance().important`, `.tensors`, `.ops`, `.paths`, `.best`.
 
-        What is None is as the spec's method has it, or as in the paper; see `specc.analysis.importance.Settings`.
+        What is None is as the spec's method has it, or as in the paper; see `specc.importance.Settings`.
         """
-        from specc.analysis.importance import importance, settings_of
+        from specc.importance import importance, settings_of
 
         settings = settings_of(self.compiled.model.method, subnets, coupling, damping)
         more = replace(settings, directed=directed, expected=expected, nodes=nodes, seed=seed)
@@ -140,9 +140,9 @@ class Network:
 
     def query(self, sql: str) -> Answer:
         """The answer to a question in SQL over the tables that `specc query SPEC` lists."""
-        from specc.analysis.importance import settings_of
-        from specc.analysis.marks import marks_of
-        from specc.analysis.query import ask
+        from specc.importance import settings_of
+        from specc.importance.marks import marks_of
+        from specc.query import ask
 
         return ask(self.graph, sql, lambda: marks_of(self.graph, settings_of(self.compiled.model.method)))
 

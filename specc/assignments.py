@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Option, normal
-from specc.portable.numerals import LONGEST, read, written
+from specc.space.numerals import LONGEST, read, written
 
 if TYPE_CHECKING:
     from specc.ir.graph import Graph

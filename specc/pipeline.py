@@ -204,7 +204,7 @@ def check_counted(graph: Graph, findings: Findings) -> None:
     tables = {choice.name: len(choice.options) for choice in graph.choices}
     if all(prod(tables[name] for name in free(size)) <= MOST_TABLED for size in numbers_of(graph)):
         return
-    from specc.analysis.totals import costs_of
+    from specc.cost.totals import costs_of
 
     try:
         costs_of(graph)
@@ -223,7 +223,7 @@ def check_search(model: Model, graph: Graph, findings: Findings) -> None:
     strategy = model.search["strategy"]
     if not (isinstance(strategy, Call) and strategy.name == "exhaustive"):
         return
-    from specc.analysis.space import TOO_LARGE, size
+    from specc.subnets.space import TOO_LARGE, size
 
     count = size(graph)
     if count > MOST_SEARCHED:
@@ -244,7 +244,7 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
     graph = compiled.graph if at is None else bind_fully(compiled.graph, at)
     texts = spec_texts(compiled)
     if graph.choices:
-        from specc.analysis.space import costs_module, space_module
+        from specc.subnets.space import costs_module, space_module
 
         texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
         texts |= method_files(compiled, graph)

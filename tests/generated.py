@@ -23,7 +23,7 @@ from specc import pipeline
 from specc.codegen.install import MARK
 from specc.codegen.parts import all_parts
 from specc.source import Source
-from tests.folders import GENERATED, ROOT, SPECS, spec_names
+from tests.helpers.folders import GENERATED, ROOT, SPECS, spec_names
 
 SHOWCASE = (
     "digits",

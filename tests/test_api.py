@@ -9,9 +9,9 @@ import pytest
 
 import specc
 from specc.assignments import WrongAssignment
-from tests.cli.commands import SMALL
-from tests.cli.commands import specc as command
-from tests.folders import SPECS
+from tests.helpers.commands import SMALL
+from tests.helpers.commands import specc as command
+from tests.helpers.folders import SPECS
 
 
 @pytest.fixture

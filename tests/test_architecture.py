@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,15 +15,15 @@ from specc.cli.main import command_names
 from specc.codegen.parts import place
 from specc.methods import own_names
 from specc.ops import operators
-from specc.portable.functions import FUNCTIONS
-from tests.folders import PACKAGE, ROOT, SPECS
+from specc.space.functions import FUNCTIONS
+from tests.helpers.folders import PACKAGE, ROOT, SPECS
 
 LAYERS = {
     "source": 0,
     "cache": 0,
     "plugins": 0,
     "diagnostics": 0,
-    "portable": 0,
+    "space": 0,
     "schemas": 0,
     "ir": 1,
     "syntax": 1,
@@ -31,17 +32,26 @@ LAYERS = {
     "semantics": 3,
     "lower": 3,
     "passes": 3,
-    "analysis": 4,
-    "codegen": 4,
-    "analyses": 5,
-    "pipeline": 6,
     "assignments": 2,
-    "api": 6,
-    "cli": 7,
-    "__main__": 8,
-    "__init__": 8,
+    "activity": 4,
+    "cost": 5,
+    "subnets": 6,
+    "importance": 6,
+    "query": 7,
+    "picture": 7,
+    "codegen": 7,
+    "analyses": 8,
+    "pipeline": 9,
+    "api": 9,
+    "cli": 10,
+    "__main__": 11,
+    "__init__": 11,
 }
-STRANGERS = [{"ir", "syntax"}, {"analysis", "codegen"}]
+STRANGERS = [
+    {"ir", "syntax"},
+    {"query", "picture"},
+    *({"codegen", room} for room in ("activity", "cost", "subnets", "importance", "query", "picture")),
+]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OURS = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
@@ -97,7 +107,7 @@ def test_imports_run_downwards(path: Path) -> None:
             continue  # the package itself, for the folder it stands in
         assert LAYERS[other] <= LAYERS[mine], f"{name} is above {mine}"
         assert {mine, other} not in STRANGERS, f"{mine} and {other} don't see each other"
-        assert mine != "portable" or other == "portable", f"portable code needs nothing of specc, not {name}"
+        assert mine != "space" or other == "space", f"what projects compute with needs nothing of specc, not {name}"
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p)], ids=shown)
@@ -112,17 +122,17 @@ def test_the_compiler_imports_no_torch(path: Path) -> None:
 def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
     for name in imports(path):
         if name.startswith("specc"):
-            assert any(is_copied(m) or area(name) == "portable" for m in modules_of(name)), f"{name} stays behind"
+            assert any(is_copied(m) or area(name) == "space" for m in modules_of(name)), f"{name} stays behind"
 
 
 def test_copied_files_have_places_of_their_own() -> None:
-    places = [place(dotted(path)) for path in MODULES if is_copied(path) or "portable" in path.parts]
+    places = [place(dotted(path)) for path in MODULES if is_copied(path) or path.parts[len(PACKAGE.parts)] == "space"]
     assert sorted(places) == sorted(set(places))
 
 
 NAMED_KINDS = {
     "ir/operator.py": "the colours of a picture",
-    "analysis/picture": "the colours of a picture",
+    "picture": "the colours of a picture",
     "diagnostics/elsewhere.py": "words of other languages and libraries, and what specc says instead",
     "methods/settings.py": "words that `train { }` takes",
     "methods/pss": "a parameter of its own, `pool`",
@@ -227,6 +237,19 @@ def test_nothing_is_left_for_later(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for word in ("TODO", "FIXME", "XXX", "NotImplementedError", "pytest.skip", "pytest.mark.skip", "xfail("):
         assert word not in text, word
+
+
+PROGRAMS = ("tests/generated.py", "tests/benchmarks/", "tests/claims/")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=shown)
+def test_what_tests_share_stands_in_helpers(path: Path) -> None:
+    """A file holds tests, or helps them and stands in tests/helpers; and no test is imported."""
+    name = shown(path)
+    if not name.startswith(("tests/helpers/", *PROGRAMS)):
+        assert path.name in ("__init__.py", "conftest.py") or path.name.startswith("test_")
+    for imported in imports(path):
+        assert not re.search(r"\btest_\w+\.", imported), f"{imported} stands in a file of tests"
 
 
 LINES = {

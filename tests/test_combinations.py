@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.expr import Option
 from specc.passes.bind import bind as bind_graph
 from specc.pipeline import Compiled
 from specc.runtime.verify import macs, size
-from tests.codegen.projects import assignments, from_text, image_shape, plain, project
-from tests.codegen.test_models import assert_plain, relative, scramble
-from tests.networks import reported
+from tests.helpers.comparing import assert_plain, relative, scramble
+from tests.helpers.networks import reported
+from tests.helpers.projects import assignments, from_text, image_shape, plain, project
 
 RANDOM = 2
 

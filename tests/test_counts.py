@@ -9,11 +9,11 @@ from math import floor, prod
 
 import pytest
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete, size
+from specc.cost import cost
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.folders import SPECS
+from specc.subnets.space import complete, size
+from tests.helpers.folders import SPECS
 
 
 def graph_of(name: str) -> Graph:

@@ -9,7 +9,6 @@ import pytest
 from specc.codegen.install import MARK, marked
 from specc.methods import method_names
 from specc.pipeline import load
-from tests.folders import GENERATED, SPECS, spec_names
 from tests.generated import (
     SHOWCASE,
     differences,
@@ -21,6 +20,7 @@ from tests.generated import (
     unlike,
     written_manifest,
 )
+from tests.helpers.folders import GENERATED, SPECS, spec_names
 
 HELP = "if this is meant, `make generated` writes it anew"
 

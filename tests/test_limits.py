@@ -10,8 +10,8 @@ from specc.diagnostics import SpecError
 from specc.pipeline import compile_project, load
 from specc.source import Source
 from specc.syntax.lexer import MOST_TOKENS
-from tests.counting import calls
-from tests.networks import reported, spec
+from tests.helpers.counting import calls
+from tests.helpers.networks import reported, spec
 
 
 def said(text: str) -> list[str]:

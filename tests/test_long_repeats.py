@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from specc.analysis.conditions import conditions, count_of
-from specc.analysis.source import compile_cost
-from specc.analysis.space import draw, range_of_costs
-from specc.analysis.variables import evenly_spaced
+from specc.cost.source import compile_cost
+from specc.cost.variables import evenly_spaced
 from specc.pipeline import load
 from specc.source import Source
+from specc.subnets.conditions import conditions, count_of
+from specc.subnets.space import draw, range_of_costs
 
 SPEC = """
 supernet deep {{
@@ -47,12 +47,12 @@ def test_a_condition_is_not_tried_at_every_option_for_every_round(most: int, mon
     counts: Counter[str] = Counter()
     counted(monkeypatch, counts, "specc.lower.builder.evaluate")
     counted(monkeypatch, counts, "specc.passes.tighten_guards.evaluate")
-    counted(monkeypatch, counts, "specc.analysis.variables.evenly_spaced")
+    counted(monkeypatch, counts, "specc.cost.variables.evenly_spaced")
     graph = load(spec(most, "{1, 3}")).graph
     compile_cost(graph)
     assert counts["specc.lower.builder.evaluate"] < 40 * most
     assert counts["specc.passes.tighten_guards.evaluate"] < 20 * most
-    assert counts["specc.analysis.variables.evenly_spaced"] == len(graph.choices) == most + 1
+    assert counts["specc.cost.variables.evenly_spaced"] == len(graph.choices) == most + 1
 
 
 def test_long_repeats_are_counted_and_drawn_from() -> None:

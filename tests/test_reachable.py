@@ -29,8 +29,8 @@ from specc.methods.tips.step import read_draws, sub_networks
 from specc.methods.us_net.step import sandwich
 from specc.pipeline import Compiled, method_files
 from specc.runtime.train.subnets import resolved
-from tests.codegen.projects import compiled, elastic_names, from_text
-from tests.search.test_fronts import space_of_graph
+from tests.helpers.projects import compiled, elastic_names, from_text
+from tests.helpers.space_modules import space_of_graph
 
 Steps: TypeAlias = Iterator[Sequence[Mapping[str, Any]]]
 MOST = 60_000

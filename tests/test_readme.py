@@ -15,9 +15,9 @@ from specc.cli.main import command_names
 from specc.methods import method_names
 from specc.pipeline import load
 from specc.source import Source
-from tests.cli.commands import specc
-from tests.codegen.projects import compiled, project
-from tests.folders import ROOT, SPECS
+from tests.helpers.commands import specc
+from tests.helpers.folders import ROOT, SPECS
+from tests.helpers.projects import compiled, project
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCES = re.findall(r"^```([^\n]*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 
 from specc.ir.parameter import Call
 from specc.pipeline import load
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 TIPS: Final = "sgd 0.04 0.9 0 cosine"
 SMALL: Final = "200 256 sgd 0.08 0.9 0 cosine"

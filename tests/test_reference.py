@@ -16,9 +16,9 @@ from specc.pipeline import load
 from specc.semantics.check import operator_names, written_operator
 from specc.source import Source
 from specc.syntax.ast import Block
-from tests.folders import PACKAGE, ROOT, SPECS
-from tests.spec_tests.facts import assert_facts
-from tests.syntax.texts import parsed
+from tests.helpers.facts import assert_facts
+from tests.helpers.folders import PACKAGE, ROOT, SPECS
+from tests.helpers.texts import parsed
 
 TEXT = (ROOT / "grammar" / "REFERENCE.md").read_text(encoding="utf-8")
 BEFORE = "supernet test { input image(3, 32, 32); classes 10; norm batch\n"

@@ -17,13 +17,13 @@ from typing import Any, Final
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.diagnostics import Findings
 from specc.pipeline import Compiled, compile_spec
 from specc.runtime.verify import macs, size
 from specc.source import Source
-from tests.codegen.projects import assignments, image_shape, plain, project
-from tests.codegen.test_models import relative, scramble
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.projects import assignments, image_shape, plain, project
 
 FEW: Final = 24
 MANY: Final = 600

@@ -17,10 +17,9 @@ from specc.pipeline import compile_project, load
 from specc.source import Source
 from specc.syntax.format import format_spec
 from specc.syntax.parse import parse
-from tests.codegen.projects import from_text, image_shape, project
-from tests.codegen.test_models import relative, scramble
-from tests.folders import SPECS
-from tests.test_torchvision import hand_over
+from tests.helpers.comparing import hand_over, relative, scramble
+from tests.helpers.folders import SPECS
+from tests.helpers.projects import from_text, image_shape, project
 
 TINY = """
 supernet tiny {

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import CostReport, Count, cost
+from specc.cost import CostReport, Count, cost
 from specc.ir.choice import Assignment
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph, Scope
 from specc.ir.parameter import Call
 from specc.methods import method_names
-from specc.pipeline import Compiled, load
-from tests.codegen.projects import STATIC
-
-SPECS = Path(__file__).parent.parent / "specs"
+from tests.helpers.folders import SPECS
+from tests.helpers.projects import STATIC, compiled
 
 PSS_NET_V1 = tuple(f"mobilenet_v1_pss{kind}" for kind in ("", "_f", "_c", "_g"))
 PSS_NET_V2 = tuple(f"mobilenet_v2_pss{kind}" for kind in ("", "_f", "_c", "_g"))
@@ -66,10 +64,6 @@ COUNTED = {
 
 TWINS = {path.stem for path in SPECS.glob("*.specc") if path.stem.startswith(("digits", "glyphs"))}
 """Specs that train in a minute or two; they have no published figures."""
-
-
-def compiled(name: str, **params: str) -> Compiled:
-    return load(SPECS / f"{name}.specc", params)
 
 
 def largest(graph: Graph) -> dict[str, object]:
@@ -122,7 +116,7 @@ def test_the_largest_sub_network_is_the_published_one(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v2_tips"])
 def test_params_of_a_spec_give_its_other_networks(name: str, params: dict[str, str], expected: tuple[int, int]) -> None:
-    graph = compiled(name, **params).graph
+    graph = compiled(name, params).graph
     found = report(graph, largest(graph))
     assert (found.params, found.macs) == expected
 
@@ -234,7 +228,7 @@ def test_mobilenet_v2_adn_skips_one_one_two_one_one_blocks() -> None:
 
 
 def space_size(graph: Graph) -> int:
-    from specc.analysis.space import size
+    from specc.subnets.space import size
 
     return size(graph)
 
@@ -253,7 +247,7 @@ def test_mobilenet_v1_pss_has_a_width_a_layer() -> None:
 
 def lower_bound(name: str, bound: str) -> float:
     """MACs, in millions, of a PSS-Net spec's smallest sub-network with another lower bound of its widths."""
-    graph = compiled(name, lower=bound).graph
+    graph = compiled(name, {"lower": bound}).graph
     return report(graph, smallest(graph)).macs / 1e6
 
 

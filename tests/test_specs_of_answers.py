@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete
-from tests.test_specs import compiled
+from specc.cost import cost
+from specc.subnets.space import complete
+from tests.helpers.projects import compiled
 
 
 def shallow(blocks: int) -> tuple[int, int]:

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.pipeline import Compiled
-from tests.codegen.projects import compiled, from_text, project
-from tests.codegen.test_models import relative, scramble
+from tests.helpers.comparing import counted, hand_over, relative, scramble
+from tests.helpers.projects import compiled, from_text, project
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "efficientnet_b0": models.efficientnet_b0,
@@ -28,31 +27,12 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def counted(net: nn.Module, side: int) -> int:
-    """MACs of one image, as torch counts them."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(torch.empty(1, 3, side, side, device="meta"))
-    flops: int = counter.get_total_flops()
-    return flops // 2
-
-
-def hand_over(theirs: nn.Module, ours: nn.Module) -> None:
-    """Gives ours the weights and statistics of theirs: both hold their layers in the order of execution. Where theirs
-    has a 1x1 convolution on a vector ours has a linear layer."""
-    values = list(theirs.state_dict().values())
-    places = ours.state_dict()
-    assert len(values) == len(places)
-    for (name, place), value in zip(places.items(), values, strict=True):
-        assert place.shape == value.shape or (*place.shape, 1, 1) == value.shape, name
-    ours.load_state_dict({n: v.reshape(p.shape) for (n, p), v in zip(places.items(), values, strict=True)})
-
-
 def assert_same(spec: Compiled, reference: Callable[[], nn.Module], folder: Path, side: int = 224) -> None:
     """MACs at the side they are published at, answers at one that is quicker."""
     make = project(spec, folder).model.Model
     with torch.device("meta"):
         ours, theirs = make().eval(), reference().eval()
-    assert counted(ours, side) == counted(theirs, side) == cost(spec.graph, {}).macs
+    assert counted(ours, (3, side, side)) == counted(theirs, (3, side, side)) == cost(spec.graph, {}).macs
     ours, theirs = ours.to_empty(device="cpu").double(), theirs.to_empty(device="cpu").double()
     scramble(theirs)
     hand_over(theirs, ours)

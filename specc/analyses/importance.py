@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from specc.analyses.protocol import Analysis, Answer
-from specc.analysis.importance import importance, settings_of
-from specc.analysis.importance.data import as_data
+from specc.importance import importance, settings_of
+from specc.importance.data import as_data
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 

@@ -12,7 +12,7 @@ from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
 from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
 from specc.ir.operator import Memory
-from specc.portable.functions import LARGEST_DENOMINATOR
+from specc.space.functions import LARGEST_DENOMINATOR
 
 
 def graph_json(graph: Graph) -> str:

@@ -1,7 +1,7 @@
 """The parts of a project that do not depend on its spec: where each stands in specc, and where in the project.
 
     specc.runtime.net.plan      elastic/net/plan.py
-    specc.portable.window       elastic/space/window.py
+    specc.space.window       elastic/space/window.py
     specc.ops.conv.torch        elastic/layers/conv.py
     specc.methods.us_net.step   us_net.py, beside train.py
 
@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from specc.methods import project_module
 
 RUNTIME: Final = "specc.runtime"
-PORTABLE: Final = "specc.portable"
+SPACE: Final = "specc.space"
 HOME: Final = "elastic"
 """The package of a project that the runtime becomes."""
 
@@ -55,7 +55,7 @@ def project_parts(scripts: Mapping[str, str], modules: Iterable[str]) -> dict[st
 def all_parts() -> dict[str, str]:
     """The whole of specc's own `elastic/`, of which every project has some files, by path."""
     here = module_file(RUNTIME).with_suffix("").parent
-    found = [*here.glob("runtime/*/*.py"), *here.glob("portable/*.py"), *here.glob("ops/*/torch.py")]
+    found = [*here.glob("runtime/*/*.py"), *here.glob("space/*.py"), *here.glob("ops/*/torch.py")]
     modules = (".".join(("specc", *path.relative_to(here).with_suffix("").parts)) for path in found)
     return project_parts({}, [module for module in modules if not module.endswith(".__init__")])
 
@@ -93,7 +93,7 @@ def named(text: str) -> list[str]:
 def source(room: str, name: str) -> str:
     """The module that `elastic.room.name` is in specc, an operator's layer excepted."""
     module = f"{RUNTIME}.{room}.{name}"
-    return f"{PORTABLE}.{name}" if room == "space" and not module_file(module).is_file() else module
+    return f"{SPACE}.{name}" if room == "space" and not module_file(module).is_file() else module
 
 
 def place(module: str) -> str:
@@ -101,7 +101,7 @@ def place(module: str) -> str:
     *_, folder, name = module.split(".")
     if module.startswith(f"{RUNTIME}."):
         return f"{HOME}.{folder}.{name}"
-    if module.startswith(f"{PORTABLE}."):
+    if module.startswith(f"{SPACE}."):
         return f"{HOME}.space.{name}"
     if name == "torch":
         return f"{HOME}.layers.{folder}"
@@ -120,7 +120,7 @@ def packages(path: str) -> list[str]:
 def package_text(folder: str) -> str:
     """What a package of a project says of itself."""
     _, _, room = folder.partition("/")
-    home = module_file(PORTABLE if room == "space" else f"{RUNTIME}.{room}".rstrip(".")).with_suffix("")
+    home = module_file(SPACE if room == "space" else f"{RUNTIME}.{room}".rstrip(".")).with_suffix("")
     return (home / "__init__.py").read_text(encoding="utf-8")
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.portable.functions import FUNCTIONS as FUNCTIONS
-from specc.portable.functions import divisible as divisible
-from specc.portable.functions import round_half_up as round_half_up
+from specc.space.functions import FUNCTIONS as FUNCTIONS
+from specc.space.functions import divisible as divisible
+from specc.space.functions import round_half_up as round_half_up
 
 Number: TypeAlias = int | Fraction
 Option: TypeAlias = int | Fraction | str

@@ -13,7 +13,7 @@ from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Options, Range
 from specc.ir.expr import Expr, evaluate, free
 from specc.ir.graph import Graph
-from specc.portable.functions import LARGEST_DENOMINATOR
+from specc.space.functions import LARGEST_DENOMINATOR
 
 BEYOND_LIMITS = Rule(
     "E513",

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from specc.diagnostics import Findings
-from specc.portable import numerals
 from specc.source import Source, Span
+from specc.space import numerals
 from specc.syntax import ast
 from specc.syntax.lexer import BAD_NUMBER
 from specc.syntax.node import fields_of

@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import SQUARE
-from specc.portable.numerals import FORM
 from specc.source import Source, Span
+from specc.space.numerals import FORM
 from specc.syntax.ast import Comment
 
 Token: TypeAlias = tuple[str, int, int]

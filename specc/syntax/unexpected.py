@@ -8,8 +8,8 @@ from typing import Final
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import STATEMENTS, operator_elsewhere, tuple_elsewhere
-from specc.portable.numerals import UNITS
 from specc.source import Source, Span
+from specc.space.numerals import UNITS
 from specc.syntax.grammar import Tables
 from specc.syntax.lexer import Token
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.cost import compile_cost, cost, cost_source
-from specc.analysis.space import canonical
+from specc.cost import compile_cost, cost, cost_source
 from specc.ir.expr import apply
 from specc.ir.graph import Graph
-from tests.analysis.graphs import Builder, assignments, facts, graphs
+from specc.subnets.space import canonical
+from tests.helpers.graphs import Builder, assignments, facts, graphs
 
 SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

@@ -7,11 +7,11 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specc.analysis.conditions import as_expr
-from specc.analysis.diagrams import FALSE, TRUE, Diagrams
+from specc.activity.diagrams import FALSE, TRUE, Diagrams
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Var, evaluate
-from tests.analysis.graphs import HERE
+from specc.subnets.conditions import as_expr
+from tests.helpers.graphs import HERE
 
 CHOICES = (
     Choice("keep", (0, 1), "skip", HERE),

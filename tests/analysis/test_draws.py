@@ -14,23 +14,23 @@ import pytest
 from scipy import stats
 
 from specc import api
-from specc.analysis import space as spaces
-from specc.analysis.space import draw, space_of
 from specc.diagnostics import SpecError, SpecWarning
 from specc.pipeline import load
-from specc.portable import catch, conditioned, majorants, window
-from specc.portable.aim import Effort
-from specc.portable.choices import Space, positions
-from specc.portable.conditioned import parts_of, tries_in_parts
-from specc.portable.constraints import ladder
-from specc.portable.line import ANY, Limits, Window
-from specc.portable.listing import listing, members
-from specc.portable.ranges import ranges_of
-from specc.portable.terms import TooEntangled
-from specc.portable.window import EmptyWindow, NothingFound, draw_in_window
 from specc.source import Source
-from tests.analysis.spaces import Ints, everything, random_space
-from tests.analysis.test_sweeps import JOINED, UNET, space_in
+from specc.space import catch, conditioned, majorants, window
+from specc.space.aim import Effort
+from specc.space.choices import Space, positions
+from specc.space.conditioned import parts_of, tries_in_parts
+from specc.space.constraints import ladder
+from specc.space.line import ANY, Limits, Window
+from specc.space.listing import listing, members
+from specc.space.ranges import ranges_of
+from specc.space.terms import TooEntangled
+from specc.space.window import EmptyWindow, NothingFound, draw_in_window
+from specc.subnets import space as spaces
+from specc.subnets.space import draw, space_of
+from tests.helpers.joined import JOINED, UNET, space_in
+from tests.helpers.spaces import Ints, everything, random_space
 
 
 def refused(*args: object, **settings: object) -> None:
@@ -232,7 +232,7 @@ def test_no_table_of_bounds_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
         kept.append(sum(table.values.size for table in tables))
         return tables
 
-    monkeypatch.setattr("specc.portable.aim.majorants", counted)
+    monkeypatch.setattr("specc.space.aim.majorants", counted)
     monkeypatch.setattr(window, "listing", none)
     for text in (JOINED, UNET):
         space = space_in(text)

@@ -7,20 +7,20 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.conditions import conditions
-from specc.analysis.cost import cost
-from specc.analysis.space import canonical, space_module
+from specc.cost import cost
 from specc.ir.choice import Assignment
 from specc.ir.expr import Var, apply
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from specc.portable import choices
 from specc.source import Source
-from tests.analysis.graphs import Builder, assignments, graphs
-from tests.analysis.space_modules import as_json, loaded
+from specc.space import choices
+from specc.subnets.conditions import conditions
+from specc.subnets.space import canonical, space_module
 from tests.analysis.test_space_module import HOSTILE, assert_formatted
-from tests.codegen.projects import elastic_names
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import Builder, assignments, graphs
+from tests.helpers.projects import elastic_names
+from tests.helpers.space_modules import as_json, space_of_graph
 
 FEW = (
     *("digits", "digits_densenet", "digits_hierarchical", "digits_mobilenet_v3_ofa", "digits_vit_adn"),
@@ -31,7 +31,7 @@ SLOWLY = settings(max_examples=25, deadline=None, suppress_health_check=list(Hea
 
 def check(graph: Graph, number: int) -> None:
     """The rows of the largest, the smallest and `number` drawn sub-networks are those of the compiler's report."""
-    space, ours = loaded(graph), conditions(graph)
+    space, ours = space_of_graph(graph), conditions(graph)
     rng = random.Random(0)
     for at in (choices.largest(ours), choices.smallest(ours), *(choices.draw(ours, rng) for _ in range(number))):
         compare(space, graph, at)  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def test_the_rows_of_every_spec_are_the_compilers(name: str) -> None:
 @SLOWLY
 @given(graphs())
 def test_the_rows_of_random_graphs(graph: Graph) -> None:
-    space = loaded(graph)
+    space = space_of_graph(graph)
     for full in list(assignments(graph))[::3]:
         compare(space, graph, canonical(graph, full))
 
@@ -75,7 +75,7 @@ def test_no_text_becomes_code(text: str) -> None:
     graph = b.graph()
     assert_formatted(space_module(graph))
     for full in assignments(graph):
-        compare(loaded(graph), graph, canonical(graph, full))
+        compare(space_of_graph(graph), graph, canonical(graph, full))
 
 
 def of(stages: str) -> Graph:

@@ -10,18 +10,18 @@ from typing import Any, cast
 import pytest
 import torch
 
-from specc.analysis.names import plain_option
-from specc.analysis.report import cost
-from specc.analysis.space import complete, draw
 from specc.codegen.graph_json import graph_json
+from specc.cost.names import plain_option
+from specc.cost.report import cost
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
-from specc.portable.functions import exact
-from specc.portable.memory import Memory, Step, most_alive, value
 from specc.runtime.latency.alive import peak_bytes
-from tests.codegen.projects import from_text, image_shape, project, spec_names
-from tests.folders import SPECS
+from specc.space.functions import exact
+from specc.space.memory import Memory, Step, most_alive, value
+from specc.subnets.space import complete, draw
+from tests.helpers.folders import SPECS, spec_names
+from tests.helpers.projects import from_text, image_shape, project
 
 TRIED = (
     "digits",

@@ -7,11 +7,11 @@ from math import inf, prod
 
 import pytest
 
-from specc.analysis.cost import compile_cost, cost
-from specc.analysis.space import complete, draw, enumerate_space, range_of_costs, size
+from specc.cost import compile_cost, cost
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.folders import SPECS, spec_names
+from specc.subnets.space import complete, draw, enumerate_space, range_of_costs, size
+from tests.helpers.folders import SPECS, spec_names
 
 
 def graph_of(name: str) -> Graph:

@@ -15,19 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from specc.analysis import conditions
-from specc.analysis.space import ANY, canonical, draw, enumerate_space, range_of_costs, size, space_of
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var
 from specc.ir.graph import Graph
-from specc.portable import majorants, window
-from specc.portable import sweep as sweeping
-from specc.portable.aim import Effort
-from specc.portable.choices import Space
-from specc.portable.choices import draw as draw_independent
-from specc.portable.sweep import sweep
-from tests.analysis.graphs import Builder, assignments, facts, graphs
-from tests.analysis.test_space import key, nested
+from specc.space import majorants, window
+from specc.space import sweep as sweeping
+from specc.space.aim import Effort
+from specc.space.choices import Space
+from specc.space.choices import draw as draw_independent
+from specc.space.sweep import sweep
+from specc.subnets import conditions
+from specc.subnets.space import ANY, canonical, draw, enumerate_space, range_of_costs, size, space_of
+from tests.helpers.graphs import Builder, assignments, facts, graphs
+from tests.helpers.nested import key, nested
 
 SLOWLY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

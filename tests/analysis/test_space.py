@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.conditions import conditions
-from specc.analysis.space import (
+from specc.diagnostics import SpecError
+from specc.ir.expr import Expr, Var, apply, evaluate
+from specc.ir.graph import Graph, Segment, Tensor
+from specc.space import choices as portable
+from specc.subnets.conditions import conditions
+from specc.subnets.space import (
     activity,
     canonical,
     complete,
@@ -18,18 +19,11 @@ from specc.analysis.space import (
     size,
     space_of,
 )
-from specc.diagnostics import SpecError
-from specc.ir.expr import Expr, Var, apply, evaluate
-from specc.ir.graph import Graph, Segment, Tensor
-from specc.portable import choices as portable
-from tests.analysis.graphs import HERE, Builder, assignments, facts, graphs
-from tests.counting import calls
+from tests.helpers.counting import calls
+from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
+from tests.helpers.nested import key, nested
 
 SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-
-
-def key(at: Mapping[str, object]) -> str:
-    return json.dumps({name: str(option) for name, option in at.items()}, sort_keys=True)
 
 
 @SLOWLY
@@ -70,19 +64,6 @@ def test_positions_lead_back(graph: Graph) -> None:
     found = enumerate_space(graph)[:50]
     rows = portable.positions(space, found).tolist()
     assert [portable.assignment_at(space, row) for row in rows] == found
-
-
-def nested() -> Builder:
-    """outer { width a; inner { width b } }, and a norm elsewhere that reads neither."""
-    b = Builder()
-    b.conv(8)
-    with b.region(b.choice("skip", 0, 1)):
-        b.conv(b.choice("width", 4, 8))
-        b.conv(8)
-        with b.region(b.choice("skip", 0, 1)):
-            b.conv(b.choice("width", 4, 6, 8))
-            b.conv(8)
-    return b
 
 
 def test_nested_skips_count_what_they_leave() -> None:

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from specc.analysis.cost import cost_source
-from specc.analysis.space import canonical, costs_module, enumerate_space, size, space_module
+from specc.cost import cost_source
 from specc.ir.choice import Choice
 from specc.ir.expr import Var, apply
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.analysis.graphs import HERE, Builder, assignments, facts, graphs
-from tests.analysis.space_modules import as_json, loaded
-from tests.codegen.projects import elastic_names
-from tests.folders import SPECS
+from specc.subnets.space import canonical, costs_module, enumerate_space, size, space_module
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
+from tests.helpers.projects import elastic_names
+from tests.helpers.space_modules import as_json, space_of_graph
 
 SLOWLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 ELASTIC = [SPECS / f"{name}.specc" for name in elastic_names()]
@@ -29,7 +29,7 @@ ELASTIC = [SPECS / f"{name}.specc" for name in elastic_names()]
 @SLOWLY
 @given(graphs())
 def test_the_module_agrees_with_the_compiler(graph: Graph) -> None:
-    space = loaded(graph)
+    space = space_of_graph(graph)
     assert size(graph) == space.SIZE == len(list(space.every()))
     for full in list(assignments(graph))[::3]:
         at, fact = as_json(graph, canonical(graph, full)), facts(graph, full)
@@ -68,7 +68,7 @@ def assert_formatted(text: str) -> None:
 
 def test_batches_of_any_integer_type_and_order() -> None:
     graph = load(SPECS / "mobilenet_v2_tips.specc").graph
-    space = loaded(graph)
+    space = space_of_graph(graph)
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(len(options), size=20_000) for options in space.CHOICES.values()], axis=1)
     macs, params = space.batched(rows)
@@ -89,7 +89,7 @@ def test_functions_of_several_choices_in_small_integers() -> None:
     graph = b.graph()
     rows = np.array([[first, second] for first in range(20) for second in range(20)])
     expected = [(fact.macs, fact.params) for fact in (facts(graph, full) for full in assignments(graph))]
-    space = loaded(graph)
+    space = space_of_graph(graph)
     assert_formatted(costs_module(graph))
     for kind in (np.int64, np.uint8):
         assert list(zip(*(column.tolist() for column in space.batched(rows.astype(kind))), strict=True)) == expected
@@ -122,7 +122,7 @@ def test_no_text_becomes_code(text: str) -> None:
             b.conv(Var(width))
         b.conv(8)
     graph = b.graph().with_(name=text)
-    space = loaded(graph)
+    space = space_of_graph(graph)
     assert list(space.CHOICES) == [choice.name for choice in graph.choices]
     assert space.SIZE == size(graph) == 1 + 2 * 4
     assert_formatted(space_module(graph))
@@ -141,7 +141,7 @@ def test_long_conditions_and_many_functions_stay_on_short_lines() -> None:
     for text in (space_module(b.graph()), costs_module(b.graph())):
         assert max(map(len, text.splitlines())) <= 100
         assert_formatted(text)
-    space = loaded(b.graph())
+    space = space_of_graph(b.graph())
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(len(options), size=200) for options in space.CHOICES.values()], axis=1)
     macs, params = space.batched(rows)
@@ -158,7 +158,7 @@ def test_huge_costs_stay_exact() -> None:
         b.conv(b.choice("width", 2**exponent - 1, 2**exponent + 1))
         b.conv(b.choice("width", 2**exponent - 3, 2**exponent + 5))
         graph = b.graph()
-        space = loaded(graph)
+        space = space_of_graph(graph)
         rows = np.array([[0, 0], [1, 1]])
         expected = [facts(graph, full) for full in list(assignments(graph))[::3]]
         if exponent < 30:

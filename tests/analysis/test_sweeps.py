@@ -5,25 +5,23 @@ from __future__ import annotations
 import random
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable import counting
-from specc.portable.catch import whole_space
-from specc.portable.choices import Space
-from specc.portable.listing import listing
-from specc.portable.states import State, readers
-from specc.portable.sweep import Sweep, TooEntangled, cost_ranges, pairs_in, steps_in, sweep
-from specc.portable.terms import terms_of
-from specc.source import Source
-from tests.analysis.spaces import everything, random_space
-from tests.folders import SPECS
+from specc.space import counting
+from specc.space.catch import whole_space
+from specc.space.listing import listing
+from specc.space.states import State, readers
+from specc.space.sweep import Sweep, TooEntangled, cost_ranges, pairs_in, steps_in, sweep
+from specc.space.terms import terms_of
+from specc.subnets.space import space_of
+from tests.helpers.folders import SPECS
+from tests.helpers.joined import JOINED, UNET, space_in
+from tests.helpers.spaces import everything, random_space
 
 SEEDS = range(120)
 
@@ -118,23 +116,6 @@ def test_rows_that_differ_to_the_rest_are_told_apart_and_no_others(seed: int) ->
         assert all(len(kinds) == 1 for kinds in seen.values())
 
 
-JOINED = """
-supernet joined {
-  input image(3, 32, 32); classes 10
-  norm batch
-  width per_group 0.5..1.0 round 8
-  stem { conv(64, kernel=3); norm; relu }
-  stage s1 { concat(conv(256, kernel=1), conv(256, kernel=1), conv(256, kernel=1)); conv(512, kernel=1); norm; relu }
-  head { pool(avg); linear(classes) }
-}
-"""
-
-
-@cache
-def space_in(text: str) -> Space:
-    return space_of(load(Source("net.specc", text)).graph)
-
-
 def test_of_a_concatenation_the_sum_is_remembered() -> None:
     """Three widths of 17 options are 4,913 combinations and 49 sums."""
     swept = sweep(space_in(JOINED), with_costs=True)
@@ -142,32 +123,12 @@ def test_of_a_concatenation_the_sum_is_remembered() -> None:
     assert pairs_in(swept.steps) < 5 * 17 * 49 * 3
 
 
-UNET = """
-block double(out) { conv(out, kernel=3); norm; relu; conv(out, kernel=3); norm; relu }
-block up(skip, out) { concat(skip, upsample(2)); double(out) }
-supernet unet {
-  input image(3, resolution=64..128 step 16); classes 2
-  norm batch
-  width per_group 0.5..1.0 round 8
-  stem { double(64) }
-  stage d1 { maxpool(2); double(128) }
-  stage d2 { maxpool(2); double(256) }
-  stage d3 { maxpool(2); double(512) }
-  stage u3 { up(d2, 256) }
-  stage u2 { up(d1, 128) }
-  stage u1 { up(stem, 64) }
-  stage seg { conv(classes, kernel=1, bias=yes) }
-  head { pool(avg) }
-}
-"""
-
-
 def test_a_network_that_comes_back_to_its_beginning_is_begun_in_the_middle() -> None:
     assert pairs_in(sweep(space_in(UNET), with_costs=True).steps) < 250_000
 
 
 def test_too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specc.portable.sweep.PAIR_LIMITS", (100, 1000))
+    monkeypatch.setattr("specc.space.sweep.PAIR_LIMITS", (100, 1000))
     with pytest.raises(TooEntangled):
         sweep(replace(space_in(UNET)), with_costs=True)
 

@@ -7,12 +7,12 @@ import torch
 import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.cost import cost
-from specc.analysis.space import size
+from specc.cost import cost
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from tests.folders import SPECS
-from tests.networks import graph_of
+from specc.subnets.space import size
+from tests.helpers.folders import SPECS
+from tests.helpers.networks import graph_of
 
 TOKENS, WIDTH, HIDDEN = 50, 768, 3072
 BLOCK_MACS = TOKENS * (4 * WIDTH * WIDTH + 2 * TOKENS * WIDTH + 2 * WIDTH * HIDDEN)

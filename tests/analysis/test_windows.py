@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable import majorants, window
-from specc.portable.aim import Effort
-from specc.portable.choices import Space, assignment_at, assignments_at, every, positions
-from specc.portable.latency_table import Block, LatencyTable
-from specc.portable.line import ANY, Limits
-from specc.portable.marginals import chooser
-from specc.portable.prices import impossible
-from specc.portable.sweep import Ints, cost_ranges, sweep
-from specc.portable.timed import timed_space
-from specc.portable.window import EmptyWindow, draw_in_window
-from tests.folders import SPECS
+from specc.space import majorants, window
+from specc.space.aim import Effort
+from specc.space.choices import Space, assignment_at, assignments_at, every, positions
+from specc.space.latency_table import Block, LatencyTable
+from specc.space.line import ANY, Limits
+from specc.space.marginals import chooser
+from specc.space.prices import impossible
+from specc.space.sweep import Ints, cost_ranges, sweep
+from specc.space.timed import timed_space
+from specc.space.window import EmptyWindow, draw_in_window
+from specc.subnets.space import space_of
+from tests.helpers.folders import SPECS
 
 SKIPS_AND_DEPTHS, RESOLUTION, WIDTHS = "digits_ofa", "mobilenet_v2_pss", "digits_pss"
 

@@ -16,7 +16,7 @@ from specc.diagnostics import Findings
 from specc.source import Source
 from specc.syntax.parse import parse
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
-from tests.folders import ROOT, SPECS
+from tests.helpers.folders import ROOT, SPECS
 
 SPEC = "specs/mobilenet_v2_pss.specc"
 

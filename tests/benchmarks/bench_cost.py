@@ -10,19 +10,20 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
+from typing import Any
 
 import numpy as np
 
 from specc import pipeline
-from specc.analysis.conditions import conditions, count_of, space_of
-from specc.analysis.cost import compile_cost
-from specc.analysis.space import draw, range_of_costs
+from specc.cost import compile_cost
 from specc.ir.graph import Graph
-from specc.portable import choices
-from tests.analysis.space_modules import loaded
+from specc.space import choices
+from specc.subnets.conditions import conditions, count_of, space_of
+from specc.subnets.space import draw, range_of_costs
 from tests.benchmarks.bench_cli import generated_spec
 from tests.benchmarks.rows import Row
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
+from tests.helpers.space_modules import space_of_graph
 
 MANY = 20_000
 """Assignments in a batch."""
@@ -78,7 +79,7 @@ def cost_rows(name: str) -> Iterator[Row]:
 
 def readable_rows(name: str) -> Iterator[Row]:
     """A project's `space.layers`, summed, beside its `space.cost` and `space.batched`: one, and each of many."""
-    space = loaded(graph_of(name))
+    space: Any = space_of_graph(graph_of(name))
     rng = random.Random(0)
     drawn = [space.draw(rng) for _ in range(200)]
     batch = np.array([[o.index(at.get(n, o[0])) for n, o in space.CHOICES.items()] for at in drawn] * (MANY // 200))

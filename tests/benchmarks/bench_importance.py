@@ -12,18 +12,18 @@ from collections.abc import Callable
 from typing import Any
 
 from specc import pipeline
-from specc.analysis.importance import Settings, importance
-from specc.analysis.importance.chain import directed, undirected
-from specc.analysis.importance.paths import Ways, best_paths
-from specc.analysis.importance.report import joined_pairs
-from specc.analysis.importance.subnets import draw_subnets, pairs_of
+from specc.importance import Settings, importance
+from specc.importance.chain import directed, undirected
+from specc.importance.paths import Ways, best_paths
+from specc.importance.report import joined_pairs
+from specc.importance.subnets import draw_subnets, pairs_of
 from specc.ir.choice import Choice
 from specc.ir.expr import Var
 from specc.passes.importance_view import View, ViewEdge
 from specc.source import Source, Span
 from tests.benchmarks.bench_cli import process
 from tests.benchmarks.rows import Row, seconds, side_by_side
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SPEC = "mobilenet_v2_tips"
 NODES, SUBNETS = 20_000, 32

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from specc.passes.bind import bind
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
-from tests.codegen.projects import compiled, project
+from tests.helpers.projects import compiled, project
 
 SHAPES: tuple[tuple[str, tuple[int, ...], int], ...] = (("1", (1, 3, 96, 96), 41), ("16", (16, 3, 96, 96), 21))
 WHOLE: tuple[tuple[str, tuple[int, ...], int], ...] = (("1", (1, 3, 224, 224), 11), ("16", (16, 3, 224, 224), 3))

@@ -12,14 +12,14 @@ from pathlib import Path
 from statistics import median
 
 from specc import pipeline
-from specc.analysis.space import space_of
-from specc.portable.budgets import budgets_of
-from specc.portable.choices import Space
-from specc.portable.line import ANY, Limits
-from specc.portable.sweep import cost_ranges
-from specc.portable.window import draw_in_window
+from specc.space.budgets import budgets_of
+from specc.space.choices import Space
+from specc.space.line import ANY, Limits
+from specc.space.sweep import cost_ranges
+from specc.space.window import draw_in_window
+from specc.subnets.space import space_of
 from tests.benchmarks.rows import Row, processor_seconds
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 MANY = 1000
 """Draws at once."""

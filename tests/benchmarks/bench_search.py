@@ -14,16 +14,16 @@ from typing import Any
 import torch
 
 from specc.codegen.graph_json import graph_json
-from specc.portable.memory import Memory
 from specc.runtime.run.distributed import World
 from specc.runtime.search.front import Point, admit
 from specc.runtime.search.journal import open_journal
 from specc.runtime.search.judge import Judge
 from specc.runtime.search.page import write_page
 from specc.runtime.search.proposals import Proposals
-from tests.analysis.space_modules import loaded
+from specc.space.memory import Memory
 from tests.benchmarks.rows import Row, processor_seconds
-from tests.codegen.projects import compiled
+from tests.helpers.projects import compiled
+from tests.helpers.space_modules import space_of_graph
 
 EVALUATIONS = 1000
 COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))
@@ -31,7 +31,7 @@ COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))
 
 def run() -> list[Row]:
     graph = compiled("mobilenet_v2_tips").graph
-    space = loaded(graph)
+    space = space_of_graph(graph)
     memory = Memory(json.loads(graph_json(graph)))
     rows = []
     for costs in COSTS:

@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind
 from specc.runtime.deploy.serving import Runtime, Subnet
 from tests.benchmarks.bench_model import WHOLE, copy_weights, network, per_call, row, set_up
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
-from tests.codegen.projects import compiled, project
+from tests.helpers.projects import compiled, project
 
 SIDES = (96, 224)
 WIDTHS = (0.35, 0.5, 0.75)

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from tests.benchmarks.bench_model import set_up
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
-from tests.codegen.projects import compiled, project
+from tests.helpers.projects import compiled, project
 
 BATCH = 16
 ROUNDS = 3

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from scipy import stats
 
-from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable.choices import every, positions
-from specc.portable.constraints import Ladder, ladder
-from specc.portable.marginals import by_marginals
+from specc.space.choices import every, positions
+from specc.space.constraints import Ladder, ladder
+from specc.space.marginals import by_marginals
+from specc.subnets.space import space_of
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 DRAWS = 2000
 STEP = 10_000_000

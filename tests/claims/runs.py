@@ -14,10 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.analysis.space import complete
 from specc.codegen.install import install
 from specc.pipeline import compile_project, load
 from specc.source import Source
+from specc.subnets.space import complete
 
 BEFORE = """
 import json, sys

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from specc.analysis.importance import Importance, Settings, importance
+from specc.importance import Importance, Settings, importance
 from specc.ir.graph import Graph
 from specc.pipeline import load
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SPEC, SEED = "mobilenet_v2_tips", 0
 

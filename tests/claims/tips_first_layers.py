@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specc.analysis.importance import Importance, Settings, importance
+from specc.importance import Importance, Settings, importance
 from specc.pipeline import load
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 SPEC_NAMES = ("mobilenet_v2_tips", "resnet34_tips")
 DRAWS = 10

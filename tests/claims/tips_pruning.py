@@ -19,14 +19,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.analysis.importance import importance
-from specc.analysis.space import complete
 from specc.codegen.install import install
+from specc.importance import importance
 from specc.ir.graph import Graph
 from specc.passes.importance_view import importance_view
 from specc.pipeline import compile_project, load
+from specc.subnets.space import complete
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 TWINS = {
     "digits_tips": "MobileNetV2-like",

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
 
-from specc.analysis.importance import Settings, importance
+from specc.importance import Settings, importance
 from specc.passes.importance_view import View, importance_view
 from specc.pipeline import load
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 NEURONS, NODES, PIXELS = 80, 50, 28 * 28
 Floats = NDArray[np.float64]

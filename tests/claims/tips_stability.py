@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from specc.analysis.importance import Settings, importance
+from specc.importance import Settings, importance
 from specc.pipeline import load
 from tests.claims.table import Figure, show
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 DRAWS = 10
 PAPER = {4: "typically enough", 8: "std below 2.5 % of the mean"}

@@ -11,8 +11,8 @@ from specc import pipeline
 from specc.diagnostics import SpecError
 from specc.diagnostics.render import render_all
 from specc.source import Source
-from tests.cli.commands import SMALL
-from tests.folders import SPECS
+from tests.helpers.commands import SMALL
+from tests.helpers.folders import SPECS
 
 TEXTS = (SMALL, *(path.read_text(encoding="utf-8") for path in sorted(SPECS.glob("*.specc"))))
 WORDS = tuple(tuple(re.findall(r"\n|#[^\n]*|\w+(?:\.\w+)*|\.\.|[^\w\s]| +", text)) for text in TEXTS)

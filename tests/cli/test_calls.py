@@ -10,7 +10,7 @@ import pytest
 from specc import pipeline
 from specc.diagnostics import Diagnostic, SpecError
 from specc.source import Source
-from tests.cli.commands import specc as command
+from tests.helpers.commands import specc as command
 
 WHICH = """\
 block r(out) { residual { conv(out, kernel=3) } }

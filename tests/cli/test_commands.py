@@ -13,10 +13,10 @@ import pytest
 
 from specc import __version__
 from specc.cli.main import command_names
-from specc.portable import ranges, window
-from specc.portable.sweep import TooEntangled
-from tests.cli.commands import SMALL, keys, specc
-from tests.folders import SPECS
+from specc.space import ranges, window
+from specc.space.sweep import TooEntangled
+from tests.helpers.commands import SMALL, keys, specc
+from tests.helpers.folders import SPECS
 
 BROKEN = SMALL.replace("conv(16, kernel=3)", "convv(16, kernel=3)")
 READING = ("check", "cost", "space", "sample", "plan")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from specc.codegen import install
-from tests.cli.commands import SMALL, specc
-from tests.folders import ROOT
+from tests.helpers.commands import SMALL, specc
+from tests.helpers.folders import ROOT
 
 BROKEN = SMALL.replace("conv(16, kernel=3)", "convv(16, kernel=3)")
 

@@ -11,8 +11,8 @@ from specc.cli.topics import LIMITS, blocks, example, topics
 from specc.diagnostics.catalogue import all_rules
 from specc.semantics.check import operator_names, written_operator
 from specc.source import Source
-from tests.cli.commands import specc
-from tests.folders import ROOT
+from tests.helpers.commands import specc
+from tests.helpers.folders import ROOT
 
 
 @pytest.mark.parametrize("topic", topics())

@@ -12,11 +12,11 @@ import pytest
 from scipy import stats
 
 from specc import api
-from specc.analysis.space import enumerate_space
 from specc.pipeline import load
-from specc.portable.timed import in_nanoseconds
 from specc.source import Source
-from tests.cli.commands import specc
+from specc.space.timed import in_nanoseconds
+from specc.subnets.space import enumerate_space
+from tests.helpers.commands import specc
 
 SPEC = """
 supernet small {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from specc.runtime.data.datasets import load_data
-from tests.cli.commands import SMALL, specc
+from tests.helpers.commands import SMALL, specc
 
 FILE = '''
 """Three images a class, and a share of them from a module beside this one."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import SMALL
-from tests.folders import ROOT
+from tests.helpers.commands import SMALL
+from tests.helpers.folders import ROOT
 
 SPECC = [sys.executable, "-m", "specc"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.commands import specc
-from tests.folders import SPECS
+from tests.helpers.commands import specc
+from tests.helpers.folders import SPECS
 
 
 @pytest.mark.parametrize(

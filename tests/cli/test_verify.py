@@ -13,7 +13,7 @@ from specc.cli.commands import verify
 from specc.cli.commands.verify import cases_of
 from specc.schemas.costs import Verified
 from specc.source import Source
-from tests.cli.commands import SMALL, specc
+from tests.helpers.commands import SMALL, specc
 
 STATIC = """
 supernet plain {

@@ -12,8 +12,8 @@ import specc
 from specc import pipeline
 from specc.diagnostics import Findings, SpecError, as_warning
 from specc.source import Source
-from tests.cli.commands import specc as command
-from tests.folders import PACKAGE, SPECS
+from tests.helpers.commands import specc as command
+from tests.helpers.folders import PACKAGE, SPECS
 
 WARNS = """\
 supernet warns {

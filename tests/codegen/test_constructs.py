@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind as bind_graph
-from tests.codegen.projects import assignments, from_text, image_shape, plain, project
-from tests.codegen.test_models import assert_plain, counted, relative, scramble
-from tests.codegen.test_text import formatted
+from tests.helpers.comparing import assert_plain, counted, relative, scramble
+from tests.helpers.formatting import formatted
+from tests.helpers.projects import assignments, from_text, image_shape, plain, project
 
 STAGES = {
     "elastic kernel": "stage s { conv(8, kernel={3, 5, 7}); norm; relu; depthwise(kernel={3, 5}); norm }",

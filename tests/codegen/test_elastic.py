@@ -15,6 +15,7 @@ from specc.ops.batch_norm.torch import BankedBatchNorm2d, ElasticBatchNorm1d, El
 from specc.ops.conv.torch import ConvCut, ElasticConv2d
 from specc.ops.linear.torch import ElasticLinear, LinearCut
 from specc.runtime.net.plan import Cut
+from tests.helpers.layers import CHANGES, scrambled
 
 
 @pytest.fixture(autouse=True)
@@ -79,54 +80,10 @@ LAYERS: tuple[tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]], 
 )
 
 
-def scrambled(layer: nn.Module) -> nn.Module:
-    with torch.no_grad():
-        for tensor in (*layer.parameters(), *layer.buffers()):
-            if tensor.is_floating_point():
-                tensor.copy_(torch.rand_like(tensor) + 0.5)
-    return layer
-
-
 def fresh_result(layer: nn.Module, cut: Cut, x: Tensor) -> Tensor:
     """What the layer gives with a cut that has no memory."""
     result: Tensor = layer(x, pickle.loads(pickle.dumps(cut)))
     return result
-
-
-CHANGES: dict[str, Callable[[nn.Module], nn.Module]] = {
-    "optimizer step": lambda layer: stepped(layer),
-    "load_state_dict": lambda layer: loaded(layer, assign=False),
-    "load_state_dict(assign=True)": lambda layer: loaded(layer, assign=True),
-    "a copy": lambda layer: scrambled(copy.deepcopy(layer)),
-    "another type": lambda layer: layer.double(),
-    "data replaced": lambda layer: replaced(layer),
-    "data overwritten": lambda layer: overwritten(layer),
-}
-
-
-def stepped(layer: nn.Module) -> nn.Module:
-    for parameter in layer.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    torch.optim.SGD(layer.parameters(), 0.5).step()
-    return layer
-
-
-def loaded(layer: nn.Module, assign: bool) -> nn.Module:
-    other = scrambled(copy.deepcopy(layer))
-    layer.load_state_dict(other.state_dict(), assign=assign)
-    return layer
-
-
-def replaced(layer: nn.Module) -> nn.Module:
-    for parameter in layer.parameters():
-        parameter.data = torch.rand_like(parameter)
-    return layer
-
-
-def overwritten(layer: nn.Module) -> nn.Module:
-    for parameter in layer.parameters():
-        parameter.data.mul_(3)
-    return layer
 
 
 @pytest.mark.parametrize("change", CHANGES)

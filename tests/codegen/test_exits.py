@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete
+from specc.cost import cost
 from specc.ir.expr import Option
 from specc.passes.bind import bind
 from specc.pipeline import load
-from tests.codegen.projects import Project, from_text, plain, project
-from tests.lower.test_exits import BY_K, EXITS
+from specc.subnets.space import complete
+from tests.helpers.exits import BY_K, EXITS
+from tests.helpers.projects import Project, from_text, plain, project
 
 NESTED = """
 block tail(n, classes) {

@@ -13,7 +13,7 @@ from specc.codegen.fingerprint import fingerprint
 from specc.codegen.model.write import model_text
 from specc.pipeline import load
 from specc.source import Source
-from tests.folders import ROOT, SPECS, spec_names
+from tests.helpers.folders import ROOT, SPECS, spec_names
 
 SPEC = """
 supernet tiny {

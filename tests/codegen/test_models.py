@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.graph import Graph
 from specc.passes.bind import bind as bind_graph
 from specc.runtime.verify import macs, scatter, size
-from tests.codegen.projects import (
+from tests.helpers.comparing import assert_plain, counted, images, relative, scramble
+from tests.helpers.folders import spec_names
+from tests.helpers.projects import (
     STATIC,
     Project,
     assignments,
@@ -27,39 +27,12 @@ from tests.codegen.projects import (
     image_shape,
     plain,
     project,
-    spec_names,
 )
 
 MANY = 50
 FEW = 2
 SMALL = ("digits", "mobilenet_v2_us", "mobilenet_v1_pss", "resnet34_tips", "resnet50_adn", "mlp80_tips")
 """What the default run compares with bound networks, at images small enough to be quick."""
-
-
-def scramble(net: nn.Module) -> None:
-    """Weights, scales and statistics that would show a mix-up, and that keep activations in range."""
-    numbers = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, tensor in itertools.chain(net.named_parameters(), net.named_buffers()):
-            if not tensor.is_floating_point():
-                continue
-            noise = torch.randn(tensor.shape, generator=numbers)
-            noise[noise == 0] = 1.0  # of many millions some are; only what a mask leaves out is to count as none
-            if name.endswith("running_var") or (tensor.dim() == 1 and name.endswith("weight")):
-                tensor.copy_(1 + 0.3 * noise.clamp(-2, 2))
-            elif tensor.dim() > 1:
-                tensor.copy_(noise * (2 / tensor[0].numel()) ** 0.5)
-            else:
-                tensor.copy_(0.1 * noise)
-
-
-def counted(net: nn.Module, shape: tuple[int, ...], plan: Any) -> int:
-    """MACs as torch counts them, on tensors without memory."""
-    x = torch.empty(1, *shape, device="meta")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(x) if plan is None else net(x, plan)
-    flops: int = counter.get_total_flops()
-    return flops // 2
 
 
 def masked(graph: Graph) -> bool:
@@ -122,12 +95,6 @@ def tensors(graph: Graph, op: Any) -> tuple[list[Any], list[Any]]:
     return [table[name] for name in op.inputs], [table[name] for name in op.outputs]
 
 
-def relative(a: torch.Tensor, b: torch.Tensor) -> float:
-    assert bool(torch.isfinite(a).all())
-    assert float(b.std()) > 0
-    return float((a - b).abs().max() / b.abs().max())
-
-
 def check_bound(name: str, folder: Path, count: int, side: int) -> None:
     """Sliced, bound by torch.fx, folded, and bound by the compiler: one network."""
     spec = compiled(name)
@@ -151,22 +118,6 @@ def check_bound(name: str, folder: Path, count: int, side: int) -> None:
             assert relative(twin(x), sliced) <= bar, at
             assert relative(bound(x), sliced) <= bar, at
             assert relative(net.bind(plan)(x), sliced) <= 10 * bar, at
-
-
-def assert_plain(text: str) -> None:
-    """A fully bound network knows neither elastic layers nor plans."""
-    for word in ("Elastic", "Banked", "Segmented", "plan", "Cut"):
-        assert word not in text, word
-
-
-def images(graph: Graph, at: Any, side: int) -> torch.Tensor:
-    """Two images, small where the network takes any size."""
-    channels, *space = image_shape(graph, at)
-    fixed = any(choice.kind == "resolution" for choice in graph.choices) or any(
-        op.kind in ("flatten", "position") for op in graph.ops
-    )
-    space = space if fixed else [min(s, side) for s in space]
-    return torch.randn(2, channels, *space, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.codegen.projects import compiled, files_of, from_text
+from tests.helpers.projects import compiled, files_of, from_text
 
 SPEC = """
 block NAME(out, twice=no) {

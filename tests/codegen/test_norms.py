@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
-from tests.codegen.projects import from_text, project
-from tests.codegen.test_models import scramble
-from tests.codegen.test_vit import check
+from specc.cost.report import cost
+from tests.helpers.comparing import scramble
+from tests.helpers.projects import from_text, project
+from tests.helpers.transformers import check
 
 torch.set_num_threads(1)
 

@@ -10,15 +10,15 @@ import pytest
 
 from specc.codegen.parts import in_order, localised, path_of
 from specc.pipeline import compile_project
-from tests.codegen.projects import compiled
-from tests.folders import PACKAGE
+from tests.helpers.folders import PACKAGE
+from tests.helpers.projects import compiled
 
 
 @pytest.mark.parametrize(
     ("module", "path"),
     [
         ("specc.runtime.net.plan", "elastic/net/plan.py"),
-        ("specc.portable.window", "elastic/space/window.py"),
+        ("specc.space.window", "elastic/space/window.py"),
         ("specc.ops.conv.torch", "elastic/layers/conv.py"),
         ("specc.methods.us_net.step", "us_net.py"),
         ("specc.methods.ofa.step_sorting", "ofa_sorting.py"),
@@ -32,7 +32,7 @@ def test_every_part_has_its_place(module: str, path: str) -> None:
 
 def test_imports_are_those_of_the_project() -> None:
     text = """\
-from specc.portable.window import draw_in_window
+from specc.space.window import draw_in_window
 from specc.runtime.net.plan import (
     Cut,
     Plan,

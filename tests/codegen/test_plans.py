@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.codegen.projects import Project, compiled, from_text, project
+from tests.helpers.projects import Project, compiled, from_text, project
 
 
 @pytest.fixture(scope="module")

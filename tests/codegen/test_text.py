@@ -17,8 +17,10 @@ from specc.codegen.model.write import model_text
 from specc.codegen.names import MODULE_ATTRIBUTES, attribute, class_name, comment, fresh, identifier
 from specc.ir.graph import Graph, Scope
 from specc.source import Source, Span
-from tests.codegen.projects import compiled, files_of, from_text, project, spec_names
-from tests.counting import calls
+from tests.helpers.counting import calls
+from tests.helpers.folders import spec_names
+from tests.helpers.formatting import formatted
+from tests.helpers.projects import compiled, files_of, from_text, project
 
 NETWORK = """
 block {block}(out, {arg}=1) {{
@@ -37,12 +39,6 @@ supernet {net} {{
 }}
 """
 USUAL = {"block": "part", "arg": "step", "net": "small", "choice": "size", "stage": "s1", "skip": "keep"}
-
-
-def formatted(folder: Path) -> str:
-    """What the formatter would change."""
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--no-cache", "--line-length", "100", "--diff"]
-    return subprocess.run([*command, str(folder)], capture_output=True, text=True).stdout
 
 
 def written(files: dict[str, str], folder: Path) -> Path:
@@ -89,7 +85,7 @@ def test_projects_do_not_know_specc(tmp_path: Path) -> None:
 
 def test_the_same_spec_gives_the_same_bytes() -> None:
     script = (
-        "import hashlib; from tests.codegen.projects import *\n"
+        "import hashlib; from tests.helpers.projects import *\n"
         "print(hashlib.sha256(repr(files_of(compiled('mobilenet_v2_tips'))).encode()).hexdigest())"
     )
     root = Path(__file__).parents[2]

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 from torchvision.models import VisionTransformer
 
-from specc.analysis.report import cost
-from specc.passes.bind import bind as bind_graph
-from tests.codegen.projects import Project, assignments, from_text, image_shape, plain, project
-from tests.codegen.test_models import counted, relative, scramble
-from tests.codegen.test_text import formatted
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.formatting import formatted
+from tests.helpers.projects import from_text, project
+from tests.helpers.transformers import check
 
 torch.set_num_threads(1)
 
@@ -100,37 +99,6 @@ def test_elastic_transformers(stage: str, tmp_path: Path) -> None:
 def test_a_transformer_without_a_class_token(tmp_path: Path) -> None:
     settings, body = STAGES["one width"]
     check(spec(body, settings, stem="position", take="mean"), tmp_path)
-
-
-def check(text: str, folder: Path, count: int = 2) -> Project:
-    """Parameters, MACs, and sliced against bound - by torch.fx and by the compiler - at several sub-networks."""
-    compiled = from_text(text)
-    graph = compiled.graph
-    made = project(compiled, folder / "elastic")
-    with torch.device("meta"):
-        meta = made.model.Model().eval()
-    net = made.model.Model().eval()
-    scramble(net)
-    for number, at in enumerate(assignments(graph, count)):
-        report = cost(graph, at)
-        plan = net.plan(plain(graph, at))
-        assert sum(p.numel() for p in net.parameters()) == report.params_total
-        assert counted(meta, image_shape(graph, at), plan) == report.macs
-        static = project(compiled, folder / str(number), bind_graph(graph, at))
-        twin, bound = static.model.Model().eval(), net.bind(plan, fold=False)
-        twin.load_state_dict(bound.state_dict())
-        assert sum(p.numel() for p in twin.parameters()) == report.params
-        assert counted(bound.to("meta"), image_shape(graph, at), None) == report.macs
-        x = torch.randn(2, *image_shape(graph, at), generator=torch.Generator().manual_seed(1))
-        with torch.no_grad():
-            sliced = net(x, plan)
-            for other in (twin, net.bind(plan), net.straight(plan), net.straight(plan, share=True)):
-                assert relative(other(x), sliced) <= 1e-5, at
-        net.train()
-        net(x, plan).logsumexp(1).mean().backward()
-        net.eval()
-    assert formatted(folder / "elastic" / "model.py") == ""
-    return made
 
 
 def test_a_network_in_training_is_bound_as_it_answers_in_use(tmp_path: Path) -> None:

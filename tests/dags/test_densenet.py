@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.report import cost
-from specc.analysis.space import size
+from specc.cost.report import cost
 from specc.pipeline import Compiled, load
 from specc.source import Source
-from tests.codegen.projects import SPECS, assignments, plain, project
-from tests.codegen.test_models import counted
-from tests.dags.checks import check, check_training
+from specc.subnets.space import size
+from tests.helpers.checks import check, check_training
+from tests.helpers.comparing import counted
+from tests.helpers.folders import SPECS
+from tests.helpers.projects import assignments, plain, project
 
 
 def elastic(width: str) -> Compiled:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.passes.bind import bind
-from tests.codegen.projects import files_of, from_text, project
-from tests.dags.checks import check, text_of
+from tests.helpers.checks import check, text_of
+from tests.helpers.projects import files_of, from_text, project
 
 
 def model_of(text: str) -> str:

@@ -24,7 +24,7 @@ from specc.ops.segmented.torch import (
 from specc.ops.segmented_group_norm.torch import BankedSegmentedGroupNorm, SegmentedGroupNorm
 from specc.ops.segmented_layer_norm.torch import BankedSegmentedLayerNorm, SegmentedLayerNorm
 from specc.runtime.layers.segments import gathered, runs
-from tests.codegen.test_elastic import CHANGES, scrambled
+from tests.helpers.layers import CHANGES, scrambled
 
 SIZES = (4, 6, 3)
 COUNTS = (2, 6, 1)

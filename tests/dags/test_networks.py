@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.shufflenetv2 import channel_shuffle
 
-from specc.analysis.report import cost
-from tests.codegen.projects import assignments, from_text, plain, project
-from tests.codegen.test_models import scramble
-from tests.dags.checks import check, check_training, text_of
+from specc.cost.report import cost
+from tests.helpers.checks import check, check_training, text_of
+from tests.helpers.comparing import scramble
+from tests.helpers.projects import assignments, from_text, plain, project
 
 DENSE = """
 block layer(growth) { norm; relu; conv(4 * growth, kernel=1); norm; relu; conv(growth, kernel=3) }

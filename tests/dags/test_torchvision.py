@@ -11,11 +11,11 @@ import torch
 from torch import nn
 from torchvision import models
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.pipeline import Compiled, load
-from tests.codegen.projects import SPECS, project
-from tests.codegen.test_models import relative, scramble
-from tests.test_torchvision import counted, hand_over
+from tests.helpers.comparing import counted, hand_over, relative, scramble
+from tests.helpers.folders import SPECS
+from tests.helpers.projects import project
 
 
 def googlenet() -> nn.Module:
@@ -64,7 +64,7 @@ def test_parameters_and_macs_are_torchvisions(name: str, tmp_path: Path) -> None
     theirs = theirs or NETWORKS[name]().eval().to("meta")
     assert found.params == PUBLISHED[name] == sum(p.numel() for p in theirs.parameters())
     assert found.params == sum(p.numel() for p in ours.parameters())
-    assert found.macs == counted(theirs, 224) == counted(ours, 224)
+    assert found.macs == counted(theirs, (3, 224, 224)) == counted(ours, (3, 224, 224))
 
 
 def test_densenet_121_is_as_published() -> None:

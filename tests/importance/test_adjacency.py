@@ -15,25 +15,25 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from specc.analysis.importance import adjacency, importance
-from specc.analysis.importance.adjacency import graph_of
-from specc.analysis.importance.chain import directed, undirected
-from specc.analysis.importance.given import degrees_of, paths_of
-from specc.analysis.importance.report import edge_macs
-from specc.analysis.importance.rules import Settings
-from specc.analysis.importance.solve import matrices, stationary
-from specc.analysis.report import stages_of
+from specc.cost.report import stages_of
+from specc.importance import adjacency, importance
+from specc.importance.adjacency import graph_of
+from specc.importance.chain import directed, undirected
+from specc.importance.given import degrees_of, paths_of
+from specc.importance.report import edge_macs
+from specc.importance.rules import Settings
+from specc.importance.solve import matrices, stationary
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.passes.importance_view import View, importance_view
 from specc.pipeline import load
 from specc.schemas.adjacency import AdjacencyFile
 from specc.schemas.importance import Importance
-from tests.cli.commands import Done, specc
-from tests.folders import ROOT, SPECS
-from tests.importance import reference
-from tests.importance.test_oracles import solved
-from tests.importance.views import Case, cases
+from tests.helpers import importance as reference
+from tests.helpers.commands import Done, specc
+from tests.helpers.folders import ROOT, SPECS
+from tests.helpers.solving import solved
+from tests.helpers.views import Case, cases
 
 BOTH = pytest.mark.parametrize("is_directed", [False, True], ids=["undirected", "directed"])
 CHAIN: dict[str, Any] = {"nodes": ["x", "y"], "edges": [{"source": "x", "target": "y"}]}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.importance import Settings, importance
 from specc.diagnostics import SpecError
+from specc.importance import Settings, importance
 from specc.pipeline import load
-from tests.cli.commands import specc
-from tests.folders import SPECS
-from tests.networks import network, spec
+from tests.helpers.commands import specc
+from tests.helpers.folders import SPECS
+from tests.helpers.networks import network, spec
 
 SMALL = SPECS / "digits.specc"
 TIPS = SPECS / "mobilenet_v2_tips.specc"

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import specc
-from specc.analysis.importance import Importance, Settings, importance
-from specc.analysis.importance.chain import Joined, directed, undirected
+from specc.importance import Importance, Settings, importance
+from specc.importance.chain import Joined, directed, undirected
 from specc.ir.expr import free
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
 from specc.source import Source
-from tests.folders import SPECS
-from tests.importance.views import Case, cases
+from tests.helpers.folders import SPECS
+from tests.helpers.views import Case, cases
 
 
 def shuffled(joined: Joined, rng: random.Random) -> tuple[Joined, list[int]]:

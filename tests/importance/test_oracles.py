@@ -9,30 +9,16 @@ import pytest
 from hypothesis import given, settings
 from mpmath import mp, mpf
 
-from specc.analysis.importance.chain import Joined, directed, undirected
-from specc.analysis.importance.paths import BestPaths, Ways, best_paths, grades_of
-from specc.analysis.importance.report import joined_pairs
-from specc.analysis.importance.subnets import draw_subnets, pairs_of
+from specc.importance.chain import Joined, directed, undirected
+from specc.importance.paths import Ways, best_paths, grades_of
+from specc.importance.report import joined_pairs
+from specc.importance.subnets import draw_subnets, pairs_of
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
-from tests.folders import SPECS
-from tests.importance import reference
-from tests.importance.views import Case, cases
-
-
-def ways(case: Case) -> Ways:
-    edges = case.view.edges
-    sources, targets = [edge.source for edge in edges], [edge.target for edge in edges]
-    return Ways(sources, targets, case.macs, case.view.firsts, case.view.lasts, len(case.view.nodes))
-
-
-def solved(case: Case, joined: Joined, is_directed: bool) -> tuple[list[float], BestPaths]:
-    if is_directed:
-        chain = directed(joined, case.coupling, case.damping)
-        return chain.tas.tolist(), best_paths(ways(case), grades_of(chain.tas), chain.tas)
-    chain = undirected(joined, case.coupling, case.damping)
-    assert chain.degrees is not None
-    return chain.tas.tolist(), best_paths(ways(case), chain.degrees)
+from tests.helpers import importance as reference
+from tests.helpers.folders import SPECS
+from tests.helpers.solving import solved, ways
+from tests.helpers.views import Case, cases
 
 
 @pytest.mark.parametrize("is_directed", [False, True], ids=["undirected", "directed"])

@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from specc.analysis.importance import Settings, importance
+from specc.importance import Settings, importance
 from specc.ir.expr import evaluate
 from specc.passes.importance_view import importance_view
-from tests.networks import network
+from tests.helpers.networks import network
 
 LEAVES = ("conv(16, kernel=3)", "conv(16, kernel={1, 3}); norm; relu", "depthwise(kernel=3); norm; relu")
 

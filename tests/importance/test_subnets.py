@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from specc.analysis.importance.chain import Joined, undirected
-from specc.analysis.importance.cover import (
+from specc.importance.chain import Joined, undirected
+from specc.importance.cover import (
     Component,
     NotListed,
     Point,
@@ -21,12 +21,12 @@ from specc.analysis.importance.cover import (
     inclusion,
     listed,
 )
-from specc.analysis.importance.report import joined_pairs
-from specc.analysis.importance.subnets import draw_subnets, expected_subnets, pairs_of
+from specc.importance.report import joined_pairs
+from specc.importance.subnets import draw_subnets, expected_subnets, pairs_of
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Expr, Var, apply, both, evaluate
 from specc.passes.importance_view import View, ViewEdge
-from tests.importance.views import CHOICES, HERE
+from tests.helpers.views import CHOICES, HERE
 
 A, B, C, D = map(Var, "abcd")
 SWITCH = Component(CHOICES[:1], (A, apply("not", A)), (A,))

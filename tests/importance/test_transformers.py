@@ -10,9 +10,9 @@ import pytest
 from specc.ir.expr import show
 from specc.passes.importance_view import View, ViewEdge, importance_view
 from specc.pipeline import load
-from tests.cli.commands import specc as command
-from tests.folders import SPECS
-from tests.networks import graph_of
+from tests.helpers.commands import specc as command
+from tests.helpers.folders import SPECS
+from tests.helpers.networks import graph_of
 
 SMALL = """
 import std.vit

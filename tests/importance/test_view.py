@@ -11,9 +11,9 @@ import pytest
 from specc.ir.expr import show
 from specc.passes.importance_view import View, importance_view
 from specc.pipeline import load
-from tests.folders import SPECS
-from tests.importance.reference import all_paths
-from tests.networks import network
+from tests.helpers.folders import SPECS
+from tests.helpers.importance import all_paths
+from tests.helpers.networks import network
 
 ALL = sorted(SPECS.glob("*.specc"))
 

@@ -8,29 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import cost
-from specc.analysis.space import complete, enumerate_space, size
+from specc.cost import cost
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var, apply, evaluate
 from specc.ir.graph import Graph, Scope
 from specc.passes.bind import bind
 from specc.passes.importance_view import importance_view
 from specc.pipeline import load
-from tests.networks import assignments, graph_of
+from specc.subnets.space import complete, enumerate_space, size
+from tests.helpers.exits import BY_K, EXITS
+from tests.helpers.networks import assignments, graph_of
 
-EXITS = """
-supernet net {
-  input image(3, 8, 8); classes 10
-  norm batch
-  stem { conv(8, kernel=3) }
-  exit e0 { norm; relu; pool(avg); linear(classes) }
-  stage s1 { conv(8, kernel=3); norm; relu; exit e1 { pool(avg); linear(classes) }; residual { conv(8, kernel=3) } }
-  stage s2 { conv(16, kernel=3, stride=2); skippable { conv(16, kernel=3) } }
-  exit e2 { pool(avg); linear(classes) }
-  stage s3 { conv(16, kernel=3) }
-  head { pool(avg); linear(classes) }
-}
-"""
 # The same network up to each exit, written as a network of its own.
 STEM = "supernet net { input image(3, 8, 8); classes 10; norm batch; stem { conv(8, kernel=3) };"
 ONE = "stage s1 { conv(8, kernel=3); norm; relu"
@@ -123,17 +111,6 @@ def test_a_bound_exit_is_the_network_up_to_it(exit_: str) -> None:
     assert [o.kind for o in static.outputs if o.kind != "features"] == ["head" if exit_ == "head" else "exit"]
     assert static.answer() == static.ops[-1].output
     assert cost(static, {}).params_total == cost(alone, {}).params_total
-
-
-BY_K = """
-choice k in 1..3
-supernet net {
-  input image(3, 8, 8); classes 10
-  norm batch
-  stem { conv(4 * k, kernel=3) }
-  head by k { norm(bank=k); relu; pool(avg); when k == 3 { linear(20); relu }; linear(classes) }
-}
-"""
 
 
 def test_a_head_for_every_option_reads_what_is_active_there() -> None:

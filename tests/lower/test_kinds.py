@@ -6,7 +6,7 @@ import pytest
 
 from specc.pipeline import load
 from specc.source import Source
-from tests.networks import graph_of, network, spec
+from tests.helpers.networks import graph_of, network, spec
 
 
 def kinds(stages: str, rest: str = "", settings: str = "norm batch") -> dict[str, str]:

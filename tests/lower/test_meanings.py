@@ -14,7 +14,7 @@ from specc.semantics.meaning import BlockCall, HeldWord, OperatorCall
 from specc.semantics.names import collect_names
 from specc.source import Source
 from specc.syntax.parse import parse
-from tests.networks import graph_of, reported, spec
+from tests.helpers.networks import graph_of, reported, spec
 
 TEXT = """
 import std.plain

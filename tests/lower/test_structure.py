@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from specc.ir.expr import evaluate, show
 from specc.ir.graph import Graph, Scope
-from tests.networks import choices, graph_of, network, reported, size_at, spec
+from tests.helpers.networks import choices, graph_of, network, reported, size_at, spec
 
 
 def names(graph: Graph) -> list[str]:

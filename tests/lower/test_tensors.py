@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specc.ir.graph import Graph, Op
-from tests.networks import graph_of, network, spec
+from tests.helpers.networks import graph_of, network, spec
 
 
 def op(graph: Graph, name: str) -> Op:

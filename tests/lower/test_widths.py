@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tests.networks import choices, graph_of, network, reported, size_at, spec
+from tests.helpers.networks import choices, graph_of, network, reported, size_at, spec
 
 PER_GROUP = "norm batch; width per_group 0.5..1.0 round 8"
 

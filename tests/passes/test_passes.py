@@ -11,7 +11,7 @@ from specc.ir.expr import Var, evaluate
 from specc.ir.graph import Graph, Op
 from specc.passes.bind import bind
 from specc.passes.verify import BrokenGraph, verify
-from tests.networks import assignments, graph_of, network, reported, size_at, spec
+from tests.helpers.networks import assignments, graph_of, network, reported, size_at, spec
 
 BANKS_BY_SKIP = "stage s1 { norm batch(bank=skip); conv(16, kernel=3); norm; skippable { conv(16, kernel=3); norm } }"
 LISTED = "method independent(subnets=[max, at(width=0.5), min])"

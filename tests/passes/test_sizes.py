@@ -19,7 +19,7 @@ from specc.ir.whole import stays_whole, whole_form
 from specc.passes.check_sizes import numbers_of
 from specc.pipeline import compile_spec
 from specc.source import Source
-from tests.networks import assignments, choices, graph_of, network, reported, size_at, spec
+from tests.helpers.networks import assignments, choices, graph_of, network, reported, size_at, spec
 
 UNIFORM = "norm batch; width uniform {0.25, 0.5, 1.0} round 8"
 PER_GROUP = "norm batch; width per_group 0.5..1.0 round 16"

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from specc.analysis.report import cost
+from specc.cost.report import cost
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
-from tests.codegen.projects import assignments, from_text, image_shape, plain, project
-from tests.codegen.test_models import counted
-from tests.networks import network, spec
+from tests.helpers.comparing import counted
+from tests.helpers.networks import network, spec
+from tests.helpers.projects import assignments, from_text, image_shape, plain, project
 
 READ_IN_A_SKIPPABLE = (
     "stage s1 { a = conv(8, kernel=5); norm; conv(16, kernel=3, from=stem)\n"

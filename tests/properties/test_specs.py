@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.properties.generator import spec_text
-from tests.properties.held import held
+from tests.helpers.held import held
+from tests.helpers.random_specs import spec_text
 
 FEW = range(36)
 THOUSANDS = 2_400

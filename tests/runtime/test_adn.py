@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.methods.adn import step as adn
-from tests.runtime.steps import drawn, generated, moved, snapshot, trainer_of
+from tests.helpers.steps import drawn, generated, moved, snapshot, trainer_of
 
 torch.set_num_threads(1)
 

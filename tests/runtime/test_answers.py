@@ -18,9 +18,9 @@ from specc.pipeline import load
 from specc.runtime.run.distributed import World
 from specc.runtime.train.answers import Subnet, evaluate_answers, report, subnets
 from specc.runtime.train.levels import Level, Levels, read_levels, total
-from tests.codegen.projects import project
-from tests.runtime.steps import drawn, moved, snapshot, trainer_of
-from tests.runtime.test_projects import run, write_project
+from tests.helpers.projects import project
+from tests.helpers.scripts import run, write_project
+from tests.helpers.steps import drawn, moved, snapshot, trainer_of
 
 torch.set_num_threads(1)
 

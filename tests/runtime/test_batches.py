@@ -18,7 +18,7 @@ from specc.runtime.data.loading import Loading
 from specc.runtime.data.reading import Example, Files
 from specc.runtime.net.shapes import Inputs
 from specc.runtime.run.distributed import World
-from tests.runtime.steps import trainer_of
+from tests.helpers.steps import trainer_of
 
 CPU = torch.device("cpu")
 WORDS: list[dict[str, Any]] = [{"name": "trivialaugment"}, {"name": "flip"}]

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.codegen.projects import Project, from_text, project
-from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_deploy import part
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.parts import part
+from tests.helpers.projects import Project, from_text, project
 
 TEXT = """
 supernet net {

@@ -14,18 +14,18 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from specc.analysis.cost import cost
-from specc.analysis.latency import latency
-from specc.analysis.space import space_of
 from specc.codegen import blocks as block_rules
 from specc.codegen.blocks import blocks_of
+from specc.cost import cost
 from specc.ir.graph import Graph
-from specc.portable.choices import draw
 from specc.runtime.latency import block_times, marks
 from specc.runtime.latency.block_times import write_table
 from specc.runtime.latency.covering import covering
 from specc.runtime.latency.marks import Marks, Straightened
-from tests.codegen.projects import from_text, importing, project
+from specc.space.choices import draw
+from specc.subnets.latency import latency
+from specc.subnets.space import space_of
+from tests.helpers.projects import from_text, importing, project
 
 SPEC = """
 import std.mobilenet

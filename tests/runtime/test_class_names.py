@@ -14,7 +14,7 @@ from PIL import Image
 from specc.runtime.data.datasets import READERS, check_classes
 from specc.runtime.data.images import Data, Images
 from specc.runtime.train.levels import check_levels
-from tests.runtime.test_projects import run, write_project
+from tests.helpers.scripts import run, write_project
 
 SPEC = """
 supernet shades {

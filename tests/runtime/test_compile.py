@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor, fx, nn
 
-from tests.codegen.projects import Project, compiled, project
-from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_deploy import part
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.parts import part
+from tests.helpers.projects import Project, compiled, project
 
 SPECS = ("digits", "digits_resnet_tips", "digits_densenet", "digits_vit_adn", "digits_mobilenet_v3_ofa")
 """Depthwise and dense convolutions, strides, joined tensors, attention, squeeze and excitation, transformed kernels."""

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, fx
 
-from tests.codegen.projects import Project, compiled, from_text, image_shape, project
-from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_deploy import SPECS, inputs_of
-from tests.runtime.test_export_of_specs import OTHERS, TWINS
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.parts import SPECS, inputs_of
+from tests.helpers.projects import Project, compiled, from_text, image_shape, project
+from tests.helpers.twins import OTHERS, TWINS
 
 JOINED = """
 supernet joined {

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from specc.analysis.space import space_of
 from specc.pipeline import load
-from specc.portable import constraints, majorants
-from specc.portable import sweep as sweeping
-from specc.portable.aim import Effort, picks, shares
-from specc.portable.budgets import NoBudget, budgets_of
-from specc.portable.choices import Space, every, positions
-from specc.portable.constraints import Ladder, ladder
-from specc.portable.latency_table import file_name, latency_space, predicted, read_table
-from specc.portable.marginals import by_marginals
-from tests.folders import SPECS
+from specc.space import constraints, majorants
+from specc.space import sweep as sweeping
+from specc.space.aim import Effort, picks, shares
+from specc.space.budgets import NoBudget, budgets_of
+from specc.space.choices import Space, every, positions
+from specc.space.constraints import Ladder, ladder
+from specc.space.latency_table import file_name, latency_space, predicted, read_table
+from specc.space.marginals import by_marginals
+from specc.subnets.space import space_of
+from tests.helpers.folders import SPECS
 
 WIDTHS = (3, 5, 8, 13)
 CHOICES: dict[str, tuple[Any, ...]] = {"size": (4, 6, 8), "a": WIDTHS, "keep": (False, True), "b": WIDTHS}

@@ -15,9 +15,9 @@ from torch import nn
 from specc.pipeline import bind_fully
 from specc.runtime.deploy.constructors import constructor, literal, name_of_class, options
 from specc.runtime.deploy.int8_layers import Int8Conv2d, Int8Linear
-from tests.codegen.projects import files_of, from_text, project
-from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_deploy import part
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.parts import part
+from tests.helpers.projects import files_of, from_text, project
 
 OPS = Path(__file__).parents[2] / "specc" / "ops"
 

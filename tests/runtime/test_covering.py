@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from specc.portable import choices
-from specc.portable.choices import Space
 from specc.runtime.latency.covering import covering, reachable, refuse_too_many, seen
+from specc.space import choices
+from specc.space.choices import Space
 
 WIDTHS = tuple(range(8, 40, 4))
 SPACE = Space(

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import torch
 
-from specc.portable.strict_json import read_json
 from specc.runtime.deploy.choosing import read_points
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.search.front import from_json
 from specc.runtime.train.schema import PARTS, check_checkpoint, few
-from tests.runtime.scripted import Scripts
-from tests.runtime.test_projects import write_project
-from tests.runtime.tiny import TinySpace
+from specc.space.strict_json import read_json
+from tests.helpers.scripted import Scripts
+from tests.helpers.scripts import write_project
+from tests.helpers.tiny import TinySpace
 
 SPEC = """
 supernet tiny {

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.pipeline import compile_project, load
-from tests.folders import SPECS
+from tests.helpers.folders import SPECS
 
 
 @pytest.mark.slow

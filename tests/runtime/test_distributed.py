@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.folders import ROOT
+from tests.helpers.folders import ROOT
 
 
 @pytest.mark.slow
@@ -22,7 +22,7 @@ def test_two_processes_make_the_steps_of_one(tmp_path: Path) -> None:
     for name, launcher in (("one", ["-m"]), ("two", torchrun)):
         path = tmp_path / f"{name}.pt"
         subprocess.run(
-            [sys.executable, *launcher, "tests.runtime.two_processes", str(path)],
+            [sys.executable, *launcher, "tests.helpers.two_processes", str(path)],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             check=True,
@@ -40,7 +40,7 @@ def test_two_processes_keep_the_pools_of_one(tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     for name, launcher in (("one", ["-m"]), ("two", torchrun)):
         subprocess.run(
-            [sys.executable, *launcher, "tests.runtime.pss_processes", str(tmp_path / name)],
+            [sys.executable, *launcher, "tests.helpers.pss_processes", str(tmp_path / name)],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             check=True,
@@ -60,7 +60,7 @@ def test_two_processes_have_one_teacher(tmp_path: Path) -> None:
     """In progressive shrinking: norm statistics are each process's own in training, the first one's in the teacher."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     subprocess.run(
-        [sys.executable, *torchrun, "tests.runtime.ofa_processes", str(tmp_path)],
+        [sys.executable, *torchrun, "tests.helpers.ofa_processes", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=True,

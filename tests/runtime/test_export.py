@@ -13,9 +13,10 @@ import torch
 from specc.runtime.deploy.choosing import chosen, clash, read_points, several, spread
 from specc.runtime.deploy.exporting import compare, writing
 from specc.runtime.search.front import Point
-from tests.codegen.projects import from_text, project
-from tests.runtime.test_projects import run
-from tests.runtime.tiny import TinySpace
+from tests.helpers.digits import BEGUN, DIGITS
+from tests.helpers.projects import from_text, project
+from tests.helpers.scripts import run
+from tests.helpers.tiny import TinySpace
 
 
 def test_sub_networks_are_spread_over_the_costs() -> None:
@@ -80,44 +81,6 @@ def test_answers_are_compared_whatever_they_are(capsys: pytest.CaptureFixture[st
     for found in ({"a": one, "b": one * float("nan")}, {"a": one, "b": one * 1.001}, {"a": zero, "b": one}):
         with pytest.raises(SystemExit, match="it: answers differ by"):
             compare("it", found, {"a": one, "b": one})
-
-
-BEGUN = """
-import json
-from argparse import Namespace
-from pathlib import Path
-from typing import Any
-
-import torch
-
-import space
-from elastic.train import checkpoint
-from elastic.train.options import read_settings
-from model import Model
-
-torch.manual_seed(0)
-settings = read_settings(Path("settings.toml"))
-content = {"net": Model().state_dict(), "average": None, "data": settings["data"]}
-checkpoint.save(Path("runs/checkpoint.pt"), content)
-ats = [space.smallest(), space.largest()]
-points = [{"at": at, "macs": space.macs(at), "params": space.params(at), "accuracy": 0.5} for at in ats]
-Path("runs/pareto.json").write_text(json.dumps({"points": points}))
-"""
-DIGITS = """
-supernet tiny {
-  input image(1, 8, 8);  classes 10
-  norm batch
-  width uniform {0.5, 1.0} round 8
-  stem { conv(16, kernel=3, stride=2); norm; relu }
-  stage s1 { skippable keep { residual { conv(16, kernel=3); norm; relu } } }
-  EXIT
-  stage s2 { conv(16, kernel=1); norm; relu }
-  head { pool(avg); linear(classes) }
-}
-method us_net(subnets=3)
-data digits
-search { calibrate=128 }
-"""
 
 
 def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:

@@ -14,15 +14,14 @@ import torch
 from torch import Tensor
 
 from specc.ir.graph import Graph
-from tests.codegen.projects import Project, assignments, compiled, plain, project, spec_names
-from tests.codegen.test_models import images, relative, scramble
-from tests.codegen.test_text import formatted
-from tests.runtime.test_deploy import part
+from tests.helpers.comparing import images, relative, scramble
+from tests.helpers.formatting import formatted
+from tests.helpers.parts import part
+from tests.helpers.projects import Project, assignments, compiled, plain, project
+from tests.helpers.twins import OTHERS, TWINS
 
-TWINS = [name for name in spec_names() if name.startswith(("digits", "glyphs"))]
 SHIPPED = ["digits", "digits_awn", "digits_hierarchical", "digits_mobilenet_v3_ofa", "digits_vit_adn"]
 """Twins whose programs are written in every run: a program takes seconds, and these have every kind of operator."""
-OTHERS = [name for name in spec_names() if name not in TWINS]
 SIDE = 32
 """Height and width of the images where a network takes any size."""
 

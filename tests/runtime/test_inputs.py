@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.codegen.projects import Project, from_text, project
-from tests.runtime.test_deploy import part
+from tests.helpers.parts import part
+from tests.helpers.projects import Project, from_text, project
 
 ELASTIC = """
 supernet two_resolutions {

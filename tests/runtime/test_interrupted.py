@@ -17,9 +17,9 @@ import torch
 
 from specc.runtime.files.whole import claimed
 from specc.runtime.run.progress import Log
-from tests.folders import ROOT
-from tests.runtime.scripted import Scripts
-from tests.runtime.test_projects import write_project
+from tests.helpers.folders import ROOT
+from tests.helpers.scripted import Scripts
+from tests.helpers.scripts import write_project
 
 SPEC = """
 supernet tiny {

@@ -11,19 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from specc.analysis.space import space_of
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from specc.portable import majorants
-from specc.portable.aim import Effort, aim, start
-from specc.portable.choices import Space
-from specc.portable.line import Goal, Line, goal, line
-from specc.portable.prefixes import Floats, listed
-from specc.portable.single import one_draw
-from specc.portable.sweep import Sweep, sweep
-from specc.portable.window import draw_in_window
-from tests.analysis.graphs import graphs
-from tests.folders import SPECS
+from specc.space import majorants
+from specc.space.aim import Effort, aim, start
+from specc.space.choices import Space
+from specc.space.line import Goal, Line, goal, line
+from specc.space.prefixes import Floats, listed
+from specc.space.single import one_draw
+from specc.space.sweep import Sweep, sweep
+from specc.space.window import draw_in_window
+from specc.subnets.space import space_of
+from tests.helpers.folders import SPECS
+from tests.helpers.graphs import graphs
 
 SLOWLY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from specc.runtime.search.front import Point, admit
-from tests.runtime.test_projects import RESUMED, run, write_project
+from tests.helpers.scripts import RESUMED, run, write_project
 
 RECIPE = """
 data digits

@@ -15,7 +15,7 @@ from specc.methods.independent import step as independent
 from specc.methods.us_net import step as us_net
 from specc.runtime.run.distributed import World
 from specc.runtime.train.trainer import Trainer
-from tests.runtime.tiny import TinyNet, TinySpace, tiny_net
+from tests.helpers.tiny import TinyNet, TinySpace, tiny_net
 
 IMAGES = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.codegen.projects import from_text, project
-from tests.runtime.steps import drawn
-from tests.runtime.test_projects import run, write_project
+from tests.helpers.projects import from_text, project
+from tests.helpers.scripts import run, write_project
+from tests.helpers.steps import drawn
 
 SKIPPED = """
 supernet no_active_norm {

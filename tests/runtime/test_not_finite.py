@@ -16,11 +16,11 @@ from specc.runtime.search.journal import Journal
 from specc.runtime.search.judge import Judge
 from specc.runtime.train import checkpoint
 from specc.runtime.train.evaluate import Score, evaluate, summary
-from tests.folders import PACKAGE
-from tests.runtime.scripted import Scripts
-from tests.runtime.steps import trainer_of
-from tests.runtime.test_projects import write_project
-from tests.runtime.tiny import TinySpace, tiny_net
+from tests.helpers.folders import PACKAGE
+from tests.helpers.scripted import Scripts
+from tests.helpers.scripts import write_project
+from tests.helpers.steps import trainer_of
+from tests.helpers.tiny import TinySpace, tiny_net
 
 SPEC = """
 supernet tiny {

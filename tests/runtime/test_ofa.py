@@ -15,8 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.analyses.channels import channel_sets
-from specc.analysis.cost import cost
-from specc.analysis.space import complete
+from specc.cost import cost
 from specc.methods.ofa import step as ofa
 from specc.methods.ofa.step_sorting import ChannelSet, importance, reorder, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
@@ -25,8 +24,9 @@ from specc.pipeline import compile_project, load
 from specc.runtime.train.optim import learning_rate
 from specc.runtime.train.trainer import Average
 from specc.source import Source
-from tests.codegen.projects import from_text
-from tests.runtime.steps import drawn, generated, moved, snapshot, trainer_of
+from specc.subnets.space import complete
+from tests.helpers.projects import from_text
+from tests.helpers.steps import drawn, generated, moved, snapshot, trainer_of
 
 torch.set_num_threads(1)
 

@@ -18,7 +18,6 @@ import torch
 from specc.codegen.literals import literal, toml
 from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
-from specc.portable.latency_table import NANOSECONDS
 from specc.runtime.data import augment, datasets
 from specc.runtime.latency.timing import measure
 from specc.runtime.run.distributed import join
@@ -27,7 +26,8 @@ from specc.runtime.run.progress import Bar, Log, Mean, amount, seconds, table
 from specc.runtime.train import checkpoint, recipe
 from specc.runtime.train.options import at_path, read_settings, search_options, train_options
 from specc.runtime.train.subnets import parse, resolved, short, spelled
-from tests.runtime.tiny import TinySpace
+from specc.space.latency_table import NANOSECONDS
+from tests.helpers.tiny import TinySpace
 
 SETTINGS: dict[str, Any] = {
     "data": {"name": "digits", "path": "", "validation": 0.15, "seed": 0, "test": 0.2},

@@ -16,8 +16,8 @@ from specc.ir.parameter import Call
 from specc.ops import find_norm, find_operator, operators
 from specc.pipeline import compile_project, load
 from specc.source import Source
-from tests.networks import graph_of, reported, spec
-from tests.runtime.test_projects import run, write_files
+from tests.helpers.networks import graph_of, reported, spec
+from tests.helpers.scripts import run, write_files
 
 JITTER = {
     "__init__": '"""Noise."""\n',

@@ -15,7 +15,7 @@ from specc.diagnostics import SpecError
 from specc.methods import find_method, method_folder, method_names
 from specc.pipeline import compile_project, load
 from specc.source import Source
-from tests.runtime.test_projects import run, write_files
+from tests.helpers.scripts import run, write_files
 
 INIT = '''
 """A method that trains the largest and one other sub-network, and says which operations matter."""

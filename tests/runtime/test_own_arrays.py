@@ -14,7 +14,7 @@ from specc.runtime.data.images import Data
 from specc.runtime.data.loading import Loading
 from specc.runtime.data.own import array_of, class_numbers
 from specc.runtime.run.distributed import World
-from tests.runtime.test_projects import run, write_project
+from tests.helpers.scripts import run, write_project
 
 WORLD = World(0, 1, torch.device("cpu"))
 HEAD = """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.test_projects import SPEC, run, write_project
-from tests.runtime.test_stacked import PAIRS
-from tests.runtime.test_stacked import SPEC as PAIRED
+from tests.helpers.pairs import PAIRS
+from tests.helpers.pairs import SPEC as PAIRED
+from tests.helpers.scripts import SPEC, run, write_project
 
 JUDGED = """
 right = count = 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from specc.portable.pools import Pick, Pools, annealed, softmax, updated
+from specc.space.pools import Pick, Pools, annealed, softmax, updated
 
 
 def at(name: str) -> dict[str, Any]:

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 
 from specc.runtime.deploy.checked import reason
 from specc.runtime.deploy.programs import Wish, adaptive_max, multiple, write_onnx, write_program
-from tests.codegen.projects import from_text, project
-from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_export import BEGUN, DIGITS
-from tests.runtime.test_projects import run
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.digits import BEGUN, DIGITS
+from tests.helpers.projects import from_text, project
+from tests.helpers.scripts import run
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

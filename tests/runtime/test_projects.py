@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,58 +14,9 @@ import torch
 
 from specc.pipeline import compile_project, load
 from specc.source import Source
+from tests.helpers.scripts import RESUMED, SPEC, run, write_files, write_project
 
-SPEC = """
-supernet tiny {
-  input image(1, 8, 8);  classes 10
-  norm batch
-  width uniform {0.5, 1.0} round 8
-  stem { conv(16, kernel=3, stride=2); norm; relu }
-  stage s1 { skippable keep { residual { conv(16, kernel=3); norm; relu } } }
-  head { pool(avg); dropout(0.1); linear(classes) }
-}
-METHOD
-data digits
-train {
-  epochs=4; batch_size=256; optimizer=sgd(lr=0.2); ema=0.9; augment=[crop(padding=1)]
-  calibrate=128; evaluate_every=2; init=msra
-  mixup=0.2; cutmix=1.0; repeats=2; accumulate=2
-}
-search { calibrate=256 }
-"""
 STATIC = SPEC.replace("width uniform {0.5, 1.0} round 8", "").replace("skippable keep {", "repeat 1 {")
-
-
-def write_project(folder: Path, spec: str, method: str) -> Path:
-    return write_files(folder, compile_project(load(Source("tiny.specc", spec.replace("METHOD", method)))))
-
-
-def write_files(folder: Path, files: Mapping[str, str]) -> Path:
-    for path, text in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
-    return folder
-
-
-def run(folder: Path, *command: str) -> str:
-    """What a script of the project prints; the project sees nothing of specc."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    blocked = "import sys; sys.modules['specc'] = None\n"
-    if command[0].endswith(".py"):
-        code = f"import runpy; sys.argv = {list(command)!r}; runpy.run_path({command[0]!r}, run_name='__main__')"
-    else:
-        code = command[0]
-    done = subprocess.run(
-        [sys.executable, "-c", blocked + "sys.path.insert(0, '.')\n" + code],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -75,30 +25,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_project(tmp_path_factory.mktemp("us_net"), SPEC, "method us_net(subnets=3)")
     run(folder, RESUMED)
     return folder
-
-
-RESUMED = """
-import train
-from elastic.train import checkpoint
-
-save = checkpoint.save
-
-def interrupted(path, content):
-    save(path, content)
-    if content["epoch"] == 2:
-        raise KeyboardInterrupt
-
-checkpoint.save = interrupted
-try:
-    sys.argv = ["train.py", "--device", "cpu"]
-    train.main()
-except KeyboardInterrupt:
-    checkpoint.save = save
-sys.argv = ["train.py", "--device", "cpu", "--resume", "runs/checkpoint.pt"]
-train.main()
-sys.argv = ["train.py", "--device", "cpu", "--output-dir", "whole"]
-train.main()
-"""
 
 
 def test_a_resumed_run_is_the_run_that_was_never_interrupted(project: Path) -> None:

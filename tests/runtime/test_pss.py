@@ -16,15 +16,15 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.pss import step as pss
 from specc.pipeline import compile_project, load
-from specc.portable.choices import Space
 from specc.runtime.run.distributed import World
 from specc.runtime.train.trainer import Trainer
 from specc.source import Source
-from tests.codegen.projects import compiled, project
-from tests.networks import reported
-from tests.networks import spec as spec_text
-from tests.runtime.test_projects import RESUMED, run, write_project
-from tests.runtime.tiny import TinySpace, tiny_net
+from specc.space.choices import Space
+from tests.helpers.networks import reported
+from tests.helpers.networks import spec as spec_text
+from tests.helpers.projects import compiled, project
+from tests.helpers.scripts import RESUMED, run, write_project
+from tests.helpers.tiny import TinySpace, tiny_net
 
 IMAGES = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])

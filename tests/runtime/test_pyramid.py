@@ -14,9 +14,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 
-from specc.analysis.report import cost
 from specc.codegen.backbone import pyramid_stages
-from tests.codegen.projects import compiled, from_text, importing, project
+from specc.cost.report import cost
+from tests.helpers.projects import compiled, from_text, importing, project
 
 SPEC = """
 import std.resnet

@@ -24,8 +24,8 @@ from specc.runtime.run.distributed import World
 from specc.runtime.train.initial import initialise, residual_ends
 from specc.runtime.train.trainer import Trainer
 from specc.source import Source
-from tests.codegen.projects import project
-from tests.runtime.tiny import TinyNet, TinySpace, tiny_net
+from tests.helpers.projects import project
+from tests.helpers.tiny import TinyNet, TinySpace, tiny_net
 
 CPU = torch.device("cpu")
 ALONE = World(0, 1, CPU)

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from tests.codegen.projects import Project, from_text, project
-from tests.codegen.test_models import relative, scramble
-from tests.runtime.test_projects import run, write_project
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.projects import Project, from_text, project
+from tests.helpers.scripts import run, write_project
 
 TEXT = """
 supernet net {

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.runtime.scripted import Scripts
-from tests.runtime.test_projects import write_project
+from tests.helpers.scripted import Scripts
+from tests.helpers.scripts import write_project
 
 SPEC = """
 supernet tiny {

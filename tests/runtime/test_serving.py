@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import torch
 
-from tests.codegen.projects import Project, compiled, from_text, project
-from tests.codegen.test_models import relative
-from tests.runtime.test_deploy import SPECS, inputs_of, network, part
+from tests.helpers.comparing import relative
+from tests.helpers.parts import SPECS, inputs_of, network, part
+from tests.helpers.projects import Project, compiled, from_text, project
 
 
 @pytest.fixture(scope="module")

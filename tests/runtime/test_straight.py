@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from tests.codegen.projects import Project, from_text, project
-from tests.codegen.test_models import relative, scramble
+from tests.helpers.comparing import relative, scramble
+from tests.helpers.projects import Project, from_text, project
 
 SPEC = """
 import std.mobilenet

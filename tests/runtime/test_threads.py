@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.codegen.projects import assignments, compiled, image_shape, plain, project
+from tests.helpers.projects import assignments, compiled, image_shape, plain, project
 
 torch.set_num_threads(1)
 

@@ -13,13 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.analysis.importance import Settings, importance, settings_of
+from specc.importance import Settings, importance, settings_of
 from specc.methods.tips import step as tips
 from specc.pipeline import compile_project, load
 from specc.source import Source
-from tests.folders import SPECS
-from tests.runtime.steps import drawn, generated, moved, snapshot, trainer_of
-from tests.runtime.tiny import TinySpace
+from tests.helpers.folders import SPECS
+from tests.helpers.steps import drawn, generated, moved, snapshot, trainer_of
+from tests.helpers.tiny import TinySpace
 
 torch.set_num_threads(1)
 

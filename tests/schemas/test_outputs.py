@@ -14,8 +14,8 @@ from specc.cli.main import command_names, load_command, parser_of
 from specc.pipeline import compile_project, load
 from specc.schemas.catalogue import SCHEMAS, Schema, schema
 from specc.schemas.document import data_of
-from tests.cli.commands import SMALL, specc
-from tests.folders import SPECS
+from tests.helpers.commands import SMALL, specc
+from tests.helpers.folders import SPECS
 
 BROKEN = SMALL.replace("relu6", "reluu")
 GRAPH = '{"nodes": ["x", "y"], "edges": [{"source": "x", "target": "y"}], "subnets": [["x->y"], []]}'

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from specc.runtime.data.images import Images
-from tests.runtime.scripted import Scripts
-from tests.runtime.test_projects import write_project
+from tests.helpers.scripted import Scripts
+from tests.helpers.scripts import write_project
 
 SPEC = """
 supernet tiny {

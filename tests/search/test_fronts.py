@@ -22,13 +22,12 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from specc.ir.graph import Graph
 from specc.runtime.search.front import Point, admit, key
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
-from tests.analysis.space_modules import loaded
-from tests.codegen.projects import compiled
-from tests.search.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
+from tests.helpers.projects import compiled
+from tests.helpers.space_modules import space_of_graph
+from tests.helpers.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
 
 PAIRS = [("macs",), ("params",), ("memory",), ("latency",)]
 TRIPLES = [
@@ -118,11 +117,6 @@ def test_equal_accuracy_at_more_macs_is_dominated() -> None:
 def space_of(name: str) -> ModuleType:
     """A spec's space.py, beside the compiler's own `choices`."""
     return space_of_graph(compiled(name).graph)
-
-
-def space_of_graph(graph: Graph) -> ModuleType:
-    made: ModuleType = loaded(graph)
-    return made
 
 
 class Worth:

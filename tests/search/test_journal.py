@@ -27,8 +27,8 @@ from specc.runtime.search.page import write_page
 from specc.runtime.search.picture import Series, draw
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
-from tests.runtime.tiny import tiny_net
-from tests.search.toy import EVOLUTION, blocks, by, good, judge_of, searched
+from tests.helpers.tiny import tiny_net
+from tests.helpers.toy import EVOLUTION, blocks, by, good, judge_of, searched
 
 STRATEGY = {**EVOLUTION, "evaluations": 60}
 ALONE = World(0, 1, torch.device("cpu"))

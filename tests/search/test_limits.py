@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from specc.portable.latency_table import Block, LatencyTable, predicted
 from specc.runtime.search.limits import why_none
-from tests.search.toy import EVOLUTION, better, by, judge_of, searched, slow, stages
+from specc.space.latency_table import Block, LatencyTable, predicted
+from tests.helpers.toy import EVOLUTION, better, by, judge_of, searched, slow, stages
 
 
 def numbers(text: str) -> list[int]:

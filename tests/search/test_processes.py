@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.runtime.test_projects import run, write_project
+from tests.helpers.scripts import run, write_project
 
 SPEC = """
 supernet tiny {

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from scipy.stats import chisquare
 
-from specc.portable.latency_table import Block, LatencyTable, predicted
 from specc.runtime.search.front import Point, dominates, key
 from specc.runtime.search.limits import windows_of
 from specc.runtime.search.proposals import Proposals, covered, sub_networks
-from tests.runtime.tiny import TinySpace
-from tests.search.toy import EVOLUTION, Toy, blocks, by, good, judge_of, leading, leading_ones, searched
+from specc.space.latency_table import Block, LatencyTable, predicted
+from tests.helpers.tiny import TinySpace
+from tests.helpers.toy import EVOLUTION, Toy, blocks, by, good, judge_of, leading, leading_ones, searched
 
 STRATEGIES = ("evolution", "random", "pools", "exhaustive")
 

@@ -16,8 +16,8 @@ from specc.runtime.search.front import Point, from_json, to_json
 from specc.runtime.search.page import page
 from specc.runtime.train.subnets import resolved
 from specc.source import Source
-from tests.runtime.test_projects import run, write_project
-from tests.search.test_fronts import space_of_graph
+from tests.helpers.scripts import run, write_project
+from tests.helpers.space_modules import space_of_graph
 
 SPEC = """
 supernet net {

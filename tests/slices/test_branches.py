@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.codegen.test_models import counted, scramble
-from tests.runtime.steps import drawn, generated, moved, snapshot, trainer_of
+from tests.helpers.comparing import counted, scramble
+from tests.helpers.steps import drawn, generated, moved, snapshot, trainer_of
 
 torch.set_num_threads(1)
 

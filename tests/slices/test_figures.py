@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from specc.analysis.cost import compile_cost, cost
+from specc.cost import compile_cost, cost
 from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from specc.portable.triangle import seen
+from specc.space.triangle import seen
 
 SPECS = Path(__file__).parents[2] / "specs"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from specc.analysis.cost import cost
+from specc.cost import cost
 from specc.ir.expr import Var, apply, evaluate
 from specc.ir.graph import Graph, Op
 from specc.passes.slices import separable, slices_of
-from tests.networks import graph_of, network
-from tests.slices.networks import sliced
+from tests.helpers.networks import graph_of, network
+from tests.helpers.sliced import sliced
 
 
 def ops(graph: Graph, kind: str) -> list[Op]:

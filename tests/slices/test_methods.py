@@ -14,11 +14,11 @@ from torch.optim import SGD
 
 from specc.methods.awn import step as awn
 from specc.methods.inclusive_sparse import step as inclusive_sparse
-from specc.portable.triangle import seen
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.levels import Level, Levels
-from tests.runtime.steps import drawn, generated, snapshot, trainer_of
-from tests.slices.networks import any_width, sliced
+from specc.space.triangle import seen
+from tests.helpers.sliced import any_width, sliced
+from tests.helpers.steps import drawn, generated, snapshot, trainer_of
 
 torch.set_num_threads(1)
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.codegen.projects import from_text, project
-from tests.codegen.test_models import scramble
-from tests.runtime.steps import drawn
-from tests.slices.networks import alone, sliced
+from tests.helpers.comparing import scramble
+from tests.helpers.projects import from_text, project
+from tests.helpers.sliced import alone, sliced
+from tests.helpers.steps import drawn
 
 torch.set_num_threads(1)
 

@@ -7,14 +7,14 @@ from fractions import Fraction
 
 import pytest
 
-from specc.analysis.cost import compile_cost, cost
+from specc.cost import compile_cost, cost
 from specc.ir.choice import Range
 from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph
 from specc.passes.bind import bind
-from specc.portable.triangle import seen, support
-from tests.networks import graph_of
-from tests.slices.networks import any_width, sliced
+from specc.space.triangle import seen, support
+from tests.helpers.networks import graph_of
+from tests.helpers.sliced import any_width, sliced
 
 
 def active(full: int, share: Fraction) -> int:

@@ -16,11 +16,11 @@ from specc.diagnostics import Rule, SpecError
 from specc.diagnostics.catalogue import all_rules
 from specc.runtime.verify import macs, scatter, size
 from specc.semantics.check import operator_names
-from tests.cli.commands import specc as command
-from tests.codegen.projects import extremes, input_shapes, project
-from tests.folders import ROOT
-from tests.spec_tests.facts import facts_in
-from tests.spec_tests.harness import SpecTest, all_tests, read_tests, run
+from tests.helpers.commands import specc as command
+from tests.helpers.facts import facts_in
+from tests.helpers.folders import ROOT
+from tests.helpers.projects import extremes, input_shapes, project
+from tests.helpers.spec_tests import SpecTest, all_tests, read_tests, run
 
 TESTS = tuple(all_tests())
 ENDS: Final[tuple[Literal["max", "min"], ...]] = ("max", "min")

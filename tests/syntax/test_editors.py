@@ -15,7 +15,7 @@ from specc.semantics.check import operator_names
 from specc.source import Source
 from specc.syntax import parse as parse_module
 from specc.syntax.grammar import grammar_text
-from tests.folders import PACKAGE, ROOT, SPECS
+from tests.helpers.folders import PACKAGE, ROOT, SPECS
 from tests.helpers.textmate import TextMate, read_grammar
 
 FOLDER = ROOT / "editors"

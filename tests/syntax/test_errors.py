@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.syntax.texts import wrong
+from tests.helpers.texts import wrong
 
 # A text with its primary place between « and »; the rule; part of the message; part of the help.
 CASES = [

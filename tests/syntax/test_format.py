@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specc.syntax.format import COLUMNS, format_spec, same
-from tests.syntax.texts import laid_out, parsed, spec_texts
+from tests.helpers.texts import laid_out, parsed, spec_texts
 
 SEEDS = st.integers(0, 2**32)
 

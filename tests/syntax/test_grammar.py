@@ -14,7 +14,7 @@ from specc.diagnostics import Findings
 from specc.syntax.build import BUILDERS
 from specc.syntax.grammar import _make, grammar_text, tables
 from specc.syntax.read import LARGEST, read_source
-from tests.folders import ROOT
+from tests.helpers.folders import ROOT
 
 PROGRAM = """
 import sys

@@ -16,8 +16,8 @@ from specc.syntax.format import same
 from specc.syntax.grammar import grammar_text, tables
 from specc.syntax.lexer import DEEPEST
 from specc.syntax.parse import parse
-from tests.counting import calls
-from tests.syntax.texts import laid_out, parsed, spec_texts, statements, wrong
+from tests.helpers.counting import calls
+from tests.helpers.texts import laid_out, parsed, spec_texts, statements, wrong
 
 
 def value(text: str) -> ast.Expression:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from specc.analysis.extent import Extents, choice_range, percent, short
 from specc.ir.choice import Range
 from specc.ir.expr import Var, apply
-from tests.views.graphs import graph
+from specc.ir.extent import Extents, choice_range, percent, short
+from tests.helpers.pictures import graph
 
 
 def test_sizes_are_looked_at_under_every_option() -> None:

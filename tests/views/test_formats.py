@@ -13,17 +13,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from specc.analysis.importance.rules import NO_PATH, refused
-from specc.analysis.picture import FORMATS, Picture, build, picture
-from specc.analysis.picture.blocks import blocks
-from specc.analysis.picture.dot import quoted as dot_quoted
-from specc.analysis.picture.draw import cut, path, safe
-from specc.analysis.picture.mermaid import quoted as mermaid_quoted
-from specc.analysis.picture.svg import listed
+from specc.importance.rules import NO_PATH, refused
 from specc.ir.graph import Graph
-from tests.cli.commands import specc as run
-from tests.folders import ROOT, SPECS
-from tests.views.graphs import graph, marks
+from specc.picture import FORMATS, Picture, build, picture
+from specc.picture.blocks import blocks
+from specc.picture.dot import quoted as dot_quoted
+from specc.picture.draw import cut, path, safe
+from specc.picture.mermaid import quoted as mermaid_quoted
+from specc.picture.svg import listed
+from tests.helpers.commands import specc as run
+from tests.helpers.folders import ROOT, SPECS
+from tests.helpers.pictures import graph, marks
 
 SOME = ("digits", "knotty", "mobilenet_v2_tips", "resnet50_adn")
 HOSTILE = (
@@ -253,7 +253,7 @@ def test_pictures_without_importance(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_answer(graph: Graph, settings: object) -> None:
         raise refused(graph, NO_PATH, "no head of this network reads its input")
 
-    monkeypatch.setattr("specc.analysis.marks.marks_of", no_answer)
+    monkeypatch.setattr("specc.importance.marks.marks_of", no_answer)
     done = run("viz", spec, "--format", "svg")
     assert (done.code, done.out) == (0, plain.out)
     assert done.err == "note: drawn without importance: no head of this network reads its input\n"

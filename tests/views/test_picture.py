@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from specc.analysis.cost import cost
-from specc.analysis.picture import Picture, build, picture
-from specc.analysis.picture.collapse import collapse
-from specc.analysis.picture.place import PlacedCell, place
-from specc.analysis.picture.view import Cell, Chip, Detour
-from specc.analysis.space import complete
-from tests.folders import spec_names
-from tests.views.graphs import chain, graph, marks
+from specc.cost import cost
+from specc.picture import Picture, build, picture
+from specc.picture.collapse import collapse
+from specc.picture.place import PlacedCell, place
+from specc.picture.view import Cell, Chip, Detour
+from specc.subnets.space import complete
+from tests.helpers.folders import spec_names
+from tests.helpers.pictures import chain, graph, marks
 
 ALL = (*spec_names(), "knotty")
 SOME = ("digits", "knotty", "mobilenet_v2_tips", "resnet50_adn")

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import specc
-from specc.analysis.marks import Marks
-from specc.analysis.query import QUESTIONS, TABLES, Answer, Question, Table, ask
-from specc.analysis.query.ask import FILLERS, unique
 from specc.diagnostics import SpecError
-from tests.cli.commands import SMALL
-from tests.cli.commands import specc as run
-from tests.folders import ROOT, SPECS
-from tests.networks import graph_of
+from specc.importance.marks import Marks
+from specc.query import QUESTIONS, TABLES, Answer, Question, Table, ask
+from specc.query.ask import FILLERS, unique
+from tests.helpers.commands import SMALL
+from tests.helpers.commands import specc as run
+from tests.helpers.folders import ROOT, SPECS
+from tests.helpers.networks import graph_of
 
 NAMES = ("digits", "mobilenet_v2_tips", "resnet50", "resnet50_adn")
 NETS = {name: specc.load(SPECS / f"{name}.specc") for name in NAMES}

@@ -34,7 +34,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.analysis.report import cost
+    from specc.cost.report import cost
 
     compiled = shared.load(args, terminal)
     graph = compiled.graph
@@ -65,7 +65,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def predicted(graph: Graph, path: Path, at: Assignment) -> tuple[float, str]:
     """Seconds, as the table in a file has them, and what they hold for. Raises Failure where it cannot be read."""
-    from specc.analysis.latency import latency, table_of
+    from specc.subnets.latency import latency, table_of
 
     try:
         return latency(graph, path, at), table_of(graph, path).conditions

@@ -25,7 +25,7 @@ from specc.cli.terminal import Terminal
 from specc.diagnostics import Diagnostic, Label
 
 if TYPE_CHECKING:
-    from specc.analysis.importance import Importance
+    from specc.importance import Importance
     from specc.ir.graph import Graph
     from specc.source import Span
 
@@ -61,7 +61,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("a spec is missing", "write SPEC, or --adjacency FILE for a network that has none")
     compiled = shared.load(args, terminal)
 
-    from specc.analysis.importance import importance, settings_of
+    from specc.importance import importance, settings_of
     from specc.methods.tips.ranges import DAMPING_HIDES
 
     settings = settings_of(
@@ -86,9 +86,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def run_adjacency(args: Namespace, terminal: Terminal) -> int:
     """The same of a network that is given as a graph."""
-    from specc.analysis.importance.adjacency import origin
-    from specc.analysis.importance.given import importance_of
-    from specc.analysis.importance.rules import Settings
+    from specc.importance.adjacency import origin
+    from specc.importance.given import importance_of
+    from specc.importance.rules import Settings
 
     given = {"SPEC": args.spec, "-p": args.param or None, "--subnets": args.subnets, "--seed": args.seed}
     given["--expected"] = args.expected
@@ -122,7 +122,7 @@ def warn_of_damping(found: Importance, where: Span, terminal: Terminal) -> None:
 
 def show(name: str, found: Importance, args: Namespace, terminal: Terminal) -> None:
     """The answer as it was asked for."""
-    from specc.analysis.importance.data import as_data
+    from specc.importance.data import as_data
 
     if args.json:
         from specc.schemas.importance import Importance as Document

@@ -27,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.analysis.space import approximate_range
+    from specc.subnets.space import approximate_range
 
     compiled = shared.load(args, terminal)
     with terminal.busy("counting"):
@@ -46,8 +46,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def network(compiled: Compiled) -> dict[str, Any]:
     """The space and what its sub-networks cost."""
-    from specc.analysis.cost import cost
-    from specc.analysis.space import complete, range_of_costs, size
+    from specc.cost import cost
+    from specc.subnets.space import complete, range_of_costs, size
 
     graph = compiled.graph
     ranges = range_of_costs(graph)

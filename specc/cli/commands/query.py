@@ -14,7 +14,7 @@ from specc.cli.failure import UsageError
 from specc.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from specc.analysis.query import Answer
+    from specc.query import Answer
 
 SUMMARY = "ask a question in SQL"
 
@@ -37,9 +37,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     elif args.sql is None:
         tables(terminal, args.csv)
     else:
-        from specc.analysis.importance import settings_of
-        from specc.analysis.marks import marks_of
-        from specc.analysis.query import ask, limit_memory
+        from specc.importance import settings_of
+        from specc.importance.marks import marks_of
+        from specc.query import ask, limit_memory
 
         limit_memory()
         with terminal.busy("asking"):
@@ -91,7 +91,7 @@ def comma_separated(columns: tuple[str, ...], rows: tuple[tuple[object, ...], ..
 
 def tables(terminal: Terminal, csv: bool) -> None:
     """What can be asked about."""
-    from specc.analysis.query import TABLES
+    from specc.query import TABLES
 
     if terminal.as_json:
         from specc.schemas.query import Column, Table, Tables
@@ -122,7 +122,7 @@ def tables(terminal: Terminal, csv: bool) -> None:
 
 def examples(terminal: Terminal) -> None:
     """The useful questions."""
-    from specc.analysis.query import QUESTIONS
+    from specc.query import QUESTIONS
 
     if terminal.as_json:
         from specc.schemas.query import Question, Questions

@@ -22,7 +22,7 @@ from specc.ir.expr import Option
 
 if TYPE_CHECKING:
     from specc.ir.graph import Graph
-    from specc.portable.window import Draws
+    from specc.space.window import Draws
 
 SUMMARY = "draw sub-networks at random, also within a budget"
 MOST: Final = 1_000_000
@@ -48,13 +48,13 @@ def run(args: Namespace, terminal: Terminal) -> int:
         raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
     if args.distribution == "independent" and (args.macs or args.params or args.latency):
         raise UsageError("within a budget draws are uniform: --distribution independent is for draws without one")
-    from specc.analysis.space import doubts
+    from specc.subnets.space import doubts
 
     graph = shared.load(args, terminal).graph
     with terminal.busy(f"drawing {args.number:,} sub-networks"):
         draws, latencies = drawn(args, graph)
     if latencies:
-        from specc.analysis.latency import table_of
+        from specc.subnets.latency import table_of
 
         terminal.note(f"latencies by {args.latency_table.name}: {table_of(graph, args.latency_table).conditions}")
     terminal.warn(doubts(graph, draws, args.number))
@@ -81,9 +81,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def drawn(args: Namespace, graph: Graph) -> tuple[Draws, tuple[float, ...]]:
     """The draws, and their latencies where there is a table of them."""
-    from specc.analysis.latency import draw_timed, latencies
-    from specc.analysis.space import draw
     from specc.api import limits
+    from specc.subnets.latency import draw_timed, latencies
+    from specc.subnets.space import draw
 
     macs, params, table = limits(args.macs), limits(args.params), args.latency_table
     try:

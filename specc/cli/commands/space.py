@@ -16,7 +16,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.analysis.space import size
+    from specc.subnets.space import size
 
     graph = shared.load(args, terminal).graph
     with terminal.busy("counting"):

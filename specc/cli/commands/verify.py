@@ -72,8 +72,8 @@ def cases_of(net: Network, number: int, seed: int) -> list[dict[str, Any]]:
     """The largest, the smallest and `number` others, all different; all there are where these are no more."""
     from itertools import count
 
-    from specc.analysis.conditions import conditions, count_of
-    from specc.portable.choices import every
+    from specc.space.choices import every
+    from specc.subnets.conditions import conditions, count_of
 
     size = count_of(conditions(net.graph))
     found = {tuple(net.assignment(end).items()): None for end in ("max", "min")}

@@ -16,7 +16,7 @@ from specc.cli.terminal import Terminal
 from specc.diagnostics import SpecError
 
 if TYPE_CHECKING:
-    from specc.analysis.marks import Marks
+    from specc.importance.marks import Marks
     from specc.ir.choice import Assignment
     from specc.pipeline import Compiled
 
@@ -65,8 +65,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def importance(compiled: Compiled, terminal: Terminal) -> Marks | None:
     """What the importance analysis says; a note where it has no answer."""
-    from specc.analysis.importance import settings_of
-    from specc.analysis.marks import marks_of
+    from specc.importance import settings_of
+    from specc.importance.marks import marks_of
 
     try:
         return marks_of(compiled.graph, settings_of(compiled.model.method))
@@ -76,7 +76,7 @@ def importance(compiled: Compiled, terminal: Terminal) -> Marks | None:
 
 
 def draw(compiled: Compiled, at: Assignment | None, found: Marks | None, format: str) -> str:
-    from specc.analysis.picture import build, picture
+    from specc.picture import build, picture
 
     return picture(build(compiled.graph, at, found), format)
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from torch import nn
 
-from specc.portable.budgets import shown
-from specc.portable.constraints import Constraint
 from specc.runtime.data.loading import Loading
 from specc.runtime.deploy import bundle
 from specc.runtime.files.whole import write_text
@@ -21,6 +19,8 @@ from specc.runtime.train.checkpoint import digest
 from specc.runtime.train.evaluate import calibrated, evaluate
 from specc.runtime.train.interfaces import Space
 from specc.runtime.train.trainer import Trainer
+from specc.space.budgets import shown
+from specc.space.constraints import Constraint
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from specc.methods.pss.keep_step import keep_best, write_kept
-from specc.portable.budgets import Budgets, NoBudget, budgets_of
-from specc.portable.choices import Space
-from specc.portable.pools import Pools
 from specc.runtime.net.shapes import Inputs
 from specc.runtime.run.distributed import World, total
 from specc.runtime.train.interfaces import Passes
+from specc.space.budgets import Budgets, NoBudget, budgets_of
+from specc.space.choices import Space
+from specc.space.pools import Pools
 
 __all__ = ["PrioritizedPools", "build_pools", "keep_best", "kullback_leibler", "step", "write_kept"]
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from specc.ops.conv.torch import ConvCut, ElasticConv2d
 from specc.ops.linear.torch import ElasticLinear, LinearCut
-from specc.portable.triangle import seen
+from specc.space.triangle import seen
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from specc.portable.strict_json import read_json
 from specc.runtime.run.distributed import warn
 from specc.runtime.search.front import Point, best, point_of, rows_of, thrifty, within
 from specc.runtime.train.interfaces import Space
 from specc.runtime.train.subnets import parse, resolved
+from specc.space.strict_json import read_json
 
 
 def clash(flags: argparse.Namespace) -> str:

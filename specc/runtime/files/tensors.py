@@ -17,8 +17,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from specc.portable.strict_json import read_json
 from specc.runtime.files.whole import whole_file
+from specc.space.strict_json import read_json
 
 KINDS: Final[Mapping[str, torch.dtype]] = MappingProxyType(
     {

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.portable.latency_table import LatencyTable, file_name, predicted, table_of
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.agreement import Agreement, agreement
 from specc.runtime.latency.covering import Combination, covering, options_of, refuse_too_many, seen
@@ -28,6 +27,7 @@ from specc.runtime.latency.timing import device_name, running, timed
 from specc.runtime.net.shapes import Shape
 from specc.runtime.run.progress import Bar
 from specc.runtime.search.journal import Journal, fingerprint
+from specc.space.latency_table import LatencyTable, file_name, predicted, table_of
 
 LEAST = 100
 """A small space is covered several times, until so many sub-networks ran."""

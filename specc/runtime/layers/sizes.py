@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from specc.portable.functions import divisible as divisible
-from specc.portable.functions import round_half_up as half_up
+from specc.space.functions import divisible as divisible
+from specc.space.functions import round_half_up as half_up
 
 __all__ = ["divisible", "half_up", "position"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
-from specc.portable.functions import exact
-from specc.portable.numerals import same
+from specc.space.functions import exact
+from specc.space.numerals import same
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from torch import Tensor
 
-from specc.portable.strict_json import read_json
 from specc.runtime.files.whole import claimed, write_text, writing
+from specc.space.strict_json import read_json
 
 
 class Mean:

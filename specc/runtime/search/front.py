@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import inf
 from typing import Any
 
-from specc.portable.strict_json import read_json
 from specc.runtime.train.interfaces import Assignment
+from specc.space.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)

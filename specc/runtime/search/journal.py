@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from specc.portable.strict_json import read_json
 from specc.runtime.files.whole import writing
 from specc.runtime.run.distributed import World, gather
 from specc.runtime.search.front import key
 from specc.runtime.train.interfaces import Assignment
+from specc.space.strict_json import read_json
 
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""

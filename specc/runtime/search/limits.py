@@ -8,16 +8,16 @@ from itertools import pairwise
 from math import inf
 from typing import Any, Final, TypeAlias
 
-from specc.portable import choices
-from specc.portable.latency_table import LatencyTable
-from specc.portable.line import ANY, Window
-from specc.portable.ranges import ranges_of
-from specc.portable.sweep import TooEntangled
-from specc.portable.timed import in_nanoseconds, timed_space
-from specc.portable.window import NothingFound, draw_in_window
 from specc.runtime.search.checks import written
 from specc.runtime.search.front import Point
 from specc.runtime.train.interfaces import Space
+from specc.space import choices
+from specc.space.latency_table import LatencyTable
+from specc.space.line import ANY, Window
+from specc.space.ranges import ranges_of
+from specc.space.sweep import TooEntangled
+from specc.space.timed import in_nanoseconds, timed_space
+from specc.space.window import NothingFound, draw_in_window
 
 Limits: TypeAlias = Window
 """The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""

@@ -8,17 +8,17 @@ from itertools import chain, islice
 from math import prod
 from typing import Any
 
-from specc.portable import choices
-from specc.portable.counting import draw_uniform
-from specc.portable.latency_table import LatencyTable
-from specc.portable.line import ANY
-from specc.portable.sweep import TooEntangled
-from specc.portable.timed import timed_space
-from specc.portable.window import NothingFound, draw_in_window
 from specc.runtime.search.front import Point, key
 from specc.runtime.search.limits import Limits, limits_of, windows_of
 from specc.runtime.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.runtime.train.interfaces import Assignment, Space
+from specc.space import choices
+from specc.space.counting import draw_uniform
+from specc.space.latency_table import LatencyTable
+from specc.space.line import ANY
+from specc.space.sweep import TooEntangled
+from specc.space.timed import timed_space
+from specc.space.window import NothingFound, draw_in_window
 
 IN_VAIN = 2000
 """So many draws in a row that are known already end the search."""

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from specc.portable.numerals import read, same, written
-from specc.portable.strict_json import read_json
 from specc.runtime.train.interfaces import Assignment, Space
+from specc.space.numerals import read, same, written
+from specc.space.strict_json import read_json
 
 
 def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""When operations are present and choices matter: conditions on choices, simplified."""

@@ -1,7 +1,0 @@
-"""What sub-networks cost: a report of one, or functions for any."""
-
-from specc.analysis.report import CostReport, OpRow, cost
-from specc.analysis.source import CompiledCost, Cost, compile_cost, cost_source
-from specc.analysis.totals import Count
-
-__all__ = ["CompiledCost", "Cost", "CostReport", "Count", "OpRow", "compile_cost", "cost", "cost_source"]

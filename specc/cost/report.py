@@ -1,0 +1,139 @@
+"""The report of one sub-network: multiply-accumulates, parameters and activations, op by op."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+
+from specc.activity.presence import goes_on
+from specc.activity.symbols import Poly, Symbols
+from specc.cost.totals import Count, costs_of, with_norms
+from specc.ir.choice import Assignment
+from specc.ir.expr import Number, Option, evaluate
+from specc.ir.graph import Graph, Op, Tensor
+from specc.ir.operator import Memory
+from specc.space.memory import BYTES, Step, most_alive
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpRow:
+    """One present op in a report; `out` is its output's shape without the batch: (channels, height, width) of a map,
+    (tokens, features) of tokens."""
+
+    name: str
+    kind: str
+    stage: str
+    params: int
+    macs: int
+    out: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CostReport:
+    """The costs of one sub-network, for one image.
+
+    params        the support of the active weights, one norm bank; `params_total` all that is allocated
+    macs          multiply-accumulates; with `with_norms` 2 more for each normalised element
+    activations   elements written by all ops
+    peak_bytes    peak activation memory of the network as it is deployed, in bytes of float32, the image included: see
+                  `specc.space.memory`
+    """
+
+    spec: str
+    at: Mapping[str, Option]
+    params: int
+    params_total: int
+    macs: int
+    activations: int
+    peak_bytes: int
+    ops: tuple[OpRow, ...]
+
+
+def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
+    """The report of one sub-network. `at` is a canonical assignment."""
+    costs = costs_of(graph)
+    symbols, diagrams = costs.presence.symbols, costs.presence.diagrams
+    full = {choice.name: at.get(choice.name, choice.smallest) for choice in graph.choices}
+    known: dict[int, Number] = {}
+
+    def value(poly: Poly) -> int:
+        return whole(sum(factor * prod(symbol(number) for number in monomial) for monomial, factor in poly.items()))
+
+    def symbol(number: int) -> Number:
+        if number not in known:
+            known[number] = symbols.at(number, full)
+        return known[number]
+
+    present = [diagrams.at(node, full) for node in costs.presence.present]
+    shapes = {tensor.name: tuple(value(symbols.poly(size)) for size in tensor.shape) for tensor in graph.tensors}
+    stages = dict(stages_of(graph))
+    rows = tuple(
+        OpRow(
+            name=op.name,
+            kind=op.kind,
+            stage=stages.get(op.name, ""),
+            params=value(share.params),
+            macs=value(with_norms(share) if count == "with_norms" else share.macs),
+            out=shapes[op.output],
+        )
+        for op, share, here in zip(graph.ops, costs.ops, present, strict=True)
+        if here
+    )
+    tensors = graph.tensor_table()
+
+    def ends(op: Op) -> tuple[list[Tensor], list[Tensor]]:
+        return [tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs]
+
+    kept = [op for op, here in zip(graph.ops, present, strict=True) if here]
+    elements = {name: prod(shape) for name, shape in shapes.items()}
+    memory = {op.name: op.operator.memory(op, *ends(op)) for op in kept}
+    sources = {op.output: chosen(symbols, op, full) for op in kept if memory[op.name].role == "view"}
+    steps = [step(op, memory[op.name], full) for op in kept if memory[op.name].role != "view"]
+    return CostReport(
+        spec=graph.name,
+        at=dict(at),
+        params=sum(row.params for row in rows),
+        params_total=sum(op.total for op in costs.ops),
+        macs=sum(row.macs for row in rows),
+        activations=sum(elements[name] for step in steps for name in step.writes),
+        peak_bytes=BYTES * most_alive(steps, elements, graph.inputs, graph.answer(), sources),
+        ops=rows,
+    )
+
+
+def whole(value: Number) -> int:
+    """The integer that an exact count comes out as."""
+    if value != int(value):
+        raise ValueError(f"a count comes out as {value}")
+    return int(value)
+
+
+def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
+    """The input with which a select goes on; a narrow has only one."""
+    for tensor, condition in zip(op.inputs, goes_on(op), strict=True):
+        if symbols.diagrams.at(symbols.diagrams.of(condition), full):
+            return tensor
+    return op.inputs[-1]
+
+
+def step(op: Op, memory: Memory, at: Assignment) -> Step:
+    """An operation as memory is counted of it."""
+    inner = tuple(int(evaluate(part, at)) for part in memory.inner)
+    more = int(evaluate(memory.more, at))
+    block = op.name.rpartition(".")[0]
+    return Step(op.inputs, op.outputs, block, memory.role, memory.absorbs, memory.summed, more, inner)  # type: ignore[arg-type]
+
+
+def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:
+    """(op, the path of the stem, stage or head it stands in) for every op."""
+    stack = [(graph.root, "")]
+    while stack:
+        scope, stage = stack.pop()
+        if scope.kind in ("stem", "stage", "head") or (scope.kind == "exit" and not stage):
+            stage = scope.path
+        for item in scope.items:
+            if isinstance(item, str):
+                yield item, stage
+            else:
+                stack.append((item, stage))

@@ -1,0 +1,88 @@
+"""One kind of cost along a sweep, in whole units from 0 on, and what can still become of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, floor, gcd, inf, isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specc.space.sweep import Ints, Sweep, reach
+
+Limits = tuple[float, float]
+"""The least and the most that a cost may be, both included."""
+Window = tuple[Limits, ...]
+"""Limits for every kind of cost of a space: MACs and parameters, as a rule."""
+ANY: Limits = (-inf, inf)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """cost = base + unit * (what the pairs of all steps add).
+
+    added         for every step [pairs], from 0 on
+    least, most   what the rest can still add, for every row before each step and after the last [rows]; rows that
+                  lead nowhere have least > most
+    """
+
+    base: int
+    unit: int
+    added: tuple[Ints, ...]
+    least: tuple[Ints, ...]
+    most: tuple[Ints, ...]
+
+    def within(self, limits: Limits) -> tuple[int, int]:
+        """The first and the last whole unit within limits that the range of costs allows; none where first > last."""
+        first, last = int(self.least[0][0]), int(self.most[0][0])
+        low, high = limits
+        if isfinite(low):
+            first = max(first, -((self.base - ceil(low)) // self.unit))
+        if isfinite(high):
+            last = min(last, (floor(high) - self.base) // self.unit)
+        return first, last
+
+
+@lru_cache(maxsize=8)
+def line(swept: Sweep, kind: int) -> Line:
+    """The costs of one kind, which are kept."""
+    return line_along(swept, kind)
+
+
+def line_along(swept: Sweep, kind: int) -> Line:
+    """The same, of a sweep that is made once."""
+    lows = [int(step.added[:, kind].min()) for step in swept.steps]
+    added = [step.added[:, kind] - low for step, low in zip(swept.steps, lows, strict=True)]
+    unit = max(1, gcd(*(int(np.gcd.reduce(one)) for one in added)))
+    whole = tuple(one // unit for one in added)
+    return Line(
+        base=swept.base[kind] + sum(lows),
+        unit=unit,
+        added=whole,
+        least=tuple(reach(swept.steps, whole, lowest=True)),
+        most=tuple(reach(swept.steps, whole, lowest=False)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goal:
+    """Windows of one width along a line, in whole units: each ends at a top between `lowest` and `highest`."""
+
+    line: Line
+    width: int
+    lowest: int
+    highest: int
+
+    def keeps(self, place: int, rows: Ints, costs: Ints) -> NDArray[np.bool_]:
+        """Which of those that stand in `rows` before step `place` at `costs` can still end in some window."""
+        least, most = self.line.least[place][rows], self.line.most[place][rows]
+        soon_enough = (least <= most) & (costs + least <= self.highest)
+        kept: NDArray[np.bool_] = soon_enough & (costs + most >= self.lowest - self.width)
+        return kept
+
+
+def goal(along: Line, limits: Limits) -> Goal | None:
+    """The goal of keeping one window; None where no whole unit is within."""
+    first, last = along.within(limits)
+    return Goal(along, last - first, last, last) if first <= last else None

@@ -1,0 +1,33 @@
+"""The least and the most that any sub-network costs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from specc.space.choices import Space
+from specc.space.conditioned import parts_of
+from specc.space.listing import listing
+from specc.space.sweep import TooEntangled, cost_ranges, ranges_in, sweep_through
+
+Range = tuple[int, int]
+
+
+def ranges_of(space: Space) -> tuple[Range, ...]:
+    """(least, most) of every cost over all sub-networks, exactly: by a sweep, by looking at all of them where these are
+    not too many, or by one sweep for each option of a global choice. Raises TooEntangled."""
+    try:
+        return cost_ranges(space)
+    except TooEntangled:
+        listed = listing(space)
+    if listed is not None:
+        ends = [(costs.min(axis=1), costs.max(axis=1)) for _, costs in listed.costs()]
+        lows, highs = (np.array(some) for some in zip(*ends, strict=True))
+        return tuple(zip(lows.min(axis=0).tolist(), highs.max(axis=0).tolist(), strict=True))
+    parts = parts_of(space)
+    if parts is None:
+        raise TooEntangled
+    found = [ranges_in(sweep_through(part.space, with_costs=True)) for part in parts]
+    return tuple(
+        (min(low for low, _ in kind), max(high for _, high in kind))
+        for kind in zip(*found, strict=True)
+    )
