@@ -9,7 +9,7 @@ import pytest
 from specc.diagnostics import SpecError
 from specc.pipeline import compile_project, load
 from specc.source import Source
-from specc.syntax.lexer import MOST_TOKENS
+from specc.syntax.brackets import MOST_TOKENS
 from tests.helpers.counting import calls
 from tests.helpers.networks import reported, spec
 

@@ -14,7 +14,7 @@ from specc.semantics.names import UNKNOWN_NAME, Names
 from specc.source import Source, Span
 from specc.space import numerals
 from specc.syntax import ast
-from specc.syntax.lexer import BAD_NUMBER
+from specc.syntax.characters import BAD_NUMBER
 
 UNKNOWN_PARAM = Rule(
     "E241",

@@ -7,7 +7,6 @@ import json
 import string
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ from torch import Tensor, nn
 
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import put_back, whole_folder, write_text
-from specc.runtime.net.plan import Cut, Option, Plan
+from specc.runtime.net.parts import Plan, entries, is_part, map_cuts
+from specc.runtime.net.plan import Cut, Option
 from specc.space.strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
@@ -58,31 +58,17 @@ def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
         raise ValueError(
             f"{len(row)} norm statistics are of another sub-network, which has {start}"
         )
-    return placed(plan, measured)
+    return map_cuts(plan, lambda place, cut: measured.get(place, cut))
 
 
-def cuts(plan: Any, path: str = "") -> Iterator[tuple[str, Cut]]:
+def cuts(part: Any, path: str = "") -> Iterator[tuple[str, Cut]]:
     """Every cut of a plan with its place, as in `s1.b1.norm2`."""
-    for field in fields(plan):
-        value = getattr(plan, field.name)
-        here = f"{path}.{field.name}" if path else field.name
+    for name, value in entries(part):
+        here = f"{path}.{name}" if path else name
         if isinstance(value, Cut):
             yield here, value
-        elif is_dataclass(value):
+        elif is_part(value):
             yield from cuts(value, here)
-
-
-def placed(plan: Any, changed: dict[str, Cut], path: str = "") -> Any:
-    """A copy of a plan in which some cuts, by their places, are others."""
-    new = {}
-    for field in fields(plan):
-        value = getattr(plan, field.name)
-        here = f"{path}.{field.name}" if path else field.name
-        if here in changed:
-            new[field.name] = changed[here]
-        elif is_dataclass(value) and not isinstance(value, (Cut, type)):
-            new[field.name] = placed(value, changed, here)
-    return replace(plan, **new)
 
 
 def save(
@@ -168,7 +154,8 @@ def options_of(net: Any) -> Mapping[str, Sequence[Option]]:
 
 def space_of(net: Any) -> Any:
     """The space.py that a network's module reads."""
-    return type(net).plan.__globals__["space"]
+    planner = getattr(net, "planner", None)
+    return type(net).plan.__globals__["space"] if planner is None else planner.space
 
 
 def fingerprint(options: Mapping[str, Sequence[Option]]) -> str:
