@@ -51,7 +51,7 @@ def costs_module(graph: Graph) -> str:
 def head(graph: Graph, rows: Sequence[str]) -> str:
     """The docstring and the imports."""
     named = functions_of(rows)
-    imports = ["from specc.space import choices"]
+    imports = ["from specc.runtime.net.sizes import OneOf", "from specc.space import choices"]
     imports += [f"from {module} import {', '.join(names)}" for module, names in sorted(named.items())]
     lines = "\n".join(imports)
     fractions = "from fractions import Fraction\n" if any("Fraction(" in row for row in rows) else ""
@@ -176,7 +176,12 @@ from typing import Any
 import numpy as np'''
 LAYER = '''Layer = tuple[str, int, int]
 """A layer's path, its multiply-accumulates for one image, its parameters in use."""'''
-FUNCTIONS = '''def check(assignment: Mapping[str, Any]) -> None:
+FUNCTIONS = '''def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
+
+
+def check(assignment: Mapping[str, Any]) -> None:
     """Raises ValueError, naming the choice and its options, for what is no assignment here."""
     choices.check(SPACE, assignment)
 
