@@ -16,11 +16,10 @@ from specc.source import Source
 from specc.space import choices
 from specc.subnets.conditions import conditions
 from specc.subnets.space import canonical, space_module
-from tests.analysis.test_space_module import HOSTILE, assert_formatted
 from tests.helpers.folders import SPECS
 from tests.helpers.graphs import Builder, assignments, graphs
 from tests.helpers.projects import elastic_names
-from tests.helpers.space_modules import as_json, space_of_graph
+from tests.helpers.space_modules import HOSTILE, as_json, assert_formatted, space_of_graph
 
 FEW = (
     *("digits", "digits_densenet", "digits_hierarchical", "digits_mobilenet_v3_ofa", "digits_vit_adn"),

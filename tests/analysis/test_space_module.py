@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from specc.subnets.space import canonical, costs_module, enumerate_space, size, 
 from tests.helpers.folders import SPECS
 from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
 from tests.helpers.projects import elastic_names
-from tests.helpers.space_modules import as_json, space_of_graph
+from tests.helpers.space_modules import HOSTILE, as_json, assert_formatted, space_of_graph
 
 SLOWLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 ELASTIC = [SPECS / f"{name}.specc" for name in elastic_names()]
@@ -60,12 +58,6 @@ def test_the_modules_of_the_specs_are_laid_out_as_ruff_would(path: Path) -> None
         assert all(len(line) <= 100 for line in one.splitlines())
 
 
-def assert_formatted(text: str) -> None:
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "100", "--diff", "-"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-
-
 def test_batches_of_any_integer_type_and_order() -> None:
     graph = load(SPECS / "mobilenet_v2_tips.specc").graph
     space = space_of_graph(graph)
@@ -93,20 +85,6 @@ def test_functions_of_several_choices_in_small_integers() -> None:
     assert_formatted(costs_module(graph))
     for kind in (np.int64, np.uint8):
         assert list(zip(*(column.tolist() for column in space.batched(rows.astype(kind))), strict=True)) == expected
-
-
-HOSTILE = (
-    'x"); raise SystemExit("',
-    "x'); raise SystemExit('",
-    "a\nraise SystemExit",
-    '"""\nraise SystemExit\n"""',
-    "\\",
-    "{x}",
-    "\u2028raise SystemExit",
-    "lambda",
-    "a or b",
-    "a and b",
-)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,20 @@ from specc.cost.names import plain_option
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.subnets.module import costs_module, space_module
+
+HOSTILE = (
+    'x"); raise SystemExit("',
+    "x'); raise SystemExit('",
+    "a\nraise SystemExit",
+    '"""\nraise SystemExit\n"""',
+    "\\",
+    "{x}",
+    "\u2028raise SystemExit",
+    "lambda",
+    "a or b",
+    "a and b",
+)
+"""Texts of a spec that must not become code."""
 
 
 def space_of_graph(graph: Graph) -> Any:
@@ -33,3 +48,10 @@ def as_json(graph: Graph, at: Assignment) -> dict[str, Any]:
     table = graph.choice_table()
     found: dict[str, Any] = json.loads(json.dumps({name: plain_option(table[name], o) for name, o in at.items()}))
     return found
+
+
+def assert_formatted(text: str) -> None:
+    """Whether a file of a project is laid out as `ruff format` would."""
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "100", "--diff", "-"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
