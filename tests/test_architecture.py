@@ -22,6 +22,7 @@ LAYERS = {
     "source": 0,
     "cache": 0,
     "plugins": 0,
+    "python": 0,
     "diagnostics": 0,
     "space": 0,
     "schemas": 0,
@@ -108,6 +109,16 @@ def test_imports_run_downwards(path: Path) -> None:
         assert LAYERS[other] <= LAYERS[mine], f"{name} is above {mine}"
         assert {mine, other} not in STRANGERS, f"{mine} and {other} don't see each other"
         assert mine != "space" or other == "space", f"what projects compute with needs nothing of specc, not {name}"
+
+
+def test_architecture_shows_these_layers() -> None:
+    """The table in ARCHITECTURE.md has every room in its layer, from the highest to the lowest."""
+    rows = re.findall(r"^\| (\d+) \| ([^|]*) \|", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M)
+    told = {room: int(layer) for layer, rooms in rows for room in re.findall(r"`(\w+)`", rooms)}
+    assert told == LAYERS
+    assert [int(layer) for layer, _ in rows] == sorted({*LAYERS.values()}, reverse=True)
+    there = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
+    assert there - {"__pycache__", "runtime", "std"} == LAYERS.keys()
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p)], ids=shown)

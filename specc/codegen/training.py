@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
+from specc import __version__
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.blocks import blocks_of
 from specc.codegen.literals import literal, toml
@@ -106,6 +107,7 @@ class View:
     calibrated: int
     blocks: str
     method_text: str
+    version: str
     slices: str
     answers: str
     trained: str
@@ -178,6 +180,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         calibrated=calibrated(graph, sections),
         blocks=block_table(graph) if has_table(graph) else "",
         method_text=method.signature.doc,
+        version=__version__,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
         data_flag=data_flag(data.name),

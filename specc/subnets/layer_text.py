@@ -15,10 +15,11 @@ from itertools import groupby, pairwise
 from typing import Final, TypeAlias
 
 from specc.activity.diagrams import Diagrams, Node, Term
-from specc.cost.names import literal_text, quoted
+from specc.cost.names import literal_text
 from specc.cost.totals import costs_of
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate, free, substitute
 from specc.ir.graph import Graph
+from specc.python import quoted
 from specc.subnets.expr_text import ATOM, HOMES, PRODUCT, Text, added, applied, literal, product
 from specc.subnets.layers import Product, Row, Unit, units_of
 

@@ -4,15 +4,16 @@ each layer costs; `costs.py` computes the same totals fast."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from specc.cost.names import plain_option, quoted
+from specc.cost.names import plain_option
 from specc.cost.program import Program, program
 from specc.cost.variables import Variables
-from specc.cost.writer import LINE, functions, tables
+from specc.cost.writer import functions, tables
 from specc.ir.choice import Choice
 from specc.ir.graph import Graph
+from specc.python import literal, quoted
 from specc.space.choices import Space
 from specc.subnets.conditions import conditions, count_of
 from specc.subnets.layer_text import functions_of, layer_lines
@@ -101,7 +102,7 @@ def options_text(choice: Choice, used: int) -> str:
         (step,) = steps
         end = "" if step == 1 else f", {step}"
         return f"tuple(range({integers[0]}, {integers[-1] + step}{end}))"
-    return laid_out(tuple(options), 4, used)
+    return literal(tuple(options), 4, used + 1)
 
 
 def active_text(graph: Graph, space: Space) -> str:
@@ -117,7 +118,7 @@ def active_text(graph: Graph, space: Space) -> str:
     for name, terms in space.active.items():
         rows = tuple({parent: plain(table[parent], allowed) for parent, allowed in term.items()} for term in terms)
         key = f"    {quoted(name)}: "
-        lines.append(f"{key}{laid_out(rows, 4, len(key))},")
+        lines.append(f"{key}{literal(rows, 4, len(key) + 1)},")
     return "\n".join([*lines, "}"])
 
 
@@ -131,36 +132,12 @@ def together_text(graph: Graph, what: Program) -> str:
     comment = "# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice."
     start = "TOGETHER: tuple[tuple[str, ...], ...] = "
     rows = tuple(tuple(graph.choices[at].name for at in scope) for scope in what.together)
-    return f"{comment}\n{start}{laid_out(rows, 0, len(start) - 1)}"
+    return f"{comment}\n{start}{literal(rows, 0, len(start))}"
 
 
 def size_text(space: Space) -> str:
     count = count_of(space)
     return f"{count}" if count is not None else "None  # the choices read one another too much to count"
-
-
-def laid_out(value: object, indent: int, used: int) -> str:
-    """A literal of tuples, dicts, strings and numbers as ruff lays it out: on one line if it fits after `used` columns
-    and before a comma, else one item a line."""
-    line = on_one_line(value)
-    if used + len(line) + 1 <= LINE or not isinstance(value, (tuple, Mapping)) or not value:
-        return line
-    inner = " " * (indent + 4)
-    if isinstance(value, Mapping):
-        keys = [f"{inner}{quoted(key)}: " for key in value]
-        rows = [f"{key}{laid_out(item, indent + 4, len(key))}" for key, item in zip(keys, value.values(), strict=True)]
-    else:
-        rows = [f"{inner}{laid_out(item, indent + 4, indent + 4)}" for item in value]
-    left, right = ("{", "}") if isinstance(value, Mapping) else ("(", ")")
-    return "\n".join([left, *(f"{row}," for row in rows), f"{' ' * indent}{right}"])
-
-
-def on_one_line(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{quoted(key)}: {on_one_line(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(on_one_line, value))}{',' if len(value) == 1 else ''})"
-    return quoted(value)
 
 
 COSTS_HEAD = '''"""What sub-networks cost, as a program: for many at once, and for one in microseconds.

@@ -14,6 +14,7 @@ from specc.runtime.deploy.choosing import chosen, clash, read_points, several, s
 from specc.runtime.deploy.exporting import compare, writing
 from specc.runtime.search.front import Point
 from tests.helpers.digits import BEGUN, DIGITS
+from tests.helpers.documents import check_file
 from tests.helpers.projects import from_text, project
 from tests.helpers.scripts import run
 from tests.helpers.tiny import TinySpace
@@ -93,6 +94,7 @@ def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
     assert (one / "int8.safetensors").stat().st_size < 0.6 * (one / "weights.safetensors").stat().st_size
     for name in ("model.py and its weights", "torch.export", "int8.py and its weights"):
         assert f"{name}: same answers" in out
+    check_file(one / "subnet.json")
     about = json.loads((one / "subnet.json").read_text())
     assert (about["accuracy"], about["outputs"]) == (0.5, ["logits"])
     assert about["inputs"]["images"]["shape"] == [1, 8, 8]
