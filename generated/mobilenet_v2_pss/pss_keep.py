@@ -90,6 +90,7 @@ def write_kept(
     rows = [as_data(best, space) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
     of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
+    about = {"format": "specc constraints 1", **about}
     text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
     figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
     bundle.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])

@@ -101,7 +101,7 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
 
 
 def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict[str, Any]) -> None:
-    """To the last epoch, from where `saved` was. Writes a checkpoint and metrics after every epoch."""
+    """To the last epoch, from where `saved` was. Saves the run, its weights and metrics after every epoch."""
     world = trainer.world
     net: Any = trainer.net
     about = described(net, METHOD, options, loading.data)
@@ -158,7 +158,9 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
                 )
             log.write(epoch, **metrics)
             if world.main:
-                checkpoint.save(file, about | {"epoch": epoch + 1} | trainer.state())
+                state = about | {"epoch": epoch + 1} | trainer.state()
+                checkpoint.save(file, state)
+                checkpoint.save_weights(file.with_name("weights.safetensors"), state)
     log.close()
 
 

@@ -16,7 +16,7 @@ from specc.runtime.files.tensors import load_tensors
 from tests.helpers import parts
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
-from tests.helpers.projects import Project
+from tests.helpers.projects import Project, from_text, project
 
 torch.set_num_threads(1)
 made = parts.made
@@ -44,6 +44,11 @@ for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 assert not [name for name in sys.modules if name.split(".")[0] in ("elastic", "specc", "space", "model")]
 print("checked", len(list(pathlib.Path(sys.argv[1]).iterdir())))
 """
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
+    return {name: project(from_text(text), tmp_path_factory.mktemp(name)) for name, (text, _, _) in SPECS.items()}
 
 
 @torch.no_grad()

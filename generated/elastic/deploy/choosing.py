@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from elastic.run.distributed import warn
-from elastic.search.front import Point, best, point_of, rows_of, thrifty, within
+from elastic.search.front import Point, best, points_of, thrifty, within
 from elastic.space.strict_json import read_json
 from elastic.train.interfaces import Space
 from elastic.train.subnets import parse, resolved
@@ -47,7 +47,7 @@ def read_points(
     points: dict[str, Point] = {}
     try:
         content = read_json(path.read_bytes())
-        rows = [point_of(row) for row in rows_of(content)]
+        rows = points_of(content)
         check_origin(path, content, of)
         for point in rows:
             at = resolved(space, point.at)

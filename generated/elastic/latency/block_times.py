@@ -27,7 +27,7 @@ from elastic.latency.timing import device_name, running, timed
 from elastic.net.shapes import Shape
 from elastic.run.progress import Bar
 from elastic.search.journal import Journal, fingerprint
-from elastic.space.latency_table import LatencyTable, file_name, predicted, table_of
+from elastic.space.latency_table import FORMAT, LatencyTable, file_name, predicted, table_of
 
 LEAST = 100
 """A small space is covered several times, until so many sub-networks ran."""
@@ -115,7 +115,7 @@ def write_table(
                 if not journal.known(task.key):
                     journal.add(task.key, bench.seconds(task))
                 bar.advance()
-    content = asdict(given) | content_of(space, blocks, marked, journal)
+    content = {"format": FORMAT} | asdict(given) | content_of(space, blocks, marked, journal)
     write_text(path, json.dumps(content) + "\n")
     table = table_of(content)
     found = held_against(table, space, passes, journal)

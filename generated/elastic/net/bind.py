@@ -12,14 +12,13 @@ import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.net.plan import Plan
+from elastic.net.parts import Plan, replaced
 from elastic.net.reshaped import refresh, settled
 from elastic.net.reuse import overwrite
 
@@ -122,7 +121,7 @@ def bind(
     refuses to be trained: without its norms it would lose most of what it knows.
     """
     if plan is not None and not resized:
-        plan = replace(plan, resolution=None)
+        plan = replaced(plan, resolution=None)
     graph, layers, _ = traced(net, plan)
     if fold:
         fold_norms(graph, layers)

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from elastic.net.bind import evaluating, wide
-from elastic.net.plan import Cut, Plan, map_cuts
+from elastic.net.parts import map_cuts
+from elastic.net.plan import Cut
 from elastic.net.shapes import each_input
 
-SomePlan = TypeVar("SomePlan", bound=Plan)
+SomePlan = TypeVar("SomePlan")
 
 
 class Moments:
@@ -79,7 +80,7 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
     if any(moments.count < 2 for _, moments in found.values()):
         raise ValueError("one image is too few to calibrate with: a norm of vectors needs two")
 
-    def with_statistics(cut: Cut) -> Cut:
+    def with_statistics(place: str, cut: Cut) -> Cut:
         if id(cut) not in found:
             return cut
         calibrated: Cut = cut.calibrated(*found[id(cut)][1].result())  # type: ignore[attr-defined]

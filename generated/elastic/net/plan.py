@@ -6,8 +6,8 @@ present - in the shape of the module tree, and `net(x, plan)` reads them. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
@@ -115,18 +115,6 @@ class Plan:
 
     def __deepcopy__(self: SomePlan, memo: dict[int, object]) -> SomePlan:
         return self
-
-
-def map_cuts(plan: Any, change: Callable[[Cut], Cut]) -> Any:
-    """A copy of a plan, or of a part of one, in which every cut is `change(cut)`."""
-    changed = {}
-    for item in fields(plan):
-        value = getattr(plan, item.name)
-        if isinstance(value, Cut):
-            changed[item.name] = change(value)
-        elif is_dataclass(value):
-            changed[item.name] = map_cuts(value, change)
-    return replace(plan, **changed)
 
 
 def complete(

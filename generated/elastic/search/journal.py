@@ -8,16 +8,20 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from elastic.files.whole import writing
 from elastic.run.distributed import World, gather
 from elastic.search.front import key
+from elastic.space.documents import fields, mapping, number, option, text
 from elastic.space.strict_json import read_json
 from elastic.train.interfaces import Assignment
 
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
+
+LINE: Final = fields({"of": text, "at": mapping(option)}, others=number())
+"""A line: the rest is what was measured."""
 
 
 def fingerprint(parts: Iterable[Path | str]) -> str:
@@ -55,16 +59,12 @@ class Journal:
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = read_json(line)
+                LINE(row)
             except ValueError:
                 continue
-            if (
-                isinstance(row, dict)
-                and row.get("of") == self.of
-                and isinstance(row.get("at"), dict)
-            ):
+            if row["of"] == self.of:
                 known = {name: value for name, value in row.items() if name not in ("of", "at")}
-                if all(isinstance(value, int | float) for value in known.values()):
-                    self.learn(row["at"], known)
+                self.learn(row["at"], known)
 
     def mend(self) -> None:
         """Ends a line that a crash cut off, so that the next one stands alone. For one process, before all write."""
