@@ -18,7 +18,7 @@ from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
 from specc.source import Source
-from specc.subnets.module import space_module
+from specc.subnets.module import costs_module, space_module
 from tests.helpers.folders import SPECS, spec_names
 
 STATIC = (
@@ -73,7 +73,7 @@ def files_of(spec: Compiled, graph: Graph | None = None) -> dict[str, str]:
     graph = spec.graph if graph is None else graph
     texts = {"spec.specc": spec.files[0].text}
     if graph.choices:
-        texts["space.py"] = space_module(graph)
+        texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
     return project_files(graph, spec.model, texts)
 
 
@@ -93,7 +93,7 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
 
 
 def is_projects(name: str) -> bool:
-    return name in ("model", "space", "elastic") or name.startswith("elastic.")
+    return name in ("model", "space", "costs", "elastic") or name.startswith("elastic.")
 
 
 @contextmanager

@@ -117,7 +117,8 @@ def test_equal_accuracy_at_more_macs_is_dominated() -> None:
 
 def space_of(name: str) -> ModuleType:
     """A spec's space.py, beside the compiler's own `choices`."""
-    return space_of_graph(compiled(name).graph)
+    found: ModuleType = space_of_graph(compiled(name).graph)
+    return found
 
 
 class Worth:
