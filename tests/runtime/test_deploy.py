@@ -13,14 +13,11 @@ import torch
 from torch import nn
 
 from specc.runtime.files.tensors import load_tensors
-from tests.helpers import parts
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
 from tests.helpers.projects import Project, from_text, project
 
 torch.set_num_threads(1)
-made = parts.made
-"""The projects, as a fixture."""
 
 FRESH = """
 import importlib.util, pathlib, sys
