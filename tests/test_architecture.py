@@ -183,6 +183,14 @@ def test_operators_are_asked_and_never_listed(path: Path) -> None:
         assert not found, f"`{next(iter(found.values()))}` is named; ask its rules"
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if is_copied(p) or p.parent.name == "space"], ids=shown)
+def test_projects_read_what_operations_do_and_not_their_kinds(path: Path) -> None:
+    """ir.json says what is asked of an operation (`effect`, `memory`), so that operators from outside count, too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare) and "['kind']" in (text := ast.unparse(node)):
+            assert not any(f"'{kind}'" in text for kind in operators()), text
+
+
 def test_names_of_operators_are_found() -> None:
     code = 'x = ("add", "relu")\ny = op.kind == "add"\nz = apply("add", 1, 2)\nplain_op(b, "select", name)\n'
     assert [*kinds_named(ast.parse(code))] == [(1, "relu"), (2, "add")]

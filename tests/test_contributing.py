@@ -7,10 +7,11 @@ from itertools import takewhile
 
 import pytest
 
+from specc.cli.commands.completion import described
 from specc.pipeline import load
 from specc.source import Source
 from tests.helpers.facts import assert_facts
-from tests.helpers.folders import ROOT
+from tests.helpers.folders import PACKAGE, ROOT
 
 PAGES = ("CONTRIBUTING.md", "ARCHITECTURE.md", "editors/README.md", "README.md", "grammar/REFERENCE.md")
 PLACEHOLDERS = re.compile(r"NAME|NETWORK|\*")
@@ -67,6 +68,32 @@ def test_the_way_of_a_spec_is_as_told() -> None:
     assert [choice.name for choice in graph.choices] == ["width", "s1.depth", "s1.conv.kernel"]
     (select,) = (op for op in graph.ops if op.kind == "select")
     assert select.inputs == ("s1.add", "stem.relu")
+
+
+def flags_there_are() -> str:
+    """A pattern of the flags of all commands, and of projects' scripts as they and what they import write them."""
+    commands = {flag for _, _, options in described() for flag, _ in options}
+    folders = (PACKAGE / "runtime", PACKAGE / "codegen" / "templates", PACKAGE / "methods")
+    files = (path for folder in folders for path in folder.rglob("*.*") if path.suffix in (".py", ".jinja"))
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    written = {flag for text in texts for flag in re.findall(r"\"(--[a-z{][a-z0-9{}_-]+)", text)}
+    written |= {f"--{word.replace('_', '-')}" for text in texts for word in re.findall(r"\"([a-z_]+_decay)\"", text)}
+    # An f-string stands for several: f"--{kind}-weight-decay".
+    return "|".join(re.sub(r"\{\w+\}", "[a-z]+(-[a-z]+)?", flag) for flag in sorted(commands | written))
+
+
+@pytest.mark.parametrize("page", ["README.md", "grammar/REFERENCE.md"])
+def test_flags_that_are_shown_are_there(page: str) -> None:
+    there = re.compile(f"{flags_there_are()}|--nproc-per-node")  # the last is torchrun's
+    for flag in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", text_of(page)):
+        assert there.fullmatch(flag), flag
+
+
+def test_every_command_s_row_is_in_the_readme_and_its_flags_have_help() -> None:
+    for name, summary, options in described():
+        assert re.search(rf"^\|[^|]*`specc {name}\b", text_of("README.md"), re.M), name
+        assert summary
+        assert all(help for _, help in options), name
 
 
 def test_no_page_speaks_of_documents_that_readers_lack() -> None:

@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
 from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
 from specc.ir.operator import Memory
 from specc.space.functions import LARGEST_DENOMINATOR
+
+EFFECTS: Final = ("normalises", "sums", "selects")
+"""What an operation is, where programs that read ir.json need to tell it from others."""
 
 
 def graph_json(graph: Graph) -> str:
@@ -72,6 +75,9 @@ def tensor_data(tensor: Tensor) -> dict[str, Any]:
 def op_data(op: Op, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     data: dict[str, Any] = {"name": op.name, "kind": op.kind, "inputs": list(op.inputs), "outputs": list(op.outputs)}
     data["params"] = plain(op.params)
+    effect = next((name for name in EFFECTS if getattr(op.operator, name)), "")
+    if effect:
+        data["effect"] = effect
     if op.guard != 1:
         data["guard"] = expression(op.guard)
     if op.connection.kind != "dense":

@@ -69,6 +69,9 @@ class GraphOp(Document):
     inputs: tuple[Text, ...]
     outputs: tuple[Text, ...]
     params: dict[str, JsonValue] = Field(description="the operator's parameters")
+    effect: Literal["", "normalises", "sums", "selects"] = Field(
+        default="", description="a norm, a sum of tensors, or a choice of the first whose condition holds"
+    )
     guard: Expression = Field(default=1, description="whether it is there")
     connection: dict[str, JsonValue] = Field(default_factory=dict, description="which weights there are, if not all")
     bank: Bank | None = None

@@ -117,12 +117,14 @@ def one_of(names: Sequence[str]) -> Kind:
     return check
 
 
-def whole(least: int = 0, below: float = inf) -> Kind:
+def whole(least: float = 0, below: float = inf) -> Kind:
     """Whole numbers, written without a decimal point."""
+
+    bound = f" of at least {least}" if isfinite(least) else ""
 
     def check(value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < below:
-            raise Wrong(f"is no whole number of at least {least}: {shown(value)}")
+            raise Wrong(f"is no whole number{bound}: {shown(value)}")
 
     return check
 

@@ -87,16 +87,15 @@ class Brackets(PostLex):
         before = file.token
         suspect: Token | None = None
         for token in stream:
-            if count >= MOST_TOKENS:
-                message = f"more than {MOST_TOKENS:,} words, signs and lines stand before this"
+            count += token.count("\n") if token.type == "_SEP" else 1
+            if count > MOST_TOKENS:
+                message = f"there are more than {MOST_TOKENS:,} words, signs and lines by here"
                 raise Refused(TOO_LONG, token, message, "")
             if token.type == "_SEP":
-                count += token.count("\n")
                 inside_list = stack[-1].token.type in ("LPAR", "LSQB", "_SET")
                 if before.type == "_SEP" or (inside_list and token != ";"):
                     continue
             else:
-                count += 1
                 first_on_line = token.line != line
                 if first_on_line:
                     line, indent = token.line or 0, token.column or 0

@@ -47,7 +47,9 @@ _IN_OTHER_LANGUAGES: Final[Mapping[str, str]] = {
     ":": "write `=` after an argument's name, and braces around statements",
 }
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufff9-\ufffb]")
-_PIECE = re.compile(r'(?P<number>[0-9](?:[A-Za-z0-9_]|\.(?!\.))*)|(?P<string>"(?:[^"\\\n]|\\[^\n])*"?)|.', re.DOTALL)
+_PIECE = re.compile(
+    r'(?P<number>[0-9](?:[A-Za-z0-9_]++|\.(?!\.))*+)|(?P<string>"(?:[^"\\\n]++|\\[^\n])*+"?)|.', re.DOTALL
+)
 """What is taken for one piece where lark's lexer can take nothing."""
 
 

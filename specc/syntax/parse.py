@@ -16,7 +16,7 @@ from specc.syntax.build import Build
 from specc.syntax.characters import report_hidden
 from specc.syntax.grammar import parser
 
-_COMMENTS: Final = re.compile(r'"(?:\\.|[^"\\\n])*"|(#[^\n]*)')
+_COMMENTS: Final = re.compile(r'"(?:[^"\\\n]++|\\.)*+"|(#[^\n]*)')
 """Strings, which may hold a `#`, and comments."""
 
 

@@ -155,7 +155,7 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
             wanted = net(*inputs, plan)
             sized = inputs
             if plan.resolution:
-                sized = tuple(part(made[name], "net").resize(x, plan.resolution) for x in inputs)
+                sized = tuple(part(made[name], "net.resizing").resize(x, plan.resolution) for x in inputs)
             runtime.switch(number)
             assert runtime.current == number
             for found in (net.bind(plan)(*sized), net.straight(plan)(*sized), runtime.run(*inputs)):

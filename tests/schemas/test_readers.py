@@ -13,6 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, TypeAdapter
 
+from specc.methods.ofa import step_shrinking
+from specc.methods.tips import step_importance
 from specc.runtime.deploy import bundle
 from specc.runtime.run import progress
 from specc.runtime.search import front, journal
@@ -59,6 +61,28 @@ INDEX = {
     "files": {"weights.safetensors": "0123"},
     "checksum": "4567",
 }
+GROUP = {"choice": "s1.conv.width", "important": True, "score": 0.02, "layers": ["s1.conv"]}
+IMPORTANCE = {
+    "network": "net",
+    "subnets": 8,
+    "coupling": 1.0,
+    "damping": 1e-05,
+    "damping_share": 0.001,
+    "directed": False,
+    "expected": False,
+    "nodes": None,
+    "seed": 0,
+    "groups": [GROUP],
+    "sub_paths": [GROUP | {"choice": "s1.keep", "important": False}],
+    "ops": [{"name": "s1.conv", "kind": "conv", "important": True, "score": 0.02}],
+    "tensors": [{"name": "image", "tas": 0.5}],
+}
+SHRINKING = {
+    "network": "net",
+    "always": ["resolution"],
+    "stages": [{"phase": "kernel", "share": 0.5, "subnets": 1, "drawn": {"s1.kernel": 3}}],
+    "channels": [{"rows": ["s1.conv1"], "columns": ["s1.conv2"], "judges": ["s1.conv2"], "sorted": {"1": 16}}],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,16 @@ READERS = {
         lambda text: latency_table.table_of(read_json(text)),
         ("latency.json",),
         (TABLE, {name: TABLE[name] for name in ("network", "device", "threads", "batch_size", "choices", "blocks")}),
+    ),
+    "importance": Reader(
+        lambda text: step_importance.IMPORTANCE(read_json(text)),
+        ("importance.json",),
+        (IMPORTANCE, {name: IMPORTANCE[name] for name in ("network", "groups", "sub_paths", "ops", "tensors")}),
+    ),
+    "shrinking": Reader(
+        lambda text: step_shrinking.SHRINKING(read_json(text)),
+        ("shrinking.json",),
+        (SHRINKING, SHRINKING | {"stages": [], "channels": []}),
     ),
     "assignments": Reader(
         lambda text: subnets.assignment_in(read_json(text)),
