@@ -73,6 +73,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         tensors[name] = flat.view(row["shape"])
     return tensors
 '''
+"""How an exported source reads its weights: by hand, as it needs torch alone. The package reads the same files."""
 
 
 def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) -> str:
