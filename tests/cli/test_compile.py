@@ -39,7 +39,7 @@ def test_compile_writes_a_project(small: Path, tmp_path: Path) -> None:
     assert "out" in done.err
     files = contents(out)
     wanted = {"README.md", "model.py", "space.py", "train.py", "search.py", "export.py", "bench.py", "settings.toml"}
-    assert wanted | {"spec.specc", "ir.json"} <= set(files)
+    assert wanted | {"costs.py", "spec.specc", "ir.json"} <= set(files)
     assert files["spec.specc"].decode() == SMALL
     assert beside(out) == ["out", "small.specc"]
     value = specc("compile", small, "-o", out, "--json")
