@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias
 
+from specc.diagnostics.near import near_or_all
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Option, normal
-from specc.space.numerals import LONGEST, read, written
+from specc.portable.run.numerals import LONGEST, read, written
 
 if TYPE_CHECKING:
     from specc.ir.graph import Graph
@@ -44,7 +45,7 @@ def named(graph: Graph, name: str) -> Choice:
     table = graph.choice_table()
     if name in table:
         return table[name]
-    help = near(name, list(table)) if table else "it has no choices: it is one network"
+    help = near_or_all(name, table) if table else "it has no choices: it is one network"
     raise WrongAssignment(f"`{graph.name}` has no choice `{name}`", help)
 
 
@@ -92,16 +93,6 @@ def meaning(choice: Choice, value: object) -> Option | None:
 def is_switch(choice: Choice) -> bool:
     """Whether the options are no and yes."""
     return choice.kind == "skip" or (len(choice.options) <= 2 and all(isinstance(o, bool) for o in choice.options))
-
-
-def near(name: str, names: Sequence[str]) -> str:
-    """A help line with the names most like a wrong one, or with all where none is."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, names, n=3, cutoff=0.5)
-    listed = ", ".join(f"`{n}`" for n in (close or names[:20]))
-    more = ", ..." if not close and len(names) > 20 else ""
-    return f"did you mean {listed}?" if close else f"there are {listed}{more}"
 
 
 JsonOption: TypeAlias = bool | int | float | str

@@ -1,7 +1,7 @@
-"""The folder in which specc keeps what every process would otherwise make anew: parser tables, compiled templates.
+"""The folder in which libraries keep what every process would otherwise make anew: lark's parser, jinja's templates.
 
-Reading such a file back runs or rebuilds what it holds, so the folder must be the user's own: owned by the user, and
-closed to everyone else (mode 0700). Owner and mode are checked whenever a process is about to use the folder.
+They unpickle and run what they read there, so the folder must be the user's own: owned by the user, and closed to
+everyone else (mode 0700). Owner and mode are checked whenever a process is about to use the folder.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ CLOSED = 0o700
 def private_folder() -> Path | None:
     """`specc` in the user's cache folder, made where it is missing.
 
-    None where SPECC_CACHE says off, where there is no home, and where the folder cannot be made or is not the user's
-    own. A folder of the user's that others could read is closed first; one that others could write is also emptied.
+    None where SPECC_CACHE says off, where there is no home, and where the folder cannot be made or written, or is not
+    the user's own. A folder of the user's that others could read is closed first; one that others could write is also
+    emptied.
     """
     if os.environ.get("SPECC_CACHE", "").lower() in ("off", "0", "no"):
         return None
@@ -30,7 +31,8 @@ def private_folder() -> Path | None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if not os.path.lexists(folder):
             folder.mkdir(mode=CLOSED, exist_ok=True)
-        return folder if is_private(folder) or made_private(folder) else None
+        usable = (is_private(folder) or made_private(folder)) and os.access(folder, os.W_OK)
+        return folder if usable else None
     except OSError:
         return None
 
@@ -55,16 +57,3 @@ def made_private(folder: Path) -> bool:
         for path in folder.iterdir():
             path.unlink()
     return is_private(folder)
-
-
-def keep(path: Path, content: bytes) -> None:
-    """Writes a file aside and renames it, so that no reader sees half of it. Silent where it cannot be written."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(content)
-        os.replace(aside, path)
-    except OSError:
-        try:
-            aside.unlink(missing_ok=True)
-        except OSError:
-            return

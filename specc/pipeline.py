@@ -244,9 +244,9 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
     graph = compiled.graph if at is None else bind_fully(compiled.graph, at)
     texts = spec_texts(compiled)
     if graph.choices:
-        from specc.subnets.space import space_module
+        from specc.subnets.space import costs_module, space_module
 
-        texts["space.py"] = space_module(graph)
+        texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
         texts |= method_files(compiled, graph)
     own = own_files(compiled)
     files = project_files(graph, compiled.model, texts, tuple(own))

@@ -22,8 +22,10 @@ LAYERS = {
     "source": 0,
     "cache": 0,
     "plugins": 0,
+    "python": 0,
     "diagnostics": 0,
     "space": 0,
+    "portable": 0,
     "schemas": 0,
     "ir": 1,
     "syntax": 1,
@@ -53,6 +55,8 @@ STRANGERS = [
     *({"codegen", room} for room in ("activity", "cost", "subnets", "importance", "query", "picture")),
 ]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
+COMMON = ("space", "portable")
+"""What the compiler runs and projects have, too."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OURS = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
 
@@ -107,7 +111,17 @@ def test_imports_run_downwards(path: Path) -> None:
             continue  # the package itself, for the folder it stands in
         assert LAYERS[other] <= LAYERS[mine], f"{name} is above {mine}"
         assert {mine, other} not in STRANGERS, f"{mine} and {other} don't see each other"
-        assert mine != "space" or other == "space", f"what projects compute with needs nothing of specc, not {name}"
+        assert mine not in COMMON or other in COMMON, f"what projects have, too, needs nothing of specc, not {name}"
+
+
+def test_architecture_shows_these_layers() -> None:
+    """The table in ARCHITECTURE.md has every room in its layer, from the highest to the lowest."""
+    rows = re.findall(r"^\| (\d+) \| ([^|]*) \|", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M)
+    told = {room: int(layer) for layer, rooms in rows for room in re.findall(r"`(\w+)`", rooms)}
+    assert told == LAYERS
+    assert [int(layer) for layer, _ in rows] == sorted({*LAYERS.values()}, reverse=True)
+    there = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix in ("", ".py")}
+    assert there - {"__pycache__", "runtime", "std"} == LAYERS.keys()
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if not is_copied(p)], ids=shown)
@@ -122,11 +136,29 @@ def test_the_compiler_imports_no_torch(path: Path) -> None:
 def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
     for name in imports(path):
         if name.startswith("specc"):
-            assert any(is_copied(m) or area(name) == "space" for m in modules_of(name)), f"{name} stays behind"
+            assert any(is_copied(m) or area(name) in COMMON for m in modules_of(name)), f"{name} stays behind"
+
+
+ROOMS = ("files", "run", "net", "layers", "data", "train", "latency", "search", "deploy")
+"""The rooms of the runtime: each imports from those before it. What the compiler has, too, is below them all."""
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_copied(p) and "methods" not in p.parts], ids=shown)
+def test_rooms_of_the_runtime_import_downwards(path: Path) -> None:
+    mine = "layers" if path.name == "torch.py" else path.relative_to(PACKAGE).parts[1]
+    if mine not in ROOMS:
+        return  # what stands beside the rooms
+    for name in imports(path):
+        parts = name.split(".")
+        other = "layers" if parts[:2] == ["specc", "ops"] else parts[2] if parts[:2] == ["specc", "runtime"] else mine
+        assert ROOMS.index(other) <= ROOMS.index(mine), f"{name} is above {mine}"
+        assert parts[:2] != ["specc", "methods"], f"{name} stands above the runtime"
 
 
 def test_copied_files_have_places_of_their_own() -> None:
-    places = [place(dotted(path)) for path in MODULES if is_copied(path) or path.parts[len(PACKAGE.parts)] == "space"]
+    used = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in COMMON]
+    copied = [*used, *(path for path in MODULES if is_copied(path))]
+    places = [place(dotted(path)) for path in copied if path.name != "__init__.py"]
     assert sorted(places) == sorted(set(places))
 
 
@@ -170,6 +202,14 @@ def test_operators_are_asked_and_never_listed(path: Path) -> None:
     found = dict(kinds_named(ast.parse(path.read_text(encoding="utf-8"))))
     if not any(place.startswith(named) for named in NAMED_KINDS):
         assert not found, f"`{next(iter(found.values()))}` is named; ask its rules"
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_copied(p) or p.parent.name == "space"], ids=shown)
+def test_projects_read_what_operations_do_and_not_their_kinds(path: Path) -> None:
+    """ir.json says what is asked of an operation (`effect`, `memory`), so that operators from outside count, too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare) and "['kind']" in (text := ast.unparse(node)):
+            assert not any(f"'{kind}'" in text for kind in operators()), text
 
 
 def test_names_of_operators_are_found() -> None:

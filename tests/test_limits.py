@@ -9,7 +9,7 @@ import pytest
 from specc.diagnostics import SpecError
 from specc.pipeline import compile_project, load
 from specc.source import Source
-from specc.syntax.lexer import MOST_TOKENS
+from specc.syntax.brackets import MOST_TOKENS
 from tests.helpers.counting import calls
 from tests.helpers.networks import reported, spec
 
@@ -83,5 +83,6 @@ def test_a_set_of_many_options_takes_linear_time() -> None:
 
 
 def test_a_text_that_is_too_long_is_refused_before_it_is_read() -> None:
-    long = "#\n" * (MOST_TOKENS + 5) + spec("stage s1 { relu }")
-    assert [text.partition(":")[0] for text in said(long)] == ["too-long"]
+    small, comments = spec("stage s1 { relu }"), "#\n" * (MOST_TOKENS + 5)
+    for long in (comments + small, small + comments):
+        assert [text.partition(":")[0] for text in said(long)] == ["too-long"]

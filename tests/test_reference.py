@@ -141,6 +141,8 @@ def test_every_operator_has_its_row(name: str) -> None:
 def test_every_method_has_its_row(name: str) -> None:
     method = find_method(name)
     assert method is not None
+    parameters = row(name).strip("|").split("|")[1]
+    assert bool(parameters.strip()) == bool(method.signature.parameters)
     for parameter in method.signature.parameters:
         text = TEXT if parameter.name in ("features", "phases") else row(name)
         assert re.search(rf"\b{parameter.name}=", text), parameter.name

@@ -1,7 +1,8 @@
-"""The sub-networks of digits: choices, when each matters, and what it costs.
+"""The sub-networks of digits.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import divisible, exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -27,11 +29,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = (("width", "s1.depth"), ("width", "s2.depth"))
-
 # The number of sub-networks, each once.
 SIZE = 81
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -64,65 +73,35 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'width' alone.
-T0 = {
-    0.2: (11465, 872, 198, 678, 63, 231),
-    0.3: (26775, 1838, 490, 1610, 145, 505),
-    0.4: (38226, 2681, 793, 2561, 198, 678),
-    0.5: (62304, 4093, 1168, 3728, 328, 1096),
-    0.6: (92142, 5793, 1615, 5111, 490, 1610),
-    0.7: (112425, 7200, 2134, 6710, 583, 1903),
-    0.8: (152823, 9574, 2938, 9178, 793, 2561),
-    0.9: (178738, 11361, 3625, 11281, 910, 2926),
-    1: (227008, 14069, 4384, 13600, 1168, 3728),
-}
-A0 = np.array([*T0.values()], dtype=np.int32).T
+def inverted_residual(
+    path: str, in_: int, out: int, size_in: int, size_out: int
+) -> Iterator[Layer]:
+    """The layers of a block `inverted_residual`, such as s1.b1."""
+    hidden = in_ * 3
+    yield f"{path}.conv1", in_ * hidden * size_in**2, in_ * hidden  # 1x1, in_ -> hidden
+    yield f"{path}.norm1", 0, 2 * hidden
+    yield f"{path}.depthwise", hidden * 3**2 * size_out**2, hidden * 3**2  # 3x3 on each of hidden
+    yield f"{path}.norm2", 0, 2 * hidden
+    yield f"{path}.conv2", hidden * out * size_out**2, hidden * out  # 1x1, hidden -> out
+    yield f"{path}.norm3", 0, 2 * out
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t14, t15, t16, t17, t18, t19 = T0[a["width"]]
-    x1 = a["s1.depth"]
-    x2 = a["s2.depth"]
-    macs = 96 * x2 * t16 + 384 * x1 * t18 + 4 * t14
-    params = 2 * (x2 * t17 + x1 * t19 + t15)
-    return macs, params
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution.
 
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    x1, x2 = p[1:3]
-    t14, t15, t16, t17, t18, t19 = A0.take(i[0], axis=1)
-    macs = 96 * x2 * t16 + 384 * x1 * t18 + 4 * t14
-    params = 2 * (x2 * t17 + x1 * t19 + t15)
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+    Sizes are named after what they are in the largest: c32 for channels, h56 for sides of a map.
+    """
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    c32 = divisible(32 * a["width"], 2)
+    c64 = divisible(64 * a["width"], 2)
+    c128 = divisible(128 * a["width"], 2)
+    yield "stem.conv", c32 * 3**2 * 8**2, c32 * 3**2  # 3x3, 1 -> c32
+    yield "stem.norm", 0, 2 * c32
+    for n in range(1, a["s1.depth"] + 2):
+        yield from inverted_residual(f"s1.b{n}", c32, c32, 8, 8)
+    yield from inverted_residual("s2.b1", c32, c64, 8, 4)
+    for n in range(2, a["s2.depth"] + 2):
+        yield from inverted_residual(f"s2.b{n}", c64, c64, 4, 4)
+    yield "head.conv", c64 * c128 * 4**2, c64 * c128  # 1x1, c64 -> c128
+    yield "head.norm", 0, 2 * c128
+    yield "head.linear", c128 * 10, c128 * 10 + 10  # c128 -> 10

@@ -1,7 +1,8 @@
-"""The sub-networks of lenet3c1l_slimmable: choices, when each matters, and what it costs.
+"""The sub-networks of lenet3c1l_slimmable.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import divisible, exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -23,11 +25,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = ()
-
 # The number of sub-networks, each once.
 SIZE = 4
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -60,52 +69,17 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'width' alone.
-T0 = {0.25: (15129, 1805), 0.5: (57394, 5781), 0.75: (126795, 11933), 1: (223332, 20261)}
-A0 = np.array([*T0.values()], dtype=np.int32).T
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution.
 
-
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t3, t4 = T0[a["width"]]
-    macs = 32 * t3
-    params = 2 * t4
-    return macs, params
-
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    t3, t4 = A0.take(i[0], axis=1)
-    macs = 32 * t3
-    params = 2 * t4
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+    Sizes are named after what they are in the largest: c32 for channels, h56 for sides of a map.
+    """
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    c32 = divisible(32 * a["width"], 1)
+    yield "stem.conv", c32 * 3**2 * 26**2, c32 * 3**2 + c32  # 3x3, 1 -> c32
+    yield "stem.norm", 0, 2 * c32
+    yield "s1.conv1", c32 * c32 * 3**2 * 24**2, c32 * c32 * 3**2 + c32  # 3x3, c32 -> c32
+    yield "s1.norm1", 0, 2 * c32
+    yield "s1.conv2", c32 * c32 * 5**2 * 8**2, c32 * c32 * 5**2 + c32  # 5x5, c32 -> c32
+    yield "s1.norm2", 0, 2 * c32
+    yield "head.linear", c32 * 16 * 10, c32 * 16 * 10 + 10  # c32 * 16 -> 10

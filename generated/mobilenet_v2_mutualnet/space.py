@@ -1,7 +1,8 @@
-"""The sub-networks of mobilenet_v2_mutualnet: choices, when each matters, and what it costs.
+"""The sub-networks of mobilenet_v2_mutualnet.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import divisible, exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -25,11 +27,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = (("resolution", "width"),)
-
 # The number of sub-networks, each once.
 SIZE = 52
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -62,71 +71,57 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'resolution' alone.
-T0 = {128: 16, 160: 25, 192: 36, 224: 49}
-# What depends on 'width' alone.
-T1 = {
-    0.7: (219850, 310173),
-    0.725: (234614, 326431),
-    0.75: (265038, 329553),
-    0.775: (270799, 341155),
-    0.8: (282146, 349061),
-    0.825: (298659, 366647),
-    0.85: (322599, 371201),
-    0.875: (340435, 390579),
-    0.9: (341507, 392725),
-    0.925: (348252, 406295),
-    0.95: (361300, 414569),
-    0.975: (380888, 435867),
-    1: (382008, 438109),
-}
-A0 = np.array([*T0.values()], dtype=np.int32).T
-A1 = np.array([*T1.values()], dtype=np.int32).T
+def inverted_residual(
+    path: str, in_: int, out: int, size_in: int, size_out: int
+) -> Iterator[Layer]:
+    """The layers of a block `inverted_residual`, such as s2.b1."""
+    hidden = in_ * 6
+    yield f"{path}.conv1", in_ * hidden * size_in**2, in_ * hidden  # 1x1, in_ -> hidden
+    yield f"{path}.norm1", 0, 2 * hidden
+    yield f"{path}.depthwise", hidden * 3**2 * size_out**2, hidden * 3**2  # 3x3 on each of hidden
+    yield f"{path}.norm2", 0, 2 * hidden
+    yield f"{path}.conv2", hidden * out * size_out**2, hidden * out  # 1x1, hidden -> out
+    yield f"{path}.norm3", 0, 2 * out
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t17 = T0[a["resolution"]]
-    t28, t29 = T1[a["width"]]
-    macs = 16 * t17 * t28 + 1280000
-    params = 8 * t29
-    return macs, params
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution.
 
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    t17 = A0.take(i[0])
-    t28, t29 = A1.take(i[1], axis=1)
-    macs = 16 * t17 * t28 + 1280000
-    params = 8 * t29
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+    Sizes are named after what they are in the largest: c32 for channels, h56 for sides of a map.
+    """
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    c32 = divisible(32 * a["width"], 8)
+    h112 = (a["resolution"] - 1) // 2 + 1
+    c24 = divisible(24 * a["width"], 8)
+    h56 = (a["resolution"] - 1) // 4 + 1
+    h28 = (a["resolution"] - 1) // 8 + 1
+    c64 = divisible(64 * a["width"], 8)
+    h14 = (a["resolution"] - 1) // 16 + 1
+    c96 = divisible(96 * a["width"], 8)
+    c160 = divisible(160 * a["width"], 8)
+    h7 = (a["resolution"] - 1) // 32 + 1
+    c320 = divisible(320 * a["width"], 8)
+    yield "stem.conv", 3 * c32 * 3**2 * h112**2, 3 * c32 * 3**2  # 3x3, 3 -> c32
+    yield "stem.norm", 0, 2 * c32
+    yield "s1.b1.depthwise", c32 * 3**2 * h112**2, c32 * 3**2  # 3x3 on each of c32
+    yield "s1.b1.norm1", 0, 2 * c32
+    yield "s1.b1.conv", c32 * 16 * h112**2, c32 * 16  # 1x1, c32 -> 16
+    yield "s1.b1.norm2", 0, 2 * 16
+    yield from inverted_residual("s2.b1", 16, c24, h112, h56)
+    yield from inverted_residual("s2.b2", c24, c24, h56, h56)
+    yield from inverted_residual("s3.b1", c24, c32, h56, h28)
+    for n in range(2, 4):
+        yield from inverted_residual(f"s3.b{n}", c32, c32, h28, h28)
+    yield from inverted_residual("s4.b1", c32, c64, h28, h14)
+    for n in range(2, 5):
+        yield from inverted_residual(f"s4.b{n}", c64, c64, h14, h14)
+    yield from inverted_residual("s5.b1", c64, c96, h14, h14)
+    for n in range(2, 4):
+        yield from inverted_residual(f"s5.b{n}", c96, c96, h14, h14)
+    yield from inverted_residual("s6.b1", c96, c160, h14, h7)
+    for n in range(2, 4):
+        yield from inverted_residual(f"s6.b{n}", c160, c160, h7, h7)
+    yield from inverted_residual("s7.b1", c160, c320, h7, h7)
+    yield "head.conv", c320 * 1280 * h7**2, c320 * 1280  # 1x1, c320 -> 1280
+    yield "head.norm", 0, 2 * 1280
+    yield "head.linear", 1280 * 1000, 1280 * 1000 + 1000  # 1280 -> 1000

@@ -17,8 +17,9 @@ from elastic.run.distributed import same_buffers
 from elastic.run.progress import amount, table
 from elastic.space.budgets import shown
 from elastic.space.constraints import Constraint
+from elastic.train.calibrate import calibrated
 from elastic.train.checkpoint import digest
-from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Space
 from elastic.train.trainer import Trainer
 
@@ -90,6 +91,7 @@ def write_kept(
     rows = [as_data(best, space) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
     of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
+    about = {"format": "specc constraints 1", **about}
     text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
     figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
     bundle.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])

@@ -1,7 +1,8 @@
-"""The sub-networks of mobilenet_v2_pss: choices, when each matters, and what it costs.
+"""The sub-networks of mobilenet_v2_pss.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -31,17 +33,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = (
-    ("resolution", "stem.conv.width"),
-    ("resolution", "s3.b1.conv2.width", "s4.b1.conv2.width"),
-    ("resolution", "s4.b1.conv2.width", "s5.b1.conv2.width"),
-    ("resolution", "s5.b1.conv2.width", "s6.b1.conv2.width"),
-    ("resolution", "s6.b1.conv2.width", "s7.b1.conv2.width"),
-)
-
 # The number of sub-networks, each once.
 SIZE = 41184
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -74,87 +77,63 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'resolution' alone.
-T0 = {
-    128: (256, 64, 16),
-    136: (289, 81, 25),
-    144: (324, 81, 25),
-    152: (361, 100, 25),
-    160: (400, 100, 25),
-    168: (441, 121, 36),
-    176: (484, 121, 36),
-    184: (529, 144, 36),
-    192: (576, 144, 36),
-    200: (625, 169, 49),
-    208: (676, 169, 49),
-    216: (729, 196, 49),
-    224: (784, 196, 49),
-}
-A0 = np.array([*T0.values()], dtype=np.int32).T
+def inverted_residual(
+    path: str, in_: int, out: int, size_in: int, size_out: int
+) -> Iterator[Layer]:
+    """The layers of a block `inverted_residual`, such as s2.b1."""
+    hidden = in_ * 6
+    yield f"{path}.conv1", in_ * hidden * size_in**2, in_ * hidden  # 1x1, in_ -> hidden
+    yield f"{path}.norm1", 0, 2 * hidden
+    yield f"{path}.depthwise", hidden * 3**2 * size_out**2, hidden * 3**2  # 3x3 on each of hidden
+    yield f"{path}.norm2", 0, 2 * hidden
+    yield f"{path}.conv2", hidden * out * size_out**2, hidden * out  # 1x1, hidden -> out
+    yield f"{path}.norm3", 0, 2 * out
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t17, t18, t19 = T0[a["resolution"]]
-    x1 = a["stem.conv.width"]
-    x2 = a["s3.b1.conv2.width"]
-    x3 = a["s4.b1.conv2.width"]
-    x4 = a["s5.b1.conv2.width"]
-    x5 = a["s6.b1.conv2.width"]
-    x6 = a["s7.b1.conv2.width"]
-    s0 = 30 * x2 * x2
-    s1 = 30 * x4 * x4 + 6 * x3 * (x4 + x2 + 7 * x3)
-    s2 = 6 * x5 * (5 * x5 + x4 + x6)
-    macs = t17 * (252 * x2 + 832 * x1 + s0 + 85200) + t18 * (108 * x4 + 216 * x3 + 54 * x2 + s1)
-    macs += t19 * (162 * x5 + 54 * x4 + 1280 * x6 + s2) + 1280000
-    params = 240 * (x5 + x4) + 320 * x3 + 384 * x2 + 56 * x1 + 1282 * x6 + s0 + s1 + s2 + 1302888
-    return macs, params
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution.
 
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    p[1:7] *= 8
-    p[1:3] += 24
-    p[3] += 48
-    p[4] += 72
-    p[5] += 120
-    p[6] += 240
-    x1, x2, x3, x4, x5, x6 = p[1:7]
-    t17, t18, t19 = A0.take(i[0], axis=1)
-    s0 = 30 * x2 * x2
-    s1 = 30 * x4 * x4 + 6 * x3 * (x4 + x2 + 7 * x3)
-    s2 = 6 * x5 * (5 * x5 + x4 + x6)
-    macs = t17 * (252 * x2 + 832 * x1 + s0 + 85200) + t18 * (108 * x4 + 216 * x3 + 54 * x2 + s1)
-    macs += t19 * (162 * x5 + 54 * x4 + 1280 * x6 + s2) + 1280000
-    params = 240 * (x5 + x4) + 320 * x3 + 384 * x2 + 56 * x1 + 1282 * x6 + s0 + s1 + s2 + 1302888
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+    Sizes are named after what they are in the largest: c32 for channels, h56 for sides of a map.
+    """
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    h112 = (a["resolution"] - 1) // 2 + 1
+    h56 = (a["resolution"] - 1) // 4 + 1
+    h28 = (a["resolution"] - 1) // 8 + 1
+    h14 = (a["resolution"] - 1) // 16 + 1
+    h7 = (a["resolution"] - 1) // 32 + 1
+    # 3x3, 3 -> stem.conv.width
+    yield "stem.conv", 3 * a["stem.conv.width"] * 3**2 * h112**2, 3 * a["stem.conv.width"] * 3**2
+    yield "stem.norm", 0, 2 * a["stem.conv.width"]
+    # 3x3 on each of stem.conv.width
+    yield "s1.b1.depthwise", a["stem.conv.width"] * 3**2 * h112**2, a["stem.conv.width"] * 3**2
+    yield "s1.b1.norm1", 0, 2 * a["stem.conv.width"]
+    # 1x1, stem.conv.width -> 16
+    yield "s1.b1.conv", a["stem.conv.width"] * 16 * h112**2, a["stem.conv.width"] * 16
+    yield "s1.b1.norm2", 0, 2 * 16
+    yield from inverted_residual("s2.b1", 16, 24, h112, h56)
+    yield from inverted_residual("s2.b2", 24, 24, h56, h56)
+    yield from inverted_residual("s3.b1", 24, a["s3.b1.conv2.width"], h56, h28)
+    for n in range(2, 4):
+        yield from inverted_residual(
+            f"s3.b{n}", a["s3.b1.conv2.width"], a["s3.b1.conv2.width"], h28, h28
+        )
+    yield from inverted_residual("s4.b1", a["s3.b1.conv2.width"], a["s4.b1.conv2.width"], h28, h14)
+    for n in range(2, 5):
+        yield from inverted_residual(
+            f"s4.b{n}", a["s4.b1.conv2.width"], a["s4.b1.conv2.width"], h14, h14
+        )
+    yield from inverted_residual("s5.b1", a["s4.b1.conv2.width"], a["s5.b1.conv2.width"], h14, h14)
+    for n in range(2, 4):
+        yield from inverted_residual(
+            f"s5.b{n}", a["s5.b1.conv2.width"], a["s5.b1.conv2.width"], h14, h14
+        )
+    yield from inverted_residual("s6.b1", a["s5.b1.conv2.width"], a["s6.b1.conv2.width"], h14, h7)
+    for n in range(2, 4):
+        yield from inverted_residual(
+            f"s6.b{n}", a["s6.b1.conv2.width"], a["s6.b1.conv2.width"], h7, h7
+        )
+    yield from inverted_residual("s7.b1", a["s6.b1.conv2.width"], a["s7.b1.conv2.width"], h7, h7)
+    # 1x1, s7.b1.conv2.width -> 1280
+    yield "head.conv", a["s7.b1.conv2.width"] * 1280 * h7**2, a["s7.b1.conv2.width"] * 1280
+    yield "head.norm", 0, 2 * 1280
+    yield "head.linear", 1280 * 1000, 1280 * 1000 + 1000  # 1280 -> 1000

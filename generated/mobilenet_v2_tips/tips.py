@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.progress import table
 from elastic.train.interfaces import Passes, Space
+from tips_importance import read_importance
 from us_net import soft_cross_entropy
 
 
@@ -41,7 +41,7 @@ def read_draws(
     path: Path, space: Space, boost: float = 1.5, keep: float = 0.5, together: bool = True
 ) -> Draws:
     """How importance.json, which the compiler wrote, would have sub-networks drawn."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_importance(path)
     boosts = {row["choice"]: boost if row["important"] else 1.0 for row in found["groups"]}
     keeps = {
         row["choice"]: min(1.0, boost * keep) if row["important"] else keep
@@ -105,7 +105,7 @@ def step(
 
 def draws_table(path: Path, space: Space, draws: Draws) -> str:
     """What importance.json says of every width group and sub-path, and how each is drawn, most important first."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_importance(path)
     rows = []
     for row in sorted(found["groups"], key=lambda row: -row["score"]):
         name = row["choice"]

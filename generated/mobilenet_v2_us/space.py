@@ -1,7 +1,8 @@
-"""The sub-networks of mobilenet_v2_us: choices, when each matters, and what it costs.
+"""The sub-networks of mobilenet_v2_us.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import divisible, exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -51,11 +53,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = ()
-
 # The number of sub-networks, each once.
 SIZE = 27
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -88,80 +97,53 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'width' alone.
-T0 = {
-    0.35: (3705363, 209641),
-    0.375: (5002687, 219675),
-    0.4: (5043455, 221341),
-    0.425: (5498616, 231391),
-    0.45: (5540560, 233105),
-    0.475: (6027620, 244323),
-    0.5: (6070740, 246085),
-    0.525: (6273061, 254423),
-    0.55: (6666776, 260313),
-    0.575: (9389461, 275267),
-    0.6: (9434933, 277125),
-    0.625: (10072521, 291463),
-    0.65: (10119169, 293369),
-    0.675: (10369706, 303675),
-    0.7: (10852650, 310173),
-    0.725: (11576086, 326431),
-    0.75: (13066862, 329553),
-    0.775: (13349151, 341155),
-    0.8: (13905154, 349061),
-    0.825: (14714291, 366647),
-    0.85: (15887351, 371201),
-    0.875: (16761315, 390579),
-    0.9: (16813843, 392725),
-    0.925: (17144348, 406295),
-    0.95: (17783700, 414569),
-    0.975: (18743512, 435867),
-    1: (18798392, 438109),
-}
-A0 = np.array([*T0.values()], dtype=np.int32).T
+def inverted_residual(
+    path: str, in_: int, out: int, size_in: int, size_out: int
+) -> Iterator[Layer]:
+    """The layers of a block `inverted_residual`, such as s2.b1."""
+    hidden = in_ * 6
+    yield f"{path}.conv1", in_ * hidden * size_in**2, in_ * hidden  # 1x1, in_ -> hidden
+    yield f"{path}.norm1", 0, 2 * hidden
+    yield f"{path}.depthwise", hidden * 3**2 * size_out**2, hidden * 3**2  # 3x3 on each of hidden
+    yield f"{path}.norm2", 0, 2 * hidden
+    yield f"{path}.conv2", hidden * out * size_out**2, hidden * out  # 1x1, hidden -> out
+    yield f"{path}.norm3", 0, 2 * out
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t20, t21 = T0[a["width"]]
-    macs = 16 * t20
-    params = 8 * t21
-    return macs, params
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution.
 
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    t20, t21 = A0.take(i[0], axis=1)
-    macs = 16 * t20
-    params = 8 * t21
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+    Sizes are named after what they are in the largest: c32 for channels, h56 for sides of a map.
+    """
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    c32 = divisible(32 * a["width"], 8)
+    c16 = divisible(16 * a["width"], 8)
+    c24 = divisible(24 * a["width"], 8)
+    c64 = divisible(64 * a["width"], 8)
+    c96 = divisible(96 * a["width"], 8)
+    c160 = divisible(160 * a["width"], 8)
+    c320 = divisible(320 * a["width"], 8)
+    yield "stem.conv", 3 * c32 * 3**2 * 112**2, 3 * c32 * 3**2  # 3x3, 3 -> c32
+    yield "stem.norm", 0, 2 * c32
+    yield "s1.b1.depthwise", c32 * 3**2 * 112**2, c32 * 3**2  # 3x3 on each of c32
+    yield "s1.b1.norm1", 0, 2 * c32
+    yield "s1.b1.conv", c32 * c16 * 112**2, c32 * c16  # 1x1, c32 -> c16
+    yield "s1.b1.norm2", 0, 2 * c16
+    yield from inverted_residual("s2.b1", c16, c24, 112, 56)
+    yield from inverted_residual("s2.b2", c24, c24, 56, 56)
+    yield from inverted_residual("s3.b1", c24, c32, 56, 28)
+    for n in range(2, 4):
+        yield from inverted_residual(f"s3.b{n}", c32, c32, 28, 28)
+    yield from inverted_residual("s4.b1", c32, c64, 28, 14)
+    for n in range(2, 5):
+        yield from inverted_residual(f"s4.b{n}", c64, c64, 14, 14)
+    yield from inverted_residual("s5.b1", c64, c96, 14, 14)
+    for n in range(2, 4):
+        yield from inverted_residual(f"s5.b{n}", c96, c96, 14, 14)
+    yield from inverted_residual("s6.b1", c96, c160, 14, 7)
+    for n in range(2, 4):
+        yield from inverted_residual(f"s6.b{n}", c160, c160, 7, 7)
+    yield from inverted_residual("s7.b1", c160, c320, 7, 7)
+    yield "head.conv", c320 * 1280 * 7**2, c320 * 1280  # 1x1, c320 -> 1280
+    yield "head.norm", 0, 2 * 1280
+    yield "head.linear", 1280 * 1000, 1280 * 1000 + 1000  # 1280 -> 1000

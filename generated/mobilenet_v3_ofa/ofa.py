@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.train.interfaces import Passes, Space
 from elastic.train.optim import nearest_epoch
 from elastic.train.trainer import Trainer, run
+from ofa_shrinking import read_shrinking
 from ofa_sorting import ChannelSet, sort_channels
 from us_net import soft_cross_entropy
 
@@ -46,7 +46,7 @@ class Shrinking:
     """
 
     def __init__(self, path: Path, net: nn.Module) -> None:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_shrinking(path)
         self.stages = [Stage(**row) for row in found["stages"]]
         self.always: tuple[str, ...] = tuple(found["always"])
         self.sets = [

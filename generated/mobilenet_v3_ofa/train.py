@@ -27,12 +27,14 @@ from elastic.data.mixing import Mixing
 from elastic.layers.synced import synchronise
 from elastic.run.distributed import World, join, leave, same_buffers
 from elastic.run.progress import Bar, Log, Mean, seconds
+from elastic.run.settings import read_settings
 from elastic.run.stopping import Stopping, random_state, restore_random
 from elastic.train import checkpoint
-from elastic.train.evaluate import Score, calibrated, check_scores, evaluate, summary
+from elastic.train.calibrate import calibrated
+from elastic.train.evaluate import Score, check_scores, evaluate, summary
 from elastic.train.initial import initialise, residual_ends
 from elastic.train.optim import build_optimizer, build_schedule
-from elastic.train.options import TrainOptions, read_settings, train_options
+from elastic.train.options import TrainOptions, train_options
 from elastic.train.resume import check_data, described, resumed
 from elastic.train.trainer import Trainer
 from model import Model
@@ -96,7 +98,7 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
 
 
 def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict[str, Any]) -> None:
-    """To the last epoch, from where `saved` was. Writes a checkpoint and metrics after every epoch."""
+    """To the last epoch, from where `saved` was. Saves the run, its weights and metrics after every epoch."""
     world = trainer.world
     net: Any = trainer.net
     about = described(net, METHOD, options, loading.data)
@@ -158,7 +160,9 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
                 )
             log.write(epoch, **metrics)
             if world.main:
-                checkpoint.save(file, about | {"epoch": epoch + 1} | trainer.state())
+                state = about | {"epoch": epoch + 1} | trainer.state()
+                checkpoint.save(file, state)
+                checkpoint.save_weights(file.with_name("weights.safetensors"), state)
     log.close()
 
 

@@ -1,7 +1,8 @@
-"""The sub-networks of resnet50_adn: choices, when each matters, and what it costs.
+"""The sub-networks of resnet50_adn.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -29,11 +31,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = ()
-
 # The number of sub-networks, each once.
 SIZE = 16
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -66,50 +75,52 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    x0 = a["s1.keep"]
-    x1 = a["s2.keep"]
-    x2 = a["s3.keep"]
-    x3 = a["s4.keep"]
-    macs = 218365952 * (x0 + x3) + 436731904 * x1 + 655097856 * x2 + 2560622592
-    params = 70400 * x0 + 560128 * x1 + 3351552 * x2 + 4462592 * x3 + 17112360
-    return macs, params
+def bottleneck(
+    path: str, in_: int, out: int, width: int, size_in: int, size_out: int
+) -> Iterator[Layer]:
+    """The layers of a block `bottleneck`, such as s1.b1."""
+    yield f"{path}.conv1", in_ * width * size_in**2, in_ * width  # 1x1, in_ -> width
+    yield f"{path}.norm1", 0, 2 * width
+    # 3x3, width -> width
+    yield f"{path}.conv2", width * width * 3**2 * size_out**2, width * width * 3**2
+    yield f"{path}.norm2", 0, 2 * width
+    yield f"{path}.conv3", width * out * size_out**2, width * out  # 1x1, width -> out
+    yield f"{path}.norm3", 0, 2 * out
+    yield f"{path}.shortcut_conv", in_ * out * size_out**2, in_ * out  # 1x1, in_ -> out
+    yield f"{path}.shortcut_norm", 0, 2 * out
 
 
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
+def bottleneck2(path: str, in_: int, width: int, size_in: int) -> Iterator[Layer]:
+    """The layers of a block `bottleneck`, such as s1.b2."""
+    yield f"{path}.conv1", in_ * width * size_in**2, in_ * width  # 1x1, in_ -> width
+    yield f"{path}.norm1", 0, 2 * width
+    # 3x3, width -> width
+    yield f"{path}.conv2", width * width * 3**2 * size_in**2, width * width * 3**2
+    yield f"{path}.norm2", 0, 2 * width
+    yield f"{path}.conv3", width * in_ * size_in**2, width * in_  # 1x1, width -> in_
+    yield f"{path}.norm3", 0, 2 * in_
 
 
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.uint32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    x0, x1, x2, x3 = p[0:4]
-    macs = 218365952 * (x0 + x3) + 436731904 * x1 + 655097856 * x2 + 2560622592
-    params = 70400 * x0 + 560128 * x1 + 3351552 * x2 + 4462592 * x3 + 17112360
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution."""
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    yield "stem.conv", 3 * 64 * 7**2 * 112**2, 3 * 64 * 7**2  # 7x7, 3 -> 64
+    yield "stem.norm", 0, 2 * 64
+    yield from bottleneck("s1.b1", 64, 256, 64, 56, 56)
+    for n in range(2, a["s1.keep"] + 3):
+        yield from bottleneck2(f"s1.b{n}", 256, 64, 56)
+    yield from bottleneck("s2.b1", 256, 512, 128, 56, 28)
+    yield from bottleneck2("s2.b2", 512, 128, 28)
+    if a["s2.keep"]:
+        for n in range(3, 5):
+            yield from bottleneck2(f"s2.b{n}", 512, 128, 28)
+    yield from bottleneck("s3.b1", 512, 1024, 256, 28, 14)
+    for n in range(2, 4):
+        yield from bottleneck2(f"s3.b{n}", 1024, 256, 14)
+    if a["s3.keep"]:
+        for n in range(4, 7):
+            yield from bottleneck2(f"s3.b{n}", 1024, 256, 14)
+    yield from bottleneck("s4.b1", 1024, 2048, 512, 14, 7)
+    for n in range(2, a["s4.keep"] + 3):
+        yield from bottleneck2(f"s4.b{n}", 2048, 512, 7)
+    yield "head.linear", 2048 * 1000, 2048 * 1000 + 1000  # 2048 -> 1000

@@ -1,7 +1,8 @@
-"""The sub-networks of resnext29_inclusive: choices, when each matters, and what it costs.
+"""The sub-networks of resnext29_inclusive.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import divide, exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -23,11 +25,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = ()
-
 # The number of sub-networks, each once.
 SIZE = 8
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -60,61 +69,50 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'k' alone.
-T0 = {
-    1: (15269, 24581),
-    2: (27077, 45413),
-    3: (38885, 66245),
-    4: (50693, 87077),
-    5: (62501, 107909),
-    6: (74309, 128741),
-    7: (86117, 149573),
-    8: (97925, 170405),
-}
-A0 = np.array([*T0.values()], dtype=np.int32).T
+def inclusive(path: str, in_: int, width: int, k: int, size_in: int) -> Iterator[Layer]:
+    """The layers of a block `inclusive`, such as s1.b1."""
+    yield f"{path}.norm1", 0, 2 * in_
+    hidden = k * width
+    yield f"{path}.conv1", in_ * hidden * size_in**2, in_ * hidden  # 1x1, in_ -> hidden
+    yield f"{path}.norm2", 0, 2 * hidden
+    hidden2 = divide(hidden, k)
+    # 3x3, hidden2 -> hidden
+    yield f"{path}.conv2", hidden2 * hidden * 3**2 * size_in**2, hidden2 * hidden * 3**2
+    yield f"{path}.norm3", 0, 2 * hidden
+    yield f"{path}.conv3", hidden * in_ * size_in**2, hidden * in_  # 1x1, hidden -> in_
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t9, t10 = T0[a["k"]]
-    macs = 512 * t9
-    params = 2 * t10
-    return macs, params
-
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    t9, t10 = A0.take(i[0], axis=1)
-    macs = 512 * t9
-    params = 2 * t10
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution."""
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    yield "stem.conv", 3 * 64 * 3**2 * 32**2, 3 * 64 * 3**2  # 3x3, 3 -> 64
+    for n in range(1, 4):
+        yield from inclusive(f"s1.b{n}", 64, 4, a["k"], 32)
+    for n in range(1, 4):
+        yield from inclusive(f"s2.b{n}", 128, 8, a["k"], 16)
+    for n in range(1, 4):
+        yield from inclusive(f"s3.b{n}", 256, 16, a["k"], 8)
+    if a["k"] == 1:
+        yield "head1.norm", 0, 2 * 256
+        yield "head1.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 2:
+        yield "head2.norm", 0, 2 * 256
+        yield "head2.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 3:
+        yield "head3.norm", 0, 2 * 256
+        yield "head3.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 4:
+        yield "head4.norm", 0, 2 * 256
+        yield "head4.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 5:
+        yield "head5.norm", 0, 2 * 256
+        yield "head5.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 6:
+        yield "head6.norm", 0, 2 * 256
+        yield "head6.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 7:
+        yield "head7.norm", 0, 2 * 256
+        yield "head7.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10
+    if a["k"] == 8:
+        yield "head8.norm", 0, 2 * 256
+        yield "head8.linear", 256 * 10, 256 * 10 + 10  # 256 -> 10

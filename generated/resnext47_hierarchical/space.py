@@ -1,7 +1,8 @@
-"""The sub-networks of resnext47_hierarchical: choices, when each matters, and what it costs.
+"""The sub-networks of resnext47_hierarchical.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+from elastic.net.sizes import OneOf
 from elastic.space import choices
+from elastic.space.functions import divide, exact
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -23,11 +25,18 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 # Every choice matters in every sub-network.
 ACTIVE: dict[str, tuple[Any, ...]] = {}
 
-# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice.
-TOGETHER: tuple[tuple[str, ...], ...] = ()
-
 # The number of sub-networks, each once.
 SIZE = 6
+
+SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+
+Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""
+
+
+def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
 def check(assignment: Mapping[str, Any]) -> None:
@@ -60,59 +69,52 @@ def every() -> Iterator[dict[str, Any]]:
     return choices.every(SPACE)
 
 
-# What depends on 'k' alone.
-T0 = {
-    1: (51673, 4833),
-    2: (111026, 10333),
-    3: (178059, 16505),
-    4: (252772, 23349),
-    5: (335165, 30865),
-    6: (425238, 39053),
-}
-A0 = np.array([*T0.values()], dtype=np.int32).T
+def inclusive_sparse(
+    path: str, in_: int, width: int, size_in: int, k: int, hidden: int
+) -> Iterator[Layer]:
+    """The layers of a block `inclusive_sparse`, such as s1.b1."""
+    yield f"{path}.norm1", 0, 2 * in_
+    yield f"{path}.conv1", hidden * size_in**2, hidden  # conv
+    hidden2 = k * width
+    yield f"{path}.norm2", 0, 2 * hidden2
+    hidden3 = divide(hidden2, k)
+    # 3x3, hidden3 -> hidden2
+    yield f"{path}.conv2", hidden3 * hidden2 * 3**2 * size_in**2, hidden3 * hidden2 * 3**2
+    yield f"{path}.norm3", 0, 2 * hidden2
+    yield f"{path}.conv3", hidden3 * in_ * size_in**2, hidden3 * in_  # 1x1, hidden3 -> in_
 
 
-def cost(a: Mapping[str, Any]) -> tuple[int, int]:
-    """The MACs for one image and the parameters of one sub-network, by its assignment."""
-    t7, t8 = T0[a["k"]]
-    macs = 256 * t7
-    params = 20 * t8
-    return macs, params
-
-
-def macs(a: Mapping[str, Any]) -> int:
-    """The multiply-accumulates for one image."""
-    return cost(a)[0]
-
-
-def params(a: Mapping[str, Any]) -> int:
-    """The parameters in use: the support of the weights, one norm bank."""
-    return cost(a)[1]
-
-
-def batched(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The MACs and parameters of many: each row of `positions`, [n, choices], says which option of
-    every choice, counted from 0, a sub-network has. Exact."""
-    positions = np.asarray(positions)
-    macs = np.empty(len(positions), dtype=np.int64)
-    params = np.empty(len(positions), dtype=np.int64)
-    # Room for a block; the spare rows make the allocator keep its pages.
-    p = np.empty((positions.shape[1] + 96, min(len(positions), 10240)), dtype=np.int32)
-    for start in range(0, len(positions), 10240):
-        rows = slice(start, start + 10240)
-        i = positions[rows].astype(np.uint8, copy=False).T
-        macs[rows], params[rows] = batched_block(i, p[: len(i), : i.shape[1]])
-    return macs, params
-
-
-def batched_block(i: np.ndarray, p: np.ndarray) -> tuple[Any, Any]:
-    """`batched` for a block, [choices, n], with room for as many options in `p`."""
-    for start in range(0, i.shape[1], 1024):
-        p[:, start : start + 1024] = i[:, start : start + 1024]
-    t7, t8 = A0.take(i[0], axis=1)
-    macs = 256 * t7
-    params = 20 * t8
-    return macs, params
-
-
-SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)
+def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
+    """The layers of one sub-network, in the order of execution."""
+    a = {name: exact(assignment.get(name, options[0])) for name, options in CHOICES.items()}
+    yield "stem.conv", 3 * a["k"] * 16 * 3**2 * 32**2, 3 * a["k"] * 16 * 3**2  # 3x3, 3 -> k * 16
+    for n in range(1, 6):
+        yield from inclusive_sparse(
+            f"s1.b{n}", a["k"] * 16, 8, 32, a["k"], divide(a["k"] * (a["k"] + 1), 2) * 128
+        )
+    for n in range(1, 6):
+        yield from inclusive_sparse(
+            f"s2.b{n}", a["k"] * 32, 16, 16, a["k"], divide(a["k"] * (a["k"] + 1), 2) * 512
+        )
+    for n in range(1, 6):
+        yield from inclusive_sparse(
+            f"s3.b{n}", a["k"] * 64, 32, 8, a["k"], divide(a["k"] * (a["k"] + 1), 2) * 2048
+        )
+    if a["k"] == 1:
+        yield "head1_fine.norm", 0, 2 * 64
+        yield "head1_fine.linear", 64 * 100, 64 * 100 + 100  # 64 -> 100
+    if a["k"] == 2:
+        yield "head2_fine.norm", 0, 2 * 128
+        yield "head2_fine.linear", 128 * 100, 128 * 100 + 100  # 128 -> 100
+    if a["k"] == 3:
+        yield "head3_fine.norm", 0, 2 * 192
+        yield "head3_fine.linear", 192 * 100, 192 * 100 + 100  # 192 -> 100
+    if a["k"] == 4:
+        yield "head4_fine.norm", 0, 2 * 256
+        yield "head4_fine.linear", 256 * 100, 256 * 100 + 100  # 256 -> 100
+    if a["k"] == 5:
+        yield "head5_fine.norm", 0, 2 * 320
+        yield "head5_fine.linear", 320 * 100, 320 * 100 + 100  # 320 -> 100
+    if a["k"] == 6:
+        yield "head6_fine.norm", 0, 2 * 384
+        yield "head6_fine.linear", 384 * 100, 384 * 100 + 100  # 384 -> 100

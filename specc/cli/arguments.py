@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from specc.cli.failure import Failure, UsageError
 from specc.cli.terminal import Terminal, standard_input
+from specc.portable.run import numerals
 from specc.source import Source
-from specc.space import numerals
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -51,7 +51,7 @@ def at(parser: ArgumentParser, default: str | None, text: str) -> None:
     """`--at`, with a line on what it is for."""
     help = f"{text}: max, min, random, choice=option,... or FILE.json"
     parser.add_argument("--at", default=default, metavar="WHERE", help=help + (f" ({default})" if default else ""))
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="decides what `--at random` draws (0)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="S", help="decides what `--at random` draws (0)")
 
 
 def load(args: Namespace, terminal: Terminal) -> Compiled:
@@ -109,21 +109,19 @@ def number(text: str) -> Fraction:
 
 def window(text: str) -> tuple[Fraction | None, Fraction | None]:
     """`60M..100M`, `..100M` or `60M..`: the ends of a budget, None where it is open. Raises UsageError."""
-    low, dots, high = text.partition("..")
-    if not dots or not (low.strip() or high.strip()):
-        raise UsageError(f"`{text}` is not a range", "write LO..HI, as in 60M..100M; one of the two may be left out")
-    ends = (number(low) if low.strip() else None, number(high) if high.strip() else None)
-    if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
-        raise UsageError(f"the range `{text}` is empty: it ends before it begins")
-    return ends
+    return _ends(text, number, "60M..100M")
 
 
 def times(text: str) -> tuple[Fraction | None, Fraction | None]:
     """`2ms..2.5ms`, `..3ms`: a window of latencies, in seconds. Raises UsageError."""
+    return _ends(text, seconds, "2ms..3ms")
+
+
+def _ends(text: str, read: Callable[[str], Fraction], example: str) -> tuple[Fraction | None, Fraction | None]:
     low, dots, high = text.partition("..")
     if not dots or not (low.strip() or high.strip()):
-        raise UsageError(f"`{text}` is not a range", "write LO..HI, as in 2ms..3ms; one of the two may be left out")
-    ends = (seconds(low) if low.strip() else None, seconds(high) if high.strip() else None)
+        raise UsageError(f"`{text}` is not a range", f"write LO..HI, as in {example}; one of the two may be left out")
+    ends = (read(low) if low.strip() else None, read(high) if high.strip() else None)
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
         raise UsageError(f"the range `{text}` is empty: it ends before it begins")
     return ends
@@ -170,3 +168,16 @@ def positive(name: str, most: int | None = None) -> Callable[[str], int]:
         return found
 
     return parse
+
+
+def whole(text: str) -> int:
+    """A whole number with or without a sign. Raises ArgumentTypeError, to which argparse adds the flag's name."""
+    from argparse import ArgumentTypeError
+
+    try:
+        found = numerals.read(text)
+    except ValueError:
+        found = ""
+    if not isinstance(found, int) or isinstance(found, bool) or text.endswith(NO_COUNTS):
+        raise ArgumentTypeError(f"`{text[: numerals.LONGEST]}` is not a whole number")
+    return found

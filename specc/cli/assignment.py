@@ -11,7 +11,8 @@ from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import Findings, Rule
 from specc.ir.expr import Option
-from specc.space.numerals import read
+from specc.portable.files.strict_json import refused
+from specc.portable.run.numerals import read
 
 if TYPE_CHECKING:
     from specc.pipeline import Compiled
@@ -81,23 +82,14 @@ def from_json(path: str) -> dict[str, object]:
     """A file holding `{"choice": option, ...}`, or what `cost` and `sample` print: an object with that under "at"."""
     import json
 
+    from specc.schemas.assignment import AssignmentFile
+    from specc.schemas.reading import validated
+
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"), parse_int=signed, parse_float=signed)
-        if isinstance(value, dict) and isinstance(value.get("at"), dict):
-            value = value["at"]
-        return options_in(value)
+        value = json.loads(Path(path).read_bytes(), parse_int=signed, parse_float=signed, parse_constant=refused)
+        return {**validated(AssignmentFile, value).options}
     except OSError as error:
         raise Failure(f"cannot read {path}: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
         shape = 'the file should hold an object such as {"width": 0.5, "s1.keep": true}'
         raise Failure(f"{path} holds no assignment: {error}", shape) from None
-
-
-def options_in(value: object) -> dict[str, object]:
-    """An object of choices and options. Raises ValueError for any other JSON value."""
-    if not isinstance(value, dict):
-        raise ValueError("an object is expected")
-    for name, option in value.items():
-        if not isinstance(option, (bool, int, Fraction, str)):
-            raise ValueError(f"{name}: a number, true, false or a word is expected")
-    return value

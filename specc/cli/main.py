@@ -95,9 +95,9 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
         return FINE
     name = words[0]
     if name not in command_names():
-        from specc.assignments import near
+        from specc.diagnostics.near import near_or_all
 
-        raise UsageError(f"there is no command `{name}`", near(name, command_names()))
+        raise UsageError(f"there is no command `{name}`", near_or_all(name, command_names()))
     command = load_command(name)
     args = parser_of(name, command).parse_args(words[1:])
     return command.run(args, terminal)

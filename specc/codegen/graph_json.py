@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
@@ -14,9 +15,14 @@ from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
 from specc.ir.operator import Memory
 from specc.space.functions import LARGEST_DENOMINATOR
 
+EFFECTS: Final = ("normalises", "sums", "selects")
+"""What an operation is, where programs that read ir.json need to tell it from others."""
 
-def graph_json(graph: Graph) -> str:
+
+def graph_json(graph: Graph, blocks: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
     """The graph as JSON, one line an op, a tensor or a choice. Equal graphs give equal text.
+
+    `blocks` are the modules of model.py whose latencies can be tabulated, by path, and the choices that each reads.
 
     Expressions are numbers, {"choice": name} or [function, arguments...].
     """
@@ -32,6 +38,8 @@ def graph_json(graph: Graph) -> str:
     }
     if graph.labels:
         sections["labels"] = [level_data(level) for level in graph.labels]
+    if blocks:
+        sections["blocks"] = [{"name": path, "choices": [*choices]} for path, choices in blocks.items()]
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, rows in sections.items():
         body = ",\n".join(f"    {json.dumps(row)}" for row in rows)
@@ -72,6 +80,9 @@ def tensor_data(tensor: Tensor) -> dict[str, Any]:
 def op_data(op: Op, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     data: dict[str, Any] = {"name": op.name, "kind": op.kind, "inputs": list(op.inputs), "outputs": list(op.outputs)}
     data["params"] = plain(op.params)
+    effect = next((name for name in EFFECTS if getattr(op.operator, name)), "")
+    if effect:
+        data["effect"] = effect
     if op.guard != 1:
         data["guard"] = expression(op.guard)
     if op.connection.kind != "dense":

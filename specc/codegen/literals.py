@@ -1,50 +1,12 @@
-"""Values as text: Python literals as a formatter would lay them out, and TOML. Here text of a spec becomes harmless."""
+"""Values as text: Python literals (`specc.python`) and TOML."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
-WIDTH: Final = 100
-"""Columns of generated code."""
+from specc.python import inline, literal, quoted
 
-
-def literal(value: object, indent: int = 0, used: int = 0) -> str:
-    """A Python literal of str, int, float, bool, list and dict. It takes one line if it fits after `used` columns,
-    else one line an item, indented by four more than `indent`."""
-    line = inline(value)
-    if used + len(line) <= WIDTH or not isinstance(value, (list, Mapping)) or not value:
-        return line
-    inner = " " * (indent + 4)
-    if isinstance(value, Mapping):
-        rows = [
-            f"{inline(key)}: {literal(item, indent + 4, len(inner) + len(inline(key)) + 3)}"
-            for key, item in value.items()
-        ]
-    else:
-        rows = [literal(item, indent + 4, len(inner) + 1) for item in value]
-    left, right = ("{", "}") if isinstance(value, Mapping) else ("[", "]")
-    return left + "".join(f"\n{inner}{row}," for row in rows) + f"\n{' ' * indent}{right}"
-
-
-def inline(value: object) -> str:
-    """The literal on one line."""
-    match value:
-        case str():
-            return quoted(value)
-        case bool() | int() | float():
-            return repr(value)
-        case list():
-            return f"[{', '.join(map(inline, value))}]"
-        case Mapping():
-            return "{" + ", ".join(f"{inline(key)}: {inline(item)}" for key, item in value.items()) + "}"
-    raise TypeError(f"{value!r} has no literal")
-
-
-def quoted(text: str) -> str:
-    """The text as a Python string, in double quotes unless these would need escapes that single quotes don't."""
-    shown = repr(text)
-    return f'"{shown[1:-1]}"' if shown.startswith("'") and '"' not in text and "\\'" not in shown else shown
+__all__ = ["inline", "literal", "quoted", "toml"]
 
 
 def toml(tables: Mapping[str, object]) -> str:

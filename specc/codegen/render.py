@@ -19,21 +19,29 @@ def environment() -> jinja2.Environment:
     """The templates of this package and of the methods. A name that a template misspells is an error."""
     import jinja2
 
-    from specc.codegen.template_cache import TemplateCache
-
     here = Path(__file__).parent
     folder = private_folder()
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [jinja2.FileSystemLoader(here / "templates"), jinja2.FunctionLoader(method_template)]
         ),
-        bytecode_cache=None if folder is None else TemplateCache(folder),
+        bytecode_cache=None if folder is None else compiled_templates(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # nothing is HTML
     )
+
+
+def compiled_templates(folder: Path) -> jinja2.BytecodeCache:
+    """Jinja's cache of compiled templates: compiling them takes longer than printing a project.
+
+    Jinja unpickles and unmarshals what it kept, so `folder` must be private (specc/cache.py).
+    """
+    import jinja2
+
+    return jinja2.FileSystemBytecodeCache(str(folder), f"template-{jinja2.__version__}-%s.code")
 
 
 def method_template(name: str) -> str | None:

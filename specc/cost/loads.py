@@ -9,8 +9,9 @@ from itertools import accumulate, groupby
 from operator import itemgetter
 
 from specc.activity.diagrams import Term
-from specc.cost.names import literal_text, quoted
+from specc.cost.names import literal_text
 from specc.cost.variables import Variables
+from specc.python import constant
 
 TILE = 1024
 """Rows that are transposed together, so that what is read stays in the cache from one column to the next."""
@@ -34,7 +35,7 @@ def loads_one(v: Variables) -> list[str]:
     for choice in v.in_order():
         terms = v.program.active.get(choice)
         condition = condition_one(v, lines, f"c{choice}", terms) if terms else ""
-        value = f"a[{quoted(v.diagrams.choices[choice].name)}]"
+        value = f"a[{constant(v.diagrams.choices[choice].name)}]"
         raw = v.raw(choice)
         if choice in v.asked:
             first = "0" if raw[0] == "x" else v.option(choice, 0)

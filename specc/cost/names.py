@@ -8,6 +8,7 @@ from fractions import Fraction
 from specc.activity.diagrams import Diagrams, Term
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
+from specc.python import constant
 
 
 def plain_option(choice: Choice, option: Option) -> int | float | bool | str:
@@ -15,12 +16,6 @@ def plain_option(choice: Choice, option: Option) -> int | float | bool | str:
     if choice.kind == "skip":
         return bool(option)
     return float(option) if isinstance(option, Fraction) else option
-
-
-def quoted(value: object) -> str:
-    """`repr`, with the quotes that ruff prefers."""
-    text = repr(value)
-    return f'"{text[1:-1]}"' if isinstance(value, str) and text[0] == "'" and '"' not in text else text
 
 
 def literal_text(diagrams: Diagrams, choice: int, positions: Sequence[int], plain: bool, name: str) -> str:
@@ -35,8 +30,8 @@ def literal_text(diagrams: Diagrams, choice: int, positions: Sequence[int], plai
         if list(positions) == list(range(len(positions))):
             return f"{name} <= {values[-1]!r}"
     if len(values) == 1:
-        return f"{name} == {quoted(values[0])}"
-    return f"{name} in ({', '.join(map(quoted, values))})"
+        return f"{name} == {constant(values[0])}"
+    return f"{name} in ({', '.join(map(constant, values))})"
 
 
 def choices_in(terms: Iterable[Term]) -> list[int]:

@@ -12,9 +12,10 @@ from itertools import pairwise
 from specc.activity.diagrams import Diagrams, Term
 from specc.cost.combine import SUMS
 from specc.cost.factoring import contents
-from specc.cost.names import choices_in, plain_option, quoted
+from specc.cost.names import choices_in, plain_option
 from specc.cost.program import Program
 from specc.ir.expr import Option
+from specc.python import constant
 
 
 class Variables:
@@ -66,7 +67,7 @@ class Variables:
 
     def option(self, choice: int, at: int) -> str:
         option = self.diagrams.options[choice][at]
-        return quoted(plain_option(self.diagrams.choices[choice], option) if self.plain else option)
+        return constant(plain_option(self.diagrams.choices[choice], option) if self.plain else option)
 
     def linear_options(self, choice: int) -> bool:
         """Whether a choice's options are whole and equally spaced."""

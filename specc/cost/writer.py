@@ -8,8 +8,8 @@ from itertools import product
 from specc.cost.loads import loads_many, loads_one
 from specc.cost.sums import Statements
 from specc.cost.variables import Variables
+from specc.python import WIDTH
 
-LINE = 100
 """Columns of generated code."""
 BLOCK = 10240
 """Rows that are computed together: more would not stay in the processor's cache, fewer would be all overhead."""
@@ -102,7 +102,7 @@ def dictionary(name: str, items: Sequence[str]) -> list[str]:
 def wrapped(start: str, items: Sequence[str], end: str) -> list[str]:
     """A bracketed list as ruff lays it out."""
     line = start + ", ".join(items) + end
-    if len(line) <= LINE:
+    if len(line) <= WIDTH:
         return [line]
     return [start, *(f"    {item}," for item in items), end]
 

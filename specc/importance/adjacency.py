@@ -162,11 +162,11 @@ def numbered(names: Iterable[str], what: str) -> dict[str, int]:
 
 def known(name: str, places: dict[str, int], what: str, reader: str) -> int:
     """The place of a name. Raises Wrong where it has none."""
-    from specc.assignments import near
+    from specc.diagnostics.near import near_or_all
 
     if name not in places:
         a = "an" if what == "edge" else "a"
-        raise Wrong(f"{reader} names {a} {what} `{name}`, which is not there", near(name, [*places]))
+        raise Wrong(f"{reader} names {a} {what} `{name}`, which is not there", near_or_all(name, places))
     return places[name]
 
 

@@ -244,6 +244,11 @@ class Operator(ABC):
         """Multiply-accumulates of one image."""
         return 0
 
+    def products(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[tuple[Expr, ...], ...]:
+        """The terms of `macs` by their factors, as a person would count them; () where `macs` says it, or where each
+        number of the first weight is used once at each place of the output."""
+        return ()
+
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         """The number of elements that a norm normalises, 0 for everything else (the `with_norms` count)."""
         return 0

@@ -20,7 +20,7 @@ from specc.lower.unread import warn_of_settings
 from specc.lower.values import Env, Place, evaluate
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
-from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME, statements_of
+from specc.semantics.names import DUPLICATE_NAME, statements_of
 from specc.syntax import ast
 
 MISSING_PART = Rule(
@@ -234,12 +234,7 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
     sizes: list[Expr] = []
     resolution: Expr | None = None
     for arg in shape.args:
-        elastic = arg.name is not None and arg.name.name == "resolution"
-        if arg.name is not None and not elastic:
-            b.findings.report(
-                UNKNOWN_NAME, arg.name.span, f"an input has no `{arg.name.name}`", help="it may have `resolution=`"
-            )
-            return None
+        elastic = arg.name is not None  # `resolution=`
         leaf = "resolution" if statement.name is None else f"{statement.name.name}.resolution"
         place = Place(b.root, leaf, "resolution") if elastic else None
         if isinstance(arg.value, ast.ListExpr):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from specc.diagnostics import Rule
-from specc.diagnostics.near import near
 from specc.ir.choice import Range
 from specc.ir.expr import Expr, Number, Var, apply
 from specc.ir.graph import WidthRule
 from specc.lower.builder import Builder
 from specc.lower.values import Env, evaluate, evaluate_options, static_number
 from specc.semantics.arithmetic import WRONG_TYPE
-from specc.semantics.names import UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
 
@@ -42,7 +40,6 @@ BY_SLICES = Rule(
     "Wrong:  choice k in 1..6 ... width by k ... conv(64, kernel=3)\n"
     "Right:  choice k in 1..6 ... width by k ... conv(96, kernel=3)",
 )
-MODES = ("per_group", "uniform", "any", "fixed", "by")
 
 
 def width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> WidthRule | None:
@@ -56,14 +53,6 @@ def width_setting(b: Builder, statement: ast.WidthSetting, env: Env) -> WidthRul
         if slices is None:
             return None
         return WidthRule("by", (b.maximum(Var(slices)),), False, 1, slices, statement.span)
-    if mode not in MODES:
-        b.findings.report(
-            UNKNOWN_NAME,
-            statement.mode.span,
-            f"there is no width mode `{mode}`",
-            help=near(mode, MODES) or f"the modes are: {', '.join(MODES)}",
-        )
-        return None
     if statement.options is None:
         b.findings.report(BAD_RATIO, statement.span, f"`width {mode}` needs its ratios, as in `width {mode} 0.5..1.0`")
         return None

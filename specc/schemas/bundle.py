@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Literal, Self, TypeAlias
 
-from pydantic import Field, StrictInt, StrictStr
+from pydantic import Field, StrictStr, model_validator
 
 from specc.schemas.document import Assignment, Count, Document, Flag, Number, Positive, Share, Text
 
-Spelling: TypeAlias = StrictStr | tuple[StrictStr | StrictInt | None, ...]
+Spelling: TypeAlias = StrictStr | tuple[StrictStr | Count | None, ...]
 """The options of one sub-network: a letter for each choice (0-9, a-z, A-Z: its place), - where it is inactive; a number
 in a list for choices of more options than letters."""
-Figure: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)] | Flag | None
+Figure: TypeAlias = Flag | Number | None
 
 
 class Bundle(Document):
@@ -31,6 +31,32 @@ class Bundle(Document):
     classes: tuple[Text, ...] = Field(default=(), description="names of the classes")
     files: dict[str, Text] = Field(default_factory=dict, description="checksums of the other files")
     checksum: Text = Field(default="", description="of all that stands before it")
+
+    @model_validator(mode="after")
+    def rows_have_the_columns(self) -> Self:
+        """The first column of every row spells its options, `outputs` are names, all others are figures."""
+        if self.columns[:1] != ("options",):
+            raise ValueError("the first column is that of options")
+        for row in self.subnets:
+            if not 0 < len(row) <= len(self.columns):
+                raise ValueError("a row does not have the columns")
+            for number, (name, cell) in enumerate(zip(self.columns, row, strict=False)):
+                if not fits(cell, "options" if number == 0 else "outputs" if name == "outputs" else "figure"):
+                    raise ValueError(f"`{name}` of a row is {cell!r}")
+        if any(len(times) != len(self.subnets) for times in self.latency.values()):
+            raise ValueError("latencies are those of all sub-networks")
+        return self
+
+
+def fits(cell: object, column: Literal["options", "outputs", "figure"]) -> bool:
+    """Whether a cell of a row is what its column holds."""
+    match column:
+        case "options":
+            return isinstance(cell, str | tuple)
+        case "outputs":
+            return cell is None or (isinstance(cell, tuple) and all(isinstance(name, str) for name in cell))
+        case "figure":
+            return cell is None or isinstance(cell, bool | float)
 
 
 class InputShape(Document):

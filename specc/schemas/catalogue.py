@@ -9,7 +9,20 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, RootModel, TypeAdapter
 
-from specc.schemas import adjacency, bundle, costs, files, fronts, graph, importance, latency, query, told, training
+from specc.schemas import (
+    adjacency,
+    assignment,
+    bundle,
+    costs,
+    files,
+    fronts,
+    graph,
+    importance,
+    latency,
+    query,
+    told,
+    training,
+)
 from specc.schemas.document import Document, Text
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -66,6 +79,7 @@ SCHEMAS: Final = (
     Schema("verify", (costs.Verified,)),
     Schema("viz", (files.Drawing,)),
     Schema("adjacency.json", (adjacency.AdjacencyFile,)),
+    Schema("at.json", (assignment.AssignmentFile,)),
     Schema("answers.json", (fronts.Answers,)),
     Schema("constraints.json", (fronts.Constraints,)),
     Schema("importance.json", (training.ImportanceFile,)),

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from specc.schemas.document import Assignment, Document, Flag, Number, Positive, Share, Text
 
 Counted: TypeAlias = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
-Measured: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, lt=2.0**63)]
+Measured: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=2.0**62)]
 Objective: TypeAlias = Literal["macs", "params", "latency", "memory"]
 
 
@@ -30,6 +30,7 @@ class Point(Document):
 class Front(Document):
     """`pareto.json`, which search.py writes: the sub-networks that no other dominates, by rising MACs."""
 
+    format: Literal["specc front 1"] = Field(default="specc front 1", description="fronts of the first version lack it")
     network: Text = Field(default="", description="its name")
     fingerprint: Text = Field(default="", description="of the network's operations, choices and state")
     weights: Text = Field(default="", description="a hash of the weights that were evaluated")
@@ -55,12 +56,15 @@ class KeptPoint(Document):
     params: Counted
     score: Number = Field(description="in its pool: minus a moving average of its cross-entropy")
     accuracy: Share = Field(description="on the images that decided")
-    test_accuracy: Share
+    test_accuracy: Share | None = None
 
 
 class Constraints(Document):
     """`constraints.json`, which training by prioritised sampling writes: a sub-network for every constraint."""
 
+    format: Literal["specc constraints 1"] = Field(
+        default="specc constraints 1", description="those of the first version lack it"
+    )
     network: Text = Field(default="", description="its name")
     dataset: Text = ""
     fingerprint: Text = Field(default="", description="of the network's operations, choices and state")

@@ -69,6 +69,9 @@ class GraphOp(Document):
     inputs: tuple[Text, ...]
     outputs: tuple[Text, ...]
     params: dict[str, JsonValue] = Field(description="the operator's parameters")
+    effect: Literal["", "normalises", "sums", "selects"] = Field(
+        default="", description="a norm, a sum of tensors, or a choice of the first whose condition holds"
+    )
     guard: Expression = Field(default=1, description="whether it is there")
     connection: dict[str, JsonValue] = Field(default_factory=dict, description="which weights there are, if not all")
     bank: Bank | None = None
@@ -107,6 +110,13 @@ class Labels(Document):
     parents: tuple[Count, ...] = Field(default=(), description="this level's class of each of the finest level's")
 
 
+class Block(Document):
+    """A block whose latency can be tabulated."""
+
+    name: Text = Field(description="its module's path in model.py")
+    choices: tuple[Text, ...] = Field(description="what its shape depends on")
+
+
 class Graph(Document):
     """`ir.json`, which the compiler writes beside model.py: operations, feature maps and choices."""
 
@@ -121,3 +131,4 @@ class Graph(Document):
     outputs: tuple[GraphOutput, ...]
     scopes: tuple[Scope, ...]
     labels: tuple[Labels, ...] = ()
+    blocks: tuple[Block, ...] = ()

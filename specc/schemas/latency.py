@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -32,6 +32,7 @@ class BlockTimes(Document):
 class LatencyTable(Document):
     """`latency.<device>.json`, which bench.py --table writes: a sub-network takes the sum over its blocks."""
 
+    format: Literal["specc latency 1"] = Field(default="specc latency 1", description="those of others may lack it")
     network: Text = Field(description="its name")
     device: Text = Field(description="cpu or cuda")
     processor: Text = Field(default="", description="the device's name")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from specc.space.strict_json import read_json
+from specc.portable.files.strict_json import read_json
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -24,6 +24,11 @@ def read(model: type[M], text: str | bytes) -> M:
         content = read_json(text)
     except ValueError as error:
         raise Malformed(f"it is no JSON: {error}") from None
+    return validated(model, content)
+
+
+def validated(model: type[M], content: Any) -> M:
+    """The document that a JSON value is. Raises Malformed, which names the first place that is wrong."""
     try:
         return model.model_validate(content)
     except ValidationError as error:
@@ -66,5 +71,5 @@ def spelt(path: Sequence[int | str]) -> str:
 
 def shown(value: Any, most: int = 40) -> str:
     """The beginning of a value, as JSON has it."""
-    text = json.dumps(value)
+    text = json.dumps(value, default=str)
     return text if len(text) <= most else f"{text[:most]}..."

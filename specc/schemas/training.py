@@ -13,7 +13,7 @@ class MetricsLine(Document):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Number]
 
-    epoch: Integer = Field(description="from 0 on")
+    epoch: Count = Field(description="from 0 on")
 
 
 class Group(Document):

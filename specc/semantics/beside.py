@@ -9,7 +9,7 @@ from specc.methods import project_modules
 
 GENERATED: Final = frozenset(
     (
-        *("model.py", "space.py", "train.py", "search.py", "export.py", "bench.py"),
+        *("model.py", "space.py", "costs.py", "train.py", "search.py", "export.py", "bench.py"),
         *("spec.specc", "settings.toml", "readme.md", "ir.json", "importance.json", ".specc"),
     )
 )

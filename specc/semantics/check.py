@@ -23,6 +23,7 @@ from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arg
 from specc.source import Span
 from specc.syntax import ast
 
+WIDTH_MODES = ("per_group", "uniform", "any", "fixed", "by")
 WIDTH_WORDS = ("own", "follow", "fixed")
 CONNECT_WORDS = ("dense", "triangular", "diagonal")
 BANK_WORDS = ("shared", "skip", "width", "subnet")
@@ -178,6 +179,7 @@ class Checker:
                 case ast.NormSetting():
                     self.norm_setting(statement, inside)
                 case ast.WidthSetting():
+                    self.one_of(statement.mode, WIDTH_MODES, "width mode", f"the modes are: {', '.join(WIDTH_MODES)}")
                     for part in (statement.options, statement.round):
                         if part is not None:
                             self.expression(part, inside)
@@ -223,12 +225,19 @@ class Checker:
                         inside = inside | {statement.name.name}
                 case ast.InputStatement():
                     kind = statement.shape.name
-                    if kind.name not in INPUT_KINDS:
-                        known = "inputs are `image(channels, height, width)` and `vector(features)`"
-                        help = near(kind.name, INPUT_KINDS) or INPUTS.get(kind.name, known)
-                        self.findings.report(UNKNOWN_NAME, kind.span, f"there is no input `{kind.name}`", help=help)
+                    known = "inputs are `image(channels, height, width)` and `vector(features)`"
+                    self.one_of(kind, INPUT_KINDS, "input", INPUTS.get(kind.name, known))
                     for arg in statement.shape.args:
                         self.expression(arg.value, inside)
+                        if arg.name is not None and arg.name.name != "resolution":
+                            message = f"an input has no `{arg.name.name}`"
+                            self.findings.report(UNKNOWN_NAME, arg.name.span, message, help="it may have `resolution=`")
+
+    def one_of(self, name: ast.Name, words: tuple[str, ...], what: str, otherwise: str) -> None:
+        """Reports a word that is none of a few."""
+        if name.name not in words:
+            help = near(name.name, words) or otherwise
+            self.findings.report(UNKNOWN_NAME, name.span, f"there is no {what} `{name.name}`", help=help)
 
     def norm_setting(self, setting: ast.NormSetting, inside: set[str]) -> None:
         kind = setting.norm.name

@@ -14,6 +14,7 @@ from specc.ir.graph import Graph
 from specc.subnets.space import ANY, Limits, found_by, space_of
 
 if TYPE_CHECKING:
+    from specc.schemas.latency import LatencyTable as Document
     from specc.space.latency_table import LatencyTable
     from specc.space.timed import TimedDraws
 
@@ -30,13 +31,37 @@ WRONG_TABLE: Final = Rule(
 
 def table_of(graph: Graph, path: Path) -> LatencyTable:
     """The table in a file. Raises SpecError where it does not fit, OSError where it cannot be read."""
-    from specc.space.latency_table import WrongTable, read_table
+    from specc.schemas.latency import LatencyTable as Document
+    from specc.schemas.reading import Malformed, read
+    from specc.space.latency_table import WrongTable, fitting
 
+    help = "measure the blocks of the project that was compiled from this spec"
     try:
-        return read_table(path, space_of(graph))
+        return fitting(as_table(read(Document, path.read_bytes())), space_of(graph), path.name)
+    except Malformed as error:
+        message = f"{path.name} is no latency table: {error}"
+        raise refused(WRONG_TABLE, graph.origin, message, help) from None
     except WrongTable as error:
-        help = "measure the blocks of the project that was compiled from this spec"
         raise refused(WRONG_TABLE, graph.origin, str(error), help) from None
+
+
+def as_table(found: Document) -> LatencyTable:
+    """A table as the space reads it, its times in whole nanoseconds."""
+    from specc.space.latency_table import Block, LatencyTable, nanoseconds
+
+    return LatencyTable(
+        network=found.network,
+        device=found.device,
+        processor=found.processor,
+        threads=found.threads,
+        batch_size=found.batch_size,
+        form=found.form,
+        largest={kind: cost for kind, cost in found.largest if cost is not None},
+        choices=found.choices,
+        blocks=tuple(
+            Block(block.name, block.choices, tuple(map(nanoseconds, block.seconds))) for block in found.blocks
+        ),
+    )
 
 
 def latency(graph: Graph, path: Path, at: Mapping[str, Option]) -> float:

@@ -1,62 +1,76 @@
-"""The text of a generated project's `space.py`: choices, when they matter, and what sub-networks cost."""
+"""The texts of two files of a generated project: `space.py`, for people, has the choices, when they matter and what
+each layer costs; `costs.py` computes the same totals fast."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from itertools import pairwise
 
-from specc.cost.names import plain_option, quoted
+from specc.cost.names import plain_option
 from specc.cost.program import Program, program
 from specc.cost.variables import Variables
-from specc.cost.writer import LINE, functions, tables
+from specc.cost.writer import functions, tables
 from specc.ir.choice import Choice
 from specc.ir.graph import Graph
+from specc.python import literal, quoted
 from specc.space.choices import Space
 from specc.subnets.conditions import conditions, count_of
+from specc.subnets.layer_text import functions_of, layer_lines
 
 RANGE = 6
 """A longer run of equally spaced integers is written as a `range`."""
 
 
 def space_module(graph: Graph) -> str:
-    """The text of `space.py`, the same bytes for the same graph. Its import of specc is for the copier to rewrite."""
+    """The text of `space.py`, the same bytes for the same graph. Its imports of specc are for the copier to rewrite."""
     space = conditions(graph)
+    rows = layer_lines(graph)
+    blocks = [
+        head(graph, rows),
+        choices_text(graph),
+        active_text(graph, space),
+        f"# The number of sub-networks, each once.\nSIZE = {size_text(space)}",
+        "SPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)",
+        LAYER,
+        "\n" + FUNCTIONS,
+        "\n" + "\n".join(rows),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def costs_module(graph: Graph) -> str:
+    """The text of `costs.py`, the same bytes for the same graph."""
     what = program(graph)
     variables = Variables(what, plain=True)
     constants = tables(variables)
-    blocks = [
-        head(graph),
-        choices_text(graph),
-        active_text(graph, space),
-        together_text(graph, what),
-        f"# The number of sub-networks, each once.\nSIZE = {size_text(space)}",
-        "\n" + FUNCTIONS,
-        "\n" + "\n".join(constants) if constants else "",
-        "\n" + "\n".join(functions(variables)),
-        "\nSPACE = choices.Space(CHOICES, ACTIVE, TOGETHER, batched)",
-    ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    blocks = [COSTS_HEAD, together_text(graph, what)]
+    blocks += ["\n".join(constants)] if constants else []
+    return "\n\n".join([*blocks, "\n" + "\n".join(functions(variables))]) + "\n"
 
 
-def head(graph: Graph) -> str:
+def head(graph: Graph, rows: Sequence[str]) -> str:
     """The docstring and the imports."""
-    return f'''"""The sub-networks of {harmless(graph.name)}: choices, when each matters, and what it costs.
+    named = functions_of(rows)
+    imports = ["from specc.runtime.net.sizes import OneOf", "from specc.space import choices"]
+    imports += [f"from {module} import {', '.join(names)}" for module, names in sorted(named.items())]
+    lines = "\n".join(imports)
+    fractions = "from fractions import Fraction\n" if any("Fraction(" in row for row in rows) else ""
+    return f'''"""The sub-networks of {harmless(graph.name)}.
 
 An assignment maps choices to options. It is canonical where it names the active choices alone:
-those that something present in that sub-network reads.
+those that something present in that sub-network reads. `layers` says what each layer costs;
+costs.py computes the same totals fast.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from typing import Any
+{fractions}from typing import Any
 
-import numpy as np
-
-from specc.runtime.net.sizes import OneOf
-from specc.space import choices'''
+from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
+{lines}'''
 
 
 def harmless(text: str) -> str:
@@ -88,7 +102,7 @@ def options_text(choice: Choice, used: int) -> str:
         (step,) = steps
         end = "" if step == 1 else f", {step}"
         return f"tuple(range({integers[0]}, {integers[-1] + step}{end}))"
-    return laid_out(tuple(options), 4, used)
+    return literal(tuple(options), 4, used + 1)
 
 
 def active_text(graph: Graph, space: Space) -> str:
@@ -104,7 +118,7 @@ def active_text(graph: Graph, space: Space) -> str:
     for name, terms in space.active.items():
         rows = tuple({parent: plain(table[parent], allowed) for parent, allowed in term.items()} for term in terms)
         key = f"    {quoted(name)}: "
-        lines.append(f"{key}{laid_out(rows, 4, len(key))},")
+        lines.append(f"{key}{literal(rows, 4, len(key) + 1)},")
     return "\n".join([*lines, "}"])
 
 
@@ -118,7 +132,7 @@ def together_text(graph: Graph, what: Program) -> str:
     comment = "# A cost is a sum of parts, each of which reads the choices of one of these rows, or one choice."
     start = "TOGETHER: tuple[tuple[str, ...], ...] = "
     rows = tuple(tuple(graph.choices[at].name for at in scope) for scope in what.together)
-    return f"{comment}\n{start}{laid_out(rows, 0, len(start) - 1)}"
+    return f"{comment}\n{start}{literal(rows, 0, len(start))}"
 
 
 def size_text(space: Space) -> str:
@@ -126,31 +140,25 @@ def size_text(space: Space) -> str:
     return f"{count}" if count is not None else "None  # the choices read one another too much to count"
 
 
-def laid_out(value: object, indent: int, used: int) -> str:
-    """A literal of tuples, dicts, strings and numbers as ruff lays it out: on one line if it fits after `used` columns
-    and before a comma, else one item a line."""
-    line = on_one_line(value)
-    if used + len(line) + 1 <= LINE or not isinstance(value, (tuple, Mapping)) or not value:
-        return line
-    inner = " " * (indent + 4)
-    if isinstance(value, Mapping):
-        keys = [f"{inner}{quoted(key)}: " for key in value]
-        rows = [f"{key}{laid_out(item, indent + 4, len(key))}" for key, item in zip(keys, value.values(), strict=True)]
-    else:
-        rows = [f"{inner}{laid_out(item, indent + 4, indent + 4)}" for item in value]
-    left, right = ("{", "}") if isinstance(value, Mapping) else ("(", ")")
-    return "\n".join([left, *(f"{row}," for row in rows), f"{' ' * indent}{right}"])
+COSTS_HEAD = '''"""What sub-networks cost, as a program: for many at once, and for one in microseconds.
+
+Written by a compiler for a processor. `layers` in space.py says the same a layer at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np'''
+LAYER = '''Layer = tuple[str, int, int]
+"""A layer's path, its multiply-accumulates for one image, its parameters in use."""'''
+FUNCTIONS = '''def choice(name: str) -> OneOf:
+    """The choice of this name, as a size for model.py."""
+    return OneOf(*CHOICES[name], name=name)
 
 
-def on_one_line(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{quoted(key)}: {on_one_line(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(on_one_line, value))}{',' if len(value) == 1 else ''})"
-    return quoted(value)
-
-
-FUNCTIONS = '''def check(assignment: Mapping[str, Any]) -> None:
+def check(assignment: Mapping[str, Any]) -> None:
     """Raises ValueError, naming the choice and its options, for what is no assignment here."""
     choices.check(SPACE, assignment)
 
@@ -158,11 +166,6 @@ FUNCTIONS = '''def check(assignment: Mapping[str, Any]) -> None:
 def canonical(assignment: Mapping[str, Any]) -> dict[str, Any]:
     """The assignment without inactive choices; what it does not name reads as the first option."""
     return choices.canonical(SPACE, assignment)
-
-
-def choice(name: str) -> OneOf:
-    """The choice of this name, as a size for model.py."""
-    return OneOf(*CHOICES[name], name=name)
 
 
 def largest() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from specc.ir.graph import Graph
 from specc.space import choices as portable
 from specc.space.choices import Space
 from specc.subnets.conditions import activity, conditions, count_of, space_of
-from specc.subnets.module import space_module
+from specc.subnets.module import costs_module, space_module
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ __all__ = [
     "approximate_range",
     "canonical",
     "complete",
+    "costs_module",
     "doubts",
     "draw",
     "enumerate_space",

@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from specc.cost import cost_source
-from specc.cost.names import plain_option
-from specc.ir.choice import Assignment, Choice
+from specc.ir.choice import Choice
 from specc.ir.expr import Var, apply
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from specc.subnets.space import canonical, enumerate_space, size, space_module
+from specc.subnets.space import canonical, costs_module, enumerate_space, size, space_module
 from tests.helpers.folders import SPECS
 from tests.helpers.graphs import HERE, Builder, assignments, facts, graphs
 from tests.helpers.projects import elastic_names
+from tests.helpers.space_modules import HOSTILE, as_json, assert_formatted, space_of_graph
 
 SLOWLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 ELASTIC = [SPECS / f"{name}.specc" for name in elastic_names()]
 
 
-def run(text: str) -> Any:
-    module = ModuleType("space")
-    exec(compile(text, "space.py", "exec"), module.__dict__)
-    return module
-
-
-def as_json(graph: Graph, at: Assignment) -> dict[str, Any]:
-    """An assignment that went through JSON, as generated projects read it."""
-    table = graph.choice_table()
-    found: dict[str, Any] = json.loads(json.dumps({name: plain_option(table[name], o) for name, o in at.items()}))
-    return found
-
-
 @SLOWLY
 @given(graphs())
 def test_the_module_agrees_with_the_compiler(graph: Graph) -> None:
-    space = run(space_module(graph))
+    space = space_of_graph(graph)
     assert size(graph) == space.SIZE == len(list(space.every()))
     for full in list(assignments(graph))[::3]:
         at, fact = as_json(graph, canonical(graph, full)), facts(graph, full)
@@ -63,6 +45,7 @@ def test_the_module_agrees_with_the_compiler(graph: Graph) -> None:
 @given(graphs())
 def test_the_module_is_laid_out_as_ruff_would(graph: Graph) -> None:
     assert_formatted(space_module(graph))
+    assert_formatted(costs_module(graph))
     assert_formatted(cost_source(graph))
 
 
@@ -70,19 +53,14 @@ def test_the_module_is_laid_out_as_ruff_would(graph: Graph) -> None:
 def test_the_modules_of_the_specs_are_laid_out_as_ruff_would(path: Path) -> None:
     text = space_module(load(path).graph)
     assert text == space_module(load(path).graph)
-    assert_formatted(text)
-    assert all(len(line) <= 100 for line in text.splitlines())
-
-
-def assert_formatted(text: str) -> None:
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "100", "--diff", "-"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    for one in (text, costs_module(load(path).graph)):
+        assert_formatted(one)
+        assert all(len(line) <= 100 for line in one.splitlines())
 
 
 def test_batches_of_any_integer_type_and_order() -> None:
     graph = load(SPECS / "mobilenet_v2_tips.specc").graph
-    space = run(space_module(graph))
+    space = space_of_graph(graph)
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(len(options), size=20_000) for options in space.CHOICES.values()], axis=1)
     macs, params = space.batched(rows)
@@ -103,24 +81,10 @@ def test_functions_of_several_choices_in_small_integers() -> None:
     graph = b.graph()
     rows = np.array([[first, second] for first in range(20) for second in range(20)])
     expected = [(fact.macs, fact.params) for fact in (facts(graph, full) for full in assignments(graph))]
-    space = run(space_module(graph))
-    assert_formatted(space_module(graph))
+    space = space_of_graph(graph)
+    assert_formatted(costs_module(graph))
     for kind in (np.int64, np.uint8):
         assert list(zip(*(column.tolist() for column in space.batched(rows.astype(kind))), strict=True)) == expected
-
-
-HOSTILE = (
-    'x"); raise SystemExit("',
-    "x'); raise SystemExit('",
-    "a\nraise SystemExit",
-    '"""\nraise SystemExit\n"""',
-    "\\",
-    "{x}",
-    "\u2028raise SystemExit",
-    "lambda",
-    "a or b",
-    "a and b",
-)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -136,10 +100,11 @@ def test_no_text_becomes_code(text: str) -> None:
             b.conv(Var(width))
         b.conv(8)
     graph = b.graph().with_(name=text)
-    space = run(space_module(graph))
+    space = space_of_graph(graph)
     assert list(space.CHOICES) == [choice.name for choice in graph.choices]
     assert space.SIZE == size(graph) == 1 + 2 * 4
     assert_formatted(space_module(graph))
+    assert_formatted(costs_module(graph))
 
 
 def test_long_conditions_and_many_functions_stay_on_short_lines() -> None:
@@ -151,10 +116,10 @@ def test_long_conditions_and_many_functions_stay_on_short_lines() -> None:
         with b.region(b.choice("skip", 0, 1)):
             b.conv(apply("round", apply("div", width, n + 2)) if n else width, kernel)
             b.conv(8)
-    text = space_module(b.graph())
-    assert max(map(len, text.splitlines())) <= 100
-    assert_formatted(text)
-    space = run(text)
+    for text in (space_module(b.graph()), costs_module(b.graph())):
+        assert max(map(len, text.splitlines())) <= 100
+        assert_formatted(text)
+    space = space_of_graph(b.graph())
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(len(options), size=200) for options in space.CHOICES.values()], axis=1)
     macs, params = space.batched(rows)
@@ -171,7 +136,7 @@ def test_huge_costs_stay_exact() -> None:
         b.conv(b.choice("width", 2**exponent - 1, 2**exponent + 1))
         b.conv(b.choice("width", 2**exponent - 3, 2**exponent + 5))
         graph = b.graph()
-        space = run(space_module(graph))
+        space = space_of_graph(graph)
         rows = np.array([[0, 0], [1, 1]])
         expected = [facts(graph, full) for full in list(assignments(graph))[::3]]
         if exponent < 30:

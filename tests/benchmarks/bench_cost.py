@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +23,19 @@ from specc.subnets.space import draw, range_of_costs
 from tests.benchmarks.bench_cli import generated_spec
 from tests.benchmarks.rows import Row
 from tests.helpers.folders import SPECS
+from tests.helpers.space_modules import space_of_graph
 
 MANY = 20_000
 """Assignments in a batch."""
 COSTED = ("mobilenet_v2_pss", "mobilenet_v2_tips", "mobilenet_v1_pss", "resnet34_tips", "digits")
 
+READ = ("mobilenet_v3_ofa", "mobilenet_v2_tips")
+"""Whose readable rows are timed beside the fast program."""
+
 
 def run() -> list[Row]:
     rows = [row for name in COSTED for row in cost_rows(name)]
+    rows += [row for name in READ for row in readable_rows(name)]
     return [*rows, *space_rows("mobilenet_v2_pss"), *space_rows("mobilenet_v2_tips"), *growth_rows()]
 
 
@@ -69,6 +75,23 @@ def cost_rows(name: str) -> Iterator[Row]:
     what = f"{name} ({len(options)} choices), MACs and parameters"
     yield Row(f"{what}, one", 1e6 * one, 5, "us")
     yield Row(f"{what}, in a batch", 1e9 * many, 50, "ns")
+
+
+def readable_rows(name: str) -> Iterator[Row]:
+    """A project's `space.layers`, summed, beside its `space.cost` and `space.batched`: one, and each of many."""
+    space: Any = space_of_graph(graph_of(name))
+    rng = random.Random(0)
+    drawn = [space.draw(rng) for _ in range(200)]
+    batch = np.array([[o.index(at.get(n, o[0])) for n, o in space.CHOICES.items()] for at in drawn] * (MANY // 200))
+    actions: dict[str, tuple[Callable[[], object], int]] = {
+        "space.layers, summed, one": (lambda: [sum(macs for _, macs, _ in space.layers(at)) for at in drawn], 200),
+        "space.cost, one": (lambda: [space.cost(at) for at in drawn], 200),
+        f"space.batched, each of {MANY:,}": (lambda: space.batched(batch), MANY),
+    }
+    for what, (action, number) in actions.items():
+        action()
+        took = median(seconds(action) for _ in range(15)) / number
+        yield Row(f"{name}, {what}", 1e6 * took, None, "us")
 
 
 def space_rows(name: str) -> Iterator[Row]:

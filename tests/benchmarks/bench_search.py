@@ -15,15 +15,15 @@ import torch
 
 from specc.codegen.graph_json import graph_json
 from specc.runtime.run.distributed import World
+from specc.runtime.run.journal import open_journal
 from specc.runtime.search.front import Point, admit
-from specc.runtime.search.journal import open_journal
 from specc.runtime.search.judge import Judge
 from specc.runtime.search.page import write_page
 from specc.runtime.search.proposals import Proposals
 from specc.space.memory import Memory
-from specc.subnets.module import space_module
 from tests.benchmarks.rows import Row, processor_seconds
 from tests.helpers.projects import compiled
+from tests.helpers.space_modules import space_of_graph
 
 EVALUATIONS = 1000
 COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))
@@ -31,8 +31,7 @@ COSTS: tuple[tuple[str, ...], ...] = (("macs",), ("macs", "params"))
 
 def run() -> list[Row]:
     graph = compiled("mobilenet_v2_tips").graph
-    space = ModuleType("space")
-    exec(space_module(graph).replace("from elastic import", "from specc.space import"), space.__dict__)
+    space = space_of_graph(graph)
     memory = Memory(json.loads(graph_json(graph)))
     rows = []
     for costs in COSTS:

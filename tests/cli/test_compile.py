@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from specc import __version__
 from specc.codegen import install
 from tests.helpers.commands import SMALL, specc
-from tests.helpers.folders import ROOT
+from tests.helpers.folders import ROOT, SPECS
 
 BROKEN = SMALL.replace("conv(16, kernel=3)", "convv(16, kernel=3)")
 
@@ -38,7 +39,7 @@ def test_compile_writes_a_project(small: Path, tmp_path: Path) -> None:
     assert "out" in done.err
     files = contents(out)
     wanted = {"README.md", "model.py", "space.py", "train.py", "search.py", "export.py", "bench.py", "settings.toml"}
-    assert wanted | {"spec.specc", "ir.json"} <= set(files)
+    assert wanted | {"costs.py", "spec.specc", "ir.json"} <= set(files)
     assert files["spec.specc"].decode() == SMALL
     assert beside(out) == ["out", "small.specc"]
     value = specc("compile", small, "-o", out, "--json")
@@ -182,3 +183,11 @@ def test_what_comes_next_says_what_train_py_needs(inputs: str, data: str, flags:
     assert done.code == 0, done.err
     assert f"&& python train.py{flags}\n" in done.err
     assert ("the spec names no `data`" in done.err) == (not data)
+
+
+def test_a_project_says_which_specc_wrote_it(tmp_path: Path) -> None:
+    """In its README alone: no code changes with the version."""
+    out = tmp_path / "out"
+    assert specc("compile", SPECS / "digits.specc", "-o", out).code == 0
+    said = [path.name for path in out.rglob("*") if path.is_file() and f"specc {__version__}" in path.read_text()]
+    assert said == ["README.md"]

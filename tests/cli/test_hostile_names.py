@@ -175,7 +175,7 @@ def test_networks_with_python_words_for_names_run(place: str, tmp_path: Path) ->
         "import importlib, sys, torch\n"
         f"for word in {folders}:\n"
         f"    sys.path[:0] = [{str(tmp_path)!r} + '/' + word]\n"
-        "    for name in [m for m in sys.modules if m.split('.')[0] in ('model', 'space', 'elastic')]:\n"
+        "    for name in [m for m in sys.modules if m.split('.')[0] in ('model', 'space', 'costs', 'elastic')]:\n"
         "        del sys.modules[name]\n"
         "    net = importlib.import_module('model').Model().eval()\n"
         "    for at in ('max', 'min'):\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 
 import specc
 from specc.diagnostics import Findings
+from specc.portable.run import numerals
 from specc.runtime.run.flag_types import cost, whole
 from specc.runtime.train.subnets import own_option, parse
 from specc.source import Source
-from specc.space import numerals
 from specc.syntax.ast import LetStatement, Number
+from specc.syntax.grammar import parser
 from specc.syntax.parse import parse as parse_spec
 from tests.helpers.commands import specc as command
 
@@ -227,3 +229,18 @@ def test_flags_of_projects_read_the_same_numbers() -> None:
 def test_a_third_is_the_option_that_is_a_third_in_a_project(option: object, wanted: object, alike: bool) -> None:
     """`width uniform {1/3, 1.0}`: a project has the float, and what specc prints, `1/3`, is given back to it."""
     assert numerals.same(option, wanted) is alike
+
+
+def test_whole_numbers_of_flags_are_read_as_all_others(numbers: Path) -> None:
+    for text in ("1.5", "x", "1_0", "2s"):
+        refused = command("importance", str(numbers), "--subnets", text)
+        assert refused.code == 2, text
+        assert f"--subnets: `{text}` is not a whole number" in refused.err
+    drawn = [command("sample", str(numbers), "-n", "3", "--seed", seed, "--json").out for seed in ("1000", "1k")]
+    assert drawn[0] == drawn[1]
+
+
+@given(st.from_regex(r"\A[0-9]{1,3}[.0-9eE+-]{0,4}(kB|MB|GB|us|ms|[kMGsx_]){0,2}\Z"))
+def test_the_grammar_and_the_reader_agree_on_what_a_number_is(text: str) -> None:
+    in_grammar = re.compile(parser().get_terminal("NUMBER").pattern.to_regexp())
+    assert bool(in_grammar.fullmatch(text)) == bool(numerals.NUMBER.fullmatch(text))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import pytest
 import torch
 
 from tests.helpers.comparing import scramble
-from tests.helpers.projects import Project, from_text, importing, project
+from tests.helpers.projects import Project, importing
 
 ELASTIC = """
 import std.mobilenet
@@ -80,11 +79,6 @@ SPECS: dict[str, tuple[str, tuple[tuple[int, ...], ...], tuple[Any, ...]]] = {
     "nested": (NESTED, ((2, 6, 6),), ("max", {"k": 2})),
     "pairs": (PAIRS, ((1, 8, 8), (1, 8, 8)), ("max", "min")),
 }
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
-    return {name: project(from_text(text), tmp_path_factory.mktemp(name)) for name, (text, _, _) in SPECS.items()}
 
 
 def network(made: Project) -> Any:

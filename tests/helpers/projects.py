@@ -18,7 +18,7 @@ from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
 from specc.source import Source
-from specc.subnets.module import space_module
+from specc.subnets.module import costs_module, space_module
 from tests.helpers.folders import SPECS, spec_names
 
 STATIC = (
@@ -73,7 +73,7 @@ def files_of(spec: Compiled, graph: Graph | None = None) -> dict[str, str]:
     graph = spec.graph if graph is None else graph
     texts = {"spec.specc": spec.files[0].text}
     if graph.choices:
-        texts["space.py"] = space_module(graph)
+        texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
     return project_files(graph, spec.model, texts)
 
 
@@ -87,13 +87,13 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
         model = importlib.import_module("model")
         bind = importlib.import_module("elastic.net.bind")
         elastic = (spec.graph if graph is None else graph).choices
-        calibrate = importlib.import_module("elastic.net.calibrate") if elastic else None
+        calibrate = importlib.import_module("elastic.train.calibrate") if elastic else None
         modules = {name: module for name, module in sys.modules.items() if is_projects(name)}
     return Project(folder, model, bind, calibrate, modules)
 
 
 def is_projects(name: str) -> bool:
-    return name in ("model", "space", "elastic") or name.startswith("elastic.")
+    return name in ("model", "space", "costs", "elastic") or name.startswith("elastic.")
 
 
 @contextmanager

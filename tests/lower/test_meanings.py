@@ -89,3 +89,14 @@ def test_a_parameter_comes_before_a_block_of_its_name() -> None:
     text = "block act(out) { conv(out, kernel=1) }\nblock b(act) { act; act }\n"
     graph = load(Source("test.specc", text + spec("stage s1 { b(relu); act(8) }"))).graph
     assert [op.kind for op in graph.ops if op.name.startswith("s1")] == ["relu", "relu", "conv"]
+
+
+def test_words_of_settings_and_inputs_are_told_beside_other_names() -> None:
+    text = spec("stage s1 { convv(8) }", "norm batch; width unifrm 0.5..1.0 step 0.25", "image(3, 32, size=32)")
+    findings = Findings()
+    compile_spec(Source("test.specc", text), {}, findings)
+    assert [(d.primary.span.text, d.help) for d in findings.diagnostics] == [
+        ("size", "it may have `resolution=`"),
+        ("unifrm", "did you mean `uniform`?"),
+        ("convv", "did you mean `conv`?"),
+    ]

@@ -18,6 +18,7 @@ from specc.pipeline import load
 from specc.runtime.run.distributed import World
 from specc.runtime.train.answers import Subnet, evaluate_answers, report, subnets
 from specc.runtime.train.levels import Level, Levels, read_levels, total
+from tests.helpers.documents import check_file
 from tests.helpers.projects import project
 from tests.helpers.scripts import run, write_project
 from tests.helpers.steps import drawn, moved, snapshot, trainer_of
@@ -268,6 +269,7 @@ def test_the_report_names_the_finest_level_that_meets_a_target(tmp_path: Path) -
     ]
     text = report(rows, 0.8, tmp_path)
     assert [line.split()[-1] for line in text.splitlines()[2:]] == ["half", "fine", "-"]
+    check_file(tmp_path / "answers.json")
     data = json.loads((tmp_path / "answers.json").read_text())
     assert data["target"] == 0.8
     assert [row["finest"] for row in data["subnets"]] == ["half", "fine", None]
@@ -290,6 +292,7 @@ def test_a_level_is_picked_by_images_that_are_no_test_images(tmp_path: Path) -> 
     ]
     text = report(rows, 0.8, tmp_path)
     assert [line.split()[-1] for line in text.splitlines()[2:]] == ["half", "fine"]
+    check_file(tmp_path / "answers.json")
     found = json.loads((tmp_path / "answers.json").read_text())["subnets"]
     assert [row["finest"] for row in found] == ["half", "fine"]
     assert [row["accuracy"]["fine"] for row in found] == [0.9, 0.7]
@@ -338,6 +341,7 @@ def test_projects_train_judge_search_and_export(tmp_path: Path, text: str, more:
     text = text.replace("CLASSES", "classes").replace("BYTOO", "").replace("BY", "")
     folder = write_project(tmp_path, text + RECIPE, "")
     out = run(folder, TRAINED + more)
+    check_file(folder / "runs" / "answers.json")
     rows = json.loads((folder / "runs" / "answers.json").read_text())["subnets"]
     assert [row["finest"] for row in rows] == ["accuracy"] * 3
     assert all(set(row["validation"]) == set(row["accuracy"]) for row in rows)

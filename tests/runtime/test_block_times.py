@@ -25,6 +25,7 @@ from specc.runtime.latency.marks import Marks, Straightened
 from specc.space.choices import draw
 from specc.subnets.latency import latency
 from specc.subnets.space import space_of
+from tests.helpers.documents import check_file
 from tests.helpers.projects import from_text, importing, project
 
 SPEC = """
@@ -137,6 +138,7 @@ def test_sums_over_blocks_are_the_whole(
     for _ in range(10):
         at: Any = draw(space_of(graph), rng)
         assert latency(graph, path, at) * 1e9 == pytest.approx(cost(graph, at).macs)
+    check_file(path, "latency.json")
     content = json.loads(path.read_text())
     top = cost(graph, space.largest())
     assert content["largest"] == {"macs": top.macs, "params": top.params}
@@ -205,6 +207,7 @@ def test_an_interrupted_table_goes_on_where_it_was(
     assert not (tmp_path / "latency.cpu.json").exists()
     journal = tmp_path / "latency.cpu.jsonl"
     assert len(journal.read_text().splitlines()) == 5
+    check_file(journal, "search.jsonl")
     journal.write_text(journal.read_text() + '{"torn')
     # What was measured of this network is of no use for another.
     with pytest.raises(KeyboardInterrupt):

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import torch
 
+from specc.portable.files.strict_json import read_json
 from specc.runtime.deploy.choosing import read_points
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.search.front import from_json
 from specc.runtime.train.schema import PARTS, check_checkpoint, few
-from specc.space.strict_json import read_json
+from tests.helpers.documents import check_file
 from tests.helpers.scripted import Scripts
 from tests.helpers.scripts import write_project
 from tests.helpers.tiny import TinySpace
@@ -68,6 +69,15 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
 def saved(scripts: Scripts) -> dict[str, Any]:
     found: dict[str, Any] = torch.load(scripts.folder / "runs" / "checkpoint.pt", weights_only=True)
     return found
+
+
+def test_what_scripts_write_is_what_the_schemas_say(scripts: Scripts) -> None:
+    assert scripts("export.py", "--at", "min", "--formats", "source").code == 0
+    runs = scripts.folder / "runs"
+    for name in ("metrics.jsonl", "constraints.json", "pareto.json", "search.jsonl"):
+        check_file(runs / name)
+    check_file(runs / "anytime" / "index.json")
+    check_file(runs / "export" / "subnet.json")
 
 
 def resumed(scripts: Scripts, path: Path, epochs: int = 1) -> Any:

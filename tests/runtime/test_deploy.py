@@ -15,7 +15,7 @@ from torch import nn
 from specc.runtime.files.tensors import load_tensors
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
-from tests.helpers.projects import Project
+from tests.helpers.projects import Project, from_text, project
 
 torch.set_num_threads(1)
 
@@ -41,6 +41,11 @@ for folder in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 assert not [name for name in sys.modules if name.split(".")[0] in ("elastic", "specc", "space", "model")]
 print("checked", len(list(pathlib.Path(sys.argv[1]).iterdir())))
 """
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
+    return {name: project(from_text(text), tmp_path_factory.mktemp(name)) for name, (text, _, _) in SPECS.items()}
 
 
 @torch.no_grad()
@@ -150,7 +155,7 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
             wanted = net(*inputs, plan)
             sized = inputs
             if plan.resolution:
-                sized = tuple(part(made[name], "net").resize(x, plan.resolution) for x in inputs)
+                sized = tuple(part(made[name], "net.resizing").resize(x, plan.resolution) for x in inputs)
             runtime.switch(number)
             assert runtime.current == number
             for found in (net.bind(plan)(*sized), net.straight(plan)(*sized), runtime.run(*inputs)):
@@ -163,15 +168,15 @@ def test_programs_of_all_kinds_of_networks_are_exported(
     made: dict[str, Project], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """torch.export and ONNX, whose runtime is the oracle, at two assignments: attention, heads, several inputs."""
-    exporting = part(made[name], "deploy.exporting")
+    programs = part(made[name], "deploy.programs")
     net, inputs = network(made[name]), inputs_of(name)
     for at in SPECS[name][2]:
         static = net.bind(net.plan(at))
         with torch.no_grad():
             wanted = static(*inputs)
         names = ["left", "right"][: len(inputs)]
-        exporting.write_program(static, inputs, wanted, tmp_path / "net.pt2")
-        exporting.write_onnx(static, inputs, names, wanted, tmp_path / "net.onnx")
+        programs.write_program(static, inputs, wanted, tmp_path / "net.pt2")
+        programs.write_onnx(static, inputs, names, wanted, tmp_path / "net.onnx")
         out = capsys.readouterr().out
         assert "torch.export: same answers" in out
         assert "onnxruntime: same answers" in out

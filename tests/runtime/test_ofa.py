@@ -191,6 +191,14 @@ def shrinking(spec: str, folder: Path) -> tuple[Any, Any, ofa.Shrinking]:
     return net, space, ofa.Shrinking(path, net)
 
 
+def test_a_damaged_file_of_phases_is_told(tmp_path: Path) -> None:
+    net, _, _ = shrinking(EXPAND, tmp_path)
+    path = tmp_path / "shrinking.json"
+    path.write_text(path.read_text().replace('"subnets"', '"nets"', 1))
+    with pytest.raises(SystemExit, match=r"is damaged: 'stages\[0\]\.subnets' is missing"):
+        ofa.Shrinking(path, net)
+
+
 def test_a_run_too_short_for_its_phases_says_so(tmp_path: Path) -> None:
     net, _, memory = shrinking(EXPAND, tmp_path)
     news = memory.begin(0, 1, trainer_of(net))

@@ -16,6 +16,7 @@ from specc.runtime.deploy.checked import reason
 from specc.runtime.deploy.programs import Wish, adaptive_max, multiple, write_onnx, write_program
 from tests.helpers.comparing import relative, scramble
 from tests.helpers.digits import BEGUN, DIGITS
+from tests.helpers.documents import check_file
 from tests.helpers.projects import from_text, project
 from tests.helpers.scripts import run
 
@@ -162,13 +163,13 @@ def test_a_cause_is_a_line() -> None:
 
 BROKEN = """
 sys.modules["onnx"] = None
-import elastic.deploy.programs, elastic.deploy.exporting
+import elastic.deploy.network
 
 def broken(*args, **more):
     args[4].write_text("half of it")
     raise RuntimeError("torch cannot export this\\nat all")
 
-elastic.deploy.exporting.write_program = lambda *args, **more: broken(None, *args, **more)
+elastic.deploy.network.write_program = lambda *args, **more: broken(None, *args, **more)
 import export
 
 for flags in FLAGS:
@@ -200,6 +201,7 @@ def test_a_format_that_fails_does_not_keep_the_others_from_being_written(tmp_pat
     assert "no ONNX file: pip install onnx onnxscript onnxruntime\n" in out
     export = folder / "runs" / "export"
     assert sorted(path.name for path in export.iterdir()) == ["model.py", "subnet.json", "weights.safetensors"]
+    check_file(export / "subnet.json")
     about = json.loads((export / "subnet.json").read_text())
     assert [*about["left_out"]] == ["subnet.pt2", "subnet.onnx"]
     assert [*about["files"]] == ["model.py", "weights.safetensors"]
@@ -210,6 +212,7 @@ def test_class_names_and_inputs_go_with_what_is_exported(tmp_path: Path) -> None
     run(folder, BEGUN)
     run(folder, "export.py", "--at", "min", "--dynamic-size", "--opset", "17")
     export = folder / "runs" / "export"
+    check_file(export / "subnet.json")
     about = json.loads((export / "subnet.json").read_text())
     names = [str(digit) for digit in range(10)]
     assert (about["classes"], about["free"], about["left_out"]) == (names, ["batch", "height", "width"], {})

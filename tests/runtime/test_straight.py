@@ -16,26 +16,10 @@ import pytest
 import torch
 
 from tests.helpers.comparing import relative, scramble
+from tests.helpers.parts import ELASTIC
 from tests.helpers.projects import Project, from_text, project
 
-SPEC = """
-import std.mobilenet
-
-supernet net {
-  input image(3, 16, 16);  classes 4
-  norm batch(bank=width)
-  width uniform {0.5, 0.75, 1.0} round 4
-  stem { conv(16, kernel=3); norm(eps=1e-3); relu6 }
-  stage s1 {
-    inverted_residual(16, expand=2, kernel={3, 5})
-    skippable keep { inverted_residual(16, expand=2) }
-    conv(24, kernel=3, bias=yes); norm; exit early { pool(avg); linear(classes) }
-    maxpool(2); norm; dropout(0.2)
-  }
-  head { pool(avg); linear(16); norm; relu; linear(classes) }
-}
-method us_net(subnets=3)
-"""
+SPEC = ELASTIC.replace("resolution=12..16 step 4", "16, 16")
 
 FIXED = """
 supernet net {

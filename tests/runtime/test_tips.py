@@ -143,6 +143,9 @@ def test_draws_are_read_from_what_the_compiler_wrote(tmp_path: Path) -> None:
     assert rows[-1].split()[2:] == ["no", "kept", "50%", "of", "the", "time"]
     alike = tips.read_draws(path, space, boost=1)
     assert set(alike.boosts.values()) == {1.0}
+    path.write_text(path.read_text().replace('"important": true', '"important": 1'))
+    with pytest.raises(SystemExit, match=r"is damaged: 'groups\[0\]\.important' is not true or false: 1"):
+        tips.read_draws(path, space)
 
 
 def by_hand(net: nn.Module, stem: int, hidden: int | None) -> Tensor:

@@ -22,7 +22,8 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from specc.runtime.search.front import Point, admit, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point, admit
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
 from tests.helpers.projects import compiled
@@ -116,7 +117,8 @@ def test_equal_accuracy_at_more_macs_is_dominated() -> None:
 
 def space_of(name: str) -> ModuleType:
     """A spec's space.py, beside the compiler's own `choices`."""
-    return space_of_graph(compiled(name).graph)
+    found: ModuleType = space_of_graph(compiled(name).graph)
+    return found
 
 
 class Worth:

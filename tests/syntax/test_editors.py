@@ -9,18 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from specc.diagnostics import Findings
 from specc.semantics.arithmetic import FUNCTION_ARITY
 from specc.semantics.check import operator_names
-from specc.source import Source
-from specc.syntax import parse as parse_module
-from specc.syntax.grammar import grammar_text
+from specc.syntax.grammar import keywords, parser
 from tests.helpers.folders import PACKAGE, ROOT, SPECS
 from tests.helpers.textmate import TextMate, read_grammar
 
 FOLDER = ROOT / "editors"
 GRAMMAR = read_grammar(FOLDER / "specc.tmLanguage.json")
-KEYWORDS = frozenset(re.findall(r'"([a-z]+)"', re.sub(r"//.*", "", grammar_text()))) | {"else", "shortcut"}
+KEYWORDS = keywords()
 FILES = sorted([*SPECS.glob("*.specc"), *(PACKAGE / "std").glob("*.specc"), *(ROOT / "tests").rglob("*.specc")])
 REFERENCE = (ROOT / "grammar" / "REFERENCE.md").read_text(encoding="utf-8")
 WHOLE = re.findall(r"^```specc *\n(.*?)^```$", REFERENCE, re.M | re.S)
@@ -55,23 +52,14 @@ def test_the_repository_is_whole() -> None:
     assert included == set(GRAMMAR.content["repository"])
 
 
-def words_of(text: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str, bool]]:
+def words_of(text: str) -> Iterator[tuple[int, str, bool]]:
     """The words of a text that parses: where each begins, the word, and whether the parser takes it for a keyword."""
-    tokens = []
-    leaf = vars(parse_module)["leaf"]
-
-    def noted(kind: str, source: Source, start: int, end: int, findings: Findings) -> object:
-        tokens.append((kind, start, end))
-        return leaf(kind, source, start, end, findings)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(parse_module, "leaf", noted)
-        assert parse_module.parse(Source("x.specc", text), Findings()) is not None
-    for kind, start, end in tokens:
-        if kind == "NAME" or kind.isidentifier():
-            named = re.match(r"\s*=(?!=)", text[end:])
-            if re.match(r"[A-Za-z_]", text[start:end]):
-                yield start, text[start:end], kind not in ("NAME", "DOTTED") and not named
+    for token in parser().parse_interactive(text).iter_parse():
+        word = token.lstrip("\n \t") if token.type in ("_ELSE", "_SHORTCUT") else str(token)
+        if re.match(r"[A-Za-z_]", word):
+            start = (token.end_pos or 0) - len(word)
+            named = re.match(r"\s*=(?!=)", text[start + len(word) :])
+            yield start, word, token.type not in ("NAME", "DOTTED") and not named
 
 
 def texts() -> list[tuple[str, str]]:
@@ -80,9 +68,9 @@ def texts() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "text"), texts(), ids=lambda value: value if len(value) < 40 else "")
-def test_words_are_what_the_parser_takes_them_for(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_are_what_the_parser_takes_them_for(name: str, text: str) -> None:
     scopes = {piece.start: piece.scope for piece in GRAMMAR.scopes(text)}
-    for start, word, is_keyword in words_of(text, monkeypatch):
+    for start, word, is_keyword in words_of(text):
         scope, place = scopes.get(start), f"line {text.count(chr(10), 0, start) + 1}: {word}"
         assert scope, place
         highlighted = scope.startswith(("keyword", "storage"))
@@ -105,10 +93,10 @@ def scope_of(line: str, part: str) -> str:
     return found
 
 
-def test_every_keyword_is_met_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_keyword_is_met_as_one() -> None:
     """So the test above has seen each of them."""
-    met = {word for _, text in texts() for _, word, is_keyword in words_of(text, monkeypatch) if is_keyword}
-    assert met == KEYWORDS
+    met = {word for _, text in texts() for _, word, is_keyword in words_of(text) if is_keyword}
+    assert met == keywords()
 
 
 @pytest.mark.parametrize("name", operator_names())

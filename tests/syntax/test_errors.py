@@ -40,6 +40,20 @@ CASES = [
     ("supernet s { norm batch «/»/ as usual\n }", "unexpected-token", "found `/`", "comments begin with `#`"),
     ("supernet s { stage { relu«,» relu } }", "unexpected-token", "found `,`", "end with `;` or with their line"),
     ("supernet s { stage { relu «-»> relu } }", "unexpected-token", "found `-`", "end with `;` or with their line"),
+    (
+        "supernet s { stage { repeat «==» 2 { } } }",
+        "unexpected-token",
+        "expected a value, found `==`",
+        "stands in braces",
+    ),
+    ("supernet s { stage { choice «3» } }", "unexpected-token", "expected a name, found `3`", ""),
+    ("supernet s { stage { repeat 2 { }\n\n # b\n «else» { } } }", "unexpected-token", "found `else`", ""),
+    (
+        "supernet s { stage { relu «shortcut» { } } }",
+        "missing-separator",
+        "`shortcut` begins a second statement",
+        "`;`",
+    ),
     ("supernet s { stage a «=» { relu } }", "unexpected-token", "found `=`", "leave `=` out"),
     ("supernet my«-»net { }", "unexpected-token", "found `-`", "letters, digits and `_`"),
     ("supernet s { stage { if «in» == 3 { relu } } }", "unexpected-token", "found `in`", "`when condition { ... }`"),
@@ -89,3 +103,9 @@ def test_an_unclosed_brace_names_its_end_too() -> None:
 def test_several_bad_characters_are_all_reported_up_to_a_bound() -> None:
     assert len(wrong("let a = ‘b’")) == 2
     assert len(wrong("let a = " + "× " * 1000)) == 10
+
+
+def test_bad_characters_and_brackets_that_do_not_match_are_reported_together() -> None:
+    assert [d.rule.name for d in wrong("supernet s { stage { conv(3 × 4 } }")] == ["bad-character", "unclosed-bracket"]
+    assert [d.rule.name for d in wrong("supernet s { stage { conv(3 × 4)")] == ["bad-character", "unclosed-bracket"]
+    assert [d.rule.name for d in wrong('supernet s { stage { conv("3) } }')] == ["bad-string"]

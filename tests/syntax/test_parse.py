@@ -12,9 +12,9 @@ from hypothesis.extra.lark import from_lark
 from specc.diagnostics import Findings
 from specc.source import Source
 from specc.syntax import ast
+from specc.syntax.brackets import DEEPEST
 from specc.syntax.format import same
-from specc.syntax.grammar import grammar_text, tables
-from specc.syntax.lexer import DEEPEST
+from specc.syntax.grammar import grammar_text, keywords
 from specc.syntax.parse import parse
 from tests.helpers.counting import calls
 from tests.helpers.texts import laid_out, parsed, spec_texts, statements, wrong
@@ -104,7 +104,7 @@ def test_what_binds_tighter(text: str, meant: str) -> None:
 
 # --- contextual keywords ---------------------------------------------------------------------------
 
-KEYWORDS = sorted(tables().keywords - {"and", "or", "not", "yes", "no"})
+KEYWORDS = sorted(keywords() - {"and", "or", "not", "yes", "no"})
 """Those five have no other meaning wherever a value can stand."""
 
 
@@ -264,7 +264,9 @@ def drawn_from_the_grammar() -> st.SearchStrategy[str]:
             "DOTTED": st.just(" std.mobilenet "),
             "NUMBER": st.sampled_from((" 1 ", " 0.5 ", " 10M ")),
             "STRING": st.just(' "s" '),
-            "SEP": st.sampled_from(("\n", " ; ", ";\n\n")),
+            "_SEP": st.sampled_from(("\n", " ; ", ";")),
+            "_ELSE": st.sampled_from((" else ", "\nelse ", "\n # c\n\n else ")),
+            "_SHORTCUT": st.sampled_from((" shortcut ", "\nshortcut ")),
             "COMMENT": st.just(""),
             "BLANK": st.just("  "),
         },

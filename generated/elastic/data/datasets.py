@@ -1,4 +1,11 @@
-"""The data sets that a project can read. A missing one is reported, never downloaded."""
+"""The data sets that a project can read. A missing one is reported, never downloaded.
+
+torchvision.datasets reads some of them, but not as a project has to. Its MNIST looks into one folder only, does not
+read .gz files, and calls damaged ones an AssertionError. Its CIFAR-10 and CIFAR-100 unpickle whatever a file holds, and
+accept the original files alone, by their MD5. Its ImageFolder takes hidden files and folders for images and classes,
+follows links in circles, and skips folders that it may not read. Its ImageNet needs the development kit beside the
+images. There is no Tiny ImageNet and no CUB-200. So files are found and read here; torchvision transforms them.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +28,7 @@ from elastic.data.folders import by_folder, check_files, visible_folders
 from elastic.data.glyphs import CHARACTERS, glyphs
 from elastic.data.images import Data, Images, Parts, split
 from elastic.data.own import own
-from elastic.net.shapes import shown
+from elastic.data.shapes import shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -196,7 +203,14 @@ def mnist(folder: Path, settings: Mapping[str, Any]) -> Parts:
             told = f"{len(pixels):,} images and {len(labels):,} labels"
             raise SystemExit(f"{name}: the {part} files do not go together, they hold {told}")
         parts.append(Images(tuple(labels.tolist()), (torch.from_numpy(pixels)[:, None],)))
-    return Parts(parts[0], parts[1], CLOTHES if name == "fashion_mnist" else tuple("0123456789"))
+    return Parts(parts[0], parts[1], clothes() if name == "fashion_mnist" else tuple("0123456789"))
+
+
+def clothes() -> tuple[str, ...]:
+    """Fashion-MNIST's classes."""
+    from torchvision.datasets import FashionMNIST  # as slow to import as torch
+
+    return tuple(FashionMNIST.classes)
 
 
 def idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -399,20 +413,6 @@ CIFAR10 = (
     "ship",
     "truck",
 )
-CLOTHES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-"""Fashion-MNIST's classes."""
-
 READERS: Mapping[str, Reader] = {
     "digits": digits,
     "glyphs": rendered_glyphs,

@@ -1,6 +1,10 @@
 """Batches of mixed images: mixup (Zhang et al., 2018) and cutmix (Yun et al., 2019).
 
 Random numbers come from torch's CPU generator, so that a seed means the same on every device.
+
+torchvision.transforms.v2 has MixUp and CutMix as well. They mix each image with its neighbour in the batch, which under
+repeated augmentation is another view of itself; they take no vectors, and of several inputs mix the first one alone, or
+refuse them where their sizes differ. So batches are mixed here.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from torch import Tensor
 from torch.distributions import Beta
 
 from elastic.data.labels import soft
-from elastic.net.shapes import Inputs, each_input, together
+from elastic.data.shapes import Inputs, each_input, together
 
 
 @dataclass(frozen=True, slots=True)

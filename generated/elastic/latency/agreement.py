@@ -1,4 +1,7 @@
-"""How well a latency table predicts: its sums against the latencies of whole sub-networks."""
+"""How well a latency table predicts: its sums against the latencies of whole sub-networks.
+
+Rank correlations are computed here, as projects do without scipy; tests hold them to scipy.stats.
+"""
 
 from __future__ import annotations
 

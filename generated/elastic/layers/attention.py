@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic.net.plan import Cut
+from elastic.net.sizes import Size, largest, total
 
 
 class Attention(nn.Module):
@@ -108,21 +109,27 @@ class ElasticAttention(nn.Module):
     """`Attention` at its largest size, called with the cut of a sub-network. Heads keep their size."""
 
     def __init__(
-        self, features: int, heads: int, head_dim: int | None = None, dropout: float = 0.0
+        self, features: Size, heads: Size, head_dim: int | None = None, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.heads = heads
-        self.head_dim = features // heads if head_dim is None else head_dim
+        channels = largest(total(features))
+        self.heads = largest(heads)
+        self.head_dim = channels // self.heads if head_dim is None else head_dim
         self.dropout = dropout
-        self.qkv = ElasticProjectionIn(features, 3 * heads * self.head_dim)
-        self.out = ElasticProjectionOut(heads * self.head_dim, features)
+        self.qkv = ElasticProjectionIn(channels, 3 * self.heads * self.head_dim)
+        self.out = ElasticProjectionOut(self.heads * self.head_dim, channels)
         begin(self.qkv, self.out)
+        self.sizes = (features, heads)
 
     def cut(self, features: int, heads: int | None = None) -> AttentionCut | None:
         """The cut for this feature count, and as many heads as it has room for or as are given; None for all."""
+        cut = self.part(features, heads)
+        whole = (cut.features, cut.heads) == (self.out.out_features, self.heads)
+        return None if whole else cut
+
+    def part(self, features: int, heads: int | None = None) -> AttentionCut:
+        """The cut for this feature count and these heads, also of all."""
         active = features // self.head_dim if heads is None else heads
-        if (features, active) == (self.out.out_features, self.heads):
-            return None
         return AttentionCut(features, active, self.head_dim)
 
     def forward(self, x: Tensor, cut: AttentionCut | None = None) -> Tensor:

@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from elastic.layers.banks import Banks
 from elastic.layers.synced import normalised
 from elastic.net.plan import Cut, weight_and_bias
+from elastic.net.sizes import Size, largest, total
 
 Statistics: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -30,18 +32,40 @@ class NormCut(Cut):
         return NormCut(self.features, self.bank, mean, var)
 
 
-class ElasticBatchNorm(_BatchNorm):
+class BatchNorm(_BatchNorm):
     """`nn.BatchNorm1d` and `2d` at their largest size. Input and output [N, C] or [N, C, H, W] with the cut's channels.
 
-    In train mode the active channels are normalised with the batch's statistics and their running ones updated.
+    In train mode the active channels are normalised with the batch's statistics and their running ones updated. With
+    `banks` there are several norms for one place, of which each sub-network uses one, `bank`: see `Banks`.
     """
 
     plain: type[_BatchNorm]
     synced = False
     """Whether train mode's statistics are those of all processes' batches: `synced.synchronise`."""
 
+    def __new__(cls, *args: Any, banks: int | None = None, **more: Any) -> Any:
+        if banks is None:
+            return super().__new__(cls)
+        bank = more.pop("bank", 0)
+        return Banks((cls(*args, **more) for _ in range(banks)), bank)
+
+    def __init__(
+        self,
+        features: Size,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
+    ) -> None:
+        super().__init__(largest(total(features)), eps, momentum)
+        self.sizes = (features,)
+
     def cut(self, features: int, bank: int = 0) -> NormCut:
+        """The cut for this channel count; never None, as a plan may keep statistics in it."""
         return NormCut(features, bank, None, None)
+
+    part = cut
 
     def forward(self, x: Tensor, cut: NormCut | None = None) -> Tensor:
         if self.training:
@@ -98,50 +122,16 @@ class ElasticBatchNorm(_BatchNorm):
         return plain.train(self.training)
 
 
-class ElasticBatchNorm1d(ElasticBatchNorm):
+class BatchNorm1d(BatchNorm):
     """For vectors [N, C]."""
 
     plain = nn.BatchNorm1d
 
 
-class ElasticBatchNorm2d(ElasticBatchNorm):
+class BatchNorm2d(BatchNorm):
     """For feature maps [N, C, H, W]."""
 
     plain = nn.BatchNorm2d
-
-
-class BankedBatchNorm(nn.ModuleList):
-    """Several norms for one place, called banks: each sub-network uses one of them.
-
-    Bank i's parameters are `i.weight` and `i.bias`.
-    """
-
-    def cut(self, features: int, bank: int) -> NormCut:
-        return NormCut(features, int(bank), None, None)
-
-    def forward(self, x: Tensor, cut: NormCut) -> Tensor:
-        y: Tensor = self[cut.bank](x, cut)
-        return y
-
-    def bound(self, cut: NormCut) -> _BatchNorm:
-        """The bank in use as a plain norm."""
-        bank = self[cut.bank]
-        assert isinstance(bank, ElasticBatchNorm)
-        return bank.bound(cut)
-
-
-class BankedBatchNorm1d(BankedBatchNorm):
-    """For vectors [N, C]."""
-
-    def __init__(self, features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        super().__init__(ElasticBatchNorm1d(features, eps, momentum) for _ in range(banks))
-
-
-class BankedBatchNorm2d(BankedBatchNorm):
-    """For feature maps [N, C, H, W]."""
-
-    def __init__(self, features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        super().__init__(ElasticBatchNorm2d(features, eps, momentum) for _ in range(banks))
 
 
 def slices(cut: NormCut, own: Statistics) -> Statistics:
@@ -150,3 +140,16 @@ def slices(cut: NormCut, own: Statistics) -> Statistics:
     if cut.mean is None or cut.var is None:
         return weight[:n], bias[:n], mean[:n], var[:n]
     return weight[:n], bias[:n], cut.mean.to(mean), cut.var.to(var)
+
+
+ElasticBatchNorm = BatchNorm
+ElasticBatchNorm1d = BatchNorm1d
+ElasticBatchNorm2d = BatchNorm2d
+
+
+def BankedBatchNorm1d(features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> Banks:
+    return Banks(BatchNorm1d(features, eps, momentum) for _ in range(banks))
+
+
+def BankedBatchNorm2d(features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> Banks:
+    return Banks(BatchNorm2d(features, eps, momentum) for _ in range(banks))

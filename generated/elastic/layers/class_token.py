@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from elastic.net.plan import Cut
+from elastic.net.sizes import Size, largest
 
 
 class ClassTokenCut(Cut):
@@ -35,9 +36,17 @@ class ClassToken(nn.Module):
 class ElasticClassToken(ClassToken):
     """The token at its largest size, called with the cut of a sub-network."""
 
+    def __init__(self, features: Size) -> None:
+        super().__init__(largest(features))
+        self.sizes = (features,)
+
     def cut(self, features: int) -> ClassTokenCut | None:
         """The cut for this feature count; None where nothing is cut off."""
-        return None if features == self.weight.shape[2] else ClassTokenCut(features)
+        return None if features == self.weight.shape[2] else self.part(features)
+
+    def part(self, features: int) -> ClassTokenCut:
+        """The cut for this feature count, also of all."""
+        return ClassTokenCut(features)
 
     def forward(self, x: Tensor, cut: ClassTokenCut | None = None) -> Tensor:
         token = self.weight if cut is None else self.weight[:, :, : cut.features]

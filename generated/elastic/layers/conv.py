@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic.net.plan import Cut, weight_and_bias
+from elastic.net.sizes import Expr, Size, largest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -26,12 +27,37 @@ class ConvCut(Cut):
     padding: tuple[int, ...] | str
 
 
-class ElasticConv2d(nn.Conv2d):
+class Conv2d(nn.Conv2d):
     """`nn.Conv2d` at its largest size, called with the cut of a sub-network.
 
     Input [N, in, H, W] with the cut's channels; output [N, out, H', W']. A grouped convolution keeps the
     size of its groups and uses fewer of them. A smaller kernel is the centre of the largest.
     """
+
+    def __init__(
+        self,
+        in_: Size,
+        out: Size,
+        kernel: Size,
+        stride: int = 1,
+        padding: Size = 0,
+        dilation: int = 1,
+        groups: Size = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            largest(total(in_)),
+            largest(total(out)),
+            largest(kernel),
+            stride,
+            largest(padding),
+            dilation,
+            largest(total(groups)),
+            bias,
+        )
+        self.width, self.kernel = out, kernel  # choices have their names from these
+        window = (kernel, padding) if isinstance(kernel, Expr) or isinstance(padding, Expr) else ()
+        self.sizes = (in_, out, *window)
 
     def cut(
         self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
@@ -41,9 +67,15 @@ class ElasticConv2d(nn.Conv2d):
         Without `padding` the border is as much narrower as a smaller kernel reaches, so that the map keeps its size.
         """
         whole = self.kernel_size[0]
-        kernel = kernel or whole
-        if (in_, out, kernel) == (self.in_channels, self.out_channels, whole):
+        if (in_, out, kernel or whole) == (self.in_channels, self.out_channels, whole):
             return None
+        return self.part(in_, out, kernel, padding)
+
+    def part(
+        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+    ) -> ConvCut:
+        """The cut for these channel counts and kernel, also of all."""
+        kernel = kernel or self.kernel_size[0]
         groups = self.groups if self.groups == 1 else in_ * self.groups // self.in_channels
         return ConvCut(in_ // groups, out, kernel, groups, border(self, kernel, padding))
 
@@ -117,3 +149,6 @@ def border(conv: nn.Conv2d, kernel: int, padding: int | None) -> tuple[int, ...]
     assert not isinstance(conv.padding, str)
     less = conv.dilation[0] * (conv.kernel_size[0] - kernel) // 2
     return tuple(size - less for size in conv.padding)
+
+
+ElasticConv2d = Conv2d

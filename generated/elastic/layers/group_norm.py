@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elastic.layers.banks import Banks
 from elastic.net.plan import Cut
+from elastic.net.sizes import Size, largest, total
 
 
 class GroupNormCut(Cut):
@@ -19,20 +23,37 @@ class GroupNormCut(Cut):
     bank: int
 
 
-class ElasticGroupNorm(nn.GroupNorm):
+class GroupNorm(nn.GroupNorm):
     """`nn.GroupNorm` at its largest size, called with the cut of a sub-network.
 
-    Input and output [N, C] or [N, C, H, W] with the cut's channels: whole groups of the same size.
+    Input and output [N, C] or [N, C, H, W] with the cut's channels: whole groups of the same size. With `banks` there
+    are several norms for one place, of which each sub-network uses one, `bank`: see `Banks`.
     """
 
-    def __init__(self, groups: int, channels: int, eps: float = 1e-5) -> None:
-        super().__init__(groups, channels, eps)
+    def __new__(cls, *args: Any, banks: int | None = None, **more: Any) -> Any:
+        if banks is None:
+            return super().__new__(cls)
+        bank = more.pop("bank", 0)
+        return Banks((cls(*args, **more) for _ in range(banks)), bank)
+
+    def __init__(
+        self,
+        groups: Size,
+        channels: Size,
+        eps: float = 1e-5,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
+    ) -> None:
+        super().__init__(largest(groups), largest(total(channels)), eps)
+        self.sizes = (channels,)
 
     def cut(self, channels: int, bank: int = 0) -> GroupNormCut | None:
         """The cut for this channel count; None where nothing is cut off."""
         return None if channels == self.num_channels else self.part(channels, bank)
 
-    def part(self, channels: int, bank: int) -> GroupNormCut:
+    def part(self, channels: int, bank: int = 0) -> GroupNormCut:
+        """The cut for this channel count, also of all."""
         return GroupNormCut(channels, channels * self.num_groups // self.num_channels, bank)
 
     def forward(self, x: Tensor, cut: GroupNormCut | None = None) -> Tensor:
@@ -65,27 +86,8 @@ class ElasticGroupNorm(nn.GroupNorm):
         return plain.train(self.training)
 
 
-class BankedGroupNorm(nn.ModuleList):
-    """Several group norms for one place, called banks: each sub-network uses one of them.
+ElasticGroupNorm = GroupNorm
 
-    Bank i's parameters are `i.weight` and `i.bias`.
-    """
 
-    def __init__(self, groups: int, channels: int, banks: int, eps: float = 1e-5) -> None:
-        super().__init__(ElasticGroupNorm(groups, channels, eps) for _ in range(banks))
-
-    def cut(self, channels: int, bank: int) -> GroupNormCut:
-        return self.bank(bank).part(channels, int(bank))
-
-    def forward(self, x: Tensor, cut: GroupNormCut) -> Tensor:
-        y: Tensor = self[cut.bank](x, cut)
-        return y
-
-    def bound(self, cut: GroupNormCut) -> nn.GroupNorm:
-        """The bank in use as a plain norm."""
-        return self.bank(cut.bank).bound(cut)
-
-    def bank(self, index: int) -> ElasticGroupNorm:
-        found = self[int(index)]
-        assert isinstance(found, ElasticGroupNorm)
-        return found
+def BankedGroupNorm(groups: int, channels: int, banks: int, eps: float = 1e-5) -> Banks:
+    return Banks(GroupNorm(groups, channels, eps) for _ in range(banks))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from elastic.layers.banks import Banks
 from elastic.net.plan import Cut
+from elastic.net.sizes import Size, largest, total
 
 
 class LayerNormCut(Cut):
@@ -18,19 +22,32 @@ class LayerNormCut(Cut):
     bank: int
 
 
-class ElasticLayerNorm(nn.LayerNorm):
+class LayerNorm(nn.LayerNorm):
     """`nn.LayerNorm` at its largest size, called with the cut of a sub-network.
 
-    Input and output [.., C] with the cut's features, over which mean and variance are taken.
+    Input and output [.., C] with the cut's features, over which mean and variance are taken. With `banks` there are
+    several norms for one place, of which each sub-network uses one, `bank`: see `Banks`.
     """
 
-    def __init__(self, features: int, eps: float = 1e-5) -> None:
-        super().__init__(features, eps)
+    def __new__(cls, *args: Any, banks: int | None = None, **more: Any) -> Any:
+        if banks is None:
+            return super().__new__(cls)
+        bank = more.pop("bank", 0)
+        return Banks((cls(*args, **more) for _ in range(banks)), bank)
+
+    def __init__(
+        self, features: Size, eps: float = 1e-5, *, banks: int | None = None, bank: Size = 0
+    ) -> None:
+        super().__init__(largest(total(features)), eps)
+        self.sizes = (features,)
 
     def cut(self, features: int, bank: int = 0) -> LayerNormCut | None:
         """The cut for this feature count; None where nothing is cut off."""
-        whole = features == self.normalized_shape[0]
-        return None if whole else LayerNormCut(features, bank)
+        return None if features == self.normalized_shape[0] else self.part(features, bank)
+
+    def part(self, features: int, bank: int = 0) -> LayerNormCut:
+        """The cut for this feature count, also of all."""
+        return LayerNormCut(features, bank)
 
     def forward(self, x: Tensor, cut: LayerNormCut | None = None) -> Tensor:
         if cut is None or cut.features == self.normalized_shape[0]:
@@ -61,24 +78,8 @@ class ElasticLayerNorm(nn.LayerNorm):
         return plain.train(self.training)
 
 
-class BankedLayerNorm(nn.ModuleList):
-    """Several layer norms for one place, called banks: each sub-network uses one of them.
+ElasticLayerNorm = LayerNorm
 
-    Bank i's parameters are `i.weight` and `i.bias`.
-    """
 
-    def __init__(self, features: int, banks: int, eps: float = 1e-5) -> None:
-        super().__init__(ElasticLayerNorm(features, eps) for _ in range(banks))
-
-    def cut(self, features: int, bank: int) -> LayerNormCut:
-        return LayerNormCut(features, int(bank))
-
-    def forward(self, x: Tensor, cut: LayerNormCut) -> Tensor:
-        y: Tensor = self[cut.bank](x, cut)
-        return y
-
-    def bound(self, cut: LayerNormCut) -> nn.LayerNorm:
-        """The bank in use as a plain norm."""
-        bank = self[cut.bank]
-        assert isinstance(bank, ElasticLayerNorm)
-        return bank.bound(cut)
+def BankedLayerNorm(features: int, banks: int, eps: float = 1e-5) -> Banks:
+    return Banks(LayerNorm(features, eps) for _ in range(banks))

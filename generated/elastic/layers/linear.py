@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic.net.plan import Cut, weight_and_bias
+from elastic.net.sizes import Size, largest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -23,15 +24,25 @@ class LinearCut(Cut):
     out: int
 
 
-class ElasticLinear(nn.Linear):
+class Linear(nn.Linear):
     """`nn.Linear` at its largest size, called with the cut of a sub-network.
 
     Input [N, in] or [N, T, in] with the cut's features, output [N, out] or [N, T, out].
     """
 
+    def __init__(self, in_: Size, out: Size, bias: bool = True) -> None:
+        super().__init__(largest(total(in_)), largest(total(out)), bias)
+        self.width = out  # a choice has its name from this
+        self.sizes = (in_, out)
+
     def cut(self, in_: int, out: int) -> LinearCut | None:
         """The cut for these feature counts; None where nothing is cut off."""
-        return None if (in_, out) == (self.in_features, self.out_features) else LinearCut(in_, out)
+        whole = (in_, out) == (self.in_features, self.out_features)
+        return None if whole else self.part(in_, out)
+
+    def part(self, in_: int, out: int) -> LinearCut:
+        """The cut for these feature counts, also of all."""
+        return LinearCut(in_, out)
 
     def forward(self, x: Tensor, cut: LinearCut | None = None) -> Tensor:
         if cut is None:
@@ -67,3 +78,6 @@ class ElasticLinear(nn.Linear):
 
 def slices(cut: LinearCut, weight: Tensor, bias: Tensor | None) -> Views:
     return weight[: cut.out, : cut.in_], None if bias is None else bias[: cut.out]
+
+
+ElasticLinear = Linear

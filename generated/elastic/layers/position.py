@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from elastic.net.plan import Cut
+from elastic.net.sizes import Size, largest
 
 
 class PositionCut(Cut):
@@ -35,9 +36,17 @@ class Position(nn.Module):
 class ElasticPosition(Position):
     """The positions at their largest size, called with the cut of a sub-network."""
 
+    def __init__(self, tokens: int, features: Size) -> None:
+        super().__init__(tokens, largest(features))
+        self.sizes = (features,)
+
     def cut(self, features: int) -> PositionCut | None:
         """The cut for this feature count; None where nothing is cut off."""
-        return None if features == self.weight.shape[2] else PositionCut(features)
+        return None if features == self.weight.shape[2] else self.part(features)
+
+    def part(self, features: int) -> PositionCut:
+        """The cut for this feature count, also of all."""
+        return PositionCut(features)
 
     def forward(self, x: Tensor, cut: PositionCut | None = None) -> Tensor:
         return x + (self.weight if cut is None else self.weight[:, :, : cut.features])

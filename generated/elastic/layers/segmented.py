@@ -13,11 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.layers.batch_norm import BankedBatchNorm, ElasticBatchNorm, NormCut, Statistics
-from elastic.layers.conv import ConvCut, ElasticConv2d, border
+from elastic.layers.banks import Banks
+from elastic.layers.batch_norm import BatchNorm, NormCut, Statistics
+from elastic.layers.conv import Conv2d, ConvCut, border
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
 from elastic.layers.synced import normalised
 from elastic.net.plan import Cut, weight_and_bias
+from elastic.net.sizes import Size, largest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
@@ -33,28 +35,25 @@ class SegmentedConvCut(ConvCut):
     columns: Runs
 
 
-class SegmentedConv2d(Remembers, ElasticConv2d):
-    """`ElasticConv2d` on runs of input channels. Grouped ones, which keep whole groups, have runs of outputs as well.
+class SegmentedConv2d(Remembers, Conv2d):
+    """`Conv2d` on runs of input channels. Grouped ones, which keep whole groups, have runs of outputs as well.
 
-    Input [N, sum of in_channels, H, W], output [N, out_channels or their sum, H', W'], with the cut's channels.
+    Input [N, sum of in_, H, W], output [N, out or its sum, H', W'], with the cut's channels.
     """
 
     def __init__(
         self,
-        in_channels: Counts,
-        out_channels: Counts,
-        kernel_size: int,
+        in_: Size,
+        out: Size,
+        kernel: Size,
         stride: int = 1,
-        padding: int = 0,
+        padding: Size = 0,
         dilation: int = 1,
-        groups: int = 1,
+        groups: Size = 1,
         bias: bool = True,
     ) -> None:
-        sizes, out_sizes = listed(in_channels), listed(out_channels)
-        super().__init__(
-            sum(sizes), sum(out_sizes), kernel_size, stride, padding, dilation, groups, bias
-        )
-        self.run_sizes, self.out_sizes = sizes, out_sizes
+        super().__init__(in_, out, kernel, stride, padding, dilation, groups, bias)
+        self.run_sizes, self.out_sizes = listed(largest(in_)), listed(largest(out))
 
     def cut(
         self,
@@ -65,10 +64,21 @@ class SegmentedConv2d(Remembers, ElasticConv2d):
     ) -> SegmentedConvCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         whole = self.kernel_size[0]
-        kernel = kernel or whole
-        inputs, outputs = listed(in_), listed(out)
-        if (inputs, outputs, kernel) == (self.run_sizes, self.out_sizes, whole):
+        given = listed(in_), listed(out), kernel or whole
+        if given == (self.run_sizes, self.out_sizes, whole):
             return None
+        return self.part(in_, out, kernel, padding)
+
+    def part(
+        self,
+        in_: Counts,
+        out: Counts,
+        kernel: int | None = None,
+        padding: int | None = None,
+    ) -> SegmentedConvCut:
+        """The cut for these counts, one a run, also of all."""
+        kernel = kernel or self.kernel_size[0]
+        inputs, outputs = listed(in_), listed(out)
         zeros = border(self, kernel, padding)
         rows = runs(outputs, self.out_sizes)
         if self.groups == 1:
@@ -111,20 +121,23 @@ class SegmentedLinearCut(Cut):
 class SegmentedLinear(Remembers, nn.Linear):
     """`nn.Linear` at its largest size on runs of features, called with the cut of a sub-network.
 
-    Input [N, sum of in_features] or [N, T, sum of in_features], output [N, out] or [N, T, out].
+    Input [N, sum of in_] or [N, T, sum of in_], output [N, out] or [N, T, out].
     """
 
-    def __init__(self, in_features: Counts, out_features: int, bias: bool = True) -> None:
-        sizes = listed(in_features)
-        super().__init__(sum(sizes), out_features, bias)
-        self.run_sizes = sizes
+    def __init__(self, in_: Size, out: Size, bias: bool = True) -> None:
+        super().__init__(largest(total(in_)), largest(total(out)), bias)
+        self.run_sizes = listed(largest(in_))
+        self.width = out  # a choice has its name from this
+        self.sizes = (in_, out)
 
     def cut(self, in_: Counts, out: int) -> SegmentedLinearCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
-        counts = listed(in_)
-        if (counts, out) == (self.run_sizes, self.out_features):
-            return None
-        return SegmentedLinearCut(runs(counts, self.run_sizes), out)
+        whole = (listed(in_), out) == (self.run_sizes, self.out_features)
+        return None if whole else self.part(in_, out)
+
+    def part(self, in_: Counts, out: int) -> SegmentedLinearCut:
+        """The cut for these counts, one a run, also of all."""
+        return SegmentedLinearCut(runs(listed(in_), self.run_sizes), out)
 
     def forward(self, x: Tensor, cut: SegmentedLinearCut | None = None) -> Tensor:
         self.counts(False)
@@ -166,17 +179,26 @@ class SegmentedNormCut(NormCut):
         return SegmentedNormCut(self.features, self.bank, mean, var, self.runs)
 
 
-class SegmentedBatchNorm(Remembers, ElasticBatchNorm):
-    """`ElasticBatchNorm1d` and `2d` on runs of channels: `features` are those of each run."""
+class SegmentedBatchNorm(Remembers, BatchNorm):
+    """`BatchNorm1d` and `2d` on runs of channels: `features` are those of each run."""
 
-    def __init__(self, features: Counts, eps: float = 1e-5, momentum: float = 0.1) -> None:
-        sizes = listed(features)
-        super().__init__(sum(sizes), eps, momentum)
-        self.run_sizes = sizes
+    def __init__(
+        self,
+        features: Size,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
+    ) -> None:
+        super().__init__(features, eps, momentum)
+        self.run_sizes = listed(largest(features))
 
     def cut(self, features: Counts, bank: int = 0) -> SegmentedNormCut:
         counts = listed(features)
         return SegmentedNormCut(sum(counts), int(bank), None, None, runs(counts, self.run_sizes))
+
+    part = cut
 
     def forward(self, x: Tensor, cut: NormCut | None = None) -> Tensor:
         self.counts(self.training)
@@ -232,33 +254,6 @@ class SegmentedBatchNorm2d(SegmentedBatchNorm):
     plain = nn.BatchNorm2d
 
 
-class BankedSegmentedBatchNorm(BankedBatchNorm):
-    """Several norms on runs of channels for one place, called banks: each sub-network uses one of them."""
-
-    def cut(self, features: Counts, bank: int) -> SegmentedNormCut:
-        norm = self[0]
-        assert isinstance(norm, SegmentedBatchNorm)
-        return norm.cut(features, bank)
-
-
-class BankedSegmentedBatchNorm1d(BankedSegmentedBatchNorm):
-    """For vectors [N, C]."""
-
-    def __init__(
-        self, features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
-    ) -> None:
-        super().__init__(SegmentedBatchNorm1d(features, eps, momentum) for _ in range(banks))
-
-
-class BankedSegmentedBatchNorm2d(BankedSegmentedBatchNorm):
-    """For feature maps [N, C, H, W]."""
-
-    def __init__(
-        self, features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
-    ) -> None:
-        super().__init__(SegmentedBatchNorm2d(features, eps, momentum) for _ in range(banks))
-
-
 def linear_slices(cut: SegmentedLinearCut, weight: Tensor, bias: Tensor | None) -> Views:
     weight = gathered(weight[: cut.out], cut.columns, 1)
     return weight, None if bias is None else bias[: cut.out]
@@ -269,3 +264,17 @@ def norm_slices(cut: SegmentedNormCut, own: Statistics) -> Statistics:
     if cut.mean is None or cut.var is None:
         return weight, bias, mean, var
     return weight, bias, cut.mean.to(mean), cut.var.to(var)
+
+
+def BankedSegmentedBatchNorm1d(
+    features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
+) -> Banks:
+    norms = (SegmentedBatchNorm1d(tuple(listed(features)), eps, momentum) for _ in range(banks))
+    return Banks(norms)
+
+
+def BankedSegmentedBatchNorm2d(
+    features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
+) -> Banks:
+    norms = (SegmentedBatchNorm2d(tuple(listed(features)), eps, momentum) for _ in range(banks))
+    return Banks(norms)

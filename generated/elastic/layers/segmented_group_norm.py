@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elastic.layers.group_norm import BankedGroupNorm, ElasticGroupNorm, GroupNormCut
+from elastic.layers.banks import Banks
+from elastic.layers.group_norm import GroupNorm, GroupNormCut
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
+from elastic.net.sizes import Size, largest
 
 
 class SegmentedGroupNormCut(GroupNormCut):
@@ -18,19 +20,26 @@ class SegmentedGroupNormCut(GroupNormCut):
     runs: Runs
 
 
-class SegmentedGroupNorm(Remembers, ElasticGroupNorm):
-    """`ElasticGroupNorm` on runs of channels: `channels` are those of each run."""
+class SegmentedGroupNorm(Remembers, GroupNorm):
+    """`GroupNorm` on runs of channels: `channels` are those of each run."""
 
-    def __init__(self, groups: int, channels: Counts, eps: float = 1e-5) -> None:
-        sizes = listed(channels)
-        super().__init__(groups, sum(sizes), eps)
-        self.run_sizes = sizes
+    def __init__(
+        self,
+        groups: Size,
+        channels: Size,
+        eps: float = 1e-5,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
+    ) -> None:
+        super().__init__(groups, channels, eps)
+        self.run_sizes = listed(largest(channels))
 
     def cut(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         return None if listed(channels) == self.run_sizes else self.part(channels, bank)
 
-    def part(self, channels: Counts, bank: int) -> SegmentedGroupNormCut:
+    def part(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut:
         counts = listed(channels)
         groups = sum(counts) * self.num_groups // self.num_channels
         return SegmentedGroupNormCut(sum(counts), groups, int(bank), runs(counts, self.run_sizes))
@@ -61,14 +70,5 @@ class SegmentedGroupNorm(Remembers, ElasticGroupNorm):
         return plain.train(self.training)
 
 
-class BankedSegmentedGroupNorm(BankedGroupNorm):
-    """Several group norms on runs of channels for one place, called banks."""
-
-    def __init__(self, groups: int, channels: Counts, banks: int, eps: float = 1e-5) -> None:
-        norms = [SegmentedGroupNorm(groups, channels, eps) for _ in range(banks)]
-        nn.ModuleList.__init__(self, norms)
-
-    def cut(self, channels: Counts, bank: int) -> SegmentedGroupNormCut:
-        norm = self[0]
-        assert isinstance(norm, SegmentedGroupNorm)
-        return norm.part(channels, bank)
+def BankedSegmentedGroupNorm(groups: int, channels: Counts, banks: int, eps: float = 1e-5) -> Banks:
+    return Banks(SegmentedGroupNorm(groups, tuple(listed(channels)), eps) for _ in range(banks))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elastic.layers.layer_norm import BankedLayerNorm, ElasticLayerNorm, LayerNormCut
+from elastic.layers.banks import Banks
+from elastic.layers.layer_norm import LayerNorm, LayerNormCut
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
+from elastic.net.sizes import Size, largest
 
 
 class SegmentedLayerNormCut(LayerNormCut):
@@ -18,19 +20,20 @@ class SegmentedLayerNormCut(LayerNormCut):
     runs: Runs
 
 
-class SegmentedLayerNorm(Remembers, ElasticLayerNorm):
-    """`ElasticLayerNorm` on runs of features: `features` are those of each run."""
+class SegmentedLayerNorm(Remembers, LayerNorm):
+    """`LayerNorm` on runs of features: `features` are those of each run."""
 
-    def __init__(self, features: Counts, eps: float = 1e-5) -> None:
-        sizes = listed(features)
-        super().__init__(sum(sizes), eps)
-        self.run_sizes = sizes
+    def __init__(
+        self, features: Size, eps: float = 1e-5, *, banks: int | None = None, bank: Size = 0
+    ) -> None:
+        super().__init__(features, eps)
+        self.run_sizes = listed(largest(features))
 
     def cut(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
         return None if listed(features) == self.run_sizes else self.part(features, bank)
 
-    def part(self, features: Counts, bank: int) -> SegmentedLayerNormCut:
+    def part(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut:
         counts = listed(features)
         return SegmentedLayerNormCut(sum(counts), int(bank), runs(counts, self.run_sizes))
 
@@ -60,13 +63,5 @@ class SegmentedLayerNorm(Remembers, ElasticLayerNorm):
         return plain.train(self.training)
 
 
-class BankedSegmentedLayerNorm(BankedLayerNorm):
-    """Several layer norms on runs of features for one place, called banks."""
-
-    def __init__(self, features: Counts, banks: int, eps: float = 1e-5) -> None:
-        nn.ModuleList.__init__(self, [SegmentedLayerNorm(features, eps) for _ in range(banks)])
-
-    def cut(self, features: Counts, bank: int) -> SegmentedLayerNormCut:
-        norm = self[0]
-        assert isinstance(norm, SegmentedLayerNorm)
-        return norm.part(features, bank)
+def BankedSegmentedLayerNorm(features: Counts, banks: int, eps: float = 1e-5) -> Banks:
+    return Banks(SegmentedLayerNorm(tuple(listed(features)), eps) for _ in range(banks))

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elastic.layers.conv import ConvCut, ElasticConv2d, Views
+from elastic.layers.conv import Conv2d, ConvCut, Views
 from elastic.net.plan import weight_and_bias
+from elastic.net.sizes import OneOf, Size
 
 
 class TransformedConvCut(ConvCut):
@@ -18,8 +19,8 @@ class TransformedConvCut(ConvCut):
     __slots__ = ()
 
 
-class TransformedConv2d(ElasticConv2d):
-    """`ElasticConv2d` with a matrix for every smaller kernel, shared by all channels and the identity at first.
+class TransformedConv2d(Conv2d):
+    """`Conv2d` with a matrix for every smaller kernel, shared by all channels and the identity at first.
 
     With kernels of 7, 5 and 3 taps, the one of 5 is the centre of that of 7, flattened and multiplied by
     `transform5` [25, 25], and the one of 3 the centre of that of 5, multiplied by `transform3` [9, 9].
@@ -27,32 +28,32 @@ class TransformedConv2d(ElasticConv2d):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
+        in_: Size,
+        out: Size,
+        kernel: Size,
         stride: int = 1,
-        padding: int = 0,
+        padding: Size = 0,
         dilation: int = 1,
-        groups: int = 1,
+        groups: Size = 1,
         bias: bool = True,
-        transforms: Sequence[int] = (),
+        transforms: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias
-        )
-        self.sizes = tuple(sorted(transforms, reverse=True))
-        for size in self.sizes:
+        """`transforms` are the sizes of the smaller kernels; those of `kernel` where it is a choice."""
+        super().__init__(in_, out, kernel, stride, padding, dilation, groups, bias)
+        if transforms is None:
+            options = kernel.options if isinstance(kernel, OneOf) else ()
+            transforms = [size for size in options if size != self.kernel_size[0]]  # type: ignore[misc]
+        self.transforms = tuple(sorted(transforms, reverse=True))
+        for size in self.transforms:
             self.register_parameter(f"transform{size}", nn.Parameter(torch.eye(size * size)))
 
-    def cut(
+    def part(
         self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
-    ) -> TransformedConvCut | None:
-        """The cut for these channel counts and kernel; None where nothing is cut off."""
-        cut = super().cut(in_, out, kernel, padding)
-        return None if cut is None else TransformedConvCut(*cut.values())
+    ) -> TransformedConvCut:
+        return TransformedConvCut(*super().part(in_, out, kernel, padding).values())
 
     def weights(self, cut: ConvCut) -> Views:
-        """As `ElasticConv2d.weights`; a transformed kernel is no view of the parameters, and made anew each time."""
+        """As `Conv2d.weights`; a transformed kernel is no view of the parameters, and made anew each time."""
         if cut.kernel == self.kernel_size[0]:
             return super().weights(cut)
         weight, bias = weight_and_bias(self)
@@ -61,7 +62,7 @@ class TransformedConv2d(ElasticConv2d):
     def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:
         whole = ConvCut(cut.in_, cut.out, self.kernel_size[0], cut.groups, cut.padding)
         weight, bias = super().slices(whole, weight, bias)
-        for size in self.sizes:
+        for size in self.transforms:
             if size < cut.kernel:
                 break
             start = (weight.shape[-1] - size) // 2

@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elastic.layers.conv import ConvCut, ElasticConv2d
-from elastic.layers.linear import ElasticLinear, LinearCut
+from elastic.layers.conv import Conv2d, ConvCut
+from elastic.layers.linear import Linear, LinearCut
+from elastic.net.sizes import Size, largest, narrowest, total
 from elastic.space.triangle import seen
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
@@ -95,34 +96,35 @@ def blocks_below(inputs: int, outputs: int, blocks: int) -> Tensor:
     return column <= row.unsqueeze(1)
 
 
-class TriangularConv2d(Masked, ElasticConv2d):
+class TriangularConv2d(Masked, Conv2d):
     """A convolution of any width: each output channel sees the inputs that are active wherever it is itself.
 
     So a channel is the same function at every width, and one norm fits all. `least_in` and `least_out` are the widths
-    of the narrowest sub-network; `most_in` and `most_out` those of the largest, where this layer is a part of one.
+    of the narrowest sub-network, where that is not the smallest one; `most_in` and `most_out` those of the largest,
+    where this layer is a part of one.
     """
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
+        in_: Size,
+        out: Size,
+        kernel: Size,
         *,
-        least_in: int,
-        least_out: int,
+        least_in: int = 0,
+        least_out: int = 0,
         most_in: int = 0,
         most_out: int = 0,
         **more: Any,
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, **more)
-        most = most_in or in_channels, most_out or out_channels
-        self.set_mask(triangle(in_channels, out_channels, *most, (least_in, least_out)))
+        super().__init__(in_, out, kernel, **more)
+        most = most_in or self.in_channels, most_out or self.out_channels
+        least = least_in or narrowest(total(in_)), least_out or narrowest(total(out))
+        self.set_mask(triangle(self.in_channels, self.out_channels, *most, least))
 
-    def cut(
+    def part(
         self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
-    ) -> TriangularConvCut | None:
-        plain = super().cut(in_, out, kernel, padding)
-        return None if plain is None else TriangularConvCut(*plain.values())
+    ) -> TriangularConvCut:
+        return TriangularConvCut(*super().part(in_, out, kernel, padding).values())
 
     def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
         if cut is None:
@@ -135,25 +137,22 @@ class TriangularConv2d(Masked, ElasticConv2d):
         return super().slices(cut, weight * self.mask if torch.is_grad_enabled() else weight, bias)
 
 
-class BlockConv2d(Masked, ElasticConv2d):
+class BlockConv2d(Masked, Conv2d):
     """A convolution of slices: output block i of `blocks` sees the input blocks up to i.
 
     Computed one block of outputs after another, so that nothing of a later input reaches an earlier output, not even
     by a product with zero.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, *, blocks: int, **more: Any
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, **more)
+    def __init__(self, in_: Size, out: Size, kernel: Size, *, blocks: int, **more: Any) -> None:
+        super().__init__(in_, out, kernel, **more)
         self.blocks = blocks
-        self.set_mask(blocks_below(in_channels, out_channels, blocks))
+        self.set_mask(blocks_below(self.in_channels, self.out_channels, blocks))
 
-    def cut(
+    def part(
         self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
-    ) -> BlockConvCut | None:
-        plain = super().cut(in_, out, kernel, padding)
-        return None if plain is None else BlockConvCut(*plain.values())
+    ) -> BlockConvCut:
+        return BlockConvCut(*super().part(in_, out, kernel, padding).values())
 
     def forward(self, x: Tensor, cut: ConvCut | None = None) -> Tensor:
         weight, bias = (self.weight, self.bias) if cut is None else self.weights(cut)
@@ -176,27 +175,27 @@ class BlockConv2d(Masked, ElasticConv2d):
         return torch.cat(rows, 1)
 
 
-class TriangularLinear(Masked, ElasticLinear):
+class TriangularLinear(Masked, Linear):
     """A linear layer of any width: each output feature sees the inputs that are active wherever it is itself."""
 
     def __init__(
         self,
-        in_features: int,
-        out_features: int,
+        in_: Size,
+        out: Size,
         *,
-        least_in: int,
-        least_out: int,
+        least_in: int = 0,
+        least_out: int = 0,
         most_in: int = 0,
         most_out: int = 0,
         **more: Any,
     ) -> None:
-        super().__init__(in_features, out_features, **more)
-        most = most_in or in_features, most_out or out_features
-        self.set_mask(triangle(in_features, out_features, *most, (least_in, least_out)))
+        super().__init__(in_, out, **more)
+        most = most_in or self.in_features, most_out or self.out_features
+        least = least_in or narrowest(total(in_)), least_out or narrowest(total(out))
+        self.set_mask(triangle(self.in_features, self.out_features, *most, least))
 
-    def cut(self, in_: int, out: int) -> TriangularLinearCut | None:
-        plain = super().cut(in_, out)
-        return None if plain is None else TriangularLinearCut(*plain.values())
+    def part(self, in_: int, out: int) -> TriangularLinearCut:
+        return TriangularLinearCut(in_, out)
 
     def weights(self, cut: LinearCut | None) -> Views:
         weight, bias = (self.weight, self.bias) if cut is None else super().weights(cut)
@@ -208,17 +207,16 @@ class TriangularLinear(Masked, ElasticLinear):
         return F.linear(x, *self.weights(cut))
 
 
-class BlockLinear(Masked, ElasticLinear):
+class BlockLinear(Masked, Linear):
     """A linear layer of slices: output block i of `blocks` sees the input blocks up to i, one after another."""
 
-    def __init__(self, in_features: int, out_features: int, *, blocks: int, **more: Any) -> None:
-        super().__init__(in_features, out_features, **more)
+    def __init__(self, in_: Size, out: Size, *, blocks: int, **more: Any) -> None:
+        super().__init__(in_, out, **more)
         self.blocks = blocks
-        self.set_mask(blocks_below(in_features, out_features, blocks))
+        self.set_mask(blocks_below(self.in_features, self.out_features, blocks))
 
-    def cut(self, in_: int, out: int) -> BlockLinearCut | None:
-        plain = super().cut(in_, out)
-        return None if plain is None else BlockLinearCut(*plain.values())
+    def part(self, in_: int, out: int) -> BlockLinearCut:
+        return BlockLinearCut(in_, out)
 
     def forward(self, x: Tensor, cut: LinearCut | None = None) -> Tensor:
         weight, bias = (self.weight, self.bias) if cut is None else self.weights(cut)
@@ -234,14 +232,18 @@ class BlockLinear(Masked, ElasticLinear):
 class DiagonalLinear(nn.Linear):
     """A linear layer in which output block i of `blocks` sees input block i alone; weight [out, in / blocks]."""
 
-    def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, blocks: int
-    ) -> None:
-        super().__init__(in_features // blocks, out_features, bias)
+    def __init__(self, in_: Size, out: Size, bias: bool = True, *, blocks: int) -> None:
+        super().__init__(largest(total(in_)) // blocks, largest(total(out)), bias)
         self.blocks = blocks
+        self.sizes = (in_, out)
 
     def cut(self, in_: int, out: int) -> DiagonalLinearCut | None:
-        return None if out == self.out_features else DiagonalLinearCut(in_, out)
+        """The cut for these feature counts; None where nothing is cut off."""
+        return None if out == self.out_features else self.part(in_, out)
+
+    def part(self, in_: int, out: int) -> DiagonalLinearCut:
+        """The cut for these feature counts, also of all."""
+        return DiagonalLinearCut(in_, out)
 
     def forward(self, x: Tensor, cut: LinearCut | None = None) -> Tensor:
         weight, bias = self.active(cut)

@@ -8,25 +8,53 @@ from typing import Any
 from torch import nn
 
 from elastic.net.bind import bind
-from elastic.net.plan import Option, Plan
+from elastic.net.derive import Planner
+from elastic.net.elastic import Elastic
+from elastic.net.parts import Plan
+from elastic.net.plan import Option, Space
 from elastic.net.resizing import resize as resize  # for model.py
 from elastic.net.resizing import sized as sized
+from elastic.net.sizes import Condition, Expr
 from elastic.net.straight import Line, Straight, straight
 
 
-class ElasticNet(nn.Module):
-    """A network whose forward takes a plan. Without one it runs the plan in use: at first the largest sub-network's."""
+class ElasticNet(Elastic):
+    """A network whose forward takes a plan. Without one it runs the plan in use: at first the largest sub-network's.
 
-    _plan: Plan
+    A network says in its constructor what a plan may ask for:
+
+    outputs     the names of its outputs, the answer's first, in a network with one answer
+    answers     in one with several: the condition under which a sub-network gets to each
+    features    the same of other outputs
+    answer      the name of the answer that a plain call returns
+    resolution  the height and width of images where it is a choice; of several inputs one for each, None for fixed ones
+
+    and ends it with `self.use(self.plan())`.
+    """
+
+    _plan: Any
+
+    def __init__(self, space: Space | None = None) -> None:
+        """`space` is the project's module space.py."""
+        super().__init__()
+        self.planner = None if space is None else Planner(space)
+        self.outputs: Mapping[str, Condition] = {"head": 1}
+        self.answers: Mapping[str, Condition] = {}
+        self.features: Mapping[str, Condition] = {}
+        self.answer: str | Expr | None = None
+        self.resolution: Any = None
 
     def plan(
         self, assignment: Mapping[str, Option] | str = "max", outputs: Sequence[str] | None = None
-    ) -> Plan:
-        """The plan of a sub-network: an assignment of choices, "max" or "min". Written for each network by specc.
+    ) -> Any:
+        """The plan of a sub-network: "max", "min" or choices by name; those left out have their last option.
 
+        `outputs` asks for a dict of these instead of the answer, "all" for every answer that there is.
         Raises ValueError, naming the choice and its options, where the assignment is none.
         """
-        raise TypeError(f"{type(self).__name__} has no choices")
+        if self.planner is None:
+            raise TypeError(f"{type(self).__name__} has no choices")
+        return self.planner.plan(self, assignment, outputs)
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
         """As torch's, which `convert_sync_batchnorm` calls with parts whose elastic norms it has replaced: refused."""
@@ -38,7 +66,7 @@ class ElasticNet(nn.Module):
                 )
         super().add_module(name, module)
 
-    def use(self, plan: Plan) -> None:
+    def use(self, plan: Any) -> None:
         """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
         object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
 

@@ -16,7 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from elastic.net.affine import affine, for_maps
 from elastic.net.bind import is_elastic
-from elastic.net.plan import Plan, weight_and_bias
+from elastic.net.parts import Plan
+from elastic.net.plan import weight_and_bias
 from elastic.net.reshaped import refresh
 
 Piece: TypeAlias = tuple[Any, ...]
@@ -60,7 +61,7 @@ def has_path(plan: Any, path: str) -> bool:
         if not hasattr(plan, name):
             return False
         plan = getattr(plan, name)
-    return True
+    return plan is not True  # a layer of torch that is there under a condition
 
 
 def at(net: Any, plan: Any, where: Place) -> tuple[Any, Any]:

@@ -6,13 +6,14 @@ present - in the shape of the module tree, and `net(x, plan)` reads them. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from elastic.net.spelling import short
+from elastic.run.numerals import same
 from elastic.space.functions import exact
-from elastic.space.numerals import same
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,6 +107,13 @@ class Plan:
     def assignment(self) -> dict[str, Option]:
         return dict(self.chosen)
 
+    def replaced(self: SomePlan, **settings: Any) -> SomePlan:
+        """The same plan with another resolution, or other outputs."""
+        return replace(self, **settings)
+
+    def __str__(self) -> str:
+        return short(self.assignment)
+
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, Plan) and type(other) is type(self)
         return same and (self.chosen, self.outputs) == (other.chosen, other.outputs)  # type: ignore[attr-defined]
@@ -115,18 +123,6 @@ class Plan:
 
     def __deepcopy__(self: SomePlan, memo: dict[int, object]) -> SomePlan:
         return self
-
-
-def map_cuts(plan: Any, change: Callable[[Cut], Cut]) -> Any:
-    """A copy of a plan, or of a part of one, in which every cut is `change(cut)`."""
-    changed = {}
-    for item in fields(plan):
-        value = getattr(plan, item.name)
-        if isinstance(value, Cut):
-            changed[item.name] = change(value)
-        elif is_dataclass(value):
-            changed[item.name] = map_cuts(value, change)
-    return replace(plan, **changed)
 
 
 def complete(

@@ -19,8 +19,13 @@ def sized(
     )
 
 
-def resize(x: Any, resolution: int) -> Tensor:
-    """`resized`. Where a network is traced it is one step, which looks at the images when it runs."""
+def resize(x: Any, resolution: int | None) -> Tensor:
+    """`resized`; as they are where the resolution is None.
+
+    Where a network is traced it is one step, which looks at the images when it runs.
+    """
+    if resolution is None:
+        return x  # type: ignore[no-any-return]
     if isinstance(x, fx.Proxy):
         step: Any = x.tracer.create_proxy("call_function", resize, (x, resolution), {})
         return step  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from elastic.net.bind import is_elastic
 from elastic.net.network import ElasticNet, sized
-from elastic.net.plan import Option
+from elastic.net.plan import Option, Space
 from elastic.net.stepwise import Place, Step, steps_of
 
 
@@ -41,8 +41,8 @@ class SlicedNet(ElasticNet):
     slices: str
     counts: tuple[int, ...]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, space: Space | None = None) -> None:
+        super().__init__(space)
         self._memo = Memo()
 
     def steps(self, x: Tensor, assignment: Mapping[str, Option] | str = "max") -> Iterator[Tensor]:

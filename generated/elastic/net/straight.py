@@ -16,7 +16,7 @@ Answers are contiguous.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from operator import getitem, is_not
 from typing import Any, Final
@@ -27,6 +27,7 @@ from torch import Tensor, fx, nn
 
 from elastic.net.affine import LiveNorms
 from elastic.net.bind import at_rest, traced
+from elastic.net.parts import Plan, entries, is_part, replaced
 from elastic.net.pieces import (
     Piece,
     Step,
@@ -40,7 +41,7 @@ from elastic.net.pieces import (
     shared_pieces,
     thinned,
 )
-from elastic.net.plan import Cut, Plan, Resolution
+from elastic.net.plan import Cut, Resolution
 from elastic.net.resizing import sized
 
 LINES: Final = 64
@@ -120,28 +121,26 @@ def signature(part: Any) -> tuple[Any, ...]:
     """What of a plan decides the order of operations: all but how layers are cut.
 
     A layer that nothing is cut off, or that is not there, has None in a cut's place; which of the
-    two it is, other fields say.
+    two it is, `absent` says.
     """
-    found: list[Any] = [type(part)]
-    for name in names_of(type(part)) if isinstance(part, Plan) else type(part).__slots__:
-        value = getattr(part, name)
+    found: list[Any] = [type(part), getattr(part, "absent", ())]
+    if isinstance(part, Plan):
+        found += [part.outputs, part.answer, part.wanted]
+    for name, value in entries(part):
+        if name in ("chosen", "resolution"):
+            continue
         if isinstance(value, Cut):
             found.extend(() if value.leaf else (name, value.values()))
-        elif is_dataclass(value):
-            found.append(signature(value))
+        elif is_part(value):
+            found.append((name, signature(value)))
         elif value is not None:
             found.append((name, value))
     return tuple(found)
 
 
-def names_of(plan: type[Plan]) -> list[str]:
-    """The fields of a network's plan but its assignment and resolution."""
-    return [field.name for field in fields(plan) if field.name not in ("chosen", "resolution")]
-
-
 def line_of(net: nn.Module, plan: Plan, share: bool) -> Line:
     """Traces one sub-network and replaces its layers by functions of pieces."""
-    graph, layers, cuts = traced(net, replace(plan, resolution=None))
+    graph, layers, cuts = traced(net, replaced(plan, resolution=None))
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     with graph.inserting_after(inputs[-1]):
         given = graph.placeholder("pieces")

@@ -8,12 +8,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from torch import Tensor
 
+from elastic.files.documents import fields, number, whole
+from elastic.files.strict_json import read_json
 from elastic.files.whole import claimed, write_text, writing
-from elastic.space.strict_json import read_json
+
+LINE: Final = fields({"epoch": whole()}, others=number())
+"""A line of metrics.jsonl: an epoch, and numbers."""
 
 
 class Mean:
@@ -79,9 +83,10 @@ def earlier(metrics: Path, epoch: int) -> Iterator[str]:
     for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = read_json(line)
+            LINE(row)
         except ValueError:
             continue
-        if isinstance(row, dict) and isinstance(row.get("epoch"), int) and row["epoch"] < epoch:
+        if row["epoch"] < epoch:
             yield line + "\n"
 
 

@@ -2,8 +2,8 @@
 
 The latency of a sub-network is predicted as the sum over its blocks (PSS-Net, appendix). A table is a JSON file:
 
-    {"network": "net", "device": "cpu", "processor": "EPYC", "threads": 1, "batch_size": 1, "form": "straight",
-     "largest": {"macs": 69000000, "params": 2000000},
+    {"format": "specc latency 1", "network": "net", "device": "cpu", "processor": "EPYC", "threads": 1,
+     "batch_size": 1, "form": "straight", "largest": {"macs": 69000000, "params": 2000000},
      "choices": {"width": [16, 32], "keep": [false, true]},
      "blocks": [{"name": "stem", "choices": ["width"], "seconds": [0.0011, 0.0019]},
                 {"name": "s1.b1", "choices": ["width", "keep"], "seconds": [0, 0.0021, 0, 0.0040]}]}
@@ -11,24 +11,38 @@ The latency of a sub-network is predicted as the sum over its blocks (PSS-Net, a
 `seconds` goes through the options of a block's choices like the digits of a number, the last choice changing fastest. A
 block that is not there takes no time, one without choices always the same. "form" says how the sub-networks ran (as a
 "straight" line, or "sliced" from the network), "largest" what the largest of them costs; these two and the processor's
-name may be missing in tables that others made.
+name may be missing in tables that others made, and the format in those of the first version.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from elastic.files.documents import (
+    Wrong,
+    fields,
+    listed,
+    mapping,
+    maybe,
+    number,
+    one_of,
+    option,
+    text,
+    whole,
+)
+from elastic.files.strict_json import read_json
 from elastic.space.choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FORMAT: Final = "specc latency 1"
+"""What a table calls itself."""
 NANOSECONDS = 10**9
 """Latencies are added as whole nanoseconds, so that sums are exact in any order."""
 LONGEST = 10**6
@@ -92,80 +106,76 @@ def file_name(device: str, threads: int = 1, batch_size: int = 1, form: str = "s
 def read_table(path: Path, space: Space) -> LatencyTable:
     """The table of a file, checked against the space. Raises WrongTable, or OSError where it cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        content = read_json(path.read_bytes())
+    except ValueError as error:
         raise WrongTable(f"{path.name} is no JSON: {error}") from None
     try:
         table = table_of(content)
     except WrongTable as error:
         raise WrongTable(f"{path.name} is no latency table: {error}") from None
+    return fitting(table, space, path.name)
+
+
+def fitting(table: LatencyTable, space: Space, name: str) -> LatencyTable:
+    """A table that can tell the latencies of a space. Raises WrongTable."""
     wrong = misfit(table, space)
     if wrong:
-        raise WrongTable(f"{path.name} is not of this network: {wrong}")
+        raise WrongTable(f"{name} is not of this network: {wrong}")
     return table
+
+
+TABLE: Final = fields(
+    {
+        "network": text,
+        "device": text,
+        "threads": whole(1),
+        "batch_size": whole(1),
+        "choices": mapping(listed(option)),
+        "blocks": listed(
+            fields(
+                {
+                    "name": text,
+                    "choices": listed(text),
+                    "seconds": listed(number(0, LONGEST, "time")),
+                }
+            )
+        ),
+    },
+    {
+        "format": one_of([FORMAT]),
+        "processor": text,
+        "form": text,
+        "largest": fields({}, {"macs": maybe(whole()), "params": maybe(whole())}),
+    },
+)
+"""What a file may hold."""
 
 
 def table_of(content: Any) -> LatencyTable:
     """A table from what its JSON holds. Raises WrongTable."""
-    largest_of = part(content, "largest", dict, {})
-    choices = part(content, "choices", dict)
+    try:
+        TABLE(content)
+    except Wrong as error:
+        raise WrongTable(str(error)) from None
+    costs = content.get("largest", {})
     return LatencyTable(
-        network=part(content, "network", str),
-        device=part(content, "device", str),
-        processor=part(content, "processor", str, ""),
-        threads=part(content, "threads", int),
-        batch_size=part(content, "batch_size", int),
-        form=part(content, "form", str, ""),
-        largest={kind: part(largest_of, kind, int) for kind in largest_of},
-        choices={name: options_in(part(choices, name, list), name) for name in choices},
-        blocks=tuple(map(block_of, part(content, "blocks", list))),
+        network=content["network"],
+        device=content["device"],
+        processor=content.get("processor", ""),
+        threads=content["threads"],
+        batch_size=content["batch_size"],
+        form=content.get("form", ""),
+        largest={kind: cost for kind, cost in costs.items() if cost is not None},
+        choices={name: tuple(options) for name, options in content["choices"].items()},
+        blocks=tuple(
+            Block(row["name"], tuple(row["choices"]), tuple(map(nanoseconds, row["seconds"])))
+            for row in content["blocks"]
+        ),
     )
 
 
-def block_of(content: Any) -> Block:
-    """A block from what its JSON holds. Raises WrongTable."""
-    return Block(
-        part(content, "name", str),
-        tuple(map(str, part(content, "choices", list))),
-        tuple(map(nanoseconds, part(content, "seconds", list))),
-    )
-
-
-KINDS: Final[Mapping[type, str]] = {dict: "object", list: "list", str: "text", int: "whole number"}
-
-
-def part(content: Any, name: str, kind: type, usual: Any = None) -> Any:
-    """What an object holds under a name; `usual` where it may be missing. Raises WrongTable where it is of another
-    kind."""
-    if not isinstance(content, dict):
-        raise WrongTable(f"an object is expected that has {name!r}")
-    found = content.get(name, usual)
-    if found is None and name not in content:
-        raise WrongTable(f"{name!r} is missing")
-    if not isinstance(found, kind):
-        raise WrongTable(f"{name!r} is no {KINDS[kind]}")
-    return found
-
-
-def options_in(options: Sequence[Any], name: str) -> tuple[Option, ...]:
-    """The options of a choice. Raises WrongTable for what can be none."""
-    for option in options:
-        if not isinstance(option, int | float | str):
-            raise WrongTable(f"{option!r} is no option of {name!r}")
-    return tuple(options)
-
-
-def nanoseconds(seconds: Any) -> int:
-    """Seconds as whole nanoseconds. Raises WrongTable for what is no time."""
-    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST:
-        raise WrongTable(f"{shown(seconds)} is no time")
+def nanoseconds(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
-
-
-def shown(value: Any, most: int = 40) -> str:
-    """The beginning of a value, as JSON has it."""
-    text = json.dumps(value)
-    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def misfit(table: LatencyTable, space: Space) -> str:

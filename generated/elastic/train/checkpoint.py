@@ -2,11 +2,16 @@
 
 A checkpoint says what it is of: `network` is the fingerprint of the network, `method` how it is trained, `data` and
 `classes` on what, `recipe` by which settings. Those of the first format say it of the data alone.
+
+A checkpoint is a file of `torch.save`, read by `torch.load(weights_only=True)`: a run goes on with nested states that
+safetensors has no place for (of the optimizer, of random numbers, of the method). The weights to evaluate are also
+written as a safetensors file, and `load` takes either.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +20,19 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from elastic.files.strict_json import read_json
+from elastic.files.tensors import load_tensors, save_tensors
 from elastic.files.whole import whole_file, writing
 from elastic.run.distributed import warn
 from elastic.train.schema import check_checkpoint, few
 
 FORMAT: Final = 2
+WEIGHTS: Final = ".safetensors"
+"""What the names of files end in that hold weights alone."""
+ABOUT: Final = "checkpoint"
+"""The text of such a file that says what it is of."""
+SAID: Final = ("format", "network", "name", "method", "classes", "data", "epoch")
+"""The parts of a checkpoint that are there."""
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -40,12 +53,16 @@ def save(path: Path, content: dict[str, Any]) -> None:
 def load(
     path: Path, device: torch.device | str = "cpu", needs: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Reads what `save` wrote; runs no code from the file. Exits with a plain message where that is not possible.
+    """Reads what `save` or `save_weights` wrote; runs no code from the file. Exits with a plain message where that is
+    not possible.
 
-    `needs` names parts that have to be there beside the weights. `format` is 1 for those of the first version.
+    `needs` names parts that have to be there beside the weights. `format` is 1 for those of the first version, and for
+    weights that do not say what they are of.
     """
     if not path.is_file():
         raise SystemExit(f"there is no checkpoint {path}: run train.py first, or name one")
+    if path.suffix == WEIGHTS:
+        return load_weights(path, device, needs)
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # a damaged file may break the reader anywhere
@@ -56,6 +73,35 @@ def load(
     except ValueError as error:
         raise SystemExit(f"{path} is no checkpoint of train.py: {error}") from None
     return checked
+
+
+def save_weights(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes the weights to evaluate of a checkpoint's content, and what they are of, as a safetensors file.
+
+    Exits where `save` does.
+    """
+    about = json.dumps({name: content[name] for name in SAID if name in content})
+    with writing(path):
+        save_tensors(path, weights(content), {ABOUT: about}, checksum=True)
+
+
+def load_weights(
+    path: Path, device: torch.device | str = "cpu", needs: Sequence[str] = ()
+) -> dict[str, Any]:
+    """A safetensors file as a checkpoint without a moving average. Exits where it is damaged, or lacks a part."""
+    try:
+        tensors, about = load_tensors(path)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    try:
+        said = read_json(about.get(ABOUT, "{}"))
+        if not isinstance(said, dict):
+            raise ValueError("it says something else of itself")
+        net = {name: tensor.to(device) for name, tensor in tensors.items()}
+        known = {name: said[name] for name in SAID if name in said}
+        return check_checkpoint({**known, "net": net, "average": None}, needs, whole=False)
+    except ValueError as error:
+        raise SystemExit(f"{path} is no checkpoint of train.py: {error}") from None
 
 
 def identity(

@@ -73,8 +73,8 @@ def fill(module: nn.Module, name: str, parameter: Tensor, settings: Mapping[str,
 def residual_ends(graph: Path) -> list[str]:
     """The norms at the ends of residuals' bodies, from ir.json: there they are the first operand of a sum."""
     ops = json.loads(graph.read_text(encoding="utf-8"))["ops"]
-    norms = {op["outputs"][0]: op["name"] for op in ops if op["kind"].endswith("_norm")}
-    sums = [op["inputs"][0] for op in ops if op["kind"] == "add"]
+    norms = {op["outputs"][0]: op["name"] for op in ops if op.get("effect") == "normalises"}
+    sums = [op["inputs"][0] for op in ops if op.get("effect") == "sums"]
     return [norms[tensor] for tensor in sums if tensor in norms]
 
 

@@ -13,8 +13,11 @@ LATEST: Final = 2
 """The newest format of a checkpoint that can be read."""
 
 
-def check_checkpoint(content: Any, needs: Sequence[str] = ()) -> dict[str, Any]:
-    """The content of a checkpoint, with its `format`. Raises ValueError where a part is missing or of a wrong type."""
+def check_checkpoint(content: Any, needs: Sequence[str] = (), whole: bool = True) -> dict[str, Any]:
+    """The content of a checkpoint, with its `format`. Raises ValueError where a part is missing or of a wrong type.
+
+    Where it is not `whole`, a run cannot go on from it: only the weights and what `needs` names have to be there.
+    """
     if not isinstance(content, dict) or not {"net", "average"} <= content.keys():
         raise ValueError("it holds something else")
     found = {"format": 1, **content}
@@ -23,7 +26,7 @@ def check_checkpoint(content: Any, needs: Sequence[str] = ()) -> dict[str, Any]:
     if found["format"] > LATEST:
         raise ValueError(f"it is of format {found['format']}, this project reads {LATEST}")
     complete = [name for name in PARTS if name not in OPTIONAL]
-    wanted = [*needs, *(complete if found["format"] > 1 else ())]
+    wanted = [*needs, *(complete if whole and found["format"] > 1 else ())]
     if lacking := [name for name in wanted if name not in found]:
         raise ValueError(f"it lacks {few(lacking)}")
     for name, (check, kind) in PARTS.items():
@@ -33,7 +36,7 @@ def check_checkpoint(content: Any, needs: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def is_text(value: Any) -> bool:

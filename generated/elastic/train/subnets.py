@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from elastic.space.numerals import read, same, written
-from elastic.space.strict_json import read_json
+from elastic.files import documents
+from elastic.files.strict_json import read_json
+from elastic.run.numerals import read, same, written
 from elastic.train.interfaces import Assignment, Space
 
 
@@ -50,14 +51,11 @@ def parse(text: str) -> Assignment | str:
             raise SystemExit(f"--at {text}: {error}") from None
     if text.endswith(".json"):
         try:
-            content = read_json(Path(text).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return assignment_in(read_json(Path(text).read_bytes()))
+        except OSError as error:
             raise SystemExit(f"{text}: {error}") from None
-        if not isinstance(content, Mapping):
-            raise SystemExit(
-                f"{text} holds no assignment: an object of choices and options is expected"
-            )
-        return content
+        except ValueError as error:
+            raise SystemExit(f"{text} holds no assignment: {error}") from None
     pairs = [pair.partition("=") for pair in text.replace(",", " ").split()]
     if not pairs or any(not sign for _, sign, _ in pairs):
         raise SystemExit(f"--at {text}: max, min, a .json file or choice=option,... is expected")
@@ -67,6 +65,15 @@ def parse(text: str) -> Assignment | str:
         raise SystemExit(f"--at {text}: {error}") from None
 
 
+def assignment_in(content: Any) -> Assignment:
+    """The choices and options of a file, or of what it has under "at", as subnet.json has them. Raises ValueError."""
+    if isinstance(content, dict) and isinstance(content.get("at"), dict):
+        content = content["at"]
+    documents.mapping(documents.option)(content)
+    found: Assignment = content
+    return found
+
+
 def option(text: str) -> bool | int | float | Fraction | str:
     """`3`, `0.5`, `1/3`, `yes`, `true` or a word, as in a spec. Raises ValueError for anything else."""
     words = {"true": True, "false": False}
@@ -74,18 +81,3 @@ def option(text: str) -> bool | int | float | Fraction | str:
         return words[text.lower()]
     found = read(text)
     return float(found) if isinstance(found, Fraction) and "/" not in text else found
-
-
-def spelled(assignment: Assignment) -> str:
-    """The reverse of `parse`: `width=0.5,s1.depth=2`; `-` where there is nothing to choose."""
-    pairs = (f"{name}={written(value)}" for name, value in assignment.items())
-    return ",".join(pairs) or "-"
-
-
-def short(assignment: Assignment, most: int = 48) -> str:
-    """`spelled` for tables: of a long one only the beginning."""
-    text = spelled(assignment)
-    if len(text) <= most:
-        return text
-    kept = text[: most - 4].rpartition(",")[0]
-    return f"{kept},..."

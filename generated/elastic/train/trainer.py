@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -13,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from elastic.net.shapes import Inputs, each_input
+from elastic.data.shapes import Inputs, each_input
 from elastic.run.distributed import World, warn
 from elastic.train.checkpoint import check_finite, check_network, fill
 from elastic.train.finite import Watch
@@ -135,7 +135,7 @@ class Trainer:
         self.scaler.update()
         self.schedule.step()
         if self.average is not None:
-            self.average.update(self.net)
+            self.average.update_parameters(self.net)
 
     @property
     def updates(self) -> int:
@@ -145,7 +145,7 @@ class Trainer:
     @property
     def evaluated(self) -> nn.Module:
         """The network to evaluate and to keep: the moving average where there is one."""
-        return self.net if self.average is None else self.average.net
+        return self.net if self.average is None else self.average.module
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on. Holds no plans."""
@@ -168,14 +168,14 @@ class Trainer:
         check_finite(saved)
         fill(self.net, saved["net"])
         if self.average is not None and saved["average"] is not None:
-            fill(self.average.net, saved["average"]["net"])
+            fill(self.average.module, saved["average"]["net"])
             self.average.updates = saved["average"]["updates"]
         elif saved["average"] is not None and only_weights:
             fill(self.net, saved["average"]["net"])
         elif (saved["average"] is None) != (self.average is None) and not only_weights:
             raise SystemExit("the checkpoint and this run disagree on --model-ema")
         elif self.average is not None:
-            fill(self.average.net, saved["net"])
+            fill(self.average.module, saved["net"])
         if self.memory is not None and saved.get("memory") is not None:
             restore_memory(self.memory, saved["memory"])
         if only_weights:
@@ -227,28 +227,37 @@ def run(net: Any, images: Inputs, plan: Any = None) -> Tensor:
     return logits
 
 
-class Average:
-    """An exponential moving average of the weights.
+class Average(AveragedModel):
+    """An exponential moving average of the weights, by torch's own class; counts are copied.
 
-    Early on it forgets faster: at update n the decay is min(decay, (1 + n) / (10 + n)).
+    Early on it forgets faster, which is all that is added: at update n the decay is min(decay, (1 + n) / (10 + n)).
     """
 
+    module: nn.Module
+
     def __init__(self, net: nn.Module, decay: float) -> None:
-        self.net = copy.deepcopy(net).requires_grad_(False)
+        super().__init__(net, multi_avg_fn=self.blend, use_buffers=True)
+        self.requires_grad_(False)
         self.decay = decay
         self.updates = 0
 
-    @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
+    @property
+    def updates(self) -> int:
+        """How often it was updated: torch's count, which also holds the first copy."""
+        return int(self.n_averaged) - 1
+
+    @updates.setter
+    def updates(self, count: int) -> None:
+        self.n_averaged.fill_(count + 1)
+
+    def blend(self, mine: Sequence[Tensor], theirs: Sequence[Tensor], _: Tensor | int) -> None:
+        """Moves some tensors of one type towards the network's. The count is this one's, which no GPU is asked for."""
+        if not mine[0].is_floating_point():
+            for own, new in zip(mine, theirs, strict=True):
+                own.copy_(new)
+            return
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        self.updates += 1
-        for mine, theirs in zip(
-            self.net.state_dict().values(), net.state_dict().values(), strict=True
-        ):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - decay)
-            else:
-                mine.copy_(theirs)
+        get_ema_multi_avg_fn(decay)(mine, theirs, None)  # type: ignore[no-untyped-call]
 
     def state(self) -> dict[str, Any]:
-        return {"net": self.net.state_dict(), "updates": self.updates}
+        return {"net": self.module.state_dict(), "updates": self.updates}

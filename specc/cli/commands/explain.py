@@ -50,11 +50,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
         else:
             terminal.data(text)
         return 0
-    from specc.assignments import near
     from specc.diagnostics.elsewhere import operator_elsewhere
+    from specc.diagnostics.near import near
 
     known = [rule.code for rule in rules] + [rule.name for rule in rules] + list(topics())
-    help = operator_elsewhere(args.topic) or near(args.topic, known)
     listed = "`specc rules` lists the rules, `specc explain operators` the operators"
-    direct = help.startswith(("did", "write", "there is no", "there are no"))
-    raise Failure(f"there is nothing called `{args.topic}` to explain", help if direct else listed)
+    help = operator_elsewhere(args.topic) or near(args.topic, known, least=0.5) or listed
+    raise Failure(f"there is nothing called `{args.topic}` to explain", help)

@@ -39,13 +39,13 @@ def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser, optional=True)
     text = "look at the graph in this .json or .npz file, or at those of sub-networks"
     parser.add_argument("--adjacency", type=Path, metavar="FILE", help=text)
-    parser.add_argument("--subnets", type=int, metavar="T", help="sampled sub-networks (8)")
+    parser.add_argument("--subnets", type=shared.whole, metavar="T", help="sampled sub-networks (8)")
     parser.add_argument("--coupling", type=float, metavar="L", help="between copies of a feature map, in (0, 1] (1)")
     parser.add_argument("--damping", type=float, metavar="K", help="between any two states, in [0, 1) (1e-5)")
-    parser.add_argument("--seed", type=int, metavar="S", help="the same seed samples the same (0)")
+    parser.add_argument("--seed", type=shared.whole, metavar="S", help="the same seed samples the same (0)")
     parser.add_argument("--directed", action=BooleanOptionalAction, default=None, help="edges lead one way only")
     parser.add_argument("--expected", action=BooleanOptionalAction, default=None, help="expected degrees, no samples")
-    parser.add_argument("--nodes", type=int, metavar="D", help="mark the best path of D feature maps alone")
+    parser.add_argument("--nodes", type=shared.whole, metavar="D", help="mark the best path of D feature maps alone")
     parser.add_argument("--top", type=shared.positive("--top"), metavar="K", help="the K operations of highest score")
     parser.add_argument("--chart", action="store_true", help="draw the TAS of every feature map as a bar")
 

@@ -32,7 +32,7 @@ MOST: Final = 1_000_000
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
     parser.add_argument("-n", "--number", type=shared.positive("-n", MOST), default=1, metavar="N", help="how many (1)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
+    parser.add_argument("--seed", type=shared.whole, default=0, metavar="S", help="the same seed draws the same (0)")
     parser.add_argument("--macs", type=shared.window, metavar="LO..HI", help="multiply-accumulates, as in 60M..100M")
     parser.add_argument("--params", type=shared.window, metavar="LO..HI", help="parameters, as in 1M..2M")
     parser.add_argument("--latency", type=shared.times, metavar="LO..HI", help="predicted time, as in 2ms..3ms")

@@ -31,9 +31,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
         return 0
     found = schema(args.name)
     if found is None:
-        from specc.assignments import near
+        from specc.diagnostics.near import near_or_all
 
-        raise Failure(f"`{args.name}` has no schema", near(args.name, [s.name for s in SCHEMAS]))
+        raise Failure(f"`{args.name}` has no schema", near_or_all(args.name, [s.name for s in SCHEMAS]))
     import json
 
     terminal.data(json.dumps(found.json_schema(), indent=2, ensure_ascii=False) + "\n")

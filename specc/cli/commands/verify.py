@@ -38,7 +38,7 @@ def arguments(parser: ArgumentParser) -> None:
     text = "random sub-networks, besides the largest and the smallest; all there are where these are fewer (3)"
     flags = ("-n", "--subnets", "--number")
     parser.add_argument(*flags, dest="number", type=shared.positive("-n"), default=3, metavar="N", help=text)
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same (0)")
+    parser.add_argument("--seed", type=shared.whole, default=0, metavar="S", help="the same seed draws the same (0)")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:

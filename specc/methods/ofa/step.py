@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from specc.methods.ofa.step_shrinking import read_shrinking
 from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
-from specc.runtime.net.shapes import Inputs
+from specc.runtime.data.shapes import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.interfaces import Passes, Space
 from specc.runtime.train.optim import nearest_epoch
@@ -46,7 +46,7 @@ class Shrinking:
     """
 
     def __init__(self, path: Path, net: nn.Module) -> None:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_shrinking(path)
         self.stages = [Stage(**row) for row in found["stages"]]
         self.always: tuple[str, ...] = tuple(found["always"])
         self.sets = [

@@ -15,8 +15,9 @@ from specc.runtime.deploy import bundle
 from specc.runtime.files.whole import write_text
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.run.progress import amount, table
+from specc.runtime.train.calibrate import calibrated
 from specc.runtime.train.checkpoint import digest
-from specc.runtime.train.evaluate import calibrated, evaluate
+from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Space
 from specc.runtime.train.trainer import Trainer
 from specc.space.budgets import shown
@@ -90,6 +91,7 @@ def write_kept(
     rows = [as_data(best, space) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
     of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
+    about = {"format": "specc constraints 1", **about}
     text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
     figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
     bundle.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])

@@ -84,11 +84,15 @@ class Attention(Operator):
         )
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
+        projections, attending = self.products(op, inputs, outputs)
+        return apply("add", product(*projections), product(*attending))
+
+    def products(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[tuple[Expr, ...], ...]:
         """T (3 C I + I C) of the projections, and T T I each of the scores and of the values' weighted sum."""
         p = cast(AttentionParams, op.params)
         tokens = outputs[0].space[0]
         inner = product(p.heads, p.head_dim)
-        return apply("add", product(4, tokens, inner, p.inputs), product(2, tokens, tokens, inner))
+        return (4, tokens, inner, p.inputs), (2, tokens, tokens, inner)
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
         p = cast(AttentionParams, op.params)

@@ -13,11 +13,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from specc.portable.files import documents
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import put_back, whole_folder, write_text
 from specc.runtime.net.parts import Plan, entries, is_part, map_cuts
 from specc.runtime.net.plan import Cut, Option
-from specc.space.strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
@@ -255,6 +256,7 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     try:
         check_index(content)
         index: dict[str, Any] = read_json(content)
+        check_shape(index)
         of = index["network"] or "another network"
         same_choices = index["space"] == fingerprint(options)
         own = getattr(net, "fingerprint", "")
@@ -262,10 +264,6 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
                 row["at"] = read(row["options"], index["choices"], options)
-                known = [row.get(name) for name in ("macs", "params", "accuracy")]
-                numbers_of([0 if value is None else value for value in known], len(known))
-            for times in index["latency"].values():
-                numbers_of(times, len(rows))
             return {**index, "subnets": rows}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
@@ -274,10 +272,41 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
     raise ValueError(f"{folder} is a bundle of {of}, whose {differs} are not those of {here}")
 
 
-def numbers_of(values: Sequence[Any], count: int) -> None:
-    """Raises ValueError where something else stands in the place of so many numbers."""
-    if len(values) != count or not all(isinstance(value, (int, float)) for value in values):
-        raise ValueError(f"in the place of numbers stands {values!r}")
+ROW: Final = documents.listed(documents.anything)
+SHAPE: Final = documents.fields(
+    {
+        "network": documents.text,
+        "space": documents.text,
+        "choices": documents.listed(documents.text),
+        "columns": documents.listed(documents.text),
+        "subnets": documents.listed(ROW),
+        "latency": documents.mapping(documents.listed(documents.number())),
+    },
+    {
+        "fingerprint": documents.text,
+        "classes": documents.listed(documents.text),
+        "files": documents.mapping(documents.text),
+        "checksum": documents.text,
+    },
+)
+LETTER: Final = documents.maybe(documents.either(documents.text, documents.whole()))
+SPELLING: Final = documents.either(documents.text, documents.listed(LETTER))
+OUTPUTS: Final = documents.maybe(documents.listed(documents.text))
+FIGURE: Final = documents.maybe(documents.either(documents.flag, documents.number()))
+
+
+def check_shape(index: Any) -> None:
+    """Raises ValueError where an index is none, whatever network it is of."""
+    SHAPE(index)
+    columns, rows = index["columns"], index["subnets"]
+    if columns[:1] != ["options"] or not all(0 < len(row) <= len(columns) for row in rows):
+        raise ValueError("its rows do not have its columns")
+    for place, row in enumerate(rows):
+        for number, (name, cell) in enumerate(zip(columns, row, strict=False)):
+            kind = SPELLING if number == 0 else OUTPUTS if name == "outputs" else FIGURE
+            documents.inside(f"subnets[{place}].{name}", kind, cell)
+    if any(len(times) != len(rows) for times in index["latency"].values()):
+        raise ValueError("its latencies are not those of its sub-networks")
 
 
 def load(folder: Path, net: Any) -> list[Any]:

@@ -23,6 +23,7 @@ from specc.runtime.net.plan import (
     Space,
     complete,
     known_outputs,
+    listed,
     resolve,
     wanted_outputs,
 )
@@ -217,8 +218,8 @@ class Derivation:
         return None if outputs is None else wanted, answer, wanted
 
 
-def derivation_of(net: Any, space: Space) -> Derivation:
-    """Walks a network. Raises ValueError where its choices are not those of the space."""
+def derivation_of(net: Any, space: Space, whole: bool) -> Derivation:
+    """Walks a network. Raises ValueError where its choices are not those of the space, all of them if `whole`."""
     program = Program()
     answer = None if net.answer is None else program.place(net.answer)
     answers = {name: program.place(condition) for name, condition in net.answers.items()}
@@ -227,7 +228,7 @@ def derivation_of(net: Any, space: Space) -> Derivation:
     first = len(program.steps)
     recipe = recipe_of(net, program)
     names = called(net)
-    check_choices(program, names, space)
+    check_choices(program, names, space, whole)
     return Derivation(
         recipe,
         program.start,
@@ -255,7 +256,7 @@ def called(net: nn.Module) -> dict[int, str]:
     return found
 
 
-def check_choices(program: Program, names: dict[int, str], space: Space) -> None:
+def check_choices(program: Program, names: dict[int, str], space: Space, whole: bool) -> None:
     """Gives choices of the program their names, and compares all with the space's."""
     known = {name: tuple(options) for name, options in space.CHOICES.items()}
     wrong = []
@@ -267,9 +268,10 @@ def check_choices(program: Program, names: dict[int, str], space: Space) -> None
         elif name not in known:
             wrong.append(f"the space has no choice {name!r}")
         elif tuple(choice.options) != known[name]:
-            wrong.append(f"{name!r} has the options {choice.options}, the space's {known[name]}")
+            here, there = listed(choice.options), listed(known[name])
+            wrong.append(f"{name!r} has the options {here}, in the space {there}")
     read = {names[id(choice)] for _, choice in program.choices}
-    wrong += [f"nothing reads {name!r}" for name in known if name not in read]
+    wrong += [f"nothing reads {name!r}" for name in known if whole and name not in read]
     if wrong:
         raise ValueError(f"the network's choices are not those of its space: {'; '.join(wrong)}")
 
@@ -277,27 +279,34 @@ def check_choices(program: Program, names: dict[int, str], space: Space) -> None
 class Planner:
     """Makes a network's plans. A copy of the network, or one that is pickled, walks its modules anew."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, whole: bool = True) -> None:
+        """`whole`: whether all choices of the space must be read; later, modules may have been taken out."""
         self.space = space
+        self.whole = whole
         self.derivation: Derivation | None = None
 
     def plan(self, net: nn.Module, assignment: Mapping[str, Option] | str, outputs: Any) -> Plan:
         derivation = self.derivation
-        if derivation is None or derivation.recipe.module is not net or not derivation.recipe.is_current():
-            derivation = self.derivation = derivation_of(net, self.space)
+        if (
+            derivation is None
+            or derivation.recipe.module is not net
+            or not derivation.recipe.is_current()
+        ):
+            derivation = self.derivation = derivation_of(net, self.space, self.whole)
+            self.whole = False
         chosen = resolve(self.space, assignment)
         return derivation.plan(chosen, complete(chosen, self.space.CHOICES), outputs)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Planner:
-        return Planner(self.space)
+        return Planner(self.space, self.whole)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if isinstance(self.space, ModuleType):
-            return planner_of, (self.space.__name__,)
-        return Planner, (self.space,)
+            return planner_of, (self.space.__name__, self.whole)
+        return Planner, (self.space, self.whole)
 
 
-def planner_of(module: str) -> Planner:
+def planner_of(module: str, whole: bool) -> Planner:
     """A planner from its pickle, which names the module of its space."""
     space: Any = sys.modules.get(module) or import_module(module)
-    return Planner(space)
+    return Planner(space, whole)

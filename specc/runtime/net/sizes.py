@@ -35,7 +35,7 @@ class Expr:
 
     def key(self) -> tuple[Any, ...]:
         """What makes this expression the one that it is."""
-        raise NotImplementedError
+        return ()
 
     def __eq__(self, other: object) -> bool:
         if self is other:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as fields_of
 from math import inf
-from typing import Any
+from typing import Any, Final
 
-from specc.runtime.train.interfaces import Assignment
-from specc.space.strict_json import read_json
+from specc.portable.files.documents import (
+    fields,
+    flag,
+    listed,
+    mapping,
+    maybe,
+    number,
+    one_of,
+    option,
+    text,
+    whole,
+)
+from specc.portable.files.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +79,59 @@ def admit(front: list[Point], point: Point, costs: Sequence[str]) -> list[Point]
     return [other for other in front if not dominates(point, other, costs)] + [point]
 
 
-def key(assignment: Assignment) -> str:
-    """A text that is the same for equal assignments."""
-    return json.dumps(assignment, sort_keys=True)
+COST: Final = one_of(("macs", "params", "latency", "memory"))
+COUNT: Final = whole(below=2**63)
+MEASURED: Final = maybe(number(0, 2.0**62))
+SHARE: Final = number(0, 1)
+POINT: Final = fields(
+    {"at": mapping(option), "macs": COUNT, "params": COUNT},
+    {
+        "accuracy": maybe(SHARE),
+        "latency": MEASURED,
+        "latency_p90": MEASURED,
+        "test_accuracy": maybe(SHARE),
+        "memory": MEASURED,
+        "trained": flag,
+    },
+)
+FRONT: Final = fields(
+    {"points": listed(POINT)},
+    {
+        "format": one_of(("specc front 1",)),
+        "network": text,
+        "fingerprint": text,
+        "weights": text,
+        "dataset": text,
+        "cost": COST,
+        "costs": listed(COST),
+        "hypervolume": maybe(number()),
+    },
+)
+"""pareto.json."""
+KEPT: Final = fields(
+    {
+        "kind": one_of(("macs", "params", "latency")),
+        "target": number(),
+        "cost": number(0),
+        "at": mapping(option),
+        "macs": COUNT,
+        "params": COUNT,
+        "score": number(),
+        "accuracy": SHARE,
+    },
+    {"test_accuracy": maybe(SHARE)},
+)
+CONSTRAINTS: Final = fields(
+    {"subnets": listed(KEPT)},
+    {
+        "format": one_of(("specc constraints 1",)),
+        "network": text,
+        "dataset": text,
+        "fingerprint": text,
+        "weights": text,
+    },
+)
+"""The constraints.json that prioritised sampling writes."""
 
 
 def to_json(points: Sequence[Point], about: Mapping[str, Any]) -> str:
@@ -77,46 +139,24 @@ def to_json(points: Sequence[Point], about: Mapping[str, Any]) -> str:
     rows = [
         asdict(point) | {"at": dict(point.at)} for point in sorted(points, key=lambda p: p.macs)
     ]
-    return json.dumps({**about, "points": rows}, indent=2) + "\n"
+    return json.dumps({"format": "specc front 1", **about, "points": rows}, indent=2) + "\n"
 
 
 def from_json(text: str | bytes) -> list[Point]:
-    """The points of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
-
-    Raises ValueError where it holds something else.
-    """
-    return [point_of(row) for row in rows_of(read_json(text))]
+    """The points of pareto.json, or of constraints.json, in its order. Raises ValueError where it is something else."""
+    return points_of(read_json(text))
 
 
-def rows_of(content: Any) -> list[Any]:
-    """The rows of a front, as yet unchecked."""
-    rows = content.get("points") or content.get("subnets") if isinstance(content, dict) else None
-    if rows is not None and not isinstance(rows, list):
-        raise ValueError("its points are no list")
-    if not isinstance(content, dict):
-        raise ValueError("it is no object with points")
-    return rows or []
+def points_of(content: Any) -> list[Point]:
+    """The points of a front. Raises ValueError where it is none."""
+    (CONSTRAINTS if isinstance(content, dict) and "subnets" in content else FRONT)(content)
+    return [point_of(row) for row in content.get("subnets") or content.get("points", ())]
 
 
-def point_of(row: Any) -> Point:
-    """A point from a row. Raises ValueError where a number is missing, negative, or none."""
-    if not isinstance(row, dict) or not isinstance(row.get("at"), dict):
-        raise ValueError("a point names no sub-network")
-    known: dict[str, Any] = {"at": row["at"], "trained": row.get("trained", True)}
-    if not isinstance(known["trained"], bool):
-        raise ValueError(f"the trained of a point is {known['trained']!r}")
-    for name in (field.name for field in fields(Point) if field.name not in known):
-        value: Any = row.get(name)
-        counted = name in ("macs", "params")
-        if value is None and not counted:
-            continue
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole or (isinstance(value, float) and not counted)) or not 0 <= value < 2**63:
-            raise ValueError(f"the {name} of a point is {value!r}")
-        if "accuracy" in name and value > 1:
-            raise ValueError(f"the {name} of a point is {value!r}")
-        known[name] = value
-    return Point(**known)
+def point_of(row: Mapping[str, Any]) -> Point:
+    """A point from a row; what was not measured is as a point has it."""
+    known = {field.name: row[field.name] for field in fields_of(Point) if field.name in row}
+    return Point(**{name: value for name, value in known.items() if value is not None})
 
 
 def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> list[Point]:

@@ -8,16 +8,20 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
+from specc.portable.files.documents import fields, mapping, number, option, text
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.whole import writing
 from specc.runtime.run.distributed import World, gather
-from specc.runtime.search.front import key
-from specc.runtime.train.interfaces import Assignment
-from specc.space.strict_json import read_json
 
+Assignment: TypeAlias = Mapping[str, Any]
+"""One option for each choice, by the choice's name."""
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
+
+LINE: Final = fields({"of": text, "at": mapping(option)}, others=number())
+"""A line: the rest is what was measured."""
 
 
 def fingerprint(parts: Iterable[Path | str]) -> str:
@@ -27,6 +31,11 @@ def fingerprint(parts: Iterable[Path | str]) -> str:
         content = part.encode() if isinstance(part, str) else hashed(part)
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()[:16]
+
+
+def key(assignment: Assignment) -> str:
+    """A text that is the same for equal assignments."""
+    return json.dumps(assignment, sort_keys=True)
 
 
 def hashed(path: Path) -> bytes:
@@ -55,16 +64,12 @@ class Journal:
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = read_json(line)
+                LINE(row)
             except ValueError:
                 continue
-            if (
-                isinstance(row, dict)
-                and row.get("of") == self.of
-                and isinstance(row.get("at"), dict)
-            ):
+            if row["of"] == self.of:
                 known = {name: value for name, value in row.items() if name not in ("of", "at")}
-                if all(isinstance(value, int | float) for value in known.values()):
-                    self.learn(row["at"], known)
+                self.learn(row["at"], known)
 
     def mend(self) -> None:
         """Ends a line that a crash cut off, so that the next one stands alone. For one process, before all write."""

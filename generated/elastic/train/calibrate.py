@@ -8,11 +8,13 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from elastic.data.shapes import each_input
 from elastic.net.bind import evaluating, wide
-from elastic.net.plan import Cut, Plan, map_cuts
-from elastic.net.shapes import each_input
+from elastic.net.parts import map_cuts
+from elastic.net.plan import Cut
+from elastic.train.interfaces import Batches
 
-SomePlan = TypeVar("SomePlan", bound=Plan)
+SomePlan = TypeVar("SomePlan")
 
 
 class Moments:
@@ -79,7 +81,7 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
     if any(moments.count < 2 for _, moments in found.values()):
         raise ValueError("one image is too few to calibrate with: a norm of vectors needs two")
 
-    def with_statistics(cut: Cut) -> Cut:
+    def with_statistics(place: str, cut: Cut) -> Cut:
         if id(cut) not in found:
             return cut
         calibrated: Cut = cut.calibrated(*found[id(cut)][1].result())  # type: ignore[attr-defined]
@@ -87,3 +89,16 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
 
     changed: SomePlan = map_cuts(plan, with_statistics)
     return changed
+
+
+def calibrated(net: nn.Module, plan: Any, batches: Batches | None) -> Any:
+    """The plan with norm statistics of its own, measured on these images; as it is where there are none.
+
+    Exits where the images are too few to measure by.
+    """
+    if plan is None or batches is None:
+        return plan
+    try:
+        return calibrate(net, plan, batches)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
