@@ -16,13 +16,8 @@ def call(before: str, args: Sequence[str], after: str = ")", indent: int = 0) ->
     inner = f"{' ' * (indent + 4)}{', '.join(args)}"
     if len(inner) <= WIDTH:
         return (f"{' ' * indent}{before}(", inner, f"{' ' * indent}{after}")
-    return exploded(before, args, after, indent)
-
-
-def exploded(before: str, args: Sequence[str], after: str = ")", indent: int = 0) -> tuple[str, ...]:
-    """`before(`, an argument a line, `)`."""
     pad = " " * indent
-    return (f"{pad}{before}(", *(f"{pad}    {line}" for arg in args for line in f"{arg},".split("\n")), f"{pad}{after}")
+    return (f"{pad}{before}(", *(f"{pad}    {arg}," for arg in args), f"{pad}{after}")
 
 
 def lay_out(text: str, indent: int = 0, comma: bool = False) -> list[str]:
@@ -43,7 +38,8 @@ def lay_out(text: str, indent: int = 0, comma: bool = False) -> list[str]:
         return [f"{pad}{before}", *([whole] if len(whole) <= WIDTH else lines), f"{pad}{after}{end}"]
     items = split_at(inside, ", ")
     one = f"{pad}    {inside}"
-    if len(one) <= WIDTH:
+    literal = not (before[-2:-1].isalnum() or before[-2:-1] in ("_", ")", "]")) and len(items) > 1
+    if len(one) <= WIDTH and not literal:
         return [f"{pad}{before}", one, f"{pad}{after}{end}"]
     if len(items) == 1 and items[0].startswith("*"):
         return [f"{pad}{before}", *lay_out(items[0], indent + 4), f"{pad}{after}{end}"]

@@ -208,6 +208,8 @@ def merged_entries(found: Structure, rows: Sequence[tuple[Entry, ...] | None]) -
                 before = here
             else:
                 before += 1
+                while before < len(order) and order[before] not in table and ends(order[before]) < ends(key):
+                    before += 1  # what the definition writes before it, and this instance lacks
                 order.insert(before, key)
         if len(rows) == 1:
             break
@@ -216,6 +218,14 @@ def merged_entries(found: Structure, rows: Sequence[tuple[Entry, ...] | None]) -
         column = [table.get(key) for table in tables]
         nodes.append(merged_node(found, column))
     return nodes
+
+
+def ends(key: Hashable) -> tuple[int, int]:
+    """How often the definition has come to a place by then, and where its text ends."""
+    place, count = key  # type: ignore[misc]
+    while place[0] == "region":
+        place = place[1]
+    return count, place[2]
 
 
 def keyed(row: Sequence[Entry]) -> dict[Hashable, Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, TypeAlias
 
@@ -88,7 +88,7 @@ def python(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
     return compose(expr.function, [python(arg, name) for arg in expr.args])
 
 
-SIZE_FUNCTIONS: Final = {"round": "half_up", "min": "smallest", "max": "greatest", "if": "pick"}
+SIZE_FUNCTIONS: Final[Mapping[str, str]] = {"round": "half_up", "min": "smallest", "max": "greatest", "if": "pick"}
 """What functions of sizes are called in elastic/net/sizes.py, where they are not called as in the graph."""
 
 

@@ -29,7 +29,7 @@ from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
 Vector: TypeAlias = tuple[Value | None, ...]
-DEFAULTS: Final = {"banks": "1", "bank": "0"}
+DEFAULTS: Final[Mapping[str, str]] = {"banks": "1", "bank": "0"}
 """Of parameters that a definition does not have: one norm bank, and that one."""
 ARITHMETIC: Final = ("add", "sub", "mul", "div")
 
