@@ -320,7 +320,7 @@ def test_many_draws_are_made_together() -> None:
         (["--params", "1k..-2"], "`-2` is negative"),
         (["--latency", "-1ms..2ms"], "`-1ms` is negative"),
         (["--latency", "1ms..2ms"], "--latency needs --latency-table"),
-        (["--macs", "1..2", "--distribution", "independent"], "within a budget draws are uniform"),
+        (["--macs", "1..2", "--distribution", "independent"], "cannot be combined with a budget"),
     ],
 )
 def test_wrong_sample_options(small: Path, words: list[str], message: str) -> None:
