@@ -233,7 +233,7 @@ BUDGETS: Final = (
         "latency", (Parameter("most", "seconds", doc="median measured time of one image, as in 5ms", above=0), SHORTEST)
     ),
     Signature(
-        "memory", (Parameter("most", "number", doc="bytes of activations alive at once, one image", above=0), LEAST)
+        "memory", (Parameter("most", "number", doc="peak activation memory of one image, in bytes", above=0), LEAST)
     ),
 )
 

@@ -53,7 +53,7 @@ def read_points(
             at = resolved(space, point.at)
             points.setdefault(json.dumps(at, sort_keys=True), point.with_(at=at))
     except (ValueError, TypeError) as error:
-        raise SystemExit(f"{path} is damaged, or of another network: {error}") from None
+        raise SystemExit(f"{path} is corrupt or belongs to a different network: {error}") from None
     except OSError as error:
         raise SystemExit(f"cannot read {path}: {error.strerror}") from None
     if not points:
@@ -64,12 +64,12 @@ def read_points(
 def check_origin(path: Path, front: Mapping[str, Any], of: Mapping[str, str]) -> None:
     """Exits where a front is of another network or of other weights; one that does not say so gets a warning."""
     again = "run search.py again, or name a sub-network by --at CHOICE=OPTION"
-    for name, what in (("fingerprint", "another network"), ("weights", "other weights")):
+    for name, what in (("fingerprint", "a different network"), ("weights", "different weights")):
         here, there = of.get(name), front.get(name)
         if here and there and here != there:
-            raise SystemExit(f"{path} is of {what} than the checkpoint: {again}")
+            raise SystemExit(f"{path} belongs to {what} than the checkpoint: {again}")
     if of and not front.get("weights"):
-        warn(f"{path} does not say of which weights it is: its accuracies may be of others")
+        warn(f"{path} does not name its weights: its accuracies may belong to others")
 
 
 def chosen(
@@ -128,7 +128,7 @@ def several(text: str, points: Sequence[Point], limits: Mapping[str, float | Non
     if text == "all":
         return places
     if not text.isdecimal() or int(text) < 1:
-        raise SystemExit(f"--pareto {text}: a number of sub-networks is expected, or all")
+        raise SystemExit(f"--pareto {text}: expected a number of sub-networks, or all")
     return [places[place] for place in spread(kept, int(text))]
 
 

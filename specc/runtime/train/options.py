@@ -92,16 +92,16 @@ def read_settings(path: Path) -> dict[str, Any]:
 def common_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that all scripts have."""
     add = parser.add_argument
-    add("--dataset", metavar="NAME", help="another data set: cifar10, imagenet, folder, ...")
-    add("--data-path", metavar="DIR", help="the folder it lies in; nothing is downloaded")
-    add("--device", default="", help="cpu, cuda, cuda:1, ...; a GPU where there is one")
+    add("--dataset", metavar="NAME", help="data set: cifar10, imagenet, folder, ...")
+    add("--data-path", metavar="DIR", help="its folder; nothing is downloaded")
+    add("--device", default="", help="cpu, cuda, cuda:1, ... (default: a GPU if available)")
     add(
         "-j",
         "--workers",
         type=whole(0),
         default=min(4, cores()),
         metavar="N",
-        help="processes that decode image files; four, or as many as there are cores",
+        help="data-loading processes (default: 4, at most one per core)",
     )
     add("--output-dir", type=Path, metavar="DIR", help="default: runs")
     add("--seed", type=integer)
@@ -149,21 +149,21 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         "--calibrate",
         type=integer,
         metavar="N",
-        help="training images that set the norms before evaluation",
+        help="images for batch-norm calibration before evaluation",
     )
     add("--evaluate-every", type=integer, metavar="EPOCHS")
-    add("--sync-bn", action="store_true", help="batch norms over the batches of all processes")
+    add("--sync-bn", action="store_true", help="synchronise batch norms across processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
         "--test-only",
         action="store_true",
-        help="evaluate the checkpoint given by --resume, train nothing",
+        help="evaluate the checkpoint of --resume without training",
     )
     add(
         "--target",
         type=share,
         metavar="SHARE",
-        help="with levels of labels: name the finest that every sub-network gets right so often",
+        help="report the finest label level each sub-network predicts with this accuracy",
     )
     flags = parser.parse_args(argv)
 
@@ -217,23 +217,25 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    text = "what the accuracy is weighed against; accuracy itself always counts"
+    text = "objectives beside accuracy, which always counts"
     add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
     add("--strategy", choices=STRATEGIES)
-    add("--evaluations", type=whole(1), metavar="N", help="sub-networks evaluated in all")
-    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add(
+        "--evaluations", type=whole(1), metavar="N", help="total number of sub-networks to evaluate"
+    )
+    add("--max-macs", type=cost, metavar="N", help="per image, as in 20e6")
     add("--max-params", type=cost, metavar="N")
-    add("--max-latency", type=cost, metavar="MS", help="measured, milliseconds an image")
-    text = "predicts latencies by a table of bench.py --table instead of measuring them"
+    add("--max-latency", type=cost, metavar="MS", help="measured milliseconds per image")
+    text = "predict latencies with a table of bench.py --table instead of measuring"
     add("--latency-table", type=Path, metavar="FILE", help=text)
-    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
+    add("--max-memory", type=cost, metavar="BYTES", help="peak activation memory")
     for name in UNITS:
         add(f"--min-{name}", type=cost, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
         type=whole(0),
         metavar="N",
-        help="training images that set the norms of every candidate",
+        help="images for batch-norm calibration of each candidate",
     )
     flags = parser.parse_args(argv)
 
