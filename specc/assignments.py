@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from specc.diagnostics.near import near_or_all
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Option, normal
-from specc.space.numerals import LONGEST, read, written
+from specc.portable.run.numerals import LONGEST, read, written
 
 if TYPE_CHECKING:
     from specc.ir.graph import Graph

@@ -25,6 +25,7 @@ LAYERS = {
     "python": 0,
     "diagnostics": 0,
     "space": 0,
+    "portable": 0,
     "schemas": 0,
     "ir": 1,
     "syntax": 1,
@@ -54,6 +55,8 @@ STRANGERS = [
     *({"codegen", room} for room in ("activity", "cost", "subnets", "importance", "query", "picture")),
 ]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
+COMMON = ("space", "portable")
+"""What the compiler runs and projects have, too."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 OURS = sorted([*MODULES, *(ROOT / "tests").rglob("*.py")])
 
@@ -108,7 +111,7 @@ def test_imports_run_downwards(path: Path) -> None:
             continue  # the package itself, for the folder it stands in
         assert LAYERS[other] <= LAYERS[mine], f"{name} is above {mine}"
         assert {mine, other} not in STRANGERS, f"{mine} and {other} don't see each other"
-        assert mine != "space" or other == "space", f"what projects compute with needs nothing of specc, not {name}"
+        assert mine not in COMMON or other in COMMON, f"what projects have, too, needs nothing of specc, not {name}"
 
 
 def test_architecture_shows_these_layers() -> None:
@@ -133,11 +136,29 @@ def test_the_compiler_imports_no_torch(path: Path) -> None:
 def test_copied_code_imports_only_what_is_copied_too(path: Path) -> None:
     for name in imports(path):
         if name.startswith("specc"):
-            assert any(is_copied(m) or area(name) == "space" for m in modules_of(name)), f"{name} stays behind"
+            assert any(is_copied(m) or area(name) in COMMON for m in modules_of(name)), f"{name} stays behind"
+
+
+ROOMS = ("files", "run", "net", "layers", "data", "train", "latency", "search", "deploy")
+"""The rooms of the runtime: each imports from those before it. What the compiler has, too, is below them all."""
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if is_copied(p) and "methods" not in p.parts], ids=shown)
+def test_rooms_of_the_runtime_import_downwards(path: Path) -> None:
+    mine = "layers" if path.name == "torch.py" else path.relative_to(PACKAGE).parts[1]
+    if mine not in ROOMS:
+        return  # what stands beside the rooms
+    for name in imports(path):
+        parts = name.split(".")
+        other = "layers" if parts[:2] == ["specc", "ops"] else parts[2] if parts[:2] == ["specc", "runtime"] else mine
+        assert ROOMS.index(other) <= ROOMS.index(mine), f"{name} is above {mine}"
+        assert parts[:2] != ["specc", "methods"], f"{name} stands above the runtime"
 
 
 def test_copied_files_have_places_of_their_own() -> None:
-    places = [place(dotted(path)) for path in MODULES if is_copied(path) or path.parts[len(PACKAGE.parts)] == "space"]
+    used = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] in COMMON]
+    copied = [*used, *(path for path in MODULES if is_copied(path))]
+    places = [place(dotted(path)) for path in copied if path.name != "__init__.py"]
     assert sorted(places) == sorted(set(places))
 
 

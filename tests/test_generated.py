@@ -17,6 +17,7 @@ from tests.generated import (
     own,
     project,
     shared_parts,
+    tree,
     unlike,
     written_manifest,
 )
@@ -38,6 +39,14 @@ def test_projects_are_what_the_compiler_makes(name: str) -> None:
 
 def test_the_parts_that_all_share_are_what_the_compiler_copies() -> None:
     assert differences("elastic", shared_parts()) == [], HELP
+
+
+@pytest.mark.parametrize("name", SHOWCASE)
+def test_scripts_are_short(name: str) -> None:
+    """Each shows what it does in a page; the training loop, which is the paper's, may take some more."""
+    files = tree(GENERATED / name)
+    lines = {path: files[path].count("\n") for path in ("search.py", "export.py", "bench.py")}
+    assert max(lines.values()) <= 60, lines
 
 
 def test_every_method_is_shown() -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.distributed import World, total
 from elastic.space.budgets import Budgets, NoBudget, budgets_of
 from elastic.space.choices import Space

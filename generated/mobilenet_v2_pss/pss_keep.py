@@ -17,8 +17,9 @@ from elastic.run.distributed import same_buffers
 from elastic.run.progress import amount, table
 from elastic.space.budgets import shown
 from elastic.space.constraints import Constraint
+from elastic.train.calibrate import calibrated
 from elastic.train.checkpoint import digest
-from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Space
 from elastic.train.trainer import Trainer
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.progress import table
 from elastic.train.interfaces import Passes, Space
 from tips_importance import read_importance

@@ -6,8 +6,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from elastic.space.documents import fields, flag, listed, maybe, number, text, whole
-from elastic.space.strict_json import read_json
+from elastic.files.documents import fields, flag, listed, maybe, number, text, whole
+from elastic.files.strict_json import read_json
 
 SCORE: Final = number(0)
 SHARE: Final = maybe(number(0, 1))

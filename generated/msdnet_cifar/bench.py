@@ -10,180 +10,44 @@ time, in which other processes have no part.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
 
 import space
-from elastic.deploy.choosing import read_points
-from elastic.latency.block_times import write_table
-from elastic.latency.timing import measure
-from elastic.net.network import sized
-from elastic.net.shapes import Inputs, random_inputs
+from elastic.data.shapes import random_inputs
+from elastic.deploy.choosing import sub_networks
+from elastic.latency.block_times import read_blocks, write_table
+from elastic.latency.options import bench_flags
+from elastic.latency.timing import milliseconds
+from elastic.net.resizing import sized
+from elastic.net.spelling import short
 from elastic.run.distributed import usable
-from elastic.run.flag_types import whole
 from elastic.run.progress import amount, table
-from elastic.train.subnets import parse, resolved, short
 from model import Model
 
 IMAGE = (3, 32, 32)  # channels, height, width
-# The blocks of a latency table, and the choices that what they take depends on.
-BLOCKS = {
-    "stem.fine": [],
-    "stem.middle": [],
-    "stem.coarse": [],
-    "three_scales.b1": [],
-    "three_scales.b2": [],
-    "three_scales.b3": [],
-    "three_scales.b4": [],
-    "three_scales.b5": [],
-    "three_scales.b6": [],
-    "three_scales.b7": [],
-    "three_scales.b8": [],
-    "three_scales.b9": [],
-    "three_scales.b10": [],
-    "three_scales.b11": [],
-    "three_scales.b12": [],
-    "three_scales.b13": [],
-    "three_scales.b14": [],
-    "three_scales.b15": ["exit"],
-    "three_scales.b16": [],
-    "three_scales.b17": [],
-    "three_scales.b18": ["exit"],
-    "three_scales.b19": ["exit"],
-    "three_scales.b20": ["exit"],
-    "three_scales.e4": ["exit"],
-    "three_scales.b21": ["exit"],
-    "three_scales.b22": ["exit"],
-    "three_scales.b23": ["exit"],
-    "three_scales.b24": ["exit"],
-    "three_scales.b25": ["exit"],
-    "three_scales.b26": ["exit"],
-    "three_scales.b27": ["exit"],
-    "three_scales.b28": ["exit"],
-    "three_scales.b29": ["exit"],
-    "three_scales.b30": ["exit"],
-    "three_scales.e6": ["exit"],
-    "three_scales.b31": ["exit"],
-    "three_scales.b32": ["exit"],
-    "three_scales.b33": ["exit"],
-    "three_scales.b34": ["exit"],
-    "three_scales.b35": ["exit"],
-    "three_scales.b36": ["exit"],
-    "three_scales.b37": ["exit"],
-    "three_scales.b38": ["exit"],
-    "three_scales.b39": ["exit"],
-    "three_scales.b40": ["exit"],
-    "three_scales.e8": ["exit"],
-    "two_scales.b1": ["exit"],
-    "two_scales.b2": ["exit"],
-    "two_scales.b3": ["exit"],
-    "two_scales.b4": ["exit"],
-    "two_scales.coarse2": ["exit"],
-    "two_scales.middle2": ["exit"],
-    "two_scales.b5": ["exit"],
-    "two_scales.b6": ["exit"],
-    "two_scales.b7": ["exit"],
-    "two_scales.e10": ["exit"],
-    "two_scales.b8": ["exit"],
-    "two_scales.b9": ["exit"],
-    "two_scales.b10": ["exit"],
-    "two_scales.b11": ["exit"],
-    "two_scales.b12": ["exit"],
-    "two_scales.b13": ["exit"],
-    "two_scales.e12": ["exit"],
-    "two_scales.b14": ["exit"],
-    "two_scales.b15": ["exit"],
-    "two_scales.b16": ["exit"],
-    "two_scales.b17": ["exit"],
-    "two_scales.b18": ["exit"],
-    "two_scales.b19": ["exit"],
-    "two_scales.e14": ["exit"],
-    "two_scales.b20": ["exit"],
-    "two_scales.b21": ["exit"],
-    "two_scales.b22": ["exit"],
-    "two_scales.b23": ["exit"],
-    "two_scales.b24": ["exit"],
-    "two_scales.b25": ["exit"],
-    "two_scales.e16": ["exit"],
-    "one_scale.b1": ["exit"],
-    "one_scale.b2": ["exit"],
-    "one_scale.b3": ["exit"],
-    "one_scale.b4": ["exit"],
-    "one_scale.e18": ["exit"],
-    "one_scale.b5": ["exit"],
-    "one_scale.b6": ["exit"],
-    "one_scale.e20": ["exit"],
-    "one_scale.b7": ["exit"],
-    "one_scale.b8": ["exit"],
-    "one_scale.e22": ["exit"],
-    "one_scale.b9": ["exit"],
-    "one_scale.b10": ["exit"],
-    "head.b1": ["exit"],
-}
+NAME = "msdnet_cifar"
+HERE = Path(__file__).parent
 
 
 def main() -> None:
-    flags = arguments()
+    flags = bench_flags(elastic=True, blocks=True)
     net = Model().to(usable(flags.device)).eval()
     if flags.table:
-        made = write_table(
-            net,
-            space,
-            BLOCKS,
-            IMAGE,
-            Path(__file__).parent,
-            network="msdnet_cifar",
-            device=flags.device,
-            threads=flags.threads,
-            batch_size=flags.batch_size,
-            form="sliced" if flags.sliced else "straight",
-        )
-        print(made)
+        under = {"threads": flags.threads, "batch_size": flags.batch_size, "form": flags.form}
+        of = (net, space, read_blocks(HERE / "ir.json"), IMAGE, HERE, NAME)
+        print(write_table(*of, device=flags.device, **under))
         return
     inputs = random_inputs(IMAGE, flags.batch_size, flags.device)
     rows = []
-    for at in sub_networks(flags):
+    for at in sub_networks(space, flags.at, flags.output_dir / "pareto.json"):
         plan = net.plan(at)
         small = sized(inputs, plan.resolution)
         net.use(plan)
         forms = (net, net.bind(plan, fold=True), net.straight(plan))
-        times = [shown(form, small, flags) for form in forms]
+        times = [milliseconds(form, small, flags.rounds, flags.threads) for form in forms]
         rows.append([short(at), amount(space.macs(at)), *times])
     print(table(["sub-network", "MACs", "sliced", "bound", "straight"], rows))
     print("milliseconds a batch: fastest / median / 90th percentile")
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measures latencies on this machine.")
-    add = parser.add_argument
-    add("--at", nargs="+", metavar="SUBNET", help="max, min, a .json file or choice=option,...")
-    add("--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency")
-    add("--sliced", action="store_true", help="a table of blocks that slice the shared weights")
-    add("-b", "--batch-size", type=whole(1), default=1)
-    add("--device", default="cpu")
-    add("--threads", type=whole(1), default=1, metavar="N", help="of torch, on the CPU (1)")
-    add("--rounds", type=whole(1), default=200)
-    add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="of pareto.json")
-    return parser.parse_args()
-
-
-def sub_networks(flags: argparse.Namespace) -> list[dict[str, Any]]:
-    """Those of --at; else pareto.json's; else the largest and the smallest."""
-    front = flags.output_dir / "pareto.json"
-    if not flags.at and front.is_file():
-        return [dict(point.at) for point in read_points(front, space)]
-    try:
-        return [resolved(space, parse(text)) for text in flags.at or ["max", "min"]]
-    except ValueError as error:
-        raise SystemExit(f"--at: {error}") from None
-
-
-def shown(module: Any, inputs: Inputs, flags: argparse.Namespace) -> str:
-    """Milliseconds: the fastest, the median and the 90th percentile."""
-    found = measure(module, inputs, rounds=flags.rounds, budget=2.0, threads=flags.threads)
-    times = (found.fastest, found.median, found.p90)
-    return " / ".join(f"{1e3 * seconds:.3f}" for seconds in times)
 
 
 if __name__ == "__main__":

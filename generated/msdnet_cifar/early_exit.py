@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.train.answers import evaluate_answers, report, subnets
 from elastic.train.evaluate import Score

@@ -9,9 +9,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 from elastic.run.progress import amount, table
-from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.calibrate import calibrated
+from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Batches, Passes, Space
 from elastic.train.trainer import Trainer
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from specc.cli.failure import Failure, UsageError
 from specc.cli.terminal import Terminal, standard_input
+from specc.portable.run import numerals
 from specc.source import Source
-from specc.space import numerals
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -11,8 +11,8 @@ from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import Findings, Rule
 from specc.ir.expr import Option
-from specc.space.numerals import read
-from specc.space.strict_json import refused
+from specc.portable.files.strict_json import refused
+from specc.portable.run.numerals import read
 
 if TYPE_CHECKING:
     from specc.pipeline import Compiled

@@ -9,9 +9,9 @@ from typing import Final
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Plain, Signature, Type, Variants, Words
 from specc.methods import find_method, method_names
 from specc.ops import find_operator
+from specc.portable.run.numerals import written
 from specc.semantics.check import operator_names, outside_operator, written_operator
 from specc.semantics.files import LIBRARY, library_names
-from specc.space.numerals import written
 from specc.syntax import ast
 
 LIMITS: Final[tuple[tuple[str, str], ...]] = (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, Final
 
 from specc.ir.choice import Choice, Range
@@ -18,8 +19,10 @@ EFFECTS: Final = ("normalises", "sums", "selects")
 """What an operation is, where programs that read ir.json need to tell it from others."""
 
 
-def graph_json(graph: Graph) -> str:
+def graph_json(graph: Graph, blocks: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
     """The graph as JSON, one line an op, a tensor or a choice. Equal graphs give equal text.
+
+    `blocks` are the modules of model.py whose latencies can be tabulated, by path, and the choices that each reads.
 
     Expressions are numbers, {"choice": name} or [function, arguments...].
     """
@@ -35,6 +38,8 @@ def graph_json(graph: Graph) -> str:
     }
     if graph.labels:
         sections["labels"] = [level_data(level) for level in graph.labels]
+    if blocks:
+        sections["blocks"] = [{"name": path, "choices": [*choices]} for path, choices in blocks.items()]
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
     for key, rows in sections.items():
         body = ",\n".join(f"    {json.dumps(row)}" for row in rows)

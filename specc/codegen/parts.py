@@ -1,7 +1,8 @@
 """The parts of a project that do not depend on its spec: where each stands in specc, and where in the project.
 
     specc.runtime.net.plan      elastic/net/plan.py
-    specc.space.window       elastic/space/window.py
+    specc.space.window          elastic/space/window.py
+    specc.portable.run.numerals elastic/run/numerals.py
     specc.ops.conv.torch        elastic/layers/conv.py
     specc.methods.us_net.step   us_net.py, beside train.py
 
@@ -20,6 +21,7 @@ from specc.methods import project_module
 
 RUNTIME: Final = "specc.runtime"
 SPACE: Final = "specc.space"
+PORTABLE: Final = "specc.portable"
 HOME: Final = "elastic"
 """The package of a project that the runtime becomes."""
 
@@ -55,7 +57,7 @@ def project_parts(scripts: Mapping[str, str], modules: Iterable[str]) -> dict[st
 def all_parts() -> dict[str, str]:
     """The whole of specc's own `elastic/`, of which every project has some files, by path."""
     here = module_file(RUNTIME).with_suffix("").parent
-    found = [*here.glob("runtime/*/*.py"), *here.glob("space/*.py"), *here.glob("ops/*/torch.py")]
+    found = (file for of in ("runtime/*/*", "space/*", "portable/*/*", "ops/*/torch") for file in here.glob(f"{of}.py"))
     modules = (".".join(("specc", *path.relative_to(here).with_suffix("").parts)) for path in found)
     return project_parts({}, [module for module in modules if not module.endswith(".__init__")])
 
@@ -92,17 +94,16 @@ def named(text: str) -> list[str]:
 
 def source(room: str, name: str) -> str:
     """The module that `elastic.room.name` is in specc, an operator's layer excepted."""
-    module = f"{RUNTIME}.{room}.{name}"
-    return f"{SPACE}.{name}" if room == "space" and not module_file(module).is_file() else module
+    homes = {"space": SPACE}.get(room), f"{PORTABLE}.{room}", f"{RUNTIME}.{room}"
+    modules = [f"{home}.{name}" for home in homes if home]
+    return next((module for module in modules if module_file(module).is_file()), modules[-1])
 
 
 def place(module: str) -> str:
     """The dotted name that a part has in a project."""
     *_, folder, name = module.split(".")
-    if module.startswith(f"{RUNTIME}."):
+    if module.startswith((f"{SPACE}.", f"{PORTABLE}.", f"{RUNTIME}.")):
         return f"{HOME}.{folder}.{name}"
-    if module.startswith(f"{SPACE}."):
-        return f"{HOME}.space.{name}"
     if name == "torch":
         return f"{HOME}.layers.{folder}"
     return project_module(folder, name)

@@ -12,7 +12,6 @@ from typing import Final, Protocol
 
 from specc import __version__
 from specc.codegen.backbone import pyramid_stages
-from specc.codegen.blocks import blocks_of
 from specc.codegen.literals import literal, toml
 from specc.codegen.parts import in_order, place
 from specc.codegen.render import render
@@ -57,7 +56,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 class View:
     """All that the templates of one project read.
 
-    step       the module with the method's step, as it is called in the project
+    step       the module with the method's step, as it is called in the project; "" where there is nothing to choose
     modules    what train.py imports of the files beside it, but for the model
     example    what the scripts call the shape of what the network takes: IMAGE, VECTOR or INPUTS
     shape      that shape as Python text, at the largest resolution
@@ -80,7 +79,7 @@ class View:
     stages     the stages that torchvision's detectors would read, () for no backbone of theirs
     draws      whether the method draws sub-networks at random
     calibrated images for batch-norm calibration of a sub-network; 0 where nothing is calibrated
-    blocks     the blocks whose latencies are tabulated and the choices they read, as Python text; "" for no table
+    blocks     whether the latencies of blocks can be tabulated
     method     the method whose step trains it; plain training where there is nothing to choose
     """
 
@@ -105,7 +104,7 @@ class View:
     judge_doc: str
     draws: bool
     calibrated: int
-    blocks: str
+    blocks: bool
     method_text: str
     version: str
     slices: str
@@ -135,9 +134,9 @@ def training_files(
     return {script: in_order(render(f"{script}.jinja", {"view": view})) for script in scripts}
 
 
-def step_module(graph: Graph, sections: Sections) -> str:
-    """The module of the method's training step, by dotted name."""
-    return f"{method_package(trained(graph, sections.method).name)}.step"
+def step_modules(graph: Graph, sections: Sections) -> tuple[str, ...]:
+    """The module of the method's training step, by dotted name; none where there is nothing to choose."""
+    return (f"{method_package(sections.method.name)}.step",) if graph.choices else ()
 
 
 def training_view(graph: Graph, sections: Sections) -> View:
@@ -147,13 +146,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
     usual = "folder" if len(graph.inputs) == 1 else "own"
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
-    step = place(step_module(graph, sections))
+    step = "".join(map(place, step_modules(graph, sections)))
     example = "INPUTS" if len(shapes) > 1 else "IMAGE" if len(shapes[0]) == 3 else "VECTOR"
     return View(
         name=graph.name,
         method=call.name,
         step=step,
-        modules=tuple(sorted([*(["space"] if graph.choices else []), step])),
+        modules=tuple(sorted(["space", step])) if graph.choices else (),
         example=example,
         shape=repr(shapes if len(shapes) > 1 else shapes[0]),
         shape_lines=shape_lines(example, shapes),
@@ -162,7 +161,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
         classes=graph.classes,
         choices=len(graph.choices),
-        loop=f"{call.name}/loop.jinja",
+        loop=f"{call.name}/loop.jinja" if graph.choices else "plain_loop.jinja",
         hooks={hook: hook_template(call.name, hook) for hook in HOOKS},
         constants=tuple(
             replace(c, value=literal(subnets(c.value, graph), used=len(f"{c.name} = ")))
@@ -178,8 +177,8 @@ def training_view(graph: Graph, sections: Sections) -> View:
         stages=pyramid_stages(graph),
         draws=method.draws,
         calibrated=calibrated(graph, sections),
-        blocks=block_table(graph) if has_table(graph) else "",
-        method_text=method.signature.doc,
+        blocks=has_table(graph),
+        method_text=method.signature.doc if graph.choices else "plain training: the network learns the labels",
         version=__version__,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
@@ -226,11 +225,6 @@ def calibrated(graph: Graph, sections: Sections) -> int:
 def data_flag(dataset: str) -> str:
     """What train.py has to be told for a data set that lies somewhere."""
     return "" if dataset in BUILT_IN else " --data-path FILE" if dataset == "own" else " --data-path DIR"
-
-
-def block_table(graph: Graph) -> str:
-    """The blocks and the choices they read, laid out for their constant."""
-    return literal({path: [*reads] for path, reads in blocks_of(graph).items()}, used=len("BLOCKS = "))
 
 
 def has_table(graph: Graph) -> bool:

@@ -22,13 +22,13 @@ from specc.lower.values import LEAVES, Env, Place, evaluate
 from specc.lower.widths import sliced
 from specc.ops import find_norm, find_operator, operators
 from specc.ops.shapes import EVEN_KERNEL
+from specc.portable.run.numerals import written
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
 from specc.semantics.meaning import OperatorCall
 from specc.semantics.settings import BAD_SETTING
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
-from specc.space.numerals import written
 from specc.syntax import ast
 
 BAD_SIZE = Rule(

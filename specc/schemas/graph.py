@@ -110,6 +110,13 @@ class Labels(Document):
     parents: tuple[Count, ...] = Field(default=(), description="this level's class of each of the finest level's")
 
 
+class Block(Document):
+    """A block whose latency can be tabulated."""
+
+    name: Text = Field(description="its module's path in model.py")
+    choices: tuple[Text, ...] = Field(description="what its shape depends on")
+
+
 class Graph(Document):
     """`ir.json`, which the compiler writes beside model.py: operations, feature maps and choices."""
 
@@ -124,3 +131,4 @@ class Graph(Document):
     outputs: tuple[GraphOutput, ...]
     scopes: tuple[Scope, ...]
     labels: tuple[Labels, ...] = ()
+    blocks: tuple[Block, ...] = ()

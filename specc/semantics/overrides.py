@@ -8,11 +8,11 @@ from fractions import Fraction
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
 from specc.ops import operators
+from specc.portable.run import numerals
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import known_words
 from specc.semantics.names import UNKNOWN_NAME, Names
 from specc.source import Source, Span
-from specc.space import numerals
 from specc.syntax import ast
 from specc.syntax.characters import BAD_NUMBER
 

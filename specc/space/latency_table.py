@@ -22,8 +22,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from specc.space.choices import Option, Space, largest, positions
-from specc.space.documents import (
+from specc.portable.files.documents import (
     Wrong,
     fields,
     listed,
@@ -35,7 +34,8 @@ from specc.space.documents import (
     text,
     whole,
 )
-from specc.space.strict_json import read_json
+from specc.portable.files.strict_json import read_json
+from specc.space.choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive
 
 from specc.diagnostics import Findings
+from specc.portable.run import numerals
 from specc.source import Source, Span
-from specc.space import numerals
 from specc.syntax import ast
 from specc.syntax.characters import BAD_NUMBER
 from specc.syntax.node import fields_of

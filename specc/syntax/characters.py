@@ -8,8 +8,8 @@ from typing import Final
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import SQUARE
+from specc.portable.run.numerals import FORM
 from specc.source import Source, Span
-from specc.space.numerals import FORM
 
 BAD_CHARACTER = Rule(
     "E106",

@@ -13,8 +13,8 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import STATEMENTS, operator_elsewhere, tuple_elsewhere
 from specc.diagnostics.near import near
+from specc.portable.run.numerals import UNITS
 from specc.source import Source, Span
-from specc.space.numerals import UNITS
 from specc.syntax.brackets import Refused
 from specc.syntax.characters import report_piece
 from specc.syntax.grammar import keywords, parser, words

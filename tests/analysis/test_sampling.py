@@ -236,7 +236,8 @@ def test_empty_windows_of_entangled_choices_name_the_nearest_of_many_draws(monke
     least = min(f.macs for f in every if f.params == params[-1])
     most = max(f.params for f in every if f.macs == macs[0])
     assert said(macs=(-inf, macs[0]), params=(params[-1], inf)) == (
-        f"with the other constraints satisfied, the nearest found MACs are {least:,}; the nearest found parameters are {most:,}"
+        f"with the other constraints satisfied, the nearest found MACs are {least:,}; "
+        f"the nearest found parameters are {most:,}"
     )
 
 

@@ -226,7 +226,8 @@ def test_windows_that_exclude_one_another_are_told_from_those_that_do_not() -> N
     least = costs[costs[:, 1] >= params[0], 0].min()
     most = costs[(costs[:, 0] >= macs[0]) & (costs[:, 0] <= macs[1]), 1].max()
     assert str(caught.value) == (
-        "no sub-network is within the budget: each constraint alone can be satisfied, but not both together; with the other satisfied, "
+        "no sub-network is within the budget: each constraint alone can be satisfied, but not both together; "
+        "with the other satisfied, "
         f"the nearest MACs are {least:,}; the nearest parameters are {most:,}"
     )
     swept = sweep(space, with_costs=True)

@@ -15,8 +15,8 @@ import torch
 
 from specc.codegen.graph_json import graph_json
 from specc.runtime.run.distributed import World
+from specc.runtime.run.journal import open_journal
 from specc.runtime.search.front import Point, admit
-from specc.runtime.search.journal import open_journal
 from specc.runtime.search.judge import Judge
 from specc.runtime.search.page import write_page
 from specc.runtime.search.proposals import Proposals

@@ -69,7 +69,8 @@ import space, train
 from elastic.train import checkpoint
 from elastic.data.datasets import load_data
 from elastic.run.distributed import World
-from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.evaluate import evaluate
+from elastic.train.calibrate import calibrated
 from elastic.data.loading import Loading
 from elastic.net.network import resize
 

@@ -29,7 +29,8 @@ import train
 from elastic.train import checkpoint
 from elastic.data.datasets import load_data
 from elastic.run.distributed import World
-from elastic.train.evaluate import calibrated, evaluate
+from elastic.train.evaluate import evaluate
+from elastic.train.calibrate import calibrated
 from elastic.data.loading import Loading
 
 torch.set_num_threads(1)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import specc
 from specc.diagnostics import Findings
+from specc.portable.run import numerals
 from specc.runtime.run.flag_types import cost, whole
 from specc.runtime.train.subnets import own_option, parse
 from specc.source import Source
-from specc.space import numerals
 from specc.syntax.ast import LetStatement, Number
 from specc.syntax.grammar import parser
 from specc.syntax.parse import parse as parse_spec

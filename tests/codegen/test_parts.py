@@ -11,7 +11,7 @@ import pytest
 from specc.codegen.parts import in_order, localised, path_of
 from specc.pipeline import compile_project
 from tests.helpers.folders import PACKAGE
-from tests.helpers.projects import compiled
+from tests.helpers.projects import compiled, from_text
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from tests.helpers.projects import compiled
     [
         ("specc.runtime.net.plan", "elastic/net/plan.py"),
         ("specc.space.window", "elastic/space/window.py"),
+        ("specc.portable.run.numerals", "elastic/run/numerals.py"),
         ("specc.ops.conv.torch", "elastic/layers/conv.py"),
         ("specc.methods.us_net.step", "us_net.py"),
         ("specc.methods.ofa.step_sorting", "ofa_sorting.py"),
@@ -84,6 +85,29 @@ def test_a_project_has_what_its_files_import_and_nothing_else(name: str) -> None
     wanted |= there & {"elastic/net/pyramid.py"}  # a backbone is for code of the user's
     assert there - packages == wanted
     assert packages == {f"{p.rsplit('/', n)[0]}/__init__.py" for p in wanted for n in (1, 2)}
+
+
+def test_a_network_without_choices_has_nothing_that_makes_networks_elastic() -> None:
+    spec = """
+supernet plain {
+  input image(3, 32, 32);  classes 10
+  norm batch
+  stem { conv(8, kernel=3, stride=2); norm; relu }
+  head { pool(avg); linear(classes) }
+}
+"""
+    files = compile_project(from_text(spec))
+    rooms = {path.split("/")[1] for path in files if path.count("/") == 2}
+    assert rooms == {"files", "run", "net", "data", "train", "latency", "deploy"}
+    net = {path for path in files if path.startswith("elastic/net/")}
+    assert net == {f"elastic/net/{name}.py" for name in ("__init__", "bind", "reshaped", "resizing", "reuse")}
+    assert [path for path in files if path.endswith(".py") and "/" not in path] == [
+        "bench.py",
+        "export.py",
+        "model.py",
+        "train.py",
+    ]
+    assert list(imports(files["model.py"])) == []
 
 
 def test_the_runtime_names_its_rooms_and_every_room_says_what_it_is_for() -> None:

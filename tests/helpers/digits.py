@@ -12,7 +12,7 @@ import torch
 
 import space
 from elastic.train import checkpoint
-from elastic.train.options import read_settings
+from elastic.run.settings import read_settings
 from model import Model
 
 torch.manual_seed(0)

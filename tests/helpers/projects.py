@@ -87,7 +87,7 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
         model = importlib.import_module("model")
         bind = importlib.import_module("elastic.net.bind")
         elastic = (spec.graph if graph is None else graph).choices
-        calibrate = importlib.import_module("elastic.net.calibrate") if elastic else None
+        calibrate = importlib.import_module("elastic.train.calibrate") if elastic else None
         modules = {name: module for name, module in sys.modules.items() if is_projects(name)}
     return Project(folder, model, bind, calibrate, modules)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,21 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from specc.runtime.net.spelling import short
 from specc.space import choices
 
 WIDTHS = (2, 4, 8)
 CHOICES: dict[str, tuple[Any, ...]] = {"width": WIDTHS, "keep": (False, True)}
+
+
+@dataclass(frozen=True)
+class TinyPlan:
+    """An assignment, which messages spell as a plan's."""
+
+    assignment: dict[str, Any]
+
+    def __str__(self) -> str:
+        return short(self.assignment)
 
 
 class TinyNet(nn.Module):
@@ -30,8 +41,8 @@ class TinyNet(nn.Module):
         self.last = nn.Linear(8, 3)
         self.ran: list[dict[str, Any]] = []
 
-    def plan(self, at: Mapping[str, Any]) -> SimpleNamespace:
-        return SimpleNamespace(assignment=dict(at))
+    def plan(self, at: Mapping[str, Any]) -> TinyPlan:
+        return TinyPlan(dict(at))
 
     def forward(self, images: Tensor, plan: Any) -> Tensor:
         at = plan.assignment

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from specc.runtime.run.distributed import World
+from specc.runtime.run.journal import open_journal
 from specc.runtime.search.front import Point, admit
-from specc.runtime.search.journal import open_journal
 from specc.runtime.search.judge import Judge, Measure
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment

@@ -19,7 +19,7 @@ from specc.runtime.data.datasets import IMAGENET_MEAN, READERS, load_data, plain
 from specc.runtime.data.fitting import fitted
 from specc.runtime.data.images import Data, Images, split
 from specc.runtime.data.loading import Loading, PlainBatches
-from specc.runtime.net.shapes import Inputs
+from specc.runtime.data.shapes import Inputs
 from specc.runtime.run.distributed import World
 
 CPU = torch.device("cpu")

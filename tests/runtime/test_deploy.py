@@ -168,15 +168,15 @@ def test_programs_of_all_kinds_of_networks_are_exported(
     made: dict[str, Project], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     """torch.export and ONNX, whose runtime is the oracle, at two assignments: attention, heads, several inputs."""
-    exporting = part(made[name], "deploy.exporting")
+    programs = part(made[name], "deploy.programs")
     net, inputs = network(made[name]), inputs_of(name)
     for at in SPECS[name][2]:
         static = net.bind(net.plan(at))
         with torch.no_grad():
             wanted = static(*inputs)
         names = ["left", "right"][: len(inputs)]
-        exporting.write_program(static, inputs, wanted, tmp_path / "net.pt2")
-        exporting.write_onnx(static, inputs, names, wanted, tmp_path / "net.onnx")
+        programs.write_program(static, inputs, wanted, tmp_path / "net.pt2")
+        programs.write_onnx(static, inputs, names, wanted, tmp_path / "net.onnx")
         out = capsys.readouterr().out
         assert "torch.export: same answers" in out
         assert "onnxruntime: same answers" in out

@@ -14,7 +14,8 @@ from specc.ops.batch_norm.torch import ElasticBatchNorm1d, NormCut
 from specc.runtime.net.network import ElasticNet
 from specc.runtime.net.plan import Plan
 from specc.runtime.run.distributed import World
-from specc.runtime.train.evaluate import calibrated, evaluate
+from specc.runtime.train.calibrate import calibrated
+from specc.runtime.train.evaluate import evaluate
 
 WORLD = World(0, 1, torch.device("cpu"))
 

@@ -10,9 +10,22 @@ from typing import Any
 import pytest
 import torch
 
-from specc.runtime.deploy.choosing import chosen, clash, read_points, several, spread
-from specc.runtime.deploy.exporting import compare, writing
-from specc.runtime.search.front import Point
+from specc.runtime.deploy.checked import compare
+from specc.runtime.deploy.choosing import (
+    calibration,
+    chosen,
+    clash,
+    export_flags,
+    read_points,
+    several,
+    spread,
+    sub_networks,
+    wanted,
+)
+from specc.runtime.deploy.options import export_flags as export_flags_of_one
+from specc.runtime.deploy.several import announce
+from specc.runtime.files.whole import writing
+from specc.runtime.search.front import Point, to_json
 from tests.helpers.digits import BEGUN, DIGITS
 from tests.helpers.documents import check_file
 from tests.helpers.projects import from_text, project
@@ -74,6 +87,68 @@ def test_flags_that_contradict_each_other_are_told() -> None:
         assert clash(Namespace(**{**usual, **changes})) == ""
 
 
+def front_of(folder: Path) -> list[Point]:
+    """Three sub-networks in the folder's pareto.json, by rising MACs."""
+    ats = ({"width": 2, "keep": False}, {"width": 4, "keep": True}, {"width": 8, "keep": True})
+    points = [Point(at, 10 * n, n, accuracy=n / 4, latency=n / 1000) for n, at in enumerate(ats, 1)]
+    (folder / "pareto.json").write_text(to_json(points, {}))
+    return points
+
+
+def test_flags_say_which_sub_networks_are_wanted(tmp_path: Path) -> None:
+    space, (small, middle, large) = TinySpace(), front_of(tmp_path)
+
+    def asked(*words: str) -> dict[int, Point]:
+        return wanted(space, export_flags([*words, "--output-dir", str(tmp_path)]), {})
+
+    assert asked("--pareto", "all") == {1: small, 2: middle, 3: large}
+    assert asked("--pareto", "2") == {1: small, 3: large}
+    assert asked("--bundle", "--max-macs", "20") == {1: small, 2: middle}
+    assert asked("--bundle", "--max-latency", "2") == {1: small, 2: middle}
+    one = asked("--at", "2")
+    assert [point.at for point in one.values()] == [middle.at]
+    assert one[1].macs == space.macs(middle.at)
+    assert [point.at for point in asked("--max-macs", "25").values()] == [middle.at]
+    assert [point.at for point in asked("--bundle", "--at", "min").values()] == [space.smallest()]
+    listed = wanted(space, export_flags(["--pareto", "all", "--output-dir", str(tmp_path)]), {}, [middle.at, "max"])
+    assert [point.trained for point in listed.values()] == [False, True, True]
+
+
+def test_flags_have_defaults_that_follow_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = export_flags(["--output-dir", "out"])
+    assert (flags.checkpoint, flags.front) == (Path("out/checkpoint.pt"), Path("out/pareto.json"))
+    flags = export_flags(["--front", "constraints.json", "--checkpoint", "old.pt"])
+    assert (flags.checkpoint, flags.front) == (Path("old.pt"), Path("constraints.json"))
+    assert export_flags_of_one([]).checkpoint == Path("runs/checkpoint.pt")
+    settings = tmp_path / "settings.toml"
+    settings.write_text("[search]\ncalibrate = 300\n")
+    assert calibration(export_flags([]), settings) == 300
+    assert calibration(export_flags(["--calibrate", "0"]), settings) == 0
+    with pytest.raises(SystemExit) as ended:
+        export_flags(["--at", "min", "--pareto", "2"])
+    assert ended.value.code == 2
+    assert "only one of both can be asked for" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        export_flags_of_one(["--at", "min"])
+
+
+def test_what_is_measured_is_asked_for_or_the_front_or_the_ends(tmp_path: Path) -> None:
+    space, file = TinySpace(), tmp_path / "pareto.json"
+    assert sub_networks(space, None, file) == [space.largest(), space.smallest()]
+    points = front_of(tmp_path)
+    assert sub_networks(space, None, file) == [point.at for point in points]
+    assert sub_networks(space, ["width=2", "max"], file) == [{"width": 2, "keep": True}, space.largest()]
+    with pytest.raises(SystemExit, match="--at: width cannot be 3"):
+        sub_networks(space, ["width=3"], file)
+
+
+def test_a_point_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    announce(Point({"width": 2}, 200, 100))
+    assert capsys.readouterr().out == "width=2: 200 MACs, 100 parameters\n"
+    announce(Point({"width": 2}, 200, 100, trained=False))
+    assert capsys.readouterr().out.endswith("it is not trained: no step of train.py runs it\n")
+
+
 def test_answers_are_compared_whatever_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     """A transformer's fresh classifier answers zero. Of several one that is no number is enough to be refused."""
     zero, one = torch.zeros(2, 3), torch.ones(2, 3)
@@ -85,22 +160,21 @@ def test_answers_are_compared_whatever_they_are(capsys: pytest.CaptureFixture[st
 
 
 def test_several_sub_networks_and_a_bundle_are_exported(tmp_path: Path) -> None:
-    """A folder for each, also in eight bits; and a bundle that a script serves."""
+    """A folder for each, and a bundle that a script serves. Without the packages of ONNX there are no eight bits."""
     folder = project(from_text(DIGITS.replace("EXIT", "")), tmp_path).folder
     out = run(folder, BEGUN + EXPORTED)
     one = folder / "runs" / "pareto" / "1"
-    wanted = ["int8.py", "int8.safetensors", "model.py", "subnet.json", "subnet.pt2", "weights.safetensors"]
+    wanted = ["model.py", "subnet.json", "subnet.pt2", "weights.safetensors"]
     assert sorted(path.name for path in one.iterdir()) == wanted
-    assert (one / "int8.safetensors").stat().st_size < 0.6 * (one / "weights.safetensors").stat().st_size
-    for name in ("model.py and its weights", "torch.export", "int8.py and its weights"):
+    for name in ("model.py and its weights", "torch.export"):
         assert f"{name}: same answers" in out
     check_file(one / "subnet.json")
     about = json.loads((one / "subnet.json").read_text())
     assert (about["accuracy"], about["outputs"]) == (0.5, ["logits"])
     assert about["inputs"]["images"]["shape"] == [1, 8, 8]
-    before, after = (about["int8"][name]["accuracy"] for name in ("float32", "int8.py"))
-    assert f"int8.py: test accuracy {after:.2%}" in out
-    assert abs(before - after) < 0.03
+    assert "no int8.onnx: it is made of subnet.onnx, which is not there" in out
+    assert [*about["int8"]] == ["float32"]
+    assert f"float32: test accuracy {about['int8']['float32']['accuracy']:.2%}" in out
     assert "and not written now: runs/pareto/7, 12\n" in out
     assert "index.json (" in out
     assert out.endswith("served\n")

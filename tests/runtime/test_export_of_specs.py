@@ -122,11 +122,11 @@ def check_bundle(it: Shipped, folder: Path, every: Sequence[Case], straight: boo
 def check_programs(name: str, folder: Path) -> None:
     """torch.export and ONNX programs of two random sub-networks; `compare` exits where answers differ."""
     it = shipped(name, folder / "project")
-    exporting = part(it.made, "deploy.exporting")
+    programs = part(it.made, "deploy.programs")
     for case in cases(it, 2)[-2:]:
         static = it.made.bind.bind(it.net, case.plan)
-        exporting.write_program(static, (case.x,), case.wanted, folder / "net.pt2")
-        exporting.write_onnx(static, (case.x,), ["images"], case.wanted, folder / "net.onnx")
+        programs.write_program(static, (case.x,), case.wanted, folder / "net.pt2")
+        programs.write_onnx(static, (case.x,), ["images"], case.wanted, folder / "net.onnx")
 
 
 @pytest.mark.parametrize("name", TWINS)

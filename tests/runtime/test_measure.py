@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+from specc.codegen.blocks import blocks_of
+from specc.codegen.graph_json import graph_json
 from specc.runtime.latency import timing as latency
+from specc.runtime.latency.block_times import read_blocks
+from specc.runtime.latency.options import bench_flags
 from specc.runtime.latency.timing import clock_of, device_name, measure, running
+from tests.helpers.projects import compiled
 
 IMAGES = torch.zeros(1)
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -97,3 +104,33 @@ def test_devices_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"the one at {device}")
     assert device_name(GPU) == "the one at cuda"
     assert device_name(CPU)
+
+
+def test_milliseconds_are_three_figures() -> None:
+    text = latency.milliseconds(lambda images: None, torch.zeros(1), rounds=5, threads=1)
+    fastest, median, p90 = map(float, text.split(" / "))
+    assert fastest <= median <= p90
+
+
+def test_flags_of_a_network_without_choices_name_no_sub_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert vars(bench_flags(argv=[])) == {"batch_size": 1, "device": "cpu", "threads": 1, "rounds": 200}
+    elastic = bench_flags(elastic=True, blocks=True, argv=["--at", "min", "max", "--sliced"])
+    assert (elastic.at, elastic.form, elastic.table, elastic.output_dir) == (
+        ["min", "max"],
+        "sliced",
+        False,
+        Path("runs"),
+    )
+    assert bench_flags(elastic=True, blocks=True, argv=[]).form == "straight"
+    for words in ({"elastic": False}, {"elastic": True}):
+        with pytest.raises(SystemExit):
+            bench_flags(**words, argv=["--table"])
+
+
+def test_the_blocks_of_a_table_are_those_of_the_graph(tmp_path: Path) -> None:
+    """What `blocks_of` finds is what the project's bench.py reads."""
+    graph = compiled("digits").graph
+    path = tmp_path / "ir.json"
+    path.write_text(graph_json(graph, blocks_of(graph)))
+    assert read_blocks(path) == {name: [*choices] for name, choices in blocks_of(graph).items()}
+    assert "blocks" not in json.loads(graph_json(graph))

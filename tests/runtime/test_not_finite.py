@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from specc.runtime.run.distributed import World
-from specc.runtime.search.journal import Journal
+from specc.runtime.run.journal import Journal
 from specc.runtime.search.judge import Judge
 from specc.runtime.train import checkpoint
 from specc.runtime.train.evaluate import Score, evaluate, summary

@@ -20,12 +20,12 @@ from specc.ops.batch_norm.torch import BatchNorm2d
 from specc.ops.conv.torch import Conv2d
 from specc.ops.linear.torch import Linear
 from specc.runtime.deploy import bundle
-from specc.runtime.net.calibrate import calibrate
 from specc.runtime.net.elastic import Elastic, Value, when
 from specc.runtime.net.network import ElasticNet
 from specc.runtime.net.parts import Part, Plan
 from specc.runtime.net.sizes import OneOf
 from specc.runtime.net.stage import Repeat, Skippable, Stage
+from specc.runtime.train.calibrate import calibrate
 from tests.helpers.comparing import scramble
 from tests.helpers.parts import part
 from tests.helpers.projects import Project, compiled, from_text, project
@@ -35,6 +35,7 @@ SIDES = {
     "digits_densenet": 8,
     "vit": 8,
     "lenet3c1l_awn": 28,
+    "mobilenet_v2_tips": 64,
     "mobilenet_v3_ofa": 64,
     "resnet50_adn": 64,
     "resnext29_inclusive": 32,
@@ -187,7 +188,7 @@ def test_calibrated_plans_and_bundles(pairs: dict[str, Pair], tmp_path: Path) ->
     pair.twin.fingerprint = pair.written.fingerprint
     batches = torch.randn(3, 8, 1, 8, 8)
     found = []
-    project: Any = part(pair.made, "deploy.bundle"), part(pair.made, "net.calibrate").calibrate
+    project: Any = part(pair.made, "deploy.bundle"), part(pair.made, "train.calibrate").calibrate
     for net, (files, measured) in ((pair.written, project), (pair.twin, (bundle, calibrate))):
         plans = [measured(net, net.plan(at), batches) for at in pair.assignments(3)]
         own = [files.statistics(plan) for plan in plans]
@@ -418,7 +419,7 @@ def test_modules_may_be_replaced() -> None:
         (
             Names(s1_depth=(0, 1, 2)),
             lambda: Stage(Repeat(OneOf(0, 1), [Block(4)])),
-            r"'s1.depth' has the options \(0, 1\), the space's \(0, 1, 2\)",
+            "'s1.depth' has the options 0, 1, in the space 0, 1, 2",
         ),
         (Names(s1_depth=(0, 1)), lambda: Stage(Block(4)), "nothing reads 's1.depth'"),
         (

@@ -181,7 +181,7 @@ def test_one_sub_network_is_a_project_without_choices() -> None:
     compiled = load(Source("tiny.specc", SPEC.replace("METHOD", "method us_net(subnets=3)")))
     files = compile_project(compiled, {"width": Fraction(1, 2), "keep": 0})
     assert "us_net" not in files["train.py"]
-    assert "plans = [None]" in files["train.py"]
+    assert "trainer.passes([None])" in files["train.py"]
     assert "import space" not in files["export.py"]
 
 

@@ -172,7 +172,7 @@ from elastic.data.datasets import load_data
 from elastic.run.distributed import join
 from elastic.train.evaluate import evaluate
 from elastic.data.loading import Loading
-from elastic.train.options import read_settings
+from elastic.run.settings import read_settings
 from model import Model
 
 world = join("cpu")
@@ -203,7 +203,7 @@ import torch
 import space
 from elastic.deploy import bundle as deploy
 from elastic.train import checkpoint
-from elastic.net.calibrate import calibrate
+from elastic.train.calibrate import calibrate
 from model import Model
 
 torch.set_num_threads(1)

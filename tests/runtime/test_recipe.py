@@ -19,7 +19,7 @@ from specc.runtime.data.images import Data, Images
 from specc.runtime.data.labels import coarse, soft
 from specc.runtime.data.loading import Loading, repeated
 from specc.runtime.data.mixing import Mixing, cutmix
-from specc.runtime.net.shapes import each_input
+from specc.runtime.data.shapes import each_input
 from specc.runtime.run.distributed import World
 from specc.runtime.train.initial import initialise, residual_ends
 from specc.runtime.train.trainer import Trainer

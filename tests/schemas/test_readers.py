@@ -15,14 +15,14 @@ from pydantic import BaseModel, TypeAdapter
 
 from specc.methods.ofa import step_shrinking
 from specc.methods.tips import step_importance
+from specc.portable.files.strict_json import read_json
 from specc.runtime.deploy import bundle
-from specc.runtime.run import progress
-from specc.runtime.search import front, journal
+from specc.runtime.run import journal, progress
+from specc.runtime.search import front
 from specc.runtime.train import subnets
 from specc.schemas.catalogue import SCHEMAS, schema
 from specc.schemas.reading import read
 from specc.space import latency_table
-from specc.space.strict_json import read_json
 
 POINT = {"at": {"width": 0.5, "keep": True, "k": 3, "op": "conv3"}, "macs": 20, "params": 9}
 MEASURED = {"accuracy": 0.9, "latency": 0.001, "latency_p90": 0.002, "test_accuracy": 1, "memory": 4096}

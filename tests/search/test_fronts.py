@@ -22,7 +22,8 @@ from pymoo.operators.repair.rounding import RoundingRepair
 from pymoo.operators.sampling.rnd import IntegerRandomSampling
 from pymoo.optimize import minimize
 
-from specc.runtime.search.front import Point, admit, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point, admit
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
 from tests.helpers.projects import compiled

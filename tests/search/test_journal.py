@@ -17,11 +17,11 @@ import pytest
 import torch
 
 from specc.runtime.files.whole import write_text
+from specc.runtime.run import journal as journal_part
 from specc.runtime.run.distributed import World
-from specc.runtime.search import journal as journal_part
+from specc.runtime.run.journal import Journal, fingerprint, key, open_journal
 from specc.runtime.search import judge as judge_part
-from specc.runtime.search.front import Point, admit, key, to_json
-from specc.runtime.search.journal import Journal, fingerprint, open_journal
+from specc.runtime.search.front import Point, admit, to_json
 from specc.runtime.search.judge import Calibrated, Judge, Measure
 from specc.runtime.search.page import write_page
 from specc.runtime.search.picture import Series, draw

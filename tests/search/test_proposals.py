@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from scipy.stats import chisquare
 
-from specc.runtime.search.front import Point, dominates, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point, dominates
 from specc.runtime.search.limits import windows_of
 from specc.runtime.search.proposals import Proposals, covered, sub_networks
 from specc.space.latency_table import Block, LatencyTable, predicted

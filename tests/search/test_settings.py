@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from specc.pipeline import compile_project, load
-from specc.runtime.train.options import search_options
+from specc.runtime.search.options import search_options
 from specc.source import Source
 
 SPEC = """

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elastic.data.decoding import CHANNELS
 from elastic.data.images import Data
-from elastic.net.shapes import Shape, shown
+from elastic.data.shapes import Shape, shown
 
 
 def forms(data: Data, shapes: Sequence[Shape]) -> tuple[Shape, ...]:

@@ -15,7 +15,7 @@ from elastic.data.fitting import cut, fitted, forms, unit
 from elastic.data.images import Data, Images
 from elastic.data.mixing import Mixing
 from elastic.data.reading import Arrays, Example, Files, Reader
-from elastic.net.shapes import Inputs, Shapes, each_shape, together
+from elastic.data.shapes import Inputs, Shapes, each_shape, together
 from elastic.run.distributed import World
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributions import Beta
 
 from elastic.data.labels import soft
-from elastic.net.shapes import Inputs, each_input, together
+from elastic.data.shapes import Inputs, each_input, together
 
 
 @dataclass(frozen=True, slots=True)

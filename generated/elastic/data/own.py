@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from elastic.data.images import Images, Parts
-from elastic.net.shapes import shown
+from elastic.data.shapes import shown
 
 WANTED = "training and test data, each a pair (inputs, labels)"
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from elastic.data.decoding import decoded
 from elastic.data.fitting import cut, fitted, unit
-from elastic.net.shapes import Shape
+from elastic.data.shapes import Shape
 
 
 class Example(NamedTuple):

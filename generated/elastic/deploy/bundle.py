@@ -13,12 +13,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from elastic.files import documents
+from elastic.files.strict_json import read_json
 from elastic.files.tensors import load_tensors, save_tensors
 from elastic.files.whole import put_back, whole_folder, write_text
 from elastic.net.parts import Plan, entries, is_part, map_cuts
 from elastic.net.plan import Cut, Option
-from elastic.space import documents
-from elastic.space.strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"

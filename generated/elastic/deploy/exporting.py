@@ -1,4 +1,4 @@
-"""What export.py writes of a network: its source and weights, and what of it could not be written. All is checked."""
+"""The source and the weights of a static network, checked; and what is said of its inputs and its free axes."""
 
 from __future__ import annotations
 
@@ -12,41 +12,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from elastic.data.loading import Loading
-from elastic.deploy.checked import (
-    FILES,
-    Answers,
-    Written,
-    agree,
-    checksums,
-    compare,
-    finish,
-    named,
-)
-from elastic.deploy.programs import Wish, multiple, write_onnx, write_program
+from elastic.data.shapes import Inputs
+from elastic.deploy.checked import FILES, Answers, compare
+from elastic.deploy.programs import Wish, multiple
 from elastic.deploy.static_source import static_source
 from elastic.files.tensors import save_tensors
 from elastic.files.whole import write_text
-from elastic.files.whole import writing as writing
-from elastic.net.shapes import Inputs
-
-__all__ = [
-    "FILES",
-    "Answers",
-    "OnImages",
-    "Wish",
-    "Written",
-    "agree",
-    "checksums",
-    "compare",
-    "described",
-    "finish",
-    "named",
-    "wish_of",
-    "write_onnx",
-    "write_program",
-    "write_source",
-    "writing",
-]
 
 DOC: Final = """\
 {title}

@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from elastic.data.shapes import Shape
 from elastic.files.whole import write_text
 from elastic.latency.agreement import Agreement, agreement
 from elastic.latency.covering import Combination, covering, options_of, refuse_too_many, seen
 from elastic.latency.marks import Form, Marks, Sliced, Straightened
 from elastic.latency.timing import device_name, running, timed
-from elastic.net.shapes import Shape
+from elastic.run.journal import Journal, fingerprint
 from elastic.run.progress import Bar
-from elastic.search.journal import Journal, fingerprint
 from elastic.space.latency_table import FORMAT, LatencyTable, file_name, predicted, table_of
 
 LEAST = 100
@@ -63,14 +63,21 @@ class Task:
     whole: bool
 
 
+def read_blocks(graph: Path) -> dict[str, list[str]]:
+    """The blocks of a network that are measured, by their paths in model.py, and the choices that each reads: of its
+    ir.json."""
+    rows = json.loads(graph.read_text(encoding="utf-8"))["blocks"]
+    return {row["name"]: row["choices"] for row in rows}
+
+
 def write_table(
     net: Any,
     space: Any,
     blocks: Mapping[str, Sequence[str]],
     image: Shape,
     folder: Path,
-    *,
     network: str,
+    *,
     device: str = "cpu",
     threads: int = 1,
     batch_size: int = 1,

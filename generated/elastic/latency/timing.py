@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from elastic.net.shapes import Inputs, each_input
+from elastic.data.shapes import Inputs, each_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,12 @@ def measure(
         while len(times) < 5 or (len(times) < rounds and sum(times) < budget):
             times.append(timed(call, inputs, clock))
     return latency_of(times)
+
+
+def milliseconds(call: Callable[..., Any], images: Inputs, rounds: int, threads: int) -> str:
+    """The fastest, the median and the 90th percentile of many rounds, as text."""
+    found = measure(call, images, rounds=rounds, budget=2.0, threads=threads)
+    return " / ".join(f"{1e3 * time:.3f}" for time in (found.fastest, found.median, found.p90))
 
 
 def timed(call: Callable[..., Any], images: Inputs, clock: Callable[[], float]) -> float:

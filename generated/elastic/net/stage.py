@@ -56,11 +56,11 @@ class Stage(Elastic):
             self.add_module(f"b{number}", block)
 
     def forward(self, x: Tensor, p: Part) -> Tensor:
-        for name, block in self.named_children():
-            if name in p.absent:
-                continue
-            part = p.parts.get(name, True)
-            x = block(x) if part is True else block(x, part)
+        parts, absent = vars(p), p.absent
+        for name, block in self._modules.items():
+            if name not in absent:
+                part = parts.get(name, True)  # True: a module of torch
+                x = block(x) if part is True else block(x, part)  # type: ignore[misc]
         return x
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import inf
 
-from elastic.space.numerals import number, read
+from elastic.run.numerals import number, read
 
 
 def whole(least: int) -> Callable[[str], int]:

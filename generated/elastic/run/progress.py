@@ -12,9 +12,9 @@ from typing import Any, Final, Self
 
 from torch import Tensor
 
+from elastic.files.documents import fields, number, whole
+from elastic.files.strict_json import read_json
 from elastic.files.whole import claimed, write_text, writing
-from elastic.space.documents import fields, number, whole
-from elastic.space.strict_json import read_json
 
 LINE: Final = fields({"epoch": whole()}, others=number())
 """A line of metrics.jsonl: an epoch, and numbers."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from elastic.run.distributed import World, gather
-from elastic.search.front import Point, key
-from elastic.search.journal import Journal, Measured
-from elastic.train.evaluate import calibrated
+from elastic.run.journal import Journal, Measured, key
+from elastic.search.front import Point
+from elastic.train.calibrate import calibrated
 from elastic.train.interfaces import Assignment, Batches
 
 Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]

@@ -13,7 +13,8 @@ from html import escape
 from pathlib import Path
 
 from elastic.files.whole import write_text
-from elastic.search.front import Point, key
+from elastic.run.journal import key
+from elastic.search.front import Point
 
 
 def write_page(

@@ -8,7 +8,8 @@ from itertools import chain, islice
 from math import prod
 from typing import Any
 
-from elastic.search.front import Point, key
+from elastic.run.journal import key
+from elastic.search.front import Point
 from elastic.search.limits import Limits, limits_of, windows_of
 from elastic.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from elastic.space import choices

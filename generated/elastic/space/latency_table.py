@@ -22,8 +22,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from elastic.space.choices import Option, Space, largest, positions
-from elastic.space.documents import (
+from elastic.files.documents import (
     Wrong,
     fields,
     listed,
@@ -35,7 +34,8 @@ from elastic.space.documents import (
     text,
     whole,
 )
-from elastic.space.strict_json import read_json
+from elastic.files.strict_json import read_json
+from elastic.space.choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:
     import numpy as np

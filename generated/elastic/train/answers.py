@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
+from elastic.data.shapes import each_input
 from elastic.files.whole import write_text, writing
-from elastic.net.shapes import each_input
+from elastic.net.spelling import short
 from elastic.run.distributed import World, total
 from elastic.run.progress import amount, table
 from elastic.train.evaluate import Score, counted, score_of
 from elastic.train.interfaces import Batches, Space
 from elastic.train.levels import Levels
-from elastic.train.subnets import short
 
 
 @torch.no_grad()

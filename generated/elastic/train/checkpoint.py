@@ -20,10 +20,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from elastic.files.strict_json import read_json
 from elastic.files.tensors import load_tensors, save_tensors
 from elastic.files.whole import whole_file, writing
 from elastic.run.distributed import warn
-from elastic.space.strict_json import read_json
 from elastic.train.schema import check_checkpoint, few
 
 FORMAT: Final = 2

@@ -1,4 +1,4 @@
-"""Evaluating sub-networks: calibrate the norms, then count."""
+"""Evaluating a network, or a sub-network of one: right answers are counted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from elastic.net.calibrate import calibrate
 from elastic.run.distributed import World, total
 from elastic.train.interfaces import Batches
 from elastic.train.trainer import run
@@ -74,16 +73,3 @@ def score_of(counts: Sequence[float]) -> Score:
     """The score of summed counts."""
     right, loss, images, broken = counts
     return Score(right / max(1.0, images), loss / max(1.0, images), int(images), int(broken))
-
-
-def calibrated(net: nn.Module, plan: Any, batches: Batches | None) -> Any:
-    """The plan with norm statistics of its own, measured on these images; as it is where there are none.
-
-    Exits where the images are too few to measure by.
-    """
-    if plan is None or batches is None:
-        return plan
-    try:
-        return calibrate(net, plan, batches)
-    except ValueError as error:
-        raise SystemExit(str(error)) from None

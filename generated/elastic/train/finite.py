@@ -10,11 +10,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from elastic.net.shapes import Inputs, each_input
+from elastic.data.shapes import Inputs, each_input
 from elastic.run.distributed import World
 from elastic.train import checkpoint
 from elastic.train.schema import few
-from elastic.train.subnets import short
 
 EVIDENCE: Final = "not_finite.pt"
 """What the last batch is kept in."""
@@ -85,7 +84,7 @@ class Watch:
         place = finite.index(False)
         at = getattr(step.plans[place], "assignment", None)
         loss = float(step.losses[place])
-        which = "the network" if at is None else short(at)
+        which = "the network" if at is None else str(step.plans[place])
         kept = self.keep(step, at, loss)
         raise SystemExit(
             f"epoch {step.epoch + 1}, step {step.number + 1}: the loss of {which} is {loss}, at a learning rate of "

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from elastic.net.shapes import Inputs
+from elastic.data.shapes import Inputs
 
 Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""

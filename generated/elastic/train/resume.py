@@ -13,8 +13,9 @@ from torch import nn
 from elastic.data import datasets
 from elastic.data.images import Data
 from elastic.run.distributed import tell, warn
+from elastic.run.settings import data_settings
 from elastic.train import checkpoint
-from elastic.train.options import TrainOptions, data_settings, overridden_train
+from elastic.train.options import TrainOptions, overridden_train
 from elastic.train.schema import few
 
 MAY_CHANGE: Final[Mapping[str, str]] = {

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from elastic.space import documents
-from elastic.space.numerals import read, same, written
-from elastic.space.strict_json import read_json
+from elastic.files import documents
+from elastic.files.strict_json import read_json
+from elastic.run.numerals import read, same, written
 from elastic.train.interfaces import Assignment, Space
 
 
@@ -81,18 +81,3 @@ def option(text: str) -> bool | int | float | Fraction | str:
         return words[text.lower()]
     found = read(text)
     return float(found) if isinstance(found, Fraction) and "/" not in text else found
-
-
-def spelled(assignment: Assignment) -> str:
-    """The reverse of `parse`: `width=0.5,s1.depth=2`; `-` where there is nothing to choose."""
-    pairs = (f"{name}={written(value)}" for name, value in assignment.items())
-    return ",".join(pairs) or "-"
-
-
-def short(assignment: Assignment, most: int = 48) -> str:
-    """`spelled` for tables: of a long one only the beginning."""
-    text = spelled(assignment)
-    if len(text) <= most:
-        return text
-    kept = text[: most - 4].rpartition(",")[0]
-    return f"{kept},..."

@@ -9,9 +9,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from specc.runtime.net.shapes import Inputs
+from specc.runtime.data.shapes import Inputs
 from specc.runtime.run.progress import amount, table
-from specc.runtime.train.evaluate import calibrated, evaluate
+from specc.runtime.train.calibrate import calibrated
+from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Batches, Passes, Space
 from specc.runtime.train.trainer import Trainer
 

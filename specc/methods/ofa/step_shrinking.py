@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from specc.space.documents import fields, listed, mapping, number, text, whole
-from specc.space.strict_json import read_json
+from specc.portable.files.documents import fields, listed, mapping, number, text, whole
+from specc.portable.files.strict_json import read_json
 
 NAMES: Final = listed(text)
 COUNTS: Final = mapping(whole())

@@ -15,8 +15,9 @@ from specc.runtime.deploy import bundle
 from specc.runtime.files.whole import write_text
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.run.progress import amount, table
+from specc.runtime.train.calibrate import calibrated
 from specc.runtime.train.checkpoint import digest
-from specc.runtime.train.evaluate import calibrated, evaluate
+from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Space
 from specc.runtime.train.trainer import Trainer
 from specc.space.budgets import shown

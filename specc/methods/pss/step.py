@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from specc.methods.pss.keep_step import keep_best, write_kept
-from specc.runtime.net.shapes import Inputs
+from specc.runtime.data.shapes import Inputs
 from specc.runtime.run.distributed import World, total
 from specc.runtime.train.interfaces import Passes
 from specc.space.budgets import Budgets, NoBudget, budgets_of

@@ -6,8 +6,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from specc.space.documents import fields, flag, listed, maybe, number, text, whole
-from specc.space.strict_json import read_json
+from specc.portable.files.documents import fields, flag, listed, maybe, number, text, whole
+from specc.portable.files.strict_json import read_json
 
 SCORE: Final = number(0)
 SHARE: Final = maybe(number(0, 1))

@@ -28,7 +28,7 @@ from specc.runtime.data.folders import by_folder, check_files, visible_folders
 from specc.runtime.data.glyphs import CHARACTERS, glyphs
 from specc.runtime.data.images import Data, Images, Parts, split
 from specc.runtime.data.own import own
-from specc.runtime.net.shapes import shown
+from specc.runtime.data.shapes import shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from specc.runtime.data.decoding import CHANNELS
 from specc.runtime.data.images import Data
-from specc.runtime.net.shapes import Shape, shown
+from specc.runtime.data.shapes import Shape, shown
 
 
 def forms(data: Data, shapes: Sequence[Shape]) -> tuple[Shape, ...]:

@@ -15,7 +15,7 @@ from specc.runtime.data.fitting import cut, fitted, forms, unit
 from specc.runtime.data.images import Data, Images
 from specc.runtime.data.mixing import Mixing
 from specc.runtime.data.reading import Arrays, Example, Files, Reader
-from specc.runtime.net.shapes import Inputs, Shapes, each_shape, together
+from specc.runtime.data.shapes import Inputs, Shapes, each_shape, together
 from specc.runtime.run.distributed import World
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.distributions import Beta
 
 from specc.runtime.data.labels import soft
-from specc.runtime.net.shapes import Inputs, each_input, together
+from specc.runtime.data.shapes import Inputs, each_input, together
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from specc.runtime.data.images import Images, Parts
-from specc.runtime.net.shapes import shown
+from specc.runtime.data.shapes import shown
 
 WANTED = "training and test data, each a pair (inputs, labels)"
 

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from specc.runtime.data.decoding import decoded
 from specc.runtime.data.fitting import cut, fitted, unit
-from specc.runtime.net.shapes import Shape
+from specc.runtime.data.shapes import Shape
 
 
 class Example(NamedTuple):

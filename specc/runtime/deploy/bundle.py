@@ -13,12 +13,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from specc.portable.files import documents
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import put_back, whole_folder, write_text
 from specc.runtime.net.parts import Plan, entries, is_part, map_cuts
 from specc.runtime.net.plan import Cut, Option
-from specc.space import documents
-from specc.space.strict_json import read_json
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"

@@ -7,13 +7,41 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
+from specc.portable.files.strict_json import read_json
+from specc.runtime.deploy.options import add_file_flags
 from specc.runtime.run.distributed import warn
+from specc.runtime.run.flag_types import cost, whole
+from specc.runtime.run.settings import read_settings
 from specc.runtime.search.front import Point, best, points_of, thrifty, within
-from specc.runtime.train.interfaces import Space
+from specc.runtime.train.interfaces import Assignment, Space
 from specc.runtime.train.subnets import parse, resolved
-from specc.space.strict_json import read_json
+
+COSTS: Final = ("macs", "params", "latency", "memory")
+
+
+def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags of export.py for a network with choices. Exits with status 2 where they contradict each other."""
+    parser = argparse.ArgumentParser(description="Exports sub-networks.")
+    add = parser.add_argument
+    add("--at", metavar="SUBNET", help="max, min, choice=option,..., a file or a number")
+    add("--pareto", metavar="N", help="export N points of the Pareto front, or all")
+    add("--bundle", action="store_true", help="one folder with shared weights: anytime/")
+    add("--front", type=Path, metavar="FILE", help="use this front instead of pareto.json")
+    add("--outputs", nargs="+", metavar="NAME", help="outputs of each sub-network, or all")
+    add("--max-macs", type=cost, metavar="N", help="per image, as in 20e6")
+    add("--max-params", type=cost, metavar="N")
+    add("--max-latency", type=cost, metavar="MS", help="as measured by search.py")
+    add("--max-memory", type=cost, metavar="BYTES", help="peak activation memory")
+    add("--calibrate", type=whole(0), metavar="N", help="images for batch-norm calibration")
+    add_file_flags(parser)
+    flags = parser.parse_args(argv)
+    if reason := clash(flags):
+        parser.error(reason)
+    flags.checkpoint = flags.checkpoint or flags.output_dir / "checkpoint.pt"
+    flags.front = flags.front or flags.output_dir / "pareto.json"
+    return flags
 
 
 def clash(flags: argparse.Namespace) -> str:
@@ -70,6 +98,49 @@ def check_origin(path: Path, front: Mapping[str, Any], of: Mapping[str, str]) ->
             raise SystemExit(f"{path} belongs to {what} than the checkpoint: {again}")
     if of and not front.get("weights"):
         warn(f"{path} does not name its weights: its accuracies may belong to others")
+
+
+def wanted(
+    space: Space,
+    flags: argparse.Namespace,
+    of: Mapping[str, str],
+    listed: Sequence[Assignment | str] | None = None,
+) -> dict[int, Point]:
+    """The sub-networks that the flags ask for, by their numbers in the front from 1 on; one alone may have any number.
+
+    `of` has hashes of the network and of its weights, as `read_points` takes them. `listed` is what training runs,
+    where that is but a few sub-networks: points say whether they are of these.
+    """
+    limits = {name: getattr(flags, f"max_{name}") for name in COSTS}
+    if limits["latency"] is not None:
+        limits["latency"] = round(limits["latency"] / 1000, 12)
+    if flags.pareto or (flags.bundle and flags.at is None):
+        points = read_points(flags.front, space, of)
+        places = several(flags.pareto or "all", points, limits)
+    else:
+        at = chosen(space, flags.at, flags.front, limits, of)
+        points, places = [Point(at, space.macs(at), space.params(at))], [0]
+    if listed is not None:
+        run = [resolved(space, at) for at in listed]
+        points = [point.with_(trained=point.at in run) for point in points]
+    return {place + 1: points[place] for place in places}
+
+
+def calibration(flags: argparse.Namespace, settings: Path) -> int:
+    """How many training images norms are calibrated with: by the flag, else as settings.toml says for the search."""
+    if flags.calibrate is not None:
+        return int(flags.calibrate)
+    return int(read_settings(settings)["search"]["calibrate"])
+
+
+def sub_networks(space: Space, texts: Sequence[str] | None, front: Path) -> list[dict[str, Any]]:
+    """The sub-networks of some texts as --at takes them; else those of a front; else the largest and the smallest."""
+    if not texts and front.is_file():
+        return [dict(point.at) for point in read_points(front, space)]
+    try:
+        return [resolved(space, parse(text)) for text in texts or ["max", "min"]]
+    except ValueError as error:
+        raise SystemExit(f"--at: {error}") from None
 
 
 def chosen(

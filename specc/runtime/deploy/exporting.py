@@ -1,4 +1,4 @@
-"""What export.py writes of a network: its source and weights, and what of it could not be written. All is checked."""
+"""The source and the weights of a static network, checked; and what is said of its inputs and its free axes."""
 
 from __future__ import annotations
 
@@ -12,41 +12,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from specc.runtime.data.loading import Loading
-from specc.runtime.deploy.checked import (
-    FILES,
-    Answers,
-    Written,
-    agree,
-    checksums,
-    compare,
-    finish,
-    named,
-)
-from specc.runtime.deploy.programs import Wish, multiple, write_onnx, write_program
+from specc.runtime.data.shapes import Inputs
+from specc.runtime.deploy.checked import FILES, Answers, compare
+from specc.runtime.deploy.programs import Wish, multiple
 from specc.runtime.deploy.static_source import static_source
 from specc.runtime.files.tensors import save_tensors
 from specc.runtime.files.whole import write_text
-from specc.runtime.files.whole import writing as writing
-from specc.runtime.net.shapes import Inputs
-
-__all__ = [
-    "FILES",
-    "Answers",
-    "OnImages",
-    "Wish",
-    "Written",
-    "agree",
-    "checksums",
-    "compare",
-    "described",
-    "finish",
-    "named",
-    "wish_of",
-    "write_onnx",
-    "write_program",
-    "write_source",
-    "writing",
-]
 
 DOC: Final = """\
 {title}
@@ -123,17 +94,15 @@ def write_source(
     inputs: tuple[Tensor, ...],
     wanted: Answers,
     folder: Path,
-    source: str = "model.py",
-    weights_name: str = "weights.safetensors",
 ) -> None:
-    """The source and the weights of a bound network. What they make is compared with `wanted`.
+    """model.py and weights.safetensors of a bound network. What they make is compared with `wanted`.
 
     Raises ValueError, or what Python makes of a text that it cannot run, where the network has no plain source; the
     weights are there all the same, and fit what `specc compile --at` writes.
     """
     names = [str(node.target) for node in static.graph.nodes if node.op == "placeholder"]
     shapes = [f"[{', '.join(['N', *map(str, x.shape[1:])])}]" for x in inputs]
-    weights = folder / weights_name
+    source, weights = "model.py", folder / "weights.safetensors"
     doc = DOC.format(
         title=textwrap.fill(title, 96),
         weights=weights.name,

@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from specc.portable.files.strict_json import read_json
 from specc.runtime.deploy.bundle import INDEX, index_text, plans_of, read_index, space_of
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.timing import synchronise
-from specc.space.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)

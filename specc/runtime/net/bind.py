@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.runtime.net.parts import Plan, replaced
 from specc.runtime.net.reshaped import refresh, settled
 from specc.runtime.net.reuse import overwrite
 
@@ -107,7 +106,7 @@ class Folded(fx.GraphModule):
 
 
 def bind(
-    net: nn.Module, plan: Plan | None = None, fold: bool = False, resized: bool = True
+    net: nn.Module, plan: Any = None, fold: bool = False, resized: bool = True
 ) -> fx.GraphModule:
     """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
 
@@ -121,7 +120,7 @@ def bind(
     refuses to be trained: without its norms it would lose most of what it knows.
     """
     if plan is not None and not resized:
-        plan = replaced(plan, resolution=None)
+        plan = plan.replaced(resolution=None)
     graph, layers, _ = traced(net, plan)
     if fold:
         fold_norms(graph, layers)
@@ -138,9 +137,7 @@ def at_rest(layer: nn.Module) -> nn.Module:
     return nn.Identity() if getattr(type(layer), "only_training", False) else layer
 
 
-def traced(
-    net: nn.Module, plan: Plan | None
-) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
+def traced(net: nn.Module, plan: Any) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
     """The steps of one sub-network in eval mode, without what no output reads; its plain layers by path, and the cuts
     that those of elastic layers were made with."""
     tracer = PlanTracer(net)

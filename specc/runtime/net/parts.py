@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from specc.runtime.net.plan import Cut, Option, Resolution
+from specc.runtime.net.spelling import short
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,6 +116,9 @@ class Plan(Part):
     @property
     def assignment(self) -> dict[str, Option]:
         return dict(self.chosen)
+
+    def __str__(self) -> str:
+        return short(self.assignment)
 
     def settings(self) -> dict[str, Any]:
         """All but the parts, by name."""

@@ -7,12 +7,13 @@ present - in the shape of the module tree, and `net(x, plan)` reads them. Nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from specc.portable.run.numerals import same
+from specc.runtime.net.spelling import short
 from specc.space.functions import exact
-from specc.space.numerals import same
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,6 +106,13 @@ class Plan:
     @property
     def assignment(self) -> dict[str, Option]:
         return dict(self.chosen)
+
+    def replaced(self: SomePlan, **settings: Any) -> SomePlan:
+        """The same plan with another resolution, or other outputs."""
+        return replace(self, **settings)
+
+    def __str__(self) -> str:
+        return short(self.assignment)
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, Plan) and type(other) is type(self)

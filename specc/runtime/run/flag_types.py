@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from math import inf
 
-from specc.space.numerals import number, read
+from specc.portable.run.numerals import number, read
 
 
 def whole(least: int) -> Callable[[str], int]:

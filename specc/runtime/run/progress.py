@@ -12,9 +12,9 @@ from typing import Any, Final, Self
 
 from torch import Tensor
 
+from specc.portable.files.documents import fields, number, whole
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.whole import claimed, write_text, writing
-from specc.space.documents import fields, number, whole
-from specc.space.strict_json import read_json
 
 LINE: Final = fields({"epoch": whole()}, others=number())
 """A line of metrics.jsonl: an epoch, and numbers."""

@@ -9,8 +9,7 @@ from dataclasses import fields as fields_of
 from math import inf
 from typing import Any, Final
 
-from specc.runtime.train.interfaces import Assignment
-from specc.space.documents import (
+from specc.portable.files.documents import (
     fields,
     flag,
     listed,
@@ -22,7 +21,7 @@ from specc.space.documents import (
     text,
     whole,
 )
-from specc.space.strict_json import read_json
+from specc.portable.files.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,6 @@ def admit(front: list[Point], point: Point, costs: Sequence[str]) -> list[Point]
         if same or dominates(other, point, costs):
             return front
     return [other for other in front if not dominates(point, other, costs)] + [point]
-
-
-def key(assignment: Assignment) -> str:
-    """A text that is the same for equal assignments."""
-    return json.dumps(assignment, sort_keys=True)
 
 
 COST: Final = one_of(("macs", "params", "latency", "memory"))

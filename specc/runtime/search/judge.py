@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from specc.runtime.run.distributed import World, gather
-from specc.runtime.search.front import Point, key
-from specc.runtime.search.journal import Journal, Measured
-from specc.runtime.train.evaluate import calibrated
+from specc.runtime.run.journal import Journal, Measured, key
+from specc.runtime.search.front import Point
+from specc.runtime.train.calibrate import calibrated
 from specc.runtime.train.interfaces import Assignment, Batches
 
 Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]

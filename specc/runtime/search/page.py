@@ -13,7 +13,8 @@ from html import escape
 from pathlib import Path
 
 from specc.runtime.files.whole import write_text
-from specc.runtime.search.front import Point, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point
 
 
 def write_page(

@@ -8,7 +8,8 @@ from itertools import chain, islice
 from math import prod
 from typing import Any
 
-from specc.runtime.search.front import Point, key
+from specc.runtime.run.journal import key
+from specc.runtime.search.front import Point
 from specc.runtime.search.limits import Limits, limits_of, windows_of
 from specc.runtime.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.runtime.train.interfaces import Assignment, Space

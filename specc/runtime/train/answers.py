@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
+from specc.runtime.data.shapes import each_input
 from specc.runtime.files.whole import write_text, writing
-from specc.runtime.net.shapes import each_input
+from specc.runtime.net.spelling import short
 from specc.runtime.run.distributed import World, total
 from specc.runtime.run.progress import amount, table
 from specc.runtime.train.evaluate import Score, counted, score_of
 from specc.runtime.train.interfaces import Batches, Space
 from specc.runtime.train.levels import Levels
-from specc.runtime.train.subnets import short
 
 
 @torch.no_grad()

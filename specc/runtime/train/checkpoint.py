@@ -20,11 +20,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import whole_file, writing
 from specc.runtime.run.distributed import warn
 from specc.runtime.train.schema import check_checkpoint, few
-from specc.space.strict_json import read_json
 
 FORMAT: Final = 2
 WEIGHTS: Final = ".safetensors"

@@ -13,8 +13,9 @@ from torch import nn
 from specc.runtime.data import datasets
 from specc.runtime.data.images import Data
 from specc.runtime.run.distributed import tell, warn
+from specc.runtime.run.settings import data_settings
 from specc.runtime.train import checkpoint
-from specc.runtime.train.options import TrainOptions, data_settings, overridden_train
+from specc.runtime.train.options import TrainOptions, overridden_train
 from specc.runtime.train.schema import few
 
 MAY_CHANGE: Final[Mapping[str, str]] = {

@@ -8,15 +8,15 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from specc.portable.files.documents import fields, mapping, number, option, text
+from specc.portable.files.strict_json import read_json
 from specc.runtime.files.whole import writing
 from specc.runtime.run.distributed import World, gather
-from specc.runtime.search.front import key
-from specc.runtime.train.interfaces import Assignment
-from specc.space.documents import fields, mapping, number, option, text
-from specc.space.strict_json import read_json
 
+Assignment: TypeAlias = Mapping[str, Any]
+"""One option for each choice, by the choice's name."""
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
 
@@ -31,6 +31,11 @@ def fingerprint(parts: Iterable[Path | str]) -> str:
         content = part.encode() if isinstance(part, str) else hashed(part)
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()[:16]
+
+
+def key(assignment: Assignment) -> str:
+    """A text that is the same for equal assignments."""
+    return json.dumps(assignment, sort_keys=True)
 
 
 def hashed(path: Path) -> bytes:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from specc.runtime.data.shapes import each_input
 from specc.runtime.net.bind import evaluating, wide
 from specc.runtime.net.parts import map_cuts
 from specc.runtime.net.plan import Cut
-from specc.runtime.net.shapes import each_input
+from specc.runtime.train.interfaces import Batches
 
 SomePlan = TypeVar("SomePlan")
 
@@ -88,3 +89,16 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
 
     changed: SomePlan = map_cuts(plan, with_statistics)
     return changed
+
+
+def calibrated(net: nn.Module, plan: Any, batches: Batches | None) -> Any:
+    """The plan with norm statistics of its own, measured on these images; as it is where there are none.
+
+    Exits where the images are too few to measure by.
+    """
+    if plan is None or batches is None:
+        return plan
+    try:
+        return calibrate(net, plan, batches)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None

@@ -8,15 +8,15 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from elastic.files.documents import fields, mapping, number, option, text
+from elastic.files.strict_json import read_json
 from elastic.files.whole import writing
 from elastic.run.distributed import World, gather
-from elastic.search.front import key
-from elastic.space.documents import fields, mapping, number, option, text
-from elastic.space.strict_json import read_json
-from elastic.train.interfaces import Assignment
 
+Assignment: TypeAlias = Mapping[str, Any]
+"""One option for each choice, by the choice's name."""
 Measured: TypeAlias = Mapping[str, float]
 """What was measured of a sub-network: accuracy, latency, .. by name."""
 
@@ -31,6 +31,11 @@ def fingerprint(parts: Iterable[Path | str]) -> str:
         content = part.encode() if isinstance(part, str) else hashed(part)
         digest.update(len(content).to_bytes(8, "big") + content)
     return digest.hexdigest()[:16]
+
+
+def key(assignment: Assignment) -> str:
+    """A text that is the same for equal assignments."""
+    return json.dumps(assignment, sort_keys=True)
 
 
 def hashed(path: Path) -> bytes:

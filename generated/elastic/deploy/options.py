@@ -1,0 +1,30 @@
+"""The flags of export.py that say which files it writes of a network, and how."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from elastic.deploy.checked import FILES
+from elastic.run.flag_types import whole
+
+
+def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags of export.py for a network without choices."""
+    parser = argparse.ArgumentParser(description="Exports the network.")
+    add_file_flags(parser)
+    flags = parser.parse_args(argv)
+    flags.checkpoint = flags.checkpoint or flags.output_dir / "checkpoint.pt"
+    return flags
+
+
+def add_file_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--formats", nargs="+", choices=[*FILES], help="of these files; default: all")
+    add("--opset", type=whole(7), metavar="N", help="of the ONNX file; default: the exporter's")
+    add("--dynamic-size", action="store_true", help="programs take images of any size, too")
+    add("--int8", action="store_true", help="also in eight bits; how accurate, small and fast")
+    add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
+    add("--data-path", metavar="DIR", help="where the data set lies now, if it moved")
+    add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")

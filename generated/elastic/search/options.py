@@ -1,0 +1,124 @@
+"""What search.py does: `[search]` of settings.toml and the flags that override it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from elastic.run.flag_types import cost, whole
+from elastic.run.settings import common_flags, complete, data_settings, known
+from elastic.search.checks import (
+    OBJECTIVES,
+    STRATEGIES,
+    STRATEGY,
+    check_search,
+    crossed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What search.py does: `[search]` of settings.toml, with flags applied, and where it reads and writes.
+
+    `data` is None where the data set is to be the one that the checkpoint was trained on, which now lies at `data_path`
+    if it moved.
+    """
+
+    objectives: Sequence[str]
+    strategy: Mapping[str, Any]
+    budgets: Sequence[Mapping[str, Any]]
+    calibrate: int
+    seed: int
+    data: Mapping[str, Any] | None
+    device: str
+    workers: int
+    output_dir: Path
+    checkpoint: Path
+    latency_table: Path | None = None
+    data_path: str | None = None
+
+
+def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
+    """`[search]` and the command line."""
+    parser = argparse.ArgumentParser(
+        description="Finds the Pareto-optimal sub-networks of a trained network."
+    )
+    add = parser.add_argument
+    common_flags(parser)
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="default: checkpoint.pt in the output folder",
+    )
+    text = "what the accuracy is weighed against; accuracy itself always counts"
+    add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
+    add("--strategy", choices=STRATEGIES)
+    add("--evaluations", type=whole(1), metavar="N", help="sub-networks evaluated in all")
+    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add("--max-params", type=cost, metavar="N")
+    add("--max-latency", type=cost, metavar="MS", help="measured, milliseconds an image")
+    text = "predicts latencies by a table of bench.py --table instead of measuring them"
+    add("--latency-table", type=Path, metavar="FILE", help=text)
+    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
+    for name in UNITS:
+        add(f"--min-{name}", type=cost, metavar="N", help="as --max-" + name)
+    add(
+        "--calibrate",
+        type=whole(0),
+        metavar="N",
+        help="training images that set the norms of every candidate",
+    )
+    flags = parser.parse_args(argv)
+
+    complete(settings["search"], SearchOptions, "search")
+    check_search(settings["search"])
+    search = dict(settings["search"])
+    for name in ("objectives", "calibrate", "seed"):
+        if getattr(flags, name) is not None:
+            search[name] = getattr(flags, name)
+    strategy = dict(search["strategy"])
+    if flags.strategy:
+        strategy["name"] = flags.strategy
+    if flags.evaluations is not None:
+        strategy["evaluations"] = flags.evaluations
+    search["strategy"] = {**STRATEGY, **strategy}
+    search["budgets"] = budgets(search["budgets"], flags)
+    for fault in crossed(search["budgets"]):
+        parser.error(fault)
+    folder = flags.output_dir or Path("runs")
+    return SearchOptions(
+        **known(search, SearchOptions, "search"),
+        data=data_settings(settings, flags) if flags.dataset else None,
+        data_path=flags.data_path,
+        device=flags.device,
+        workers=flags.workers,
+        output_dir=folder,
+        checkpoint=flags.checkpoint or folder / "checkpoint.pt",
+        latency_table=flags.latency_table,
+    )
+
+
+UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
+"""The costs that can be limited, and how many of the flags' units make one of the settings'."""
+
+
+def budgets(
+    settings: Sequence[Mapping[str, Any]], flags: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """The limits of settings.toml; where there are flags for a cost, theirs alone."""
+    found = [dict(budget) for budget in settings]
+    for name, unit in UNITS.items():
+        limits = {
+            "most": getattr(flags, f"max_{name}"),
+            "least": getattr(flags, f"min_{name}"),
+        }
+        # Rounded, so that a limit of 2.466049 ms is what a latency of 2466049 ns is in seconds.
+        given = {end: round(value / unit, 12) for end, value in limits.items() if value is not None}
+        if given:
+            found = [budget for budget in found if budget["name"] != name]
+            found.append({"name": name, **given})
+    return found

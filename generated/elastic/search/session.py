@@ -1,0 +1,201 @@
+"""A search of one trained network: what proposes sub-networks, and what judges them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from elastic.data.shapes import Shapes, random_inputs
+from elastic.latency.timing import measure
+from elastic.net.resizing import sized
+from elastic.net.spelling import short
+from elastic.run.distributed import World, leave
+from elastic.run.journal import Measured, fingerprint, open_journal
+from elastic.run.progress import seconds
+from elastic.search.front import Point
+from elastic.search.judge import Calibrated, Costs, Judge, Measure
+from elastic.search.limits import why_none
+from elastic.search.options import SearchOptions
+from elastic.search.proposals import Proposals
+from elastic.space.latency_table import LatencyTable, predicted, read_table
+from elastic.space.memory import read_memory
+from elastic.train.evaluate import evaluate
+from elastic.train.interfaces import Assignment, Space
+from elastic.train.subnets import resolved
+from elastic.train.trained import Trained, load_trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """A search under way.
+
+    costs      what the accuracy is weighed against; the first is the one that pictures show
+    proposals  what to evaluate next, generation by generation
+    plans      the plans of what is evaluated, with norms calibrated
+    judge      what evaluates
+    table      what predicts latencies, where a table does
+    origin     hashes of the network and of its weights
+    started    when it was, by `time.perf_counter`
+    """
+
+    trained: Trained
+    space: Space
+    options: SearchOptions
+    world: World
+    costs: list[str]
+    proposals: Proposals
+    plans: Calibrated
+    judge: Judge
+    table: LatencyTable | None
+    origin: Mapping[str, str]
+    started: float
+
+    @property
+    def judged_by(self) -> str:
+        """Which images the accuracies are of: "test" where none were held out."""
+        return judged_by(self.trained)
+
+    def finished(self, evaluated: Sequence[Point], front: Sequence[Point]) -> list[Point]:
+        """The front by rising MACs, with latencies and test accuracies. Exits where nothing is on it."""
+        if self.world.main:
+            reused = self.judge.reused
+            earlier = f", {reused} of them in earlier runs," if reused else ""
+            print(f"evaluated {len(evaluated)} sub-networks{earlier} in {seconds(self.started)}")
+        broken = self.judge.broken()
+        if broken and self.world.main:
+            of = f"{len(broken)} of {len(self.judge.looked_at())} sub-networks"
+            print(f"warning: {of} answer NaN or Inf and are left out, {short(broken[0])} for one")
+        if not front:
+            leave(self.world)
+            if not self.world.main:
+                raise SystemExit(1)
+            if broken:
+                raise SystemExit("no sub-network is left: train again")
+            looked_at = self.judge.looked_at()
+            raise SystemExit(why_none(self.space, self.options.budgets, looked_at, self.table))
+        return self.judge.finished(sorted(front, key=lambda point: point.macs))
+
+
+def begin(
+    net: Any,
+    space: Space,
+    shapes: Shapes,
+    classes: int,
+    project: Path,
+    options: SearchOptions,
+    world: World,
+    listed: Sequence[Assignment | str] | None = None,
+) -> Search:
+    """Everything ready to search a network on its process's device.
+
+    `shapes` is what the network takes; its ir.json lies in the folder `project`. `listed` is what its training runs,
+    where that is but a few sub-networks.
+    """
+    trained = load_trained(
+        net.to(world.device).to(memory_format=torch.channels_last),
+        options.checkpoint,
+        shapes,
+        classes,
+        world.device,
+        data=options.data,
+        data_path=options.data_path,
+        workers=options.workers,
+    )
+    loading = trained.loading
+    if world.main and judged_by(trained) == "test":
+        print("no images are held out of training (validation = 0): the test images judge")
+    costs = [name for name in dict.fromkeys(options.objectives) if name != "accuracy"] or ["macs"]
+    plans = Calibrated(trained.net, loading.calibration(options.calibrate))
+    table = read_latencies(options.latency_table, space, world)
+    origin = trained.origin()
+    # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
+    of = [*origin.values(), world.device.type, *loading.digests(options.calibrate)]
+    limited = [*costs, *(budget["name"] for budget in options.budgets)]
+    judge = Judge(
+        costs=counting(space, project / "ir.json", table, listed),
+        measure=measuring(trained, plans, shapes),
+        journal=open_journal(options.output_dir / "search.jsonl", fingerprint(of), world),
+        budgets=options.budgets,
+        timed=table is None and "latency" in limited,
+        world=world,
+    )
+    started = time.perf_counter()
+    rng = random.Random(options.seed)
+    strategy, budgets = options.strategy, options.budgets
+    proposals = Proposals(space, strategy, rng, costs, budgets, judge.allowed, table)
+    return Search(
+        *(trained, space, options, world, costs, proposals, plans, judge, table, origin, started)
+    )
+
+
+def judged_by(trained: Trained) -> str:
+    """Which images the accuracies are of: "test" where none were held out."""
+    data = trained.loading.data
+    return "test" if data.validation is data.test else "validation"
+
+
+def read_latencies(file: Path | None, space: Space, world: World) -> LatencyTable | None:
+    """The table that predicts latencies, where one is given. Exits where it cannot be used."""
+    if file is None:
+        return None
+    try:
+        table = read_table(file, space.SPACE)
+    except OSError as error:
+        raise SystemExit(f"cannot read {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise SystemExit(f"--latency-table: {error}") from None
+    if world.main:
+        print(f"latencies by {file}: {table.conditions}")
+    return table
+
+
+def counting(
+    space: Space,
+    graph: Path,
+    table: LatencyTable | None = None,
+    listed: Sequence[Assignment | str] | None = None,
+) -> Costs:
+    """What counts a sub-network's costs: multiply-accumulates, parameters, bytes of activations; seconds by a table.
+
+    Where training runs only those `listed`, it also says whether a sub-network is one of them.
+    """
+    memory = read_memory(graph)
+    run = None if listed is None else [resolved(space, at) for at in listed]
+
+    def costs(at: Assignment) -> dict[str, Any]:
+        found: dict[str, Any] = {"macs": space.macs(at), "params": space.params(at)}
+        found["memory"] = memory(at)
+        if run is not None:
+            found["trained"] = at in run
+        if table:
+            found["latency"] = predicted(space.SPACE, table, [at])[0]
+        return found
+
+    return costs
+
+
+def measuring(trained: Trained, plans: Callable[[Assignment], Any], shapes: Shapes) -> Measure:
+    """What measures a sub-network: its accuracy on held-out or on test images, or its latency, of one example, as it
+    is served."""
+    net, loading = trained.net, trained.loading
+    images = {
+        "accuracy": loading.evaluation(loading.data.validation),
+        "test_accuracy": loading.evaluation(loading.data.test),
+    }
+
+    def measured(at: Assignment, what: str) -> Measured:
+        plan = plans(at)
+        if what == "latency":
+            inputs = sized(random_inputs(shapes, 1, loading.world.device), plan.resolution)
+            timing = measure(net.straight(plan), inputs)
+            return {"latency": timing.median, "latency_p90": timing.p90}
+        score = evaluate(net, plan, images[what], loading.world)
+        return {what: score.accuracy} | ({"broken": score.broken} if score.broken else {})
+
+    return measured

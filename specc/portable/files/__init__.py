@@ -1,0 +1,1 @@
+"""What goes into `elastic/files/` of a project and the compiler reads files by, too."""

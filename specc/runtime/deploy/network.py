@@ -1,0 +1,101 @@
+"""What export.py writes of one network: its files, each checked, and subnet.json, which says what they are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from specc.runtime.data.loading import Loading
+from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.deploy.checked import FILES, Answers, Written, checksums, compare, named
+from specc.runtime.deploy.exporting import OnImages, described, wish_of, write_source
+from specc.runtime.deploy.int8_files import IMAGES, write_int8
+from specc.runtime.deploy.programs import write_onnx, write_program
+from specc.runtime.files.whole import whole_folder, write_text, writing
+from specc.runtime.net.bind import bind
+from specc.runtime.net.resizing import sized
+from specc.runtime.train.evaluate import evaluate
+from specc.runtime.train.trained import Trained
+from specc.runtime.train.trainer import run
+
+
+def export(
+    trained: Trained,
+    name: str,
+    inputs: Sequence[str],
+    folder: Path,
+    flags: argparse.Namespace,
+    plan: Any = None,
+    called: str = "",
+    known: Mapping[str, float] = MappingProxyType({}),
+) -> Written:
+    """Writes and checks all that there is of the network `name`, or of its sub-network of `plan`, into a folder of its
+    own, which is replaced as a whole.
+
+    `inputs` are the names of what it takes. Of a sub-network `called` names it, and `known` has figures to keep.
+    """
+    net, loading = trained.net, trained.loading
+    title = f"{type(net).__name__}{f' at {called}' if called else ''}: a plain static network."
+    resolution = None if plan is None else plan.resolution
+    images = first_batch(loading)
+    examples = sized(each_input(images), resolution)
+    static = bind(net, plan, fold=True, resized=False)
+    with torch.inference_mode():
+        wanted: Answers = run(net, images, plan)
+        compare("static module", static(*examples), wanted)
+    about: dict[str, Any] = {
+        "network": name,
+        "fingerprint": net.fingerprint,
+        "at": {} if plan is None else plan.assignment,
+        **known,
+        "inputs": described(loading, inputs, examples),
+        "outputs": [*named(wanted)],
+        "classes": trained.classes,
+    }
+    wish, free = wish_of(flags, static, examples, about)
+    about |= free
+    written = Written(flags)
+    with writing(folder), whole_folder(folder) as aside:
+        source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
+        plain = bind(net, plan, resized=False)
+        written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
+        written.attempt(
+            program, partial(write_program, static, examples, wanted, program, wish=wish)
+        )
+        written.attempt(
+            onnx, partial(write_onnx, static, examples, inputs, wanted, onnx, wish), "ONNX file"
+        )
+        if flags.int8:
+            fitting = [
+                sized(each_input(batch[0]), resolution)
+                for batch in loading.calibration(IMAGES) or ()
+            ]
+            judge = None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, judge)
+        about |= {"left_out": written.left_out, "files": checksums(aside)}
+        write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
+    print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
+    return written
+
+
+def first_batch(loading: Loading) -> Inputs:
+    """Eight test images, or what the network takes, to compare answers on."""
+    return next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
+
+
+def accuracy(loading: Loading, resolution: Any, static: nn.Module) -> float:
+    """Of a static network that takes inputs of its own resolution, on the test images."""
+
+    def prepare(images: Inputs) -> tuple[Tensor, ...]:
+        return sized(each_input(images), resolution)
+
+    tests = loading.evaluation(loading.data.test)
+    return evaluate(OnImages(static, prepare), None, tests, loading.world).accuracy
