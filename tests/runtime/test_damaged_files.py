@@ -280,7 +280,7 @@ def test_fronts_and_bundles_are_those_of_their_weights(scripts: Scripts, tmp_pat
     before = {path: path.stat().st_mtime_ns for path in (runs / "pareto" / "1").iterdir()}
     for asked in ((), ("--pareto", "all"), ("--bundle",), ("--at", "1"), ("--max-macs", "1e9")):
         reason = scripts("export.py", *asked, *flags).reason
-        assert reason.startswith(f"{front} is of other weights than the checkpoint: run search.py again")
+        assert reason.startswith(f"{front} belongs to different weights than the checkpoint: run search.py again")
     assert {path: path.stat().st_mtime_ns for path in (runs / "pareto" / "1").iterdir()} == before
     assert scripts("export.py", "--at", "max", *flags).code == 0
     assert scripts("export.py", "--pareto", "1", "--front", f"{runs}/constraints.json", *flags).code == 0
