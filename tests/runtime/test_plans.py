@@ -35,6 +35,7 @@ SIDES = {
     "digits_densenet": 8,
     "vit": 8,
     "lenet3c1l_awn": 28,
+    "mobilenet_v2_tips": 64,
     "mobilenet_v3_ofa": 64,
     "resnet50_adn": 64,
     "resnext29_inclusive": 32,
@@ -418,7 +419,7 @@ def test_modules_may_be_replaced() -> None:
         (
             Names(s1_depth=(0, 1, 2)),
             lambda: Stage(Repeat(OneOf(0, 1), [Block(4)])),
-            r"'s1.depth' has the options \(0, 1\), the space's \(0, 1, 2\)",
+            "'s1.depth' has the options 0, 1, in the space 0, 1, 2",
         ),
         (Names(s1_depth=(0, 1)), lambda: Stage(Block(4)), "nothing reads 's1.depth'"),
         (
