@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
-from specc import __version__
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.literals import literal, toml
 from specc.codegen.parts import in_order, place
@@ -22,6 +21,7 @@ from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
 from specc.passes.slices import separable
+from specc.version import __version__
 
 
 class Sections(Protocol):
