@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region, Structure, walk
 from specc.ir.expr import Apply, Expr, Var
@@ -222,7 +222,8 @@ def merged_entries(found: Structure, rows: Sequence[tuple[Entry, ...] | None]) -
 
 def ends(key: Hashable) -> tuple[int, int]:
     """How often the definition has come to a place by then, and where its text ends."""
-    place, count = key  # type: ignore[misc]
+    found: Any = key
+    place, count = found
     while place[0] == "region":
         place = place[1]
     return count, place[2]
