@@ -42,7 +42,7 @@ def test_sub_networks_are_spread_over_the_costs() -> None:
     assert several("all", points, {}) == [*range(6)]
     assert several("all", points, {"macs": 300, "params": None}) == [0, 1, 2, 3]
     assert several("2", points[::-1], {"macs": 300}) == [5, 2]
-    with pytest.raises(SystemExit, match="no sub-network keeps the limits"):
+    with pytest.raises(SystemExit, match="no sub-network satisfies the constraints"):
         several("2", points, {"macs": 99})
     with pytest.raises(SystemExit, match="a number of sub-networks is expected"):
         several("many", points, {})
@@ -67,7 +67,7 @@ def test_what_is_no_front_of_this_network_is_told(tmp_path: Path) -> None:
     halves: list[Any] = [{"at": small}, {"macs": 1, "params": 2}, row | {"at": {"width": 3}}, row | {"at": {"k": 2}}]
     for text in ("", '{"points": [', "[1]", *(json.dumps({"points": [half]}) for half in halves), "\xff"):
         file.write_text(text, encoding="latin-1")
-        with pytest.raises(SystemExit, match="is damaged, or of another network"):
+        with pytest.raises(SystemExit, match="is corrupt or belongs to a different network"):
             read_points(file, space)
     with pytest.raises(SystemExit, match=r"--at : max, min, a \.json file"):
         chosen(space, "", file, {})
