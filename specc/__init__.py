@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from specc.version import __version__
+
 if TYPE_CHECKING:
     from specc.api import Network, SpecError, SpecWarning, load
 
-__version__ = "0.2.0"
-
-__all__ = ["Network", "SpecError", "SpecWarning", "load"]
+__all__ = ["Network", "SpecError", "SpecWarning", "__version__", "load"]
 
 
 def __getattr__(name: str) -> object:

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Literal, TypeAlias
 
 Group: TypeAlias = Literal["specc.operators", "specc.methods", "specc.analyses"]
@@ -40,8 +39,3 @@ def folder_of(package: str) -> Path:
     file = import_module(package).__file__
     assert file is not None, package
     return Path(file).parent
-
-
-def module_in(package: str, name: str) -> ModuleType | None:
-    """A module of a package, imported; None where it has none of this name."""
-    return import_module(f"{package}.{name}") if (folder_of(package) / f"{name}.py").is_file() else None

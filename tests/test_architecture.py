@@ -23,6 +23,7 @@ LAYERS = {
     "cache": 0,
     "plugins": 0,
     "python": 0,
+    "version": 0,
     "diagnostics": 0,
     "space": 0,
     "portable": 0,

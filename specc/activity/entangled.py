@@ -1,4 +1,4 @@
-"""Where choices read one another too much to be told apart."""
+"""Choices that are too interdependent for exact counting."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from specc.source import Span
 ENTANGLED = Rule(
     "E613",
     "space-too-entangled",
-    "the choices of a space read one another too much for an exact count",
-    "Sub-networks are counted by taking up one choice after another and remembering only what the rest still needs.\n"
-    "That fails where very many choices decide together, in no order, what else matters.\n"
+    "choices are too interdependent for exact counting",
+    "Sub-networks are counted by variable elimination: one choice after another, with the states that the rest needs.\n"
+    "That fails where very many choices together decide what else matters (over 1M joint states).\n"
     "Wrong:  when (a1 + a2 + ... + a30) > 7 { ... }, with thirty choices of many options\n"
     "Right:  conditions of a few choices each, or one choice that stands for their sum.",
 )
 
 
 class TooManyOptions(ValueError):
-    """A condition or a size reads so many choices that their combinations cannot be tried out."""
+    """A condition or a size reads too many choices to enumerate their combinations."""
 
 
 def refused(rule: Rule, origin: Span, message: str, help: str = "") -> SpecError:

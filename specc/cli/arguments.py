@@ -23,7 +23,7 @@ NO_COUNTS: Final = ("s", "B")
 
 def common(parser: ArgumentParser) -> None:
     """`--json` and `--quiet`."""
-    parser.add_argument("--json", action="store_true", help="one JSON value on stdout, also for diagnostics")
+    parser.add_argument("--json", action="store_true", help="print one JSON value, also for errors")
     parser.add_argument("-q", "--quiet", action="store_true", help="print only results, warnings and errors")
 
 
@@ -38,20 +38,20 @@ def spec(parser: ArgumentParser, optional: bool = False) -> None:
 
 def parameters(parser: ArgumentParser) -> None:
     """`-p NAME=VALUE`."""
-    text = "sets a `param` of the spec; may be given several times"
+    text = "set a `param` of the spec; repeatable"
     parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
 def strict(parser: ArgumentParser) -> None:
     """`--strict`."""
-    parser.add_argument("--strict", action="store_true", help="warnings are errors: exit 1, write nothing")
+    parser.add_argument("--strict", action="store_true", help="treat warnings as errors: exit 1, write nothing")
 
 
 def at(parser: ArgumentParser, default: str | None, text: str) -> None:
     """`--at`, with a line on what it is for."""
     help = f"{text}: max, min, random, choice=option,... or FILE.json"
     parser.add_argument("--at", default=default, metavar="WHERE", help=help + (f" ({default})" if default else ""))
-    parser.add_argument("--seed", type=whole, default=0, metavar="S", help="decides what `--at random` draws (0)")
+    parser.add_argument("--seed", type=whole, default=0, metavar="S", help="random seed of `--at random` (0)")
 
 
 def load(args: Namespace, terminal: Terminal) -> Compiled:
@@ -72,7 +72,7 @@ def load_spec(name: str, params: Sequence[str]) -> Compiled:
 
 
 def standard_source() -> Source:
-    """What stands on standard input. Raises Failure where it is not UTF-8."""
+    """The spec on standard input. Raises Failure where it is not UTF-8."""
     try:
         return Source("<stdin>", standard_input().decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -85,7 +85,7 @@ def pairs(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not (equals and name.strip() and value.strip()):
-            raise UsageError(f"`-p {word}` gives no parameter a value", "write -p name=value, as in -p width_mult=1.4")
+            raise UsageError(f"`-p {word}` sets no parameter", "write -p name=value, as in -p width_mult=1.4")
         if name.strip() in found:
             raise UsageError(f"the parameter `{name.strip()}` is given twice")
         found[name.strip()] = value.strip()
@@ -120,10 +120,10 @@ def times(text: str) -> tuple[Fraction | None, Fraction | None]:
 def _ends(text: str, read: Callable[[str], Fraction], example: str) -> tuple[Fraction | None, Fraction | None]:
     low, dots, high = text.partition("..")
     if not dots or not (low.strip() or high.strip()):
-        raise UsageError(f"`{text}` is not a range", f"write LO..HI, as in {example}; one of the two may be left out")
+        raise UsageError(f"`{text}` is not a range", f"write LO..HI, as in {example}; either end may be omitted")
     ends = (read(low) if low.strip() else None, read(high) if high.strip() else None)
     if ends[0] is not None and ends[1] is not None and ends[0] > ends[1]:
-        raise UsageError(f"the range `{text}` is empty: it ends before it begins")
+        raise UsageError(f"invalid range `{text}`: the lower bound exceeds the upper bound")
     return ends
 
 
@@ -140,13 +140,15 @@ def seconds(text: str) -> Fraction:
 
 
 def refuse_negative(text: str) -> None:
-    """Raises UsageError for what is below nothing."""
+    """Raises UsageError for a negative number."""
     if text.strip().startswith("-"):
-        raise UsageError(f"`{text}` is negative, which no cost is", "where an end is open, leave it out, as in ..100M")
+        raise UsageError(
+            f"costs cannot be negative: {text.strip()}", "omit an end to leave the range open, as in ..100M"
+        )
 
 
 def refuse_endless(text: str) -> None:
-    """Raises UsageError for what nobody would write."""
+    """Raises UsageError for a number of too many characters."""
     if len(text) > numerals.LONGEST:
         raise UsageError(
             f"`{text[: numerals.LONGEST]}...` is too long: a number has at most {numerals.LONGEST} characters"

@@ -109,7 +109,7 @@ def parser_of(name: str, command: Command) -> ArgumentParser:
 
     class Parser(ArgumentParser):
         def error(self, message: str) -> NoReturn:
-            raise UsageError(message, f"`{self.prog} --help` shows what it takes")
+            raise UsageError(message, f"`{self.prog} --help` lists the options")
 
     doc = (sys.modules[f"specc.cli.commands.{name}"].__doc__ or "").strip()
     shape = RawDescriptionHelpFormatter  # the description keeps its lines
@@ -136,10 +136,10 @@ def overview() -> str:
     return (
         "specc compiles a small language for elastic networks to PyTorch projects.\n\n"
         f"usage: specc COMMAND ...\n\n{rows}\n"
-        "`specc COMMAND --help` says what a command takes. All that read a spec take - for standard input,\n"
-        "-p NAME=VALUE, --strict, --json and --quiet.\n"
-        "Exit codes: 0 fine, also with warnings; 1 the spec is wrong, or a warning under --strict;\n"
-        "2 the command line is wrong.\n"
+        "`specc COMMAND --help` lists the options of a command. Commands that read a spec accept - for standard\n"
+        "input, -p NAME=VALUE, --strict, --json and --quiet.\n"
+        "Exit codes: 0 success, also with warnings; 1 error in the spec, or a warning under --strict;\n"
+        "2 error in the command line.\n"
     )
 
 

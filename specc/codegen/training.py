@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
-from specc import __version__
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.literals import literal, toml
 from specc.codegen.parts import in_order, place
@@ -22,6 +21,7 @@ from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
 from specc.passes.slices import separable
+from specc.version import __version__
 
 
 class Sections(Protocol):
@@ -78,7 +78,7 @@ class View:
     trained    the sub-networks that are trained, as Python text, where these are the same few in every step; else ""
     stages     the stages that torchvision's detectors would read, () for no backbone of theirs
     draws      whether the method draws sub-networks at random
-    calibrated how many training images set the norms of a sub-network; 0 where nothing is calibrated
+    calibrated images for batch-norm calibration of a sub-network; 0 where nothing is calibrated
     blocks     whether the latencies of blocks can be tabulated
     method     the method whose step trains it; plain training where there is nothing to choose
     """
@@ -216,7 +216,7 @@ def listed_text(graph: Graph, method: Method, call: Call) -> str:
 
 
 def calibrated(graph: Graph, sections: Sections) -> int:
-    """How many training images set the norms of a sub-network: as `train { }` says, and none without batch norms."""
+    """Number of images for batch-norm calibration: that of `train { }`; 0 without batch norms."""
     images = sections.train["calibrate"] if any(op.operator.keeps_statistics for op in graph.ops) else 0
     assert isinstance(images, int)
     return images

@@ -16,8 +16,8 @@ from specc.syntax import ast
 ONE_BRANCH_BODY = Rule(
     "E374",
     "branches-without-convolution",
-    "branches that share all they do",
-    "What makes branches different is the weights of their convolutions. Without one they would all be equal.\n"
+    "branches contain no convolution",
+    "Branches differ in the weights of their convolutions. Without a convolution they would all be equal.\n"
     "Wrong:  branches 8 sum { relu }\n"
     "Right:  branches 8 sum { conv(4, kernel=1); relu; conv(64, kernel=1) }",
 )

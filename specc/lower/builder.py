@@ -45,7 +45,7 @@ SIZE_MISMATCH = Rule(
 TOO_LARGE = Rule(
     "E314",
     "network-too-large",
-    "a network is written out without end in sight",
+    "a network is too large: over 200,000 statements after expansion",
     "Repeats and block calls are written out: up to 200,000 statements in all, up to 100 braces inside each other,\n"
     "and up to 100 exits. What a network costs is counted exactly, up to 2^53 of a kind.\n"
     "Wrong:  repeat 100000 { repeat 100000 { relu } }\n"

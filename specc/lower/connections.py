@@ -63,7 +63,7 @@ def connection(b: Builder, node: ast.Expression, env: Env) -> Connection:
     blocks = evaluate(b, args[0].value, env).x
     fixed = isinstance(blocks, int) and not isinstance(blocks, bool) and blocks >= 1
     if name == "dense" or len(args) > 1 or args[0].name is not None or not fixed:
-        message = "a dense connection takes nothing" if name == "dense" else "one fixed number of blocks stands here"
+        message = "a dense connection takes nothing" if name == "dense" else "expected one fixed number of blocks"
         b.findings.report(BAD_CONNECTION, node.span, message, help="as in `triangular(6)`")
         return DENSE
     assert isinstance(blocks, int)

@@ -298,7 +298,8 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
         case "number":
             if isinstance(x, (bool, str, Var, Apply)):
                 kind = NOT_ELASTIC if isinstance(x, (Var, Apply)) else WRONG_TYPE
-                findings.report(kind, span, f"`{parameter.name}` must be a fixed number")
+                must = "be a number, got" if kind == WRONG_TYPE else "not depend on a choice:"
+                findings.report(kind, span, f"`{parameter.name}` must {must} `{span.text}`")
                 x = cast("int | Fraction", fallback or 0)
             elif problem := out_of_range(parameter, x):
                 findings.report(BAD_SETTING, span, f"`{parameter.name}` is {float(x):g}, and must be {problem}")

@@ -285,7 +285,7 @@ def static_number(b: Builder, node: ast.Expression, env: Env) -> int | Fraction:
     value = evaluate(b, node, env).x
     if isinstance(value, (int, Fraction)) and not isinstance(value, bool):
         return value
-    b.findings.report(WRONG_TYPE, node.span, "a fixed number must stand here")
+    b.findings.report(WRONG_TYPE, node.span, "expected a number, or an expression without choices")
     return 1
 
 

@@ -233,7 +233,7 @@ BUDGETS: Final = (
         "latency", (Parameter("most", "seconds", doc="median measured time of one image, as in 5ms", above=0), SHORTEST)
     ),
     Signature(
-        "memory", (Parameter("most", "number", doc="bytes of activations alive at once, one image", above=0), LEAST)
+        "memory", (Parameter("most", "number", doc="peak activation memory of one image, in bytes", above=0), LEAST)
     ),
 )
 
@@ -281,7 +281,7 @@ SEARCH: Final = Signature(
             Call("evolution", (("evaluations", 512), ("population", 32), ("mutation", 0))),
         ),
         Parameter("budgets", ListOf(Variants(BUDGETS)), (), "limits that every sub-network of the front keeps"),
-        Parameter("calibrate", "count", 1024, "training images that set the norms of every candidate"),
+        Parameter("calibrate", "count", 1024, "images for batch-norm calibration of each candidate"),
         Parameter("seed", "count", 0),
     ),
     "how the generated search.py searches; its flags override each of these",

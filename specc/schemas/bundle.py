@@ -75,7 +75,7 @@ class Figures(Document):
 
     accuracy: Share | None = Field(default=None, description="on the test images")
     bytes: Count = Field(description="of the file")
-    peak_bytes: Count | None = Field(default=None, description="most bytes of activations alive at once")
+    peak_bytes: Count | None = Field(default=None, description="peak activation memory in bytes")
     ms: Positive = Field(description="milliseconds of one image on one thread of the CPU")
 
 

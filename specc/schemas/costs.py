@@ -51,7 +51,7 @@ class Plan(OfSpec):
     params_total: Count = Field(description="parameters allocated, all norm banks and heads included")
     macs: Ends = Field(description="multiply-accumulates")
     weight_bytes: Ends = Field(description="bytes of the weights, as float32")
-    peak_bytes: Ends = Field(description="most bytes of float32 activations alive at once")
+    peak_bytes: Ends = Field(description="peak activation memory in bytes, in float32")
     exact: Flag = Field(description="whether the ranges are exact, or of the sub-networks that were looked at")
     method: HowTrained
     data: TrainedOn
@@ -78,7 +78,7 @@ class Cost(OfSpec):
     params_total: Count = Field(description="parameters allocated, all norm banks and heads included")
     macs: Count = Field(description="multiply-accumulates")
     activations: Count = Field(description="elements written by all operations")
-    peak_bytes: Count = Field(description="most bytes of float32 activations alive at once, norms folded")
+    peak_bytes: Count = Field(description="peak activation memory in bytes, in float32, norms folded")
     latency: Positive = Field(default=0, description="seconds, as the latency table of `--latency` predicts them")
     ops: tuple[OpCost, ...]
 

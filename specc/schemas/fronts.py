@@ -23,7 +23,7 @@ class Point(Document):
     latency: Measured | None = Field(default=None, description="seconds, the median")
     latency_p90: Measured | None = Field(default=None, description="seconds; nine of ten runs take no longer")
     test_accuracy: Share | None = None
-    memory: Measured | None = Field(default=None, description="most bytes of activations alive at once")
+    memory: Measured | None = Field(default=None, description="peak activation memory in bytes")
     trained: Flag = Field(default=True, description="whether a step of the training runs it")
 
 

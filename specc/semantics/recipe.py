@@ -16,7 +16,7 @@ from specc.syntax import ast
 BEYOND_THE_RUN: Final = Rule(
     "E234",
     "beyond-the-run",
-    "a part of the schedule lies beyond the last epoch",
+    "the schedule extends past the last epoch",
     "A milestone, the first drop and the end of the warm-up come before the run's end. Milestones below 1 are shares\n"
     "of the run.\n"
     "Wrong:  train { epochs=90; schedule=multistep([60, 100, 140]) }\n"
@@ -34,8 +34,8 @@ BAD_RESTARTS: Final = Rule(
 NOTHING_TO_REPEAT: Final = Rule(
     "E235",
     "nothing-to-repeat",
-    "images are repeated that nothing tells apart",
-    "With repeats=3 every image stands three times in its batch, each time augmented anew; without augmentation\n"
+    "repeated augmentation without augmentation",
+    "repeats=3 puts each image into its batch three times, each time with a new augmentation. Without augmentation\n"
     "these are three equal images.\n"
     "Wrong:  train { repeats=3 }\n"
     "Right:  train { repeats=3; augment=[resized_crop, flip] }",
@@ -198,7 +198,7 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
         message = "`nesterov=yes` needs a momentum above 0"
         findings.report(NO_MOMENTUM, place(section, "optimizer"), message, help="0.9 is usual")
     if whole(train, "repeats") > 1 and not train["augment"]:
-        message = f"every image stands {train['repeats']} times in its batch, and nothing tells the copies apart"
+        message = f"each image occurs {train['repeats']} times in its batch, without augmentation"
         findings.report(NOTHING_TO_REPEAT, place(section, "repeats"), message, help="add augment=[crop, flip] or more")
     if accumulate > 1 and (batch_size % accumulate or batch_size // accumulate < 2):
         message = f"a batch of {batch_size} can't be computed in {accumulate} equal parts of more than one image"

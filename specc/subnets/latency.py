@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WRONG_TABLE: Final = Rule(
     "E614",
     "wrong-latency-table",
-    "a latency table is of another network, or none",
+    "a latency table is corrupt or belongs to a different network",
     "A table says what each block of a network takes for every combination of the choices that the block reads; the\n"
     "latency of a sub-network is their sum. Its choices and their options must be those of the spec.\n"
     "Wrong:  specc sample specs/digits.specc --latency ..2ms --latency-table another_network/latency.cpu.json\n"

@@ -137,7 +137,7 @@ def together_text(graph: Graph, what: Program) -> str:
 
 def size_text(space: Space) -> str:
     count = count_of(space)
-    return f"{count}" if count is not None else "None  # the choices read one another too much to count"
+    return f"{count}" if count is not None else "None  # the choices are too interdependent to count"
 
 
 COSTS_HEAD = '''"""What sub-networks cost, as a program: for many at once, and for one in microseconds.

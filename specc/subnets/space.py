@@ -70,18 +70,18 @@ APPROXIMATE_DRAWS = Rule(
     "W611",
     "approximate-draws",
     "the draws within a budget are not exactly uniform",
-    "Draws are uniform over the sub-networks within a budget, which takes counting them. Where choices read one\n"
-    "another too much for that, every choice is drawn on its own until all costs fit, or only the ends of the range\n"
-    "are found.\n"
+    "Uniform sampling within a budget counts the sub-networks within it. When choices are too interdependent for\n"
+    "exact counting, each choice is drawn independently until all costs satisfy the budgets, or only the ends of the\n"
+    "range are found.\n"
     "Wrong:  statistics of such draws as those of the sub-networks within the budget\n"
-    "Right:  fewer choices that are read together, or options further apart.",
+    "Right:  fewer choices that depend on one another, or options further apart.",
 )
 FEWER_DRAWS = Rule(
     "W612",
     "fewer-draws",
     "fewer sub-networks were drawn than asked for",
-    "Each draw within a narrow window takes many tries in a space that is too large to list; these are limited, so\n"
-    "that nothing hangs. What was drawn is uniform all the same.\n"
+    "In a space that is too large to list, a narrow budget takes many tries per draw. The number of tries is bounded;\n"
+    "what was drawn is still uniform.\n"
     "Wrong:  specc sample SPEC -n 1000 --macs 150000001..150000001\n"
     "Right:  specc sample SPEC -n 1000 --macs 150M..151M",
 )
@@ -89,10 +89,10 @@ APPROXIMATE_RANGE = Rule(
     "W613",
     "approximate-range",
     "the range of costs is that of the smallest and the largest sub-network",
-    "The least and the most that any sub-network costs are found by taking up one choice after another. Where choices\n"
-    "read one another too much for that, what the smallest and the largest sub-network cost stands in their place.\n"
+    "The range of costs is found by variable elimination. When choices are too interdependent for that, the range is\n"
+    "that of the smallest and the largest sub-network.\n"
     "Wrong:  a width that falls where another choice rises, among very many choices that are read together\n"
-    "Right:  fewer choices that are read together, or options further apart.",
+    "Right:  fewer choices that depend on one another, or options further apart.",
 )
 TOO_LARGE = Rule(
     "E612",
@@ -108,7 +108,7 @@ TOO_LARGE = Rule(
 class Ranges:
     """The least and the most that any sub-network costs, and the peak activation bytes of the smallest and the largest.
 
-    `exact` is false where the choices read one another too much, and the smallest's and largest's costs stand instead.
+    `exact` is false where the choices are too interdependent, and the smallest's and largest's costs stand instead.
     """
 
     macs: tuple[int, int]
@@ -164,7 +164,7 @@ def range_of_costs(graph: Graph) -> Ranges:
 def approximate_range(graph: Graph) -> tuple[Diagnostic, ...]:
     """The warning for ranges that are not exact."""
     findings = Findings()
-    message = "the choices read one another too much: the costs are those of the smallest and the largest sub-network"
+    message = "the choices are too interdependent: the costs are those of the smallest and the largest sub-network"
     findings.report(APPROXIMATE_RANGE, graph.origin, message)
     return tuple(findings.warnings)
 

@@ -277,7 +277,7 @@ def test_what_is_not_uniform_is_warned_of_in_python(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(window, "sweep", refused)
     monkeypatch.setattr(window, "listing", none)
     monkeypatch.setattr(window, "everywhere", refused)
-    with pytest.warns(SpecWarning, match="the draws are approximate: the choices read one another too much"):
+    with pytest.warns(SpecWarning, match="the draws are approximate: the choices are too interdependent"):
         net.sample(5, macs=(low, high))
     monkeypatch.setattr(catch, "LEAST_TRIES", 1)
     monkeypatch.setattr(catch, "TRIES", 1)

@@ -226,7 +226,7 @@ def test_empty_windows_of_entangled_choices_name_the_nearest_of_many_draws(monke
         with pytest.raises(SpecError) as caught:
             draw(graph, 1, 0, macs=macs, params=params)
         begin, _, end = caught.value.diagnostics[0].primary.message.partition(": ")
-        assert re.fullmatch(r"none of \d\d,\d{3} sub-networks drawn at random lies in the window", begin)
+        assert re.fullmatch(r"none of \d\d,\d{3} random sub-networks is within the budget", begin)
         return end
 
     assert said(macs=(macs[-1] + 1, inf)) == f"the nearest found MACs are {macs[-1]:,}"
@@ -236,7 +236,8 @@ def test_empty_windows_of_entangled_choices_name_the_nearest_of_many_draws(monke
     least = min(f.macs for f in every if f.params == params[-1])
     most = max(f.params for f in every if f.macs == macs[0])
     assert said(macs=(-inf, macs[0]), params=(params[-1], inf)) == (
-        f"with the other limits kept, the nearest found MACs are {least:,}; the nearest found parameters are {most:,}"
+        f"with the other constraints satisfied, the nearest found MACs are {least:,}; "
+        f"the nearest found parameters are {most:,}"
     )
 
 

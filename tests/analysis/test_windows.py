@@ -193,7 +193,7 @@ def test_empty_windows_name_the_nearest_of_all_costs() -> None:
     for below, above in gaps[:: len(gaps) // 10]:
         with pytest.raises(EmptyWindow) as caught:
             draw_in_window(space, 1, random.Random(0), (below + 1, above - 1))
-        assert f"no sub-network lies in the window: the nearest MACs are {below:,} and {above:,}" in str(caught.value)
+        assert f"no sub-network is within the budget: the nearest MACs are {below:,} and {above:,}" in str(caught.value)
         assert [cost[0] for cost in caught.value.nearest] == [below, above]
 
 
@@ -226,7 +226,8 @@ def test_windows_that_exclude_one_another_are_told_from_those_that_do_not() -> N
     least = costs[costs[:, 1] >= params[0], 0].min()
     most = costs[(costs[:, 0] >= macs[0]) & (costs[:, 0] <= macs[1]), 1].max()
     assert str(caught.value) == (
-        "no sub-network lies in the window: each limit alone can be met, but not both together; with the other kept, "
+        "no sub-network is within the budget: each constraint alone can be satisfied, but not both together; "
+        "with the other satisfied, "
         f"the nearest MACs are {least:,}; the nearest parameters are {most:,}"
     )
     swept = sweep(space, with_costs=True)
@@ -241,7 +242,9 @@ def test_windows_that_exclude_one_another_are_told_from_those_that_do_not() -> N
 
 def test_what_is_impossible_in_a_large_space_is_proved() -> None:
     space = space_named("mobilenet_v2_tips")
-    with pytest.raises(EmptyWindow, match="no sub-network lies in the window: each limit alone can be met"):
+    with pytest.raises(
+        EmptyWindow, match="no sub-network is within the budget: each constraint alone can be satisfied"
+    ):
         draw_in_window(space, 1, random.Random(0), (60e6, 60.5e6), (2.5e6, inf))
 
 

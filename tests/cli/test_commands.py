@@ -242,7 +242,7 @@ def test_draws_that_are_not_uniform_say_so(
     assert done.code == 0
     assert "warning[W611] approximate-draws: the draws are approximate" in done.err
     if "--json" in words:
-        assert all(not row["exact"] and "each was drawn on its own" in row["why"] for row in done.json)
+        assert all(not row["exact"] and "each was drawn independently" in row["why"] for row in done.json)
     strict = specc("sample", small, "-n", 3, "--macs", "1..", "--strict", *words)
     assert strict.code == 1
     assert "approximate-draws" in strict.err + strict.out
@@ -311,16 +311,16 @@ def test_many_draws_are_made_together() -> None:
         (["-n", "many"], "-n must be a positive whole number"),
         (["--macs", "60"], "`60` is not a range"),
         (["--macs", ".."], "`..` is not a range"),
-        (["--macs", "2..1"], "it ends before it begins"),
+        (["--macs", "2..1"], "the lower bound exceeds the upper bound"),
         (["--macs", "a..b"], "`a` is not a number"),
-        (["--macs", "-5..10M"], "`-5` is negative"),
+        (["--macs", "-5..10M"], "cannot be negative: -5"),
         (["--macs", "1e999999999.."], "`1e999999999` is not a number"),
         (["--params", f"..{'9' * 400}"], "a number has at most 40 characters"),
         (["--latency", f"{'9' * 400}s.."], "a number has at most 40 characters"),
-        (["--params", "1k..-2"], "`-2` is negative"),
-        (["--latency", "-1ms..2ms"], "`-1ms` is negative"),
+        (["--params", "1k..-2"], "cannot be negative: -2"),
+        (["--latency", "-1ms..2ms"], "cannot be negative: -1ms"),
         (["--latency", "1ms..2ms"], "--latency needs --latency-table"),
-        (["--macs", "1..2", "--distribution", "independent"], "within a budget draws are uniform"),
+        (["--macs", "1..2", "--distribution", "independent"], "cannot be combined with a budget"),
     ],
 )
 def test_wrong_sample_options(small: Path, words: list[str], message: str) -> None:

@@ -216,7 +216,7 @@ def test_a_front_with_numbers_that_are_none_is_refused(tmp_path: Path, name: str
     if (name, number) in fits:
         assert read_points(tmp_path / "pareto.json", TinySpace())
         return
-    with pytest.raises(SystemExit, match="is damaged, or of another network"):
+    with pytest.raises(SystemExit, match="is corrupt or belongs to a different network"):
         read_points(tmp_path / "pareto.json", TinySpace())
     with pytest.raises(ValueError, match=r"."):
         from_json(text)
@@ -255,7 +255,7 @@ def test_strict_json_reads_what_json_is_and_nothing_else() -> None:
 def test_a_header_that_is_made_up_is_refused(tmp_path: Path, header: bytes) -> None:
     file = tmp_path / "weights.safetensors"
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
-    with pytest.raises(ValueError, match=r"weights\.safetensors is damaged, or no safetensors file"):
+    with pytest.raises(ValueError, match=r"weights\.safetensors is corrupt, or not a safetensors file"):
         load_tensors(file)
 
 
@@ -265,7 +265,7 @@ def test_lengths_of_headers_are_not_believed(tmp_path: Path) -> None:
     whole = file.read_bytes()
     for length in (0, 1, 2**20, 2**62, 2**64 - 1):
         file.write_bytes(length.to_bytes(8, "little") + whole[8:])
-        with pytest.raises(ValueError, match="damaged"):
+        with pytest.raises(ValueError, match="corrupt"):
             load_tensors(file)
 
 
@@ -280,7 +280,7 @@ def test_fronts_and_bundles_are_those_of_their_weights(scripts: Scripts, tmp_pat
     before = {path: path.stat().st_mtime_ns for path in (runs / "pareto" / "1").iterdir()}
     for asked in ((), ("--pareto", "all"), ("--bundle",), ("--at", "1"), ("--max-macs", "1e9")):
         reason = scripts("export.py", *asked, *flags).reason
-        assert reason.startswith(f"{front} is of other weights than the checkpoint: run search.py again")
+        assert reason.startswith(f"{front} belongs to different weights than the checkpoint: run search.py again")
     assert {path: path.stat().st_mtime_ns for path in (runs / "pareto" / "1").iterdir()} == before
     assert scripts("export.py", "--at", "max", *flags).code == 0
     assert scripts("export.py", "--pareto", "1", "--front", f"{runs}/constraints.json", *flags).code == 0
@@ -288,8 +288,8 @@ def test_fronts_and_bundles_are_those_of_their_weights(scripts: Scripts, tmp_pat
     front.write_text(json.dumps({"points": content["points"]}))
     ended = scripts("export.py", "--pareto", "1", *flags)
     assert ended.code == 0, ended.raised or ended.err
-    assert "does not say of which weights it is: its accuracies may be of others" in ended.err
+    assert "does not name its weights: its accuracies may belong to others" in ended.err
     front.write_text(json.dumps(content | {"fingerprint": "0" * 16}))
-    assert "is of another network than the checkpoint" in scripts("export.py", "--pareto", "1", *flags).reason
+    assert "belongs to a different network than the checkpoint" in scripts("export.py", "--pareto", "1", *flags).reason
     assert scripts("search.py", *flags).code == 0
     assert scripts("export.py", "--pareto", "1", *flags).code == 0

@@ -100,7 +100,7 @@ def test_damaged_files_of_mnist_and_cifar_are_named(tmp_path: Path) -> None:
     images, labels = tmp_path / "train-images-idx3-ubyte", tmp_path / "train-labels-idx1-ubyte"
     whole = images.read_bytes()
     for content, message in (
-        (whole[:-1], "damaged: it holds 7 bytes of 2x2x2"),
+        (whole[:-1], "corrupt: it holds 7 bytes of 2x2x2"),
         (whole[:7], "no idx file"),
         (b"", "no"),
     ):
@@ -122,7 +122,7 @@ def test_damaged_files_of_mnist_and_cifar_are_named(tmp_path: Path) -> None:
     assert len(load_data(settings("cifar100", tmp_path)).test) == 2
     odd: list[tuple[Any, str]] = [
         ({b"data": good[b"data"]}, "no CIFAR file: b'fine_labels'"),
-        ({**good, b"fine_labels": [0]}, "damaged: it holds 2 images, 1 labels"),
+        ({**good, b"fine_labels": [0]}, "corrupt: it holds 2 images, 1 labels"),
         ({**good, b"data": np.zeros(5, np.uint8)}, "no CIFAR file: cannot reshape"),
         ([1, 2], "no CIFAR file: it holds no dictionary"),
     ]
@@ -132,7 +132,7 @@ def test_damaged_files_of_mnist_and_cifar_are_named(tmp_path: Path) -> None:
             load_data(settings("cifar100", tmp_path))
     write_pickle(tmp_path / "train", good)
     (tmp_path / "train").write_bytes((tmp_path / "train").read_bytes()[:-20])
-    with pytest.raises(SystemExit, match="train is no CIFAR file, or damaged"):
+    with pytest.raises(SystemExit, match="train is not a CIFAR file, or corrupt"):
         load_data(settings("cifar100", tmp_path))
 
 

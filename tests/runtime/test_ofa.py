@@ -195,7 +195,7 @@ def test_a_damaged_file_of_phases_is_told(tmp_path: Path) -> None:
     net, _, _ = shrinking(EXPAND, tmp_path)
     path = tmp_path / "shrinking.json"
     path.write_text(path.read_text().replace('"subnets"', '"nets"', 1))
-    with pytest.raises(SystemExit, match=r"is damaged: 'stages\[0\]\.subnets' is missing"):
+    with pytest.raises(SystemExit, match=r"is corrupt: 'stages\[0\]\.subnets' is missing"):
         ofa.Shrinking(path, net)
 
 

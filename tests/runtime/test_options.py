@@ -232,7 +232,7 @@ def test_a_checkpoint_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
     checkpoint.trained(other, checkpoint.load(path))
     assert torch.equal(net.weight, other.weight)
     with pytest.raises(
-        SystemExit, match=r"of another network, train this one first: weight has shape \[1, 2\] for \[1, 3\]"
+        SystemExit, match=r"a different network, train this one first: weight has shape \[1, 2\] for \[1, 3\]"
     ):
         checkpoint.trained(torch.nn.Linear(3, 1), checkpoint.load(path))
 

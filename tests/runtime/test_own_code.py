@@ -13,6 +13,7 @@ from tests.helpers.scripts import SPEC, run, write_project
 
 JUDGED = """
 right = count = 0
+loading = trained.loading
 for x, y in loading.evaluation(loading.data.test):
     right += int((net(x, plan).argmax(1) == y).sum())
     count += len(y)

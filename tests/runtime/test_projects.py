@@ -90,7 +90,7 @@ def test_the_search_finds_the_front_of_all_four_sub_networks(project: Path) -> N
 
     assert "evaluated 1 sub-network" in limited
     said, _, smallest = limited.splitlines()[-1].partition(" the smallest: ")
-    assert said == f"ended: no sub-network lies in the window: the nearest MACs are {smallest}, the least there are"
+    assert said == f"ended: no sub-network is within the budget: the nearest MACs are {smallest}, the least there are"
     assert json.loads((project / "few" / "pareto.json").read_text())["cost"] == "params"
 
 

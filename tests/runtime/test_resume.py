@@ -266,7 +266,7 @@ def test_weights_of_another_network_are_refused_though_they_would_fit(
         ("export.py", "--checkpoint", file, "--at", "max"),
     ):
         reason = scripts(*command, folder=others[name]).reason
-        assert "the checkpoint is of another network, Tiny " in reason
+        assert "the checkpoint belongs to a different network, Tiny " in reason
         assert len(reason) < 300
 
 
@@ -296,5 +296,5 @@ def test_a_moving_average_of_another_network_is_told_with_a_few_names(scripts: S
             ("search.py", "--checkpoint", f"{two}/checkpoint.pt"),
         ):
             reason = scripts(*command).reason
-            assert "the checkpoint is of another network" in reason
+            assert "the checkpoint belongs to a different network" in reason
             assert 60 < len(reason) < 400

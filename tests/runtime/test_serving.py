@@ -60,7 +60,7 @@ def test_a_runtime_picks_the_most_accurate_within_the_limits(made: dict[str, Pro
     assert torch.equal(runtime.run(x, params=small.params), runtime.calls[0](x))
     assert runtime.current == 1  # limits are of one call
     with pytest.raises(
-        ValueError, match=f"no prepared sub-network keeps the limits; the least are {small.macs:g} MACs"
+        ValueError, match=f"no prepared sub-network satisfies the constraints; the least are {small.macs:g} MACs"
     ):
         runtime.run(x, macs=small.macs - 1)
     with pytest.raises(IndexError):
@@ -162,10 +162,10 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
         whole = (folder / name).read_bytes()
         for length in (0, 7, 100, *(rng.randrange(len(whole) - 2) for _ in range(10))):
             (folder / name).write_bytes(whole[:length])
-            with pytest.raises(ValueError, match="damaged"):
+            with pytest.raises(ValueError, match="corrupt"):
                 deploy.load(folder, net)
         (folder / name).unlink()
-        with pytest.raises((ValueError, FileNotFoundError), match=r"damaged: it has no|there is no bundle"):
+        with pytest.raises((ValueError, FileNotFoundError), match=r"corrupt: it has no|there is no bundle"):
             deploy.load(folder, net)
         (folder / name).write_bytes(whole)
     whole_index = (folder / "index.json").read_bytes()
@@ -180,13 +180,13 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
         (b'"network"', b'"of"'),
     ):
         (folder / "index.json").write_bytes(whole_index.replace(part_of, changed))
-        with pytest.raises(ValueError, match=r"index\.json is damaged"):
+        with pytest.raises(ValueError, match=r"index\.json is corrupt"):
             serving.Runtime.load(folder, made["elastic"].model.Model)
     (folder / "index.json").write_bytes(whole_index)
     deploy.save(tmp_path / "another", net, [measured(made["elastic"], net, at) for at in ({"width": 0.5}, "max")])
     deploy.save(folder, net, [measured(made["elastic"], net, at) for at in ("max", {"width": 0.5})])
     (tmp_path / "another" / "norms.safetensors").replace(folder / "norms.safetensors")
-    with pytest.raises(ValueError, match=r"damaged: the checksum of norms\.safetensors differs"):
+    with pytest.raises(ValueError, match=r"corrupt: the checksum of norms\.safetensors differs"):
         deploy.load(folder, net)
     bundle(made["elastic"], folder)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
@@ -195,7 +195,7 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
     index = json.loads((folder / "index.json").read_text())
     index["space"] = deploy.fingerprint(part(made["nested"], "deploy.bundle").options_of(made["nested"].model.Model()))
     (folder / "index.json").write_text(json.dumps(index))
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match="corrupt"):
         deploy.load(folder, made["nested"].model.Model())
 
 
@@ -377,7 +377,7 @@ def test_a_bundle_with_any_bit_changed_is_refused(made: dict[str, Project], tmp_
         with pytest.raises(ValueError, match=r"checksum|decode|column|char"):
             deploy.check_index(bytes(changed))
     (folder / "index.json").write_bytes(index.replace(b"elastic", b"elastiC").replace(b'"a"', b'"b"'))
-    with pytest.raises(ValueError, match=r"index\.json is damaged, .* checksum is of another content"):
+    with pytest.raises(ValueError, match=r"index\.json is corrupt, .* checksum does not match its content"):
         deploy.load(folder, net)
     (folder / "index.json").write_bytes(index)
     rng = random.Random(0)
@@ -387,7 +387,7 @@ def test_a_bundle_with_any_bit_changed_is_refused(made: dict[str, Project], tmp_
             changed = bytearray(content)
             changed[place] ^= 1 << rng.randrange(8)
             (folder / name).write_bytes(bytes(changed))
-            with pytest.raises(ValueError, match=f"damaged: the checksum of {name} differs"):
+            with pytest.raises(ValueError, match=f"corrupt: the checksum of {name} differs"):
                 deploy.load(folder, net)
         (folder / name).write_bytes(content)
     assert len(deploy.load(folder, net)) == 2

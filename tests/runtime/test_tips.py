@@ -144,7 +144,7 @@ def test_draws_are_read_from_what_the_compiler_wrote(tmp_path: Path) -> None:
     alike = tips.read_draws(path, space, boost=1)
     assert set(alike.boosts.values()) == {1.0}
     path.write_text(path.read_text().replace('"important": true', '"important": 1'))
-    with pytest.raises(SystemExit, match=r"is damaged: 'groups\[0\]\.important' is not true or false: 1"):
+    with pytest.raises(SystemExit, match=r"is corrupt: 'groups\[0\]\.important' is not true or false: 1"):
         tips.read_draws(path, space)
 
 

@@ -64,7 +64,7 @@ def test_the_nearest_latencies_that_a_table_tells_are_those_of_the_whole_space()
     budgets = [{"name": "latency", "least": below + 1e-9, "most": above - 1e-9}]
     ends = [f"{1e3 * time:.6f}".rstrip("0") for time in (below, above)]
     assert why_none(space, budgets, [], table) == (
-        f"no sub-network lies in the window: the nearest latencies are {ends[0]} ms and {ends[1]} ms"
+        f"no sub-network is within the budget: the nearest latencies are {ends[0]} ms and {ends[1]} ms"
     )
 
 
@@ -72,4 +72,4 @@ def test_limits_that_exclude_each_other(tmp_path: Path) -> None:
     space = stages()
     most = space.macs(space.largest())
     words = refused(tmp_path, [{"name": "macs", "least": most}, {"name": "params", "most": 60}])
-    assert "each limit alone" in words
+    assert "each constraint alone can be satisfied" in words

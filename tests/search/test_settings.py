@@ -74,9 +74,9 @@ def test_every_strategy_can_be_asked_for_by_a_flag(name: str) -> None:
         ("--workers -1", "--workers: -1 is less than 0"),
         ("--max-macs nan", "argument --max-macs: 'nan' is no number"),
         ("--min-latency -2", "argument --min-latency: -2 is no cost"),
-        ("--min-macs 5e5 --max-macs 1e5", "the least macs, 500,000, is more than the most, 100,000"),
+        ("--min-macs 5e5 --max-macs 1e5", "invalid macs budget: lower bound 500,000 exceeds upper bound 100,000"),
         ("--max-params many", "argument --max-params: 'many' is no number"),
-        ("--min-latency 2 --max-latency 1", "the least latency, 2 ms, is more than the most, 1 ms"),
+        ("--min-latency 2 --max-latency 1", "invalid latency budget: lower bound 2 ms exceeds upper bound 1 ms"),
         ("--objectives speed", "argument --objectives: invalid choice: 'speed'"),
     ],
 )
@@ -106,7 +106,10 @@ def test_flags_that_no_search_can_follow(capsys: pytest.CaptureFixture[str], fla
         ({"budgets": [{"name": "flops"}]}, "has no name: macs, params, latency, memory"),
         ({"budgets": [{"name": "macs", "mots": 5}]}, "macs has no setting 'mots'"),
         ({"budgets": [{"name": "macs", "most": "5"}]}, "macs has most = '5': a number from 0 on"),
-        ({"budgets": [{"name": "macs", "most": 5, "least": 6}]}, "the least macs, 6, is more than the most, 5"),
+        (
+            {"budgets": [{"name": "macs", "most": 5, "least": 6}]},
+            "invalid macs budget: lower bound 6 exceeds upper bound 5",
+        ),
     ],
 )
 def test_settings_that_no_search_can_follow(wrong: dict[str, Any], message: str) -> None:

@@ -79,7 +79,7 @@ def export(
                 for batch in loading.calibration(IMAGES) or ()
             ]
             judge = None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
-            about["int8"] = write_int8(static, title, examples, inputs, fitting, aside, judge)
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, judge)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")

@@ -23,6 +23,7 @@ from elastic.net.plan import (
     Space,
     complete,
     known_outputs,
+    listed,
     resolve,
     wanted_outputs,
 )
@@ -267,7 +268,8 @@ def check_choices(program: Program, names: dict[int, str], space: Space, whole: 
         elif name not in known:
             wrong.append(f"the space has no choice {name!r}")
         elif tuple(choice.options) != known[name]:
-            wrong.append(f"{name!r} has the options {choice.options}, the space's {known[name]}")
+            here, there = listed(choice.options), listed(known[name])
+            wrong.append(f"{name!r} has the options {here}, in the space {there}")
     read = {names[id(choice)] for _, choice in program.choices}
     wrong += [f"nothing reads {name!r}" for name in known if whole and name not in read]
     if wrong:

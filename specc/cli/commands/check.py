@@ -1,4 +1,4 @@
-"""Checks specs and says everything that is wrong with them. Writes nothing."""
+"""Checks specs and reports every error. Writes nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from specc.cli.arguments import common, load_spec, parameters, strict
 from specc.cli.terminal import Terminal
 from specc.diagnostics import Diagnostic, SpecError, as_errors
 
-SUMMARY = "check specs and say everything that is wrong"
+SUMMARY = "check specs and report every error"
 
 
 def arguments(parser: ArgumentParser) -> None:

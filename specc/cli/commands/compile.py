@@ -1,8 +1,8 @@
 """Writes the PyTorch project of a spec into a folder.
 
-The folder is replaced as a whole, and only if specc wrote it: anything else is refused without --force; other
-files in it stay. With --at the project is one static sub-network in plain PyTorch layers. With --check nothing
-is written: exit 1 says that the folder differs.
+Replaces the folder atomically, and only files that specc wrote: without --force it refuses to overwrite others, and
+keeps them. With --at it writes one static sub-network in plain PyTorch layers. With --check it writes nothing, and
+exits with 1 if the folder differs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SUMMARY = "write the PyTorch project"
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="the project's folder")
-    shared.at(parser, None, "bind the choices to one sub-network")
-    parser.add_argument("--force", action="store_true", help="replace files that specc did not write")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the folder would change")
+    shared.at(parser, None, "write one static sub-network")
+    parser.add_argument("--force", action="store_true", help="also replace files that specc did not write")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the folder would change")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:

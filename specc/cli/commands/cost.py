@@ -1,9 +1,9 @@
 """Counts parameters, multiply-accumulates and memory of one sub-network, for one image, without PyTorch.
 
-params        parameters of the sub-network          params_total  parameters allocated, all norm banks included
+params        parameters of the sub-network          params_total  parameters allocated, with all norm banks
 macs          multiply-accumulates                   activations   elements written by all operations
-peak_bytes    most bytes of float32 activations alive at once in `net.bind(plan, fold=True)`: the image all the time,
-              norms folded, activations in place, no weights
+peak_bytes    peak activation memory of `net.bind(plan, fold=True)` in float32: with the input image, norms folded,
+              in-place activations, without weights
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
     shared.at(parser, "max", "the sub-network")
     text = "macs counts convolutions, linear layers and matrix products; with_norms adds 2 per normalised element"
     parser.add_argument(
-        "--latency", type=Path, metavar="FILE", help="also predicts it, from a table of measured blocks"
+        "--latency", type=Path, metavar="FILE", help="also predict latency, from a table of measured blocks"
     )
     parser.add_argument("--count", choices=("macs", "with_norms"), default="macs", help=text)
 

@@ -17,7 +17,7 @@ SUMMARY = "format specs in place"
 def arguments(parser: ArgumentParser) -> None:
     text = ".specc files; - reads standard input and writes standard output"
     parser.add_argument("files", nargs="+", metavar="FILE", help=text)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a file would change")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file would change")
     common(parser)
 
 

@@ -1,4 +1,4 @@
-"""Says which operations matter: TAS of every feature map, TPS of the best paths, and the important operations.
+"""Finds the operations that matter: TAS of every feature map, TPS of the best paths, and the important operations.
 
 The network is seen as a graph of feature maps (nodes) and operations (edges). Sampled sub-networks of it are joined
 into one Markov chain; TAS is the probability of a feature map in its stationary distribution, TPS of a path the sum
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from specc.ir.graph import Graph
     from specc.source import Span
 
-SUMMARY = "say which operations matter (TAS, TPS)"
+SUMMARY = "find the operations that matter (TAS, TPS)"
 BAR: Final = 48
 """Characters of the longest bar of a chart."""
 EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -37,16 +37,24 @@ EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser, optional=True)
-    text = "look at the graph in this .json or .npz file, or at those of sub-networks"
+    text = "analyse the graph, or the graphs of sub-networks, in this .json or .npz file"
     parser.add_argument("--adjacency", type=Path, metavar="FILE", help=text)
-    parser.add_argument("--subnets", type=shared.whole, metavar="T", help="sampled sub-networks (8)")
-    parser.add_argument("--coupling", type=float, metavar="L", help="between copies of a feature map, in (0, 1] (1)")
-    parser.add_argument("--damping", type=float, metavar="K", help="between any two states, in [0, 1) (1e-5)")
-    parser.add_argument("--seed", type=shared.whole, metavar="S", help="the same seed samples the same (0)")
-    parser.add_argument("--directed", action=BooleanOptionalAction, default=None, help="edges lead one way only")
-    parser.add_argument("--expected", action=BooleanOptionalAction, default=None, help="expected degrees, no samples")
-    parser.add_argument("--nodes", type=shared.whole, metavar="D", help="mark the best path of D feature maps alone")
-    parser.add_argument("--top", type=shared.positive("--top"), metavar="K", help="the K operations of highest score")
+    parser.add_argument("--subnets", type=shared.whole, metavar="T", help="number of sampled sub-networks (8)")
+    parser.add_argument(
+        "--coupling", type=float, metavar="L", help="weight of edges between copies of a feature map, in (0, 1] (1)"
+    )
+    parser.add_argument(
+        "--damping", type=float, metavar="K", help="transition probability between any two states, in [0, 1) (1e-5)"
+    )
+    parser.add_argument("--seed", type=shared.whole, metavar="S", help="random seed (0)")
+    parser.add_argument("--directed", action=BooleanOptionalAction, default=None, help="treat edges as directed")
+    parser.add_argument(
+        "--expected", action=BooleanOptionalAction, default=None, help="use expected degrees instead of samples"
+    )
+    parser.add_argument("--nodes", type=shared.whole, metavar="D", help="mark only the best path of D feature maps")
+    parser.add_argument(
+        "--top", type=shared.positive("--top"), metavar="K", help="show the K operations with the highest scores"
+    )
     parser.add_argument("--chart", action="store_true", help="draw the TAS of every feature map as a bar")
 
 

@@ -17,7 +17,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the network's name: letters, digits and underscores")
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write (NAME.specc); - for standard output")
     parser.add_argument("--template", default="mobilenet", metavar="KIND", help=", ".join(starters()) + " (mobilenet)")
-    parser.add_argument("--force", action="store_true", help="write over a file that exists")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
     common(parser)
 
 
@@ -34,7 +34,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
         return 0
     path = Path(output)
     if path.exists() and not args.force:
-        raise Failure(f"{output} exists", "--force writes over it, -o FILE writes elsewhere")
+        raise Failure(f"{output} exists", "--force overwrites it, -o FILE writes elsewhere")
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Says what compiling a spec would give: how many sub-networks, what they cost, how they are trained, which files.
+"""Shows what `compile` would write, and its costs: the number of sub-networks, their costs, the training, the files.
 
-Memory is of float32 values: all weights (`weight_bytes`), and the most feature maps alive at once for one image
-(`peak_bytes`). With -o the files are compared with the project that stands there.
+Memory counts float32 values: all weights (`weight_bytes`), and peak activation memory for one image (`peak_bytes`).
+With -o the files are compared with the project in that folder.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from specc.cli.terminal import Terminal
 if TYPE_CHECKING:
     from specc.pipeline import Compiled
 
-SUMMARY = "say what compiling would give, before any GPU hour"
+SUMMARY = "show what compile would write, and its costs"
 BYTES = 4
 """Of a float32 number."""
 
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("-o", "--output", metavar="DIR", help="compare with the project that stands there")
+    parser.add_argument("-o", "--output", metavar="DIR", help="compare with the project in this folder")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:

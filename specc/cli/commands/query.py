@@ -1,7 +1,7 @@
 """Asks a network a question in SQL: the graph, its costs and its importance are tables to be read.
 
-Without a question the tables and their columns are listed; --examples shows useful questions. Counts are for
-one image, at the largest sub-network where nothing else is said. The tables can be read and nothing else.
+Without a question it lists the tables and their columns; --examples shows useful questions. Counts are for one image,
+of the largest sub-network unless stated otherwise. The tables are read-only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from specc.cli.terminal import Terminal
 if TYPE_CHECKING:
     from specc.query import Answer
 
-SUMMARY = "ask a question in SQL"
+SUMMARY = "query the graph and its costs in SQL"
 
 
 def arguments(parser: ArgumentParser) -> None:

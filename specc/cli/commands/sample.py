@@ -1,11 +1,11 @@
 """Draws sub-networks: uniformly, or with each choice on its own; also within budgets.
 
-A budget is a window such as `--macs 60M..100M`; draws are then uniform over all sub-networks inside it, and inside all
-windows where there are several. Latencies are predicted, as sums over the blocks of a latency table.
+A budget is a range such as `--macs 60M..100M`. Sampling is then uniform over the sub-networks that satisfy every
+budget. Latencies are predicted, as sums over the blocks of a latency table.
 
-Where choices read one another so much that the sub-networks within a budget cannot be counted, every choice is drawn
-on its own until all costs fit. That is not uniform, and is said: by a warning, and in JSON by each row's `exact` and
-`why`.
+When choices are too interdependent for exact counting (over 1M joint states), each choice is drawn independently until
+all costs satisfy the budgets. These samples are not uniform: a warning says so, and in JSON `exact` and `why` of each
+row.
 """
 
 from __future__ import annotations
@@ -24,22 +24,24 @@ if TYPE_CHECKING:
     from specc.ir.graph import Graph
     from specc.space.window import Draws
 
-SUMMARY = "draw sub-networks at random, also within a budget"
+SUMMARY = "sample sub-networks, also within a budget"
 MOST: Final = 1_000_000
 """The most at once: some seconds, and about a gigabyte."""
 
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("-n", "--number", type=shared.positive("-n", MOST), default=1, metavar="N", help="how many (1)")
-    parser.add_argument("--seed", type=shared.whole, default=0, metavar="S", help="the same seed draws the same (0)")
+    parser.add_argument(
+        "-n", "--number", type=shared.positive("-n", MOST), default=1, metavar="N", help="number of samples (1)"
+    )
+    parser.add_argument("--seed", type=shared.whole, default=0, metavar="S", help="random seed (0)")
     parser.add_argument("--macs", type=shared.window, metavar="LO..HI", help="multiply-accumulates, as in 60M..100M")
     parser.add_argument("--params", type=shared.window, metavar="LO..HI", help="parameters, as in 1M..2M")
     parser.add_argument("--latency", type=shared.times, metavar="LO..HI", help="predicted time, as in 2ms..3ms")
     parser.add_argument(
-        "--latency-table", type=Path, metavar="FILE", help="what the blocks take: latency.<device>.json"
+        "--latency-table", type=Path, metavar="FILE", help="measured block latencies: latency.<device>.json"
     )
-    text = "uniform over all sub-networks, or each active choice on its own (uniform)"
+    text = "uniform over sub-networks, or each active choice drawn independently (uniform)"
     parser.add_argument("--distribution", choices=("uniform", "independent"), default="uniform", help=text)
 
 
@@ -47,7 +49,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if args.latency is not None and args.latency_table is None:
         raise UsageError("--latency needs --latency-table FILE", "a generated project's latency.<device>.json is one")
     if args.distribution == "independent" and (args.macs or args.params or args.latency):
-        raise UsageError("within a budget draws are uniform: --distribution independent is for draws without one")
+        raise UsageError("--distribution independent cannot be combined with a budget")
     from specc.subnets.space import doubts
 
     graph = shared.load(args, terminal).graph

@@ -1,7 +1,7 @@
 """Prints the JSON Schema (draft 2020-12) of what a command prints with --json, or of a file that specc or a generated
-project writes. Without a name the documents that have a schema are listed.
+project writes. Without a name it lists the documents that have a schema.
 
-Of .jsonl files the schema is that of one line.
+The schema of a .jsonl file describes one line.
 """
 
 from __future__ import annotations

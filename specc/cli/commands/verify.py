@@ -1,8 +1,8 @@
-"""Checks in PyTorch what specc says of a network: the one command that needs it.
+"""Checks a network in PyTorch: the only command that needs it.
 
-The project is written to a folder of its own and run: at the largest, the smallest and some random sub-networks,
-parameters and MACs must be those that torch counts, and the sliced, the bound and the folded network must agree.
-Exit 70 says that they do not, which is a bug in specc.
+Writes the project to a temporary folder and runs it. For the largest, the smallest and some random sub-networks,
+parameters and MACs must match torch's counts, and the elastic, the extracted and the folded network must agree.
+Exit code 70 means that they do not, which is a bug in specc.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ ROUNDS: Final = 100
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    text = "random sub-networks, besides the largest and the smallest; all there are where these are fewer (3)"
+    text = "random sub-networks besides the largest and the smallest (3); all if there are fewer"
     flags = ("-n", "--subnets", "--number")
     parser.add_argument(*flags, dest="number", type=shared.positive("-n"), default=3, metavar="N", help=text)
-    parser.add_argument("--seed", type=shared.whole, default=0, metavar="S", help="the same seed draws the same (0)")
+    parser.add_argument("--seed", type=shared.whole, default=0, metavar="S", help="random seed (0)")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
@@ -49,7 +49,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     from specc.api import Network
 
     if find_spec("torch") is None:
-        raise Failure("verify runs the generated project, and PyTorch is not installed", "pip install 'specc[train]'")
+        raise Failure("verify runs the generated project, which needs PyTorch", "pip install 'specc[train]'")
     compiled = shared.load(args, terminal)
     net = Network(compiled)
     with terminal.busy("checking"), TemporaryDirectory(prefix="specc-verify-") as folder:

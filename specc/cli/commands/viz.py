@@ -1,7 +1,7 @@
-"""Draws a network: stages as lanes, blocks as boxes, what can be left out as dashed detours, importance as colour.
+"""Draws a network: stages as lanes, blocks as boxes, skippable parts as dashed detours, importance as colour.
 
-html and svg are pictures in one file, with figures where the pointer rests; mermaid and dot are short texts of the
-blocks, for READMEs and papers. With --at one sub-network is drawn, and what it leaves out stays pale.
+html and svg are self-contained pictures, with details on hover; mermaid and dot are short text diagrams of the blocks,
+for READMEs and papers. With --at, what the sub-network skips is pale.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ ENDINGS = ((".svg", "svg"), (".mmd", "mermaid"), (".mermaid", "mermaid"), (".dot
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write it; standard output if not given")
-    text = "what to write; by the file's ending if not given, else html"
+    parser.add_argument("-o", "--output", metavar="FILE", help="output file (standard output)")
+    text = "output format (by the file extension, else html)"
     parser.add_argument("--format", choices=FORMATS, help=text)
     shared.at(parser, None, "draw one sub-network")
-    parser.add_argument("--plain", action="store_true", help="without importance: colours say the kind of operation")
+    parser.add_argument("--plain", action="store_true", help="no importance: colour by kind of operation")
 
 
 def run(args: Namespace, terminal: Terminal) -> int:

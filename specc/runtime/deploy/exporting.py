@@ -94,17 +94,15 @@ def write_source(
     inputs: tuple[Tensor, ...],
     wanted: Answers,
     folder: Path,
-    source: str = "model.py",
-    weights_name: str = "weights.safetensors",
 ) -> None:
-    """The source and the weights of a bound network. What they make is compared with `wanted`.
+    """model.py and weights.safetensors of a bound network. What they make is compared with `wanted`.
 
     Raises ValueError, or what Python makes of a text that it cannot run, where the network has no plain source; the
     weights are there all the same, and fit what `specc compile --at` writes.
     """
     names = [str(node.target) for node in static.graph.nodes if node.op == "placeholder"]
     shapes = [f"[{', '.join(['N', *map(str, x.shape[1:])])}]" for x in inputs]
-    weights = folder / weights_name
+    source, weights = "model.py", folder / "weights.safetensors"
     doc = DOC.format(
         title=textwrap.fill(title, 96),
         weights=weights.name,

@@ -1,19 +1,21 @@
-"""What export.py --int8 writes: the network in eight bits as source and as ONNX, and what that gains and costs."""
+"""What export.py --int8 writes: the ONNX file in eight bits, by onnxruntime's quantiser, and what that gains and costs.
+
+Weights and activations are whole numbers. onnxruntime runs them fastest of what there is for CPUs, and needs no
+compiler: torchao's programs (PT2E) need one for C++ wherever they run, and are slower than floats without it; torch's
+own kernels for whole numbers are deprecated.
+"""
 
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from specc.runtime.deploy.checked import Answers
-from specc.runtime.deploy.exporting import write_source
-from specc.runtime.deploy.int8 import quantised
 from specc.runtime.latency.alive import peak_bytes
 from specc.runtime.latency.timing import measure
 
@@ -25,44 +27,37 @@ IMAGES: Final = 512
 
 
 def write_int8(
-    static: fx.GraphModule,
-    title: str,
+    static: nn.Module,
     inputs: Inputs,
     names: Sequence[str],
     batches: Sequence[Inputs],
     folder: Path,
     judge: Judge | None,
 ) -> dict[str, dict[str, float]]:
-    """int8.py with int8.safetensors, and int8.onnx of the folder's subnet.onnx. Returns and prints figures of each.
+    """int8.onnx of the folder's subnet.onnx. Returns and prints figures of both, and of the network in torch.
 
     static   a bound network, norms folded
     inputs   what it is checked and timed with; `names` are theirs in the ONNX file
     batches  inputs of training images
     judge    accuracy of a network of these inputs, None where there is none to ask for
 
-    The figures are accuracy, bytes of the file, the most bytes of activations alive at once where torch runs it, and ms
-    an image: of one image, on one thread of this CPU, the fastest of many.
+    The figures are accuracy, bytes of the file, peak activation memory in torch, and ms
+    an image: of one image, on one thread of this CPU, the fastest of many. Where there is no int8.onnx, it says why.
     """
     figures = {"float32": measured(static, inputs, folder / "weights.safetensors", judge)}
+    floats, small = folder / "subnet.onnx", folder / "int8.onnx"
     try:
-        warnings.filterwarnings("ignore", "torch.quantize_per_tensor.* are deprecated")
-        small = quantised(static, batches)
-        with torch.inference_mode():
-            answers = small(*inputs)
-        files = ("int8.py", "int8.safetensors")
-        write_source(small, f"{title} In eight bits.", inputs, answers, folder, *files)
-        figures["int8.py"] = measured(small, inputs, folder / "int8.safetensors", judge)
-    except (ValueError, RuntimeError) as error:
-        (folder / "int8.safetensors").unlink(missing_ok=True)
-        print(f"no int8.py: {error}")
-    if (folder / "subnet.onnx").is_file():
-        try:
-            net = onnx_int8(folder / "subnet.onnx", folder / "int8.onnx", names, batches)
-            figures["int8.onnx"] = measured(net, inputs, folder / "int8.onnx", judge)
-            float_net = OnnxNet(folder / "subnet.onnx", names)
-            figures["subnet.onnx"] = measured(float_net, inputs, folder / "subnet.onnx", None)
-        except ImportError as error:
-            print(f"no int8.onnx: {error}; pip install onnx onnxruntime")
+        if not floats.is_file():
+            raise ValueError(f"it is made of {floats.name}, which is not there")
+        if not batches:
+            raise ValueError("there are no training images to calibrate with")
+        quantise(floats, small, names, batches)
+        figures[floats.name] = measured(OnnxNet(floats, names), inputs, floats, None)
+        figures[small.name] = measured(OnnxNet(small, names), inputs, small, judge)
+    except ImportError as error:
+        print(f"no {small.name}: {error}; pip install onnx onnxruntime")
+    except ValueError as error:
+        print(f"no {small.name}: {error}")
     print(table(figures))
     return figures
 
@@ -70,9 +65,6 @@ def write_int8(
 def measured(net: nn.Module, inputs: Inputs, file: Path, judge: Judge | None) -> dict[str, float]:
     """A network's figures."""
     one = tuple(x[:1] for x in inputs)
-    layers: list[Any] = [layer for layer in net.modules() if hasattr(layer, "_packed")]
-    for layer in layers:
-        layer._packed = None  # anew: the kernels are fastest at the batch size that they ran first
     ms = 1000 * measure(net, one).fastest
     known = {} if judge is None else {"accuracy": round(judge(net), 5)}
     size = {} if isinstance(net, OnnxNet) else {"peak_bytes": peak_bytes(net, *one)}
@@ -87,10 +79,8 @@ def table(figures: Mapping[str, Mapping[str, float]]) -> str:
         size, time = f"{row['bytes'] / 1000:,.0f} KB", f"{row['ms']:.3g} ms an image"
         peak = f"{row['peak_bytes'] / 1000:,.3g} KB of activations, " if "peak_bytes" in row else ""
         lines.append(f"{name}: {accuracy}{size}, {peak}{time}")
-    pairs = (("int8.py", "float32"), ("int8.onnx", "subnet.onnx"))
-    slow = [a for a, b in pairs if a in figures and figures[a]["ms"] >= figures[b]["ms"]]
-    if slow:
-        lines.append(f"no faster in eight bits here: {', '.join(slow)}")
+    if "int8.onnx" in figures and figures["int8.onnx"]["ms"] >= figures["subnet.onnx"]["ms"]:
+        lines.append("no faster in eight bits here")
     return "\n".join(lines)
 
 
@@ -116,10 +106,8 @@ class OnnxNet(nn.Module):
         return found[0] if len(found) == 1 else dict(zip(keys, found, strict=True))
 
 
-def onnx_int8(
-    float_file: Path, path: Path, names: Sequence[str], batches: Sequence[Inputs]
-) -> OnnxNet:
-    """An ONNX file in eight bits, as onnxruntime's own quantiser makes it of one in floats."""
+def quantise(float_file: Path, path: Path, names: Sequence[str], batches: Sequence[Inputs]) -> None:
+    """Writes an ONNX file in eight bits, of one in floats. `batches` say which numbers occur."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -133,14 +121,17 @@ def onnx_int8(
             return {name: x.numpy() for name, x in zip(names, row, strict=True)}
 
     logging.disable(logging.WARNING)  # it asks for a step that the float file has behind it
-    quantize_static(
-        float_file,
-        path,
-        Reader(iter(batches)),
-        per_channel=True,
-        reduce_range=True,  # as in int8.py: weights in seven bits
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-    logging.disable(logging.NOTSET)
-    return OnnxNet(path, names)
+    try:
+        quantize_static(
+            float_file,
+            path,
+            Reader(iter(batches)),
+            per_channel=True,
+            # Weights in seven bits: where a processor has no instruction of its own for them, two products of eight
+            # bits times eight bits overflow the sixteen in which they are added.
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        logging.disable(logging.NOTSET)

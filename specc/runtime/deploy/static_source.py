@@ -34,9 +34,7 @@ SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
         torch.mul: "*",
     }
 )
-PLACES: Final[Mapping[Any, str]] = MappingProxyType(
-    {F: "F.", torch: "torch.", torch.ops.quantized: "torch.ops.quantized."}
-)
+PLACES: Final[Mapping[Any, str]] = MappingProxyType({F: "F.", torch: "torch."})
 INPLACE: Final[Mapping[Any, str]] = MappingProxyType(
     {operator.iadd: "+=", operator.imul: "*=", operator.isub: "-="}
 )
@@ -64,9 +62,9 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     wanted = rows.pop("__metadata__", {}).get("sha256")
     found = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode() + content[first:])
     if wanted not in (None, found.hexdigest()):
-        raise ValueError(f"{path} is damaged: its checksum differs")
+        raise ValueError(f"{path} is corrupt: its checksum differs")
     kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
-    kinds |= {"BF16": torch.bfloat16, "I8": torch.int8}
+    kinds["BF16"] = torch.bfloat16
     tensors = {}
     for name, row in rows.items():
         start, end = row["data_offsets"]
@@ -75,6 +73,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
         tensors[name] = flat.view(row["shape"])
     return tensors
 '''
+"""How an exported source reads its weights: by hand, as it needs torch alone. The package reads the same files."""
 
 
 def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) -> str:
