@@ -4,81 +4,57 @@
     plan = net.plan({"width": 0.25})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 1, 28, 28]
 
-A plan says which channels, layers and norm banks a sub-network uses. Shapes in comments are those
-of the largest one.
+Sizes are expressions over choices. A plan says what they come to in one sub-network, and which
+layers and norm banks it uses. Shapes in comments are those of the largest one.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.layers.batch_norm import BankedBatchNorm2d, NormCut
-from elastic.layers.conv import ConvCut, ElasticConv2d
-from elastic.layers.linear import ElasticLinear, LinearCut
-from elastic.layers.sizes import divisible, position
+from elastic.layers.batch_norm import BatchNorm2d
+from elastic.layers.conv import Conv2d
+from elastic.layers.linear import Linear
+from elastic.net.elastic import Elastic
 from elastic.net.network import ElasticNet
-from elastic.net.plan import Option, Plan, complete, known_outputs, resolve
+from elastic.net.parts import Part, Plan
+from elastic.net.sizes import divisible, position
+from space import choice
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StemPlan:
-    conv: ConvCut | None
-    norm: NormCut
-
-
-class Stem(nn.Module):
+class Stem(Elastic):
     """stem, lenet3c1l_slimmable.specc:10."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = ElasticConv2d(1, 32, 3)
-        self.norm = BankedBatchNorm2d(32, banks=4)
+        width = choice("width")
+        c32 = divisible(32 * width, 1)
+        self.conv = Conv2d(1, c32, 3)
+        self.norm = BatchNorm2d(c32, banks=4, bank=position(width, 0.25, 0.5, 0.75, 1))
 
-    def plan(self, out: int, bank: int) -> StemPlan:
-        return StemPlan(
-            conv=self.conv.cut(1, out),
-            norm=self.norm.cut(out, bank),
-        )
-
-    def forward(self, x: Tensor, p: StemPlan) -> Tensor:
+    def forward(self, x: Tensor, p: Part) -> Tensor:
         x = self.conv(x, p.conv)  # [N, 32, 26, 26]
         return F.relu(self.norm(x, p.norm), inplace=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class S1Plan:
-    conv1: ConvCut | None
-    norm1: NormCut
-    conv2: ConvCut | None
-    norm2: NormCut
-
-
-class S1(nn.Module):
+class S1(Elastic):
     """stage s1, lenet3c1l_slimmable.specc:11."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = ElasticConv2d(32, 32, 3)
-        self.norm1 = BankedBatchNorm2d(32, banks=4)
-        self.maxpool1 = nn.MaxPool2d(2, 2)
-        self.conv2 = ElasticConv2d(32, 32, 5)
-        self.norm2 = BankedBatchNorm2d(32, banks=4)
-        self.maxpool2 = nn.MaxPool2d(2, 2)
+        width = choice("width")
+        c32 = divisible(32 * width, 1)
+        bank = position(width, 0.25, 0.5, 0.75, 1)
+        self.conv1 = Conv2d(c32, c32, 3)
+        self.norm1 = BatchNorm2d(c32, banks=4, bank=bank)
+        self.maxpool1 = nn.MaxPool2d(2)
+        self.conv2 = Conv2d(c32, c32, 5)
+        self.norm2 = BatchNorm2d(c32, banks=4, bank=bank)
+        self.maxpool2 = nn.MaxPool2d(2)
 
-    def plan(self, channels: int, bank: int) -> S1Plan:
-        return S1Plan(
-            conv1=self.conv1.cut(channels, channels),
-            norm1=self.norm1.cut(channels, bank),
-            conv2=self.conv2.cut(channels, channels),
-            norm2=self.norm2.cut(channels, bank),
-        )
-
-    def forward(self, x: Tensor, p: S1Plan) -> Tensor:
+    def forward(self, x: Tensor, p: Part) -> Tensor:
         x = self.conv1(x, p.conv1)  # [N, 32, 24, 24]
         x = F.relu(self.norm1(x, p.norm1), inplace=True)
         x = self.maxpool1(x)  # [N, 32, 12, 12]
@@ -87,72 +63,32 @@ class S1(nn.Module):
         return self.maxpool2(x)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeadPlan:
-    linear: LinearCut | None
-
-
-class Head(nn.Module):
+class Head(Elastic):
     """head, lenet3c1l_slimmable.specc:15."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.linear = ElasticLinear(512, 10)
+        self.linear = Linear(16 * divisible(32 * choice("width"), 1), 10)
 
-    def plan(self, hidden: int) -> HeadPlan:
-        return HeadPlan(
-            linear=self.linear.cut(hidden, 10),
-        )
-
-    def forward(self, x: Tensor, p: HeadPlan) -> Tensor:
+    def forward(self, x: Tensor, p: Part) -> Tensor:
         x = x.flatten(1)  # [N, 512]
         return self.linear(x, p.linear)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lenet3c1lSlimmablePlan(Plan):
-    stem: StemPlan
-    s1: S1Plan
-    head: HeadPlan
 
 
 class Lenet3c1lSlimmable(ElasticNet):
     """The network, lenet3c1l_slimmable.specc:6."""
 
-    _plan: Lenet3c1lSlimmablePlan
-
     fingerprint = "3a0886dbf7f57453"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(space)
         self.stem = Stem()
         self.s1 = S1()
         self.head = Head()
+        self.outputs = ("head", "s1")
         self.use(self.plan())
 
-    def plan(
-        self,
-        assignment: Mapping[str, Option] | str = "max",
-        outputs: Sequence[str] | None = None,
-    ) -> Lenet3c1lSlimmablePlan:
-        """The plan of a sub-network: "max", "min" or choices by name. `outputs` asks for a dict of these."""
-        chosen = resolve(space, assignment)
-        a = complete(chosen, space.CHOICES)  # inactive choices have a value, too
-        width = a["width"]
-        c32 = divisible(32 * width, 1)
-        bank = position(width, 0.25, 0.5, 0.75, 1)
-        return Lenet3c1lSlimmablePlan(
-            chosen=tuple(chosen.items()),
-            resolution=None,
-            outputs=known_outputs(outputs, ("head", "s1")),
-            stem=self.stem.plan(c32, bank=bank),
-            s1=self.s1.plan(c32, bank=bank),
-            head=self.head.plan(16 * c32),
-        )
-
-    def forward(
-        self, x: Tensor, plan: Lenet3c1lSlimmablePlan | None = None
-    ) -> Tensor | dict[str, Tensor]:
+    def forward(self, x: Tensor, plan: Plan | None = None) -> Tensor | dict[str, Tensor]:
         p = self._plan if plan is None else plan
         outputs: dict[str, Tensor] = {}
         x = self.stem(x, p.stem)  # [N, 32, 26, 26]

@@ -104,9 +104,9 @@ def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
     yield "stem.conv", 3 * c32 * 3**2 * h112**2, 3 * c32 * 3**2  # 3x3, 3 -> c32
     yield "stem.norm", 0, 2 * c32
     yield "s1.b1.depthwise", c32 * 3**2 * h112**2, c32 * 3**2  # 3x3 on each of c32
-    yield "s1.b1.norm1", 0, 2 * c32
-    yield "s1.b1.conv", c32 * 16 * h112**2, c32 * 16  # 1x1, c32 -> 16
-    yield "s1.b1.norm2", 0, 2 * 16
+    yield "s1.b1.norm2", 0, 2 * c32
+    yield "s1.b1.conv2", c32 * 16 * h112**2, c32 * 16  # 1x1, c32 -> 16
+    yield "s1.b1.norm3", 0, 2 * 16
     yield from inverted_residual("s2.b1", 16, c24, h112, h56)
     yield from inverted_residual("s2.b2", c24, c24, h56, h56)
     yield from inverted_residual("s3.b1", c24, c32, h56, h28)

@@ -106,10 +106,10 @@ def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
     yield "stem.norm", 0, 2 * a["stem.conv.width"]
     # 3x3 on each of stem.conv.width
     yield "s1.b1.depthwise", a["stem.conv.width"] * 3**2 * h112**2, a["stem.conv.width"] * 3**2
-    yield "s1.b1.norm1", 0, 2 * a["stem.conv.width"]
+    yield "s1.b1.norm2", 0, 2 * a["stem.conv.width"]
     # 1x1, stem.conv.width -> 16
-    yield "s1.b1.conv", a["stem.conv.width"] * 16 * h112**2, a["stem.conv.width"] * 16
-    yield "s1.b1.norm2", 0, 2 * 16
+    yield "s1.b1.conv2", a["stem.conv.width"] * 16 * h112**2, a["stem.conv.width"] * 16
+    yield "s1.b1.norm3", 0, 2 * 16
     yield from inverted_residual("s2.b1", 16, 24, h112, h56)
     yield from inverted_residual("s2.b2", 24, 24, h56, h56)
     yield from inverted_residual("s3.b1", 24, a["s3.b1.conv2.width"], h56, h28)

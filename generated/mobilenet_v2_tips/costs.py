@@ -22,8 +22,8 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
     ("s5.keep2", "s5.b1.conv2.width", "s5.b3.conv1.width"),
     ("s6.keep1", "s6.b1.conv2.width", "s6.b2.conv1.width"),
     ("s6.keep2", "s6.b1.conv2.width", "s6.b3.conv1.width"),
-    ("stem.conv.width", "s1.b1.conv.width"),
-    ("s1.b1.conv.width", "s2.b1.conv1.width"),
+    ("stem.conv.width", "s1.b1.conv2.width"),
+    ("s1.b1.conv2.width", "s2.b1.conv1.width"),
     ("s2.b1.conv1.width", "s2.b1.conv2.width"),
     ("s2.b1.conv2.width", "s3.b1.conv1.width"),
     ("s3.b1.conv1.width", "s3.b1.conv2.width"),
@@ -51,7 +51,7 @@ def cost(a: Mapping[str, Any]) -> tuple[int, int]:
     x8 = a["s6.keep1"]
     x9 = a["s6.keep2"]
     x10 = a["stem.conv.width"]
-    x11 = a["s1.b1.conv.width"]
+    x11 = a["s1.b1.conv2.width"]
     x12 = a["s2.b1.conv1.width"]
     x13 = a["s2.b1.conv2.width"]
     x14 = a["s2.b2.conv1.width"] if x0 else 0

@@ -4,440 +4,82 @@
     plan = net.plan({"s2.keep": False})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 3, 224, 224]
 
-A plan says which channels, layers and norm banks a sub-network uses. Shapes in comments are those
-of the largest one.
+Sizes are expressions over choices. A plan says what they come to in one sub-network, and which
+layers and norm banks it uses. Shapes in comments are those of the largest one.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 import space
-from elastic.layers.batch_norm import ElasticBatchNorm2d, NormCut
-from elastic.layers.conv import ConvCut, ElasticConv2d
+from elastic.layers.batch_norm import BatchNorm2d
+from elastic.layers.conv import Conv2d
+from elastic.net.elastic import Elastic
 from elastic.net.network import ElasticNet
-from elastic.net.plan import Option, Plan, complete, known_outputs, resolve
+from elastic.net.parts import Part, Plan
+from elastic.net.sizes import Size
+from elastic.net.stage import Skippable, Stage
+from space import choice
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StemPlan:
-    conv: ConvCut | None
-    norm: NormCut
-
-
-class Stem(nn.Module):
+class Stem(Elastic):
     """stem, mobilenet_v2_tips.specc:20."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = ElasticConv2d(3, 32, 3, stride=2, padding=1, bias=False)
-        self.norm = ElasticBatchNorm2d(32)
+        stem_width = choice("stem.conv.width")
+        self.conv = Conv2d(3, stem_width, 3, stride=2, padding=1, bias=False)
+        self.norm = BatchNorm2d(stem_width)
 
-    def plan(self, out: int) -> StemPlan:
-        return StemPlan(
-            conv=self.conv.cut(3, out),
-            norm=self.norm.cut(out),
-        )
-
-    def forward(self, x: Tensor, p: StemPlan) -> Tensor:
+    def forward(self, x: Tensor, p: Part) -> Tensor:
         x = self.conv(x, p.conv)  # [N, 32, 112, 112]
         return F.relu6(self.norm(x, p.norm), inplace=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class InvertedResidualExpand1Plan:
-    depthwise: ConvCut | None
-    norm1: NormCut
-    conv: ConvCut | None
-    norm2: NormCut
-
-
-class InvertedResidualExpand1(nn.Module):
+class InvertedResidual(Elastic):
     """inverted_residual, std/mobilenet.specc:11."""
 
-    def __init__(self, in_: int, out: int) -> None:
+    def __init__(
+        self, in_: Size, out: Size, hidden: Size, expand: int = 6, stride: int = 1, kernel: int = 3
+    ) -> None:
         super().__init__()
-        self.depthwise = ElasticConv2d(in_, in_, 3, padding=1, groups=in_, bias=False)
-        self.norm1 = ElasticBatchNorm2d(in_)
-        self.conv = ElasticConv2d(in_, out, 1, bias=False)
-        self.norm2 = ElasticBatchNorm2d(out)
-
-    def plan(self, in_: int, out: int) -> InvertedResidualExpand1Plan:
-        return InvertedResidualExpand1Plan(
-            depthwise=self.depthwise.cut(in_, in_),
-            norm1=self.norm1.cut(in_),
-            conv=self.conv.cut(in_, out),
-            norm2=self.norm2.cut(out),
+        self.with_conv1 = expand != 1
+        if self.with_conv1:
+            self.conv1 = Conv2d(in_, hidden, 1, bias=False)
+            self.norm1 = BatchNorm2d(hidden)
+        self.depthwise = Conv2d(
+            hidden, hidden, kernel, stride=stride, padding=kernel // 2, groups=hidden, bias=False
         )
+        self.norm2 = BatchNorm2d(hidden)
+        self.conv2 = Conv2d(hidden, out, 1, bias=False)
+        self.norm3 = BatchNorm2d(out)
+        self.residual = stride == 1 and in_ == out
 
-    def forward(self, x: Tensor, p: InvertedResidualExpand1Plan) -> Tensor:
-        x = self.depthwise(x, p.depthwise)
-        x = F.relu6(self.norm1(x, p.norm1), inplace=True)
-        x = self.conv(x, p.conv)  # [N, out, H, W]
-        return self.norm2(x, p.norm2)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class S1Plan:
-    b1: InvertedResidualExpand1Plan
-
-
-class S1(nn.Module):
-    """stage s1, mobilenet_v2_tips.specc:21."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualExpand1(32, 16)
-
-    def plan(self, in_: int, out: int) -> S1Plan:
-        return S1Plan(
-            b1=self.b1.plan(in_, out),
-        )
-
-    def forward(self, x: Tensor, p: S1Plan) -> Tensor:
-        return self.b1(x, p.b1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InvertedResidualPlan:
-    conv1: ConvCut | None
-    norm1: NormCut
-    depthwise: ConvCut | None
-    norm2: NormCut
-    conv2: ConvCut | None
-    norm3: NormCut
-
-
-class InvertedResidualPlain(nn.Module):
-    """inverted_residual, std/mobilenet.specc:11."""
-
-    def __init__(self, in_: int, hidden: int, out: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = ElasticConv2d(in_, hidden, 1, bias=False)
-        self.norm1 = ElasticBatchNorm2d(hidden)
-        self.depthwise = ElasticConv2d(
-            hidden, hidden, 3, stride=stride, padding=1, groups=hidden, bias=False
-        )
-        self.norm2 = ElasticBatchNorm2d(hidden)
-        self.conv2 = ElasticConv2d(hidden, out, 1, bias=False)
-        self.norm3 = ElasticBatchNorm2d(out)
-
-    def plan(self, in_: int, hidden: int, out: int) -> InvertedResidualPlan:
-        return InvertedResidualPlan(
-            conv1=self.conv1.cut(in_, hidden),
-            norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden),
-            norm2=self.norm2.cut(hidden),
-            conv2=self.conv2.cut(hidden, out),
-            norm3=self.norm3.cut(out),
-        )
-
-    def forward(self, x: Tensor, p: InvertedResidualPlan) -> Tensor:
-        x = self.conv1(x, p.conv1)  # [N, hidden, H, W]
-        x = F.relu6(self.norm1(x, p.norm1), inplace=True)
-        x = self.depthwise(x, p.depthwise)
-        x = F.relu6(self.norm2(x, p.norm2), inplace=True)
-        x = self.conv2(x, p.conv2)
-        return self.norm3(x, p.norm3)
-
-
-class InvertedResidual(nn.Module):
-    """inverted_residual, std/mobilenet.specc:11."""
-
-    def __init__(self, channels: int, hidden: int) -> None:
-        super().__init__()
-        self.conv1 = ElasticConv2d(channels, hidden, 1, bias=False)
-        self.norm1 = ElasticBatchNorm2d(hidden)
-        self.depthwise = ElasticConv2d(hidden, hidden, 3, padding=1, groups=hidden, bias=False)
-        self.norm2 = ElasticBatchNorm2d(hidden)
-        self.conv2 = ElasticConv2d(hidden, channels, 1, bias=False)
-        self.norm3 = ElasticBatchNorm2d(channels)
-
-    def plan(self, channels: int, hidden: int) -> InvertedResidualPlan:
-        return InvertedResidualPlan(
-            conv1=self.conv1.cut(channels, hidden),
-            norm1=self.norm1.cut(hidden),
-            depthwise=self.depthwise.cut(hidden, hidden),
-            norm2=self.norm2.cut(hidden),
-            conv2=self.conv2.cut(hidden, channels),
-            norm3=self.norm3.cut(channels),
-        )
-
-    def forward(self, x: Tensor, p: InvertedResidualPlan) -> Tensor:
-        y = self.conv1(x, p.conv1)  # [N, hidden, H, W]
-        y = F.relu6(self.norm1(y, p.norm1), inplace=True)
-        y = self.depthwise(y, p.depthwise)
+    def forward(self, x: Tensor, p: Part) -> Tensor:
+        y = x
+        if self.with_conv1:
+            y = self.conv1(x, p.conv1)  # [N, hidden, H, W]
+            y = F.relu6(self.norm1(y, p.norm1), inplace=True)
+        y = self.depthwise(y, p.depthwise)  # [N, hidden, H', W']
         y = F.relu6(self.norm2(y, p.norm2), inplace=True)
-        y = self.conv2(y, p.conv2)  # [N, channels, H, W]
-        return x + self.norm3(y, p.norm3)
+        y = self.conv2(y, p.conv2)  # [N, out, H', W']
+        y = self.norm3(y, p.norm3)
+        return x + y if self.residual else y
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class S2Plan:
-    keep: bool
-    b1: InvertedResidualPlan
-    b2: InvertedResidualPlan | None
-
-
-class S2(nn.Module):
-    """stage s2, mobilenet_v2_tips.specc:22."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualPlain(16, 96, 24, stride=2)
-        self.b2 = InvertedResidual(24, 144)
-
-    def plan(self, in_: int, b1_hidden: int, out: int, b2_hidden: int, keep: bool) -> S2Plan:
-        return S2Plan(
-            keep=keep,
-            b1=self.b1.plan(in_, b1_hidden, out),
-            b2=self.b2.plan(out, b2_hidden) if keep else None,
-        )
-
-    def forward(self, x: Tensor, p: S2Plan) -> Tensor:
-        x = self.b1(x, p.b1)  # [N, 24, 56, 56]
-        if p.keep:
-            x = self.b2(x, p.b2)
-        return x
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class S3Plan:
-    keep1: bool
-    keep2: bool
-    b1: InvertedResidualPlan
-    b2: InvertedResidualPlan | None
-    b3: InvertedResidualPlan | None
-
-
-class S3(nn.Module):
-    """stage s3, mobilenet_v2_tips.specc:25."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualPlain(24, 144, 32, stride=2)
-        self.b2 = InvertedResidual(32, 192)
-        self.b3 = InvertedResidual(32, 192)
-
-    def plan(
-        self,
-        in_: int,
-        b1_hidden: int,
-        out: int,
-        b2_hidden: int,
-        b3_hidden: int,
-        keep1: bool,
-        keep2: bool,
-    ) -> S3Plan:
-        return S3Plan(
-            keep1=keep1,
-            keep2=keep2,
-            b1=self.b1.plan(in_, b1_hidden, out),
-            b2=self.b2.plan(out, b2_hidden) if keep1 else None,
-            b3=self.b3.plan(out, b3_hidden) if keep2 else None,
-        )
-
-    def forward(self, x: Tensor, p: S3Plan) -> Tensor:
-        x = self.b1(x, p.b1)  # [N, 32, 28, 28]
-        if p.keep1:
-            x = self.b2(x, p.b2)
-        if p.keep2:
-            x = self.b3(x, p.b3)
-        return x
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class S4Plan:
-    keep1: bool
-    keep2: bool
-    keep3: bool
-    b1: InvertedResidualPlan
-    b2: InvertedResidualPlan | None
-    b3: InvertedResidualPlan | None
-    b4: InvertedResidualPlan | None
-
-
-class S4(nn.Module):
-    """stage s4, mobilenet_v2_tips.specc:29."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualPlain(32, 192, 64, stride=2)
-        self.b2 = InvertedResidual(64, 384)
-        self.b3 = InvertedResidual(64, 384)
-        self.b4 = InvertedResidual(64, 384)
-
-    def plan(
-        self,
-        in_: int,
-        b1_hidden: int,
-        out: int,
-        b2_hidden: int,
-        b3_hidden: int,
-        b4_hidden: int,
-        keep1: bool,
-        keep2: bool,
-        keep3: bool,
-    ) -> S4Plan:
-        return S4Plan(
-            keep1=keep1,
-            keep2=keep2,
-            keep3=keep3,
-            b1=self.b1.plan(in_, b1_hidden, out),
-            b2=self.b2.plan(out, b2_hidden) if keep1 else None,
-            b3=self.b3.plan(out, b3_hidden) if keep2 else None,
-            b4=self.b4.plan(out, b4_hidden) if keep3 else None,
-        )
-
-    def forward(self, x: Tensor, p: S4Plan) -> Tensor:
-        x = self.b1(x, p.b1)  # [N, 64, 14, 14]
-        if p.keep1:
-            x = self.b2(x, p.b2)
-        if p.keep2:
-            x = self.b3(x, p.b3)
-        if p.keep3:
-            x = self.b4(x, p.b4)
-        return x
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class S5Plan:
-    keep1: bool
-    keep2: bool
-    b1: InvertedResidualPlan
-    b2: InvertedResidualPlan | None
-    b3: InvertedResidualPlan | None
-
-
-class S5(nn.Module):
-    """stage s5, mobilenet_v2_tips.specc:33."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualPlain(64, 384, 96, stride=1)
-        self.b2 = InvertedResidual(96, 576)
-        self.b3 = InvertedResidual(96, 576)
-
-    def plan(
-        self,
-        in_: int,
-        b1_hidden: int,
-        out: int,
-        b2_hidden: int,
-        b3_hidden: int,
-        keep1: bool,
-        keep2: bool,
-    ) -> S5Plan:
-        return S5Plan(
-            keep1=keep1,
-            keep2=keep2,
-            b1=self.b1.plan(in_, b1_hidden, out),
-            b2=self.b2.plan(out, b2_hidden) if keep1 else None,
-            b3=self.b3.plan(out, b3_hidden) if keep2 else None,
-        )
-
-    def forward(self, x: Tensor, p: S5Plan) -> Tensor:
-        x = self.b1(x, p.b1)  # [N, 96, 14, 14]
-        if p.keep1:
-            x = self.b2(x, p.b2)
-        if p.keep2:
-            x = self.b3(x, p.b3)
-        return x
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class S6Plan:
-    keep1: bool
-    keep2: bool
-    b1: InvertedResidualPlan
-    b2: InvertedResidualPlan | None
-    b3: InvertedResidualPlan | None
-
-
-class S6(nn.Module):
-    """stage s6, mobilenet_v2_tips.specc:36."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualPlain(96, 576, 160, stride=2)
-        self.b2 = InvertedResidual(160, 960)
-        self.b3 = InvertedResidual(160, 960)
-
-    def plan(
-        self,
-        in_: int,
-        b1_hidden: int,
-        out: int,
-        b2_hidden: int,
-        b3_hidden: int,
-        keep1: bool,
-        keep2: bool,
-    ) -> S6Plan:
-        return S6Plan(
-            keep1=keep1,
-            keep2=keep2,
-            b1=self.b1.plan(in_, b1_hidden, out),
-            b2=self.b2.plan(out, b2_hidden) if keep1 else None,
-            b3=self.b3.plan(out, b3_hidden) if keep2 else None,
-        )
-
-    def forward(self, x: Tensor, p: S6Plan) -> Tensor:
-        x = self.b1(x, p.b1)  # [N, 160, 7, 7]
-        if p.keep1:
-            x = self.b2(x, p.b2)
-        if p.keep2:
-            x = self.b3(x, p.b3)
-        return x
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class S7Plan:
-    b1: InvertedResidualPlan
-
-
-class S7(nn.Module):
-    """stage s7, mobilenet_v2_tips.specc:40."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.b1 = InvertedResidualPlain(160, 960, 320, stride=1)
-
-    def plan(self, in_: int, b1_hidden: int, out: int) -> S7Plan:
-        return S7Plan(
-            b1=self.b1.plan(in_, b1_hidden, out),
-        )
-
-    def forward(self, x: Tensor, p: S7Plan) -> Tensor:
-        return self.b1(x, p.b1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeadPlan:
-    conv: ConvCut | None
-    norm: NormCut
-
-
-class Head(nn.Module):
+class Head(Elastic):
     """head, mobilenet_v2_tips.specc:41."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = ElasticConv2d(320, 1280, 1, bias=False)
-        self.norm = ElasticBatchNorm2d(1280)
+        self.conv = Conv2d(choice("s7.b1.conv2.width"), 1280, 1, bias=False)
+        self.norm = BatchNorm2d(1280)
         self.dropout = nn.Dropout(0.2)
         self.linear = nn.Linear(1280, 1000)
 
-    def plan(self, in_: int) -> HeadPlan:
-        return HeadPlan(
-            conv=self.conv.cut(in_, 1280),
-            norm=self.norm.cut(1280),
-        )
-
-    def forward(self, x: Tensor, p: HeadPlan) -> Tensor:
+    def forward(self, x: Tensor, p: Part) -> Tensor:
         x = self.conv(x, p.conv)  # [N, 1280, 7, 7]
         x = F.relu6(self.norm(x, p.norm), inplace=True)
         x = x.mean((2, 3))  # [N, 1280]
@@ -445,105 +87,84 @@ class Head(nn.Module):
         return self.linear(x)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MobilenetV2TipsPlan(Plan):
-    stem: StemPlan
-    s1: S1Plan
-    s2: S2Plan
-    s3: S3Plan
-    s4: S4Plan
-    s5: S5Plan
-    s6: S6Plan
-    s7: S7Plan
-    head: HeadPlan
-
-
 class MobilenetV2Tips(ElasticNet):
     """The network, mobilenet_v2_tips.specc:7."""
 
-    _plan: MobilenetV2TipsPlan
-
-    fingerprint = "20be79413a03cc9d"  # of the network: checkpoints carry it
+    fingerprint = "c373118dad8ffe35"  # of the network: checkpoints carry it
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(space)
+        stem_width = choice("stem.conv.width")
+        s1_width = choice("s1.b1.conv2.width")
+        s2_width = choice("s2.b1.conv2.width")
+        s3_width = choice("s3.b1.conv2.width")
+        s4_width = choice("s4.b1.conv2.width")
+        s5_width = choice("s5.b1.conv2.width")
+        s6_width = choice("s6.b1.conv2.width")
         self.stem = Stem()
-        self.s1 = S1()
-        self.s2 = S2()
-        self.s3 = S3()
-        self.s4 = S4()
-        self.s5 = S5()
-        self.s6 = S6()
-        self.s7 = S7()
+        self.s1 = Stage(InvertedResidual(stem_width, s1_width, stem_width, expand=1))
+        self.s2 = Stage(
+            InvertedResidual(s1_width, s2_width, choice("s2.b1.conv1.width"), stride=2),
+            Skippable(
+                choice("s2.keep"), InvertedResidual(s2_width, s2_width, choice("s2.b2.conv1.width"))
+            ),
+        )
+        self.s3 = Stage(
+            InvertedResidual(s2_width, s3_width, choice("s3.b1.conv1.width"), stride=2),
+            Skippable(
+                choice("s3.keep1"),
+                InvertedResidual(s3_width, s3_width, choice("s3.b2.conv1.width")),
+            ),
+            Skippable(
+                choice("s3.keep2"),
+                InvertedResidual(s3_width, s3_width, choice("s3.b3.conv1.width")),
+            ),
+        )
+        self.s4 = Stage(
+            InvertedResidual(s3_width, s4_width, choice("s4.b1.conv1.width"), stride=2),
+            Skippable(
+                choice("s4.keep1"),
+                InvertedResidual(s4_width, s4_width, choice("s4.b2.conv1.width")),
+            ),
+            Skippable(
+                choice("s4.keep2"),
+                InvertedResidual(s4_width, s4_width, choice("s4.b3.conv1.width")),
+            ),
+            Skippable(
+                choice("s4.keep3"),
+                InvertedResidual(s4_width, s4_width, choice("s4.b4.conv1.width")),
+            ),
+        )
+        self.s5 = Stage(
+            InvertedResidual(s4_width, s5_width, choice("s5.b1.conv1.width")),
+            Skippable(
+                choice("s5.keep1"),
+                InvertedResidual(s5_width, s5_width, choice("s5.b2.conv1.width")),
+            ),
+            Skippable(
+                choice("s5.keep2"),
+                InvertedResidual(s5_width, s5_width, choice("s5.b3.conv1.width")),
+            ),
+        )
+        self.s6 = Stage(
+            InvertedResidual(s5_width, s6_width, choice("s6.b1.conv1.width"), stride=2),
+            Skippable(
+                choice("s6.keep1"),
+                InvertedResidual(s6_width, s6_width, choice("s6.b2.conv1.width")),
+            ),
+            Skippable(
+                choice("s6.keep2"),
+                InvertedResidual(s6_width, s6_width, choice("s6.b3.conv1.width")),
+            ),
+        )
+        self.s7 = Stage(
+            InvertedResidual(s6_width, choice("s7.b1.conv2.width"), choice("s7.b1.conv1.width"))
+        )
         self.head = Head()
+        self.outputs = ("head", "s1", "s2", "s3", "s4", "s5", "s6", "s7")
         self.use(self.plan())
 
-    def plan(
-        self,
-        assignment: Mapping[str, Option] | str = "max",
-        outputs: Sequence[str] | None = None,
-    ) -> MobilenetV2TipsPlan:
-        """The plan of a sub-network: "max", "min" or choices by name. `outputs` asks for a dict of these."""
-        chosen = resolve(space, assignment)
-        a = complete(chosen, space.CHOICES)  # inactive choices have a value, too
-        return MobilenetV2TipsPlan(
-            chosen=tuple(chosen.items()),
-            resolution=None,
-            outputs=known_outputs(outputs, ("head", "s1", "s2", "s3", "s4", "s5", "s6", "s7")),
-            stem=self.stem.plan(a["stem.conv.width"]),
-            s1=self.s1.plan(a["stem.conv.width"], a["s1.b1.conv.width"]),
-            s2=self.s2.plan(
-                a["s1.b1.conv.width"],
-                a["s2.b1.conv1.width"],
-                a["s2.b1.conv2.width"],
-                a["s2.b2.conv1.width"],
-                keep=a["s2.keep"],
-            ),
-            s3=self.s3.plan(
-                a["s2.b1.conv2.width"],
-                a["s3.b1.conv1.width"],
-                a["s3.b1.conv2.width"],
-                a["s3.b2.conv1.width"],
-                a["s3.b3.conv1.width"],
-                keep1=a["s3.keep1"],
-                keep2=a["s3.keep2"],
-            ),
-            s4=self.s4.plan(
-                a["s3.b1.conv2.width"],
-                a["s4.b1.conv1.width"],
-                a["s4.b1.conv2.width"],
-                a["s4.b2.conv1.width"],
-                a["s4.b3.conv1.width"],
-                a["s4.b4.conv1.width"],
-                keep1=a["s4.keep1"],
-                keep2=a["s4.keep2"],
-                keep3=a["s4.keep3"],
-            ),
-            s5=self.s5.plan(
-                a["s4.b1.conv2.width"],
-                a["s5.b1.conv1.width"],
-                a["s5.b1.conv2.width"],
-                a["s5.b2.conv1.width"],
-                a["s5.b3.conv1.width"],
-                keep1=a["s5.keep1"],
-                keep2=a["s5.keep2"],
-            ),
-            s6=self.s6.plan(
-                a["s5.b1.conv2.width"],
-                a["s6.b1.conv1.width"],
-                a["s6.b1.conv2.width"],
-                a["s6.b2.conv1.width"],
-                a["s6.b3.conv1.width"],
-                keep1=a["s6.keep1"],
-                keep2=a["s6.keep2"],
-            ),
-            s7=self.s7.plan(a["s6.b1.conv2.width"], a["s7.b1.conv1.width"], a["s7.b1.conv2.width"]),
-            head=self.head.plan(a["s7.b1.conv2.width"]),
-        )
-
-    def forward(
-        self, x: Tensor, plan: MobilenetV2TipsPlan | None = None
-    ) -> Tensor | dict[str, Tensor]:
+    def forward(self, x: Tensor, plan: Plan | None = None) -> Tensor | dict[str, Tensor]:
         p = self._plan if plan is None else plan
         outputs: dict[str, Tensor] = {}
         x = self.stem(x, p.stem)  # [N, 32, 112, 112]

@@ -36,7 +36,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     # mobilenet_v2_tips.specc:20
     "stem.conv.width": (16, 24, 32),
     # std/mobilenet.specc:15
-    "s1.b1.conv.width": (8, 16),
+    "s1.b1.conv2.width": (8, 16),
     # std/mobilenet.specc:13
     "s2.b1.conv1.width": tuple(range(40, 104, 8)),
     # std/mobilenet.specc:15
@@ -152,13 +152,13 @@ def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
     yield "stem.norm", 0, 2 * a["stem.conv.width"]
     # 3x3 on each of stem.conv.width
     yield "s1.b1.depthwise", a["stem.conv.width"] * 3**2 * 112**2, a["stem.conv.width"] * 3**2
-    yield "s1.b1.norm1", 0, 2 * a["stem.conv.width"]
-    # 1x1, stem.conv.width -> s1.b1.conv.width
-    weights = a["stem.conv.width"] * a["s1.b1.conv.width"]
-    yield "s1.b1.conv", weights * 112**2, weights
-    yield "s1.b1.norm2", 0, 2 * a["s1.b1.conv.width"]
+    yield "s1.b1.norm2", 0, 2 * a["stem.conv.width"]
+    # 1x1, stem.conv.width -> s1.b1.conv2.width
+    weights = a["stem.conv.width"] * a["s1.b1.conv2.width"]
+    yield "s1.b1.conv2", weights * 112**2, weights
+    yield "s1.b1.norm3", 0, 2 * a["s1.b1.conv2.width"]
     yield from inverted_residual(
-        "s2.b1", a["s1.b1.conv.width"], a["s2.b1.conv2.width"], 112, 56, a["s2.b1.conv1.width"]
+        "s2.b1", a["s1.b1.conv2.width"], a["s2.b1.conv2.width"], 112, 56, a["s2.b1.conv1.width"]
     )
     if a["s2.keep"]:
         yield from inverted_residual(

@@ -36,10 +36,10 @@ IMPORTANCE: Final = fields(
 
 
 def read_importance(path: Path) -> dict[str, Any]:
-    """The content of importance.json. Exits where it is damaged."""
+    """The content of importance.json. Exits where it is corrupt."""
     try:
         found: dict[str, Any] = read_json(path.read_bytes())
         IMPORTANCE(found)
     except ValueError as error:
-        raise SystemExit(f"{path} is damaged: {error}") from None
+        raise SystemExit(f"{path} is corrupt: {error}") from None
     return found

@@ -126,9 +126,9 @@ def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
     yield "stem.conv", 3 * c32 * 3**2 * 112**2, 3 * c32 * 3**2  # 3x3, 3 -> c32
     yield "stem.norm", 0, 2 * c32
     yield "s1.b1.depthwise", c32 * 3**2 * 112**2, c32 * 3**2  # 3x3 on each of c32
-    yield "s1.b1.norm1", 0, 2 * c32
-    yield "s1.b1.conv", c32 * c16 * 112**2, c32 * c16  # 1x1, c32 -> c16
-    yield "s1.b1.norm2", 0, 2 * c16
+    yield "s1.b1.norm2", 0, 2 * c32
+    yield "s1.b1.conv2", c32 * c16 * 112**2, c32 * c16  # 1x1, c32 -> c16
+    yield "s1.b1.norm3", 0, 2 * c16
     yield from inverted_residual("s2.b1", c16, c24, 112, 56)
     yield from inverted_residual("s2.b2", c24, c24, 56, 56)
     yield from inverted_residual("s3.b1", c24, c32, 56, 28)

@@ -19,10 +19,10 @@ SHRINKING: Final = fields(
 
 
 def read_shrinking(path: Path) -> dict[str, Any]:
-    """The content of shrinking.json. Exits where it is damaged."""
+    """The content of shrinking.json. Exits where it is corrupt."""
     try:
         found: dict[str, Any] = read_json(path.read_bytes())
         SHRINKING(found)
     except ValueError as error:
-        raise SystemExit(f"{path} is damaged: {error}") from None
+        raise SystemExit(f"{path} is corrupt: {error}") from None
     return found

@@ -193,9 +193,9 @@ def layers(assignment: Mapping[str, Any]) -> Iterator[Layer]:
     yield "stem.conv", 3 * 16 * 3**2 * h112**2, 3 * 16 * 3**2  # 3x3, 3 -> 16
     yield "stem.norm", 0, 2 * 16
     yield "stem.b1.depthwise", 16 * 3**2 * h112**2, 16 * 3**2  # 3x3 on each of 16
-    yield "stem.b1.norm1", 0, 2 * 16
-    yield "stem.b1.conv", 16 * 16 * h112**2, 16 * 16  # 1x1, 16 -> 16
     yield "stem.b1.norm2", 0, 2 * 16
+    yield "stem.b1.conv2", 16 * 16 * h112**2, 16 * 16  # 1x1, 16 -> 16
+    yield "stem.b1.norm3", 0, 2 * 16
     yield from mb_v3("s1.b1", 16, 24, a["s1.b1.kernel"], a["s1.b1.expand"], h112, h56)
     for n in range(2, a["s1.depth"] + 2):
         yield from mb_v3(f"s1.b{n}", 24, 24, a[f"s1.b{n}.kernel"], a[f"s1.b{n}.expand"], h56, h56)

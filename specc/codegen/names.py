@@ -16,24 +16,20 @@ _ATTRIBUTES: Final = """
     register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
     to_empty train training type xpu zero_grad plan use bind bound cut self chosen resolution outputs assignment
     answer wanted result
-    normalise_batch slices counts steps
+    normalise_batch slices counts steps answers features present space parts absent sizes planner held
 """
 MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
 
 _GLOBALS: Final = """
-    BlockConvCut BlockLinearCut DiagonalLinearCut BlockConv2d BlockLinear DiagonalLinear
-    TriangularConv2d TriangularLinear PadSlices SlicedNet TriangularConvCut TriangularLinearCut
-    BankedSegmentedGroupNorm BankedSegmentedLayerNorm SegmentedGroupNorm SegmentedGroupNormCut SegmentedLayerNorm
-    SegmentedLayerNormCut BankedSegmentedBatchNorm1d BankedSegmentedBatchNorm2d DropPath SegmentedBatchNorm1d
-    SegmentedBatchNorm2d
-    TransformedConv2d SegmentedConv2d SegmentedConvCut SegmentedLinear SegmentedLinearCut SegmentedNormCut
-    annotations Any Attention AttentionCut BankedBatchNorm1d BankedBatchNorm2d BankedGroupNorm BankedLayerNorm bool
-    ClassToken ClassTokenCut complete ConvCut dataclass dict divisible ElasticAttention ElasticBatchNorm1d
-    ElasticBatchNorm2d ElasticClassToken ElasticConv2d ElasticGroupNorm ElasticLayerNorm ElasticLinear ElasticNet
-    ElasticPosition F float Fraction GroupNormCut half_up int known_outputs LayerNormCut LinearCut Mapping Model nn
-    NormCut Option Plan Position position PositionCut resize resolve Sequence space str super Tensor torch tuple
-    wanted_outputs
+    Any Attention BankedBatchNorm1d BankedBatchNorm2d BankedGroupNorm BankedLayerNorm BankedSegmentedBatchNorm1d
+    BankedSegmentedBatchNorm2d BankedSegmentedGroupNorm BankedSegmentedLayerNorm BatchNorm1d BatchNorm2d BlockConv2d
+    BlockLinear Callable ClassToken Conv2d DiagonalLinear DropPath Elastic ElasticAttention ElasticClassToken ElasticNet
+    ElasticPosition F Fraction GroupNorm LayerNorm Linear Model OneOf OrderedDict PadSlices Part Plan Position Repeat
+    SegmentedBatchNorm1d SegmentedBatchNorm2d SegmentedConv2d SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear Size
+    Skippable SlicedNet Stage Tensor TransformedConv2d TriangularConv2d TriangularLinear Value annotations blocks bool
+    ceil choice dict divisible enumerate exit_answers float floor gelu greatest half_up hsigmoid hswish int named nn
+    pick position range relu relu6 resize sigmoid silu sized smallest space stage str super tanh torch tuple wanted when
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""

@@ -12,6 +12,7 @@ from specc.lower.builder import Builder
 from specc.lower.choices import declare_choice
 from specc.lower.items import Value
 from specc.lower.operators import BAD_SIZE, plain_op
+from specc.lower.reserve import reserve
 from specc.lower.values import Env, decide, evaluate, evaluate_options
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.source import Span
@@ -159,9 +160,12 @@ def lower_when(b: Builder, statement: ast.When, env: Env) -> None:
     """A condition on fixed values is taken now; one on choices makes a region for each side and a select after them."""
     guard = decide(b, statement.condition, env)
     if not isinstance(guard, (Var, Apply)):
-        taken = statement.body if guard else statement.otherwise
-        if taken is not None:
-            lower_body(b, taken, env)
+        arms = (statement.body, statement.otherwise)
+        for arm in arms:  # in the order of the text, so that numbers are those of the definition
+            if arm is not None and (arm is statement.body) == bool(guard):
+                lower_body(b, arm, env)
+            else:
+                reserve(b, arm, env)
         return
     if statement.otherwise is None:
         optional(b, guard, statement.body, env, statement.span, "this branch")

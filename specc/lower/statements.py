@@ -18,6 +18,7 @@ from specc.lower.exits import HEAD_BY, lower_exit
 from specc.lower.items import ScopeItem
 from specc.lower.operators import plain_op
 from specc.lower.regions import join, lower_repeat, lower_skippable, lower_when, optional
+from specc.lower.reserve import reserve
 from specc.lower.values import Env, decide
 from specc.lower.widths import width_setting
 from specc.syntax import ast
@@ -45,7 +46,9 @@ def lower_residual(b: Builder, statement: ast.Residual, env: Env) -> None:
     after = b.incoming(statement.span)
     if adds == 1:
         add_shortcut(b, statement, env, before, shortcut)
-    elif adds != 0:
+    elif adds == 0:
+        reserve(b, statement.shortcut, env, "shortcut_")
+    else:
         with b.inside("region", "", statement.span, guard=adds):
             add_shortcut(b, statement, env, before, shortcut)
         join(b, after, adds, statement.span, "this sum")
@@ -62,6 +65,8 @@ def add_shortcut(b: Builder, statement: ast.Residual, env: Env, before: Tensor, 
         else:
             optional(b, shortcut, statement.shortcut, env, statement.shortcut.span, "this shortcut")
         b.prefix = prefix
+    elif shortcut == 0:
+        reserve(b, statement.shortcut, env, "shortcut_")
     plain_op(b, "add", b.prefix + "add", (after, b.incoming(statement.span)), statement.span)
 
 

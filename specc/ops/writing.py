@@ -47,14 +47,22 @@ Values: TypeAlias = tuple[Value, ...]
 class Arg:
     """An argument in generated code. It is left out where all its values are `default`.
 
-    role  what the number is: equal values of one role are one parameter, called so if nothing better is found
-    name  the keyword, "" for a positional argument
+    role       what the number is: equal values of one role are one parameter, called so if nothing better is found
+    name       the keyword, "" for a positional argument
+    parameter  the operator's parameter that it is, "" where the spec does not write it
+    half       the kernel of which it is half, where it is a padding that keeps the map's size
+    difference the two numbers whose difference it is
+    whole      whether the layer takes it at the largest sub-network
     """
 
     values: Values
     role: Role
     name: str = ""
     default: Expr | None = None
+    parameter: str = ""
+    half: Values = ()
+    difference: tuple[Values, Values] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,33 +71,39 @@ class Written:
 
     layer         the class that `__init__` instantiates, "" for none
     source        the folder of specc/ops whose torch.py defines `layer`, "" for a class of torch
-    args          its arguments, at the largest sub-network
-    cut           the arguments of `layer.cut(..)`, which makes the op's part of a plan; None where it needs none
+    args          its arguments
+    planned       whether a plan says something about the layer: which channels, which bank, which statistics
     number        a number that the op reads: from the plan where it is elastic, else from an attribute
     call          forward's expression; `{0}`, `{1}`: inputs, `{number}`: the number. With a layer it is a plain call of
                   it unless it says more: `{layer}({0}{cut}).flatten(2)`
     inplace       the same with its first input overwritten, "" where autograd needs that input
     update        a statement that adds to its first input in place, "" for none
     overwritable  whether autograd can do without this op's output, so that the next op may overwrite it
+    joins         whether the calls before it may be written as its arguments: `torch.cat((x, self.b1(x)), 1)`
     """
 
     layer: str = ""
     source: str = ""
     args: tuple[Arg, ...] = ()
-    cut: tuple[Arg, ...] | None = None
+    planned: bool = False
     number: Arg | None = None
     call: str = ""
     inplace: str = ""
     update: str = ""
     overwritable: bool = False
+    joins: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Writer:
-    """How one kind of operator is written. `write(sites, elastic)`; `elastic` says whether the network has choices."""
+    """How one kind of operator is written. `write(sites, elastic)`; `elastic` says whether the network has choices.
+
+    `function` says that it is a function of one tensor, which a block may be given: `act=relu`.
+    """
 
     kind: str
     write: Callable[[Sites, bool], Written]
+    function: bool = False
 
 
 @cache
@@ -111,6 +125,11 @@ class Writers(dict[str, Writer]):
         package = operator_package(kind)
         self.update({writer.kind: writer for writer in import_module(f"{package}.write").WRITERS})
         return self[kind]
+
+
+def is_function(kind: str) -> bool:
+    """Whether an operator is a function of one tensor in generated code, without a layer."""
+    return kind in writers() and writers()[kind].function
 
 
 def varies(values: Values) -> bool:

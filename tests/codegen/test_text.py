@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from specc.codegen.model.layout import call, exploded, guarded, nested
+from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.write import model_text
 from specc.codegen.names import MODULE_ATTRIBUTES, attribute, class_name, comment, fresh, identifier
 from specc.ir.graph import Graph, Scope
@@ -228,7 +228,10 @@ def test_calls_are_laid_out_as_the_formatter_does(tmp_path: Path) -> None:
     for count in range(1, 12):
         lines += call("variable = function", words[:count])
         lines += guarded(call("v" * 90 + " = function", words[:count]))
-        lines += exploded("variable = function", [f"a={nested('some.call', words[:count], 6)}", "b=2"])
+        inner = f"some.call({', '.join(words[:count])})"
+        lines += lay_out(f"variable = function(a={inner}, b=2)")
+        lines += lay_out(f"variable = function({inner}, *({inner} for _ in range({count})))")
+        lines += lay_out(f"variable = function(other, (some.call({', '.join(words[:count])}) for _ in range(3)))")
     text = "\n".join(lines) + "\n"
     (tmp_path / "calls.py").write_text(text)
     assert formatted(tmp_path) == ""

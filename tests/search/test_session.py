@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,17 +21,15 @@ from specc.runtime.search.report import front_table
 from specc.runtime.search.session import Search, counting, measuring, read_latencies
 from specc.space.latency_table import table_of
 from specc.space.memory import Memory
-from specc.subnets.module import space_module
 from tests.helpers.projects import compiled
+from tests.helpers.space_modules import space_of_graph
 
 ALONE = World(0, 1, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
 def space() -> Any:
-    module = ModuleType("space")
-    exec(space_module(compiled("digits").graph), module.__dict__)
-    return module
+    return space_of_graph(compiled("digits").graph)
 
 
 @pytest.fixture

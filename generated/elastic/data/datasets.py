@@ -46,7 +46,7 @@ Reader = Callable[[Path, Mapping[str, Any]], Parts]
 def load_data(settings: Mapping[str, Any]) -> Data:
     """Reads the data set that `[data]` names and holds out its validation part.
 
-    Exits with a plain message where the data set is unknown, not there or damaged.
+    Exits with a plain message where the data set is unknown, missing or corrupt.
     """
     name = plain(settings["name"])
     if name not in READERS:
@@ -225,7 +225,7 @@ def idx(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
     shape = np.frombuffer(content, ">i4", dimensions, 4)
     numbers = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
     if len(numbers) != math.prod(map(int, shape)):
-        raise SystemExit(f"{path} is damaged: it holds {len(numbers):,} bytes of {shown([*shape])}")
+        raise SystemExit(f"{path} is corrupt: it holds {len(numbers):,} bytes of {shown([*shape])}")
     return numbers.reshape(shape).copy()
 
 
@@ -249,14 +249,14 @@ def cifar(folder: Path, settings: Mapping[str, Any]) -> Parts:
 
 
 def cifar_batch(path: Path, key: bytes) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], list[int]]:
-    """The images (N, 3, 32, 32) and labels of one file. Exits where it is damaged."""
+    """The images (N, 3, 32, 32) and labels of one file. Exits where it is corrupt."""
     content = unpickled(path)
     try:
         pixels, labels = content[b"data"].reshape(-1, 3, 32, 32), [*map(int, content[key])]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SystemExit(f"{path} is no CIFAR file: {error}") from None
     if pixels.dtype != np.uint8 or len(pixels) != len(labels):
-        raise SystemExit(f"{path} is damaged: it holds {len(pixels)} images, {len(labels)} labels")
+        raise SystemExit(f"{path} is corrupt: it holds {len(pixels)} images, {len(labels)} labels")
     return pixels, labels
 
 
@@ -268,11 +268,11 @@ def names_of_100(places: Iterable[Path]) -> tuple[str, ...]:
 
 
 def unpickled(path: Path) -> dict[bytes, Any]:
-    """The dictionary that a file of CIFAR holds. Exits where it is damaged, or would run anything."""
+    """The dictionary that a file of CIFAR holds. Exits where it is corrupt, or would run anything."""
     try:
         content = NumpyOnly(path.read_bytes()).load()
     except Exception as error:  # a damaged pickle breaks its reader anywhere
-        raise SystemExit(f"{path} is no CIFAR file, or damaged: {error}") from None
+        raise SystemExit(f"{path} is not a CIFAR file, or corrupt: {error}") from None
     if not isinstance(content, dict):
         raise SystemExit(f"{path} is no CIFAR file: it holds no dictionary")
     return content

@@ -28,7 +28,7 @@ ORIENTATION: Final = 0x0112
 def decoded(path: Path, channels: int) -> Any:
     """A file's first picture, upright: Pillow's own of 8 bits; a tensor (channels, H, W) in 0..1 where it has 16.
 
-    Floats (of TIFF files) are taken as they are. Raises an exception, of any kind, where the file is damaged.
+    Floats (of TIFF files) are taken as they are. Raises an exception, of any kind, where the file is corrupt.
     """
     from PIL import Image
 

@@ -101,7 +101,7 @@ def unreadable(error: OSError) -> None:
 
 
 def check_files(files: Sequence[Path]) -> None:
-    """Decodes every file that was not decoded before, in all cores; exits with the names of the damaged ones.
+    """Decodes every file that was not decoded before, in all cores; exits with the names of the corrupt ones.
 
     What is fine is noted in the user's cache, folder by folder: a folder is read again once a name, a size or a date
     in it has changed. Of several processes the first one checks.
@@ -135,7 +135,7 @@ def check_files(files: Sequence[Path]) -> None:
 
 
 def listed(broken: dict[Path, str]) -> str:
-    """The damaged files, each with its reason."""
+    """The corrupt files, each with its reason."""
     named = [f"  {file}: {reason}" for file, reason in broken.items()][:MOST_NAMED]
     more = [f"  and {len(broken) - MOST_NAMED:,} more"] if len(broken) > MOST_NAMED else []
     some = "an image file" if len(broken) == 1 else f"{len(broken):,} image files"

@@ -84,7 +84,7 @@ def save(
     """Writes a bundle: the weights once and, for every plan, its assignment, norm statistics and figures.
 
     weights.safetensors has the network's state, norms.safetensors a row of statistics for every sub-network, and
-    index.json the rest: of every sub-network its options, a letter for each of the choices, and what is known of it
+    index.json the rest: one row per sub-network: each choice as one letter, and what is known of it
     (`figures`: macs, params, accuracy); the names of the classes; checksums of the files, itself included. The folder
     is replaced as a whole, once `proof` has looked at the new one: what it raises leaves the old one in its place.
     """
@@ -225,7 +225,7 @@ def check_index(content: bytes) -> None:
     """Raises ValueError where an index is not what was written. The first version wrote no checksums."""
     text, found, last = content.rpartition(LAST.encode())
     if found and last != (checksum(text) + END).encode():
-        raise ValueError("its checksum is of another content")
+        raise ValueError("its checksum does not match its content")
     if found:
         return
     try:
@@ -243,7 +243,7 @@ def packed(value: Any) -> str:
 def read_index(folder: Path, net: Any) -> dict[str, Any]:
     """index.json; of every sub-network a dict with its assignment, `at`, and what else is known of it.
 
-    Raises FileNotFoundError where there is no bundle, ValueError where it is damaged or of another network.
+    Raises FileNotFoundError where there is no bundle, ValueError where it is corrupt or belongs to a different network.
     """
     put_back(folder)
     try:
@@ -266,7 +266,9 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
                 row["at"] = read(row["options"], index["choices"], options)
             return {**index, "subnets": rows}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"{folder / INDEX} is damaged, or no index of a bundle: {error}") from None
+        raise ValueError(
+            f"{folder / INDEX} is corrupt, or not the index of a bundle: {error}"
+        ) from None
     here = type(net).__name__
     differs = "operations" if same_choices else "choices"
     raise ValueError(f"{folder} is a bundle of {of}, whose {differs} are not those of {here}")
@@ -333,9 +335,9 @@ def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
             plans.append(with_statistics(plan, [norms[place] for place in mine], row))
         before = {name: value.shape for name, value in net.state_dict().items()}
         if before != {name: value.shape for name, value in weights.items()}:
-            raise ValueError("its weights are of another network")
+            raise ValueError("its weights belong to a different network")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ValueError(f"the bundle {folder} is damaged: {error}") from None
+        raise ValueError(f"the bundle {folder} is corrupt: {error}") from None
     net.load_state_dict(weights)
     return plans
 
@@ -345,10 +347,10 @@ def check_file(path: Path, wanted: str) -> None:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ValueError(f"the bundle {path.parent} is damaged: it has no {path.name}") from None
+        raise ValueError(f"the bundle {path.parent} is corrupt: it has no {path.name}") from None
     if checksum(content) != wanted:
         raise ValueError(
-            f"the bundle {path.parent} is damaged: the checksum of {path.name} differs"
+            f"the bundle {path.parent} is corrupt: the checksum of {path.name} differs"
         )
 
 
@@ -357,7 +359,7 @@ def tensors_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         return load_tensors(path)
     except FileNotFoundError:
-        raise ValueError(f"the bundle {path.parent} is damaged: it has no {path.name}") from None
+        raise ValueError(f"the bundle {path.parent} is corrupt: it has no {path.name}") from None
 
 
 def sizes(folder: Path) -> str:

@@ -26,15 +26,15 @@ def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Exports sub-networks.")
     add = parser.add_argument
     add("--at", metavar="SUBNET", help="max, min, choice=option,..., a file or a number")
-    add("--pareto", metavar="N", help="so many of pareto.json, a folder for each; or all")
-    add("--bundle", action="store_true", help="one folder with the weights once: anytime/")
-    add("--front", type=Path, metavar="FILE", help="in the place of pareto.json: constraints.json")
-    add("--outputs", nargs="+", metavar="NAME", help="several answers of each, or all")
-    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add("--pareto", metavar="N", help="export N points of the Pareto front, or all")
+    add("--bundle", action="store_true", help="one folder with shared weights: anytime/")
+    add("--front", type=Path, metavar="FILE", help="use this front instead of pareto.json")
+    add("--outputs", nargs="+", metavar="NAME", help="outputs of each sub-network, or all")
+    add("--max-macs", type=cost, metavar="N", help="per image, as in 20e6")
     add("--max-params", type=cost, metavar="N")
     add("--max-latency", type=cost, metavar="MS", help="as measured by search.py")
-    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
-    add("--calibrate", type=whole(0), metavar="N", help="training images for the norms")
+    add("--max-memory", type=cost, metavar="BYTES", help="peak activation memory")
+    add("--calibrate", type=whole(0), metavar="N", help="images for batch-norm calibration")
     add_file_flags(parser)
     flags = parser.parse_args(argv)
     if reason := clash(flags):
@@ -81,7 +81,7 @@ def read_points(
             at = resolved(space, point.at)
             points.setdefault(json.dumps(at, sort_keys=True), point.with_(at=at))
     except (ValueError, TypeError) as error:
-        raise SystemExit(f"{path} is damaged, or of another network: {error}") from None
+        raise SystemExit(f"{path} is corrupt or belongs to a different network: {error}") from None
     except OSError as error:
         raise SystemExit(f"cannot read {path}: {error.strerror}") from None
     if not points:
@@ -92,12 +92,12 @@ def read_points(
 def check_origin(path: Path, front: Mapping[str, Any], of: Mapping[str, str]) -> None:
     """Exits where a front is of another network or of other weights; one that does not say so gets a warning."""
     again = "run search.py again, or name a sub-network by --at CHOICE=OPTION"
-    for name, what in (("fingerprint", "another network"), ("weights", "other weights")):
+    for name, what in (("fingerprint", "a different network"), ("weights", "different weights")):
         here, there = of.get(name), front.get(name)
         if here and there and here != there:
-            raise SystemExit(f"{path} is of {what} than the checkpoint: {again}")
+            raise SystemExit(f"{path} belongs to {what} than the checkpoint: {again}")
     if of and not front.get("weights"):
-        warn(f"{path} does not say of which weights it is: its accuracies may be of others")
+        warn(f"{path} does not name its weights: its accuracies may belong to others")
 
 
 def wanted(
@@ -199,7 +199,7 @@ def several(text: str, points: Sequence[Point], limits: Mapping[str, float | Non
     if text == "all":
         return places
     if not text.isdecimal() or int(text) < 1:
-        raise SystemExit(f"--pareto {text}: a number of sub-networks is expected, or all")
+        raise SystemExit(f"--pareto {text}: expected a number of sub-networks, or all")
     return [places[place] for place in spread(kept, int(text))]
 
 

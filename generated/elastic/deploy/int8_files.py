@@ -41,7 +41,7 @@ def write_int8(
     batches  inputs of training images
     judge    accuracy of a network of these inputs, None where there is none to ask for
 
-    The figures are accuracy, bytes of the file, the most bytes of activations alive at once where torch runs it, and ms
+    The figures are accuracy, bytes of the file, peak activation memory in torch, and ms
     an image: of one image, on one thread of this CPU, the fastest of many. Where there is no int8.onnx, it says why.
     """
     figures = {"float32": measured(static, inputs, folder / "weights.safetensors", judge)}

@@ -21,10 +21,10 @@ def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--formats", nargs="+", choices=[*FILES], help="of these files; default: all")
-    add("--opset", type=whole(7), metavar="N", help="of the ONNX file; default: the exporter's")
-    add("--dynamic-size", action="store_true", help="programs take images of any size, too")
-    add("--int8", action="store_true", help="also in eight bits; how accurate, small and fast")
+    add("--formats", nargs="+", choices=[*FILES], help="files to write (default: all)")
+    add("--opset", type=whole(7), metavar="N", help="ONNX opset (default: the exporter's)")
+    add("--dynamic-size", action="store_true", help="dynamic height and width")
+    add("--int8", action="store_true", help="also quantize to int8, and report it")
     add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
-    add("--data-path", metavar="DIR", help="where the data set lies now, if it moved")
+    add("--data-path", metavar="DIR", help="new location of the data set")
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")

@@ -65,7 +65,7 @@ class Runtime:
     ) -> Runtime:
         """What `export.py --bundle` wrote, for the class `Model` of model.py. The most accurate one is switched on.
 
-        Raises FileNotFoundError where there is no bundle, ValueError where it is damaged or of another network.
+        Raises FileNotFoundError where there is no bundle, ValueError where it is corrupt or of a different network.
         """
         net = model().to(device).eval()
         index = read_index(Path(folder), net)
@@ -108,7 +108,7 @@ class Runtime:
         """The answer of the most accurate sub-network within the limits; without limits, of the one switched on.
 
         `budget_ms` limits the time that these inputs take: it is measured when first asked for, here and for inputs of
-        this shape, and kept in the bundle. Raises ValueError where no sub-network keeps the limits.
+        this shape, and kept in the bundle. Raises ValueError where no sub-network satisfies the constraints.
         """
         if budget_ms is None and macs is None and params is None:
             return self.call(*inputs)
@@ -138,7 +138,9 @@ class Runtime:
         ]
         if not kept:
             least = ", ".join(f"{min(values):g} {name}" for name, (_, values) in limits.items())
-            raise ValueError(f"no prepared sub-network keeps the limits; the least are {least}")
+            raise ValueError(
+                f"no prepared sub-network satisfies the constraints; the least are {least}"
+            )
         return max(kept, key=self.worth)
 
     def worth(self, number: int) -> tuple[float, float]:
@@ -154,7 +156,7 @@ class Runtime:
         With `again` they are measured anew. Threads that ask meanwhile wait.
         """
         if not inputs:
-            raise ValueError("a time is asked for, but no inputs are given that would take it")
+            raise ValueError("budget_ms needs example inputs to measure latency")
         key = self.conditions(inputs)
         with self.measuring:
             if again or key not in self.latencies:

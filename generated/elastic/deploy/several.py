@@ -59,7 +59,7 @@ def tell_left_over(flags: argparse.Namespace, numbers: Iterable[int]) -> None:
     """Names the sub-networks that an earlier export left beside those of `numbers`."""
     folder = flags.output_dir / flags.front.stem
     if others := left_over(folder, [*numbers]):
-        print(f"of an earlier export, and not written now: {folder}/{', '.join(others)}")
+        print(f"left over from an earlier export: {folder}/{', '.join(others)}")
 
 
 def write_bundle(

@@ -62,7 +62,7 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     wanted = rows.pop("__metadata__", {}).get("sha256")
     found = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode() + content[first:])
     if wanted not in (None, found.hexdigest()):
-        raise ValueError(f"{path} is damaged: its checksum differs")
+        raise ValueError(f"{path} is corrupt: its checksum differs")
     kinds = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "I64": torch.int64}
     kinds["BF16"] = torch.bfloat16
     tensors = {}

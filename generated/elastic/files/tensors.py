@@ -54,7 +54,7 @@ def checksum_of(content: bytes) -> str:
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a file by name, and the texts about them. Raises ValueError where it is damaged.
+    """The tensors of a file by name, and the texts about them. Raises ValueError where it is corrupt.
 
     The tensors share the file's memory: what nobody reads of them is never loaded. Writing into them does not change
     the file.
@@ -64,7 +64,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             about = dict(file.metadata() or {})
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"{path} is damaged, or no safetensors file: {error}") from None
+        raise ValueError(f"{path} is corrupt, or not a safetensors file: {error}") from None
     if SUM in about and about[SUM] != checksum_of(path.read_bytes()):
-        raise ValueError(f"{path} is damaged: its checksum is of another content")
+        raise ValueError(f"{path} is corrupt: its checksum does not match its content")
     return found, about

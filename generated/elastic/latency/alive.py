@@ -1,4 +1,4 @@
-"""The most bytes of activations that a network takes at once, measured while it runs, by what torch allocates."""
+"""Peak activation memory of a network in bytes, measured while it runs, by what torch allocates."""
 
 from __future__ import annotations
 

@@ -36,8 +36,14 @@ def bench_flags(
         )
     add("-b", "--batch-size", type=whole(1), default=1)
     add("--device", default="cpu")
-    add("--threads", type=whole(1), default=1, metavar="N", help="of torch, on the CPU (1)")
+    add("--threads", type=whole(1), default=1, metavar="N", help="torch threads on the CPU (1)")
     add("--rounds", type=whole(1), default=200)
     if elastic:
-        add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="of pareto.json")
+        add(
+            "--output-dir",
+            type=Path,
+            default=Path("runs"),
+            metavar="DIR",
+            help="folder of pareto.json",
+        )
     return parser.parse_args(argv)

@@ -318,6 +318,16 @@ def named(value: Any, names: Mapping[Any, str]) -> Any:
     return apply("named", value, *(part for pair in names.items() for part in pair))
 
 
+def exit_answers(exit: OneOf) -> dict[str, Any]:
+    """When a sub-network gets to each exit and to the head, of a network whose outputs are called after its exits: the
+    head's first, which stands last in the choice."""
+    *exits, head = map(str, exit.options)
+    found: dict[str, Any] = {head: exit.after(exits[-1])}
+    for before, name in zip((None, *exits), exits, strict=False):
+        found[name] = 1 if before is None else exit.after(before)
+    return found
+
+
 def cat(*sizes: Size) -> Size:
     """The channels of a concatenation: the runs of its inputs, one after another. Fixed neighbours are one run."""
     runs: list[Any] = []

@@ -24,16 +24,16 @@ def read_settings(path: Path) -> dict[str, Any]:
 def common_flags(parser: argparse.ArgumentParser) -> None:
     """The flags that all scripts have."""
     add = parser.add_argument
-    add("--dataset", metavar="NAME", help="another data set: cifar10, imagenet, folder, ...")
-    add("--data-path", metavar="DIR", help="the folder it lies in; nothing is downloaded")
-    add("--device", default="", help="cpu, cuda, cuda:1, ...; a GPU where there is one")
+    add("--dataset", metavar="NAME", help="data set: cifar10, imagenet, folder, ...")
+    add("--data-path", metavar="DIR", help="its folder; nothing is downloaded")
+    add("--device", default="", help="cpu, cuda, cuda:1, ... (default: a GPU if available)")
     add(
         "-j",
         "--workers",
         type=whole(0),
         default=min(4, cores()),
         metavar="N",
-        help="processes that decode image files; four, or as many as there are cores",
+        help="data-loading processes (default: 4, at most one per core)",
     )
     add("--output-dir", type=Path, metavar="DIR", help="default: runs")
     add("--seed", type=integer)

@@ -82,7 +82,7 @@ def random_state(rng: random.Random, mean: Mean, world: World) -> list[dict[str,
 
 
 def restore_random(states: Any, rng: random.Random, mean: Mean, world: World) -> None:
-    """Goes on where `random_state` was. Processes that were not there begin anew. Exits where the state is damaged."""
+    """Goes on where `random_state` was. Processes that were not there begin anew. Exits where the state is corrupt."""
     try:
         if world.rank >= len(states):
             return
@@ -95,7 +95,7 @@ def restore_random(states: Any, rng: random.Random, mean: Mean, world: World) ->
         if world.device.type == "cuda" and "cuda" in own:
             torch.cuda.set_rng_state(own["cuda"].cpu(), world.device)
     except (TypeError, KeyError, ValueError, AttributeError, RuntimeError) as error:
-        raise SystemExit(f"the random numbers of the checkpoint are damaged: {error}") from None
+        raise SystemExit(f"the random numbers of the checkpoint are corrupt: {error}") from None
 
 
 def listed(state: Any) -> Any:

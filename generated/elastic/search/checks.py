@@ -66,12 +66,12 @@ def faults_of_budget(budget: Mapping[str, Any]) -> Iterator[str]:
 
 
 def crossed(budgets: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Of limits that nothing can keep."""
+    """Budgets whose lower bound exceeds the upper bound."""
     for budget in budgets:
         least, most = budget.get("least", 0), budget.get("most", float("inf"))
         if least > most:
             low, high = (written(end, budget["name"]) for end in (least, most))
-            yield f"the least {budget['name']}, {low}, is more than the most, {high}"
+            yield f"invalid {budget['name']} budget: lower bound {low} exceeds upper bound {high}"
 
 
 def written(value: float, name: str) -> str:

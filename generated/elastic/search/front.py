@@ -27,7 +27,7 @@ from elastic.files.strict_json import read_json
 @dataclass(frozen=True, slots=True)
 class Point:
     """One evaluated sub-network: accuracy on the images that the search judges by, latency in seconds, memory in bytes
-    of activations alive at once. `trained` is false where no step of the training runs it."""
+    of peak activation memory. `trained` is false where no step of the training runs it."""
 
     at: Mapping[str, Any]
     macs: int
@@ -160,7 +160,7 @@ def point_of(row: Mapping[str, Any]) -> Point:
 
 
 def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> list[Point]:
-    """The points that keep the limits. Exits where none does."""
+    """The points that satisfy the constraints. Exits where none does."""
     kept = [point for point in points if point.within(budgets)]
     if not kept:
         least = min(points, key=lambda point: point.macs)
@@ -170,7 +170,7 @@ def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> lis
             known = [value for point in points if (value := getattr(point, name)) is not None]
             if name in named and known:
                 found += f"; the least {name} is {min(known) * scale:g} {unit}"
-        raise SystemExit(f"no sub-network keeps the limits; {found}")
+        raise SystemExit(f"no sub-network satisfies the constraints; {found}")
     return kept
 
 

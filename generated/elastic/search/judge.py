@@ -56,17 +56,17 @@ class Judge:
         return counted.with_(**known)
 
     def looked_at(self) -> list[Point]:
-        """All that was counted or measured, whether or not it keeps the limits."""
+        """All that was counted or measured, whether or not it satisfies the constraints."""
         return [self.point(point.at) for point in self.counted.values()]
 
     def allowed(self, at: Assignment) -> bool:
-        """Whether it keeps the limits that need no measuring: the same answer whatever was measured before."""
+        """Whether it satisfies the constraints that need no measuring: the same answer whatever was measured before."""
         return self.count(at).within(self.budgets)
 
     def points(
         self, generation: Sequence[Assignment], advance: Callable[[], None] = lambda: None
     ) -> list[Point]:
-        """Those of a generation that keep all limits, with their accuracy. Calls `advance` for each candidate."""
+        """The candidates that satisfy all constraints, with their accuracy. Calls `advance` for each candidate."""
         names = ("latency", "accuracy") if self.timed else ("accuracy",)
         self.reused += sum(not any(self.lacks(at, name) for name in names) for at in generation)
         self.fill(generation, names, advance)
@@ -111,7 +111,7 @@ class Judge:
             advance()
 
     def lacks(self, at: Assignment, name: str) -> bool:
-        """Whether something is unknown of a sub-network, and worth knowing: it keeps the limits as far as known."""
+        """Whether a figure is unknown, and worth measuring: the constraints are satisfied as far as known."""
         return name not in self.journal.known(at) and self.point(at).within(self.budgets)
 
 

@@ -64,7 +64,7 @@ def why_none(
     looked_at: Iterable[Point],
     table: LatencyTable | None = None,
 ) -> str:
-    """What to say where no sub-network keeps the limits: the costs that can be had nearest to them.
+    """Error message for infeasible constraints: the nearest reachable costs.
 
     Of MACs and parameters, and of latencies that a table predicts, these are the nearest of the whole space; of the
     others the nearest of what was looked at.
@@ -80,8 +80,8 @@ def why_none(
     found = [beside(budget, points) for budget in budgets]
     reasons = [reason for reason in found if reason]
     if not reasons and len(budgets) > 1:
-        reasons = ["each limit alone is kept by some, but no sub-network that was found keeps all"]
-    return "; ".join(["no sub-network keeps the limits", *reasons])
+        reasons = ["some satisfy each constraint, but none that was found satisfies all"]
+    return "; ".join(["no sub-network satisfies the constraints", *reasons])
 
 
 def beside(budget: Mapping[str, Any], points: Sequence[Point]) -> str:

@@ -54,23 +54,25 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    text = "what the accuracy is weighed against; accuracy itself always counts"
+    text = "objectives beside accuracy, which always counts"
     add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
     add("--strategy", choices=STRATEGIES)
-    add("--evaluations", type=whole(1), metavar="N", help="sub-networks evaluated in all")
-    add("--max-macs", type=cost, metavar="N", help="of one image, as in 20e6")
+    add(
+        "--evaluations", type=whole(1), metavar="N", help="total number of sub-networks to evaluate"
+    )
+    add("--max-macs", type=cost, metavar="N", help="per image, as in 20e6")
     add("--max-params", type=cost, metavar="N")
-    add("--max-latency", type=cost, metavar="MS", help="measured, milliseconds an image")
-    text = "predicts latencies by a table of bench.py --table instead of measuring them"
+    add("--max-latency", type=cost, metavar="MS", help="measured milliseconds per image")
+    text = "predict latencies with a table of bench.py --table instead of measuring"
     add("--latency-table", type=Path, metavar="FILE", help=text)
-    add("--max-memory", type=cost, metavar="BYTES", help="of activations alive at once")
+    add("--max-memory", type=cost, metavar="BYTES", help="peak activation memory")
     for name in UNITS:
         add(f"--min-{name}", type=cost, metavar="N", help="as --max-" + name)
     add(
         "--calibrate",
         type=whole(0),
         metavar="N",
-        help="training images that set the norms of every candidate",
+        help="images for batch-norm calibration of each candidate",
     )
     flags = parser.parse_args(argv)
 

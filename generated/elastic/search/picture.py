@@ -20,7 +20,7 @@ COSTS: Final[Mapping[str, str]] = {
     "macs": "multiply-accumulates (MACs)",
     "params": "parameters",
     "latency": "latency",
-    "memory": "bytes of activations alive at once",
+    "memory": "peak activation memory (bytes)",
 }
 """What the axes of costs are called."""
 

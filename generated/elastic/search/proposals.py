@@ -97,7 +97,7 @@ class Proposals:
         return self.evolved()
 
     def learn(self, points: Sequence[Point]) -> None:
-        """What a generation has come to: its sub-networks that keep all limits. The fittest so far live on."""
+        """What a generation has come to: its sub-networks that satisfy all constraints. The fittest so far live on."""
         points = [*self.population, *points]
         values = [objectives(point, self.costs) for point in points]
         self.population = [points[i] for i in survivors(values, self.strategy["population"])]
@@ -120,7 +120,7 @@ class Proposals:
             yield candidate
 
     def drawn(self, at_once: int, limits: Limits | None = None) -> Iterator[Assignment]:
-        """Endless random sub-networks, uniform within the limits; none where there are none within.
+        """Endless random sub-networks, uniform within the constraints; none where none satisfies them.
 
         Twice as many at once every time: where most are known already, it takes many to find the rest.
         """
@@ -214,7 +214,7 @@ def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]
 def random_ones(
     space: choices.Space, count: int, rng: random.Random, limits: Limits
 ) -> Sequence[Assignment]:
-    """Sub-networks drawn uniformly within limits; by the `independent` distribution where choices are too entangled."""
+    """Uniform samples within constraints; from the `independent` distribution where choices are too entangled."""
     if all(one == ANY for one in limits):
         try:
             return draw_uniform(space, count, rng)

@@ -109,7 +109,7 @@ def begin(
     )
     loading = trained.loading
     if world.main and judged_by(trained) == "test":
-        print("no images are held out of training (validation = 0): the test images judge")
+        print("no validation images (validation = 0): accuracy is measured on the test set")
     costs = [name for name in dict.fromkeys(options.objectives) if name != "accuracy"] or ["macs"]
     plans = Calibrated(trained.net, loading.calibration(options.calibrate))
     table = read_latencies(options.latency_table, space, world)

@@ -1,4 +1,4 @@
-"""Tries at a window until enough have hit it, or until they are too many: nothing hangs."""
+"""Rejection sampling with a bounded number of tries."""
 
 from __future__ import annotations
 

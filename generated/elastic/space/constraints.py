@@ -142,8 +142,8 @@ def ladder(kind: str, space: Space, step: int, enough: int) -> Ladder:
 
 
 def without_sweep(kind: str, space: Space, step: int, enough: int) -> Ladder:
-    """The constraints where choices read one another too much for a sweep: from the list of all sub-networks, if they
-    are not too many; else those that some of many draws keep, and the smallest's and the largest's."""
+    """The constraints where choices are too interdependent for variable elimination: from the list of all sub-networks
+    if it is short; else those that some of many samples satisfy, and the smallest's and the largest's."""
     listed = listing(space)
     if listed is not None:
         ends = [(int(costs[0].min()), int(costs[0].max())) for _, costs in listed.costs()]

@@ -1,4 +1,4 @@
-"""What to say of a window that nothing lies in: the nearest costs that can be reached."""
+"""Error message for an infeasible budget: the nearest reachable costs."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ def nearest(swept: Sweep, window: Window, certain: bool) -> tuple[str, tuple[Cos
     reason = "; ".join(words)
     if not unmet:
         several = len(limited) > 2
-        alone = f"each limit alone can be met, but not {'all' if several else 'both'} together"
-        kept = f"with the other{'s' if several else ''} kept, "
+        alone = f"each constraint alone can be satisfied, but not {'all' if several else 'both'} together"
+        kept = f"with the other{'s' if several else ''} satisfied, "
         reason = f"{alone}; {kept}{reason}" if reason else alone
-    lies = "lies" if certain else "was found"
-    return f"no sub-network {lies} in the window" + (f": {reason}" if reason else ""), tuple(found)
+    lies = "is" if certain else "was found"
+    return f"no sub-network {lies} within the budget" + (f": {reason}" if reason else ""), tuple(
+        found
+    )
 
 
 def told(swept: Sweep, window: Window, kind: int) -> tuple[list[str], list[Costs]]:
@@ -89,7 +91,7 @@ def nearest_of(
         if ends:
             found += [tuple(end.tolist()) for end in ends]
             words.append(named(word, space.kinds[kind], kind, found[-len(ends) :]))
-    kept = "" if unmet or len(limited) == 1 else "with the other limits kept, "
+    kept = "" if unmet or len(limited) == 1 else "with the other constraints satisfied, "
     return kept + "; ".join(words) if words else "", tuple(found)
 
 

@@ -27,7 +27,7 @@ ASKED_TOGETHER = 16_384
 
 
 class TooEntangled(Exception):
-    """Choices read one another so much that too many combinations would have to be told apart."""
+    """Choices are too interdependent: too many joint states."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

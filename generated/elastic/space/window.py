@@ -34,7 +34,7 @@ from elastic.space.nearest import nearest, nearest_of
 from elastic.space.sweep import Sweep, TooEntangled, sweep
 from elastic.space.tilt import tries_at
 
-BY_CHANCE = "the choices read one another too much to be counted: each was drawn on its own, which is not uniform"
+BY_CHANCE = "the choices are too interdependent for exact counting: each was drawn independently, which is not uniform"
 ENDS_ALONE = "no try hit the window: only its smallest or largest sub-network was found"
 
 
@@ -126,7 +126,7 @@ def drawn_from_list(of: Listing, number: int, rng: random.Random, window: Window
     inside = members(of, window)
     if not len(inside):
         said, found = nearest_of(of.space, window, of.all_costs(), "nearest")
-        raise EmptyWindow(f"no sub-network lies in the window: {said}", found)
+        raise EmptyWindow(f"no sub-network is within the budget: {said}", found)
     catch = Catch()
     for _ in fished(catch, of.space, number, drawn_from(of, inside), rng, window):
         pass
@@ -134,7 +134,7 @@ def drawn_from_list(of: Listing, number: int, rng: random.Random, window: Window
 
 
 def drawn_without_sweep(space: Space, number: int, rng: random.Random, window: Window) -> Draws:
-    """Draws where choices read one another too much for a sweep of the costs."""
+    """Draws where choices are too interdependent for variable elimination."""
     listed = listing(space)
     if listed is not None:
         return drawn_from_list(listed, number, rng, window)
@@ -153,7 +153,7 @@ def drawn_without_sweep(space: Space, number: int, rng: random.Random, window: W
         parts = parts_of(space)
         found = None if parts is None else tries_in_parts(parts, window, number, rng)
         if parts is not None and found is None:
-            raise EmptyWindow(*nearest_drawn(space, window, "no sub-network lies in the window"))
+            raise EmptyWindow(*nearest_drawn(space, window, "no sub-network is within the budget"))
         if found is not None:
             rows, tries = found
             add(catch, space, rows, window, tries)
@@ -167,7 +167,7 @@ def caught_at_least_ends(
     if catch.found:
         return caught(catch, space, number, why)
     if not add_ends(catch, space, number, rng, window):
-        message = f"none of {catch.tries:,} sub-networks drawn at random lies in the window"
+        message = f"none of {catch.tries:,} random sub-networks is within the budget"
         raise NothingFound(*nearest_drawn(space, window, message))
     return caught(catch, space, number, ENDS_ALONE)
 

@@ -88,7 +88,7 @@ def save_weights(path: Path, content: Mapping[str, Any]) -> None:
 def load_weights(
     path: Path, device: torch.device | str = "cpu", needs: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """A safetensors file as a checkpoint without a moving average. Exits where it is damaged, or lacks a part."""
+    """A safetensors file as a checkpoint without a moving average. Exits where it is corrupt, or lacks a part."""
     try:
         tensors, about = load_tensors(path)
     except ValueError as error:
@@ -165,14 +165,14 @@ def check_network(net: nn.Module, content: Mapping[str, Any]) -> None:
         name = content.get("name") or "another network"
         reason = difference(net, content["net"])
         reason = reason or "its weights would fit, its operations or choices are others"
-        raise SystemExit(f"the checkpoint is of another network, {name} {there}: {reason}")
+        raise SystemExit(f"the checkpoint belongs to a different network, {name} {there}: {reason}")
 
 
 def fill(net: nn.Module, state: Mapping[str, Any]) -> None:
     """Gives a network these weights. Exits where they are of another one."""
     if reason := difference(net, state):
         raise SystemExit(
-            f"the checkpoint is of another network, train this one first: {reason}"
+            f"the checkpoint belongs to a different network, train this one first: {reason}"
         ) from None
     net.load_state_dict(state)
 

@@ -114,7 +114,7 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     if [len(group.get("params", ())) for group in theirs] != [
         len(group["params"]) for group in own
     ]:
-        raise SystemExit("the optimizer of the checkpoint is of other parameters")
+        raise SystemExit("the optimizer of the checkpoint has other parameters")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     kinds = [{*names} for names in KEPT.get(type(optimizer), ())]
     for place, values in state["state"].items():
@@ -127,7 +127,7 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         for name in kept - {"step"}:
             shape = getattr(values[name], "shape", ())
             if place >= len(parameters) or shape != parameters[place].shape:
-                raise SystemExit("the optimizer of the checkpoint is of other parameters")
+                raise SystemExit("the optimizer of the checkpoint has other parameters")
     for name in HYPERPARAMETERS:
         for here, there in zip(own, theirs, strict=True):
             if name in here and name in there and not same(here[name], there[name]):

@@ -63,21 +63,21 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         "--calibrate",
         type=integer,
         metavar="N",
-        help="training images that set the norms before evaluation",
+        help="images for batch-norm calibration before evaluation",
     )
     add("--evaluate-every", type=integer, metavar="EPOCHS")
-    add("--sync-bn", action="store_true", help="batch norms over the batches of all processes")
+    add("--sync-bn", action="store_true", help="synchronise batch norms across processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
         "--test-only",
         action="store_true",
-        help="evaluate the checkpoint given by --resume, train nothing",
+        help="evaluate the checkpoint of --resume without training",
     )
     add(
         "--target",
         type=share,
         metavar="SHARE",
-        help="with levels of labels: name the finest that every sub-network gets right so often",
+        help="report the finest label level each sub-network predicts with this accuracy",
     )
     flags = parser.parse_args(argv)
 

@@ -159,7 +159,7 @@ class Trainer:
         }
 
     def restore(self, saved: dict[str, Any], steps: int = 0, only_weights: bool = False) -> None:
-        """Continues from a checkpoint, which holds `state()`. Exits where it is of another network, or damaged.
+        """Continues from a checkpoint, which holds `state()`. Exits where it is corrupt or of a different network.
 
         `steps` are those of an epoch now: a run that goes on with another batch size is as many epochs old. With
         `only_weights` nothing is trained any more, and how it was trained is of no matter.
@@ -199,11 +199,11 @@ class Trainer:
 
 
 def restore_memory(memory: Memory, state: Any) -> None:
-    """What the method has kept. Exits where that is damaged."""
+    """What the method has kept. Exits where that is corrupt."""
     try:
         memory.restore(state)
     except (TypeError, KeyError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        raise SystemExit(f"what the method keeps in the checkpoint is damaged: {error}") from None
+        raise SystemExit(f"what the method keeps in the checkpoint is corrupt: {error}") from None
 
 
 @contextmanager

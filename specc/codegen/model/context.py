@@ -6,60 +6,81 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from specc.codegen.model.answers import Answers
-from specc.codegen.model.sizes import Namer, Sizes
-from specc.codegen.model.structure import OpEntry, Part, Structure
+from specc.codegen.model.definitions import Definition
+from specc.codegen.model.merge import Mask, Merged
+from specc.codegen.model.sizes import BlockSizes, Need, Parameter, SingleSizes
+from specc.codegen.model.structure import Part, Structure, is_repeated
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
 from specc.ops.writing import Written
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Flag:
+    """What only some instances have: the attribute that says whether this one has it, and the condition."""
+
+    name: str
+    condition: str
+
+
 @dataclass(slots=True, eq=False)
 class Class:
     """A class being written.
 
-    parts        its instances; `rows` their ops and parts in the order of execution
-    written      how the op at each place is written
-    init, active the numbers of `__init__`, at the largest sub-network, and of `plan`
-    choices      the parameter of `plan` that holds each choice read by a guard of the first instance
+    written     how the op at each place is written; `needs` are its numbers and those of the parts, by place
+    parameters  those of `__init__`
+    choices     the attribute for each choice that a condition reads, as the numbers they are
+    flags       for each set of instances that have something by themselves
+    held        parameters that are attributes as well: unnamed choices are called after these
+    functions   parameters that are functions, `act`, by place
+    shown       the part whose presence in the plan shows that an output is wanted
     """
 
     name: str
-    parts: Sequence[Part]
-    namer: Namer
+    merged: Merged
+    definition: Definition | None
+    sizes: BlockSizes | SingleSizes
     written: dict[int, Written] = field(default_factory=dict)
-    init: Sizes | None = None
-    active: Sizes | None = None
-    plan_fields: list[str] = field(default_factory=list)
-    plan_name: str = ""
-    choices: dict[str, str] = field(default_factory=dict)
-    rows: list[list[OpEntry | Part]] = field(default_factory=list)
+    needs: dict[int, list[tuple[str, Need]]] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+    choices: dict[str, tuple[str, Need]] = field(default_factory=dict)
+    flags: dict[Mask, Flag] = field(default_factory=dict)
+    held: dict[str, None] = field(default_factory=dict)
+    functions: dict[int, str] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
+    chain: bool = False
+    has_plan: bool = False
 
     @property
     def first(self) -> Part:
-        return self.parts[0]
-
-    def column(self, place: int) -> list[OpEntry | Part]:
-        """The entry of one place in every instance."""
-        return [row[place] for row in self.rows]
+        return self.merged.parts[0]
 
     @property
-    def has_plan(self) -> bool:
-        return bool(self.plan_fields)
+    def repeated(self) -> bool:
+        return is_repeated(self.first.scope)
 
 
 @dataclass(slots=True, eq=False)
 class Context:
-    """What all classes of a model are written with. `answers` is set where the network has several."""
+    """What all classes of a model are written with. `answers` is set where the network has several; `readers` are the
+    ops that read each choice, `reach` the exits with which the network gets to each part."""
 
     graph: Graph
     structure: Structure
     choices: Mapping[str, Choice]
     largest: Mapping[str, Option]
+    readers: Mapping[str, Sequence[str]]
+    reach: Mapping[int, frozenset[Option]]
     classes: list[Class] = field(default_factory=list)
     sources: dict[str, set[str]] = field(default_factory=dict)
+    functions: dict[str, str] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
     answers: Answers | None = None
 
+    @property
+    def elastic(self) -> bool:
+        return bool(self.graph.choices)
+
     def of(self, part: Part) -> Class:
-        return self.classes[part.group]
+        return self.classes[part.cls]

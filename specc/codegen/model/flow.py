@@ -23,6 +23,7 @@ class Step:
     overwritable  whether a later step may overwrite its output
     nests         whether its first input may be written into it: `F.relu(self.norm(x))`
     shape         a comment about the output's shape
+    folds         whether it may be written as an argument of the step that reads it; `absorbs` whether it takes such
     """
 
     call: str
@@ -33,6 +34,8 @@ class Step:
     overwritable: bool = False
     nests: bool = False
     shape: str = ""
+    folds: bool = False
+    absorbs: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -81,6 +81,7 @@ class Writer:
         self.outputs, self.ending = outputs, ending
         self.bound = {variables[web[tensor]] for tensor, place in flow.made.items() if not place}
         self.pending: Pending | None = None
+        self.begun: list[Select] = []
 
     def variable(self, tensor: str) -> str:
         return self.variables[self.web[tensor]]
@@ -89,13 +90,16 @@ class Writer:
         """The lines of statements that stand under the guards of `path`."""
         lines: list[str] = []
         excluded: Expr | None = None
-        for statement in statements:
+        statements = list(statements)
+        for number, statement in enumerate(statements):
             if isinstance(statement, Branch) and statement.unless:
                 lines.extend([*self.flush(indent), *self.leave(statement, indent)])
                 lines.extend(self.block(statement.body, indent, (*path, statement.guard)))
                 continue
             if isinstance(statement, Branch):
                 lines.extend(self.flush(indent))
+                following = statements[number + 1] if number + 1 < len(statements) else None
+                lines.extend(self.begin(statement, following, indent))
                 inside = (*path, statement.guard)
                 lines.extend(self.stand_ins(statement, inside, indent))
                 bound = set(self.bound)
@@ -104,17 +108,32 @@ class Writer:
                 if inner and statement.guard == excluded:
                     lines.extend(otherwise(inner, indent))
                 elif inner:
-                    lines.append(f"{' ' * indent}if {statement.condition}:")
+                    lines.extend(guarded([f"{' ' * indent}if {statement.condition}:"]))
                     lines.extend(inner)
                 excluded = apply("not", statement.guard) if inner else None
                 continue
             excluded = None
             if isinstance(statement, Select):
                 lines.extend(self.flush(indent))
-                lines.extend(self.select(statement, indent))
+                if statement not in self.begun:
+                    lines.extend(self.select(statement, indent))
             else:
                 lines.extend(self.step(statement, indent))
         return lines
+
+    def begin(self, branch: Branch, following: Statement | None, indent: int) -> list[str]:
+        """`y = x` before a condition under which y becomes something else."""
+        if not isinstance(following, Select) or len(following.inputs) != 2 or branch.guard != following.guards[0]:
+            return []
+        inner, other = following.inputs
+        target = self.variable(following.output)
+        if inner not in set(made_in(branch.body)) or self.variable(inner) != target or self.variable(other) == target:
+            return []
+        if any(target == self.variable(t) for t in read_in(branch.body) if t not in set(made_in(branch.body))):
+            return []
+        self.begun.append(following)
+        self.bound.add(target)
+        return [f"{' ' * indent}{target} = {self.variable(other)}"]
 
     def stand_ins(self, branch: Branch, path: tuple[Expr, ...], indent: int) -> list[str]:
         """Values for variables that a region sets and that are handed on after it, also where it is left out: what
@@ -208,6 +227,15 @@ def made_in(statements: Sequence[Statement]) -> Iterator[str]:
             yield from made_in(statement.body)
         else:
             yield from (statement.output,) if isinstance(statement, Select) else statement.outputs
+
+
+def read_in(statements: Sequence[Statement]) -> Iterator[str]:
+    """The tensors that statements read."""
+    for statement in statements:
+        if isinstance(statement, Branch):
+            yield from read_in(statement.body)
+        else:
+            yield from statement.inputs
 
 
 def first_step(statements: Sequence[Statement]) -> Step:

@@ -16,24 +16,72 @@ def call(before: str, args: Sequence[str], after: str = ")", indent: int = 0) ->
     inner = f"{' ' * (indent + 4)}{', '.join(args)}"
     if len(inner) <= WIDTH:
         return (f"{' ' * indent}{before}(", inner, f"{' ' * indent}{after}")
-    return exploded(before, args, after, indent)
-
-
-def exploded(before: str, args: Sequence[str], after: str = ")", indent: int = 0) -> tuple[str, ...]:
-    """`before(`, an argument a line, `)`."""
     pad = " " * indent
-    return (f"{pad}{before}(", *(f"{pad}    {line}" for arg in args for line in f"{arg},".split("\n")), f"{pad}{after}")
+    return (f"{pad}{before}(", *(f"{pad}    {arg}," for arg in args), f"{pad}{after}")
 
 
-def nested(before: str, args: Sequence[str], indent: int) -> str:
-    """A call that stands as an item of an exploded one at `indent`: one text, with its own lines if it needs them."""
-    one = f"{before}({', '.join(args)})"
-    if indent + len(one) + 1 <= WIDTH or not args:
-        return one
-    inner = f"    {', '.join(args)}"
-    if indent + len(inner) <= WIDTH:
-        return "\n".join([f"{before}(", inner, ")"])
-    return "\n".join([f"{before}(", *(f"    {arg}," for arg in args), ")"])
+def lay_out(text: str, indent: int = 0, comma: bool = False) -> list[str]:
+    """A statement or an argument as the formatter lays it out: on one line if it fits, else its last brackets opened,
+    their content on a line of its own or an item a line."""
+    pad = " " * indent
+    end = "," if comma else ""
+    if len(text) + indent + len(end) <= WIDTH:
+        return [f"{pad}{text}{end}"]
+    opening = last_opening(text)
+    if opening < 0:
+        return [f"{pad}{text}{end}"]
+    before, inside, after = text[: opening + 1], text[opening + 1 : -1], text[-1]
+    loop = split_at(inside, " for ")
+    if len(loop) == 2:
+        lines = [*lay_out(loop[0], indent + 4), f"{pad}    for {loop[1]}"]
+        whole = f"{pad}    {inside}"
+        return [f"{pad}{before}", *([whole] if len(whole) <= WIDTH else lines), f"{pad}{after}{end}"]
+    items = split_at(inside, ", ")
+    one = f"{pad}    {inside}"
+    literal = not (before[-2:-1].isalnum() or before[-2:-1] in ("_", ")", "]")) and len(items) > 1
+    if len(one) <= WIDTH and not literal:
+        return [f"{pad}{before}", one, f"{pad}{after}{end}"]
+    if len(items) == 1 and items[0].startswith("*"):
+        return [f"{pad}{before}", *lay_out(items[0], indent + 4), f"{pad}{after}{end}"]
+    lines = [line for item in items for line in lay_out(item, indent + 4, True)]
+    return [f"{pad}{before}", *lines, f"{pad}{after}{end}"]
+
+
+def last_opening(text: str) -> int:
+    """Where the brackets open that the text ends with; -1 where it does not end with any."""
+    if not text or text[-1] not in ")]}":
+        return -1
+    depth, found, quote = 0, -1, ""
+    for at, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
+            if depth == 0:
+                found = at
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+    return found
+
+
+def split_at(text: str, separator: str) -> list[str]:
+    """A text's pieces between separators outside of brackets and quotes."""
+    pieces, depth, quote, start = [], 0, "", 0
+    for at, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif depth == 0 and text.startswith(separator, at) and at >= start:
+            pieces.append(text[start:at])
+            start = at + len(separator)
+    return [*pieces, text[start:]]
 
 
 def guarded(lines: Sequence[str]) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, TypeAlias
 
 from specc.codegen.literals import quoted
-from specc.ir.expr import INFIX, Apply, Expr, Var, is_whole
-from specc.ir.whole import factors
+from specc.ir.expr import INFIX, Apply, Expr, Var
 
 Text: TypeAlias = tuple[str, int]
 """Python text and how strongly its outermost operation binds: `a + b` is 5, `a * b` 6, a name or call 9."""
@@ -89,12 +88,41 @@ def python(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
     return compose(expr.function, [python(arg, name) for arg in expr.args])
 
 
-def whole(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
-    """An expression that is a whole number, such as a channel count: quotients are divided at the end, without rest."""
-    above, below = factors(expr)
-    if not below or name(expr) is not None:
-        return python(expr, name)
-    return quotient([python(e, name) for e in above], [python(e, name) for e in below])
+SIZE_FUNCTIONS: Final[Mapping[str, str]] = {"round": "half_up", "min": "smallest", "max": "greatest", "if": "pick"}
+"""What functions of sizes are called in elastic/net/sizes.py, where they are not called as in the graph."""
+
+
+def size_text(expr: Expr, name: Callable[[Expr], Text | None]) -> Text:
+    """A size as Python text over `Size` objects; `name` says which expressions have a name already."""
+    known = name(expr)
+    if known is not None:
+        return known
+    if not isinstance(expr, Apply):
+        return constant(expr)
+    function = expr.function
+    if function == "position":
+        value, *options = expr.args
+        return f"position({', '.join([size_text(value, name)[0], *map(number, options)])})", ATOM
+    if function in ("eq", "ne") and isinstance(expr.args[0], Var):
+        choice, option = expr.args
+        method = "is_" if function == "eq" else "isnt"
+        return f"{size_text(choice, name)[0]}.{method}({number(option)})", ATOM
+    if function == "floor" and isinstance(expr.args[0], Apply) and expr.args[0].function == "div":
+        top, bottom = (size_text(arg, name) for arg in expr.args[0].args)
+        return f"{parenthesised(top, 6)} // {parenthesised(bottom, 7)}", 6
+    args = [size_text(arg, name) for arg in expr.args]
+    if function in ("and", "or"):
+        symbol, level = ("&", 4) if function == "and" else ("|", 3)
+        return f" {symbol} ".join(f"({text})" if grade < ATOM else text for text, grade in args), level
+    if function == "not":
+        return f"~{parenthesised(args[0], ATOM)}", 8
+    if function in INFIX:
+        if function == "mul" and args[1][0].isdigit():
+            args.reverse()  # 6 * channels
+        symbol, level = INFIX[function]
+        left = parenthesised(args[0], level + (function in ("lt", "le", "gt", "ge")))
+        return f"{left} {symbol} {parenthesised(args[1], level + 1)}", level
+    return f"{SIZE_FUNCTIONS.get(function, function)}({', '.join(text for text, _ in args)})", ATOM
 
 
 def quotient(above: Sequence[Text], below: Sequence[Text]) -> Text:
@@ -115,8 +143,3 @@ def condition(expr: Expr, name: Callable[[str], str]) -> str:
         return (name(e.choice), ATOM) if isinstance(e, Var) else None
 
     return python(expr, named)[0]
-
-
-def needs_rounding(expr: Expr) -> bool:
-    """Whether a channel count is written with a function of its own, so that it deserves a name."""
-    return isinstance(expr, Apply) and is_whole(expr) and expr.function not in ("add", "sub", "mul")

@@ -1,275 +1,685 @@
-"""The numbers of a class: which become parameters of `__init__` and `plan`, what these are called, and how all others
-are written in terms of them.
+"""The numbers of a class: which become parameters of its `__init__`, and how all others are written in terms of them.
 
-A class stands for several blocks, so every number is a vector with a value for each. Equal vectors are one number.
-A sum, difference or product of known numbers is written as such (`6 * in_`); what else varies is a parameter.
+A class stands for several blocks, so every number is a vector with a value for each instance, None where an instance
+lacks what it belongs to. A number is written as the block's definition writes it (`in_ * expand`), if that gives the
+graph's value at every instance; else as a known number or a sum, difference, product or quotient of known ones; else
+it becomes a parameter. Values are expressions over choices, and so are what the generated code hands on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.codegen.model.render import (
-    ATOM,
-    Text,
-    compose,
-    constant,
-    floor_division,
-    in_brackets,
-    number,
-    quotient,
-)
-from specc.codegen.model.structure import Part, is_repeated
+from specc.codegen.literals import quoted
+from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
+from specc.codegen.model.merge import Merged
+from specc.codegen.model.render import ATOM, Text, in_brackets, number, parenthesised, quotient, size_text
 from specc.codegen.names import fresh, identifier
-from specc.ir.expr import Apply, Expr, Option, Var, evaluate
+from specc.ir.choice import Choice
+from specc.ir.expr import INFIX, Apply, Expr, Option, Var, apply, is_whole
+from specc.ir.expr import evaluate as value_at
 from specc.ir.graph import Tensor
-from specc.ir.whole import factors, ratio
-from specc.ops.writing import Values, channel_values, numbers
+from specc.ir.whole import factors
+from specc.ops.writing import Value, channel_values, numbers
+from specc.semantics.arithmetic import OPERATIONS
+from specc.syntax import ast
 
-ARITHMETIC: Final = ("add", "sub", "mul", "div", "floor")
-Key: TypeAlias = tuple[str, Values]
+Vector: TypeAlias = tuple[Value | None, ...]
+DEFAULTS: Final[Mapping[str, str]] = {"banks": "1", "bank": "0"}
+"""Of parameters that a definition does not have: one norm bank, and that one."""
+ARITHMETIC: Final = ("add", "sub", "mul", "div")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Need:
-    """A number that the class's code uses: its role, a value for each instance, a name if nothing better is found."""
+    """A number that the class's code uses.
+
+    role      what it counts: equal vectors of one role are one number
+    values    its value at every instance
+    fallback  what to call it if nothing better is found
+    template  how the block's definition writes it; `inward` are the channels that arrive there, `in` in the template
+    half      the kernel of which it is half, rounded down, and how the definition writes that
+    difference  the two numbers whose difference it is
+    """
 
     role: str
-    values: Values
+    values: Vector
     fallback: str
+    template: ast.Expression | None = None
+    inward: Vector = ()
+    half: Vector = ()
+    half_template: ast.Expression | None = None
+    difference: tuple[Need, Need] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """A parameter of a generated `__init__` or `plan`."""
+    """A parameter of a generated `__init__`. `default` is its default as Python text, "" for none."""
 
     name: str
     role: str
-    values: Values
+    values: Vector
+    default: str = ""
 
-    @property
-    def first(self) -> Expr:
-        """The number at the first instance; the network's own parameters have no other, and are no runs."""
-        value = self.values[0]
-        assert not isinstance(value, tuple)
+    def at(self, index: int) -> Value | None:
+        return self.values[index]
+
+
+def same(a: Value | None, b: Value | None) -> bool:
+    return a == b and type(a) is type(b)
+
+
+def agrees(known: Vector, wanted: Vector) -> bool:
+    """Whether a known vector can stand for a wanted one: equal wherever that one has values."""
+    if all(b is None for b in wanted):
+        return False
+    return all(b is None or same(a, b) for a, b in zip(known, wanted, strict=True))
+
+
+def is_constant(values: Vector) -> bool:
+    """One literal for all instances that have one. True is no 1 here."""
+    given = [value for value in values if value is not None]
+    fixed = not any(isinstance(number, (Var, Apply)) for value in given for number in numbers(value))
+    return fixed and all(same(value, given[0]) for value in given)
+
+
+def is_elastic(values: Vector) -> bool:
+    return any(isinstance(n, (Var, Apply)) for value in values if value is not None for n in numbers(value))
+
+
+def first_of(values: Vector) -> Value:
+    return next(value for value in values if value is not None)
+
+
+def at_largest(value: Value | None, largest: Mapping[str, Option]) -> Value | None:
+    """A value at the largest sub-network."""
+    if isinstance(value, tuple):
+        return tuple(at_largest(item, largest) for item in value)  # type: ignore[misc]
+    return value_at(value, largest) if isinstance(value, (Var, Apply)) else value
+
+
+def total(value: Value | None) -> Expr | None:
+    """Channels in runs as one number: what `in` is in a spec."""
+    if not isinstance(value, tuple):
         return value
+    whole: Expr = 0
+    for run in value:
+        whole = apply("add", whole, run)
+    return whole
 
 
 @dataclass(slots=True, eq=False)
-class Namer:
-    """Gives vectors their names: those of the block's channels and arguments first, then fallbacks."""
+class BlockSizes:
+    """The numbers of a class that stands for blocks, exits or heads. `elastic` says whether the network has choices."""
 
-    parts: Sequence[Part]
+    merged: Merged
+    definition: Definition | None
     tensors: Mapping[str, Tensor]
     largest: Mapping[str, Option]
     taken: set[str]
-    known: dict[Key, str] = field(default_factory=dict)
+    elastic: bool
+    arguments: dict[str, Vector] = field(default_factory=dict)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    locals: list[tuple[str, str]] = field(default_factory=list)
+    known: list[tuple[str, Vector, Text]] = field(default_factory=list)
+    uses: Counter[tuple[str, Vector]] = field(default_factory=Counter)
+    needs: list[Need] = field(default_factory=list)
+    counting: bool = True
+    entering: Vector | None = None
+    leaving: Vector | None = None
+    reserved: dict[str, str] = field(default_factory=dict)
+    rounding: bool = False
+    adding: bool = False
 
-    def name(self, need: Need) -> str:
-        key = (need.role, need.values)
-        if key not in self.known:
-            self.known[key] = fresh(identifier(self.best(need)), self.taken)
-        return self.known[key]
+    def __post_init__(self) -> None:
+        parts = self.merged.parts
+        for name in self.definition.parameters if self.definition is not None else ():
+            tables = [dict(part.scope.args) for part in parts]
+            if all(name in table for table in tables):
+                self.arguments[name] = tuple(table[name] for table in tables)
+        if all(part.inputs for part in parts):
+            self.entering = channel_values([self.tensors[part.inputs[0]] for part in parts])
+        if all(len(part.outputs) == 1 for part in parts):
+            self.leaving = channel_values([self.tensors[part.outputs[0]] for part in parts])
 
-    def best(self, need: Need) -> str:
-        if need.role == "channels":
-            enters, leaves = self.boundary("inputs"), self.boundary("outputs")
-            if need.values == enters:
-                return "channels" if enters == leaves else "in_"
-            if need.values == leaves:
-                return "out"
-        if is_repeated(self.parts[0].scope) and need.role != "choice":
-            peak = at_largest(need.values, self.largest)
-            for index, (name, _) in enumerate(self.parts[0].scope.args):
-                if peak == tuple(argument(part, index) for part in self.parts) and fits(name, need.role):
-                    return name
-        return need.fallback
+    def prepare(self, needs: Sequence[Need]) -> None:
+        """Spells all numbers twice: once to see what is used more than once, once more with names for that."""
+        self.needs = [need for need in needs if any(value is not None for value in need.values)]
+        taken = set(self.taken)
+        for need in self.needs:
+            self.spell(need)
+        self.parameters, self.locals, self.known, self.taken, self.reserved = {}, [], [], taken, {}
+        self.counting = False
+        for need in self.needs:
+            self.spell(need)
 
-    def boundary(self, side: str) -> Values | None:
-        """The channels that enter or leave, where one tensor does."""
-        names = [getattr(part, side) for part in self.parts]
-        if any(len(name) != 1 for name in names):
+    def text(self, need: Need) -> str:
+        return self.spell(need)[0]
+
+    def spell(self, need: Need) -> Text:
+        """A number as Python text; what is missing for it becomes a parameter."""
+        values = need.values
+        if self.counting:
+            self.uses[need.role, values] += 1
+        template = need.template
+        if isinstance(template, (ast.Number, ast.Flag)) and is_constant(values):
+            return number(first_of(values)), ATOM
+        if template is None and need.role != "channels" and is_constant(values) and not need.half:
+            return number(first_of(values)), ATOM
+        written = self.by_template(need) if template is not None else None
+        if written is not None:
+            return written
+        if need.half:
+            kernel = self.spell(Need("kernel", need.half, "kernel", need.half_template, need.inward))
+            if kernel[0].isdigit():
+                return number(first_of(values)), ATOM
+            return f"{parenthesised(kernel, 6)} // 2", 6
+        return self.lookup(need.role, values) or self.composed(need) or self.parameter(need)
+
+    def lookup(self, role: str, values: Vector) -> Text | None:
+        for known_role, vector, text in self.known:
+            if known_role == role and agrees(vector, values):
+                return text
+        if role == "channels" and self.entering is not None and agrees(self.entering, values):
+            return self.incoming()
+        return None
+
+    def incoming(self) -> Text:
+        """The channels that come in: the parameter `in_`."""
+        assert self.entering is not None
+        for _, vector, text in self.known:
+            if vector is self.entering:
+                return text
+        return self.add("channels", self.entering, "in_", "")
+
+    def add(self, role: str, values: Vector, name: str, default: str) -> Text:
+        unique = fresh(identifier(name), self.taken)
+        self.parameters[unique] = Parameter(unique, role, values, default)
+        text = unique, ATOM
+        self.known.append((role, values, text))
+        return text
+
+    # --- as the definition writes it ---
+
+    def by_template(self, need: Need) -> Text | None:
+        """The number as the definition writes it, where that gives the value of every instance."""
+        template, definition = need.template, self.definition
+        assert template is not None
+        if definition is None:
             return None
-        return channel_values([self.tensors[name[0]] for name in names])
+        if isinstance(template, ast.Name) and template.name in self.arguments:
+            vector = self.arguments[template.name]
+            if agrees(vector, need.values):
+                return self.argument(template.name, need.role)
+            return self.lookup(need.role, need.values)
+        values = self.evaluated(template, need.inward)
+        if values is None or not agrees(values, need.values):
+            return None
+        found = self.lookup(need.role, values)
+        if found is not None:
+            return found
+        text = self.ast_text(template, need)
+        if text is None:
+            return None
+        return self.named(need, values, text)
+
+    def named(self, need: Need, values: Vector, text: Text) -> Text:
+        """A composed number, under a name of its own where it is used more than once."""
+        count = sum(n for (role, vector), n in self.uses.items() if role == need.role and agrees(values, vector))
+        if self.counting or text[0].isidentifier() or count < 2 or need.role != "channels":
+            return text
+        name = fresh(identifier(need.fallback), self.taken)
+        self.locals.append((name, text[0]))
+        self.known.append((need.role, values, (name, ATOM)))
+        return name, ATOM
+
+    def evaluated(self, node: ast.Expression, inward: Vector) -> Vector | None:
+        """An expression of the definition at every instance, None where it cannot be evaluated."""
+        assert self.definition is not None
+        found: list[Value | None] = []
+        inward = self.completed(inward)
+        for i in range(len(self.merged.parts)):
+            values: dict[str, Expr] = {}
+            for name, vector in self.arguments.items():
+                argument = vector[i]
+                if argument is not None and not isinstance(argument, tuple):
+                    values[name] = argument
+            arriving = total(inward[i]) if inward else None
+            if arriving is None and inward:
+                arriving = None
+            entering = None if self.entering is None else total(self.entering[i])
+            if entering is not None:
+                values[ENTERING] = entering
+            if arriving is not None:
+                values["in"] = arriving
+            elif "in" in set(names_read(node, self.definition.lets)):
+                found.append(None)
+                continue
+            try:
+                found.append(evaluate(node, values, self.definition.lets))
+            except Unknown:
+                return None
+        return tuple(found) if any(v is not None for v in found) else None
+
+    def completed(self, inward: Vector) -> Vector:
+        """The channels that arrive somewhere, at the instances that lack the place as well, if they are known."""
+        if not inward or None not in inward:
+            return inward
+        vectors = [vector for role, vector, _ in self.known if role == "channels"]
+        for vector in (*vectors, *([self.entering] if self.entering is not None else [])):
+            if agrees(vector, inward):
+                return vector
+        return inward
+
+    def peak(self, values: Vector) -> Vector:
+        return tuple(at_largest(total(value), self.largest) for value in values)
+
+    def argument(self, name: str, role: str) -> Text:
+        """One of the definition's parameters as a parameter of the class; the channels that it became, where these are
+        elastic and the spec gives a number."""
+        vector = self.arguments[name]
+        if role != "function" and not is_elastic(vector):
+            ends = self.leaving is not None and self.peak(self.leaving) == vector  # in the end it is what comes out
+            for known_role, other, text in self.known:
+                if known_role != "channels" or not is_elastic(other) or self.peak(other) != vector:
+                    continue
+                leaves = ends and self.leaving is not None and agrees(self.leaving, other)
+                if leaves or (not ends and text[0] == name):
+                    return text
+        held = self.reserved.get(name)
+        if held is not None and held in self.parameters:
+            return held, ATOM
+        text = self.add(role, vector, name, self.default(name, role))
+        self.reserved[name] = text[0]
+        return text
+
+    def default(self, name: str, role: str) -> str:
+        """The default that the definition gives, where it is a plain number, flag or word."""
+        assert self.definition is not None
+        node = self.definition.parameters[name]
+        if isinstance(node, ast.Number):
+            return number(node.value)
+        if isinstance(node, ast.Flag):
+            return repr(node.value)
+        return node.name if isinstance(node, ast.Name) and role == "function" else ""
+
+    def ast_text(self, node: ast.Expression, need: Need) -> Text | None:
+        """An expression of the definition as Python text over the class's parameters; None where it is too much."""
+        assert self.definition is not None
+        match node:
+            case ast.Number():
+                value = node.value
+                return (
+                    number(value) if isinstance(value, int) else f"Fraction({value.numerator}, {value.denominator})",
+                    ATOM,
+                )
+            case ast.Flag():
+                return repr(node.value), ATOM
+            case ast.Name("in"):
+                return self.spell(Need("channels", need.inward, "in_"))
+            case ast.Name(name) if name in self.arguments:
+                return self.argument(name, role_of(self.arguments[name]))
+            case ast.Name(name) if name in self.definition.lets:
+                entered = replace(need, inward=self.entering or ())
+                return self.ast_text(self.definition.lets[name], entered)
+            case ast.Binary("/" | "*") if not self.rounding and (below := divisors(node)):
+                above = [self.ast_text(n, need) for n in factors_of(node)]
+                under = [self.ast_text(n, need) for n in below]
+                if None in above or None in under:
+                    return None
+                return quotient([t for t in above if t is not None], [t for t in under if t is not None])
+            case ast.Binary():
+                left, right = self.ast_text(node.left, need), self.ast_text(node.right, need)
+                if left is None or right is None:
+                    return None
+                return self.binary(OPERATIONS[node.operator], left, right)
+            case ast.Unary("not", operand):
+                inner = self.ast_text(operand, need)
+                return None if inner is None else (f"not {parenthesised(inner, 3)}", 3)
+            case ast.CallExpr():
+                return self.call_text(node, need)
+        return None
+
+    def binary(self, function: str, left: Text, right: Text) -> Text | None:
+        symbol, level = INFIX[function]
+        if function == "div" and not self.elastic:
+            return None
+        return f"{parenthesised(left, level)} {symbol} {parenthesised(right, level + 1)}", level
+
+    def call_text(self, node: ast.CallExpr, need: Need) -> Text | None:
+        name = node.name.name
+        if name == "floor" and isinstance(node.args[0].value, ast.Binary) and node.args[0].value.operator == "/":
+            quotient = node.args[0].value
+            both = [self.ast_text(n, need) for n in (quotient.left, quotient.right)]
+            if both[0] is None or both[1] is None:
+                return None
+            return f"{parenthesised(both[0], 6)} // {parenthesised(both[1], 7)}", 6
+        before, self.rounding = self.rounding, name in ("divisible", "round", "floor", "ceil")
+        args = [self.ast_text(arg.value, need) for arg in node.args]
+        self.rounding = before
+        if any(arg is None for arg in args) or (not self.elastic and name not in ("min", "max")):
+            return None
+        function = (
+            name if not self.elastic else {"min": "smallest", "max": "greatest", "round": "half_up"}.get(name, name)
+        )
+        return f"{function}({', '.join(arg[0] for arg in args if arg is not None)})", ATOM
+
+    # --- without a template ---
+
+    def composed(self, need: Need) -> Text | None:
+        """A sum, difference, product or quotient of known numbers."""
+        if need.difference is not None:
+            whole, less = (self.spell(part) for part in need.difference)
+            return f"{parenthesised(whole, 5)} - {parenthesised(less, 6)}", 5
+        text = self.any_known(need.values) or self.express(need.role, need.values, True)
+        if text is None and is_elastic(need.values):
+            self.adding = True
+            text = self.express(need.role, need.values, True)
+            self.adding = False
+        if text is None or text[0].isidentifier():
+            return text
+        return self.named(need, need.values, text)
+
+    def express(self, role: str, values: Vector, top: bool = False) -> Text | None:
+        if not top:
+            known = self.lookup(role, values) or self.any_known(values) or self.lookup("extra", values)
+            if known is not None:
+                return known
+            if is_constant(values):
+                value = first_of(values)
+                if isinstance(value, Fraction):
+                    return f"Fraction({value.numerator}, {value.denominator})", ATOM
+                return number(value), ATOM
+        first = first_of(values)
+        if self.adding and not top and isinstance(first, int) and not is_elastic(values) and None not in values:
+            return self.lookup("extra", values) or self.add("extra", values, "group", "")
+        if isinstance(first, tuple) or not isinstance(first, Apply):
+            return None
+        divided = self.divided(role, values) if top else None
+        if divided is not None:
+            return divided
+        given = [v for v in values if v is not None]
+        function = first.function
+        if any(not isinstance(v, Apply) or v.function != function or len(v.args) != len(first.args) for v in given):
+            return None
+        columns = [tuple(None if v is None else v.args[i] for v in values) for i in range(len(first.args))]  # type: ignore[union-attr]
+        if function == "floor" and all(
+            isinstance(c, Apply) and c.function == "div" for c in columns[0] if c is not None
+        ):
+            pair = [tuple(None if c is None else c.args[i] for c in columns[0]) for i in range(2)]  # type: ignore[union-attr]
+            both = [self.express(role, column) for column in pair]
+            if both[0] is None or both[1] is None:
+                return None
+            return f"{parenthesised(both[0], 6)} // {parenthesised(both[1], 7)}", 6
+        if function not in ARITHMETIC:
+            return None
+        texts = [text for text in (self.express(role, column) for column in columns) if text is not None]
+        if len(texts) < 2:
+            return None
+        if function == "mul" and texts[1][0].isdigit():
+            texts.reverse()
+        return self.binary(function, texts[0], texts[1])
+
+    def divided(self, role: str, values: Vector) -> Text | None:
+        """A product with divisors as one division, which leaves no rest where the whole is a channel count."""
+        rows = [None if value is None or isinstance(value, tuple) else factors(value) for value in values]
+        given = [row for row in rows if row is not None]
+        above, below = given[0]
+        if not below or any(len(a) != len(above) or len(b) != len(below) for a, b in given):
+            return None
+        top: list[Vector] = [tuple(None if r is None else r[0][i] for r in rows) for i in range(len(above))]
+        bottom: list[Vector] = [tuple(None if r is None else r[1][i] for r in rows) for i in range(len(below))]
+        for column in list(bottom):  # 4 * (width / 4) is the width
+            if column in top:
+                top.remove(column)
+                bottom.remove(column)
+        texts = [self.express(role, column) for column in (*top, *bottom)]
+        known = [text for text in texts if text is not None]
+        if len(known) < len(texts) or not top:
+            return None
+        return quotient(known[: len(top)], known[len(top) :]) if bottom else product_text(known)
+
+    def any_known(self, values: Vector) -> Text | None:
+        """Choices are known by any role: `expand` is a number among channels, too."""
+        for name, vector in self.arguments.items():
+            elastic = is_elastic(vector) and not all(isinstance(v, Apply) for v in vector)
+            if agrees(vector, values) and (elastic or (not is_constant(values) and not is_elastic(values))):
+                return self.argument(name, role_of(vector))
+        return None
+
+    def parameter(self, need: Need) -> Text:
+        """The number as a parameter, with values for all instances if another number of the class tells them."""
+        values = need.values
+        for other in self.needs:
+            template = other.template
+            if (
+                other.role == need.role == "channels"
+                and isinstance(template, ast.Name)
+                and template.name in self.arguments
+            ):
+                vector = self.arguments[template.name]
+                if agrees(vector, values) and agrees(vector, other.values):
+                    return self.argument(template.name, need.role)
+        for other in self.needs:
+            if None in values and other.role == need.role and None not in other.values and agrees(other.values, values):
+                values = other.values
+        if None in values:
+            values = tuple(first_of(values) if value is None else value for value in values)
+        name = (
+            "out"
+            if need.role == "channels" and self.leaving is not None and agrees(self.leaving, values)
+            else need.fallback
+        )
+        if isinstance(need.template, ast.Name) and need.template.name in self.arguments:
+            inner = self.leaving is not None and not agrees(self.leaving, values)
+            ends = inner and self.leaving is not None and self.peak(self.leaving) == self.arguments[need.template.name]
+            name = "hidden" if ends else need.template.name  # its name is that of what comes out
+        elif self.definition is not None and need.role != "channels":
+            for known, vector in self.arguments.items():
+                if agrees(
+                    tuple(at_largest(v, self.largest) for v in values),
+                    tuple(at_largest(v, self.largest) for v in vector),
+                ):
+                    if known == need.role:
+                        name = known
+        return self.add(need.role, values, name, DEFAULTS.get(need.role, "") if need.role != "choice" else "")
+
+    def flag(self, conditions: Sequence[tuple[ast.Expression, bool]], mask: Sequence[bool], name: str) -> Text:
+        """The condition under which only some instances have something, as the definition has it; else a parameter."""
+        need = Need("flag", (), name, None, self.entering or ())
+        texts: list[Text] = []
+        held = [True] * len(mask)
+        for node, positive in conditions:
+            values = self.evaluated_at_largest(node)
+            if values is None:
+                continue
+            if all(bool(v) is positive for v in values):
+                continue
+            text = self.ast_text(node, need)
+            if text is None:
+                continue
+            texts.append(text if positive else (f"not {parenthesised(text, 3)}", 3))
+            held = [h and bool(v) is positive for h, v in zip(held, values, strict=True)]
+        if texts and held == list(mask) and self.holds_as_written([node for node, _ in conditions], mask, conditions):
+            if len(texts) == 1:
+                return texts[0]
+            return " and ".join(parenthesised(text, 3) for text in texts), 2
+        return self.add("flag", tuple(bool(m) for m in mask), name, "")
+
+    def holds_as_written(
+        self, nodes: Sequence[ast.Expression], mask: Sequence[bool], conditions: Sequence[tuple[ast.Expression, bool]]
+    ) -> bool:
+        """Whether conditions hold where they should in the code as well: there sizes are compared as they are written,
+        and in the spec at the largest network."""
+        if any(reads_order_of_sizes(node) for node in nodes):
+            return False
+        names: dict[Value, int] = {}
+        for i, there in enumerate(mask):
+            values: dict[str, Expr] = {}
+            for name, vector in self.arguments.items():
+                argument = vector[i]
+                if self.leaving is not None and self.peak(self.leaving) == vector:
+                    argument = total(self.leaving[i])
+                if argument is not None and not isinstance(argument, tuple):
+                    values[name] = argument
+            if self.entering is not None:
+                arriving = total(self.entering[i])
+                if arriving is not None:
+                    values["in"] = values[ENTERING] = arriving
+            marked = {
+                name: -1 - names.setdefault(value, len(names)) if isinstance(value, (Var, Apply)) else value
+                for name, value in values.items()
+            }
+            assert self.definition is not None
+            held = True
+            for node, positive in conditions:
+                try:
+                    held = held and bool(evaluate(node, marked, self.definition.lets)) is positive
+                except Unknown:
+                    continue
+            if held is not there:
+                return False
+        return True
+
+    def evaluated_at_largest(self, node: ast.Expression) -> list[Expr] | None:
+        """A condition at every instance: sizes in conditions are the largest network's."""
+        assert self.definition is not None
+        found: list[Expr] = []
+        for i in range(len(self.merged.parts)):
+            values: dict[str, Expr] = {}
+            for name, vector in self.arguments.items():
+                argument = at_largest(vector[i], self.largest)
+                if argument is not None and not isinstance(argument, tuple):
+                    values[name] = argument
+            if self.entering is not None:
+                arriving = at_largest(total(self.entering[i]), self.largest)
+                assert arriving is not None
+                assert not isinstance(arriving, tuple)
+                values["in"] = values[ENTERING] = arriving
+            try:
+                found.append(evaluate(node, values, self.definition.lets))
+            except Unknown:
+                return None
+        return None if any(isinstance(v, (Var, Apply, str)) for v in found) else found
+
+    def ordered(self) -> tuple[Parameter, ...]:
+        """Parameters in the order of the definition, what comes in first; those with defaults last."""
+        names = list(self.definition.parameters) if self.definition is not None else []
+
+        def place(parameter: Parameter) -> tuple[bool, int]:
+            if parameter.name == "in_":
+                return False, -1
+            return bool(parameter.default), names.index(parameter.name) if parameter.name in names else len(names)
+
+        return tuple(sorted(self.parameters.values(), key=place))
 
 
-def argument(part: Part, index: int) -> Expr | None:
-    args = part.scope.args
-    return args[index][1] if index < len(args) else None
+def reads_order_of_sizes(node: ast.Expression) -> bool:
+    """Whether a condition compares `in` by order, which sizes over choices have no answer to."""
+    if isinstance(node, ast.Binary):
+        inner = "in" in {name for side in (node.left, node.right) for name in names_read(side, {})}
+        ordered = node.operator in ("<", "<=", ">", ">=") and inner
+        return ordered or reads_order_of_sizes(node.left) or reads_order_of_sizes(node.right)
+    return isinstance(node, ast.Unary) and reads_order_of_sizes(node.operand)
 
 
-def fits(name: str, role: str) -> bool:
-    """Whether an argument's name can stand for a number of a role: `stride` never names a channel count."""
-    roles = ("kernel", "stride", "padding", "dilation", "groups", "heads")
-    return name not in ("in", "expand") and (name == role if name in roles or role != "channels" else True)
+def product_text(texts: Sequence[Text]) -> Text:
+    if len(texts) == 1:
+        return texts[0]
+    ordered = sorted(texts, key=lambda text: not text[0].isdigit())
+    return " * ".join(parenthesised(text, 7) for text in ordered), 6
 
 
-def peaks(values: Iterable[Expr], largest: Mapping[str, Option]) -> tuple[Option, ...]:
-    """The numbers at the largest sub-network."""
-    return tuple(evaluate(v, largest) if isinstance(v, (Var, Apply)) else v for v in values)
+def factors_of(node: ast.Expression) -> list[ast.Expression]:
+    """What is above the line of a product with divisors."""
+    if isinstance(node, ast.Binary) and node.operator == "*":
+        return [*factors_of(node.left), *factors_of(node.right)]
+    return factors_of(node.left) if isinstance(node, ast.Binary) and node.operator == "/" else [node]
 
 
-def at_largest(values: Values, largest: Mapping[str, Option]) -> Values:
-    """The numbers at the largest sub-network, those of runs as well."""
-    return tuple(peaks(v, largest) if isinstance(v, tuple) else peaks((v,), largest)[0] for v in values)
+def divisors(node: ast.Expression) -> list[ast.Expression]:
+    """What is below the line."""
+    if isinstance(node, ast.Binary) and node.operator == "*":
+        return [*divisors(node.left), *divisors(node.right)]
+    return [*divisors(node.left), node.right] if isinstance(node, ast.Binary) and node.operator == "/" else []
 
 
-def is_constant(values: Values) -> bool:
-    """One literal for all instances. True is no 1 here."""
-    first = values[0]
-    fixed = not any(isinstance(number, (Var, Apply)) for number in numbers(first))
-    return fixed and all(v == first and type(v) is type(first) for v in values)
-
-
-def per_run(values: Values) -> list[Values]:
-    """The numbers of each run at every instance, for channels that come in as many runs everywhere."""
-    return [tuple(numbers(value)[i] for value in values) for i in range(len(numbers(values[0])))]
+def role_of(values: Vector) -> str:
+    """The role of an argument that an expression reads."""
+    return "flag" if all(isinstance(v, bool) for v in values) else "argument"
 
 
 @dataclass(slots=True, eq=False)
-class Sizes:
-    """How the numbers of a class are written, once it is known which of them are parameters."""
+class SingleSizes:
+    """The numbers of a class that stands once - the network, a stem, a stage, a head - written with choices by name.
 
-    names: dict[Key, str]
-    parameters: tuple[Parameter, ...]
-    literal: dict[Key, Text]
-    locals: tuple[tuple[str, str], ...] = ()
+    A choice is fetched from the space where it is read; one that is read more than once, and a rounded count of
+    channels, get a local variable.
+    """
+
+    choices: Mapping[str, Choice]
+    largest: Mapping[str, Option]
+    taken: set[str]
+    uses: Counter[str] = field(default_factory=Counter)
+    names: dict[Expr, str] = field(default_factory=dict)
+    locals: list[tuple[str, str]] = field(default_factory=list)
+    counting: bool = True
+    rounded: Counter[Expr] = field(default_factory=Counter)
+
+    def prepare(self, needs: Sequence[Need]) -> None:
+        for need in needs:
+            for value in need.values:
+                for item in numbers(value) if value is not None else ():
+                    self.count(item)
+        self.counting = False
+
+    def count(self, expr: Expr) -> None:
+        if isinstance(expr, Var):
+            self.uses[expr.choice] += 1
+        elif isinstance(expr, Apply):
+            if deserves_name(expr):
+                self.rounded[expr] += 1
+                if self.rounded[expr] > 1:
+                    return
+            for arg in expr.args:
+                self.count(arg)
 
     def text(self, need: Need) -> str:
-        written = express((need.role, need.values), self.names, self.literal)
-        assert written is not None, need
-        return written[0]
+        return self.spell(first_of(need.values), need.role)[0]
 
+    def spell(self, value: Value, role: str) -> Text:
+        if isinstance(value, tuple):
+            return in_brackets([self.spell(item, role)[0] for item in value]), ATOM
+        if not isinstance(value, (Var, Apply)):
+            return number(value), ATOM
+        return size_text(value, lambda e: self.known(e, role, value))
 
-def choose_parameters(needs: Sequence[Need], namer: Namer, literal: dict[Key, Text]) -> Sizes:
-    """Makes parameters of what cannot be written in terms of others, in the order in which it is needed."""
-    chosen: dict[Key, Parameter] = {}
-    names: dict[Key, str] = {}
-    composite: list[Need] = []
-
-    def add(need: Need) -> None:
-        key = (need.role, need.values)
-        names[key] = namer.name(need)
-        chosen[key] = Parameter(names[key], need.role, need.values)
-
-    single = list(in_runs([need for need in needs if (need.role, need.values) not in literal], namer))
-    for need in single:
-        key = (need.role, need.values)
-        if key in names or is_constant(need.values) or key in literal:
-            continue
-        if isinstance(need.values[0], Apply) and need.values[0].function in ARITHMETIC:
-            composite.append(need)
-        else:
-            add(need)
-    for need in composite:
-        if express((need.role, need.values), names, literal) is None:
-            add(need)
-    order: dict[Key, int] = {}
-    for need in single:
-        order.setdefault((need.role, need.values), len(order))
-    parameters = sorted(chosen.items(), key=lambda item: (item[0][0] != "channels", order[item[0]]))
-    variables = shared_locals(composite, names, literal, namer)
-    return Sizes(names, tuple(parameter for _, parameter in parameters), literal, variables)
-
-
-def in_runs(needs: Sequence[Need], namer: Namer) -> Iterator[Need]:
-    """The needs, with channels in runs as a number a run where the class is no block: it stands once, and has names
-    for these numbers. A block takes them as they come, since it may be called on one run and on many."""
-    block = is_repeated(namer.parts[0].scope)
-    for need in needs:
-        if block or not any(isinstance(value, tuple) for value in need.values):
-            yield need
-        else:
-            yield from (Need(need.role, values, need.fallback) for values in per_run(need.values))
-
-
-def shared_locals(
-    composite: Sequence[Need], names: dict[Key, str], literal: Mapping[Key, Text], namer: Namer
-) -> tuple[tuple[str, str], ...]:
-    """Local variables for what is written in terms of parameters more than once: `hidden = 6 * in_`."""
-    count = Counter((need.role, need.values) for need in composite)
-    found: list[tuple[str, str]] = []
-    for need in composite:
-        key = (need.role, need.values)
-        if count[key] > 1 and key not in names:
-            text = express(key, names, literal)
-            assert text is not None
-            names[key] = namer.name(need)
-            found.append((names[key], text[0]))
-    return tuple(found)
-
-
-def express(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text], exact: bool = False) -> Text | None:
-    """A vector as Python text over the named ones; None where it cannot be written so."""
-    role, values = key
-    if not exact and key not in names and key not in literal:
-        divided = express_quotient(key, names, literal) or express_ratio(key, names, literal)
-        if divided is not None:
-            return divided
-    if key in names:
-        return names[key], ATOM
-    if key in literal:
-        return literal[key]
-    first = values[0]
-    if isinstance(first, tuple):
-        return express_runs(key, names, literal)
-    if any(isinstance(value, tuple) for value in values):
+    def known(self, expr: Expr, role: str, whole: Expr) -> Text | None:
+        if expr in self.names:
+            return self.names[expr], ATOM
+        if isinstance(expr, Var):
+            if self.uses[expr.choice] <= 1:
+                return f"choice({quoted(expr.choice)})", ATOM
+            leaf = expr.choice.rsplit(".", 1)[-1]
+            alone = sum(name.rsplit(".", 1)[-1] == leaf for name in self.choices) == 1
+            name = leaf if alone else f"{expr.choice.split('.')[0]}_{leaf}"
+            return self.local(expr, name, f"choice({quoted(expr.choice)})")
+        if deserves_name(expr) and self.rounded[expr] > 1:
+            peak = value_at(expr, self.largest)
+            text = size_text(expr, lambda e: None if e == expr else self.known(e, role, whole))
+            return self.local(expr, f"c{peak}" if role == "channels" else role, text[0])
         return None
-    if is_constant(values):
-        return constant(first) if exact else (number(first), ATOM)
-    if not isinstance(first, Apply) or first.function not in ARITHMETIC:
-        return None
-    if any(not isinstance(v, Apply) or v.function != first.function or len(v.args) != len(first.args) for v in values):
-        return None
-    columns = [tuple(v.args[i] for v in values if isinstance(v, Apply)) for i in range(len(first.args))]
-    if first.function == "floor":
-        if any(not isinstance(c, Apply) or c.function != "div" for c in columns[0]):
-            return None
-        columns = [tuple(c.args[i] for c in columns[0] if isinstance(c, Apply)) for i in range(2)]
-    texts = [express((role, column), names, literal, True) for column in columns]
-    if any(text is None for text in texts):
-        return None
-    known = [text for text in texts if text is not None]
-    if first.function == "floor" or (first.function == "div" and not exact):  # a size is a whole number
-        return floor_division(known)
-    return compose(first.function, known)
+
+    def local(self, expr: Expr, name: str, text: str) -> Text:
+        self.names[expr] = fresh(identifier(name), self.taken)
+        self.locals.append((self.names[expr], text))
+        return self.names[expr], ATOM
 
 
-def express_runs(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text]) -> Text | None:
-    """Channels in runs as a tuple of numbers; None where there are not as many everywhere."""
-    role, values = key
-    if any(not isinstance(value, tuple) for value in values) or len({len(numbers(value)) for value in values}) > 1:
-        return None
-    texts = [express((role, column), names, literal) for column in per_run(values)]
-    known = [text[0] for text in texts if text is not None]
-    return (in_brackets(known), ATOM) if len(known) == len(texts) else None
-
-
-def express_quotient(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text]) -> Text | None:
-    """A product with divisors as one division, which leaves no rest where the whole is a channel count."""
-    role, values = key
-    rows = [factors(value) for value in values if not isinstance(value, tuple)]
-    if not rows:
-        return None
-    above, below = rows[0]
-    if not below or any(len(a) != len(above) or len(b) != len(below) for a, b in rows):
-        return None
-    columns = [tuple(row[0][i] for row in rows) for i in range(len(above))]
-    columns += [tuple(row[1][i] for row in rows) for i in range(len(below))]
-    texts = [express((role, column), names, literal, True) for column in columns]
-    known = [text for text in texts if text is not None]
-    return quotient(known[: len(above)], known[len(above) :]) if len(known) == len(texts) else None
-
-
-def express_ratio(key: Key, names: Mapping[Key, str], literal: Mapping[Key, Text]) -> Text | None:
-    """The same where a factor above the line is a product that has a name: `4 * in_ // 8` for 16 expand / 8 * 4."""
-    role, values = key
-    rows = [ratio(value) for value in values if not isinstance(value, tuple)]
-    if len(rows) < len(values) or all(below == 1 for _, below in rows):
-        return None
-    texts = [express((role, column), names, literal, True) for column in zip(*rows, strict=True)]
-    known = [text for text in texts if text is not None]
-    return floor_division(known) if len(known) == len(texts) else None
+def deserves_name(expr: Expr) -> bool:
+    """Whether a channel count is written with a function of its own, so that it deserves a name."""
+    return isinstance(expr, Apply) and is_whole(expr) and expr.function not in ("add", "sub", "mul")

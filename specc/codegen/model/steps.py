@@ -1,111 +1,249 @@
-"""A class's forward: its entries as statements, and the lines they become."""
+"""A class's forward: its nodes as statements, and the lines they become."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from specc.codegen.literals import quoted
-from specc.codegen.model.answers import exit_test, is_rest, wanted_text
-from specc.codegen.model.context import Class, Context
+from specc.codegen.model.answers import WANTED, exit_test, is_rest, wanted_text
 from specc.codegen.model.flow import Branch, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
-from specc.codegen.model.layout import call, guarded
-from specc.codegen.model.needs import sorted_free
-from specc.codegen.model.render import condition
+from specc.codegen.model.guards import choices_in
+from specc.codegen.model.layout import WIDTH, call, guarded
+from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place
+from specc.codegen.model.render import condition, number
 from specc.codegen.model.shapes import shape_comment
-from specc.codegen.model.structure import Entry, OpEntry, Part, Region
-from specc.ir.expr import Expr, evaluate
-from specc.ops.writing import Written, varies
+from specc.codegen.model.sizes import first_of, is_constant, is_elastic
+from specc.codegen.model.structure import OpEntry, Part
+from specc.ir.expr import Apply, Expr, Var, apply, evaluate
+from specc.ops.writing import Written
+
+if TYPE_CHECKING:
+    from specc.codegen.model.context import Class, Context
 
 NESTING: Final = frozenset(("add", "relu", "relu6", "hswish", "hsigmoid", "silu", "gelu", "sigmoid", "tanh", "flatten"))
 """Functions that may be written around the expression before them."""
 
 INPUT_NAMES: Final = ("x", "y", "z", "u", "v", "w")
+FLAG: Final = "%flag."
+"""What stands for a flag of the class among the choices of conditions."""
 
 
 def statements(context: Context, cls: Class) -> list[Statement]:
-    """A part's entries as statements of its forward."""
-    places = iter(range(len(cls.rows[0])))
+    """A class's nodes as statements of its forward."""
+    from specc.codegen.model.classes import attribute_of, flag_of
 
     def called(choice: str) -> str:
-        return f"p.{cls.choices[choice]}" if choice in cls.choices else wanted_text(choice, "p.wanted")
+        if choice.startswith(WANTED) and choice in cls.shown:
+            return f"p.{cls.shown[choice]} is not None"
+        if choice.startswith(FLAG):
+            return f"self.{choice.removeprefix(FLAG)}"
+        return f"p.{attribute_of(cls, choice)}" if choice in cls.choices else wanted_text(choice, "p.wanted")
 
     def text_of(guard: Expr, opposite: bool = False) -> str:
         if not is_rest(context.choices, guard):
             return condition(guard, called)
-        exits = context.choices[sorted_free(guard)[0]]
+        exits = context.choices[choices_in(guard)[0]]
         at = frozenset(o for o in exits.options if bool(evaluate(guard, {exits.name: o})) is not opposite)
         return exit_test(at, exits, called(exits.name))
 
-    def convert(entries: Sequence[Entry], last: bool) -> list[Statement]:
-        """`last` says that nothing follows these entries in the forward."""
+    def flag_guard(mask: Mask) -> Expr:
+        flag, opposite = flag_of(cls, Arm(mask, []))
+        return apply("not", Var(FLAG + flag.name)) if opposite else Var(FLAG + flag.name)
+
+    def convert(nodes: Sequence[Node], last: bool) -> list[Statement]:
+        """`last` says that nothing follows these nodes in the forward."""
         found: list[Statement] = []
-        for number, entry in enumerate(entries, 1):
-            if isinstance(entry, Region):
-                rest = last and number == len(entries) and is_rest(context.choices, entry.guard)
-                body = tuple(convert(entry.entries, rest))
-                unless = text_of(entry.guard, True) if rest else ""
-                found.append(Branch(text_of(entry.guard), entry.guard, body, unless))
+        skipped: Node | None = None
+        for number_, node in enumerate(nodes, 1):
+            following = nodes[number_] if number_ < len(nodes) else None
+            if node is skipped:
                 continue
-            place = next(places)
-            if isinstance(entry, OpEntry) and entry.op.kind == "select":
-                guards = getattr(entry.op.params, "conditions", ())
-                found.append(Select(entry.op.inputs, entry.op.output, tuple(map(text_of, guards)), guards))
-                continue
-            shape = shape_comment(context.structure, cls, cls.column(place), context.largest)
-            if isinstance(entry, Part):
-                child = context.of(entry)
-                inputs = [f"{{{i}}}" for i in range(len(entry.inputs))]
-                more = [f"p.{entry.attribute}"] if child.has_plan else []
-                args = ", ".join([*inputs, *more, *(["outputs"] if entry.notes and context.answers else [])])
-                found.append(Step(f"self.{entry.attribute}({args})", entry.inputs, entry.outputs, shape=shape))
-            else:
-                found.append(step(entry, cls.written[place], shape))
+            match node:
+                case Guarded():
+                    rest = last and number_ == len(nodes) and is_rest(context.choices, node.guard)
+                    body = tuple(convert(node.nodes, rest))
+                    unless = text_of(node.guard, True) if rest else ""
+                    found.append(Branch(text_of(node.guard), node.guard, body, unless))
+                case Arm() if (chosen := either(node, following)) is not None:
+                    place, join = chosen
+                    made = statement(context, cls, place, text_of)
+                    assert isinstance(made, Step)
+                    test = condition(flag_guard(node.mask), called)
+                    call_ = f"{made.call} if {test} else {{{len(made.inputs)}}}"
+                    inputs = (*made.inputs, join.inputs[1])
+                    found.append(Step(call_, inputs, (join.output,), shape=made.shape, nests=True))
+                    skipped = following
+                case Arm():
+                    guard = flag_guard(node.mask)
+                    found.append(Branch(condition(guard, called), guard, tuple(convert(node.nodes, False))))
+                case Join():
+                    known: list[Expr] = []
+                    for mask in node.masks[:-1]:
+                        known.append(1 if all(mask) else flag_guard(mask))
+                    guards = (*known, 1)
+                    texts = tuple(condition(g, called) if isinstance(g, (Var, Apply)) else "True" for g in guards)
+                    found.append(Select(node.inputs, node.output, texts, guards))
+                case Place():
+                    found.append(statement(context, cls, node, text_of))
         return found
 
-    return convert(cls.first.entries, True)
+    found = convert(cls.merged.nodes, True)
+    kept = {*cls.merged.outputs, *noted_here(context, cls)}
+    return folded(found, Counter(read for s in flat(found) for read in s.inputs), kept)
 
 
-def step(entry: OpEntry, written: Written, shape: str) -> Step:
+def flat(statements: Iterable[Statement]) -> Iterator[Step | Select]:
+    for statement in statements:
+        if isinstance(statement, Branch):
+            yield from flat(statement.body)
+        else:
+            yield statement
+
+
+def folded(statements: Sequence[Statement], reads: Mapping[str, int], kept: Set[str]) -> list[Statement]:
+    """Statements with the calls of parts and layers just before a concatenation as its arguments:
+    `torch.cat((x, self.b1(x, p.b1)), 1)`."""
+    found: list[Statement] = []
+    for statement in statements:
+        if isinstance(statement, Branch):
+            body = tuple(folded(statement.body, reads, kept))
+            found.append(replace(statement, body=body))
+        elif isinstance(statement, Step) and statement.absorbs:
+            found.append(absorbing(statement, found, reads, kept))
+        else:
+            found.append(statement)
+    return found
+
+
+def absorbing(step: Step, before: list[Statement], reads: Mapping[str, int], kept: Set[str]) -> Step:
+    """A step with those before it that it alone reads, in their order, as far as they fit; takes them from `before`."""
+    taken: list[Step] = []
+    wanted = [t for t in step.inputs if reads[t] == 1 and t not in kept]
+    length = len(step.call)
+    while before and wanted:
+        last = before[-1]
+        if not isinstance(last, Step) or not last.folds or last.outputs != (wanted[-1],):
+            break
+        length += len(last.call)
+        if length > WIDTH - 24:
+            break
+        taken.insert(0, last)
+        before.pop()
+        wanted.pop()
+    made = {s.outputs[0]: s for s in taken}
+    texts: list[str] = []
+    inputs: list[str] = []
+    for tensor in step.inputs:
+        inner = made.get(tensor)
+        own = inner.inputs if inner is not None else (tensor,)
+        places = [f"{{{len(inputs) + i}}}" for i in range(len(own))]
+        texts.append(inner.call.format(*places) if inner is not None else places[0])
+        inputs += own
+    return replace(step, call=step.call.format(*texts), inputs=tuple(inputs))
+
+
+def either(arm: Arm, following: Node | None) -> tuple[Place, Join] | None:
+    """An arm of one sum, and the join behind it: together `x + y if self.residual else y`."""
+    if len(arm.nodes) != 1 or not isinstance(following, Join) or len(following.inputs) != 2:
+        return None
+    place = arm.nodes[0]
+    if not isinstance(place, Place) or not isinstance(place.first, OpEntry) or place.first.op.kind != "add":
+        return None
+    return (place, following) if place.outputs[:1] == following.inputs[:1] else None
+
+
+def statement(context: Context, cls: Class, place: Place, text_of: object) -> Statement:
+    """An op or part as a call or a select."""
+    entry = place.first
+    assert callable(text_of)
+    if isinstance(entry, OpEntry) and entry.op.kind == "select":
+        guards = getattr(entry.op.params, "conditions", ())
+        return Select(place.inputs, place.outputs[0], tuple(map(text_of, guards)), guards)
+    shape = shape_comment(context.structure, cls, place, context.largest)
+    if isinstance(entry, Part):
+        child = context.of(entry)
+        inputs = [f"{{{i}}}" for i in range(len(place.inputs))]
+        more = [f"p.{place.attribute}"] if child.has_plan else []
+        args = ", ".join([*inputs, *more, *(["outputs"] if entry.notes and context.answers else [])])
+        alone = len(place.outputs) == 1 and not entry.notes
+        return Step(f"self.{place.attribute}({args})", place.inputs, place.outputs, shape=shape, folds=alone)
+    if id(place) in cls.functions:
+        return Step(f"self.{cls.functions[id(place)]}({{0}})", place.inputs, place.outputs, nests=True, shape=shape)
+    return step(context, cls, place, cls.written[id(place)], shape)
+
+
+def step(context: Context, cls: Class, place: Place, written: Written, shape: str) -> Step:
     """An op as a call: of its layer, or of a function."""
-    op = entry.op
+    entry = place.first
+    assert isinstance(entry, OpEntry)
     template, inplace = written.call, written.inplace
     if written.layer:
-        cut = f", p.{entry.attribute}" if written.cut is not None else ""
-        template = (written.call or "{layer}({0}{cut})").replace("{layer}", f"self.{entry.attribute}")
+        cut = f", p.{place.attribute}" if written.planned and context.elastic else ""
+        template = (written.call or "{layer}({0}{cut})").replace("{layer}", f"self.{place.attribute}")
         template = template.replace("{cut}", cut)
     if written.number is not None:
-        value = f"{'p' if varies(written.number.values) else 'self'}.{entry.attribute}"
-        template, inplace = template.replace("{number}", value), inplace.replace("{number}", value)
-    nests = op.kind in NESTING and not written.layer
-    return Step(template, op.inputs, op.outputs, inplace, written.update, written.overwritable, nests, shape)
+        values = written.number.values
+        if is_elastic(values):
+            text = f"p.{place.attribute}"
+        else:
+            text = number(first_of(values)) if is_constant(values) else f"self.{place.attribute}"
+        template, inplace = template.replace("{number}", text), inplace.replace("{number}", text)
+    nests = entry.op.kind in NESTING and not written.layer
+    layer = bool(written.layer) and not written.call
+    return Step(
+        template,
+        place.inputs,
+        place.outputs,
+        inplace,
+        written.update,
+        written.overwritable,
+        nests,
+        shape,
+        folds=layer,
+        absorbs=written.joins,
+    )
+
+
+def forward_lines(context: Context, cls: Class) -> list[str]:
+    """`forward` of a block, stage, stem, head or exit."""
+    inputs = cls.merged.inputs
+    names = (
+        INPUT_NAMES[: len(inputs)]
+        if len(inputs) <= len(INPUT_NAMES)
+        else tuple(f"x{i + 1}" for i in range(len(inputs)))
+    )
+    more = ["p: Part"] if cls.has_plan else []
+    noted = cls.first.notes and context.answers is not None
+    more += ["outputs: dict[str, Tensor]"] if noted else []
+    outputs = cls.merged.outputs
+    one = "None" if not outputs else "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+    parameters = ["self", *(f"{name}: Tensor" for name in names), *more]
+    notes = noted_here(context, cls) if noted else {}
+    body = forward_body(statements(context, cls), inputs, outputs, names, 8, notes)
+    return [*guarded(call("def forward", parameters, f") -> {one}:", 4)), *body]
 
 
 def noted_here(context: Context, cls: Class) -> dict[str, str]:
-    """The outputs that a part notes: those of the heads and exits that stand in it, for the network those of stages."""
-    own = {entry.scope.output for entry in cls.rows[0] if isinstance(entry, Part)}
-    others = {part.scope.output for part in context.structure.parts} - own
-    root = cls.first.scope.kind == "network"
+    """What is written before the assignment of a tensor that is an output: of a head or exit that stands in this part,
+    in the network itself of a stage, too."""
+    part = cls.first
+    children = [place.first for place in cls.merged.places() if isinstance(place.first, Part)]
+    own = {child.scope.output for child in children}
+    others = {p.scope.output for p in context.structure.parts} - own
+    root = part.scope.kind == "network"
     names: dict[str, list[str]] = {}
     for output in context.graph.outputs:
         if output.name in own or (root and (output.kind == "features" or output.name not in others)):
             names.setdefault(output.tensor, []).append(output.name)
-    return {tensor: "".join(f"outputs[{quoted(name)}] = " for name in those) for tensor, those in names.items()}
-
-
-def forward_lines(context: Context, cls: Class) -> tuple[str, ...]:
-    first = cls.first
-    names = [*INPUT_NAMES, *(f"t{i}" for i in range(2, len(first.inputs)))][: len(first.inputs)]
-    parameters = [f"{name}: Tensor" for name in names]
-    if cls.has_plan:
-        parameters.append(f"p: {cls.plan_name}")
-    noting = first.notes and context.answers is not None
-    if noting:
-        parameters.append("outputs: dict[str, Tensor]")
-    several = f"tuple[{', '.join(['Tensor'] * len(first.outputs))}]"
-    result = {0: "None", 1: "Tensor"}.get(len(first.outputs), several)
-    head = guarded(call("def forward", ["self", *parameters], f") -> {result}:", indent=4))
-    noted = noted_here(context, cls) if noting else None
-    body = forward_body(statements(context, cls), first.inputs, first.outputs, names, 8, noted)
-    return (*head, *body)
+    called = dict(zip(part.inputs, cls.merged.inputs, strict=True))
+    for place in cls.merged.places():
+        called.update(zip(place.first.outputs, place.outputs, strict=True))
+    return {
+        called[tensor]: "".join(f"outputs[{quoted(name)}] = " for name in those)
+        for tensor, those in names.items()
+        if tensor in called
+    }

@@ -1,13 +1,13 @@
-"""The nesting of a graph as parts: what each scope holds, takes and gives, and which scopes have the same structure."""
+"""The nesting of a graph as parts: what each scope holds, takes and gives."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from specc.codegen.names import attribute, fresh
-from specc.ir.expr import Apply, Expr, Var
+from specc.ir.expr import Expr
 from specc.ir.graph import Graph, Op, Output, Scope, Tensor
 from specc.ops.writing import Site
 
@@ -18,7 +18,8 @@ class Part:
 
     entries  ops, parts and regions in the order of execution
     inputs   tensors that it reads and does not make; outputs: those it makes that are read outside
-    kind_    the class it is an instance of and `index` its place among them, once known
+    height   how deep parts stand in it
+    cls      the class that it is an instance of, and `index` its place among the instances, once known
     notes    whether heads or exits are computed in it, which it notes in a dict
     """
 
@@ -28,7 +29,7 @@ class Part:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     height: int = 0
-    group: int = -1
+    cls: int = -1
     index: int = -1
     notes: bool = False
 
@@ -39,6 +40,14 @@ class OpEntry:
 
     op: Op
     attribute: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.op.inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.op.outputs
 
 
 @dataclass(slots=True, eq=False)
@@ -54,12 +63,11 @@ Entry: TypeAlias = OpEntry | Part | Region
 
 @dataclass(slots=True, eq=False)
 class Structure:
-    """All parts of a graph, innermost first, and the groups of equal structure in the order of first appearance."""
+    """All parts of a graph, innermost first."""
 
     graph: Graph
     tensors: Mapping[str, Tensor]
     parts: list[Part] = field(default_factory=list)
-    groups: list[list[Part]] = field(default_factory=list)
 
     @property
     def root(self) -> Part:
@@ -73,8 +81,6 @@ def structure(graph: Graph) -> Structure:
     make_part(found, graph.root, "", ops)
     add_boundaries(found.root, graph.outputs)
     found.parts.sort(key=lambda part: part.height)
-    for height in range(found.root.height + 1):
-        group_parts(found, [part for part in found.parts if part.height == height])
     return found
 
 
@@ -117,11 +123,6 @@ def walk(entries: tuple[Entry, ...]) -> Iterator[OpEntry | Part]:
             yield entry
 
 
-def is_repeated(scope: Scope) -> bool:
-    """Whether a scope may have a class in common with others: blocks, exits, and heads where there are several."""
-    return scope.kind == "block" or bool(scope.output)
-
-
 def add_boundaries(root: Part, outputs: Sequence[Output]) -> None:
     """Finds every part's inputs and outputs, with the number of every op's place in the order of execution.
 
@@ -158,68 +159,9 @@ def add_boundaries(root: Part, outputs: Sequence[Output]) -> None:
         )
 
 
-def group_parts(found: Structure, parts: list[Part]) -> None:
-    """Puts parts of one height into groups of equal structure."""
-    known: dict[Hashable, int] = {}
-    for part in parts:
-        key = part_key(found, part)
-        if key not in known:
-            known[key] = len(found.groups)
-            found.groups.append([])
-        part.group = known[key]
-        part.index = len(found.groups[part.group])
-        found.groups[part.group].append(part)
-
-
-def part_key(found: Structure, part: Part) -> Hashable:
-    """What two parts must share to be one class: everything but numbers."""
-    scope = part.scope
-    numbers: dict[str, int] = {name: i for i, name in enumerate(part.inputs)}
-    choices: dict[str, int] = {}
-    name = scope.block if scope.kind == "block" else "" if scope.output else scope.path
-    keys = tuple(entry_key(found, entry, numbers, choices) for entry in part.entries)
-    outputs = tuple(numbers[name] for name in part.outputs)
-    return scope.kind, name, len(part.inputs), keys, outputs
-
-
-def entry_key(found: Structure, entry: Entry, numbers: dict[str, int], choices: dict[str, int]) -> Hashable:
-    if isinstance(entry, Region):
-        inner = tuple(entry_key(found, e, numbers, choices) for e in entry.entries)
-        return "region", shape_of(entry.guard, choices), inner
-    if isinstance(entry, Part):
-        inputs = tuple(numbers[t] for t in entry.inputs)
-        for tensor in entry.outputs:
-            numbers[tensor] = len(numbers)
-        return entry.attribute, entry.group, inputs
-    op = entry.op
-    ranks = tuple((numbers[t], len(found.tensors[t].space)) for t in op.inputs)
-    for tensor in op.outputs:
-        numbers[tensor] = len(numbers)
-    connection = op.connection.kind, op.connection.blocks is None
-    return entry.attribute, op.kind, connection, ranks, params_key(op.params, choices), len(op.outputs)
-
-
-def params_key(value: object, choices: dict[str, int]) -> Hashable:
-    """An op's params without their numbers; conditions keep their form."""
-    if is_dataclass(value) and not isinstance(value, (Var, Apply, type)):
-        conditions = getattr(value, "conditions", None)
-        if conditions is not None:
-            return tuple(shape_of(condition, choices) for condition in conditions)
-        return tuple(params_key(getattr(value, f.name), choices) for f in fields(value))
-    if isinstance(value, tuple):
-        return tuple(params_key(item, choices) for item in value)
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    return "number"
-
-
-def shape_of(expr: Expr, choices: dict[str, int]) -> Hashable:
-    """A condition with its choices numbered in the order in which the part reads them."""
-    if isinstance(expr, Var):
-        return "choice", choices.setdefault(expr.choice, len(choices))
-    if isinstance(expr, Apply):
-        return expr.function, tuple(shape_of(arg, choices) for arg in expr.args)
-    return expr
+def is_repeated(scope: Scope) -> bool:
+    """Whether a scope may have a class in common with others: blocks, exits, and heads where there are several."""
+    return scope.kind == "block" or bool(scope.output)
 
 
 def site(found: Structure, op: Op) -> Site:

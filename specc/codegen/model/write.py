@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from specc.codegen.fingerprint import fingerprint
 from specc.codegen.literals import quoted
-from specc.codegen.model.answers import answers_of, flag_choices, written_graph
-from specc.codegen.model.classes import add_plans, class_view, prepare
-from specc.codegen.model.context import Context
+from specc.codegen.model.answers import answers_of, flag_choices, is_rest, written_graph
+from specc.codegen.model.classes import class_lines, collect, prepare
+from specc.codegen.model.context import Class, Context
 from specc.codegen.model.layout import WIDTH
+from specc.codegen.model.merge import Merged, classes
 from specc.codegen.model.naming import class_names
-from specc.codegen.model.network import input_names, network_view
+from specc.codegen.model.network import input_names, network_lines, network_needs
 from specc.codegen.model.render import number as literal
-from specc.codegen.model.sizes import peaks
-from specc.codegen.model.structure import Part, Structure, structure, walk
-from specc.codegen.model.view import ClassView, ModelView
+from specc.codegen.model.shapes import peaks
+from specc.codegen.model.sizes import SingleSizes
+from specc.codegen.model.stages import is_chain
+from specc.codegen.model.structure import Entry, Part, Region, Structure, structure, walk
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
 from specc.codegen.parts import place
-from specc.codegen.render import render
+from specc.ir.choice import Choice
+from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
 from specc.ops import operator_package
+from specc.ops.writing import writers
+from specc.passes.drop_dead import choices_read
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "net.elastic": ("Elastic", "Value", "when"),
     "net.network": ("ElasticNet", "resize", "sized"),
-    "net.plan": ("Option", "Plan", "complete", "known_outputs", "resolve", "wanted_outputs"),
-    "layers.sizes": ("divisible", "half_up", "position"),
+    "net.stage": ("Repeat", "Skippable", "Stage"),
+    "net.parts": ("Part", "Plan"),
+    "net.sizes": (
+        "OneOf", "Size", "ceil", "divisible", "exit_answers", "floor", "greatest", "half_up", "named", "pick",
+        "position", "smallest", "wanted",
+    ),
     "net.slices": ("SlicedNet",),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,83 +60,159 @@ def model_text(graph: Graph) -> ModelText:
     found = structure(graph)
     choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}
     largest = {name: choice.largest for name, choice in choices.items()}
-    context = Context(graph, found, choices, largest, answers=answers)
+    context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), answers=answers)
     network = class_name(graph.name)
-    order = in_order(found)
-    names = dict(zip(order, class_names([found.groups[group] for group in order], network), strict=True))
+    merged = classes(found)
+    order = in_order(found, merged)
+    names = dict(zip(order, class_names([merged[i].parts for i in order], network), strict=True))
     context.reserved = MODEL_GLOBALS.union(names.values())
-    for group, parts in enumerate(found.groups):
-        context.classes.append(prepare(context, names[group], parts))
-    add_plans(context)
-    network_class = context.classes[-1]
-    views = [
-        network_view(context, cls, of) if cls is network_class else class_view(context, cls)
-        for cls in (context.classes[group] for group in order)
+    for number, group in enumerate(merged):
+        if group is merged[-1]:
+            break
+        cls = prepare(context, names[number], group)
+        cls.chain = is_chain(group)
+        cls.has_plan = cls.has_plan or (cls.chain and context.elastic)
+        context.classes.append(cls)
+    root = prepare_network(context, names[len(merged) - 1], merged[-1])
+    context.classes.append(root)
+    texts = [
+        network_lines(context, root, of) if number == len(merged) - 1 else class_lines(context, context.classes[number])
+        for number in order
+        if not context.classes[number].chain
     ]
-    body = "\n".join(line for view in views for line in code_lines(view))
-    imports, modules = import_lines(context.sources, body, bool(graph.choices))
-    view = ModelView(module_doc(context, network), imports, plans_once(views), network)
-    return ModelText(render("model.py.jinja", {"view": view}), modules, network)
+    helpers = helper_lines(context, "\n".join(line for lines in texts for line in lines))
+    body = [line for lines in (*helpers, *texts) for line in (*lines, "", "")]
+    text = "\n".join(body)
+    sources = used_sources(context, text)
+    imports, modules = import_lines(sources, text, bool(graph.choices))
+    doc = '"""' + "\n".join(module_doc(context, network)) + '"""'
+    whole = "\n".join([doc, "", *imports, "", "", *body, f"Model = {network}", ""])
+    return ModelText(whole, modules, network)
 
 
-def in_order(found: Structure) -> list[int]:
-    """The groups of parts in the order in which the network first needs them, parts before wholes."""
+def prepare_network(context: Context, name: str, merged: Merged) -> Class:
+    """The network's class, which also has numbers in what it says of its outputs."""
+    cls = prepare(context, name, merged)
+    sizes = SingleSizes(context.choices, context.largest, set(cls.sizes.taken))
+    sizes.prepare([*collect(context, cls), *network_needs(context)])
+    cls.sizes = sizes
+    return cls
+
+
+def readers_of(graph: Graph) -> dict[str, list[str]]:
+    """The ops that read each choice."""
+    tensors = graph.tensor_table()
+    found: dict[str, list[str]] = {}
+    for op in graph.ops:
+        shapes = [tensors[name] for name in (*op.inputs, *op.outputs)]
+        for choice in choices_read([op], shapes):
+            found.setdefault(choice, []).append(op.name)
+    return found
+
+
+def reach_of(found: Structure, choices: Mapping[str, Choice]) -> dict[int, frozenset[Option]]:
+    """The options of the choice of exits with which the network gets to each part."""
+    exits = next((choice for choice in choices.values() if choice.kind == "exit"), None)
+    reach: dict[int, frozenset[Option]] = {}
+
+    def visit(entries: tuple[Entry, ...], there: frozenset[Option]) -> None:
+        for entry in entries:
+            if isinstance(entry, Region):
+                inside = there
+                if exits is not None and is_rest(choices, entry.guard):
+                    inside = frozenset(o for o in there if evaluate(entry.guard, {exits.name: o}))
+                visit(entry.entries, inside)
+            elif isinstance(entry, Part):
+                reach[id(entry)] = there
+                visit(entry.entries, there)
+
+    if exits is not None:
+        reach[id(found.root)] = frozenset(exits.options)
+        visit(found.root.entries, frozenset(exits.options))
+    return reach
+
+
+def in_order(found: Structure, merged: list[Merged]) -> list[int]:
+    """The classes in the order in which the network first needs them, parts before wholes."""
     order: dict[int, None] = {}
 
     def visit(part: Part) -> None:
-        if part.group not in order:
-            for entry in walk(part.entries):
-                if isinstance(entry, Part):
+        if part.cls not in order:
+            for other in merged[part.cls].parts:
+                for entry in walk_parts(other):
                     visit(entry)
-            order[part.group] = None
+            order[part.cls] = None
 
     visit(found.root)
     return list(order)
 
 
-def plans_once(views: Sequence[ClassView]) -> tuple[ClassView, ...]:
-    """Variants of a block share a plan, which stands before the first of them."""
-    seen: set[str] = set()
-    found: list[ClassView] = []
-    for view in views:
-        found.append(replace(view, fields=()) if view.plan_name in seen else view)
-        seen.add(view.plan_name)
-    return tuple(found)
+def walk_parts(part: Part) -> list[Part]:
+    return [entry for entry in walk(part.entries) if isinstance(entry, Part)]
 
 
-def code_lines(view: ClassView) -> tuple[str, ...]:
-    return (f"class ({view.base})", *view.init_lines, *view.plan_lines, *view.forward_lines, *view.fields)
+def helper_lines(context: Context, body: str) -> list[list[str]]:
+    """The functions that blocks are given, and what names the blocks of a static stage."""
+    found: list[list[str]] = []
+    for kind in sorted(context.functions):
+        written = writers()[kind].write((), context.elastic)
+        text = (written.inplace or written.call).format("x")
+        found.append([f"def {kind}(x: Tensor) -> Tensor:", f"    return {text}"])
+    if re.search(r"(?<![\w.])stage\(", body):
+        found.append(
+            [
+                "def stage(*blocks: nn.Module) -> nn.Sequential:",
+                '    """Blocks one after another, called b1, b2, .."""',
+                '    return nn.Sequential(OrderedDict((f"b{i}", block) for i, block in enumerate(blocks, 1)))',
+            ]
+        )
+    return found
+
+
+def used_sources(context: Context, text: str) -> dict[str, set[str]]:
+    """The layers that the text names, by the operator that brings them."""
+    found: dict[str, set[str]] = {}
+    for source, names in context.sources.items():
+        used = {name for name in names if re.search(rf"(?<![\w.]){name}\(", text)}
+        if used:
+            found[source] = used
+    return found
 
 
 def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The imports that the classes need, in the order of import sorters, and the parts among them."""
-    standard = ["from __future__ import annotations"]
     lines: list[str] = []
+    if "Callable[" in body:
+        lines.append("from collections.abc import Callable")
+    if "OrderedDict(" in body:
+        lines.insert(0, "from collections import OrderedDict")
+    if "Fraction(" in body:
+        lines.append("from fractions import Fraction")
+    third = ["import torch"] if "torch." in body else []
+    third += ["import torch.nn.functional as F"] if re.search(r"(?<![\w.])F\.", body) else []
+    names = [name for name, used in (("Tensor", r"\bTensor\b"), ("nn", r"(?<![\w.])nn\.")) if re.search(used, body)]
+    third.append(f"from torch import {', '.join(names)}")
+    first: list[str] = []
     runtime: dict[str, list[str]] = {}
     if elastic:
-        lines += ["from collections.abc import Mapping, Sequence", "from dataclasses import dataclass"]
-        if "Fraction(" in body:
-            lines.append("from fractions import Fraction")
-        base = "SlicedNet" if "class (SlicedNet)" in body else "ElasticNet"
-        always = (base, "Option", "Plan")
-        for part, names in RUNTIME_NAMES.items():
-            used = [n for n in names if n in always or re.search(rf"(?<![\w.]){n}\(", body)]
+        first.append("import space")
+        for part, candidates in RUNTIME_NAMES.items():
+            used = [n for n in candidates if re.search(rf"(?<![\w.\"]){n}\b(?!\")", body)]
             if used:
                 runtime[part] = used
-    third = ["import torch"] if "torch." in body else []
-    third += ["import torch.nn.functional as F"] if "F." in body else []
-    third.append("from torch import Tensor, nn" if "nn." in body or not elastic else "from torch import Tensor")
-    first = ["import space"] if elastic else []
-    modules = {f"{operator_package(folder)}.torch": sorted(names) for folder, names in sources.items()}
-    modules |= {f"specc.runtime.{part}": names for part, names in runtime.items()}
+    modules = {f"{operator_package(folder)}.torch": sorted(found) for folder, found in sources.items()}
+    modules |= {f"specc.runtime.{part}": used for part, used in runtime.items()}
     first += [line for module in sorted(modules, key=place) for line in import_from(place(module), modules[module])]
-    blocks = [standard, lines, third, first]
+    if elastic and re.search(r"(?<![\w.])choice\(", body):
+        first.append("from space import choice")
+    blocks = [["from __future__ import annotations"], lines, third, first]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     return tuple(text.split("\n")), tuple(modules)
 
 
-def import_from(module: str, names: Sequence[str]) -> tuple[str, ...]:
+def import_from(module: str, names: list[str]) -> tuple[str, ...]:
     """`from module import names` as import sorters lay it out."""
+    names = sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
     line = f"from {module} import {', '.join(names)}"
     return (line,) if len(line) <= WIDTH else (f"from {module} import (", *(f"    {name}," for name in names), ")")
 
@@ -160,7 +246,7 @@ def module_doc(context: Context, network: str) -> tuple[str, ...]:
         if len(names) == 1
         else f"    logits = net({', '.join(names.values())}, plan)",
         "",
-        "A plan says which channels, layers and norm banks a sub-network uses. Shapes in comments are those",
-        "of the largest one.",
+        "Sizes are expressions over choices. A plan says what they come to in one sub-network, and which",
+        "layers and norm banks it uses. Shapes in comments are those of the largest one.",
         "",
     )

@@ -9,7 +9,7 @@ def function(kind: str, call: str, inplace: str = "") -> Writer:
     def write(sites: Sites, elastic: bool) -> Written:
         return Written(call=call, inplace=inplace)
 
-    return Writer(kind, write)
+    return Writer(kind, write, function=True)
 
 
 WRITERS = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from specc.ir.expr import apply
 from specc.ops.attention.rules import AttentionParams
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each, varies
 
@@ -17,18 +16,13 @@ def write(sites: Sites, elastic: bool) -> Written:
     """`Attention(features, heads)`, or its elastic twin with `cut(features)`, or `cut(features, heads)` where the heads
     are elastic by themselves."""
     inputs = Arg(each(sites, lambda site: params(site).inputs), "channels")
-    heads = Arg(each(sites, lambda site: params(site).heads), "heads")
-    full = Arg(each(sites, lambda site: params(site).full_heads), "heads", "heads")
-    args = [inputs, full]
+    heads = Arg(each(sites, lambda site: params(site).heads), "heads", "heads", parameter="heads")
+    args = [inputs, heads]
     if any(p.full_heads * p.head_dim != p.full_inputs for p in map(params, sites)):
         args.append(Arg(each(sites, lambda site: params(site).head_dim), "size", "head_dim"))
-    args.append(Arg(each(sites, lambda site: params(site).dropout), "rate", "dropout", 0))
-    if all(p.heads == apply("div", p.inputs, p.head_dim) for p in map(params, sites)):
-        cut: tuple[Arg, ...] = (inputs,)
-    else:
-        cut = (inputs, heads)
+    args.append(Arg(each(sites, lambda site: params(site).dropout), "rate", "dropout", 0, "dropout"))
     if varies(inputs.values) or varies(heads.values):
-        return Written("ElasticAttention", "attention", tuple(args), cut, overwritable=True)
+        return Written("ElasticAttention", "attention", tuple(args), planned=True, overwritable=True)
     return Written("Attention", "attention", tuple(args), overwritable=True)
 
 

@@ -25,19 +25,18 @@ def write(sites: Sites, elastic: bool) -> Written:
     rank = "2d" if sites[0].inputs[0].space else "1d"
     in_runs = segmented(sites)
     channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
-    source, kind = ("segmented", "Segmented") if in_runs else ("batch_norm", "Elastic")
+    source, kind = ("segmented", "Segmented") if in_runs else ("batch_norm", "")
     extras = (
         Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000)),
         Arg(each(sites, lambda site: params(site).momentum), "extra", "momentum", Fraction(1, 10)),
     )
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
-        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
-        args = (channels, Arg(banks, "banks", "banks"), *extras)
-        kind = "Banked" if kind == "Elastic" else "BankedSegmented"
-        return Written(f"{kind}BatchNorm{rank}", source, args, (channels, bank), overwritable=True)
+        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank", "bank")
+        args = (channels, *extras, Arg(banks, "banks", "banks"), bank)
+        return Written(f"{kind}BatchNorm{rank}", source, args, planned=True, overwritable=True)
     if elastic:
-        return Written(f"{kind}BatchNorm{rank}", source, (channels, *extras), (channels,), overwritable=True)
+        return Written(f"{kind}BatchNorm{rank}", source, (channels, *extras), planned=True, overwritable=True)
     return Written(f"nn.BatchNorm{rank}", args=(channels, *extras), overwritable=True)
 
 

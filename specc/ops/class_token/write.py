@@ -12,7 +12,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     """`ClassToken(channels)`, or its elastic twin with `cut(channels)`."""
     channels = Arg(each(sites, lambda site: cast(ClassTokenParams, site.op.params).channels), "channels")
     if varies(channels.values):
-        return Written("ElasticClassToken", "class_token", (channels,), (channels,), overwritable=True)
+        return Written("ElasticClassToken", "class_token", (channels,), planned=True, overwritable=True)
     return Written("ClassToken", "class_token", (channels,), overwritable=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from specc.ops.conv.rules import ConvParams
@@ -15,20 +16,21 @@ def params(site: Site) -> ConvParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin with `cut(in, out)` or `cut(in, out, kernel)`.
+    """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin where one of these varies.
 
-    A padding that is not the kernel's own is the last argument of the cut. Where channels come in several runs, `in`
-    has the number of each, and so has `out` of a grouped convolution.
+    Where channels come in several runs, `in` has the number of each, and so has `out` of a grouped convolution.
     """
 
     def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
-        return Arg(each(sites, lambda site: getattr(params(site), field)), role, name, default)
+        return Arg(each(sites, lambda site: getattr(params(site), field)), role, name, default, field)
 
     inputs, out, kernel = arg("inputs", "channels"), arg("out", "channels"), arg("kernel", "kernel")
     padding = arg("padding", "padding", "padding", 0)
+    if all(centred(params(site)) and params(site).dilation == 1 for site in sites):
+        padding = replace(padding, half=kernel.values)
     in_runs = segmented(sites)
     if in_runs:
-        inputs, out = Arg(entering(sites), "channels"), Arg(leaving(sites), "channels")
+        inputs, out = Arg(entering(sites), "channels"), Arg(leaving(sites), "channels", parameter="out")
     args = (
         inputs,
         out,
@@ -36,19 +38,14 @@ def write(sites: Sites, elastic: bool) -> Written:
         arg("stride", "stride", "stride", 1),
         padding,
         arg("dilation", "dilation", "dilation", 1),
-        arg("groups", "channels", "groups", 1),
+        replace(arg("groups", "channels", "groups", 1), parameter=""),
         arg("bias", "extra", "bias", True),
     )
-    layer, source = ("SegmentedConv2d", "segmented") if in_runs else ("ElasticConv2d", "conv")
-    sizes = params(sites[0]).transforms
-    window = (kernel,) if all(centred(params(site)) for site in sites) else (kernel, padding)
-    if varies(kernel.values) and sizes and not in_runs:
-        transformed = (*args, Arg(each(sites, lambda site: params(site).transforms), "extra", "transforms"))
-        written = Written("TransformedConv2d", "transformed", transformed, (inputs, out, *window), overwritable=True)
-    elif varies(kernel.values):
-        written = Written(layer, source, args, (inputs, out, *window), overwritable=True)
-    elif varies(inputs.values) or varies(out.values):
-        written = Written(layer, source, args, (inputs, out), overwritable=True)
+    layer, source = ("SegmentedConv2d", "segmented") if in_runs else ("Conv2d", "conv")
+    if any(params(site).transforms for site in sites) and not in_runs:
+        written = Written("TransformedConv2d", "transformed", args, planned=True, overwritable=True)
+    elif varies(kernel.values) or varies(inputs.values) or varies(out.values):
+        written = Written(layer, source, args, planned=True, overwritable=True)
     else:
         written = Written("nn.Conv2d", args=args, overwritable=True)
     return connected(sites, written, "Conv2d")

@@ -9,7 +9,7 @@ from specc.ops.writing import Arg, Sites, Writer, Written, each
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    rate = Arg(each(sites, lambda site: cast(DropoutParams, site.op.params).rate), "rate")
+    rate = Arg(each(sites, lambda site: cast(DropoutParams, site.op.params).rate), "rate", parameter="rate")
     return Written("nn.Dropout", args=(rate,))
 
 

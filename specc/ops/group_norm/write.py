@@ -19,18 +19,17 @@ def write(sites: Sites, elastic: bool) -> Written:
     Where channels come in several runs, `channels` has the number of each.
     """
     in_runs = segmented(sites)
-    source, kind = ("segmented_group_norm", "Segmented") if in_runs else ("group_norm", "Elastic")
+    source, kind = ("segmented_group_norm", "Segmented") if in_runs else ("group_norm", "")
     channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
     groups = Arg(each(sites, lambda site: params(site).groups), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
-        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
-        args = (groups, channels, Arg(banks, "banks", "banks"), eps)
-        kind = "BankedSegmented" if in_runs else "Banked"
-        return Written(f"{kind}GroupNorm", source, args, (channels, bank), overwritable=True)
+        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank", "bank")
+        args = (groups, channels, eps, Arg(banks, "banks", "banks"), bank)
+        return Written(f"{kind}GroupNorm", source, args, planned=True, overwritable=True)
     if varies(channels.values):
-        return Written(f"{kind}GroupNorm", source, (groups, channels, eps), (channels,), overwritable=True)
+        return Written(f"{kind}GroupNorm", source, (groups, channels, eps), planned=True, overwritable=True)
     return Written("nn.GroupNorm", args=(groups, channels, eps), overwritable=True)
 
 

@@ -23,17 +23,16 @@ def write(sites: Sites, elastic: bool) -> Written:
     """
     call = ON_MAPS if len(sites[0].inputs[0].space) == 2 else ""
     in_runs = segmented(sites)
-    source, kind = ("segmented_layer_norm", "Segmented") if in_runs else ("layer_norm", "Elastic")
+    source, kind = ("segmented_layer_norm", "Segmented") if in_runs else ("layer_norm", "")
     channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
-        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank")
-        args = (channels, Arg(banks, "banks", "banks"), eps)
-        kind = "BankedSegmented" if in_runs else "Banked"
-        return Written(f"{kind}LayerNorm", source, args, (channels, bank), call=call, overwritable=not call)
+        bank = Arg(each(sites, lambda site: site.op.bank.index), "bank", "bank")
+        args = (channels, eps, Arg(banks, "banks", "banks"), bank)
+        return Written(f"{kind}LayerNorm", source, args, planned=True, call=call, overwritable=not call)
     if varies(channels.values):
-        return Written(f"{kind}LayerNorm", source, (channels, eps), (channels,), call=call, overwritable=not call)
+        return Written(f"{kind}LayerNorm", source, (channels, eps), planned=True, call=call, overwritable=not call)
     return Written("nn.LayerNorm", args=(channels, eps), call=call, overwritable=not call)
 
 

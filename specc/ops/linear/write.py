@@ -17,12 +17,12 @@ def write(sites: Sites, elastic: bool) -> Written:
     """`nn.Linear(in, out)`, or its elastic twin with `cut(in, out)`: the first features of each, or of each run."""
     in_runs = segmented(sites)
     inputs = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).inputs), "channels")
-    out = Arg(each(sites, lambda site: params(site).out), "channels")
-    args = (inputs, out, Arg(each(sites, lambda site: params(site).bias), "extra", "bias", True))
+    out = Arg(each(sites, lambda site: params(site).out), "channels", parameter="out")
+    args = (inputs, out, Arg(each(sites, lambda site: params(site).bias), "extra", "bias", True, "bias"))
     if in_runs:
-        return Written("SegmentedLinear", "segmented", args, (inputs, out), overwritable=True)
+        return Written("SegmentedLinear", "segmented", args, planned=True, overwritable=True)
     if varies(inputs.values) or varies(out.values):
-        return connected(sites, Written("ElasticLinear", "linear", args, (inputs, out), overwritable=True), "Linear")
+        return connected(sites, Written("Linear", "linear", args, planned=True, overwritable=True), "Linear")
     return connected(sites, Written("nn.Linear", args=args, overwritable=True), "Linear")
 
 

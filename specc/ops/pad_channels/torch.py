@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from specc.runtime.net.sizes import Size, largest, total
+
 
 class PadSlices(nn.Module):
     """Widens each of `slices` slices of a map [N, in, H, W] by zeros behind it, to `out` channels in all.
@@ -13,10 +15,10 @@ class PadSlices(nn.Module):
     Fewer slices may arrive, as they do in a sub-network.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, slices: int) -> None:
+    def __init__(self, in_: Size, out: Size, slices: int) -> None:
         super().__init__()
-        self.before = in_channels // slices
-        self.after = out_channels // slices
+        self.before = largest(total(in_)) // slices
+        self.after = largest(total(out)) // slices
 
     def forward(self, x: Tensor) -> Tensor:
         slices = torch.unflatten(x, 1, (-1, self.before))

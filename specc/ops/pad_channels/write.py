@@ -24,12 +24,13 @@ def write(sites: Sites, elastic: bool) -> Written:
 
     Slices are padded by a layer, which needs no plan: as many are padded as arrive.
     """
-    slices = Arg(each(sites, lambda site: params(site).slices), "size", "slices")
+    slices = Arg(each(sites, lambda site: params(site).slices), "size", "slices", parameter="slices", whole=True)
     if any(value != 1 for value in slices.values):
         inputs = Arg(each(sites, lambda site: params(site).inputs), "channels")
-        out = Arg(each(sites, lambda site: params(site).out), "channels")
+        out = Arg(each(sites, lambda site: params(site).out), "channels", parameter="out")
         return Written("PadSlices", "pad_channels", (inputs, out, slices))
-    number = Arg(each(sites, extra), "channels")
+    ends = each(sites, lambda site: params(site).out), each(sites, lambda site: params(site).inputs)
+    number = Arg(each(sites, extra), "extra", difference=ends)
     ahead = "0, 0, 0, 0, " if len(sites[0].inputs[0].space) == 2 else ""
     return Written(number=number, call=f"F.pad({{0}}, ({ahead}0, {{number}}))")
 

@@ -21,7 +21,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     size = each(sites, lambda site: params(site).size)
     args = (inputs, out, Arg(size, "size"), Arg(size, "size", "stride"))
     if varies(inputs.values) or varies(out.values):
-        return Written("ElasticConv2d", "conv", args, (inputs, out), call=CALL)
+        return Written("Conv2d", "conv", args, planned=True, call=CALL)
     return Written("nn.Conv2d", args=args, call=CALL)
 
 

@@ -16,13 +16,15 @@ def write(sites: Sites, elastic: bool) -> Written:
     """A layer of torch; pooling the whole map, a mean or a maximum over height and width."""
 
     def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
-        return Arg(each(sites, lambda site: getattr(params(site), field)), role, name, default)
+        return Arg(each(sites, lambda site: getattr(params(site), field)), role, name, default, field)
 
     average = params(sites[0]).mode == "avg"
     if params(sites[0]).kernel is not None:
         layer = "nn.AvgPool2d" if average else "nn.MaxPool2d"
         ceil = Arg(each(sites, lambda site: params(site).ceil), "extra", "ceil_mode", False)
-        args = (arg("kernel", "kernel"), arg("stride", "stride"), arg("padding", "padding", "padding", 0), ceil)
+        whole = all(params(site).stride == params(site).kernel for site in sites)
+        stride = () if whole else (arg("stride", "stride"),)  # torch's windows stand side by side, too
+        args = (arg("kernel", "kernel"), *stride, arg("padding", "padding", "padding", 0), ceil)
         return Written(layer, args=args)
     if params(sites[0]).size is not None:
         return Written("nn.AdaptiveAvgPool2d" if average else "nn.AdaptiveMaxPool2d", args=(arg("size", "size"),))

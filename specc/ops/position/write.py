@@ -17,7 +17,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     tokens = Arg(each(sites, lambda site: params(site).tokens), "size")
     channels = Arg(each(sites, lambda site: params(site).channels), "channels")
     if varies(channels.values):
-        return Written("ElasticPosition", "position", (tokens, channels), (channels,), overwritable=True)
+        return Written("ElasticPosition", "position", (tokens, channels), planned=True, overwritable=True)
     return Written("Position", "position", (tokens, channels), overwritable=True)
 
 

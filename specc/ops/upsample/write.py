@@ -15,7 +15,7 @@ def params(site: Site) -> UpsampleParams:
 def write(sites: Sites, elastic: bool) -> Written:
     """`nn.Upsample(scale_factor=2)`."""
     args = (
-        Arg(each(sites, lambda site: params(site).factor), "size", "scale_factor"),
+        Arg(each(sites, lambda site: params(site).factor), "size", "scale_factor", parameter="factor"),
         Arg(each(sites, lambda site: params(site).mode), "extra", "mode", "nearest"),
     )
     return Written("nn.Upsample", args=args)

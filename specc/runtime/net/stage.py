@@ -13,7 +13,7 @@ from specc.runtime.net.sizes import Condition, OneOf, Size
 
 
 class Repeat:
-    """Blocks of which a sub-network has the first `depth`."""
+    """Rounds of which a sub-network has the first `depth`, each a block or a list of them."""
 
     def __init__(self, depth: Size, blocks: Iterable[Item]) -> None:
         self.depth: Any = depth
@@ -36,7 +36,7 @@ class Skippable:
         return ((self.keep, block) for block in self.blocks)
 
 
-Item: TypeAlias = nn.Module | Repeat | Skippable
+Item: TypeAlias = "nn.Module | Repeat | Skippable | list[Item]"
 
 
 class Stage(Elastic):
@@ -67,7 +67,9 @@ class Stage(Elastic):
 def groups(items: Iterable[Item]) -> Iterator[Repeat | Skippable]:
     """The groups among some items, those in groups included."""
     for item in items:
-        if not isinstance(item, nn.Module):
+        if isinstance(item, list):
+            yield from groups(item)
+        elif not isinstance(item, nn.Module):
             yield item
             yield from groups(item.blocks)
 
@@ -77,6 +79,8 @@ def blocks(items: Iterable[Item], condition: Any = 1) -> Iterator[nn.Module]:
     for item in items:
         if isinstance(item, nn.Module):
             yield item if condition == 1 else when(condition, item)
+        elif isinstance(item, list):
+            yield from blocks(item, condition)
         else:
             for own, inner in item.items():
                 yield from blocks(
