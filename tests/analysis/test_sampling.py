@@ -206,7 +206,7 @@ def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(conditions, "FEW", 1)
     drawn = draw(graph, 5, 0, macs=(-inf, sorted(costs)[5]))
     assert (drawn.exact, len(drawn.assignments)) == (False, 5)
-    assert "each was drawn on its own, which is not uniform" in drawn.why
+    assert "each was drawn independently, which is not uniform" in drawn.why
     with pytest.raises(SpecError, match="space-too-entangled"):
         draw(graph, 5, 0)
     with pytest.raises(SpecError, match="space-too-entangled"):
