@@ -1,4 +1,4 @@
-"""Which ops are present and which choices are active, as conditions on choices: an op is present iff its guard holds and
+"""Which ops are present and which choices are active, as conditions on choices: an op is present if its guard holds and
 a requested output depends on it; a choice is active iff something present reads it.
 
 One sweep from the outputs back: a tensor is needed if a present op reads it, and an op is present where its guard holds
