@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,17 +21,15 @@ from specc.runtime.search.report import front_table
 from specc.runtime.search.session import Search, counting, measuring, read_latencies
 from specc.space.latency_table import table_of
 from specc.space.memory import Memory
-from specc.subnets.module import space_module
 from tests.helpers.projects import compiled
+from tests.helpers.space_modules import space_of_graph
 
 ALONE = World(0, 1, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
 def space() -> Any:
-    module = ModuleType("space")
-    exec(space_module(compiled("digits").graph), module.__dict__)
-    return module
+    return space_of_graph(compiled("digits").graph)
 
 
 @pytest.fixture
@@ -131,12 +129,12 @@ def test_what_is_measured_is_accuracy_of_these_images_or_latency_at_the_resoluti
 def ended(space: Any, broken: list[Any], budgets: tuple[Any, ...] = ()) -> Search:
     """A search that has looked at the smallest sub-network."""
     looked_at = [Point(space.smallest(), 10, 5, 0.5)]
-    judge = SimpleNamespace(
+    evaluator = SimpleNamespace(
         reused=3, broken=lambda: broken, looked_at=lambda: looked_at, finished=lambda points: [*points]
     )
     options = SimpleNamespace(budgets=budgets)
     parts = dict.fromkeys(("trained", "costs", "proposals", "plans", "table", "origin"), None)
-    return Search(**parts, space=space, options=options, world=ALONE, judge=judge, started=0.0)  # type: ignore[arg-type]
+    return Search(**parts, space=space, options=options, world=ALONE, evaluator=evaluator, started=0.0)  # type: ignore[arg-type]
 
 
 def test_a_front_is_finished_by_rising_macs(space: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -153,7 +153,7 @@ set_slot: Final[Callable[[object, str, object], None]] = object.__setattr__
 
 def entries(part: Any) -> Iterator[tuple[str, Any]]:
     """What a plan, or a part of one, says by name."""
-    if isinstance(part, Part):
+    if hasattr(part, "parts"):
         yield from part.parts.items()
     else:
         yield from ((field.name, getattr(part, field.name)) for field in fields(part))
@@ -161,12 +161,12 @@ def entries(part: Any) -> Iterator[tuple[str, Any]]:
 
 def is_part(value: Any) -> bool:
     """Whether something is a plan or a part of one."""
-    return isinstance(value, Part) or (is_dataclass(value) and not isinstance(value, type))
+    return hasattr(value, "with_parts") or (is_dataclass(value) and not isinstance(value, type))
 
 
 def replaced(plan: Any, **settings: Any) -> Any:
     """The same plan with another resolution, or other outputs."""
-    return plan.replaced(**settings) if isinstance(plan, Plan) else replace(plan, **settings)
+    return plan.replaced(**settings) if hasattr(plan, "replaced") else replace(plan, **settings)
 
 
 def map_cuts(part: Any, change: Callable[[str, Cut], Cut], path: str = "") -> Any:

@@ -209,10 +209,10 @@ class Model(ElasticNet):
         outputs: dict[str, Tensor] = {}
         x, y, z = self.stem(x, p.stem)
         x, y, z = self.three_scales(x, y, z, p.three_scales, outputs)
-        outputs["three_scales"] = z
+        outputs["three_scales"] = x
         if p.two_scales is not None:
             y, z = self.two_scales(x, y, z, p.two_scales, outputs)
-            outputs["two_scales"] = z
+            outputs["two_scales"] = y
         if p.one_scale is not None:
             outputs["one_scale"] = z = self.one_scale(y, z, p.one_scale, outputs)
         if p.exit == "head":
