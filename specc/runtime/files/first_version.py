@@ -56,9 +56,7 @@ UNCHANGED: Final = FirstVersion("", MappingProxyType({}))
 
 def first_version(net: Any, weights: str = "") -> FirstVersion:
     """What the class of a network says of the first version."""
-    return FirstVersion(
-        getattr(net, "first_fingerprint", ""), getattr(net, "renamed", {}), weights
-    )
+    return FirstVersion(getattr(net, "first_fingerprint", ""), getattr(net, "renamed", {}), weights)
 
 
 def renamed_within(value: Any, first: FirstVersion) -> Any:

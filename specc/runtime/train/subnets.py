@@ -14,9 +14,7 @@ from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.train.interfaces import Assignment, Space
 
 
-def resolved(
-    space: Space, at: Assignment | str, first: FirstVersion = UNCHANGED
-) -> dict[str, Any]:
+def resolved(space: Space, at: Assignment | str, first: FirstVersion = UNCHANGED) -> dict[str, Any]:
     """The canonical assignment behind "max", "min" or some choices; those not given are at their largest option.
 
     Choices may go by their names in the first version. Raises ValueError where a choice or an option does not exist.

@@ -62,9 +62,7 @@ def load_trained(
     that may have moved to `data_path`. Each process loads all of it.
     """
     net = net.eval()
-    saved = checkpoint.renewed(
-        net, checkpoint.load(file, device, needs=() if data else ("data",))
-    )
+    saved = checkpoint.renewed(net, checkpoint.load(file, device, needs=() if data else ("data",)))
     checkpoint.trained(net, saved)
     read = load_data(data or at_path(saved["data"], data_path))
     loading = Loading(read, shapes, World(0, 1, torch.device(device)), workers)
