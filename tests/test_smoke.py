@@ -105,7 +105,7 @@ def test_a_project_trains_and_exports_without_specc(tmp_path: Path) -> None:
         (tmp_path / path).write_text(text, encoding="utf-8")
     done = subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
-    assert "torch.export: same answers" in done.stdout
+    assert "torch.export: same outputs" in done.stdout
     first, second = map(json.loads, (tmp_path / "runs" / "metrics.jsonl").read_text().splitlines())
     assert second["loss"] < first["loss"]
     assert second["accuracy/largest"] > 0.2  # of ten digits

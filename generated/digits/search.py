@@ -6,8 +6,9 @@
     python search.py --objectives accuracy latency --latency-table latency.cpu.json
     torchrun --nproc-per-node 4 search.py
 
-Writes pareto.json, a page, pareto.html, and pictures of the front. Images held out of training judge;
-the test images are looked at once, at the end. A search that was interrupted goes on where it was.
+Writes pareto.json, a page, pareto.html, and pictures of the front. Candidates are evaluated on
+images held out of training; the test images are used once, at the end. An interrupted search
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
     front: list[Point] = []
     with Bar("searching", len(search.proposals), shown=world.main) as bar:
         for generation in search.proposals:
-            points = search.judge.points(generation, bar.advance)
+            points = search.evaluator.points(generation, bar.advance)
             search.proposals.learn(points)
             for point in points:  # Algorithm 1 of TIPS
                 front = admit(front, point, search.costs)

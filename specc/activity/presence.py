@@ -1,5 +1,5 @@
-"""Which ops are present, and which choices matter: DESIGN's "present iff its guard holds and a requested output depends
-on it; active iff something present reads it", as conditions on choices.
+"""Which ops are present and which choices are active, as conditions on choices: an op is present if its guard holds and
+a requested output depends on it; a choice is active iff something present reads it.
 
 One sweep from the outputs back: a tensor is needed if a present op reads it, and an op is present where its guard holds
 and a tensor it writes is needed. A `select` needs the input it goes on with, and reads its conditions in turn until one

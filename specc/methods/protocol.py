@@ -128,7 +128,7 @@ memory   in `build_trainer`, 4 columns in: sets `trainer.memory`, something with
          lasts between steps and is saved in checkpoints
 setup    in `train`, 4 columns in, before the first epoch: names that the loop reads
 epoch    in `train`, 12 columns in, before an epoch's batches
-judged   in `judge`, 4 columns in: sets `subnets`, the assignments to evaluate by name, in the place of the largest
+judged   in `judge`, 4 columns in: sets `subnets`, the assignments to evaluate by name, instead of the largest
          and the smallest
 judge    in `judge`, 4 columns in: its whole body, which returns scores by name
 finish   at the end of `main`, 4 columns in, before the processes part

@@ -289,7 +289,7 @@ SEARCH: Final = Signature(
 
 
 def dataset(name: str, validation: Fraction, doc: str, *more: Parameter) -> Signature:
-    """A data set. Every one can be told where it lies and how much of its training images the search may judge by."""
+    """A data set. Each takes its path, and the share of its training images that is held out for the search."""
     return Signature(
         name,
         (

@@ -19,12 +19,12 @@ from specc.space.catch import EFFORTS, by_chance, everywhere, true_costs
 from specc.space.choices import Option, Space, assignment_at, positions
 from specc.space.choices import largest as largest_of
 from specc.space.choices import smallest as smallest_of
+from specc.space.elimination import Ints, TooEntangled, cost_ranges, eliminate
 from specc.space.line import Goal, goal, line
 from specc.space.listing import Listing, drawn_from, listing
 from specc.space.ranges import ranges_of
 from specc.space.single import one_draw
-from specc.space.sweep import Ints, TooEntangled, cost_ranges, sweep
-from specc.space.tilt import Attempts
+from specc.space.tilting import Attempts
 
 TRIES = 20_000
 """The most draws made for one that fits, where not every draw does."""
@@ -117,17 +117,17 @@ def ladder(kind: str, space: Space, step: int, enough: int) -> Ladder:
     Raises ValueError where there would be more than MOST.
     """
     try:
-        swept = sweep(space, with_costs=True)
+        elimination = eliminate(space, with_costs=True)
     except TooEntangled:
-        return without_sweep(kind, space, step, enough)
+        return without_elimination(kind, space, step, enough)
     low, high = cost_ranges(space)[0]
     constraints = steps_between(kind, low, high, step)
-    along = line(swept, 0)
+    along = line(elimination, 0)
     goals = [goal(along, (constraint.low, constraint.high)) for constraint in constraints]
     known = [one for one in goals if one is not None]
     widest = max(one.width for one in known)
     lowest, highest = min(one.highest for one in known), max(one.highest for one in known)
-    shared = aim(swept, [Goal(along, widest, lowest, highest)], EFFORTS[0])
+    shared = aim(elimination, [Goal(along, widest, lowest, highest)], EFFORTS[0])
     listed = None if shared.is_listed else listing(space)
     if listed is not None:
         return Ladder(kind, space, tuple(in_list(listed, constraints)), uniform=True)
@@ -141,7 +141,7 @@ def ladder(kind: str, space: Space, step: int, enough: int) -> Ladder:
     return Ladder(kind, space, tuple(found), uniform=True, in_doubt=doubted)
 
 
-def without_sweep(kind: str, space: Space, step: int, enough: int) -> Ladder:
+def without_elimination(kind: str, space: Space, step: int, enough: int) -> Ladder:
     """The constraints where choices are too interdependent for variable elimination: from the list of all sub-networks
     if it is short; else those that some of many samples satisfy, and the smallest's and the largest's."""
     listed = listing(space)
@@ -207,12 +207,12 @@ def aimed_at(shared: Aim, one: Goal, constraint: Constraint, enough: int) -> Kep
     for effort in EFFORTS:
         if found is None or (found.tries <= 1 / RARE and found.size >= enough):
             return found
-        to = aim(shared.swept, [one], effort)
+        to = aim(shared.elimination, [one], effort)
         found = kept(to, one, constraint, enough)
         if to.is_listed:
             return found
     if found is not None and not found.size:
-        fit, different = probe(shared.swept.space, constraint, found.attempts, TRIES)
+        fit, different = probe(shared.elimination.space, constraint, found.attempts, TRIES)
         return replace(found, size=different, tries=TRIES / max(fit, 0.5))
     return found
 
@@ -227,7 +227,7 @@ def kept(to: Aim, goal_of: Goal, constraint: Constraint, enough: int) -> Kept | 
     if to.is_listed:
         return Kept(constraint, int(of.bound), 1.0, attempts, one)
     number = max(PROBES, 2 * enough)
-    fit, different = probe(to.swept.space, constraint, attempts, number)
+    fit, different = probe(to.elimination.space, constraint, attempts, number)
     return Kept(constraint, different, number / max(fit, 0.5), attempts, one)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from specc.space.choices import Option, Space, assignments_at
-from specc.space.sweep import Ints, Step, sweep
+from specc.space.elimination import Ints, Step, eliminate
 
 
 def counts(steps: Sequence[Step]) -> list[list[int]]:
@@ -26,7 +26,7 @@ def counts(steps: Sequence[Step]) -> list[list[int]]:
 
 def size(space: Space) -> int:
     """The number of canonical assignments."""
-    table = counts(sweep(space, with_costs=False).steps)
+    table = counts(eliminate(space, with_costs=False).steps)
     return sum(table[-1]) if table else 1
 
 
@@ -37,7 +37,7 @@ def draw_uniform(space: Space, number: int, rng: random.Random) -> list[dict[str
 
 def uniform_rows(space: Space, number: int, rng: random.Random) -> Ints:
     """The same as rows of option positions, [number, choices]. Raises TooEntangled."""
-    steps = sweep(space, with_costs=False).steps
+    steps = eliminate(space, with_costs=False).steps
     table = counts(steps)
     befores = [[1], *table][: len(steps)]
     # From the last step back: for every row the pairs that lead there, as (ways up to it and before, source, option).

@@ -1,4 +1,4 @@
-"""One kind of cost along a sweep, in whole units from 0 on, and what can still become of it."""
+"""One kind of cost along an elimination, in whole units from 0 on, and what can still become of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import ceil, floor, gcd, inf, isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from specc.space.sweep import Ints, Sweep, reach
+from specc.space.elimination import Elimination, Ints, reach
 
 Limits = tuple[float, float]
 """The least and the most that a cost may be, both included."""
@@ -45,23 +45,23 @@ class Line:
 
 
 @lru_cache(maxsize=8)
-def line(swept: Sweep, kind: int) -> Line:
+def line(elimination: Elimination, kind: int) -> Line:
     """The costs of one kind, which are kept."""
-    return line_along(swept, kind)
+    return line_along(elimination, kind)
 
 
-def line_along(swept: Sweep, kind: int) -> Line:
-    """The same, of a sweep that is made once."""
-    lows = [int(step.added[:, kind].min()) for step in swept.steps]
-    added = [step.added[:, kind] - low for step, low in zip(swept.steps, lows, strict=True)]
+def line_along(elimination: Elimination, kind: int) -> Line:
+    """The same, of an elimination that is made once."""
+    lows = [int(step.added[:, kind].min()) for step in elimination.steps]
+    added = [step.added[:, kind] - low for step, low in zip(elimination.steps, lows, strict=True)]
     unit = max(1, gcd(*(int(np.gcd.reduce(one)) for one in added)))
     whole = tuple(one // unit for one in added)
     return Line(
-        base=swept.base[kind] + sum(lows),
+        base=elimination.base[kind] + sum(lows),
         unit=unit,
         added=whole,
-        least=tuple(reach(swept.steps, whole, lowest=True)),
-        most=tuple(reach(swept.steps, whole, lowest=False)),
+        least=tuple(reach(elimination.steps, whole, lowest=True)),
+        most=tuple(reach(elimination.steps, whole, lowest=False)),
     )
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specc.space.choices import Space
+from specc.space.elimination import Ints, Step, TooEntangled, eliminate
 from specc.space.line import Window
-from specc.space.sweep import Ints, Step, TooEntangled, sweep
 
 MOST = 4_000_000
 """The most sub-networks that are listed: some tenths of a second."""
@@ -77,7 +77,7 @@ def listing(space: Space) -> Listing | None:
     if prod(always) > MOST:
         return None
     try:
-        steps = sweep(space, with_costs=False).steps
+        steps = eliminate(space, with_costs=False).steps
     except TooEntangled:
         return None
     to = ways_to(steps)

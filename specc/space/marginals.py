@@ -15,8 +15,8 @@ import numpy as np
 
 from specc.space.choices import Space
 from specc.space.constraints import PROBES, Kept, Ladder, probe
-from specc.space.sweep import Ints
-from specc.space.tilt import Attempts
+from specc.space.elimination import Ints
+from specc.space.tilting import Attempts
 
 STRUCTURES = 50_000
 """Random sub-networks that the shares are estimated from: the paper's set G."""

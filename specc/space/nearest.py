@@ -9,8 +9,8 @@ import numpy as np
 
 from specc.space.catch import found_in
 from specc.space.choices import Space
+from specc.space.elimination import Elimination, Ints
 from specc.space.line import ANY, Limits, Window
-from specc.space.sweep import Ints, Sweep
 
 NARROWINGS = 40
 """The most times that what lies between a window and the nearest cost found is searched."""
@@ -22,18 +22,20 @@ MANY = 256
 Costs = tuple[int, ...]
 
 
-def nearest(swept: Sweep, window: Window, certain: bool) -> tuple[str, tuple[Costs, ...]]:
+def nearest(
+    elimination: Elimination, window: Window, certain: bool
+) -> tuple[str, tuple[Costs, ...]]:
     """A message, and the costs that it names, of sub-networks next to the window. `certain`: that it is empty."""
     limited = [kind for kind, limits in enumerate(window) if limits != ANY]
     unmet = [
         kind
         for kind in limited
-        if len(limited) == 1 or not found_in(swept, only(window, kind), number=1)
+        if len(limited) == 1 or not found_in(elimination, only(window, kind), number=1)
     ]
     words, found = [], []
     for kind in unmet or limited:
         around = only(window, kind) if unmet else window
-        said, ends = told(swept, around, kind)
+        said, ends = told(elimination, around, kind)
         words += said
         found += ends
     reason = "; ".join(words)
@@ -48,14 +50,14 @@ def nearest(swept: Sweep, window: Window, certain: bool) -> tuple[str, tuple[Cos
     )
 
 
-def told(swept: Sweep, window: Window, kind: int) -> tuple[list[str], list[Costs]]:
+def told(elimination: Elimination, window: Window, kind: int) -> tuple[list[str], list[Costs]]:
     """What there is below and above the limits of a kind, in words."""
-    sides = [beside(swept, window, kind, below) for below in (True, False)]
+    sides = [beside(elimination, window, kind, below) for below in (True, False)]
     ends = [end for end, _ in sides if end is not None]
     if not ends:
         return [], []
     sure = all(certain for _, certain in sides)
-    words = named("nearest" if sure else "nearest found", swept.space.kinds[kind], kind, ends)
+    words = named("nearest" if sure else "nearest found", elimination.space.kinds[kind], kind, ends)
     alone = sum(limits != ANY for limits in window) == 1
     if sure and alone and len(ends) == 1:
         words += ", the most there are" if sides[1][0] is None else ", the least there are"
@@ -72,7 +74,7 @@ def nearest_of(
     space: Space, window: Window, costs: Ints, word: str = "nearest found"
 ) -> tuple[str, tuple[Costs, ...]]:
     """What `nearest` says, of some sub-networks none of which lies in the window: their costs are [n, kinds]. Where
-    choices are too entangled for a sweep, these are all that is known."""
+    choices are too entangled for an elimination, these are all that is known."""
     inside = np.stack([(c >= lo) & (c <= hi) for c, (lo, hi) in zip(costs.T, window, strict=True)])
     limited = [kind for kind, limits in enumerate(window) if limits != ANY]
     unmet = [kind for kind in limited if not inside[kind].any()]
@@ -100,7 +102,9 @@ def only(window: Window, kind: int) -> Window:
     return tuple(limits if at == kind else ANY for at, limits in enumerate(window))
 
 
-def beside(swept: Sweep, window: Window, kind: int, below: bool) -> tuple[Costs | None, bool]:
+def beside(
+    elimination: Elimination, window: Window, kind: int, below: bool
+) -> tuple[Costs | None, bool]:
     """The costs of a sub-network that is as near to a window as there is, on one side of its limits of a kind, and
     within all others, and whether it is known that none is nearer. None where none was found.
 
@@ -115,7 +119,7 @@ def beside(swept: Sweep, window: Window, kind: int, below: bool) -> tuple[Costs 
     for _ in range(FEW_NARROWINGS if several else NARROWINGS):
         if limits[0] > limits[1]:
             return best, True
-        costs = found_in(swept, (*window[:kind], limits, *window[kind + 1 :]), MANY)
+        costs = found_in(elimination, (*window[:kind], limits, *window[kind + 1 :]), MANY)
         if not costs:
             return best, costs is None
         best = max(costs, key=lambda one: one[kind] if below else -one[kind])

@@ -1,4 +1,4 @@
-"""The order in which a sweep takes up choices: small frontiers first."""
+"""The order in which an elimination takes up choices: small frontiers first."""
 
 from __future__ import annotations
 

@@ -6,15 +6,15 @@ import numpy as np
 
 from specc.space.choices import Space
 from specc.space.conditioned import parts_of
+from specc.space.elimination import TooEntangled, cost_ranges, eliminate_uncached, ranges_in
 from specc.space.listing import listing
-from specc.space.sweep import TooEntangled, cost_ranges, ranges_in, sweep_through
 
 Range = tuple[int, int]
 
 
 def ranges_of(space: Space) -> tuple[Range, ...]:
-    """(least, most) of every cost over all sub-networks, exactly: by a sweep, by looking at all of them where these are
-    not too many, or by one sweep for each option of a global choice. Raises TooEntangled."""
+    """(least, most) of every cost over all sub-networks, exactly: by variable elimination, by enumeration where they
+    are few, or by one elimination for each option of a global choice. Raises TooEntangled."""
     try:
         return cost_ranges(space)
     except TooEntangled:
@@ -26,7 +26,7 @@ def ranges_of(space: Space) -> tuple[Range, ...]:
     parts = parts_of(space)
     if parts is None:
         raise TooEntangled
-    found = [ranges_in(sweep_through(part.space, with_costs=True)) for part in parts]
+    found = [ranges_in(eliminate_uncached(part.space, with_costs=True)) for part in parts]
     return tuple(
         (min(low for low, _ in kind), max(high for _, high in kind))
         for kind in zip(*found, strict=True)

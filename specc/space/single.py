@@ -16,7 +16,7 @@ def one_draw(to: Aim, of: Start, rng: random.Random) -> Sequence[int] | None:
     """The option positions of a sub-network in the window, [choices]; None where the try came to nothing."""
     if not of.bound > 0:
         return None
-    at = [0] * len(to.swept.steps)
+    at = [0] * len(to.elimination.steps)
     row, left, expected, factor = 0, of.top, 0.0, 1.0
     for one in reversed(to.backs):
         if not expected:
@@ -42,7 +42,7 @@ def one_draw(to: Aim, of: Start, rng: random.Random) -> Sequence[int] | None:
         return None
     drawn = low + rng.random() * (high - low)
     found = int(to.prefixes.cumulated.searchsorted(drawn, "right")) - 1
-    to.prefixes.fill_one(at, min(max(found, first), last - 1), to.swept.steps)
+    to.prefixes.fill_one(at, min(max(found, first), last - 1), to.elimination.steps)
     return at
 
 
@@ -53,7 +53,7 @@ def weights_of(one: Back, row: int, left: int) -> Floats:
     cell = at.astype(np.int64)
     at -= cell
     at -= 0.25 / one.unit
-    ends = one.knots[cell + one.place[row]]
+    ends = one.breakpoints[cell + one.place[row]]
     at *= ends.imag
     at += ends.real
     found: Floats = at if one.weight is None else at * one.weight[row]

@@ -87,7 +87,7 @@ def count_of(space: Space) -> int | None:
             total *= sum(1 for _ in every(part))
         else:
             from specc.space.counting import size
-            from specc.space.sweep import TooEntangled
+            from specc.space.elimination import TooEntangled
 
             try:
                 total *= size(part)

@@ -17,7 +17,7 @@ from specc import api
 from specc.diagnostics import SpecError, SpecWarning
 from specc.pipeline import load
 from specc.source import Source
-from specc.space import catch, conditioned, majorants, window
+from specc.space import catch, conditioned, upper_bounds, window
 from specc.space.aim import Effort
 from specc.space.choices import Space, positions
 from specc.space.conditioned import parts_of, tries_in_parts
@@ -42,18 +42,18 @@ def none(space: Space) -> None:
 
 
 def by_aim(patch: pytest.MonkeyPatch) -> None:
-    """Hardly anything is listed, knots are few."""
+    """Hardly anything is listed, breakpoints are few."""
     patch.setattr(window, "EFFORTS", (Effort(10, 100),))
-    patch.setattr(majorants, "FEWEST", 4)
+    patch.setattr(upper_bounds, "FEWEST", 4)
     patch.setattr(window, "listing", none)
 
 
 def by_list(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(window, "sweep", refused)
+    patch.setattr(window, "eliminate", refused)
 
 
 def by_trying(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(window, "sweep", refused)
+    patch.setattr(window, "eliminate", refused)
     patch.setattr(window, "listing", none)
     patch.setattr(window, "MANY_TRIES", 6000)
     patch.setattr(window, "SOME_TRIES", 500)
@@ -67,7 +67,7 @@ def by_parts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(window, "MANY_TRIES", 1)
     patch.setattr(conditioned, "EFFORT", Effort(10, 100))
     patch.setattr(conditioned, "TRIES", 20)
-    patch.setattr(majorants, "FEWEST", 4)
+    patch.setattr(upper_bounds, "FEWEST", 4)
 
 
 WAYS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
@@ -154,7 +154,7 @@ def test_a_part_of_a_space_is_the_space_with_one_option() -> None:
 
 
 def test_a_global_choice_is_mixed_by_how_many_sub_networks_each_option_has() -> None:
-    """A U-Net taken apart by its resolution, beside one sweep of all of it: both draw resolutions by exact counts."""
+    """A U-Net taken apart by its resolution, beside one elimination of all: both draw resolutions by exact counts."""
     space = space_in(UNET)
     (low, high), _ = ranges_of(space)
     limits = (low + 0.2 * (high - low), low + 0.3 * (high - low))
@@ -225,14 +225,14 @@ def test_a_list_of_a_million_sub_networks_is_short() -> None:
 def test_no_table_of_bounds_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept for draws: cells of 16 bytes each."""
     kept: list[int] = []
-    made = majorants.majorants
+    made = upper_bounds.upper_bounds
 
-    def counted(*args: object) -> list[majorants.Majorant]:
+    def counted(*args: object) -> list[upper_bounds.UpperBound]:
         tables = made(*args)  # type: ignore[arg-type]
         kept.append(sum(table.values.size for table in tables))
         return tables
 
-    monkeypatch.setattr("specc.space.aim.majorants", counted)
+    monkeypatch.setattr("specc.space.aim.upper bounds", counted)
     monkeypatch.setattr(window, "listing", none)
     for text in (JOINED, UNET):
         space = space_in(text)
@@ -242,7 +242,7 @@ def test_no_table_of_bounds_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
                 limits = (low + begin * (high - low), low + (begin + width) * (high - low))
                 assert len(draw_in_window(space, 100, random.Random(0), limits).assignments) == 100
     assert kept
-    assert max(kept) <= 2.5 * majorants.KEPT
+    assert max(kept) <= 2.5 * upper_bounds.KEPT
 
 
 def test_every_constraint_that_some_sub_network_keeps_is_there() -> None:
@@ -274,7 +274,7 @@ def test_what_is_not_uniform_is_warned_of_in_python(monkeypatch: pytest.MonkeyPa
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(net.sample(5, macs=(low, high))) == 5
-    monkeypatch.setattr(window, "sweep", refused)
+    monkeypatch.setattr(window, "eliminate", refused)
     monkeypatch.setattr(window, "listing", none)
     monkeypatch.setattr(window, "everywhere", refused)
     with pytest.warns(SpecWarning, match="the draws are approximate: the choices are too interdependent"):
@@ -289,7 +289,7 @@ def test_what_is_not_uniform_is_warned_of_in_python(monkeypatch: pytest.MonkeyPa
 def test_what_was_only_not_found_is_not_called_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = load(Source("net.specc", ENTANGLED)).graph
     low, high = ranges_of(space_of(graph))[0]
-    monkeypatch.setattr(window, "sweep", refused)
+    monkeypatch.setattr(window, "eliminate", refused)
     monkeypatch.setattr(window, "listing", none)
     monkeypatch.setattr(window, "parts_of", none)
     monkeypatch.setattr(window, "everywhere", lambda space: lambda rng, number: np.zeros((0, 3), np.int64))

@@ -18,12 +18,12 @@ from scipy import stats
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var
 from specc.ir.graph import Graph
-from specc.space import majorants, window
-from specc.space import sweep as sweeping
+from specc.space import elimination as elimination_module
+from specc.space import upper_bounds, window
 from specc.space.aim import Effort
 from specc.space.choices import Space
 from specc.space.choices import draw as draw_independent
-from specc.space.sweep import sweep
+from specc.space.elimination import eliminate
 from specc.subnets import conditions
 from specc.subnets.space import ANY, canonical, draw, enumerate_space, range_of_costs, size, space_of
 from tests.helpers.graphs import Builder, assignments, facts, graphs
@@ -101,7 +101,7 @@ def test_draws_are_as_uniform_where_hardly_anything_is_listed(graph: Graph, a: f
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(window, "EFFORTS", (Effort(listed, 200),))
         patch.setattr(window, "listing", lambda space: None)
-        patch.setattr(majorants, "FEWEST", 4)
+        patch.setattr(upper_bounds, "FEWEST", 4)
         if not inside:
             with pytest.raises(SpecError, match="empty-window"):
                 draw(graph, 1, 0, macs=limits, params=others)
@@ -114,7 +114,7 @@ def test_draws_are_as_uniform_where_hardly_anything_is_listed(graph: Graph, a: f
 def test_tries_in_vain_leave_draws_uniform(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "EFFORTS", (Effort(100, 3000),))
     monkeypatch.setattr(window, "listing", lambda space: None)
-    monkeypatch.setattr(majorants, "FEWEST", 8)
+    monkeypatch.setattr(upper_bounds, "FEWEST", 8)
     b = Builder()
     before = b.choice("width", *range(5, 11))
     b.conv(before)
@@ -181,7 +181,7 @@ def test_a_long_chain_is_sampled_in_a_window() -> None:
     graph = b.graph()
     space = space_of(graph)
     assert size(graph) > 10**50
-    widest_frontier = max(step.rows for step in sweep(space, with_costs=True).steps)
+    widest_frontier = max(step.rows for step in eliminate(space, with_costs=True).steps)
     assert widest_frontier <= 3 * 3 * 3 * 2
     low, high = 300_000, 310_000  # about half of what the smallest two thirds of the range would be
     drawn = draw(graph, 20, 0, macs=(low, high))
@@ -202,11 +202,11 @@ def test_a_space_without_choices_has_one_sub_network() -> None:
 def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = nested().graph()
     costs = [facts(graph, at).macs for at in filled(graph)]
-    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
+    monkeypatch.setattr(elimination_module, "PAIR_LIMITS", (1,))
     monkeypatch.setattr(conditions, "FEW", 1)
     drawn = draw(graph, 5, 0, macs=(-inf, sorted(costs)[5]))
     assert (drawn.exact, len(drawn.assignments)) == (False, 5)
-    assert "each was drawn on its own, which is not uniform" in drawn.why
+    assert "each was drawn independently, which is not uniform" in drawn.why
     with pytest.raises(SpecError, match="space-too-entangled"):
         draw(graph, 5, 0)
     with pytest.raises(SpecError, match="space-too-entangled"):
@@ -219,7 +219,7 @@ def test_empty_windows_of_entangled_choices_name_the_nearest_of_many_draws(monke
     graph = nested().graph()
     every = [facts(graph, at) for at in filled(graph)]
     macs, params = sorted({f.macs for f in every}), sorted({f.params for f in every})
-    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
+    monkeypatch.setattr(elimination_module, "PAIR_LIMITS", (1,))
     monkeypatch.setattr(conditions, "FEW", 1)
 
     def said(macs: tuple[float, float], params: tuple[float, float] = ANY) -> str:

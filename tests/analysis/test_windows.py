@@ -15,14 +15,14 @@ import pytest
 from scipy import stats
 
 from specc.pipeline import load
-from specc.space import majorants, window
+from specc.space import upper_bounds, window
 from specc.space.aim import Effort
 from specc.space.choices import Space, assignment_at, assignments_at, every, positions
+from specc.space.elimination import Ints, cost_ranges, eliminate
 from specc.space.latency_table import Block, LatencyTable
 from specc.space.line import ANY, Limits
 from specc.space.marginals import chooser
-from specc.space.prices import impossible
-from specc.space.sweep import Ints, cost_ranges, sweep
+from specc.space.multipliers import impossible
 from specc.space.timed import timed_space
 from specc.space.window import EmptyWindow, draw_in_window
 from specc.subnets.space import space_of
@@ -88,7 +88,7 @@ def test_draws_are_uniform_in_windows_of_specs(
     if effort is not None:
         monkeypatch.setattr(window, "EFFORTS", (effort,))
         monkeypatch.setattr(window, "listing", lambda space: None)
-        monkeypatch.setattr(majorants, "FEWEST", 8)
+        monkeypatch.setattr(upper_bounds, "FEWEST", 8)
     drawn = draw_in_window(space_named(name), 12 * len(members), random.Random(7), *limits)
     if effort is not None:
         assert drawn.tries > len(drawn.assignments)
@@ -133,7 +133,7 @@ def test_draws_are_uniform_in_three_windows(effort: Effort | None, monkeypatch: 
     if effort is not None:
         monkeypatch.setattr(window, "EFFORTS", (effort,))
         monkeypatch.setattr(window, "listing", lambda space: None)
-        monkeypatch.setattr(majorants, "FEWEST", 8)
+        monkeypatch.setattr(upper_bounds, "FEWEST", 8)
     drawn = draw_in_window(timed, 12 * len(members), random.Random(1), *limits)
     assert evenness(positions(space, drawn.assignments), members) > 1e-4
 
@@ -199,12 +199,12 @@ def test_empty_windows_name_the_nearest_of_all_costs() -> None:
 
 def reachable(space: Space, most: int) -> list[int]:
     """All MACs up to `most` that some sub-network has: sets of sums as the bits of whole numbers, row by row."""
-    swept = sweep(space, with_costs=True)
-    lows = [int(step.added[:, 0].min()) for step in swept.steps]
-    base = swept.base[0] + sum(lows)
+    elimination = eliminate(space, with_costs=True)
+    lows = [int(step.added[:, 0].min()) for step in elimination.steps]
+    base = elimination.base[0] + sum(lows)
     mask = (1 << ((most - base) // 392 + 1)) - 1
     sets = [1]
-    for step, least in zip(swept.steps, lows, strict=True):
+    for step, least in zip(elimination.steps, lows, strict=True):
         after = [0] * step.rows
         for source, target, added in zip(
             step.source.tolist(), step.target.tolist(), step.added[:, 0].tolist(), strict=True
@@ -230,14 +230,14 @@ def test_windows_that_exclude_one_another_are_told_from_those_that_do_not() -> N
         "with the other satisfied, "
         f"the nearest MACs are {least:,}; the nearest parameters are {most:,}"
     )
-    swept = sweep(space, with_costs=True)
-    assert impossible(swept, (macs, params))
+    elimination = eliminate(space, with_costs=True)
+    assert impossible(elimination, (macs, params))
     rng = np.random.default_rng(0)
     for _ in range(40):
         ends = np.sort(costs[rng.integers(len(costs), size=2)] + rng.integers(-(10**5), 10**5, (2, 2)), axis=0)
         limits = ((float(ends[0, 0]), float(ends[1, 0])), (float(ends[0, 1]), float(ends[1, 1])))
         if len(inside(costs, limits)):
-            assert not impossible(swept, limits)
+            assert not impossible(elimination, limits)
 
 
 def test_what_is_impossible_in_a_large_space_is_proved() -> None:

@@ -14,8 +14,8 @@ from statistics import median
 from specc import pipeline
 from specc.space.budgets import budgets_of
 from specc.space.choices import Space
+from specc.space.elimination import cost_ranges
 from specc.space.line import ANY, Limits
-from specc.space.sweep import cost_ranges
 from specc.space.window import draw_in_window
 from specc.subnets.space import space_of
 from tests.benchmarks.rows import Row, processor_seconds

@@ -16,8 +16,8 @@ import torch
 from specc.codegen.graph_json import graph_json
 from specc.runtime.run.distributed import World
 from specc.runtime.run.journal import open_journal
+from specc.runtime.search.evaluator import Evaluator
 from specc.runtime.search.front import Point, admit
-from specc.runtime.search.judge import Judge
 from specc.runtime.search.page import write_page
 from specc.runtime.search.proposals import Proposals
 from specc.space.memory import Memory
@@ -55,13 +55,13 @@ def searching(space: ModuleType, memory: Memory, costs: Sequence[str]) -> Callab
         world = World(0, 1, torch.device("cpu"))
         with TemporaryDirectory() as folder:
             journal = open_journal(Path(folder) / "search.jsonl", "toy", world)
-            judge = Judge(counted, measured, journal, (), timed=False, world=world)
+            evaluator = Evaluator(counted, measured, journal, (), timed=False, world=world)
             strategy = {"name": "evolution", "evaluations": EVALUATIONS, "population": 32, "mutation": 0}
-            proposals = Proposals(space, strategy, random.Random(0), costs, (), judge.allowed)
+            proposals = Proposals(space, strategy, random.Random(0), costs, (), evaluator.allowed)
             evaluated: list[Point] = []
             front: list[Point] = []
             for generation in proposals:
-                points = judge.points(generation)
+                points = evaluator.points(generation)
                 proposals.learn(points)
                 for point in points:
                     front = admit(front, point, costs)

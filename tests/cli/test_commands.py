@@ -14,7 +14,7 @@ import pytest
 from specc import __version__
 from specc.cli.main import command_names
 from specc.space import ranges, window
-from specc.space.sweep import TooEntangled
+from specc.space.elimination import TooEntangled
 from tests.helpers.commands import SMALL, keys, specc
 from tests.helpers.folders import SPECS
 
@@ -235,7 +235,7 @@ def test_draws_that_are_not_uniform_say_so(
     def refused(*args: object, **settings: object) -> None:
         raise TooEntangled
 
-    monkeypatch.setattr(window, "sweep", refused)
+    monkeypatch.setattr(window, "eliminate", refused)
     monkeypatch.setattr(window, "listing", lambda space: None)
     monkeypatch.setattr(window, "everywhere", refused)
     done = specc("sample", small, "-n", 3, "--macs", "1..", *words)

@@ -1,4 +1,4 @@
-"""Spaces whose fronts are known, and a judge that needs no network: accuracy is a function of the assignment."""
+"""Spaces whose fronts are known, and an evaluator that needs no network: accuracy is a function of the assignment."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from specc.runtime.run.distributed import World
 from specc.runtime.run.journal import open_journal
+from specc.runtime.search.evaluator import Evaluator, Measure
 from specc.runtime.search.front import Point, admit
-from specc.runtime.search.judge import Judge, Measure
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
 from specc.space import choices
@@ -139,7 +139,7 @@ def leading_ones(at: Assignment) -> float:
     return next((i for i, bit in enumerate(bits) if not bit), len(bits)) / len(bits)
 
 
-def judge_of(
+def evaluator_of(
     space: Toy,
     measure: Measure,
     path: Path,
@@ -147,28 +147,28 @@ def judge_of(
     timed: bool = False,
     world: World | None = None,
     of: str = "toy",
-) -> Judge:
+) -> Evaluator:
     world = world or World(0, 1, torch.device("cpu"))
 
     def costs(at: Assignment) -> dict[str, int]:
         return {"macs": space.macs(at), "params": space.params(at), "memory": space.memory(at)}
 
-    return Judge(costs, measure, open_journal(path, of, world), budgets, timed, world)
+    return Evaluator(costs, measure, open_journal(path, of, world), budgets, timed, world)
 
 
 def searched(
     space: Toy,
-    judge: Judge,
+    evaluator: Evaluator,
     strategy: Mapping[str, Any],
     seed: int = 0,
     costs: Sequence[str] = ("macs",),
 ) -> tuple[list[Point], list[Point]]:
     """All evaluated points and the front, as search.py finds them."""
-    proposals = Proposals(space, strategy, random.Random(seed), costs, judge.budgets, judge.allowed)
+    proposals = Proposals(space, strategy, random.Random(seed), costs, evaluator.budgets, evaluator.allowed)
     evaluated: list[Point] = []
     front: list[Point] = []
     for generation in proposals:
-        points = judge.points(generation)
+        points = evaluator.points(generation)
         proposals.learn(points)
         for point in points:
             front = admit(front, point, costs)

@@ -350,4 +350,4 @@ def test_projects_train_judge_search_and_export(tmp_path: Path, text: str, more:
     if more:
         points = json.loads((folder / "runs" / "pareto.json").read_text())["points"]
         assert {point["at"]["exit"] for point in points} <= {"e1", "e2", "head"}
-        assert "torch.export: same answers" in out
+        assert "torch.export: same outputs" in out

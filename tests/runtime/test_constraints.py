@@ -14,8 +14,8 @@ import pytest
 from scipy import stats
 
 from specc.pipeline import load
-from specc.space import constraints, majorants
-from specc.space import sweep as sweeping
+from specc.space import constraints, upper_bounds
+from specc.space import elimination as elimination_module
 from specc.space.aim import Effort, picks, shares
 from specc.space.budgets import NoBudget, budgets_of
 from specc.space.choices import Space, every, positions
@@ -95,7 +95,7 @@ def test_a_share_of_nearly_one_leads_to_no_weight_of_zero() -> None:
 def test_what_is_not_listed_wastes_some_draws_and_stays_fair(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constraints, "EFFORTS", (Effort(12, 200),))
     monkeypatch.setattr(constraints, "listing", lambda space: None)
-    monkeypatch.setattr(majorants, "FEWEST", 8)
+    monkeypatch.setattr(upper_bounds, "FEWEST", 8)
     found = ladder("macs", space_by_hand(), 900, 3)
     assert max(kept.tries for kept in found.kept) > 1
     expected = by_constraint(space_by_hand(), 900)
@@ -105,7 +105,7 @@ def test_what_is_not_listed_wastes_some_draws_and_stays_fair(monkeypatch: pytest
 
 
 def test_entangled_choices_are_drawn_by_trying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "PAIR_LIMITS", (1,))
+    monkeypatch.setattr(elimination_module, "PAIR_LIMITS", (1,))
     found = ladder("macs", space_by_hand(), 2000, 4)
     assert not found.uniform
     expected = by_constraint(space_by_hand(), 2000)

@@ -46,4 +46,4 @@ def test_the_demo_trains_searches_and_exports_a_digits_network(tmp_path: Path) -
     points = json.loads((tmp_path / "runs" / "pareto.json").read_text(encoding="utf-8"))["points"]
     assert points[0]["macs"] == smallest
     assert (tmp_path / "runs" / "pareto.png").stat().st_size > 10_000
-    assert "onnxruntime: same answers" in run("export.py")
+    assert "onnxruntime: same outputs" in run("export.py")

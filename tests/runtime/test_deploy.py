@@ -178,5 +178,5 @@ def test_programs_of_all_kinds_of_networks_are_exported(
         programs.write_program(static, inputs, wanted, tmp_path / "net.pt2")
         programs.write_onnx(static, inputs, names, wanted, tmp_path / "net.onnx")
         out = capsys.readouterr().out
-        assert "torch.export: same answers" in out
-        assert "onnxruntime: same answers" in out
+        assert "torch.export: same outputs" in out
+        assert "onnxruntime: same outputs" in out

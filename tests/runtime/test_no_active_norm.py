@@ -57,7 +57,7 @@ def test_it_is_trained_searched_and_exported(name: str, tmp_path: Path) -> None:
     folder = write_project(tmp_path, SPECS[name].replace("METHOD", "us_net(subnets=2)"), "")
     run(folder, "train.py", "--device", "cpu")
     assert "evaluated" in run(folder, "search.py", "--device", "cpu")
-    assert "onnxruntime: same answers" in run(folder, "export.py", "--at", "min")
+    assert "onnxruntime: same outputs" in run(folder, "export.py", "--at", "min")
     run(folder, "export.py", "--bundle")
     run(
         folder,

@@ -13,7 +13,7 @@ from torch import nn
 
 from specc.runtime.run.distributed import World
 from specc.runtime.run.journal import Journal
-from specc.runtime.search.judge import Judge
+from specc.runtime.search.evaluator import Evaluator
 from specc.runtime.train import checkpoint
 from specc.runtime.train.evaluate import Score, evaluate, summary
 from tests.helpers.folders import PACKAGE
@@ -145,11 +145,11 @@ def test_broken_sub_networks_are_remembered(tmp_path: Path) -> None:
     for _ in range(2):
         journal = Journal(tmp_path / "search.jsonl", "net")
         journal.read()
-        judge = Judge(lambda at: {"macs": space.macs(at), "params": 1}, measure, journal, (), False, ALONE)
-        points = judge.points([*space.every()])
+        evaluator = Evaluator(lambda at: {"macs": space.macs(at), "params": 1}, measure, journal, (), False, ALONE)
+        points = evaluator.points([*space.every()])
         assert [point.at["keep"] for point in points] == [False] * 3
-        assert len(judge.broken()) == 3
-    assert judge.reused == 6
+        assert len(evaluator.broken()) == 3
+    assert evaluator.reused == 6
 
 
 def test_every_loss_of_a_step_is_looked_at(tmp_path: Path) -> None:

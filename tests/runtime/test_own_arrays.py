@@ -302,7 +302,7 @@ def test_a_network_of_vectors_is_exported(elastic: bool, tmp_path: Path) -> None
     if elastic:
         run(folder, "search.py", "--device", "cpu")
     out = run(folder, EXPORTED if elastic else "export.py")
-    assert "onnxruntime: same answers" in out
+    assert "onnxruntime: same outputs" in out
     run(folder, "bench.py", "--rounds", "3")
 
 

@@ -99,7 +99,7 @@ def test_what_is_exported_gives_the_same_answers_everywhere(project: Path, tmp_p
     out = run(project, "export.py", "--at", "keep=no", "--calibrate", "256")
     assert "width=1,keep=no" in out
     for name in ("static module", "model.py and its weights", "torch.export", "onnxruntime"):
-        assert f"{name}: same answers" in out
+        assert f"{name}: same outputs" in out
     folder = project / "runs" / "export"
     wanted = ["model.py", "subnet.json", "subnet.onnx", "subnet.pt2", "weights.safetensors"]
     assert sorted(p.name for p in folder.iterdir()) == wanted
@@ -172,7 +172,7 @@ for module, flags in ((train, ["--epochs", "1", "--device", "cpu"]), (export, []
 """
     out = run(folder, code)
     assert "test accuracy, network: " in out
-    assert "torch.export: same answers" in out
+    assert "torch.export: same outputs" in out
     assert "no ONNX file: pip install onnx" in out
     assert "norms folded" in out
 

@@ -29,7 +29,7 @@ for module, flags in (
     assert "own: 231 training, 25 validation, 64 test images, 2 classes" in out
     assert "evaluated 2 sub-networks" in out
     for name in ("static module", "torch.export", "onnxruntime"):
-        assert f"{name}: same answers" in out
+        assert f"{name}: same outputs" in out
     assert "width=0.5" in out
 
 

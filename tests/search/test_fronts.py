@@ -28,7 +28,7 @@ from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
 from tests.helpers.projects import compiled
 from tests.helpers.space_modules import space_of_graph
-from tests.helpers.toy import EVOLUTION, Toy, better, by, judge_of, searched, slow, stages
+from tests.helpers.toy import EVOLUTION, Toy, better, by, evaluator_of, searched, slow, stages
 
 PAIRS = [("macs",), ("params",), ("memory",), ("latency",)]
 TRIPLES = [
@@ -72,9 +72,9 @@ def test_whole_fronts_of_two_and_three_objectives_are_found(
     space = stages()
     assert space.SIZE == 1200
     for costs in cases:
-        judge = judge_of(space, by(better, slow), tmp_path / "-".join(costs), timed="latency" in costs)
+        evaluator = evaluator_of(space, by(better, slow), tmp_path / "-".join(costs), timed="latency" in costs)
         strategy = {**EVOLUTION, "name": name, "evaluations": looked_at, "population": 32, "mutation": 0}
-        evaluated, front = searched(space, judge, strategy, costs=costs)
+        evaluated, front = searched(space, evaluator, strategy, costs=costs)
         assert len(evaluated) == len({key(point.at) for point in evaluated}) == looked_at
         assert {objectives(space, point.at, costs) for point in front} == undominated(space, costs)
         assert all(point.accuracy == better(point.at) for point in front)
@@ -96,10 +96,10 @@ def test_the_front_within_limits_is_found_for_all_objectives(tmp_path: Path, nam
     # what is too slow is known only when it was tried, and so takes a share of the evaluations
     strategy = {**EVOLUTION, "evaluations": 5 * inside // 6 if name != "latency" else 900, "population": 32}
     for costs in (("macs",), ("latency",), ("params", "memory")):
-        judge = judge_of(
+        evaluator = evaluator_of(
             space, by(better, slow), tmp_path / "-".join(costs), [budget], timed="latency" in (name, *costs)
         )
-        evaluated, front = searched(space, judge, strategy, costs=costs)
+        evaluated, front = searched(space, evaluator, strategy, costs=costs)
         assert all(kept(point.at) for point in evaluated)
         assert {objectives(space, point.at, costs) for point in front} == undominated(space, costs, kept)
 

@@ -20,15 +20,15 @@ from specc.runtime.files.whole import write_text
 from specc.runtime.run import journal as journal_part
 from specc.runtime.run.distributed import World
 from specc.runtime.run.journal import Journal, fingerprint, key, open_journal
-from specc.runtime.search import judge as judge_part
+from specc.runtime.search import evaluator as evaluator_part
+from specc.runtime.search.evaluator import Calibrated, Evaluator, Measure
 from specc.runtime.search.front import Point, admit, to_json
-from specc.runtime.search.judge import Calibrated, Judge, Measure
 from specc.runtime.search.page import write_page
 from specc.runtime.search.picture import Series, draw
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.interfaces import Assignment
 from tests.helpers.tiny import tiny_net
-from tests.helpers.toy import EVOLUTION, blocks, by, good, judge_of, searched
+from tests.helpers.toy import EVOLUTION, blocks, by, evaluator_of, good, searched
 
 STRATEGY = {**EVOLUTION, "evaluations": 60}
 ALONE = World(0, 1, torch.device("cpu"))
@@ -55,20 +55,20 @@ class Counting:
 def test_an_interrupted_search_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
     space = blocks()
     first = Counting(by(good))
-    whole = searched(space, judge_of(space, first, tmp_path / "whole"), STRATEGY)
+    whole = searched(space, evaluator_of(space, first, tmp_path / "whole"), STRATEGY)
     lines = (tmp_path / "whole").read_text().splitlines(keepends=True)
     assert len(lines) == len(first.asked) == 60
     for kept in (0, 1, 17, 60):
         path = tmp_path / f"{kept}"
         path.write_text("".join(lines[:kept]))
         again = Counting(by(good))
-        judge = judge_of(space, again, path)
-        assert searched(space, judge, STRATEGY) == whole
+        evaluator = evaluator_of(space, again, path)
+        assert searched(space, evaluator, STRATEGY) == whole
         assert len(again.asked) == 60 - kept
-        assert judge.reused == kept
+        assert evaluator.reused == kept
         assert path.read_text() == "".join(lines)
     longer = Counting(by(good))
-    evaluated, _ = searched(space, judge_of(space, longer, tmp_path / "whole"), {**STRATEGY, "evaluations": 80})
+    evaluated, _ = searched(space, evaluator_of(space, longer, tmp_path / "whole"), {**STRATEGY, "evaluations": 80})
     assert len(evaluated) == 80
     assert len(longer.asked) == 20
 
@@ -83,8 +83,8 @@ def test_measured_limits_are_remembered_too(tmp_path: Path) -> None:
         path = tmp_path / f"{count}"
         if count:
             path.write_text("".join(lines[:count]))
-        judge = judge_of(space, by(good), path, budgets, timed=True)
-        runs.append(searched(space, judge, STRATEGY, costs=("latency",)))
+        evaluator = evaluator_of(space, by(good), path, budgets, timed=True)
+        runs.append(searched(space, evaluator, STRATEGY, costs=("latency",)))
         lines = path.read_text().splitlines(keepends=True)
         assert len(lines) == 60
     assert runs[0] == runs[1] == runs[2]
@@ -118,8 +118,8 @@ def test_torn_and_foreign_lines_are_passed_over_and_kept(tmp_path: Path) -> None
     last = open_journal(path, "mine", ALONE)
     assert last.known({"width": 1.0}) == {"accuracy": 0.9, "latency": 0.01, "test_accuracy": 0.8, "energy": 5}
     assert len(last.found) == 1
-    judge = Judge(lambda at: {"macs": 1, "params": 1}, lambda at, what: {}, last, (), False, ALONE)
-    point = judge.point({"width": 1.0})
+    evaluator = Evaluator(lambda at: {"macs": 1, "params": 1}, lambda at, what: {}, last, (), False, ALONE)
+    point = evaluator.point({"width": 1.0})
     assert (point.accuracy, point.latency, point.test_accuracy) == (0.9, 0.01, 0.8)
 
 
@@ -138,8 +138,8 @@ def test_a_fingerprint_tells_files_and_settings_apart(tmp_path: Path) -> None:
 def whole_search(folder: Path) -> None:
     """What search.py does, slowly and without a network. Runs in a process of its own."""
     space = blocks()
-    judge = judge_of(space, Counting(by(good), 0.002, folder / "asked"), folder / "search.jsonl")
-    evaluated, front = searched(space, judge, STRATEGY)
+    evaluator = evaluator_of(space, Counting(by(good), 0.002, folder / "asked"), folder / "search.jsonl")
+    evaluated, front = searched(space, evaluator, STRATEGY)
     write_text(folder / "pareto.json", to_json(front, {}))
     write_page(folder / "pareto.html", "toy", evaluated, front, ["macs"])
     points = [(p.macs, p.accuracy) for p in front]
@@ -208,11 +208,11 @@ def test_shared_out_among_processes_the_search_is_the_same(
 ) -> None:
     space = blocks()
     budgets = [{"name": "latency", "most": 0.00055}]
-    alone = judge_of(space, by(good), tmp_path / "alone", budgets, timed=True)
+    alone = evaluator_of(space, by(good), tmp_path / "alone", budgets, timed=True)
     wanted = searched(space, alone, STRATEGY)
     wanted_end = alone.finished(wanted[1])
     ranks = Ranks(size)
-    monkeypatch.setattr(judge_part, "gather", ranks.gather)
+    monkeypatch.setattr(evaluator_part, "gather", ranks.gather)
     monkeypatch.setattr(journal_part, "gather", ranks.gather)
     # as if an earlier run had been interrupted
     earlier = (tmp_path / "alone").read_text().splitlines(keepends=True)[:11]
@@ -223,9 +223,9 @@ def test_shared_out_among_processes_the_search_is_the_same(
 
     def process(rank: int) -> None:
         world = World(rank, size, torch.device("cpu"))
-        judge = judge_of(space, counters[rank], tmp_path / "shared", budgets, timed=True, world=world)
-        found[rank] = searched(space, judge, STRATEGY)
-        ends[rank] = judge.finished(found[rank][1])
+        evaluator = evaluator_of(space, counters[rank], tmp_path / "shared", budgets, timed=True, world=world)
+        found[rank] = searched(space, evaluator, STRATEGY)
+        ends[rank] = evaluator.finished(found[rank][1])
 
     threads = [threading.Thread(target=process, args=(rank,)) for rank in range(size)]
     for thread in threads:
@@ -250,7 +250,7 @@ def test_each_plan_is_calibrated_once(monkeypatch: pytest.MonkeyPatch) -> None:
         made.append(plan.assignment)
         return plan
 
-    monkeypatch.setattr(judge_part, "calibrated", calibrated)
+    monkeypatch.setattr(evaluator_part, "calibrated", calibrated)
     plans = Calibrated(tiny_net(), [])
     small, large = {"width": 2, "keep": False}, {"width": 8, "keep": True}
     first = plans(small)
@@ -274,20 +274,20 @@ def test_a_whole_search_calibrates_each_candidate_once(tmp_path: Path, monkeypat
         def plan(self, at: Assignment) -> Assignment:
             return at
 
-    monkeypatch.setattr(judge_part, "calibrated", calibrated)
+    monkeypatch.setattr(evaluator_part, "calibrated", calibrated)
     space, plans = blocks(), Calibrated(Net(), [])
-    judge = judge_of(space, lambda at, what: by(good)(plans(at), what), tmp_path / "j", timed=True)
+    evaluator = evaluator_of(space, lambda at, what: by(good)(plans(at), what), tmp_path / "j", timed=True)
     proposals = Proposals(space, STRATEGY, random.Random(0), ["macs", "latency"])
     front: list[Point] = []
     evaluated: list[str] = []
     for generation in proposals:
-        points = judge.points(generation)
+        points = evaluator.points(generation)
         proposals.learn(points)
         for point in points:
             front = admit(front, point, ["macs", "latency"])
         plans.keep(front)
         evaluated += [key(point.at) for point in points]
-    assert all(point.test_accuracy == point.accuracy for point in judge.finished(front))
+    assert all(point.test_accuracy == point.accuracy for point in evaluator.finished(front))
     assert made == evaluated
     assert len(set(made)) == 60
 
@@ -295,7 +295,7 @@ def test_a_whole_search_calibrates_each_candidate_once(tmp_path: Path, monkeypat
 def test_a_predicted_latency_is_counted_and_never_measured(tmp_path: Path) -> None:
     """Whatever an earlier run has measured; limits on it hold before anything is evaluated."""
     space = blocks()
-    earlier = judge_of(space, by(good), tmp_path / "j", timed=True)
+    earlier = evaluator_of(space, by(good), tmp_path / "j", timed=True)
     earlier.points([space.largest(), space.smallest()])
     counting = Counting(by(good))
 
@@ -303,12 +303,12 @@ def test_a_predicted_latency_is_counted_and_never_measured(tmp_path: Path) -> No
         return {"macs": space.macs(at), "params": 1, "memory": 4, "latency": space.macs(at) / 1e6}
 
     budgets = [{"name": "latency", "most": 2e-4}]
-    judge = Judge(costs, counting, open_journal(tmp_path / "j", "toy", ALONE), budgets, False, ALONE)
-    evaluated, front = searched(space, judge, STRATEGY, costs=("latency",))
+    evaluator = Evaluator(costs, counting, open_journal(tmp_path / "j", "toy", ALONE), budgets, False, ALONE)
+    evaluated, front = searched(space, evaluator, STRATEGY, costs=("latency",))
     assert space.smallest() in [point.at for point in evaluated]
     assert space.largest() not in [point.at for point in evaluated]
     assert all(point.latency == point.macs / 1e6 <= 2e-4 for point in evaluated)
     assert len(counting.asked) == len(evaluated) - 1
     asked = len(counting.asked)
-    assert all(point.test_accuracy == point.accuracy for point in judge.finished(front))
+    assert all(point.test_accuracy == point.accuracy for point in evaluator.finished(front))
     assert len(counting.asked) == asked + len(front)

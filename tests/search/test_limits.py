@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from specc.runtime.search.limits import why_none
+from specc.runtime.search.constraints import why_none
 from specc.space.latency_table import Block, LatencyTable, predicted
-from tests.helpers.toy import EVOLUTION, better, by, judge_of, searched, slow, stages
+from tests.helpers.toy import EVOLUTION, better, by, evaluator_of, searched, slow, stages
 
 
 def numbers(text: str) -> list[int]:
@@ -24,7 +24,7 @@ def refused(folder: Path, budgets: Sequence[dict[str, Any]]) -> str:
     """What a search says that finds nothing."""
     space = stages()
     timed = any(budget["name"] == "latency" for budget in budgets)
-    judge = judge_of(space, by(better, slow), folder / "search.jsonl", budgets, timed=timed)
+    judge = evaluator_of(space, by(better, slow), folder / "search.jsonl", budgets, timed=timed)
     evaluated, front = searched(space, judge, {**EVOLUTION, "evaluations": 300})
     assert evaluated == front == []
     return why_none(space, budgets, judge.looked_at())

@@ -13,12 +13,12 @@ import pytest
 from scipy.stats import chisquare
 
 from specc.runtime.run.journal import key
+from specc.runtime.search.constraints import windows_of
 from specc.runtime.search.front import Point, dominates
-from specc.runtime.search.limits import windows_of
 from specc.runtime.search.proposals import Proposals, covered, sub_networks
 from specc.space.latency_table import Block, LatencyTable, predicted
 from tests.helpers.tiny import TinySpace
-from tests.helpers.toy import EVOLUTION, Toy, blocks, by, good, judge_of, leading, leading_ones, searched
+from tests.helpers.toy import EVOLUTION, Toy, blocks, by, evaluator_of, good, leading, leading_ones, searched
 
 STRATEGIES = ("evolution", "random", "pools", "exhaustive")
 
@@ -40,7 +40,9 @@ def test_a_known_front_is_found_whole(tmp_path: Path, name: str, evaluations: in
     assert space.SIZE == 120
     wanted = known_front(space)
     assert len(wanted) > 12
-    evaluated, front = searched(space, judge_of(space, by(good), tmp_path / "j"), strategy(name, evaluations), seed=3)
+    evaluated, front = searched(
+        space, evaluator_of(space, by(good), tmp_path / "j"), strategy(name, evaluations), seed=3
+    )
     assert {(p.macs, p.accuracy) for p in front} == wanted
     assert len(evaluated) == (space.SIZE if name == "exhaustive" else evaluations)
 
@@ -52,7 +54,7 @@ def test_evolution_finds_a_front_that_chance_does_not(tmp_path: Path) -> None:
     fronts = {}
     for name in ("evolution", "random"):
         settings = {**strategy(name, 1400), "population": 24, "mutation": 0.09}
-        _, fronts[name] = searched(space, judge_of(space, by(leading_ones), tmp_path / name), settings)
+        _, fronts[name] = searched(space, evaluator_of(space, by(leading_ones), tmp_path / name), settings)
     wanted = {(ones + 1, ones / 12) for ones in range(13)}
     assert {(p.macs, p.accuracy) for p in fronts["evolution"]} == wanted
     assert {(p.macs, p.accuracy) for p in fronts["random"]} != wanted
@@ -89,7 +91,7 @@ def test_small_spaces_are_listed_and_large_ones_never_repeated() -> None:
 @pytest.mark.parametrize("budget", [{"most": 150}, {"least": 150}, {"most": 220, "least": 120}])
 def test_limits_are_kept_and_what_lies_within_is_found(tmp_path: Path, name: str, budget: Mapping[str, int]) -> None:
     space = blocks()
-    judge = judge_of(space, by(good), tmp_path / "j", [{"name": "macs", **budget}])
+    judge = evaluator_of(space, by(good), tmp_path / "j", [{"name": "macs", **budget}])
     inside = [at for at in space.every() if judge.allowed(at)]
     evaluated, _ = searched(space, judge, strategy(name, 40))
     assert all(budget.get("least", 0) <= p.macs <= budget.get("most", 10**9) for p in evaluated)
@@ -99,30 +101,30 @@ def test_limits_are_kept_and_what_lies_within_is_found(tmp_path: Path, name: str
 def test_nothing_within_the_limits_ends_the_search(tmp_path: Path) -> None:
     space = blocks()
     for name in STRATEGIES:
-        judge = judge_of(space, by(good), tmp_path / "j", [{"name": "macs", "most": 3}])
+        judge = evaluator_of(space, by(good), tmp_path / "j", [{"name": "macs", "most": 3}])
         assert searched(space, judge, strategy(name, 5)) == ([], [])
 
 
 def test_limits_that_draws_do_not_know_are_kept_by_trying(tmp_path: Path) -> None:
     """Measured latencies, and memory."""
     space = blocks()
-    judge = judge_of(space, by(good), tmp_path / "j", [{"name": "latency", "most": 0.0005}], timed=True)
+    judge = evaluator_of(space, by(good), tmp_path / "j", [{"name": "latency", "most": 0.0005}], timed=True)
     evaluated, front = searched(space, judge, strategy("evolution", 60), costs=("latency", "macs"))
     assert 0 < len(evaluated) < 60
     assert all(p.cost("latency") <= 0.0005 for p in evaluated)
     assert front
-    judge = judge_of(space, by(good), tmp_path / "k", [{"name": "memory", "most": 3}])
+    judge = evaluator_of(space, by(good), tmp_path / "k", [{"name": "memory", "most": 3}])
     assert searched(space, judge, strategy("random", 5)) == ([], [])
 
 
 def test_pools_cover_all_windows_alike(tmp_path: Path) -> None:
     space = blocks()
     windows = windows_of(space.SPACE, ["macs"], ((-1e9, 1e9), (-1e9, 1e9)), 4)
-    evaluated, _ = searched(space, judge_of(space, by(good), tmp_path / "j"), strategy("pools", 40))
+    evaluated, _ = searched(space, evaluator_of(space, by(good), tmp_path / "j"), strategy("pools", 40))
     found = Counter(next(i for i, (macs, _) in enumerate(windows) if macs[0] <= p.macs <= macs[1]) for p in evaluated)
     assert found == {0: 10, 1: 10, 2: 10, 3: 10}
     # by parameters: there are 21 and 28 of them, so two windows of four have any
-    few, _ = searched(space, judge_of(space, by(good), tmp_path / "k"), strategy("pools", 20), costs=["params"])
+    few, _ = searched(space, evaluator_of(space, by(good), tmp_path / "k"), strategy("pools", 20), costs=["params"])
     assert Counter(p.params for p in few) == {21: 10, 28: 10}
 
 

@@ -129,12 +129,12 @@ def test_what_is_measured_is_accuracy_of_these_images_or_latency_at_the_resoluti
 def ended(space: Any, broken: list[Any], budgets: tuple[Any, ...] = ()) -> Search:
     """A search that has looked at the smallest sub-network."""
     looked_at = [Point(space.smallest(), 10, 5, 0.5)]
-    judge = SimpleNamespace(
+    evaluator = SimpleNamespace(
         reused=3, broken=lambda: broken, looked_at=lambda: looked_at, finished=lambda points: [*points]
     )
     options = SimpleNamespace(budgets=budgets)
     parts = dict.fromkeys(("trained", "costs", "proposals", "plans", "table", "origin"), None)
-    return Search(**parts, space=space, options=options, world=ALONE, judge=judge, started=0.0)  # type: ignore[arg-type]
+    return Search(**parts, space=space, options=options, world=ALONE, evaluator=evaluator, started=0.0)  # type: ignore[arg-type]
 
 
 def test_a_front_is_finished_by_rising_macs(space: Any, capsys: pytest.CaptureFixture[str]) -> None:

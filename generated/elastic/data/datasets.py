@@ -58,7 +58,7 @@ def load_data(settings: Mapping[str, Any]) -> Data:
     check_files([file for part in (train, *held) for file in part.files])
     if validation is None:
         train, validation = split(train, float(settings["validation"]), int(settings["seed"]))
-        # Without a validation part the search has nothing else to judge by.
+        # Without a validation part the search evaluates on the test set.
         validation = validation if len(validation) else found.test
     mean, std = statistics(train)
     classes = 1 + max(max(part.labels) for part in (train, validation, found.test))

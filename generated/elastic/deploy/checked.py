@@ -104,10 +104,10 @@ def compare_all(name: str, pairs: Sequence[tuple[Answers, Answers]]) -> None:
 
 
 def agree(name: str, error: float) -> None:
-    """Prints how far answers differ, as a share of the largest one. Exits where it is more than rounding explains."""
+    """Prints how far outputs differ, as a share of the largest one. Exits where it is more than rounding explains."""
     if not error <= TOLERANCE:
-        raise SystemExit(f"{name}: answers differ by {error:.1e} of the largest one")
-    print(f"{name}: same answers, to {error:.0e}")
+        raise SystemExit(f"{name}: outputs differ by {error:.1e} of the largest one")
+    print(f"{name}: same outputs, to {error:.0e}")
 
 
 def difference(mine: Tensor, own: Tensor) -> Tensor:

@@ -90,6 +90,7 @@ class PlanTracer(fx.Tracer):
         if self.is_leaf_module(m, path):
             with self.off():
                 self.layers[path] = settled(m)
+                vars(self.layers[path]).pop("present", None)  # it is there, whatever the plan
         return super().call_module(m, forward, args, kwargs)
 
 

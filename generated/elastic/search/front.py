@@ -26,7 +26,7 @@ from elastic.files.strict_json import read_json
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One evaluated sub-network: accuracy on the images that the search judges by, latency in seconds, memory in bytes
+    """One evaluated sub-network: accuracy on the validation images of the search, latency in seconds, memory in bytes
     of peak activation memory. `trained` is false where no step of the training runs it."""
 
     at: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Point:
         return value
 
     def within(self, budgets: Sequence[Mapping[str, Any]]) -> bool:
-        """Whether it keeps every limit that can be judged already: a latency may still be unmeasured."""
+        """Whether it satisfies every constraint that can be checked already: a latency may still be unmeasured."""
         costs = [(getattr(self, budget["name"]), budget) for budget in budgets]
         return all(
             cost is None or budget.get("least", 0) <= cost <= budget.get("most", inf)

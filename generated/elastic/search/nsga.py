@@ -63,7 +63,7 @@ def ranked(values: Sequence[Values]) -> list[tuple[int, float]]:
 def survivors(values: Sequence[Values], size: int) -> list[int]:
     """The indices of those that live on: front by front, of the last one the least crowded, up to `size`.
 
-    Of the first front all do, however many: an evaluation is dearer than a place, and who goes has no children. What
+    Of the first front all do, however many: evaluations cost more than population slots. What
     repeats a value comes last in its front, and does not count there.
     """
     ranks = ranked(values)

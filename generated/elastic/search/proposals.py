@@ -9,14 +9,14 @@ from math import prod
 from typing import Any
 
 from elastic.run.journal import key
+from elastic.search.constraints import Limits, limits_of, windows_of
 from elastic.search.front import Point
-from elastic.search.limits import Limits, limits_of, windows_of
 from elastic.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from elastic.space import choices
 from elastic.space.counting import draw_uniform
+from elastic.space.elimination import TooEntangled
 from elastic.space.latency_table import LatencyTable
 from elastic.space.line import ANY
-from elastic.space.sweep import TooEntangled
 from elastic.space.timed import timed_space
 from elastic.space.window import NothingFound, draw_in_window
 from elastic.train.interfaces import Assignment, Space

@@ -23,10 +23,10 @@ def report(search: Search, name: str, evaluated: Sequence[Point], front: Sequenc
         print(f"{missing} of {len(front)} are not trained: no step of train.py runs them")
 
     data, costs, folder = search.trained.loading.data, search.costs, search.options.output_dir
-    share = covered(front, search.judge.point(search.space.largest()), costs)
+    share = covered(front, search.evaluator.point(search.space.largest()), costs)
     about: dict[str, Any] = {"network": name, **search.origin, "dataset": data.name}
     about |= {"cost": costs[0], "costs": costs, "hypervolume": share}
-    title = f"{name}: accuracy on {len(data.validation):,} {search.judged_by} images"
+    title = f"{name}: accuracy on {len(data.validation):,} {search.evaluated_on} images"
     with writing(folder):
         write_text(folder / "pareto.json", to_json(front, about))
         write_page(folder / "pareto.html", title, [*evaluated], [*front], costs)

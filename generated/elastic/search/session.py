@@ -1,4 +1,4 @@
-"""A search of one trained network: what proposes sub-networks, and what judges them."""
+"""A search of one trained network: what proposes sub-networks, and what evaluates them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from elastic.net.spelling import short
 from elastic.run.distributed import World, leave
 from elastic.run.journal import Measured, fingerprint, open_journal
 from elastic.run.progress import seconds
+from elastic.search.constraints import why_none
+from elastic.search.evaluator import Calibrated, Costs, Evaluator, Measure
 from elastic.search.front import Point
-from elastic.search.judge import Calibrated, Costs, Judge, Measure
-from elastic.search.limits import why_none
 from elastic.search.options import SearchOptions
 from elastic.search.proposals import Proposals
 from elastic.space.latency_table import LatencyTable, predicted, read_table
@@ -38,7 +38,7 @@ class Search:
     costs      what the accuracy is weighed against; the first is the one that pictures show
     proposals  what to evaluate next, generation by generation
     plans      the plans of what is evaluated, with norms calibrated
-    judge      what evaluates
+    evaluator  what evaluates
     table      what predicts latencies, where a table does
     origin     hashes of the network and of its weights
     started    when it was, by `time.perf_counter`
@@ -51,25 +51,25 @@ class Search:
     costs: list[str]
     proposals: Proposals
     plans: Calibrated
-    judge: Judge
+    evaluator: Evaluator
     table: LatencyTable | None
     origin: Mapping[str, str]
     started: float
 
     @property
-    def judged_by(self) -> str:
+    def evaluated_on(self) -> str:
         """Which images the accuracies are of: "test" where none were held out."""
-        return judged_by(self.trained)
+        return evaluated_on(self.trained)
 
     def finished(self, evaluated: Sequence[Point], front: Sequence[Point]) -> list[Point]:
         """The front by rising MACs, with latencies and test accuracies. Exits where nothing is on it."""
         if self.world.main:
-            reused = self.judge.reused
+            reused = self.evaluator.reused
             earlier = f", {reused} of them in earlier runs," if reused else ""
             print(f"evaluated {len(evaluated)} sub-networks{earlier} in {seconds(self.started)}")
-        broken = self.judge.broken()
+        broken = self.evaluator.broken()
         if broken and self.world.main:
-            of = f"{len(broken)} of {len(self.judge.looked_at())} sub-networks"
+            of = f"{len(broken)} of {len(self.evaluator.looked_at())} sub-networks"
             print(f"warning: {of} answer NaN or Inf and are left out, {short(broken[0])} for one")
         if not front:
             leave(self.world)
@@ -77,9 +77,9 @@ class Search:
                 raise SystemExit(1)
             if broken:
                 raise SystemExit("no sub-network is left: train again")
-            looked_at = self.judge.looked_at()
+            looked_at = self.evaluator.looked_at()
             raise SystemExit(why_none(self.space, self.options.budgets, looked_at, self.table))
-        return self.judge.finished(sorted(front, key=lambda point: point.macs))
+        return self.evaluator.finished(sorted(front, key=lambda point: point.macs))
 
 
 def begin(
@@ -108,7 +108,7 @@ def begin(
         workers=options.workers,
     )
     loading = trained.loading
-    if world.main and judged_by(trained) == "test":
+    if world.main and evaluated_on(trained) == "test":
         print("no validation images (validation = 0): accuracy is measured on the test set")
     costs = [name for name in dict.fromkeys(options.objectives) if name != "accuracy"] or ["macs"]
     plans = Calibrated(trained.net, loading.calibration(options.calibrate))
@@ -117,7 +117,7 @@ def begin(
     # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
     of = [*origin.values(), world.device.type, *loading.digests(options.calibrate)]
     limited = [*costs, *(budget["name"] for budget in options.budgets)]
-    judge = Judge(
+    evaluator = Evaluator(
         costs=counting(space, project / "ir.json", table, listed),
         measure=measuring(trained, plans, shapes),
         journal=open_journal(options.output_dir / "search.jsonl", fingerprint(of), world),
@@ -128,13 +128,25 @@ def begin(
     started = time.perf_counter()
     rng = random.Random(options.seed)
     strategy, budgets = options.strategy, options.budgets
-    proposals = Proposals(space, strategy, rng, costs, budgets, judge.allowed, table)
+    proposals = Proposals(space, strategy, rng, costs, budgets, evaluator.allowed, table)
     return Search(
-        *(trained, space, options, world, costs, proposals, plans, judge, table, origin, started)
+        *(
+            trained,
+            space,
+            options,
+            world,
+            costs,
+            proposals,
+            plans,
+            evaluator,
+            table,
+            origin,
+            started,
+        )
     )
 
 
-def judged_by(trained: Trained) -> str:
+def evaluated_on(trained: Trained) -> str:
     """Which images the accuracies are of: "test" where none were held out."""
     data = trained.loading.data
     return "test" if data.validation is data.test else "validation"

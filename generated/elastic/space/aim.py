@@ -1,8 +1,8 @@
 """Draws of sub-networks whose first cost lies in a window, each equally often: ready to be made many times.
 
-A draw goes from the last step back. Which pair comes next is drawn by the upper bounds of `majorants`, and the draw is
-given up with the probability that makes up for what these are too large; among the ways through the first steps, which
-are listed, those within the window are known exactly. What is given up costs a try, never the uniformity.
+A draw goes backward from the last step. It samples the next pair in proportion to `upper_bounds`, and is rejected with
+the probability that corrects for the excess of the bounds. The ways through the first steps are listed, so those within
+the window are known exactly. A rejection costs a try, never the uniformity.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elastic.space.elimination import Elimination, Ints, Step
 from elastic.space.line import Goal
-from elastic.space.majorants import Majorant, leading, majorants
 from elastic.space.prefixes import Floats, Prefixes, Weights, listed
-from elastic.space.sweep import Ints, Step, Sweep
+from elastic.space.upper_bounds import UpperBound, leading, upper_bounds
 
 NEVER = -1e300
-"""Where a pair that there is not would stand between knots."""
+"""Where a pair that there is not would stand between breakpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How many ways are listed at most, and how many (pair, knot) cells are summed."""
+    """How many ways are listed at most, and how many (pair, breakpoint) cells are summed."""
 
     listed: int
     cells: int
@@ -35,11 +35,11 @@ class Back:
     """What it takes to go back through one step.
 
     pairs     [rows, fan], those that lead to a row
-    shift     [rows, fan], such that left / unit + shift counts knots, a quarter of a whole unit more, so that nothing
-              falls short of its knot; knot 1 is the first, 0 stands for everything below it
-    place     [rows, fan], where the source's knots begin among all
-    knots     U at all knots, and, as imaginary part, how much it rises to the next one
-    last      the last knot; what lies beyond does not occur
+    shift     [rows, fan], such that left / unit + shift counts breakpoints, a quarter of a unit more, so that nothing
+              falls short of its breakpoint; breakpoint 1 is the first, 0 stands for everything below it
+    place     [rows, fan], where the source's breakpoints begin among all
+    breakpoints  U at all breakpoints, and, as imaginary part, how much it rises to the next one
+    last      the last breakpoint; what lies beyond does not occur
     weight    [rows, fan], factors of the pairs
     factor    what U was scaled by since the step before
     """
@@ -49,7 +49,7 @@ class Back:
     pairs: Ints
     shift: Floats
     place: Ints
-    knots: np.ndarray[tuple[int], np.dtype[np.complex128]]
+    breakpoints: np.ndarray[tuple[int], np.dtype[np.complex128]]
     last: int
     weight: Floats | None
     factor: float
@@ -60,7 +60,7 @@ class Back:
 class Aim:
     """Everything that draws need; `backs` from the first step that is not listed to the last."""
 
-    swept: Sweep
+    elimination: Elimination
     goal: Goal
     prefixes: Prefixes
     backs: tuple[Back, ...]
@@ -103,32 +103,34 @@ def start(to: Aim, goal: Goal) -> Start:
     return Start(goal.highest, goal.width, cumulated)
 
 
-def aim(swept: Sweep, goals: Sequence[Goal], effort: Effort, weights: Weights | None = None) -> Aim:
+def aim(
+    elimination: Elimination, goals: Sequence[Goal], effort: Effort, weights: Weights | None = None
+) -> Aim:
     """Takes aim at the first goal; the others only say which ways need not be listed.
 
     With weights a sub-network is drawn in proportion to the product of those of its pairs.
     """
-    prefixes = listed(swept, goals, weights, effort.listed)
-    if prefixes.taken == len(swept.steps) or not len(prefixes.rows):
-        return Aim(swept, goals[0], prefixes, ())
-    tables = majorants(swept, goals[0], prefixes, weights, effort.cells)
+    prefixes = listed(elimination, goals, weights, effort.listed)
+    if prefixes.taken == len(elimination.steps) or not len(prefixes.rows):
+        return Aim(elimination, goals[0], prefixes, ())
+    tables = upper_bounds(elimination, goals[0], prefixes, weights, effort.cells)
     backs = tuple(
         back(
             table,
-            swept.steps[place],
+            elimination.steps[place],
             goals[0].line.added[place],
             None if weights is None else weights[place],
         )
         for place, table in enumerate(tables, prefixes.taken)
     )
-    return Aim(swept, goals[0], prefixes, backs)
+    return Aim(elimination, goals[0], prefixes, backs)
 
 
-def back(table: Majorant, step: Step, added: Ints, weight: Floats | None) -> Back:
+def back(table: UpperBound, step: Step, added: Ints, weight: Floats | None) -> Back:
     """A step to go back through, given U before it."""
     lead = leading(step)
-    rows, knots = table.values.shape
-    values = np.zeros((rows, knots + 2), np.complex128)
+    rows, breakpoints = table.values.shape
+    values = np.zeros((rows, breakpoints + 2), np.complex128)
     values[:, 1:-1].real = table.values
     values[:, 1:-2].imag = np.diff(table.values, axis=1)
     source = step.source[lead.pairs]
@@ -138,9 +140,9 @@ def back(table: Majorant, step: Step, added: Ints, weight: Floats | None) -> Bac
         added=added,
         pairs=lead.pairs,
         shift=np.where(lead.is_one, shift, NEVER),
-        place=source * (knots + 2),
-        knots=values.reshape(-1),
-        last=knots + 1,
+        place=source * (breakpoints + 2),
+        breakpoints=values.reshape(-1),
+        last=breakpoints + 1,
         weight=None if weight is None else weight[lead.pairs],
         factor=table.factor,
         unit=table.unit,
@@ -156,7 +158,7 @@ def weights_back(one: Back, rows: Ints, left: Ints) -> Floats:
     at -= cell
     at -= 0.25 / one.unit
     cell += one.place[rows]
-    ends = one.knots.take(cell)
+    ends = one.breakpoints.take(cell)
     at *= ends.imag
     at += ends.real
     if one.weight is not None:
@@ -166,11 +168,11 @@ def weights_back(one: Back, rows: Ints, left: Ints) -> Floats:
 
 def draws(to: Aim, of: Start, number: int, rng: random.Random) -> Ints:
     """So many tries for a window: the option positions of those that came to something, [at most `number`, choices]."""
-    steps = to.swept.steps
+    steps = to.elimination.steps
     rows, left = np.zeros(number, np.int64), np.full(number, of.top, np.int64)
     if not of.bound > 0:
-        return np.zeros((0, len(to.swept.space.choices)), np.int64)
-    at = np.zeros((number, len(to.swept.space.choices)), np.int64)
+        return np.zeros((0, len(to.elimination.space.choices)), np.int64)
+    at = np.zeros((number, len(to.elimination.space.choices)), np.int64)
     expected: Floats | None = None
     factor = 1.0
     for one in reversed(to.backs):

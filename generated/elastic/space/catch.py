@@ -12,9 +12,9 @@ import numpy as np
 from elastic.space.aim import Effort, aim, draws, shares, start
 from elastic.space.choices import Space, canonical_rows, draw, positions
 from elastic.space.counting import uniform_rows
+from elastic.space.elimination import Elimination, Ints, eliminate
 from elastic.space.line import Goal, Window, line
-from elastic.space.sweep import Ints, Sweep, sweep
-from elastic.space.tilt import Attempts, tries_at
+from elastic.space.tilting import Attempts, tries_at
 
 EFFORTS = (Effort(60_000, 1_500_000), Effort(300_000, 30_000_000))
 """What goes into preparing draws: some hundredths of a second, or a second for narrow windows and many draws."""
@@ -81,8 +81,8 @@ def add(catch: Catch, space: Space, rows: Ints, window: Window, tries: int) -> i
 
 def everywhere(space: Space) -> Attempts:
     """Draws that are uniform over the whole space. Raises TooEntangled where it cannot be counted."""
-    swept = sweep(space, with_costs=False)
-    to = aim(swept, [Goal(line(swept, 0), 0, 0, 0)], EFFORTS[0])
+    elimination = eliminate(space, with_costs=False)
+    to = aim(elimination, [Goal(line(elimination, 0), 0, 0, 0)], EFFORTS[0])
     of = start(to, to.goal)
 
     def attempts(rng: random.Random, number: int) -> Ints:
@@ -119,13 +119,13 @@ def whole_space(space: Space, number: int, rng: random.Random) -> Ints:
     return found
 
 
-def found_in(swept: Sweep, window: Window, number: int) -> list[tuple[int, ...]] | None:
+def found_in(elimination: Elimination, window: Window, number: int) -> list[tuple[int, ...]] | None:
     """The costs of some sub-networks in a window, always the same; None where it is known that there are none."""
-    tries = tries_at(swept, window, EFFORTS[0])
+    tries = tries_at(elimination, window, EFFORTS[0])
     if tries is None:
         return None
     catch, rng = Catch(), random.Random(0)
-    for _ in fished(catch, swept.space, number, tries.attempts, rng, window):
+    for _ in fished(catch, elimination.space, number, tries.attempts, rng, window):
         if catch.found or catch.tries >= SOME_TRIES:
             break
     return [tuple(cost) for costs in catch.costs for cost in costs.tolist()]

@@ -1,7 +1,7 @@
-"""Draws where a global choice keeps a sweep from being made: its options are taken one after the other.
+"""Sampling where a global choice makes variable elimination too large: its options are conditioned on, one by one.
 
-A resolution, an exit, whatever very many read, multiplies all that a sweep has to tell apart. With its option fixed,
-what is left is a space of its own. Which of these a try is made in is drawn by the upper bounds on how many
+A resolution, an exit or another choice with very many readers multiplies the states of the elimination. With its option
+fixed, what is left is a space of its own. Which of these a try is made in is drawn by the upper bounds on how many
 sub-networks they hold in the window, and a try comes to nothing by as much as its bound is too large: so each
 sub-network is drawn equally often, whatever space it is in.
 """
@@ -19,8 +19,8 @@ import numpy as np
 
 from elastic.space.aim import Effort, aim, draws, start
 from elastic.space.choices import Space
+from elastic.space.elimination import Ints, TooEntangled, eliminate_uncached
 from elastic.space.line import ANY, Window, goal, line_along
-from elastic.space.sweep import Ints, TooEntangled, sweep_through
 
 MOST_PARTS = 100
 """The most spaces that one is taken apart to."""
@@ -40,7 +40,7 @@ class Part:
 
 
 def parts_of(space: Space) -> list[Part] | None:
-    """The spaces that one is taken apart to, so that each has a sweep; None where that takes too many."""
+    """The spaces that one is taken apart to, so that each has an elimination; None where that takes too many."""
     index = {name: place for place, name in enumerate(space.choices)}
     read = Counter(name for scope in space.together for name in scope)
     globals_ = [name for name, _ in read.most_common() if name not in space.active][:WEIGHED]
@@ -55,7 +55,7 @@ def parts_of(space: Space) -> list[Part] | None:
                 at[[index[name] for name in names]] = options
                 found.append(Part(fixed(space, dict(zip(names, options, strict=True)), at), at))
             try:
-                sweep_through(found[-1].space, with_costs=True)
+                eliminate_uncached(found[-1].space, with_costs=True)
             except TooEntangled:
                 continue
             return found
@@ -88,13 +88,13 @@ class Tried:
 
 def tried_in(part: Part, window: Window, number: int, rng: random.Random) -> Tried | None:
     """Tries in one part, with the logarithm of its upper bound; None where it is known that nothing is there."""
-    swept = sweep_through(part.space, with_costs=True)
+    elimination = eliminate_uncached(part.space, with_costs=True)
     kinds = [kind for kind, limits in enumerate(window) if limits != ANY] or [0]
-    goals = [goal(line_along(swept, kind), window[kind]) for kind in kinds]
+    goals = [goal(line_along(elimination, kind), window[kind]) for kind in kinds]
     if any(one is None for one in goals):
         return None
     known = [one for one in goals if one is not None]
-    to = aim(swept, known, EFFORT)
+    to = aim(elimination, known, EFFORT)
     of = start(to, known[0])
     if not of.bound > 0:
         return None

@@ -15,8 +15,8 @@ import numpy as np
 
 from elastic.space.choices import Space
 from elastic.space.constraints import PROBES, Kept, Ladder, probe
-from elastic.space.sweep import Ints
-from elastic.space.tilt import Attempts
+from elastic.space.elimination import Ints
+from elastic.space.tilting import Attempts
 
 STRUCTURES = 50_000
 """Random sub-networks that the shares are estimated from: the paper's set G."""

@@ -1,4 +1,4 @@
-"""The ways through the first steps of a sweep, one by one, as far as they are few."""
+"""The ways through the first steps of an elimination, one by one, as far as they are few."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from elastic.space.elimination import Elimination, Ints, Step
 from elastic.space.line import Goal
-from elastic.space.sweep import Ints, Step, Sweep
 
 Floats = NDArray[np.float64]
 Weights = Sequence[Floats]
@@ -79,7 +79,9 @@ class Prefixes:
             way = before[way]
 
 
-def listed(swept: Sweep, goals: Sequence[Goal], weights: Weights | None, most: int) -> Prefixes:
+def listed(
+    elimination: Elimination, goals: Sequence[Goal], weights: Weights | None, most: int
+) -> Prefixes:
     """The ways through as many steps as there are, or as keep their number at `most`.
 
     The first goal is the one whose costs they are sorted by; ways that cannot meet one of the goals are left out.
@@ -88,7 +90,7 @@ def listed(swept: Sweep, goals: Sequence[Goal], weights: Weights | None, most: i
     costs = [np.zeros(1, np.int64) for _ in goals]
     weight = np.ones(1)
     trail: list[tuple[Ints, Ints]] = []
-    for place, step in enumerate(swept.steps):
+    for place, step in enumerate(elimination.steps):
         first = np.searchsorted(step.source, np.arange(len(goals[0].line.least[place]) + 1))
         fans = np.diff(first)[rows]
         if fans.sum() > 4 * most:

@@ -1,4 +1,4 @@
-"""The rows of a sweep: what is known of the choices taken up, and which of them are alike to the rest.
+"""The rows of an elimination: what is known of the choices taken up, and which of them are alike to the rest.
 
 Every row stands for one of the assignments that led to it; `columns` holds its options, of those choices that the rest
 reads with one still to come. Rows are alike when they add the same to every cost whatever is still to come, that is,

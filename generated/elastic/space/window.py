@@ -1,9 +1,9 @@
-"""Uniform draws among the sub-networks whose costs lie in a window.
+"""Uniform sampling among the sub-networks whose costs lie in a window.
 
 Where windows hold so many sub-networks that these cannot be listed, some tries come to nothing; those that do come to
-something are uniform all the same. Their number is limited, so nothing hangs. Where choices read one another too much
-for a sweep, all sub-networks are looked at if they are not too many; else one global choice after the other is fixed;
-else sub-networks are drawn from the whole space. All of that is uniform too: what is not says so.
+something are uniform all the same. The number of tries is bounded. Where choices are too interdependent for variable
+elimination, all sub-networks are enumerated if they are few; else one global choice after another is conditioned on;
+else sub-networks are drawn from the whole space. All of that is uniform too; what is not says so.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from elastic.space.catch import (
 )
 from elastic.space.choices import Option, Space, assignments_at, largest, positions, smallest
 from elastic.space.conditioned import parts_of, tries_in_parts
+from elastic.space.elimination import Elimination, TooEntangled, eliminate
 from elastic.space.line import ANY, Limits, Window
 from elastic.space.listing import Listing, drawn_from, listing, members
 from elastic.space.nearest import nearest, nearest_of
-from elastic.space.sweep import Sweep, TooEntangled, sweep
-from elastic.space.tilt import tries_at
+from elastic.space.tilting import tries_at
 
 BY_CHANCE = "the choices are too interdependent for exact counting: each was drawn independently, which is not uniform"
 ENDS_ALONE = "no try hit the window: only its smallest or largest sub-network was found"
@@ -93,19 +93,21 @@ def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limit
     ]
     window: Window = (*whole, *[ANY] * (len(space.kinds) - len(limits)))
     try:
-        swept = sweep(space, with_costs=True)
+        elimination = eliminate(space, with_costs=True)
     except TooEntangled:
-        return drawn_without_sweep(space, number, rng, window)
-    return drawn_from_sweep(swept, number, rng, window)
+        return drawn_without_elimination(space, number, rng, window)
+    return drawn_by_elimination(elimination, number, rng, window)
 
 
-def drawn_from_sweep(swept: Sweep, number: int, rng: random.Random, window: Window) -> Draws:
+def drawn_by_elimination(
+    elimination: Elimination, number: int, rng: random.Random, window: Window
+) -> Draws:
     """Draws by taking aim; from a list where that is not certain to hit, and there are not too many to list."""
-    space, catch = swept.space, Catch()
+    space, catch = elimination.space, Catch()
     for effort in EFFORTS:
-        tries = tries_at(swept, window, effort)
+        tries = tries_at(elimination, window, effort)
         if tries is None:
-            raise EmptyWindow(*nearest(swept, window, certain=True))
+            raise EmptyWindow(*nearest(elimination, window, certain=True))
         listed = None if tries.is_exact else listing(space)
         if listed is not None:
             return drawn_from_list(listed, number, rng, window)
@@ -117,7 +119,7 @@ def drawn_from_sweep(swept: Sweep, number: int, rng: random.Random, window: Wind
     if catch.found:
         return caught(catch, space, number)
     if not add_ends(catch, space, number, rng, window):
-        raise NothingFound(*nearest(swept, window, certain=False))
+        raise NothingFound(*nearest(elimination, window, certain=False))
     return caught(catch, space, number, ENDS_ALONE)
 
 
@@ -133,7 +135,9 @@ def drawn_from_list(of: Listing, number: int, rng: random.Random, window: Window
     return caught(catch, of.space, number)
 
 
-def drawn_without_sweep(space: Space, number: int, rng: random.Random, window: Window) -> Draws:
+def drawn_without_elimination(
+    space: Space, number: int, rng: random.Random, window: Window
+) -> Draws:
     """Draws where choices are too interdependent for variable elimination."""
     listed = listing(space)
     if listed is not None:
@@ -185,7 +189,7 @@ def add_ends(catch: Catch, space: Space, number: int, rng: random.Random, window
 def nearest_drawn(
     space: Space, window: Window, message: str
 ) -> tuple[str, tuple[tuple[int, ...], ...]]:
-    """What to say where there is no sweep to ask: the nearest of some random sub-networks, and of the two ends."""
+    """Error message without elimination: the nearest of some random sub-networks and of the two ends."""
     drawn = by_chance(space)(random.Random(0), SOME_TRIES)
     ends = positions(space, [smallest(space), largest(space)])
     costs = true_costs(space, np.concatenate([drawn, ends]))

@@ -52,6 +52,7 @@ def prepare(context: Context, name: str, merged: Merged) -> Class:
     )
     cls.shown = shown(context, cls)
     needs = list(collect(context, cls))
+    name_choices(cls)
     sizes.prepare(needs)
     if isinstance(sizes, BlockSizes):
         name_flags(context, cls, sizes)
@@ -404,15 +405,17 @@ def wanted_call(choice: str) -> str:
 
 def attribute_of(cls: Class, choice: str) -> str:
     """The attribute, and so the field of the plan, that holds a choice read by a condition."""
-    name, need = cls.choices[choice]
-    if not name:
-        taken = {entry.attribute for part in cls.merged.parts for entry in walk(part.entries)}
-        taken |= {other for other, n in cls.choices.values() if n is not need}
-        name = fresh(need.fallback, taken)
-        for other, (_, same_need) in list(cls.choices.items()):
-            if same_need is need:
-                cls.choices[other] = name, need
-    return name
+    return cls.choices[choice][0]
+
+
+def name_choices(cls: Class) -> None:
+    """Gives every choice that a condition reads its attribute: one for the choices of all instances at one place."""
+    taken = {place.attribute for place in cls.merged.places()}
+    names: dict[int, str] = {}
+    for choice, (_, need) in cls.choices.items():
+        if id(need) not in names:
+            names[id(need)] = fresh(need.fallback, taken)
+        cls.choices[choice] = names[id(need)], need
 
 
 def node_lines(context: Context, cls: Class, node: Node, indent: int, around: tuple[Guarded, ...]) -> list[str]:

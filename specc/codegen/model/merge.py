@@ -199,6 +199,9 @@ def merged_entries(found: Structure, rows: Sequence[tuple[Entry, ...] | None]) -
     for row in rows:
         table = keyed(row or ())
         tables.append(table)
+        if not order or list(table) == order:  # as nearly always
+            order = list(table)
+            continue
         before = -1
         for key in table:
             if key in order:
@@ -211,8 +214,6 @@ def merged_entries(found: Structure, rows: Sequence[tuple[Entry, ...] | None]) -
                 while before < len(order) and order[before] not in table and ends(order[before]) < ends(key):
                     before += 1  # what the definition writes before it, and this instance lacks
                 order.insert(before, key)
-        if len(rows) == 1:
-            break
     nodes: list[Node] = []
     for key in order:
         column = [table.get(key) for table in tables]
@@ -354,10 +355,11 @@ class Flow:
 
     def source(self, wanted: tuple[str | None, ...]) -> str:
         """The tensor that is `wanted` in each instance (None: whichever). Raises Differs where no join gives it."""
-        order = list(self.makers)
-        candidates = tuple(sorted({name for name in wanted if name is not None}, key=order.index, reverse=True))
-        if len(candidates) == 1:
-            return candidates[0]
+        different = {name for name in wanted if name is not None}
+        if len(different) == 1:
+            return different.pop()
+        order = {name: place for place, name in enumerate(self.makers)}
+        candidates = tuple(sorted(different, key=order.__getitem__, reverse=True))
         masks = tuple(self.makers[name] for name in candidates)
         for i, name in enumerate(wanted):
             made = next((c for c, mask in zip(candidates, masks, strict=True) if mask[i]), None)

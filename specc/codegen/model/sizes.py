@@ -629,6 +629,7 @@ class SingleSizes:
     locals: list[tuple[str, str]] = field(default_factory=list)
     counting: bool = True
     rounded: Counter[Expr] = field(default_factory=Counter)
+    leaves: Counter[str] = field(default_factory=Counter)
 
     def prepare(self, needs: Sequence[Need]) -> None:
         for need in needs:
@@ -665,7 +666,9 @@ class SingleSizes:
             if self.uses[expr.choice] <= 1:
                 return f"choice({quoted(expr.choice)})", ATOM
             leaf = expr.choice.rsplit(".", 1)[-1]
-            alone = sum(name.rsplit(".", 1)[-1] == leaf for name in self.choices) == 1
+            if not self.leaves:
+                self.leaves.update(name.rsplit(".", 1)[-1] for name in self.choices)
+            alone = self.leaves[leaf] == 1
             name = leaf if alone else f"{expr.choice.split('.')[0]}_{leaf}"
             return self.local(expr, name, f"choice({quoted(expr.choice)})")
         if deserves_name(expr) and self.rounded[expr] > 1:

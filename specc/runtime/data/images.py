@@ -81,7 +81,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
-    """A data set: what it trains on, what the search judges by, and what is looked at last.
+    """A data set: training, validation (of the search) and test images.
 
     mean, std    what inputs are normalised by, where they are no floats: for each channel of all arrays, one after
                  another, once they are scaled to 0..1; for each number of a vector

@@ -99,7 +99,7 @@ class Loading:
         return PlainBatches(self, self.data.train, order[:count], batch_size) if count else None
 
     def digests(self, calibrate: int) -> list[str]:
-        """Hashes of what evaluations depend on: the images that judge and calibrate, and their normalisation."""
+        """Hashes of what evaluations depend on: the images of evaluation and calibration, and their normalisation."""
         fitting = self.calibration(calibrate)
         parts = [self.evaluation(self.data.validation), self.evaluation(self.data.test)]
         parts += [] if fitting is None else [fitting]

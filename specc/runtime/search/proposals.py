@@ -9,15 +9,15 @@ from math import prod
 from typing import Any
 
 from specc.runtime.run.journal import key
+from specc.runtime.search.constraints import Limits, limits_of, windows_of
 from specc.runtime.search.front import Point
-from specc.runtime.search.limits import Limits, limits_of, windows_of
 from specc.runtime.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from specc.runtime.train.interfaces import Assignment, Space
 from specc.space import choices
 from specc.space.counting import draw_uniform
+from specc.space.elimination import TooEntangled
 from specc.space.latency_table import LatencyTable
 from specc.space.line import ANY
-from specc.space.sweep import TooEntangled
 from specc.space.timed import timed_space
 from specc.space.window import NothingFound, draw_in_window
 

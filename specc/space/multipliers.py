@@ -1,8 +1,8 @@
-"""Windows that exclude one another, told by prices.
+"""Infeasible combinations of budgets, proven by Lagrange multipliers.
 
-Where something costs at most e1 of one kind and at most e2 of another, e1 + price * e2 is at least what the cheapest
-sub-network costs at that price. So a price at which the cheapest one costs more proves that both windows cannot be met
-together; likewise for lower ends, whose costs count negatively. How much more it is is concave in the price.
+Where something costs at most e1 of one kind and at most e2 of another, e1 + m * e2 is at least what the cheapest
+sub-network costs at the multiplier m. So a multiplier at which the cheapest one costs more proves that no sub-network
+satisfies both budgets; likewise for lower ends, whose costs count negatively. The excess is concave in the multiplier.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from math import inf, isfinite, log
 
 import numpy as np
 
+from specc.space.elimination import Elimination, Step
 from specc.space.line import ANY, Window, line
 from specc.space.prefixes import Floats
-from specc.space.sweep import Step, Sweep
 
 SEARCHED = 40
-"""How often the interval of prices is narrowed."""
+"""How often the interval of multipliers is narrowed."""
 WIDE = 5.0 * log(10)
-"""Prices between a hundred thousandth of, and as many times, what makes the ranges of both kinds equally dear."""
+"""Multipliers between a hundred thousandth of, and as many times, what makes the ranges of both kinds equally dear."""
 ROUNDING = 1e-9
 """What sums of costs may be wrong by, as a share of the range."""
 GOLDEN = (5**0.5 - 1) / 2
 
 
-def impossible(swept: Sweep, window: Window) -> bool:
+def impossible(elimination: Elimination, window: Window) -> bool:
     """Whether two of the windows are known to exclude one another."""
     limited = [kind for kind, limits in enumerate(window) if limits != ANY]
     for first, second in combinations(limited, 2):
@@ -34,29 +34,29 @@ def impossible(swept: Sweep, window: Window) -> bool:
         for signs in product((1, -1), repeat=2):
             kinds = (first, second)
             ends = [window[kind][sign > 0] for kind, sign in zip(kinds, signs, strict=True)]
-            if all(map(isfinite, ends)) and excess(swept, kinds, signs, ends) > ROUNDING:
+            if all(map(isfinite, ends)) and excess(elimination, kinds, signs, ends) > ROUNDING:
                 return True
     return False
 
 
 def excess(
-    swept: Sweep, kinds: tuple[int, int], signs: tuple[int, ...], ends: Sequence[float]
+    elimination: Elimination, kinds: tuple[int, int], signs: tuple[int, ...], ends: Sequence[float]
 ) -> float:
-    """By how much more the cheapest sub-network costs than both ends, at the price where that is most; as a share of
-    the range of costs."""
+    """The largest excess of the cheapest sub-network's cost over both ends, over all multipliers; as a share of the
+    range of costs."""
     added, lefts = [], []
     for kind, sign, end in zip(kinds, signs, ends, strict=True):
-        along = line(swept, kind)
+        along = line(elimination, kind)
         span = max(1, int(along.most[0][0])) * along.unit
         added.append([sign * along.unit * one / span for one in along.added])
         lefts.append(sign * (end - along.base) / span)
 
     def at(exponent: float) -> float:
-        # The two prices add up to 1.
-        price = 1 / (1 + np.exp(-exponent))
-        summed = [(1 - price) * a + price * b for a, b in zip(*added, strict=True)]
-        ends_of = (1 - price) * lefts[0] + price * lefts[1]
-        return least_of(swept.steps, summed) - float(ends_of)
+        # The two multipliers add up to 1.
+        multiplier = 1 / (1 + np.exp(-exponent))
+        summed = [(1 - multiplier) * a + multiplier * b for a, b in zip(*added, strict=True)]
+        ends_of = (1 - multiplier) * lefts[0] + multiplier * lefts[1]
+        return least_of(elimination.steps, summed) - float(ends_of)
 
     low, high = -WIDE, WIDE
     inner = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]

@@ -1,4 +1,4 @@
-"""Judging the candidates of a search: every measurement made once, remembered, and shared out among the processes."""
+"""Evaluates the candidates of a search: each measurement is made once, kept, and shared among the processes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Measure: TypeAlias = Callable[[Assignment, str], Measured]
 MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
 
 
-class Judge:
-    """Gives sub-networks their points. `timed` says that latencies count, as an objective or a limit."""
+class Evaluator:
+    """Gives sub-networks their points. `timed` says that latencies count, as an objective or a constraint."""
 
     def __init__(
         self,

@@ -1,5 +1,4 @@
-"""Tries at several windows at once: one is hit by taking aim at it, the others by drawing what costs about so much more
-often.
+"""Rejection sampling for several budgets at once: one is hit by construction, the others by exponential tilting.
 
 Beside the window aimed at, a sub-network that costs c of another kind is drawn in proportion to exp(lambda c), with
 lambda such that draws lie about the near end of that window; and of those inside it, each is kept with probability
@@ -16,11 +15,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from specc.space.aim import Aim, Effort, Start, aim, draws, shares, start
-from specc.space.line import ANY, Goal, Window, goal, line
-from specc.space.prefixes import Floats
-from specc.space.prices import impossible
-from specc.space.sweep import Ints, Sweep
+from elastic.space.aim import Aim, Effort, Start, aim, draws, shares, start
+from elastic.space.elimination import Elimination, Ints
+from elastic.space.line import ANY, Goal, Window, goal, line
+from elastic.space.multipliers import impossible
+from elastic.space.prefixes import Floats
 
 Attempts: TypeAlias = Callable[[random.Random, int], Ints]
 """Makes so many tries and gives the option positions of those that came to something, [n, choices]."""
@@ -43,18 +42,18 @@ class Tries:
 
 
 @lru_cache(maxsize=4)
-def tries_at(swept: Sweep, window: Window, effort: Effort) -> Tries | None:
+def tries_at(elimination: Elimination, window: Window, effort: Effort) -> Tries | None:
     """Tries at a window, which are uniform over what is in it; None where it is known that nothing is."""
     goals: dict[int, Goal] = {}
     for kind in [kind for kind, limits in enumerate(window) if limits != ANY] or [0]:
-        one = goal(line(swept, kind), window[kind])
+        one = goal(line(elimination, kind), window[kind])
         if one is None:
             return None
         goals[kind] = one
     found = []
     for kind, first in goals.items():
         others = {other: one for other, one in goals.items() if other != kind}
-        to = aim(swept, [first, *others.values()], effort)
+        to = aim(elimination, [first, *others.values()], effort)
         of = start(to, first)
         if not of.bound > 0:
             return None
@@ -65,7 +64,7 @@ def tries_at(swept: Sweep, window: Window, effort: Effort) -> Tries | None:
     _, kind, to, of = min(found, key=lambda one: one[:2])
     others = {other: one for other, one in goals.items() if other != kind}
     share, attempts = tilted(to, of, others, effort)
-    if not share and impossible(swept, window):
+    if not share and impossible(elimination, window):
         return None
     return Tries(attempts, is_exact=False)
 
@@ -125,7 +124,7 @@ def tilted(
 ) -> tuple[float, Attempts]:
     """Tries at the window that `to` aims at, tilted so that many are in those of other kinds too; and the share of some
     of them that was."""
-    space, swept, goals = to.swept.space, to.swept, list(others.values())
+    space, elimination, goals = to.elimination.space, to.elimination, list(others.values())
 
     def costs_of(rows: Ints) -> Floats:
         """In whole units of the lines, [n, others]."""
@@ -150,7 +149,7 @@ def tilted(
         if corrected is None:
             break
         tilt = corrected
-        to = aim(swept, [to.goal, *goals], effort, weights_of(swept, tilt, goals))
+        to = aim(elimination, [to.goal, *goals], effort, weights_of(elimination, tilt, goals))
         of = start(to, to.goal)
     found, chosen, begin, kept = best
 
@@ -164,10 +163,10 @@ def tilted(
     return max(found, 0.0), attempts
 
 
-def weights_of(swept: Sweep, tilt: Tilt, goals: Sequence[Goal]) -> list[Floats]:
+def weights_of(elimination: Elimination, tilt: Tilt, goals: Sequence[Goal]) -> list[Floats]:
     """exp(slope * cost), pair by pair, up to a factor for each step."""
     found = []
-    for place in range(len(swept.steps)):
+    for place in range(len(elimination.steps)):
         rise = sum(
             slope * (one.line.added[place] - one.line.added[place].mean())
             for slope, one in zip(tilt.slopes, goals, strict=True)

@@ -1,4 +1,4 @@
-"""The limits of a search: on MACs and parameters as windows to draw from, and why nothing keeps them."""
+"""The constraints of a search: MACs and parameters as windows to sample from, and why nothing satisfies them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from specc.runtime.search.checks import written
 from specc.runtime.search.front import Point
 from specc.runtime.train.interfaces import Space
 from specc.space import choices
+from specc.space.elimination import TooEntangled
 from specc.space.latency_table import LatencyTable
 from specc.space.line import ANY, Window
 from specc.space.ranges import ranges_of
-from specc.space.sweep import TooEntangled
 from specc.space.timed import in_nanoseconds, timed_space
 from specc.space.window import NothingFound, draw_in_window
 

@@ -13,13 +13,13 @@ from scipy import stats
 
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from specc.space import majorants
+from specc.space import upper_bounds
 from specc.space.aim import Effort, aim, start
 from specc.space.choices import Space
+from specc.space.elimination import Elimination, eliminate
 from specc.space.line import Goal, Line, goal, line
 from specc.space.prefixes import Floats, listed
 from specc.space.single import one_draw
-from specc.space.sweep import Sweep, sweep
 from specc.space.window import draw_in_window
 from specc.subnets.space import space_of
 from tests.helpers.folders import SPECS
@@ -28,10 +28,10 @@ from tests.helpers.graphs import graphs
 SLOWLY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
-def ways_to(swept: Sweep, along: Line, weights: list[Floats] | None) -> list[dict[tuple[int, int], float]]:
+def ways_to(elimination: Elimination, along: Line, weights: list[Floats] | None) -> list[dict[tuple[int, int], float]]:
     """For every step, the ways (or their weights) to each row before it, by what they cost."""
     tables = [{(0, 0): 1.0}]
-    for place, step in enumerate(swept.steps):
+    for place, step in enumerate(elimination.steps):
         after: dict[tuple[int, int], float] = defaultdict(float)
         for pair, (source, target) in enumerate(zip(step.source.tolist(), step.target.tolist(), strict=True)):
             weight = 1.0 if weights is None else float(weights[place][pair])
@@ -45,28 +45,30 @@ def ways_to(swept: Sweep, along: Line, weights: list[Floats] | None) -> list[dic
 @SLOWLY
 @given(graphs(3), st.floats(0, 1), st.floats(0, 1), st.integers(1, 20), st.integers(50, 2000), st.booleans())
 def test_bounds_are_never_too_small(graph: Graph, a: float, b: float, most: int, cells: int, tilted: bool) -> None:
-    swept = sweep(space_of(graph), with_costs=True)
-    along = line(swept, 0)
+    elimination = eliminate(space_of(graph), with_costs=True)
+    along = line(elimination, 0)
     top = int(along.most[0][0])
     first, last = sorted((int(a * top), int(b * top)))
     to = Goal(along, last - first, last, last)
     weights = None
     if tilted:
-        weights = [np.exp(step.option - 2.0 * along.added[at] / max(1, top)) for at, step in enumerate(swept.steps)]
+        weights = [
+            np.exp(step.option - 2.0 * along.added[at] / max(1, top)) for at, step in enumerate(elimination.steps)
+        ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(majorants, "FEWEST", 4)
-        prefixes = listed(swept, [to], weights, most)
-        if prefixes.taken == len(swept.steps) or not len(prefixes.rows):
+        patch.setattr(upper_bounds, "FEWEST", 4)
+        prefixes = listed(elimination, [to], weights, most)
+        if prefixes.taken == len(elimination.steps) or not len(prefixes.rows):
             return
-        tables = majorants.majorants(swept, to, prefixes, weights, cells)
-        found = majorants.ranges(swept, to, prefixes)
-    ways = ways_to(swept, along, weights)
+        tables = upper_bounds.upper_bounds(elimination, to, prefixes, weights, cells)
+        found = upper_bounds.ranges(elimination, to, prefixes)
+    ways = ways_to(elimination, along, weights)
     for place, (table, range_) in enumerate(zip(tables, found, strict=True), prefixes.taken):
         for row, (low, high) in enumerate(zip(range_.lows.tolist(), range_.highs.tolist(), strict=True)):
             for left in range(low, high + 1, max(1, (high - low) // 60)):
                 true = sum(n for (r, cost), n in ways[place].items() if r == row and left - to.width <= cost <= left)
-                knot, share = divmod((left - table.lows[row]) / table.unit, 1)
-                values = table.values[row, int(knot)], table.values[row, int(knot) + 1]
+                point, share = divmod((left - table.lows[row]) / table.unit, 1)
+                values = table.values[row, int(point)], table.values[row, int(point) + 1]
                 assert (1 - share) * values[0] + share * values[1] >= true * (1 - 1e-9)
         for (row, cost), n in ways[place].items():
             # Nothing that can still end in the window is out of range.
@@ -77,14 +79,14 @@ def test_bounds_are_never_too_small(graph: Graph, a: float, b: float, most: int,
 @pytest.mark.parametrize("name", ["mobilenet_v2_pss", "digits_pss", "digits_ofa"])
 def test_bounds_are_close_where_the_ways_are_many(name: str) -> None:
     """Of the listed ways only a thousand: windows of a tenth of the range, at most a tenth too much."""
-    swept = sweep(space_of(load(SPECS / f"{name}.specc").graph), with_costs=True)
-    along = line(swept, 0)
+    elimination = eliminate(space_of(load(SPECS / f"{name}.specc").graph), with_costs=True)
+    along = line(elimination, 0)
     top = int(along.most[0][0])
     for begin in range(1, 9):
         to = goal(along, (along.base + along.unit * top * begin / 10, along.base + along.unit * top * (begin + 1) / 10))
         assert to is not None
-        true = start(aim(swept, [to], Effort(10**6, 1)), to).bound
-        bound = start(aim(swept, [to], Effort(1000, 10**6)), to).bound
+        true = start(aim(elimination, [to], Effort(10**6, 1)), to).bound
+        bound = start(aim(elimination, [to], Effort(1000, 10**6)), to).bound
         assert true <= bound * (1 + 1e-9)
         assert bound <= 1.1 * true
 
@@ -102,9 +104,9 @@ def test_counts_far_beyond_what_floats_hold_are_scaled() -> None:
     folded = [counts[:10].sum(), counts[10:20].sum(), counts[20:].sum()]
     expected = [300 * part.sum() for part in (shares[:10], shares[10:20], shares[20:])]
     assert stats.chisquare(folded, expected).pvalue > 1e-3
-    to = goal(line(sweep(space, True), 0), (600, 640))
+    to = goal(line(eliminate(space, True), 0), (600, 640))
     assert to is not None
-    taken = aim(sweep(space, True), [to], Effort(1000, 10**7))
+    taken = aim(eliminate(space, True), [to], Effort(1000, 10**7))
     rng = random.Random(1)
     for _ in range(20):
         one = one_draw(taken, start(taken, to), rng)

@@ -1,4 +1,4 @@
-"""The limits of a search: on MACs and parameters as windows to draw from, and why nothing keeps them."""
+"""The constraints of a search: MACs and parameters as windows to sample from, and why nothing satisfies them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, Final, TypeAlias
 from elastic.search.checks import written
 from elastic.search.front import Point
 from elastic.space import choices
+from elastic.space.elimination import TooEntangled
 from elastic.space.latency_table import LatencyTable
 from elastic.space.line import ANY, Window
 from elastic.space.ranges import ranges_of
-from elastic.space.sweep import TooEntangled
 from elastic.space.timed import in_nanoseconds, timed_space
 from elastic.space.window import NothingFound, draw_in_window
 from elastic.train.interfaces import Space

@@ -1,6 +1,6 @@
-"""One pass over the choices of a space that remembers only a frontier: what draws, counts and ranges are made from.
+"""Variable elimination over the choices of a space: the basis of exact samples, counts and ranges.
 
-The sweep takes up one choice after another. What the rest needs to know of those taken up is a row. Two assignments
+Choices are eliminated one after another. A row holds what the rest needs to know of those eliminated. Two assignments
 whose choices add the same to every cost, whatever is still to come, and leave the same activities open, are in one row:
 after a concatenation not each of its widths is told apart, but their sum. They have the same continuations, so sums
 (or minima) over assignments become sums over rows.
@@ -15,17 +15,25 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from elastic.space.choices import Space
-from elastic.space.order import elimination_order, frontier_orders, neighbours, pairs_of
-from elastic.space.states import Readers, State, readers
-from elastic.space.terms import TooEntangled, terms_of
+from specc.space.choices import Space
+from specc.space.order import elimination_order, frontier_orders, neighbours, pairs_of
+from specc.space.states import Readers, State, readers
+from specc.space.terms import TooEntangled, terms_of
 
-__all__ = ["PAIR_LIMITS", "Step", "Sweep", "TooEntangled", "cost_ranges", "reach", "sweep"]
+__all__ = [
+    "PAIR_LIMITS",
+    "Elimination",
+    "Step",
+    "TooEntangled",
+    "cost_ranges",
+    "eliminate",
+    "reach",
+]
 
 Ints = NDArray[np.int64]
 PAIR_LIMITS = (30_000, 300_000, 3_000_000)
 """The most (row, option) pairs of all steps together: every order is tried with the first limit, then with the next.
-Beyond the last a space is too entangled for an exact sweep."""
+Beyond the last a space is too entangled for an exact elimination."""
 FEW_PAIRS = 10_000
 """So many take no time, and no better order is looked for."""
 TRIED = 4
@@ -50,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sweep:
+class Elimination:
     """All steps, and the cost of the assignment with every choice at its first option, from which they start."""
 
     space: Space
@@ -59,12 +67,12 @@ class Sweep:
 
 
 @lru_cache(maxsize=4)
-def sweep(space: Space, with_costs: bool) -> Sweep:
+def eliminate(space: Space, with_costs: bool) -> Elimination:
     """The steps through a space, which are kept. Raises TooEntangled where they have too many pairs in any order."""
-    return sweep_through(space, with_costs)
+    return eliminate_uncached(space, with_costs)
 
 
-def sweep_through(space: Space, with_costs: bool) -> Sweep:
+def eliminate_uncached(space: Space, with_costs: bool) -> Elimination:
     """The same, for a space that is asked for once."""
     costed = with_costs and space.costs is not None
     what = readers(space, terms_of(space).terms if costed else ())
@@ -74,7 +82,7 @@ def sweep_through(space: Space, with_costs: bool) -> Sweep:
     first = elimination_order(sizes, near)
     found = steps_in(first, space, what, PAIR_LIMITS[0])
     if found is not None and pairs_in(found) <= FEW_PAIRS:
-        return Sweep(space, tuple(found), base)
+        return Elimination(space, tuple(found), base)
     # What a network reads as a sum is not told apart, so that nobody knows before trying how many pairs there will be.
     orders = sorted(
         [first, *frontier_orders(sizes, near)], key=lambda order: pairs_of(order, sizes, near)
@@ -84,7 +92,7 @@ def sweep_through(space: Space, with_costs: bool) -> Sweep:
             better = limit if found is None else pairs_in(found) // 2
             found = steps_in(order, space, what, better) or found
         if found is not None:
-            return Sweep(space, tuple(found), base)
+            return Elimination(space, tuple(found), base)
     raise TooEntangled
 
 
@@ -130,14 +138,14 @@ def reach(steps: Sequence[Step], added: Sequence[Ints], lowest: bool) -> list[In
 
 def cost_ranges(space: Space) -> tuple[tuple[int, int], ...]:
     """(least, most) of every cost over all sub-networks, exactly: of MACs and of parameters."""
-    return ranges_in(sweep(space, with_costs=True))
+    return ranges_in(eliminate(space, with_costs=True))
 
 
-def ranges_in(swept: Sweep) -> tuple[tuple[int, int], ...]:
-    """The same, of a sweep with costs."""
+def ranges_in(elimination: Elimination) -> tuple[tuple[int, int], ...]:
+    """The same, of an elimination with costs."""
     ranges = []
-    for kind, base in enumerate(swept.base):
-        added = [step.added[:, kind] for step in swept.steps]
-        low, high = (int(reach(swept.steps, added, lowest)[0][0]) for lowest in (True, False))
+    for kind, base in enumerate(elimination.base):
+        added = [step.added[:, kind] for step in elimination.steps]
+        low, high = (int(reach(elimination.steps, added, lowest)[0][0]) for lowest in (True, False))
         ranges.append((base + low, base + high))
     return tuple(ranges)

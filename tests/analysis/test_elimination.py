@@ -1,4 +1,4 @@
-"""Sweeps against brute force: each sub-network is one way through, at its true cost; and few rows are told apart."""
+"""Variable elimination against brute force: each sub-network is one way through, at its true cost; rows are few."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from specc.pipeline import load
 from specc.space import counting
 from specc.space.catch import whole_space
+from specc.space.elimination import Elimination, TooEntangled, cost_ranges, eliminate, pairs_in, steps_in
 from specc.space.listing import listing
 from specc.space.states import State, readers
-from specc.space.sweep import Sweep, TooEntangled, cost_ranges, pairs_in, steps_in, sweep
 from specc.space.terms import terms_of
 from specc.subnets.space import space_of
 from tests.helpers.folders import SPECS
@@ -26,10 +26,10 @@ from tests.helpers.spaces import everything, random_space
 SEEDS = range(120)
 
 
-def ways(swept: Sweep) -> Counter[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """All ways through a sweep: (option positions, costs), by following every pair."""
-    found = [(0, (0,) * len(swept.space.choices), swept.base)]
-    for step in swept.steps:
+def ways(elimination: Elimination) -> Counter[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """All ways through an elimination: (option positions, costs), by following every pair."""
+    found = [(0, (0,) * len(elimination.space.choices), elimination.base)]
+    for step in elimination.steps:
         after = []
         for row, at, cost in found:
             for pair in np.flatnonzero(step.source == row).tolist():
@@ -45,7 +45,7 @@ def test_every_sub_network_is_one_way_at_its_cost(seed: int) -> None:
     space = random_space(seed)
     rows, costs = everything(space)
     truth = Counter((tuple(row), tuple(cost)) for row, cost in zip(rows.tolist(), costs.tolist(), strict=True))
-    assert ways(sweep(space, with_costs=True)) == truth
+    assert ways(eliminate(space, with_costs=True)) == truth
     assert counting.size(space) == len(rows)
     assert cost_ranges(space) == tuple((int(c.min()), int(c.max())) for c in costs.T)
 
@@ -59,7 +59,7 @@ def test_any_order_of_choices_finds_the_same(seed: int) -> None:
     known = terms_of(space)
     steps = steps_in(order, space, readers(space, known.terms), 10**6)
     assert steps is not None
-    assert ways(Sweep(space, tuple(steps), known.base)) == truth
+    assert ways(Elimination(space, tuple(steps), known.base)) == truth
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -118,19 +118,19 @@ def test_rows_that_differ_to_the_rest_are_told_apart_and_no_others(seed: int) ->
 
 def test_of_a_concatenation_the_sum_is_remembered() -> None:
     """Three widths of 17 options are 4,913 combinations and 49 sums."""
-    swept = sweep(space_in(JOINED), with_costs=True)
-    assert max(step.rows for step in swept.steps) <= 5 * 49
-    assert pairs_in(swept.steps) < 5 * 17 * 49 * 3
+    elimination = eliminate(space_in(JOINED), with_costs=True)
+    assert max(step.rows for step in elimination.steps) <= 5 * 49
+    assert pairs_in(elimination.steps) < 5 * 17 * 49 * 3
 
 
 def test_a_network_that_comes_back_to_its_beginning_is_begun_in_the_middle() -> None:
-    assert pairs_in(sweep(space_in(UNET), with_costs=True).steps) < 250_000
+    assert pairs_in(eliminate(space_in(UNET), with_costs=True).steps) < 250_000
 
 
 def test_too_many_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("specc.space.sweep.PAIR_LIMITS", (100, 1000))
+    monkeypatch.setattr("specc.space.elimination.PAIR_LIMITS", (100, 1000))
     with pytest.raises(TooEntangled):
-        sweep(replace(space_in(UNET)), with_costs=True)
+        eliminate(replace(space_in(UNET)), with_costs=True)
 
 
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.specc")), ids=lambda path: path.stem)
