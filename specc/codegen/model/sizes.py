@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.codegen.literals import quoted
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
 from specc.codegen.model.merge import Merged
 from specc.codegen.model.render import ATOM, Text, in_brackets, number, parenthesised, quotient, size_text
@@ -25,6 +24,7 @@ from specc.ir.expr import evaluate as value_at
 from specc.ir.graph import Tensor
 from specc.ir.whole import factors
 from specc.ops.writing import Value, channel_values, numbers
+from specc.python import quoted
 from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
