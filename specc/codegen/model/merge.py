@@ -245,7 +245,7 @@ def place_of(entry: Entry) -> Hashable:
         return "region", place_of(entry.entries[0])
     if isinstance(entry, Part):
         return "part", entry.scope.origin.start, entry.scope.origin.end
-    return "op", entry.op.origin.start, entry.op.origin.end, entry.op.kind == "select"
+    return "op", entry.op.origin.start, entry.op.origin.end, entry.op.operator.selects
 
 
 def merged_node(found: Structure, column: Sequence[Entry | None]) -> Node:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.codegen.literals import quoted
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
 from specc.codegen.model.merge import Merged
 from specc.codegen.model.render import ATOM, Text, in_brackets, number, parenthesised, quotient, size_text
@@ -25,6 +24,7 @@ from specc.ir.expr import evaluate as value_at
 from specc.ir.graph import Tensor
 from specc.ir.whole import factors
 from specc.ops.writing import Value, channel_values, numbers
+from specc.python import quoted
 from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
@@ -217,6 +217,12 @@ class BlockSizes:
                 return self.argument(template.name, need.role)
             return self.lookup(need.role, need.values)
         values = self.evaluated(template, need.inward)
+        if any(
+            isinstance(v, Fraction)
+            for name in names_read(template, definition.lets)
+            for v in self.arguments.get(name, ())
+        ):
+            return self.lookup(need.role, need.values)  # `in_ * 4.5` would be no int
         if values is None or not agrees(values, need.values):
             return None
         found = self.lookup(need.role, values)
