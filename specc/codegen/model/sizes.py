@@ -217,6 +217,12 @@ class BlockSizes:
                 return self.argument(template.name, need.role)
             return self.lookup(need.role, need.values)
         values = self.evaluated(template, need.inward)
+        if any(
+            isinstance(v, Fraction)
+            for name in names_read(template, definition.lets)
+            for v in self.arguments.get(name, ())
+        ):
+            return self.lookup(need.role, need.values)  # `in_ * 4.5` would be no int
         if values is None or not agrees(values, need.values):
             return None
         found = self.lookup(need.role, values)

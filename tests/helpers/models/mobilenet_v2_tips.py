@@ -32,13 +32,13 @@ class First(Elastic):
     def __init__(self, in_: Size, out: Size) -> None:
         super().__init__()
         self.depthwise = Conv2d(in_, in_, 3, padding=1, groups=in_, bias=False)
-        self.norm1 = BatchNorm2d(in_)
-        self.conv = Conv2d(in_, out, 1, bias=False)
-        self.norm2 = BatchNorm2d(out)
+        self.norm2 = BatchNorm2d(in_)
+        self.conv2 = Conv2d(in_, out, 1, bias=False)
+        self.norm3 = BatchNorm2d(out)
 
     def forward(self, x: Tensor, p: Part) -> Any:
-        x = F.relu6(self.norm1(self.depthwise(x, p.depthwise), p.norm1), inplace=True)
-        return self.norm2(self.conv(x, p.conv), p.norm2)
+        x = F.relu6(self.norm2(self.depthwise(x, p.depthwise), p.norm2), inplace=True)
+        return self.norm3(self.conv2(x, p.conv2), p.norm3)
 
 
 class InvertedResidual(Elastic):

@@ -78,13 +78,13 @@ class First(Elastic):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
-        self.norm1 = BatchNorm2d(channels)
-        self.conv = nn.Conv2d(channels, channels, 1, bias=False)
         self.norm2 = BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 1, bias=False)
+        self.norm3 = BatchNorm2d(channels)
 
     def forward(self, x: Tensor, p: Part) -> Tensor:
-        y = relu(self.norm1(self.depthwise(x), p.norm1))
-        return x + self.norm2(self.conv(y), p.norm2)  # type: ignore[no-any-return]
+        y = relu(self.norm2(self.depthwise(x), p.norm2))
+        return x + self.norm3(self.conv2(y), p.norm3)  # type: ignore[no-any-return]
 
 
 class Stem(Elastic):
