@@ -134,6 +134,7 @@ class BlockSizes:
     reserved: dict[str, str] = field(default_factory=dict)
     rounding: bool = False
     adding: bool = False
+    in_condition: bool = False
 
     def __post_init__(self) -> None:
         parts = self.merged.parts
@@ -285,10 +286,10 @@ class BlockSizes:
         return tuple(at_largest(total(value), self.largest) for value in values)
 
     def argument(self, name: str, role: str) -> Text:
-        """One of the definition's parameters as a parameter of the class; the channels that it became, where these are
-        elastic and the spec gives a number."""
+        """One of the definition's parameters as a parameter of the class; in a condition the channels that it became,
+        where these are elastic and the spec gives a number."""
         vector = self.arguments[name]
-        if role != "function" and not is_elastic(vector):
+        if self.in_condition and role != "function" and not is_elastic(vector):
             ends = self.leaving is not None and self.peak(self.leaving) == vector  # in the end it is what comes out
             for known_role, other, text in self.known:
                 if known_role != "channels" or not is_elastic(other) or self.peak(other) != vector:
@@ -505,7 +506,9 @@ class BlockSizes:
                 continue
             if all(bool(v) is positive for v in values):
                 continue
+            self.in_condition = True
             text = self.ast_text(node, need)
+            self.in_condition = False
             if text is None:
                 continue
             texts.append(text if positive else (f"not {parenthesised(text, 3)}", 3))
