@@ -38,7 +38,7 @@ class ElasticNet(Elastic):
         """`space` is the project's module space.py."""
         super().__init__()
         self.planner = None if space is None else Planner(space)
-        self.outputs: Mapping[str, Condition] = {"head": 1}
+        self.outputs: Sequence[str] = ("head",)
         self.answers: Mapping[str, Condition] = {}
         self.features: Mapping[str, Condition] = {}
         self.answer: str | Expr | None = None

@@ -97,7 +97,7 @@ class Model(ElasticNet):
         self.s6 = stage(others[3], 576, others[4], 960, 2)
         self.s7 = stage(others[4], 960, others[5], 960, 0, stride=1)
         self.head = Head(others[5])
-        self.outputs = dict.fromkeys(("head", "s1", "s2", "s3", "s4", "s5", "s6", "s7"), 1)
+        self.outputs = ("head", "s1", "s2", "s3", "s4", "s5", "s6", "s7")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

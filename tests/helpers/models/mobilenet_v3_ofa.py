@@ -134,7 +134,7 @@ class Model(ElasticNet):
         self.s4 = stage(80, 112, 1, True, F.hardswish)
         self.s5 = stage(112, 160, 2, True, F.hardswish)
         self.head = Head()
-        self.outputs = {"head": 1, "s1": 1, "s2": 1, "s3": 1, "s4": 1, "s5": 1}
+        self.outputs = ("head", "s1", "s2", "s3", "s4", "s5")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:
