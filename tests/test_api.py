@@ -22,7 +22,7 @@ def net(tmp_path: Path) -> specc.Network:
 
 
 def test_what_there_is() -> None:
-    assert set(specc.__all__) == {"Network", "SpecError", "SpecWarning", "load"}
+    assert set(specc.__all__) == {"Network", "SpecError", "SpecWarning", "__version__", "load"}
     with pytest.raises(AttributeError):
         specc.nothing  # noqa: B018
 

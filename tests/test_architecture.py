@@ -169,7 +169,6 @@ NAMED_KINDS = {
     "diagnostics/elsewhere.py": "words of other languages and libraries, and what specc says instead",
     "methods/settings.py": "words that `train { }` takes",
     "methods/pss": "a parameter of its own, `pool`",
-    "codegen/model": "the writer of model.py, which is to ask for `nests`, `silent` and `selects`",
 }
 """Where operators are named outside specc/ops, and what the words are there."""
 

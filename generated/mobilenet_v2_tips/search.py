@@ -6,9 +6,8 @@
     python search.py --objectives accuracy latency --latency-table latency.cpu.json
     torchrun --nproc-per-node 4 search.py
 
-Writes pareto.json, a page, pareto.html, and pictures of the front. Candidates are evaluated on
-images held out of training; the test images are used once, at the end. An interrupted search
-continues where it stopped.
+Writes pareto.json, a page, pareto.html, and pictures of the front. Candidates are evaluated on held
+out images; the test images are used once, at the end. An interrupted search continues.
 """
 
 from __future__ import annotations

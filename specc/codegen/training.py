@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Final, Protocol
 
 from specc.codegen.backbone import pyramid_stages
-from specc.codegen.literals import literal, toml
 from specc.codegen.parts import in_order, place
 from specc.codegen.render import render
+from specc.codegen.toml import toml
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Signature
@@ -21,6 +21,7 @@ from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
 from specc.passes.slices import separable
+from specc.python import literal
 from specc.version import __version__
 
 

@@ -220,6 +220,8 @@ class Operator(ABC):
     """Whether it adds its inputs, as at the end of a residual."""
     selects: bool = False
     """Whether it goes on with one of its inputs: that of the first true condition in `params.conditions`."""
+    narrows: bool = False
+    """Whether it goes on with the first channels of its input, as a head for one option of a choice does."""
 
     folds: bool = False
     """Whether importance counts it as part of the operation beside it, as norms and activations are."""

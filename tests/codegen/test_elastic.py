@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.ops.batch_norm.torch import BankedBatchNorm2d, ElasticBatchNorm1d, ElasticBatchNorm2d
-from specc.ops.conv.torch import ConvCut, ElasticConv2d
-from specc.ops.linear.torch import ElasticLinear, LinearCut
+from specc.ops.batch_norm.torch import BatchNorm1d, BatchNorm2d
+from specc.ops.conv.torch import Conv2d, ConvCut
+from specc.ops.linear.torch import Linear, LinearCut
 from specc.runtime.net.plan import Cut
 from tests.helpers.layers import CHANGES, scrambled
 
@@ -24,20 +25,20 @@ def seeded() -> None:
 
 
 def test_a_cut_convolution_uses_the_first_channels() -> None:
-    conv = ElasticConv2d(8, 12, 3, stride=2, padding=1)
+    conv = Conv2d(8, 12, 3, stride=2, padding=1)
     x = torch.randn(2, 4, 9, 9)
     expected = F.conv2d(x, conv.weight[:6, :4], conv.bias[:6] if conv.bias is not None else None, 2, 1)
     assert torch.equal(conv(x, conv.cut(4, 6)), expected)
 
 
 def test_a_depthwise_convolution_keeps_whole_groups() -> None:
-    conv = ElasticConv2d(8, 8, 3, padding=1, groups=8, bias=False)
+    conv = Conv2d(8, 8, 3, padding=1, groups=8, bias=False)
     x = torch.randn(2, 5, 6, 6)
     assert torch.equal(conv(x, conv.cut(5, 5)), F.conv2d(x, conv.weight[:5], None, 1, 1, 1, 5))
 
 
 def test_a_grouped_convolution_keeps_the_size_of_its_groups() -> None:
-    conv = ElasticConv2d(12, 24, 3, padding=1, groups=6)
+    conv = Conv2d(12, 24, 3, padding=1, groups=6)
     x = torch.randn(1, 8, 5, 5)
     cut = conv.cut(8, 16)
     assert cut is not None
@@ -47,25 +48,25 @@ def test_a_grouped_convolution_keeps_the_size_of_its_groups() -> None:
 
 
 def test_a_smaller_kernel_is_the_centre_of_the_largest() -> None:
-    conv = ElasticConv2d(3, 4, 7, padding=3, bias=False)
+    conv = Conv2d(3, 4, 7, padding=3, bias=False)
     x = torch.randn(1, 3, 8, 8)
     assert torch.equal(conv(x, conv.cut(3, 4, 3)), F.conv2d(x, conv.weight[:, :, 2:5, 2:5], None, 1, 1))
     assert torch.equal(conv(x, conv.cut(3, 4, 3, 0)), F.conv2d(x, conv.weight[:, :, 2:5, 2:5], None, 1, 0))
 
 
 def test_a_border_narrows_with_the_kernel_as_far_as_it_reaches() -> None:
-    conv = ElasticConv2d(3, 4, 5, stride=2, padding=5, dilation=2, bias=False)
+    conv = Conv2d(3, 4, 5, stride=2, padding=5, dilation=2, bias=False)
     x = torch.randn(1, 3, 9, 9)
     assert torch.equal(conv(x, conv.cut(3, 4, 3)), F.conv2d(x, conv.weight[:, :, 1:4, 1:4], None, 2, 3, 2))
 
 
 def test_nothing_cut_off_is_no_cut() -> None:
-    assert ElasticConv2d(3, 4, 5, padding=2).cut(3, 4, 5, 2) is None
-    assert ElasticLinear(3, 4).cut(3, 4) is None
+    assert Conv2d(3, 4, 5, padding=2).cut(3, 4, 5, 2) is None
+    assert Linear(3, 4).cut(3, 4) is None
 
 
 def test_a_cut_linear_layer() -> None:
-    linear = ElasticLinear(6, 8)
+    linear = Linear(6, 8)
     x = torch.randn(3, 4)
     cut = linear.cut(4, 5)
     assert torch.equal(linear(x, cut), F.linear(x, linear.weight[:5, :4], linear.bias[:5]))
@@ -74,9 +75,9 @@ def test_a_cut_linear_layer() -> None:
 
 
 LAYERS: tuple[tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]], ...] = (
-    (lambda: ElasticConv2d(6, 8, 3, padding=1), (4, 6), (2, 4, 5, 5)),
-    (lambda: ElasticLinear(6, 8), (4, 6), (2, 4)),
-    (lambda: ElasticBatchNorm2d(6), (4,), (2, 4, 5, 5)),
+    (lambda: Conv2d(6, 8, 3, padding=1), (4, 6), (2, 4, 5, 5)),
+    (lambda: Linear(6, 8), (4, 6), (2, 4)),
+    (lambda: BatchNorm2d(6), (4,), (2, 4, 5, 5)),
 )
 
 
@@ -104,7 +105,7 @@ def test_remembered_views_are_never_stale(kind: int, change: str) -> None:
 
 
 def test_views_serve_two_networks_in_turn() -> None:
-    one, two = scrambled(ElasticLinear(6, 8)), scrambled(ElasticLinear(6, 8))
+    one, two = scrambled(Linear(6, 8)), scrambled(Linear(6, 8))
     x = torch.randn(2, 4)
     cut = LinearCut(4, 6)
     with torch.no_grad():
@@ -113,7 +114,7 @@ def test_views_serve_two_networks_in_turn() -> None:
 
 
 def test_training_slices_the_parameters_themselves() -> None:
-    conv = ElasticConv2d(6, 8, 3, padding=1)
+    conv = Conv2d(6, 8, 3, padding=1)
     cut = conv.cut(4, 6)
     with torch.no_grad():
         conv(torch.randn(1, 4, 5, 5), cut)
@@ -126,7 +127,7 @@ def test_training_slices_the_parameters_themselves() -> None:
 
 def test_meta_tensors_are_not_remembered() -> None:
     with torch.device("meta"):
-        conv = ElasticConv2d(6, 8, 3)
+        conv = Conv2d(6, 8, 3)
         cut = conv.cut(4, 6)
         assert cut is not None
         with torch.no_grad():
@@ -135,7 +136,7 @@ def test_meta_tensors_are_not_remembered() -> None:
 
 
 def test_cuts_are_immutable_and_travel_without_their_views() -> None:
-    conv = ElasticConv2d(6, 8, 3)
+    conv = Conv2d(6, 8, 3)
     cut = ConvCut(4, 6, 3, 1, (0, 0))
     with torch.no_grad():
         conv(torch.randn(1, 4, 5, 5), cut)
@@ -149,7 +150,7 @@ def test_cuts_are_immutable_and_travel_without_their_views() -> None:
 
 
 def test_a_norm_in_train_mode_updates_what_is_active() -> None:
-    norm, plain = ElasticBatchNorm2d(6), nn.BatchNorm2d(4)
+    norm, plain = BatchNorm2d(6), nn.BatchNorm2d(4)
     x = torch.randn(8, 4, 3, 3)
     assert torch.allclose(norm(x, norm.cut(4)), plain(x), atol=1e-6)
     assert norm.running_mean is not None
@@ -163,7 +164,7 @@ def test_a_norm_in_train_mode_updates_what_is_active() -> None:
 
 
 def test_a_norm_without_momentum_averages_over_batches() -> None:
-    norm, plain = ElasticBatchNorm2d(4, momentum=None), nn.BatchNorm2d(4, momentum=None)
+    norm, plain = BatchNorm2d(4, momentum=None), nn.BatchNorm2d(4, momentum=None)
     for _ in range(3):
         x = torch.randn(8, 4, 3, 3)
         norm(x, norm.cut(4))
@@ -174,7 +175,7 @@ def test_a_norm_without_momentum_averages_over_batches() -> None:
 
 
 def test_a_norm_takes_vectors() -> None:
-    norm = ElasticBatchNorm1d(6).eval()
+    norm = BatchNorm1d(6).eval()
     x = torch.randn(5, 4)
     cut = norm.cut(4)
     assert isinstance(norm.bound(cut), nn.BatchNorm1d)
@@ -182,7 +183,7 @@ def test_a_norm_takes_vectors() -> None:
 
 
 def test_calibrated_statistics_override_the_running_ones() -> None:
-    norm = ElasticBatchNorm2d(6).eval()
+    norm = BatchNorm2d(6).eval()
     x = torch.randn(5, 4, 2, 2)
     cut = norm.cut(4).calibrated(torch.full((4,), 2.0), torch.full((4,), 4.0))
     with torch.no_grad():
@@ -192,12 +193,12 @@ def test_calibrated_statistics_override_the_running_ones() -> None:
 
 
 def test_banks_have_parameters_and_statistics_of_their_own() -> None:
-    norm = BankedBatchNorm2d(6, banks=2)
+    norm: Any = BatchNorm2d(6, banks=2)
     assert [name for name, _ in norm.named_parameters()] == ["0.weight", "0.bias", "1.weight", "1.bias"]
     norm(torch.randn(4, 6, 2, 2), norm.cut(6, True)).sum().backward()
     first, second = norm
-    assert isinstance(first, ElasticBatchNorm2d)
-    assert isinstance(second, ElasticBatchNorm2d)
+    assert isinstance(first, BatchNorm2d)
+    assert isinstance(second, BatchNorm2d)
     assert first.weight.grad is None
     assert second.weight.grad is not None
     assert first.num_batches_tracked == 0
@@ -205,7 +206,7 @@ def test_banks_have_parameters_and_statistics_of_their_own() -> None:
 
 
 def test_binding_draws_no_random_numbers() -> None:
-    layers = [ElasticConv2d(6, 8, 3), ElasticLinear(6, 8), ElasticBatchNorm2d(6)]
+    layers = [Conv2d(6, 8, 3), Linear(6, 8), BatchNorm2d(6)]
     state = torch.get_rng_state()
     for layer in layers:
         layer.bound(None)  # type: ignore[operator]

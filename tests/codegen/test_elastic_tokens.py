@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from specc.ops.attention.torch import Attention, AttentionCut, ElasticAttention
 from specc.ops.class_token.torch import ClassToken, ElasticClassToken
-from specc.ops.group_norm.torch import BankedGroupNorm, ElasticGroupNorm
-from specc.ops.layer_norm.torch import BankedLayerNorm, ElasticLayerNorm
+from specc.ops.group_norm.torch import GroupNorm
+from specc.ops.layer_norm.torch import LayerNorm
 from specc.ops.position.torch import ElasticPosition, Position
 
 
@@ -101,15 +101,15 @@ def test_fewer_heads_at_full_width_are_those_heads_alone() -> None:
 def test_nothing_cut_off_is_no_cut() -> None:
     assert ElasticAttention(24, 4).cut(24) is None
     assert ElasticAttention(24, 4).cut(24, 4) is None
-    assert ElasticLayerNorm(8).cut(8) is None
-    assert ElasticGroupNorm(2, 8).cut(8) is None
+    assert LayerNorm(8).cut(8) is None
+    assert GroupNorm(2, 8).cut(8) is None
     assert ElasticClassToken(8).cut(8) is None
     assert ElasticPosition(4, 8).cut(8) is None
 
 
 def test_a_layer_norm_takes_mean_and_variance_of_the_active_features() -> None:
-    norm = scrambled(ElasticLayerNorm(8, eps=1e-3))
-    assert isinstance(norm, ElasticLayerNorm)
+    norm = scrambled(LayerNorm(8, eps=1e-3))
+    assert isinstance(norm, LayerNorm)
     x, cut = torch.randn(2, 5, 6), norm.cut(6)
     expected = F.layer_norm(x, (6,), norm.weight[:6], norm.bias[:6], 1e-3)
     assert torch.equal(norm(x, cut), expected)
@@ -119,8 +119,8 @@ def test_a_layer_norm_takes_mean_and_variance_of_the_active_features() -> None:
 
 
 def test_a_group_norm_keeps_the_size_of_its_groups() -> None:
-    norm = scrambled(ElasticGroupNorm(4, 16))
-    assert isinstance(norm, ElasticGroupNorm)
+    norm = scrambled(GroupNorm(4, 16))
+    assert isinstance(norm, GroupNorm)
     x, cut = torch.randn(2, 8, 3, 3), norm.cut(8)
     expected = F.group_norm(x, 2, norm.weight[:8], norm.bias[:8])
     assert torch.equal(norm(x, cut), expected)
@@ -129,7 +129,7 @@ def test_a_group_norm_keeps_the_size_of_its_groups() -> None:
     assert torch.equal(bound(x), expected)
 
 
-@pytest.mark.parametrize("norm", [BankedLayerNorm(8, banks=3), BankedGroupNorm(4, 8, banks=3)], ids=["layer", "group"])
+@pytest.mark.parametrize("norm", [LayerNorm(8, banks=3), GroupNorm(4, 8, banks=3)], ids=["layer", "group"])
 def test_banks_have_parameters_of_their_own(norm: Any) -> None:
     assert [name for name, _ in norm.named_parameters()][:3] == ["0.weight", "0.bias", "1.weight"]
     norm.zero_grad()
@@ -139,8 +139,8 @@ def test_banks_have_parameters_of_their_own(norm: Any) -> None:
     assert torch.equal(norm.bound(cut)(x), norm(x, cut))
 
 
-@pytest.mark.parametrize("norm", [ElasticLayerNorm(8), ElasticGroupNorm(4, 8)], ids=["layer", "group"])
-def test_remembered_views_are_never_stale(norm: ElasticLayerNorm | ElasticGroupNorm) -> None:
+@pytest.mark.parametrize("norm", [LayerNorm(8), GroupNorm(4, 8)], ids=["layer", "group"])
+def test_remembered_views_are_never_stale(norm: LayerNorm | GroupNorm) -> None:
     x, cut = torch.randn(2, 4), norm.cut(4)
     assert cut is not None
     with torch.no_grad():
@@ -173,7 +173,7 @@ def test_tokens_start_as_zeros_and_positions_near_them() -> None:
 
 
 def test_binding_draws_no_random_numbers() -> None:
-    layers = (ElasticLayerNorm(8), ElasticGroupNorm(2, 8), ElasticClassToken(8), ElasticPosition(3, 8))
+    layers = (LayerNorm(8), GroupNorm(2, 8), ElasticClassToken(8), ElasticPosition(3, 8))
     qkv = ElasticAttention(8, 2).qkv
     state = torch.get_rng_state()
     for layer in layers:

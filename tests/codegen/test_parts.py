@@ -40,7 +40,7 @@ from specc.runtime.net.plan import (
 )
 from specc.runtime.deploy import bundle
 if True:
-    from specc.ops.conv.torch import ElasticConv2d as Conv  # of an operator
+    from specc.ops.conv.torch import Conv2d as Conv  # of an operator
 """
     assert (
         localised(text)
@@ -52,7 +52,7 @@ from elastic.net.plan import (
 )
 from elastic.space.window import draw_in_window
 if True:
-    from elastic.layers.conv import ElasticConv2d as Conv  # of an operator
+    from elastic.layers.conv import Conv2d as Conv  # of an operator
 """
     )
 

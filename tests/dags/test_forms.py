@@ -28,24 +28,23 @@ def test_a_block_called_on_one_run_and_on_many_is_one_class() -> None:
     text = model_of(
         text_of("stage a { b(6); concat(here, stem); b(6) }", blocks="block b(out) { conv(out, kernel=3); norm }")
     )
-    assert "def __init__(self, in_: int | tuple[int, ...], out: int) -> None:" in text
-    assert "self.b1 = B(8, 6)" in text
-    assert "self.b2 = B((6, 8), 6)" in text
-    assert "b1=self.b1.plan(in_, b1_out)," in text
-    assert "b2=self.b2.plan((b1_out, in_), out)," in text
+    assert "def __init__(self, in_: Size, out: Size) -> None:" in text
+    assert "self.conv = SegmentedConv2d(in_, out, 3, padding=1, bias=False)" in text
+    assert "self.b1 = B(stem_width, a_width)" in text
+    assert 'self.b2 = B((a_width, stem_width), choice("a.b2.conv.width"))' in text
 
 
-def test_a_block_called_on_one_run_only_takes_plain_numbers() -> None:
+def test_a_block_called_on_one_run_only_has_plain_layers() -> None:
     blocks = "block b(out) { conv(out, kernel=3); norm }\nblock c(out) { conv(out, kernel=3) }"
     text = model_of(text_of("stage a { b(6); b(4); concat(here, stem); c(6) }", blocks=blocks))
-    assert "self.conv = ElasticConv2d(in_, out, 3, padding=1, bias=False)" in text
-    assert "self.b1 = B(8, 6)" in text
-    assert "def __init__(self, in_: tuple[int, ...], out: int) -> None:" in text
+    assert "self.conv = Conv2d(in_, out, 3, padding=1, bias=False)" in text
+    assert "self.b1 = B(stem_width, a_width)" in text
+    assert "self.conv = SegmentedConv2d(in_, out, 3, padding=1, bias=False)" in text[text.index("class C(") :]
 
 
 def test_a_stage_takes_only_what_it_uses() -> None:
     text = model_of(text_of("stage a { concat(here, conv(6, kernel=1)); norm; conv(4, kernel=1) }"))
-    assert "self.norm = SegmentedBatchNorm2d((8, 6))" in text
+    assert "self.norm = SegmentedBatchNorm2d((stem_width, a_width))" in text
     stage = text[text.index("class A(") :]
     assert stage[stage.index("def __init__") :].startswith("def __init__(self) -> None:")
 

@@ -15,14 +15,13 @@ from torchvision.ops import StochasticDepth
 
 from specc.ops.drop_path.torch import DropPath
 from specc.ops.segmented.torch import (
-    BankedSegmentedBatchNorm2d,
     SegmentedBatchNorm1d,
     SegmentedBatchNorm2d,
     SegmentedConv2d,
     SegmentedLinear,
 )
-from specc.ops.segmented_group_norm.torch import BankedSegmentedGroupNorm, SegmentedGroupNorm
-from specc.ops.segmented_layer_norm.torch import BankedSegmentedLayerNorm, SegmentedLayerNorm
+from specc.ops.segmented_group_norm.torch import SegmentedGroupNorm
+from specc.ops.segmented_layer_norm.torch import SegmentedLayerNorm
 from specc.runtime.layers.segments import gathered, runs
 from tests.helpers.layers import CHANGES, scrambled
 
@@ -222,7 +221,7 @@ def test_layer_and_group_norms_read_the_first_channels_of_every_run(grad: bool) 
 
 def test_banks_of_layer_and_group_norms_are_cut_alike() -> None:
     x = torch.randn(4, 9)
-    norms: tuple[Any, ...] = (BankedSegmentedLayerNorm(SIZES, 2), BankedSegmentedGroupNorm(13, SIZES, 2))
+    norms: tuple[Any, ...] = (SegmentedLayerNorm(SIZES, banks=2), SegmentedGroupNorm(13, SIZES, banks=2))
     for norm in norms:
         cut = norm.cut(COUNTS, 1)
         norm(x, cut).square().sum().backward()
@@ -232,7 +231,7 @@ def test_banks_of_layer_and_group_norms_are_cut_alike() -> None:
 
 
 def test_banks_are_cut_alike() -> None:
-    norm = BankedSegmentedBatchNorm2d(SIZES, banks=2)
+    norm: Any = SegmentedBatchNorm2d(SIZES, banks=2)
     norm(torch.randn(4, 9, 2, 2), norm.cut(COUNTS, 1)).sum().backward()
     first, second = norm
     assert isinstance(first, SegmentedBatchNorm2d)

@@ -47,6 +47,16 @@ def test_what_was_found_is_what_torch_says(stages: str, tmp_path: Path) -> None:
     assert held(block + spec, tmp_path) == ""
 
 
+def test_a_fixed_width_is_no_elastic_one_that_is_as_large(tmp_path: Path) -> None:
+    """`squeeze_excite` is given 8 where 8 elastic channels come in, and has 8 whatever these are."""
+    spec = (
+        "import std.squeeze_excite\n"
+        "supernet drawn { input image(4, 6, 6); classes 2; width any 0.25..1.0; stem { conv(8, kernel=1) }\n"
+        "  stage s1 { squeeze_excite(divisible(in / 4, 8)) }; head { pool(avg); linear(classes) } }\n"
+    )
+    assert held(spec, tmp_path) == ""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(FEW.stop, THOUSANDS, AT_ONCE))
 def test_many_specs_are_refused_or_are_what_torch_says(first: int, tmp_path: Path) -> None:

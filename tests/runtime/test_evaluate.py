@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.ops.batch_norm.torch import ElasticBatchNorm1d, NormCut
+from specc.ops.batch_norm.torch import BatchNorm1d
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.plan import Plan
+from specc.runtime.net.parts import Plan
 from specc.runtime.run.distributed import World
 from specc.runtime.train.calibrate import calibrated
 from specc.runtime.train.evaluate import evaluate
 
 WORLD = World(0, 1, torch.device("cpu"))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NormedPlan(Plan):
-    width: int
-    norm: NormCut
 
 
 class Normed(ElasticNet):
@@ -32,14 +25,14 @@ class Normed(ElasticNet):
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Linear(4, 6)
-        self.norm = ElasticBatchNorm1d(6)
+        self.norm = BatchNorm1d(6)
         self.last = nn.Linear(6, 3)
 
-    def plan(self, assignment: Mapping[str, object] | str = "max", outputs: object = None) -> NormedPlan:
+    def plan(self, assignment: Mapping[str, object] | str = "max", outputs: object = None) -> Plan:
         width = 2 if assignment == "min" else 6
-        return NormedPlan((("width", width),), None, None, width, self.norm.cut(width))
+        return Plan({"width": width, "norm": self.norm.cut(width)}, chosen=(("width", width),))
 
-    def forward(self, images: Tensor, plan: NormedPlan) -> Tensor:
+    def forward(self, images: Tensor, plan: Plan) -> Tensor:
         n = plan.width
         x = F.linear(images.flatten(1), self.first.weight[:n], self.first.bias[:n])
         return F.linear(F.relu(self.norm(x, plan.norm)), self.last.weight[:, :n], self.last.bias)

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 import torch
 
-from specc.codegen.literals import literal, toml
+from specc.codegen.toml import toml
 from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
+from specc.python import literal
 from specc.runtime.data import augment, datasets
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.spelling import short, spelled

@@ -17,7 +17,7 @@ from elastic.files import documents
 from elastic.files.strict_json import read_json
 from elastic.files.tensors import load_tensors, save_tensors
 from elastic.files.whole import put_back, whole_folder, write_text
-from elastic.net.parts import Plan, entries, is_part, map_cuts
+from elastic.net.parts import Part, Plan, map_cuts
 from elastic.net.plan import Cut, Option
 
 WEIGHTS: Final = "weights.safetensors"
@@ -45,7 +45,7 @@ def statistics(plan: Plan) -> tuple[list[str], Tensor]:
     return [path for path, _ in found], row
 
 
-def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
+def with_statistics(plan: Plan, norms: Sequence[str], row: Tensor) -> Plan:
     """The plan with the statistics that `statistics` took from its twin. Raises ValueError where they are another's."""
     here = dict(cuts(plan))
     start = 0
@@ -62,13 +62,13 @@ def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
     return map_cuts(plan, lambda place, cut: measured.get(place, cut))
 
 
-def cuts(part: Any, path: str = "") -> Iterator[tuple[str, Cut]]:
+def cuts(part: Part, path: str = "") -> Iterator[tuple[str, Cut]]:
     """Every cut of a plan with its place, as in `s1.b1.norm2`."""
-    for name, value in entries(part):
+    for name, value in part.parts.items():
         here = f"{path}.{name}" if path else name
         if isinstance(value, Cut):
             yield here, value
-        elif is_part(value):
+        elif isinstance(value, Part):
             yield from cuts(value, here)
 
 
@@ -154,9 +154,8 @@ def options_of(net: Any) -> Mapping[str, Sequence[Option]]:
 
 
 def space_of(net: Any) -> Any:
-    """The space.py that a network's module reads."""
-    planner = getattr(net, "planner", None)
-    return type(net).plan.__globals__["space"] if planner is None else planner.space
+    """The space.py that a network makes its plans by."""
+    return net.planner.space
 
 
 def fingerprint(options: Mapping[str, Sequence[Option]]) -> str:

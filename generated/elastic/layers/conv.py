@@ -149,6 +149,3 @@ def border(conv: nn.Conv2d, kernel: int, padding: int | None) -> tuple[int, ...]
     assert not isinstance(conv.padding, str)
     less = conv.dilation[0] * (conv.kernel_size[0] - kernel) // 2
     return tuple(size - less for size in conv.padding)
-
-
-ElasticConv2d = Conv2d

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.layers.banks import Banks
 from elastic.layers.batch_norm import BatchNorm, NormCut, Statistics
 from elastic.layers.conv import Conv2d, ConvCut, border
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
@@ -264,17 +263,3 @@ def norm_slices(cut: SegmentedNormCut, own: Statistics) -> Statistics:
     if cut.mean is None or cut.var is None:
         return weight, bias, mean, var
     return weight, bias, cut.mean.to(mean), cut.var.to(var)
-
-
-def BankedSegmentedBatchNorm1d(
-    features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
-) -> Banks:
-    norms = (SegmentedBatchNorm1d(tuple(listed(features)), eps, momentum) for _ in range(banks))
-    return Banks(norms)
-
-
-def BankedSegmentedBatchNorm2d(
-    features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
-) -> Banks:
-    norms = (SegmentedBatchNorm2d(tuple(listed(features)), eps, momentum) for _ in range(banks))
-    return Banks(norms)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elastic.layers.banks import Banks
 from elastic.layers.group_norm import GroupNorm, GroupNormCut
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 from elastic.net.sizes import Size, largest
@@ -68,7 +67,3 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
         plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
         return plain.train(self.training)
-
-
-def BankedSegmentedGroupNorm(groups: int, channels: Counts, banks: int, eps: float = 1e-5) -> Banks:
-    return Banks(SegmentedGroupNorm(groups, tuple(listed(channels)), eps) for _ in range(banks))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elastic.layers.banks import Banks
 from elastic.layers.layer_norm import LayerNorm, LayerNormCut
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 from elastic.net.sizes import Size, largest
@@ -61,7 +60,3 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
         plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
         plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
         return plain.train(self.training)
-
-
-def BankedSegmentedLayerNorm(features: Counts, banks: int, eps: float = 1e-5) -> Banks:
-    return Banks(SegmentedLayerNorm(tuple(listed(features)), eps) for _ in range(banks))

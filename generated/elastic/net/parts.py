@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -151,31 +150,13 @@ SETTINGS: Final = ("chosen", "resolution", "outputs", "answer", "wanted", "netwo
 set_slot: Final[Callable[[object, str, object], None]] = object.__setattr__
 
 
-def entries(part: Any) -> Iterator[tuple[str, Any]]:
-    """What a plan, or a part of one, says by name."""
-    if hasattr(part, "parts"):
-        yield from part.parts.items()
-    else:
-        yield from ((field.name, getattr(part, field.name)) for field in fields(part))
-
-
-def is_part(value: Any) -> bool:
-    """Whether something is a plan or a part of one."""
-    return hasattr(value, "with_parts") or (is_dataclass(value) and not isinstance(value, type))
-
-
-def replaced(plan: Any, **settings: Any) -> Any:
-    """The same plan with another resolution, or other outputs."""
-    return plan.replaced(**settings) if hasattr(plan, "replaced") else replace(plan, **settings)
-
-
-def map_cuts(part: Any, change: Callable[[str, Cut], Cut], path: str = "") -> Any:
+def map_cuts(part: SomePart, change: Callable[[str, Cut], Cut], path: str = "") -> SomePart:
     """A copy of a plan, or of a part of one, in which every cut is `change(place, cut)`, as in `s1.b1.norm2`."""
     found: dict[str, Any] = {}
-    for name, value in entries(part):
+    for name, value in part.parts.items():
         here = f"{path}.{name}" if path else name
         if isinstance(value, Cut):
             found[name] = change(here, value)
         else:
-            found[name] = map_cuts(value, change, here) if is_part(value) else value
-    return part.with_parts(found) if isinstance(part, Part) else replace(part, **found)
+            found[name] = map_cuts(value, change, here) if isinstance(value, Part) else value
+    return part.with_parts(found)

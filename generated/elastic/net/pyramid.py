@@ -20,7 +20,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from elastic.net.bind import evaluating
 from elastic.net.network import ElasticNet
-from elastic.net.parts import Plan, is_part, replaced
+from elastic.net.parts import Plan
 from elastic.net.plan import Option
 
 
@@ -49,13 +49,12 @@ class Pyramid(nn.Module):
 
     def planned(self, assignment: Mapping[str, Option] | str) -> Plan:
         """The plan of a sub-network up to its stages, for images of any size."""
-        plan: Plan = replaced(self.net.plan(assignment, outputs=self.layers), resolution=None)
-        return plan
+        return self.net.plan(assignment, outputs=self.layers).replaced(resolution=None)
 
     def use(self, sub_network: Mapping[str, Option] | str | Plan) -> None:
         """Makes a sub-network the one that runs: choices, "max", "min", or what `planned` gave. Raises ValueError where
         there is no such sub-network, or a plan gives other outputs than the stages."""
-        plan: Any = sub_network if is_part(sub_network) else self.planned(sub_network)  # type: ignore[arg-type]
+        plan = sub_network if isinstance(sub_network, Plan) else self.planned(sub_network)
         if plan.outputs != self.layers:
             raise ValueError(
                 f"the plan does not ask for {', '.join(self.layers)}: planned(..) does"

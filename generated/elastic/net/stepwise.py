@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from elastic.net.bind import PlanTracer, is_elastic
-from elastic.net.parts import Plan, replaced
+from elastic.net.parts import Plan
 
 Action: TypeAlias = Literal["once", "grow", "new", "whole"]
 """What a step does at a place: what the first step does for all of them; the output channels of a layer that are new;
@@ -111,7 +111,7 @@ def steps_of(net: nn.Module, plans: Sequence[Plan]) -> list[Step]:
 
 def traced(tracer: StepTracer, net: nn.Module, plan: Plan) -> fx.Graph:
     """The forward pass of the plan's main answer, images taken as they are."""
-    alone = replaced(plan, resolution=None, outputs=None)
+    alone = plan.replaced(resolution=None, outputs=None)
     return tracer.trace(lambda x: net(x, alone))
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, fx, nn
 
 from elastic.net.affine import LiveNorms
 from elastic.net.bind import at_rest, traced
-from elastic.net.parts import Plan, entries, is_part, replaced
+from elastic.net.parts import Part, Plan
 from elastic.net.pieces import (
     Piece,
     Step,
@@ -117,21 +117,19 @@ def straight(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = F
     return Straight(line, own_pieces(net, plan, line.steps), plan.resolution)
 
 
-def signature(part: Any) -> tuple[Any, ...]:
+def signature(part: Part) -> tuple[Any, ...]:
     """What of a plan decides the order of operations: all but how layers are cut.
 
     A layer that nothing is cut off, or that is not there, has None in a cut's place; which of the
     two it is, `absent` says.
     """
-    found: list[Any] = [type(part), getattr(part, "absent", ())]
+    found: list[Any] = [part.absent]
     if isinstance(part, Plan):
         found += [part.outputs, part.answer, part.wanted]
-    for name, value in entries(part):
-        if name in ("chosen", "resolution"):
-            continue
+    for name, value in part.parts.items():
         if isinstance(value, Cut):
             found.extend(() if value.leaf else (name, value.values()))
-        elif is_part(value):
+        elif isinstance(value, Part):
             found.append((name, signature(value)))
         elif value is not None:
             found.append((name, value))
@@ -140,7 +138,7 @@ def signature(part: Any) -> tuple[Any, ...]:
 
 def line_of(net: nn.Module, plan: Plan, share: bool) -> Line:
     """Traces one sub-network and replaces its layers by functions of pieces."""
-    graph, layers, cuts = traced(net, replaced(plan, resolution=None))
+    graph, layers, cuts = traced(net, plan.replaced(resolution=None))
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     with graph.inserting_after(inputs[-1]):
         given = graph.placeholder("pieces")

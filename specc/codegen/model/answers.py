@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from specc.codegen.literals import inline, quoted
 from specc.codegen.model.render import number
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
 from specc.ir.graph import Graph, Op, Output, Scope
 from specc.passes.slices import separable
+from specc.python import inline, quoted
 from specc.source import Span
 
 WANTED: Final = "outputs.with_"
@@ -78,7 +78,7 @@ def written_graph(graph: Graph, answers: Answers | None) -> Graph:
     """The graph without the select that ends it, and with flags in the place of the conditions of heads and exits."""
     if answers is None:
         return replace(graph, root=unflagged(graph.root)) if any(s.output for s in graph.root.scopes()) else graph
-    last = next((op.name for op in graph.ops if op.output == graph.main and op.kind == "select"), "")
+    last = next((op.name for op in graph.ops if op.output == graph.main and op.operator.selects), "")
     return replace(
         graph,
         ops=tuple(op for op in graph.ops if op.name != last),
@@ -108,7 +108,7 @@ def candidates(graph: Graph) -> tuple[tuple[Expr, Output], ...]:
     """The outputs that a plain call may return, with the conditions of the select that joins them."""
     outputs = {o.tensor: o for o in graph.outputs if o.kind != "features"}
     for op in graph.ops:
-        if op.output == graph.answer() and op.kind == "select" and op.output not in outputs:
+        if op.output == graph.answer() and op.operator.selects and op.output not in outputs:
             conditions: tuple[Expr, ...] = op.params.conditions  # type: ignore[attr-defined]
             return tuple((c, outputs[name]) for c, name in zip(conditions, op.inputs, strict=True))
     return ((1, outputs[graph.answer()]),)
@@ -121,7 +121,7 @@ def reached(graph: Graph) -> dict[str, tuple[frozenset[Option] | None, Expr]]:
     places = dict(places_of(graph.root, ()))
     ops = {op.output: op.name for op in graph.ops}
     table = graph.choice_table()
-    narrowed = {scope_of(op.name) for op in graph.ops if op.kind == "narrow"}
+    narrowed = {scope_of(op.name) for op in graph.ops if op.operator.narrows}
     found: dict[str, tuple[frozenset[Option] | None, Expr]] = {}
     for output in graph.outputs:
         name = ops.get(output.tensor, "")

@@ -45,7 +45,7 @@ def prepare(context: Context, name: str, merged: Merged) -> Class:
         definition, sizes = None, SingleSizes(context.choices, context.largest, taken)
     cls = Class(name, merged, definition, sizes)
     for place in merged.places():
-        if isinstance(place.first, OpEntry) and place.first.op.kind != "select":
+        if isinstance(place.first, OpEntry) and not place.first.op.operator.selects:
             write(context, cls, place)
     cls.has_plan = context.elastic and (
         any(has_plan(context, cls, place) for place in merged.places()) or any(True for _ in guards(merged.nodes))
@@ -244,7 +244,7 @@ def choice_columns(cls: Class) -> list[tuple[str | None, ...]]:
     for node in guards(cls.merged.nodes):
         add(node.guards)
     for place in cls.merged.places():
-        if isinstance(place.first, OpEntry) and place.first.op.kind == "select":
+        if isinstance(place.first, OpEntry) and place.first.op.operator.selects:
             for i in range(len(conditions(place.first))):
                 add([None if e is None else conditions(e)[i] for e in place.column])
     root = cls.first.scope.kind == "network"
@@ -277,7 +277,7 @@ def name_flags(context: Context, cls: Class, sizes: BlockSizes) -> None:
                     around = () if written is None else written.conditions
                 if opposite in cls.flags and not around:
                     continue
-                sums = isinstance(first.first, OpEntry) and first.first.op.kind == "add" and len(node.nodes) == 1
+                sums = isinstance(first.first, OpEntry) and first.first.op.operator.sums and len(node.nodes) == 1
                 shortcut = first.attribute.startswith("shortcut_")
                 wanted = "residual" if sums else "with_shortcut" if shortcut else f"with_{first.attribute}"
                 text = sizes.flag(around, node.mask, wanted)[0]
@@ -297,7 +297,7 @@ def name_flags(context: Context, cls: Class, sizes: BlockSizes) -> None:
 def name_functions(context: Context, cls: Class, sizes: BlockSizes) -> None:
     """Functions that a block is given, as `act=relu`: parameters that hold functions of model.py."""
     for place in cls.merged.places():
-        if not isinstance(place.first, OpEntry) or place.first.op.kind == "select" or id(place) in cls.written:
+        if not isinstance(place.first, OpEntry) or place.first.op.operator.selects or id(place) in cls.written:
             continue
         kinds: Vector = tuple(None if e is None else e.op.kind for e in place.column)  # type: ignore[union-attr]
         name = "act"

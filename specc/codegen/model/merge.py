@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region, Structure, walk
 from specc.ir.expr import Apply, Expr, Var
-from specc.ops.runs import runs
 from specc.ops.writing import is_function
 
 Mask: TypeAlias = tuple[bool, ...]
@@ -246,7 +245,7 @@ def place_of(entry: Entry) -> Hashable:
         return "region", place_of(entry.entries[0])
     if isinstance(entry, Part):
         return "part", entry.scope.origin.start, entry.scope.origin.end
-    return "op", entry.op.origin.start, entry.op.origin.end, entry.op.kind == "select"
+    return "op", entry.op.origin.start, entry.op.origin.end, entry.op.operator.selects
 
 
 def merged_node(found: Structure, column: Sequence[Entry | None]) -> Node:
@@ -273,14 +272,12 @@ def signature(found: Structure, entry: Entry) -> Hashable:
     op = entry.op
     function = is_function(op.kind)
     ranks = tuple(len(found.tensors[t].space) for t in op.inputs)
-    in_runs = tuple(len(runs(found.tensors[t].channels)) > 1 for t in op.inputs)
     connection = op.connection.kind, op.connection.blocks is None
     return (
         "" if function else entry.attribute,
         "function" if function else op.kind,
         connection,
         ranks,
-        () if function else in_runs,
         len(op.outputs),
         params_key(op.params) if not function else (),
     )

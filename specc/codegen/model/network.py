@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from specc.codegen.identity import Identity
-from specc.codegen.literals import quoted
 from specc.codegen.model.answers import Answers
 from specc.codegen.model.classes import init_lines
 from specc.codegen.model.context import Class, Context
@@ -19,6 +18,7 @@ from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Output
 from specc.passes.slices import separable
 from specc.portable.files.renames import Renamed
+from specc.python import quoted
 
 
 def network_lines(context: Context, cls: Class, of: Identity) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.codegen.literals import quoted
 from specc.ir.expr import INFIX, Apply, Expr, Var
+from specc.python import quoted
 
 Text: TypeAlias = tuple[str, int]
 """Python text and how strongly its outermost operation binds: `a + b` is 5, `a * b` 6, a name or call 9."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from specc.codegen.model.merge import Place
 from specc.codegen.model.sizes import BlockSizes
@@ -14,8 +14,6 @@ from specc.ops.writing import channel_values
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class
-
-SILENT: Final = frozenset(("batch_norm", "dropout"))
 
 
 def peaks(values: Sequence[Expr], largest: Mapping[str, Option]) -> tuple[Option, ...]:
@@ -29,12 +27,11 @@ def shape_comment(structure: Structure, cls: Class, place: Place, largest: Mappi
     Numbers are those of the largest sub-network.
     """
     first = place.first
-    if isinstance(first, OpEntry) and first.op.kind in SILENT:
+    if isinstance(first, OpEntry) and first.op.operator.silent:
         return ""
     tensors = structure.tensors
-    if isinstance(first, OpEntry) and first.op.kind == "concat" and not is_repeated(cls.first.scope):
-        return f"[N, {', '.join(map(str, peaks(tensors[first.outputs[0]].shape, largest)))}]"
-    if len(first.inputs) != 1 or len(first.outputs) != 1:
+    joins = isinstance(first, OpEntry) and len(first.inputs) > 1 and not is_repeated(cls.first.scope)
+    if (len(first.inputs) != 1 and not joins) or len(first.outputs) != 1:
         return ""
     entries = [entry for entry in place.column if entry is not None]
     pairs = [(tensors[e.inputs[0]], tensors[e.outputs[0]]) for e in entries]

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, TypeAlias
 
-from specc.codegen.literals import quoted
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
 from specc.codegen.model.merge import Merged
 from specc.codegen.model.render import ATOM, Text, in_brackets, number, parenthesised, quotient, size_text
@@ -25,6 +24,7 @@ from specc.ir.expr import evaluate as value_at
 from specc.ir.graph import Tensor
 from specc.ir.whole import factors
 from specc.ops.writing import Value, channel_values, numbers
+from specc.python import quoted
 from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
@@ -134,6 +134,7 @@ class BlockSizes:
     reserved: dict[str, str] = field(default_factory=dict)
     rounding: bool = False
     adding: bool = False
+    in_condition: bool = False
 
     def __post_init__(self) -> None:
         parts = self.merged.parts
@@ -217,6 +218,12 @@ class BlockSizes:
                 return self.argument(template.name, need.role)
             return self.lookup(need.role, need.values)
         values = self.evaluated(template, need.inward)
+        if any(
+            isinstance(v, Fraction)
+            for name in names_read(template, definition.lets)
+            for v in self.arguments.get(name, ())
+        ):
+            return self.lookup(need.role, need.values)  # `in_ * 4.5` would be no int
         if values is None or not agrees(values, need.values):
             return None
         found = self.lookup(need.role, values)
@@ -279,10 +286,10 @@ class BlockSizes:
         return tuple(at_largest(total(value), self.largest) for value in values)
 
     def argument(self, name: str, role: str) -> Text:
-        """One of the definition's parameters as a parameter of the class; the channels that it became, where these are
-        elastic and the spec gives a number."""
+        """One of the definition's parameters as a parameter of the class; in a condition the channels that it became,
+        where these are elastic and the spec gives a number."""
         vector = self.arguments[name]
-        if role != "function" and not is_elastic(vector):
+        if self.in_condition and role != "function" and not is_elastic(vector):
             ends = self.leaving is not None and self.peak(self.leaving) == vector  # in the end it is what comes out
             for known_role, other, text in self.known:
                 if known_role != "channels" or not is_elastic(other) or self.peak(other) != vector:
@@ -499,7 +506,9 @@ class BlockSizes:
                 continue
             if all(bool(v) is positive for v in values):
                 continue
+            self.in_condition = True
             text = self.ast_text(node, need)
+            self.in_condition = False
             if text is None:
                 continue
             texts.append(text if positive else (f"not {parenthesised(text, 3)}", 3))

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from specc.codegen.literals import inline
 from specc.codegen.model.merge import Guarded, Merged, Node, Place
 from specc.codegen.model.sizes import Need
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Option, Var
+from specc.python import inline
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class, Context
@@ -58,7 +58,7 @@ def follow(nodes: Sequence[Node], current: str, guards: tuple[Expr, ...], items:
             if not waiting:
                 return ""
         elif isinstance(node, Place) and isinstance(node.first, OpEntry):
-            if node.first.op.kind != "select" or node.inputs != (waiting, current):
+            if not node.first.op.operator.selects or node.inputs != (waiting, current):
                 return ""
             current, waiting = node.outputs[0], ""
         elif isinstance(node, Place):

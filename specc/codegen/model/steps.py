@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from specc.codegen.literals import quoted
 from specc.codegen.model.answers import WANTED, exit_test, is_rest, wanted_text
 from specc.codegen.model.flow import Branch, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
@@ -20,12 +19,10 @@ from specc.codegen.model.sizes import first_of, is_constant, is_elastic
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate
 from specc.ops.writing import Written
+from specc.python import quoted
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class, Context
-
-NESTING: Final = frozenset(("add", "relu", "relu6", "hswish", "hsigmoid", "silu", "gelu", "sigmoid", "tanh", "flatten"))
-"""Functions that may be written around the expression before them."""
 
 INPUT_NAMES: Final = ("x", "y", "z", "u", "v", "w")
 FLAG: Final = "%flag."
@@ -151,7 +148,7 @@ def either(arm: Arm, following: Node | None) -> tuple[Place, Join] | None:
     if len(arm.nodes) != 1 or not isinstance(following, Join) or len(following.inputs) != 2:
         return None
     place = arm.nodes[0]
-    if not isinstance(place, Place) or not isinstance(place.first, OpEntry) or place.first.op.kind != "add":
+    if not isinstance(place, Place) or not isinstance(place.first, OpEntry) or not place.first.op.operator.sums:
         return None
     return (place, following) if place.outputs[:1] == following.inputs[:1] else None
 
@@ -160,7 +157,7 @@ def statement(context: Context, cls: Class, place: Place, text_of: object) -> St
     """An op or part as a call or a select."""
     entry = place.first
     assert callable(text_of)
-    if isinstance(entry, OpEntry) and entry.op.kind == "select":
+    if isinstance(entry, OpEntry) and entry.op.operator.selects:
         guards = getattr(entry.op.params, "conditions", ())
         return Select(place.inputs, place.outputs[0], tuple(map(text_of, guards)), guards)
     shape = shape_comment(context.structure, cls, place, context.largest)
@@ -192,7 +189,7 @@ def step(context: Context, cls: Class, place: Place, written: Written, shape: st
         else:
             text = number(first_of(values)) if is_constant(values) else f"self.{place.attribute}"
         template, inplace = template.replace("{number}", text), inplace.replace("{number}", text)
-    nests = entry.op.kind in NESTING and not written.layer
+    nests = entry.op.operator.nests and not written.layer
     layer = bool(written.layer) and not written.call
     return Step(
         template,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from specc.codegen.identity import identity
-from specc.codegen.literals import quoted
 from specc.codegen.model.answers import answers_of, flag_choices, is_rest, written_graph
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
@@ -29,6 +28,7 @@ from specc.ir.graph import Graph
 from specc.ops import operator_package
 from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
+from specc.python import quoted
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.elastic": ("Elastic", "Value", "when"),

@@ -140,16 +140,3 @@ def slices(cut: NormCut, own: Statistics) -> Statistics:
     if cut.mean is None or cut.var is None:
         return weight[:n], bias[:n], mean[:n], var[:n]
     return weight[:n], bias[:n], cut.mean.to(mean), cut.var.to(var)
-
-
-ElasticBatchNorm = BatchNorm
-ElasticBatchNorm1d = BatchNorm1d
-ElasticBatchNorm2d = BatchNorm2d
-
-
-def BankedBatchNorm1d(features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> Banks:
-    return Banks(BatchNorm1d(features, eps, momentum) for _ in range(banks))
-
-
-def BankedBatchNorm2d(features: int, banks: int, eps: float = 1e-5, momentum: float = 0.1) -> Banks:
-    return Banks(BatchNorm2d(features, eps, momentum) for _ in range(banks))

@@ -84,10 +84,3 @@ class GroupNorm(nn.GroupNorm):
         plain.weight = nn.Parameter(self.weight[:n].clone())
         plain.bias = nn.Parameter(self.bias[:n].clone())
         return plain.train(self.training)
-
-
-ElasticGroupNorm = GroupNorm
-
-
-def BankedGroupNorm(groups: int, channels: int, banks: int, eps: float = 1e-5) -> Banks:
-    return Banks(GroupNorm(groups, channels, eps) for _ in range(banks))

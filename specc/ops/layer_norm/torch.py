@@ -76,10 +76,3 @@ class LayerNorm(nn.LayerNorm):
         plain.weight = nn.Parameter(self.weight[:n].clone())
         plain.bias = nn.Parameter(self.bias[:n].clone())
         return plain.train(self.training)
-
-
-ElasticLayerNorm = LayerNorm
-
-
-def BankedLayerNorm(features: int, banks: int, eps: float = 1e-5) -> Banks:
-    return Banks(LayerNorm(features, eps) for _ in range(banks))

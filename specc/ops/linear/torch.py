@@ -78,6 +78,3 @@ class Linear(nn.Linear):
 
 def slices(cut: LinearCut, weight: Tensor, bias: Tensor | None) -> Views:
     return weight[: cut.out, : cut.in_], None if bias is None else bias[: cut.out]
-
-
-ElasticLinear = Linear

@@ -24,6 +24,7 @@ class Narrow(Operator):
     """The first n channels of a tensor of one segment. Never written in a spec; lowering adds it, with `out` = n."""
 
     kind = "narrow"
+    narrows = True
     written = False
     folds = True
     signature = Signature("narrow", (), "The first channels of a tensor.")

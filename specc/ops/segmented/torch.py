@@ -15,7 +15,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.ops.batch_norm.torch import BatchNorm, NormCut, Statistics
 from specc.ops.conv.torch import Conv2d, ConvCut, border
-from specc.runtime.layers.banks import Banks
 from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
 from specc.runtime.layers.synced import normalised
 from specc.runtime.net.plan import Cut, weight_and_bias
@@ -264,17 +263,3 @@ def norm_slices(cut: SegmentedNormCut, own: Statistics) -> Statistics:
     if cut.mean is None or cut.var is None:
         return weight, bias, mean, var
     return weight, bias, cut.mean.to(mean), cut.var.to(var)
-
-
-def BankedSegmentedBatchNorm1d(
-    features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
-) -> Banks:
-    norms = (SegmentedBatchNorm1d(tuple(listed(features)), eps, momentum) for _ in range(banks))
-    return Banks(norms)
-
-
-def BankedSegmentedBatchNorm2d(
-    features: Counts, banks: int, eps: float = 1e-5, momentum: float = 0.1
-) -> Banks:
-    norms = (SegmentedBatchNorm2d(tuple(listed(features)), eps, momentum) for _ in range(banks))
-    return Banks(norms)

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from specc.ops.group_norm.torch import GroupNorm, GroupNormCut
-from specc.runtime.layers.banks import Banks
 from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 from specc.runtime.net.sizes import Size, largest
 
@@ -68,7 +67,3 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
         plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
         return plain.train(self.training)
-
-
-def BankedSegmentedGroupNorm(groups: int, channels: Counts, banks: int, eps: float = 1e-5) -> Banks:
-    return Banks(SegmentedGroupNorm(groups, tuple(listed(channels)), eps) for _ in range(banks))

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from specc.ops.layer_norm.torch import LayerNorm, LayerNormCut
-from specc.runtime.layers.banks import Banks
 from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 from specc.runtime.net.sizes import Size, largest
 
@@ -61,7 +60,3 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
         plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
         plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
         return plain.train(self.training)
-
-
-def BankedSegmentedLayerNorm(features: Counts, banks: int, eps: float = 1e-5) -> Banks:
-    return Banks(SegmentedLayerNorm(tuple(listed(features)), eps) for _ in range(banks))

@@ -18,7 +18,7 @@ from specc.portable.files.strict_json import read_json
 from specc.runtime.files.first_version import first_version
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import put_back, whole_folder, write_text
-from specc.runtime.net.parts import Plan, entries, is_part, map_cuts
+from specc.runtime.net.parts import Part, Plan, map_cuts
 from specc.runtime.net.plan import Cut, Option
 
 WEIGHTS: Final = "weights.safetensors"
@@ -46,7 +46,7 @@ def statistics(plan: Plan) -> tuple[list[str], Tensor]:
     return [path for path, _ in found], row
 
 
-def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
+def with_statistics(plan: Plan, norms: Sequence[str], row: Tensor) -> Plan:
     """The plan with the statistics that `statistics` took from its twin. Raises ValueError where they are another's."""
     here = dict(cuts(plan))
     start = 0
@@ -63,13 +63,13 @@ def with_statistics(plan: Any, norms: Sequence[str], row: Tensor) -> Any:
     return map_cuts(plan, lambda place, cut: measured.get(place, cut))
 
 
-def cuts(part: Any, path: str = "") -> Iterator[tuple[str, Cut]]:
+def cuts(part: Part, path: str = "") -> Iterator[tuple[str, Cut]]:
     """Every cut of a plan with its place, as in `s1.b1.norm2`."""
-    for name, value in entries(part):
+    for name, value in part.parts.items():
         here = f"{path}.{name}" if path else name
         if isinstance(value, Cut):
             yield here, value
-        elif is_part(value):
+        elif isinstance(value, Part):
             yield from cuts(value, here)
 
 
@@ -155,9 +155,8 @@ def options_of(net: Any) -> Mapping[str, Sequence[Option]]:
 
 
 def space_of(net: Any) -> Any:
-    """The space.py that a network's module reads."""
-    planner = getattr(net, "planner", None)
-    return type(net).plan.__globals__["space"] if planner is None else planner.space
+    """The space.py that a network makes its plans by."""
+    return net.planner.space
 
 
 def fingerprint(options: Mapping[str, Sequence[Option]]) -> str:

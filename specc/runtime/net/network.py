@@ -32,13 +32,13 @@ class ElasticNet(Elastic):
     and ends it with `self.use(self.plan())`.
     """
 
-    _plan: Any
+    _plan: Plan
 
     def __init__(self, space: Space | None = None) -> None:
         """`space` is the project's module space.py."""
         super().__init__()
         self.planner = None if space is None else Planner(space)
-        self.outputs: Mapping[str, Condition] = {"head": 1}
+        self.outputs: Sequence[str] = ("head",)
         self.answers: Mapping[str, Condition] = {}
         self.features: Mapping[str, Condition] = {}
         self.answer: str | Expr | None = None
@@ -46,7 +46,7 @@ class ElasticNet(Elastic):
 
     def plan(
         self, assignment: Mapping[str, Option] | str = "max", outputs: Sequence[str] | None = None
-    ) -> Any:
+    ) -> Plan:
         """The plan of a sub-network: "max", "min" or choices by name; those left out have their last option.
 
         `outputs` asks for a dict of these instead of the answer, "all" for every answer that there is.
@@ -66,7 +66,7 @@ class ElasticNet(Elastic):
                 )
         super().add_module(name, module)
 
-    def use(self, plan: Any) -> None:
+    def use(self, plan: Plan) -> None:
         """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
         object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
 

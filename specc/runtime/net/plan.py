@@ -7,23 +7,17 @@ present - in the shape of the module tree, and `net(x, plan)` reads them. Nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from specc.portable.run.numerals import same
-from specc.runtime.net.spelling import short
 from specc.space.functions import exact
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Option: TypeAlias = bool | int | float | str
 Resolution: TypeAlias = "int | tuple[int | None, ...] | None"
 """Height and width of the images, of several inputs one for each; None for images as they are."""
 
 SomeCut = TypeVar("SomeCut", bound="Cut")
-SomePlan = TypeVar("SomePlan", bound="Plan")
 
 
 class Cut:
@@ -75,54 +69,6 @@ def weight_and_bias(layer: Any) -> tuple[Any, Any]:
     if "weight" in parameters and "bias" in parameters:
         return parameters["weight"], parameters["bias"]
     return layer.weight, layer.bias
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """The plan of a whole network: a subclass in model.py adds a field for each of its parts.
-
-    chosen      the canonical assignment: (choice, option) pairs, inactive choices left out
-    resolution  height and width to which images are resized, None to take them as they are; in a network of
-                several inputs one of these for each, or None for all
-    outputs     names of the outputs to return in a dict, None to return the main one alone
-    answer      the name of the main one, in a network with several heads or exits
-    wanted      the heads and exits to compute there
-
-    Two plans are equal if they run the same sub-network for the same outputs.
-    """
-
-    chosen: tuple[tuple[str, Option], ...]
-    resolution: Resolution
-    outputs: tuple[str, ...] | None
-    answer: str = field(default="head", kw_only=True)
-    wanted: tuple[str, ...] = field(default=("head",), kw_only=True)
-
-    def result(self, outputs: Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
-        """What a network with several answers returns, from the outputs that it has computed."""
-        if self.outputs is None:
-            return outputs[self.answer]
-        return {name: outputs[name] for name in self.outputs}
-
-    @property
-    def assignment(self) -> dict[str, Option]:
-        return dict(self.chosen)
-
-    def replaced(self: SomePlan, **settings: Any) -> SomePlan:
-        """The same plan with another resolution, or other outputs."""
-        return replace(self, **settings)
-
-    def __str__(self) -> str:
-        return short(self.assignment)
-
-    def __eq__(self, other: object) -> bool:
-        same = isinstance(other, Plan) and type(other) is type(self)
-        return same and (self.chosen, self.outputs) == (other.chosen, other.outputs)  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash((self.chosen, self.outputs))
-
-    def __deepcopy__(self: SomePlan, memo: dict[int, object]) -> SomePlan:
-        return self
 
 
 def complete(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from specc.runtime.data.shapes import each_input
 from specc.runtime.net.bind import evaluating, wide
-from specc.runtime.net.parts import map_cuts
+from specc.runtime.net.parts import SomePart, map_cuts
 from specc.runtime.net.plan import Cut
 from specc.runtime.train.interfaces import Batches
-
-SomePlan = TypeVar("SomePlan")
 
 
 class Moments:
@@ -46,7 +44,7 @@ class Moments:
 
 
 @torch.no_grad()
-def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePlan:
+def calibrate(net: nn.Module, plan: SomePart, batches: Iterable[Any]) -> SomePart:
     """The same plan with norm statistics measured on `batches`: of images, or of pairs of inputs and labels.
 
     As in a training step every norm normalises with its batch's own statistics; the mean and variance over
@@ -87,8 +85,7 @@ def calibrate(net: nn.Module, plan: SomePlan, batches: Iterable[Any]) -> SomePla
         calibrated: Cut = cut.calibrated(*found[id(cut)][1].result())  # type: ignore[attr-defined]
         return calibrated
 
-    changed: SomePlan = map_cuts(plan, with_statistics)
-    return changed
+    return map_cuts(plan, with_statistics)
 
 
 def calibrated(net: nn.Module, plan: Any, batches: Batches | None) -> Any:

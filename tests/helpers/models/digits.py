@@ -77,7 +77,7 @@ class Model(ElasticNet):
             Repeat(OneOf(0, 1, 2), (InvertedResidual(c64, c64) for _ in range(2))),
         )
         self.head = Head(c64, c128)
-        self.outputs = {"head": 1, "s1": 1, "s2": 1}
+        self.outputs = ("head", "s1", "s2")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

@@ -88,7 +88,7 @@ class Model(ElasticNet):
         self.s1 = Dense(first, middle)
         self.s2 = Dense(middle, None)
         self.head = Head(self.s2.channels)
-        self.outputs = {"head": 1, "s1": 1, "s2": 1}
+        self.outputs = ("head", "s1", "s2")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

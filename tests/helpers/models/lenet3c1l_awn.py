@@ -60,7 +60,7 @@ class Model(ElasticNet):
         self.stem = Stem(channels)
         self.s1 = S1(channels)
         self.head = Head(times(channels, 16))
-        self.outputs = {"head": 1, "s1": 1}
+        self.outputs = ("head", "s1")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

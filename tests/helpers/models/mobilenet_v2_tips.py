@@ -32,13 +32,13 @@ class First(Elastic):
     def __init__(self, in_: Size, out: Size) -> None:
         super().__init__()
         self.depthwise = Conv2d(in_, in_, 3, padding=1, groups=in_, bias=False)
-        self.norm1 = BatchNorm2d(in_)
-        self.conv = Conv2d(in_, out, 1, bias=False)
-        self.norm2 = BatchNorm2d(out)
+        self.norm2 = BatchNorm2d(in_)
+        self.conv2 = Conv2d(in_, out, 1, bias=False)
+        self.norm3 = BatchNorm2d(out)
 
     def forward(self, x: Tensor, p: Part) -> Any:
-        x = F.relu6(self.norm1(self.depthwise(x, p.depthwise), p.norm1), inplace=True)
-        return self.norm2(self.conv(x, p.conv), p.norm2)
+        x = F.relu6(self.norm2(self.depthwise(x, p.depthwise), p.norm2), inplace=True)
+        return self.norm3(self.conv2(x, p.conv2), p.norm3)
 
 
 class InvertedResidual(Elastic):
@@ -97,7 +97,7 @@ class Model(ElasticNet):
         self.s6 = stage(others[3], 576, others[4], 960, 2)
         self.s7 = stage(others[4], 960, others[5], 960, 0, stride=1)
         self.head = Head(others[5])
-        self.outputs = dict.fromkeys(("head", "s1", "s2", "s3", "s4", "s5", "s6", "s7"), 1)
+        self.outputs = ("head", "s1", "s2", "s3", "s4", "s5", "s6", "s7")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

@@ -78,13 +78,13 @@ class First(Elastic):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
-        self.norm1 = BatchNorm2d(channels)
-        self.conv = nn.Conv2d(channels, channels, 1, bias=False)
         self.norm2 = BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 1, bias=False)
+        self.norm3 = BatchNorm2d(channels)
 
     def forward(self, x: Tensor, p: Part) -> Tensor:
-        y = relu(self.norm1(self.depthwise(x), p.norm1))
-        return x + self.norm2(self.conv(y), p.norm2)  # type: ignore[no-any-return]
+        y = relu(self.norm2(self.depthwise(x), p.norm2))
+        return x + self.norm3(self.conv2(y), p.norm3)  # type: ignore[no-any-return]
 
 
 class Stem(Elastic):
@@ -134,7 +134,7 @@ class Model(ElasticNet):
         self.s4 = stage(80, 112, 1, True, F.hardswish)
         self.s5 = stage(112, 160, 2, True, F.hardswish)
         self.head = Head()
-        self.outputs = {"head": 1, "s1": 1, "s2": 1, "s3": 1, "s4": 1, "s5": 1}
+        self.outputs = ("head", "s1", "s2", "s3", "s4", "s5")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

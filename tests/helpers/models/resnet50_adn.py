@@ -79,7 +79,7 @@ class Model(ElasticNet):
         self.s3 = stage(512, 256, 2, 2, 3)
         self.s4 = stage(1024, 512, 2, 1, 1)
         self.head = Head()
-        self.outputs = {"head": 1, "s1": 1, "s2": 1, "s3": 1, "s4": 1}
+        self.outputs = ("head", "s1", "s2", "s3", "s4")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

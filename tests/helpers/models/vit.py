@@ -85,7 +85,7 @@ class Model(ElasticNet):
             Skippable(keep, Encoder(4, 96)),
         )
         self.head = Head()
-        self.outputs = {"head": 1, "g1": 1, "g2": 1}
+        self.outputs = ("head", "g1", "g2")
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

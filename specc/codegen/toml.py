@@ -1,12 +1,8 @@
-"""Values as text: Python literals (`specc.python`) and TOML."""
+"""Values as TOML text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from specc.python import inline, literal, quoted
-
-__all__ = ["inline", "literal", "quoted", "toml"]
 
 
 def toml(tables: Mapping[str, object]) -> str:
