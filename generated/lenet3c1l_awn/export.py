@@ -34,7 +34,7 @@ def main() -> None:
     flags = export_flags()
     data = flags.data_path
     trained = load_trained(Model(), flags.checkpoint, IMAGE, CLASSES, data_path=data)
-    points = wanted(space, flags, trained.origin())
+    points = wanted(space, flags, trained.origin(), first=trained.first())
     images = trained.loading.calibration(calibration(flags, SETTINGS))
     plans, written = [], []
     for number, point in points.items():

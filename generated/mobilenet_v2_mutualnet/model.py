@@ -4,9 +4,7 @@
     plan = net.plan({"width": 0.7})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 3, 224, 224]
 
-Sizes are expressions over choices. A plan says what they come to in one sub-network, and which
-layers and norm banks it uses. Shapes in comments are those of the largest one.
-"""
+Sizes are expressions over choices, and shapes in comments those of the largest sub-network."""
 
 from __future__ import annotations
 
@@ -90,6 +88,8 @@ class MobilenetV2Mutualnet(ElasticNet):
     """The network, mobilenet_v2_mutualnet.specc:6."""
 
     fingerprint = "c489bda8844f32d5"  # of the network: checkpoints carry it
+    first_fingerprint = "9cff80af7623ff38"  # in files of specc 0.1
+    renamed = {"s1.b1": {"norm1": "norm2", "conv": "conv2", "norm2": "norm3"}}
 
     def __init__(self) -> None:
         super().__init__(space)

@@ -4,9 +4,7 @@
     plan = net.plan({"resolution": 128})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 3, 224, 224]
 
-Sizes are expressions over choices. A plan says what they come to in one sub-network, and which
-layers and norm banks it uses. Shapes in comments are those of the largest one.
-"""
+Sizes are expressions over choices, and shapes in comments those of the largest sub-network."""
 
 from __future__ import annotations
 
@@ -92,6 +90,8 @@ class MobilenetV2Pss(ElasticNet):
     """The network, mobilenet_v2_pss.specc:7."""
 
     fingerprint = "5032f969f6b365b8"  # of the network: checkpoints carry it
+    first_fingerprint = "c4a98a20d469b50a"  # in files of specc 0.1
+    renamed = {"s1.b1": {"norm1": "norm2", "conv": "conv2", "norm2": "norm3"}}
 
     def __init__(self) -> None:
         super().__init__(space)

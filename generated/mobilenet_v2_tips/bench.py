@@ -15,6 +15,7 @@ from pathlib import Path
 import space
 from elastic.data.shapes import random_inputs
 from elastic.deploy.choosing import sub_networks
+from elastic.files.first_version import first_version
 from elastic.latency.block_times import read_blocks, write_table
 from elastic.latency.options import bench_flags
 from elastic.latency.timing import milliseconds
@@ -39,7 +40,7 @@ def main() -> None:
         return
     inputs = random_inputs(IMAGE, flags.batch_size, flags.device)
     rows = []
-    for at in sub_networks(space, flags.at, flags.output_dir / "pareto.json"):
+    for at in sub_networks(space, flags.at, flags.output_dir / "pareto.json", first_version(net)):
         plan = net.plan(at)
         small = sized(inputs, plan.resolution)
         net.use(plan)

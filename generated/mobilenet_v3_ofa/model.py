@@ -4,9 +4,7 @@
     plan = net.plan({"resolution": 128})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 3, 224, 224]
 
-Sizes are expressions over choices. A plan says what they come to in one sub-network, and which
-layers and norm banks it uses. Shapes in comments are those of the largest one.
-"""
+Sizes are expressions over choices, and shapes in comments those of the largest sub-network."""
 
 from __future__ import annotations
 
@@ -147,6 +145,8 @@ class MobilenetV3Ofa(ElasticNet):
     """The network, mobilenet_v3_ofa.specc:6."""
 
     fingerprint = "c49715ebb41db77c"  # of the network: checkpoints carry it
+    first_fingerprint = "2d27845899433d23"  # in files of specc 0.1
+    renamed = {"stem.b1": {"norm1": "norm2", "conv": "conv2", "norm2": "norm3"}}
 
     def __init__(self) -> None:
         super().__init__(space)

@@ -4,9 +4,7 @@
     plan = net.plan({"exit": "e4"})  # what is left out stays at its largest
     logits = net(images, plan)  # images are [N, 3, 32, 32]
 
-Sizes are expressions over choices. A plan says what they come to in one sub-network, and which
-layers and norm banks it uses. Shapes in comments are those of the largest one.
-"""
+Sizes are expressions over choices, and shapes in comments those of the largest sub-network."""
 
 from __future__ import annotations
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
 from specc.ir.choice import Choice, Options, Range
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import DENSE, SHARED, Graph, LabelLevel, Op, Tensor
+from specc.ir.rewrite import rewrite_graph, substitution
+from specc.portable.files.renames import inverse, present, renames
 
 LISTED: Final = 4096
 """Options of a longer range are not listed one by one."""
@@ -31,6 +33,20 @@ def fingerprint(graph: Graph) -> str:
     data = network_data(graph)
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+
+
+def first_fingerprint(graph: Graph) -> str:
+    """The fingerprint that the first version of specc gave: that of the graph under its first names."""
+    table = inverse(renames(graph.renamed))
+    names = {choice.name: present(choice.name, table) for choice in graph.choices}
+    rewrite = substitution({now: Var(first) for now, first in names.items() if first != now})
+    first = rewrite_graph(graph, rewrite) if any(names[n] != n for n in names) else graph
+    return fingerprint(
+        first.with_(
+            ops=tuple(replace(op, name=present(op.name, table)) for op in first.ops),
+            choices=tuple(replace(choice, name=names[choice.name]) for choice in first.choices),
+        )
+    )
 
 
 def network_data(graph: Graph) -> dict[str, Any]:

@@ -252,7 +252,8 @@ class Graph:
     """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from
     outside.
 
-    `main` is the tensor that a plain call returns; "" stands for the first head's.
+    `main` is the tensor that a plain call returns; "" stands for the first head's. `renamed` has the operations and
+    choices that the first version of specc called otherwise, as (first name, name now).
     """
 
     name: str
@@ -269,6 +270,7 @@ class Graph:
     ties: tuple[Tie, ...] = ()
     main: str = ""
     labels: tuple[LabelLevel, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
 
     def answer(self) -> str:
         """The name of the tensor that a plain call returns."""

@@ -107,15 +107,24 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
         ),
         main=tensors[main.name] if sum(o.kind != "features" for o in outputs) > 1 else "",
         labels=b.levels,
+        renamed=renamed(b),
     )
     rounds, slices = (frozenset(names.get(v, v) for v in noted) for noted in (b.rounds, b.slices))
     return with_kinds(graph, rounds, slices)
+
+
+def renamed(b: Builder) -> tuple[tuple[str, str], ...]:
+    """The operations and choices that the first version called otherwise: its name for each, and the name now."""
+    pairs = [*((op.first_path, op.path) for op in b.ops), *((c.first_name, c.name) for c in b.choices)]
+    return tuple((first, now) for first, now in pairs if first != now)
 
 
 def name_everything(scope: ScopeItem) -> None:
     """Names for all that a scope holds, from the outside inwards: a path begins with its scope's."""
     outer = scope.scope.path if scope.scope is not None else ""
     scope.full_path = outer if scope.kind == "region" else f"{outer}.{scope.name}" if outer else scope.name
+    first = scope.scope.first_path if scope.scope is not None else ""
+    scope.full_first = first if scope.kind == "region" else f"{first}.{scope.first}" if first else scope.first
     if scope.site is not None:
         scope.site.path = scope.full_path
     give_names(scope)

@@ -6,6 +6,7 @@ names are only known once a scope is complete. Until then choices and width grou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,17 +29,29 @@ class Value:
 
 @dataclass(slots=True, eq=False)
 class Named:
-    """Something with a place in the spec's nesting. `base` is its kind's name, or its given name if `given`."""
+    """Something with a place in the spec's nesting. `base` is its kind's name, or its given name if `given`.
+
+    `reserved` is a name of what the block leaves out here. The first version of specc numbered without those: `first`
+    is the name that it gave.
+    """
 
     scope: ScopeItem | None
     base: str
     given: bool = False
     name: str = ""
+    first: str = ""
+    reserved: bool = False
 
     @property
     def path(self) -> str:
         outer = self.scope.path if self.scope is not None else ""
         return f"{outer}.{self.name}" if outer and self.name else outer or self.name
+
+    @property
+    def first_path(self) -> str:
+        """`path` under the names of the first version."""
+        outer = self.scope.first_path if self.scope is not None else ""
+        return f"{outer}.{self.first}" if outer and self.first else outer or self.first
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +71,7 @@ class ScopeItem(Named):
     items: list[OpItem | ScopeItem] = field(default_factory=list)
     names: list[Named] = field(default_factory=list)
     full_path: str = ""
+    full_first: str = ""
     output: str = ""
     site: CallSite | None = None
     passed: int = 0
@@ -67,6 +81,10 @@ class ScopeItem(Named):
     def path(self) -> str:
         """Empty until `name_everything` has come by."""
         return self.full_path
+
+    @property
+    def first_path(self) -> str:
+        return self.full_first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +141,12 @@ class ChoiceItem:
         outer = self.owner.path if self.owner is not None else ""
         return ".".join(part for part in (outer, self.leaf) if part)
 
+    @property
+    def first_name(self) -> str:
+        """Its name in the first version."""
+        outer = self.owner.first_path if self.owner is not None else ""
+        return ".".join(part for part in (outer, self.leaf) if part)
+
 
 @dataclass(slots=True, eq=False)
 class GroupItem:
@@ -149,11 +173,21 @@ class Settings:
 
 
 def give_names(scope: ScopeItem) -> None:
-    """Numbers what a scope holds: a kind that stands once goes without a number, but blocks of a stage always have
-    one. A name that the spec gives several times, as the rounds of a repeat do, is numbered like a kind."""
+    """Names for what a scope holds: as they are, and as they were where nothing was reserved."""
+    for item, name in zip(scope.names, numbered(scope.names), strict=True):
+        item.name = item.first = name
+    if any(item.reserved for item in scope.names):
+        there = [item for item in scope.names if not item.reserved]
+        for item, name in zip(there, numbered(there), strict=True):
+            item.first = name
+
+
+def numbered(items: Sequence[Named]) -> list[str]:
+    """The items' names: a kind that stands once goes without a number, but blocks of a stage always have one. A name
+    that the spec gives several times, as the rounds of a repeat do, is numbered like a kind."""
     count: dict[str, int] = {}
     given: dict[str, int] = {}
-    for item in scope.names:
+    for item in items:
         count[item.base] = count.get(item.base, 0) + 1
         if item.given:
             given[item.base] = given.get(item.base, 0) + 1
@@ -161,16 +195,15 @@ def give_names(scope: ScopeItem) -> None:
     # A sixth `relu` is no `relu6` where there is one.
     plain = {base for base, times in count.items() if times == 1 and base != "b"}
     number: dict[str, int] = {}
-    for item in scope.names:
-        if item.given and item.base in taken:
-            item.name = item.base
-            continue
-        if count[item.base] == 1 and item.base != "b" and item.base not in taken:
-            item.name = item.base
-            continue
-        while True:
-            number[item.base] = number.get(item.base, 0) + 1
-            joint = "_" if item.base[-1:].isdigit() else ""
-            item.name = f"{item.base}{joint}{number[item.base]}"
-            if item.name not in taken and item.name not in plain:
-                break
+    names: list[str] = []
+    for item in items:
+        name = item.base
+        if not (item.given and name in taken) and (count[name] > 1 or name == "b" or name in taken):
+            while True:
+                number[item.base] = number.get(item.base, 0) + 1
+                joint = "_" if item.base[-1:].isdigit() else ""
+                name = f"{item.base}{joint}{number[item.base]}"
+                if name not in taken and name not in plain:
+                    break
+        names.append(name)
+    return names

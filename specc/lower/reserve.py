@@ -19,7 +19,8 @@ def reserve(b: Builder, body: ast.Body | None, env: Env, prefix: str = "") -> No
     scope = b.naming_scope()
     if body is None or scope.kind != "block":
         return
-    scope.names.extend(Named(scope, base, given) for base, given in names_in(b, body, env, b.prefix + prefix))
+    found = names_in(b, body, env, b.prefix + prefix)
+    scope.names.extend(Named(scope, base, given, reserved=True) for base, given in found)
 
 
 def names_in(b: Builder, body: ast.Body, env: Env, prefix: str) -> list[tuple[str, bool]]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from elastic.files import documents
+from elastic.files.first_version import first_version
 from elastic.files.strict_json import read_json
 from elastic.files.tensors import load_tensors, save_tensors
 from elastic.files.whole import put_back, whole_folder, write_text
@@ -257,12 +258,17 @@ def read_index(folder: Path, net: Any) -> dict[str, Any]:
         index: dict[str, Any] = read_json(content)
         check_shape(index)
         of = index["network"] or "another network"
-        same_choices = index["space"] == fingerprint(options)
-        own = getattr(net, "fingerprint", "")
+        first, own = first_version(net), getattr(net, "fingerprint", "")
+        choices = index["choices"]
+        if first.wrote(index.get("fingerprint"), choices, options):
+            choices, own = [*first.now(dict.fromkeys(choices))], first.fingerprint
+            same_choices = index["space"] == fingerprint(first.then(options))
+        else:
+            same_choices = index["space"] == fingerprint(options)
         if same_choices and index.get("fingerprint") in (None, "", own):
             rows = [dict(zip(index["columns"], row, strict=False)) for row in index["subnets"]]
             for row in rows:
-                row["at"] = read(row["options"], index["choices"], options)
+                row["at"] = read(row["options"], choices, options)
             return {**index, "subnets": rows}
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(
@@ -328,6 +334,9 @@ def plans_of(folder: Path, net: Any, index: Mapping[str, Any]) -> list[Any]:
     plans = []
     try:
         norms, places = read_json(about["norms"]), read_json(about["places"])
+        first = first_version(net)
+        if first.wrote(index.get("fingerprint"), weights, net.state_dict()):
+            weights, norms = first.now(weights), [*first.now(dict.fromkeys(norms))]
         for number, (subnet, mine) in enumerate(zip(index["subnets"], places, strict=True)):
             plan = net.plan(subnet["at"], subnet.get("outputs"))
             row = rows[str(number)].to(device)

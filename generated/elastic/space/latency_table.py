@@ -17,9 +17,10 @@ name may be missing in tables that others made, and the format in those of the f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from elastic.files.documents import (
@@ -34,6 +35,7 @@ from elastic.files.documents import (
     text,
     whole,
 )
+from elastic.files.renames import Renamed, present
 from elastic.files.strict_json import read_json
 from elastic.space.choices import Option, Space, largest, positions
 
@@ -103,8 +105,11 @@ def file_name(device: str, threads: int = 1, batch_size: int = 1, form: str = "s
     )
 
 
-def read_table(path: Path, space: Space) -> LatencyTable:
-    """The table of a file, checked against the space. Raises WrongTable, or OSError where it cannot be read."""
+def read_table(path: Path, space: Space, renamed: Renamed = MappingProxyType({})) -> LatencyTable:
+    """The table of a file, checked against the space. Raises WrongTable, or OSError where it cannot be read.
+
+    `renamed` are names of the first version, by which a table may go whose choices are not the space's.
+    """
     try:
         content = read_json(path.read_bytes())
     except ValueError as error:
@@ -113,7 +118,25 @@ def read_table(path: Path, space: Space) -> LatencyTable:
         table = table_of(content)
     except WrongTable as error:
         raise WrongTable(f"{path.name} is no latency table: {error}") from None
+    if not table.choices.keys() <= space.choices.keys():
+        table = with_names(table, renamed)
     return fitting(table, space, path.name)
+
+
+def with_names(table: LatencyTable, renamed: Renamed) -> LatencyTable:
+    """A table of the first version with the names of now."""
+    return replace(
+        table,
+        choices={present(name, renamed): options for name, options in table.choices.items()},
+        blocks=tuple(
+            Block(
+                present(block.name, renamed),
+                tuple(present(name, renamed) for name in block.choices),
+                block.times,
+            )
+            for block in table.blocks
+        ),
+    )
 
 
 def fitting(table: LatencyTable, space: Space, name: str) -> LatencyTable:

@@ -20,6 +20,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from elastic.files.first_version import first_version, renamed_within
 from elastic.files.strict_json import read_json
 from elastic.files.tensors import load_tensors, save_tensors
 from elastic.files.whole import whole_file, writing
@@ -122,6 +123,7 @@ def trained(net: nn.Module, content: Mapping[str, Any]) -> None:
 
     Exits where they are of another network, or are no numbers.
     """
+    content = renewed(net, content)
     check_network(net, content)
     fill(net, weights(content))
     check_finite(content)
@@ -154,6 +156,22 @@ def digest(state: Mapping[str, Tensor]) -> str:
         made.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         made.update(flat.view(torch.uint8).numpy().data)
     return made.hexdigest()[:16]
+
+
+def renewed(net: nn.Module, content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A checkpoint of the first version with the names that the network's layers and choices have now; any other as it
+    is."""
+    first = first_version(net)
+    if not first.wrote(content.get("network"), content["net"], net.state_dict()):
+        return content
+    average, found = content["average"], {**content, "net": first.now(content["net"])}
+    if average is not None:
+        found["average"] = {**average, "net": first.now(average["net"])}
+    if "memory" in content:
+        found["memory"] = renamed_within(content["memory"], first)
+    if "network" in content:
+        found["network"] = getattr(net, "fingerprint", "")
+    return found
 
 
 def check_network(net: nn.Module, content: Mapping[str, Any]) -> None:

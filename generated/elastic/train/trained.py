@@ -12,6 +12,7 @@ import torch
 from elastic.data.datasets import check_classes, load_data
 from elastic.data.loading import Loading
 from elastic.data.shapes import Shapes
+from elastic.files.first_version import FirstVersion, first_version
 from elastic.run.distributed import World
 from elastic.run.settings import at_path
 from elastic.train import checkpoint
@@ -35,6 +36,14 @@ class Trained:
         weights = checkpoint.digest(checkpoint.weights(self.saved))
         return {"fingerprint": self.net.fingerprint, "weights": weights}
 
+    def first(self) -> FirstVersion:
+        """How files of the first version know the network and the weights."""
+        first = first_version(self.net)
+        if not first.fingerprint:
+            return first
+        weights = checkpoint.digest(first.then(checkpoint.weights(self.saved)))
+        return first_version(self.net, weights)
+
 
 def load_trained(
     net: Any,
@@ -52,8 +61,8 @@ def load_trained(
     `shapes` is what the network takes. `data` is the data set, None for the one that the checkpoint was trained on;
     that may have moved to `data_path`. Each process loads all of it.
     """
-    saved = checkpoint.load(file, device, needs=() if data else ("data",))
     net = net.eval()
+    saved = checkpoint.renewed(net, checkpoint.load(file, device, needs=() if data else ("data",)))
     checkpoint.trained(net, saved)
     read = load_data(data or at_path(saved["data"], data_path))
     loading = Loading(read, shapes, World(0, 1, torch.device(device)), workers)

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from elastic.data.shapes import Inputs, each_input
 from elastic.run.distributed import World, warn
-from elastic.train.checkpoint import check_finite, check_network, fill
+from elastic.train.checkpoint import check_finite, check_network, fill, renewed
 from elastic.train.finite import Watch
 from elastic.train.interfaces import Criterion, Memory
 from elastic.train.optim import restore_optimizer
@@ -164,6 +164,7 @@ class Trainer:
         `steps` are those of an epoch now: a run that goes on with another batch size is as many epochs old. With
         `only_weights` nothing is trained any more, and how it was trained is of no matter.
         """
+        saved = {**renewed(self.net, saved)}
         check_network(self.net, saved)
         check_finite(saved)
         fill(self.net, saved["net"])

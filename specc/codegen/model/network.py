@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from specc.codegen.identity import Identity
 from specc.codegen.model.answers import Answers
 from specc.codegen.model.classes import init_lines
 from specc.codegen.model.context import Class, Context
@@ -16,10 +17,11 @@ from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Output
 from specc.passes.slices import separable
+from specc.portable.files.renames import Renamed
 from specc.python import quoted
 
 
-def network_lines(context: Context, cls: Class, fingerprint: str) -> list[str]:
+def network_lines(context: Context, cls: Class, of: Identity) -> list[str]:
     """The class of the whole network: with choices an `ElasticNet`, without a plain `nn.Module`."""
     elastic = context.elastic
     slices = separable(context.graph) if elastic else None
@@ -28,7 +30,8 @@ def network_lines(context: Context, cls: Class, fingerprint: str) -> list[str]:
         f"class {cls.name}({base}):",
         f'    """The network, {comment(context.graph.origin.location())}."""',
         "",
-        f"    fingerprint = {quoted(fingerprint)}  # of the network: checkpoints carry it",
+        f"    fingerprint = {quoted(of.fingerprint)}  # of the network: checkpoints carry it",
+        *first_lines(of),
     ]
     if slices is not None:
         lines += [
@@ -42,6 +45,23 @@ def network_lines(context: Context, cls: Class, fingerprint: str) -> list[str]:
         init[init.index("        super().__init__()")] = "        super().__init__(space)"
     forward = elastic_forward(context, cls) if elastic else static_forward(context, cls)
     return [*lines, "", *init, "", *forward]
+
+
+def first_lines(of: Identity) -> list[str]:
+    """How files of the first version are known, and what they call by other names; nothing where it is all the same."""
+    if of.first == of.fingerprint:
+        return []
+    table = guarded(lay_out(f"renamed = {table_text(of.renamed)}", 4)) if of.renamed else ()
+    return [f"    first_fingerprint = {quoted(of.first)}  # in files of specc 0.1", *table]
+
+
+def table_text(table: Renamed) -> str:
+    """A table of names as Python's text."""
+    rows = (
+        f"{quoted(scope)}: {{{', '.join(f'{quoted(first)}: {quoted(now)}' for first, now in parts.items())}}}"
+        for scope, parts in table.items()
+    )
+    return f"{{{', '.join(rows)}}}"
 
 
 def network_needs(context: Context) -> list[Need]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from specc.codegen.fingerprint import fingerprint
+from specc.codegen.identity import identity
 from specc.codegen.model.answers import answers_of, flag_choices, is_rest, written_graph
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
@@ -54,7 +54,7 @@ class ModelText:
 
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
-    of = fingerprint(graph)
+    of = identity(graph)
     answers = answers_of(graph)
     graph = written_graph(graph, answers)
     found = structure(graph)
@@ -246,7 +246,5 @@ def module_doc(context: Context, network: str) -> tuple[str, ...]:
         if len(names) == 1
         else f"    logits = net({', '.join(names.values())}, plan)",
         "",
-        "Sizes are expressions over choices. A plan says what they come to in one sub-network, and which",
-        "layers and norm banks it uses. Shapes in comments are those of the largest one.",
-        "",
+        "Sizes are expressions over choices, and shapes in comments those of the largest sub-network.",
     )

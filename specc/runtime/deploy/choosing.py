@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from specc.portable.files.strict_json import read_json
 from specc.runtime.deploy.options import add_file_flags
+from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.run.distributed import warn
 from specc.runtime.run.flag_types import cost, whole
 from specc.runtime.run.settings import read_settings
@@ -62,12 +63,16 @@ def clash(flags: argparse.Namespace) -> str:
 
 
 def read_points(
-    path: Path, space: Space, of: Mapping[str, str] = MappingProxyType({})
+    path: Path,
+    space: Space,
+    of: Mapping[str, str] = MappingProxyType({}),
+    first: FirstVersion = UNCHANGED,
 ) -> list[Point]:
     """The sub-networks of pareto.json, or of the constraints.json that prioritised sampling writes, in its order.
 
     `of` has the network's `fingerprint` and a hash of the `weights`, which are the front's own, too. Of rows that name
-    the same sub-network the first counts. Exits where there is no such file, or what it names is of another network,
+    the same sub-network the first counts. `first` is how a front of the first version names all that. Exits where there
+    is no such file, or what it names is of another network,
     or of other weights: their accuracies are not these.
     """
     if not path.is_file():
@@ -76,9 +81,10 @@ def read_points(
     try:
         content = read_json(path.read_bytes())
         rows = points_of(content)
-        check_origin(path, content, of)
+        check_origin(path, content, of, first)
+        translated = of_first(content, first)
         for point in rows:
-            at = resolved(space, point.at)
+            at = resolved(space, first.now(point.at) if translated else point.at, first)
             points.setdefault(json.dumps(at, sort_keys=True), point.with_(at=at))
     except (ValueError, TypeError) as error:
         raise SystemExit(f"{path} is corrupt or belongs to a different network: {error}") from None
@@ -89,8 +95,17 @@ def read_points(
     return [*points.values()]
 
 
-def check_origin(path: Path, front: Mapping[str, Any], of: Mapping[str, str]) -> None:
+def of_first(front: Mapping[str, Any], first: FirstVersion) -> bool:
+    """Whether a front says that it is of the first version."""
+    return bool(first.fingerprint) and front.get("fingerprint") == first.fingerprint
+
+
+def check_origin(
+    path: Path, front: Mapping[str, Any], of: Mapping[str, str], first: FirstVersion = UNCHANGED
+) -> None:
     """Exits where a front is of another network or of other weights; one that does not say so gets a warning."""
+    if of and of_first(front, first):
+        of = {"fingerprint": first.fingerprint, "weights": first.weights}
     again = "run search.py again, or name a sub-network by --at CHOICE=OPTION"
     for name, what in (("fingerprint", "a different network"), ("weights", "different weights")):
         here, there = of.get(name), front.get(name)
@@ -105,20 +120,22 @@ def wanted(
     flags: argparse.Namespace,
     of: Mapping[str, str],
     listed: Sequence[Assignment | str] | None = None,
+    first: FirstVersion = UNCHANGED,
 ) -> dict[int, Point]:
     """The sub-networks that the flags ask for, by their numbers in the front from 1 on; one alone may have any number.
 
     `of` has hashes of the network and of its weights, as `read_points` takes them. `listed` is what training runs,
-    where that is but a few sub-networks: points say whether they are of these.
+    where that is but a few sub-networks: points say whether they are of these. `first` is how files of the first
+    version name the network, its weights and its choices.
     """
     limits = {name: getattr(flags, f"max_{name}") for name in COSTS}
     if limits["latency"] is not None:
         limits["latency"] = round(limits["latency"] / 1000, 12)
     if flags.pareto or (flags.bundle and flags.at is None):
-        points = read_points(flags.front, space, of)
+        points = read_points(flags.front, space, of, first)
         places = several(flags.pareto or "all", points, limits)
     else:
-        at = chosen(space, flags.at, flags.front, limits, of)
+        at = chosen(space, flags.at, flags.front, limits, of, first)
         points, places = [Point(at, space.macs(at), space.params(at))], [0]
     if listed is not None:
         run = [resolved(space, at) for at in listed]
@@ -133,12 +150,14 @@ def calibration(flags: argparse.Namespace, settings: Path) -> int:
     return int(read_settings(settings)["search"]["calibrate"])
 
 
-def sub_networks(space: Space, texts: Sequence[str] | None, front: Path) -> list[dict[str, Any]]:
+def sub_networks(
+    space: Space, texts: Sequence[str] | None, front: Path, first: FirstVersion = UNCHANGED
+) -> list[dict[str, Any]]:
     """The sub-networks of some texts as --at takes them; else those of a front; else the largest and the smallest."""
     if not texts and front.is_file():
-        return [dict(point.at) for point in read_points(front, space)]
+        return [dict(point.at) for point in read_points(front, space, first=first)]
     try:
-        return [resolved(space, parse(text)) for text in texts or ["max", "min"]]
+        return [resolved(space, parse(text, first), first) for text in texts or ["max", "min"]]
     except ValueError as error:
         raise SystemExit(f"--at: {error}") from None
 
@@ -149,14 +168,15 @@ def chosen(
     front: Path,
     limits: Mapping[str, float | None],
     of: Mapping[str, str] = MappingProxyType({}),
+    first: FirstVersion = UNCHANGED,
 ) -> dict[str, Any]:
     """What --at spells, or of a front the best within limits, without limits a thrifty one."""
     if at is not None and not at.isdecimal():
         try:
-            return resolved(space, parse(at))
+            return resolved(space, parse(at, first), first)
         except ValueError as error:
             raise SystemExit(f"--at {at}: {error}") from None
-    points = read_points(front, space, of)
+    points = read_points(front, space, of, first)
     if at is not None:
         if not 1 <= int(at) <= len(points):
             raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from specc.runtime.data.shapes import Shapes, random_inputs
+from specc.runtime.files.first_version import UNCHANGED, FirstVersion, first_version
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.resizing import sized
 from specc.runtime.net.spelling import short
@@ -112,7 +113,7 @@ def begin(
         print("no validation images (validation = 0): accuracy is measured on the test set")
     costs = [name for name in dict.fromkeys(options.objectives) if name != "accuracy"] or ["macs"]
     plans = Calibrated(trained.net, loading.calibration(options.calibrate))
-    table = read_latencies(options.latency_table, space, world)
+    table = read_latencies(options.latency_table, space, world, first_version(net))
     origin = trained.origin()
     # What evaluations depend on; a longer search, or one of another strategy, goes on with them.
     of = [*origin.values(), world.device.type, *loading.digests(options.calibrate)]
@@ -152,12 +153,14 @@ def evaluated_on(trained: Trained) -> str:
     return "test" if data.validation is data.test else "validation"
 
 
-def read_latencies(file: Path | None, space: Space, world: World) -> LatencyTable | None:
+def read_latencies(
+    file: Path | None, space: Space, world: World, first: FirstVersion = UNCHANGED
+) -> LatencyTable | None:
     """The table that predicts latencies, where one is given. Exits where it cannot be used."""
     if file is None:
         return None
     try:
-        table = read_table(file, space.SPACE)
+        table = read_table(file, space.SPACE, first.renamed)
     except OSError as error:
         raise SystemExit(f"cannot read {file}: {error.strerror}") from None
     except ValueError as error:

@@ -10,18 +10,21 @@ from typing import Any
 from specc.portable.files import documents
 from specc.portable.files.strict_json import read_json
 from specc.portable.run.numerals import read, same, written
+from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.train.interfaces import Assignment, Space
 
 
-def resolved(space: Space, at: Assignment | str) -> dict[str, Any]:
+def resolved(space: Space, at: Assignment | str, first: FirstVersion = UNCHANGED) -> dict[str, Any]:
     """The canonical assignment behind "max", "min" or some choices; those not given are at their largest option.
 
-    Raises ValueError where a choice or an option does not exist.
+    Choices may go by their names in the first version. Raises ValueError where a choice or an option does not exist.
     """
     if isinstance(at, str):
         if at not in ("max", "min"):
             raise ValueError(f"{at!r} is no sub-network: max, min or an assignment")
         return space.largest() if at == "max" else space.smallest()
+    if first.wrote(None, at, space.CHOICES):
+        at = first.now(at)
     for name in at:
         if name not in space.CHOICES:
             raise ValueError(
@@ -40,8 +43,11 @@ def own_option(name: str, options: Sequence[Any], wanted: object) -> Any:
     raise ValueError(f"{name} cannot be {written(wanted)}; its options are {listed}")
 
 
-def parse(text: str) -> Assignment | str:
-    """What `--at` was given: choices with commas or blanks between them, a file with a JSON object, or one itself."""
+def parse(text: str, first: FirstVersion = UNCHANGED) -> Assignment | str:
+    """What `--at` was given: choices with commas or blanks between them, a file with a JSON object, or one itself.
+
+    Of a file that is known to be of the first version the names are those of now.
+    """
     if text in ("max", "min"):
         return text
     if text.startswith("{"):
@@ -51,7 +57,7 @@ def parse(text: str) -> Assignment | str:
             raise SystemExit(f"--at {text}: {error}") from None
     if text.endswith(".json"):
         try:
-            return assignment_in(read_json(Path(text).read_bytes()))
+            return assignment_in(read_json(Path(text).read_bytes()), first)
         except OSError as error:
             raise SystemExit(f"{text}: {error}") from None
         except ValueError as error:
@@ -65,13 +71,14 @@ def parse(text: str) -> Assignment | str:
         raise SystemExit(f"--at {text}: {error}") from None
 
 
-def assignment_in(content: Any) -> Assignment:
+def assignment_in(content: Any, first: FirstVersion = UNCHANGED) -> Assignment:
     """The choices and options of a file, or of what it has under "at", as subnet.json has them. Raises ValueError."""
+    of = None
     if isinstance(content, dict) and isinstance(content.get("at"), dict):
-        content = content["at"]
+        of, content = content.get("fingerprint"), content["at"]
     documents.mapping(documents.option)(content)
     found: Assignment = content
-    return found
+    return first.now(found) if of and of == first.fingerprint else found
 
 
 def option(text: str) -> bool | int | float | Fraction | str:
