@@ -115,7 +115,7 @@ def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:
 
 
 def answer(graph: Graph, request: Call) -> Answer:
-    """The sets, with the modules of model.py in the place of the ops."""
+    """The sets, with the modules of model.py instead of the ops."""
     return {
         "sets": [
             {

@@ -314,7 +314,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
 
 
 def help_for(value: ast.ListExpr | ast.Text, operator: str, parameter: str) -> str:
-    """What is written in the place of a list or a text."""
+    """What is written instead of a list or a text."""
     if isinstance(value, ast.ListExpr):
         return tuple_elsewhere(operator, parameter)
     return VALUES.get(value.value, SQUARE if parameter in WINDOWS else "words are written without quotes")

@@ -75,7 +75,7 @@ def needed_by(outputs: Iterable[Output], writers: Mapping[str, Op]) -> set[str]:
 
 
 def written_graph(graph: Graph, answers: Answers | None) -> Graph:
-    """The graph without the select that ends it, and with flags in the place of the conditions of heads and exits."""
+    """The graph without the select that ends it, and with flags instead of the conditions of heads and exits."""
     if answers is None:
         return replace(graph, root=unflagged(graph.root)) if any(s.output for s in graph.root.scopes()) else graph
     last = next((op.name for op in graph.ops if op.output == graph.main and op.operator.selects), "")

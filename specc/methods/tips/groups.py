@@ -36,7 +36,7 @@ def width_groups(graph: Graph) -> tuple[Choice, ...]:
 
 
 def drawn_groups(graph: Graph, scores: Mapping[str, float], important: Collection[str]) -> tuple[Drawn, ...]:
-    """Every width group; important if an important convolution or linear layer writes it (FACTS)."""
+    """Every width group; important if an important convolution or linear layer writes it."""
     tensors = graph.tensor_table()
 
     def writes(op: Op, choice: Choice) -> bool:
