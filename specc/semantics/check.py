@@ -306,7 +306,7 @@ class Checker:
             self.unknown(value.name, value.span, "tensor", ("here", *self.tensors))
 
     def word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
-        """Whether a name stands in the place of one of a few words. Reports one that is none of them, nor a value."""
+        """Whether a name stands for one of a few words. Reports one that is none of them, nor a value."""
         for parameter in signature.parameters:
             value = arg.value
             if bound.get(parameter.name) is not arg or not isinstance(parameter.type, Words):

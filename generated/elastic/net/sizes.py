@@ -391,7 +391,7 @@ Step: TypeAlias = tuple[int, Callable[..., Any], Read]
 class Program:
     """Sizes in the order in which they are evaluated, each distinct one once.
 
-    start    the values before evaluation: numbers, and None in the place of what depends on choices
+    start    the values before evaluation: numbers, and None for what depends on choices
     choices  the choices, and `outputs` the wanted outputs, with their places
     """
 

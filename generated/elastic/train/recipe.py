@@ -139,7 +139,7 @@ def spared(kinds: list[str], flags: argparse.Namespace, general: float) -> list[
 def augmented(
     words: list[dict[str, Any]], policy: str | None, erased: float | None
 ) -> list[dict[str, Any]]:
-    """The words of `augment`, with another policy in the place of the old one, and another share erased."""
+    """The words of `augment`, with another policy instead of the old one, and another share erased."""
     learnt = {word["name"] for word in POLICIES.values()}
     found = list(words)
     if policy is not None:

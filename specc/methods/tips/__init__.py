@@ -21,7 +21,7 @@ IMPORTANCE: Final = Signature(
         Parameter("coupling", "number", 1, "between the copies of a feature map (lambda, Eq. 4)"),
         Parameter("damping", "number", Fraction(1, 100_000), "probability of a jump between any two states (kappa)"),
         Parameter("directed", "flag", False, "whether edges lead from input to output only"),
-        Parameter("expected", "flag", False, "whether expected degrees stand in the place of samples"),
+        Parameter("expected", "flag", False, "whether to use expected degrees instead of samples"),
         Parameter("nodes", "count", 0, "mark the best path of so many feature maps alone; 0: of all lengths the best"),
         Parameter("seed", "count", 0, "decides the samples"),
     ),

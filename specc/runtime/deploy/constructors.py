@@ -71,7 +71,7 @@ def parameters(layer: nn.Module) -> list[inspect.Parameter]:
 
 
 def read_arguments(layer: nn.Module, short: bool) -> Iterator[Argument]:
-    """The arguments that the attributes of a layer hold. `short`: 3 in the place of (3, 3)."""
+    """The arguments that the attributes of a layer hold. `short`: 3 instead of (3, 3)."""
     in_order = True
     for parameter in parameters(layer):
         name, usual = parameter.name, parameter.default

@@ -44,7 +44,7 @@ class Recipe:
     """How the part of one module is made.
 
     children  what the module consisted of when its recipe was made
-    fixed     the entries that are the same in all sub-networks; None in the place of others
+    fixed     the entries that are the same in all sub-networks; None for others
     numbers   the names of values, with their places
     always    what is there in every sub-network
     guarded   what is there where the value at a place holds
