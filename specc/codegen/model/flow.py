@@ -211,14 +211,19 @@ def stays_out(flow: Flow, web: Sequence[str], guard: Expr, other: Sequence[str],
     return True
 
 
-def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """A variable for every web: the one its maker's first input leaves free, or else the first that is free."""
+def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str], called: Mapping[str, str]) -> dict[str, str]:
+    """A variable for every web: what the spec calls one of its tensors, the one its maker's first input leaves free, or
+    else the first that is free. Two webs that live at one time never share."""
     start: dict[str, int] = {}
     stop: dict[str, int] = {}
     for tensor, head in web.items():
         start[head] = min(start.get(head, flow.made[tensor]), flow.made[tensor])
         stop[head] = max(stop.get(head, 0), flow.made[tensor], *flow.reads.get(tensor, [0]))
     variables: dict[str, str] = {web[tensor]: name for tensor, name in given.items()}
+    names: dict[str, list[str]] = {}
+    for tensor, head in web.items():
+        if tensor in called:
+            names.setdefault(head, []).append(called[tensor])
     busy: dict[str, int] = {}
     for tensor, name in given.items():
         busy[name] = max(busy.get(name, 0), stop[web[tensor]])
@@ -227,7 +232,8 @@ def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> di
         maker = flow.maker.get(head)
         wanted = [variables[web[t]] for t in maker.inputs] if maker is not None else []
         wanted.sort(key=lambda name: VARIABLES.index(name) if name in VARIABLES else len(VARIABLES))
-        free = [name for name in (*wanted, *VARIABLES) if busy.get(name, -1) <= start[head]]
+        candidates = (*names.get(head, ()), *(name for name in wanted if name in VARIABLES), *VARIABLES)
+        free = [name for name in candidates if busy.get(name, -1) <= start[head]]
         name = free[0] if free else fresh("t", taken)
         variables[head] = name
         busy[name] = stop[head]

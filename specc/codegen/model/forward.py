@@ -29,10 +29,12 @@ def forward_body(
     indent: int,
     noted: Mapping[str, str] | None = None,
     ending: str = "",
+    called: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """The lines of a forward that takes `inputs` as its `parameters` and returns `outputs`, or the expression `ending`.
 
-    `noted` has text to write before the assignment of some tensors; these are always assigned.
+    `noted` has text to write before the assignment of some tensors; these are always assigned. `called` says what the
+    spec calls tensors.
     """
     flow = read_flow(statements, inputs, outputs)
     flow.kept = frozenset((*outputs, *(noted or {})))
@@ -40,7 +42,7 @@ def forward_body(
         if tensor in flow.maker and len(flow.maker[tensor].outputs) > 1:  # noted on a line of its own
             flow.reads.setdefault(tensor, []).insert(0, flow.made[tensor] + 1)
     web = coalesce(flow)
-    variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)))
+    variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)), called or {})
     writer = Writer(flow, web, variables, noted or {}, outputs, ending)
     lines = writer.block(statements, indent)
     pad = " " * indent
@@ -151,12 +153,10 @@ class Writer:
         return lines
 
     def leave(self, branch: Branch, indent: int) -> list[str]:
-        """The end of forward where nothing of what follows is wanted. Instead of what is not made yet it returns what
-        arrives there, which nobody reads."""
-        step = first_step(branch.body)
-        made = (self.flow.made[tensor] for tensor in made_in(branch.body))
-        here = min(made, default=self.flow.length + 1)  # what only answers, as a stage of exits does, makes nothing
-        names = [self.variable(t if self.flow.made[t] < here else step.inputs[0]) for t in self.outputs]
+        """The end of forward where nothing of what follows is wanted. Nobody reads what it returns instead of what is
+        not made yet."""
+        arriving = self.variable(first_step(branch.body).inputs[0])
+        names = [name if name in self.bound else arriving for name in map(self.variable, self.outputs)]
         text = self.ending or ", ".join(names)
         pad = " " * indent
         return [*guarded([f"{pad}if {branch.unless}:"]), *guarded([f"{pad}    return {text}"])]

@@ -13,6 +13,7 @@ from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
 from specc.codegen.model.layout import WIDTH, call, guarded
 from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place
+from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.render import condition, number
 from specc.codegen.model.shapes import shape_comment
 from specc.codegen.model.sizes import first_of, is_constant, is_elastic
@@ -208,11 +209,8 @@ def step(context: Context, cls: Class, place: Place, written: Written, shape: st
 def forward_lines(context: Context, cls: Class) -> list[str]:
     """`forward` of a block, stage, stem, head or exit."""
     inputs = cls.merged.inputs
-    names = (
-        INPUT_NAMES[: len(inputs)]
-        if len(inputs) <= len(INPUT_NAMES)
-        else tuple(f"x{i + 1}" for i in range(len(inputs)))
-    )
+    called = tensor_names(context, cls)
+    names = input_names(inputs, called)
     more = ["p: Part"] if cls.has_plan else []
     noted = cls.first.notes and context.answers is not None
     more += ["outputs: dict[str, Tensor]"] if noted else []
@@ -220,8 +218,17 @@ def forward_lines(context: Context, cls: Class) -> list[str]:
     one = "None" if not outputs else "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
     parameters = ["self", *(f"{name}: Tensor" for name in names), *more]
     notes = noted_here(context, cls) if noted else {}
-    body = forward_body(statements(context, cls), inputs, outputs, names, 8, notes)
+    body = forward_body(statements(context, cls), inputs, outputs, names, 8, notes, called=called)
     return [*guarded(call("def forward", parameters, f") -> {one}:", 4)), *body]
+
+
+def input_names(inputs: Sequence[str], called: Mapping[str, str]) -> tuple[str, ...]:
+    """The parameters of a forward: the spec's names where all inputs have one of their own, else x, y, z."""
+    given = tuple(called[tensor] for tensor in inputs if tensor in called)
+    if len(set(given)) == len(inputs):
+        return given
+    many = len(inputs) > len(INPUT_NAMES)
+    return tuple(f"x{i + 1}" for i in range(len(inputs))) if many else INPUT_NAMES[: len(inputs)]
 
 
 def noted_here(context: Context, cls: Class) -> dict[str, str]:

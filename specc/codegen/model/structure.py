@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from specc.codegen.model.spec_text import given_names
 from specc.codegen.names import attribute, fresh
 from specc.ir.expr import Expr
 from specc.ir.graph import Graph, Op, Output, Scope, Tensor
 from specc.ops.writing import Site
+from specc.source import Span
 
 
 @dataclass(slots=True, eq=False)
@@ -63,11 +65,12 @@ Entry: TypeAlias = OpEntry | Part | Region
 
 @dataclass(slots=True, eq=False)
 class Structure:
-    """All parts of a graph, innermost first."""
+    """All parts of a graph, innermost first. `called` has the names that the spec gives to tensors outside blocks."""
 
     graph: Graph
     tensors: Mapping[str, Tensor]
     parts: list[Part] = field(default_factory=list)
+    called: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Part:
@@ -80,8 +83,25 @@ def structure(graph: Graph) -> Structure:
     ops = {op.name: op for op in graph.ops}
     make_part(found, graph.root, "", ops)
     add_boundaries(found.root, graph.outputs)
+    add_names(found, found.root)
     found.parts.sort(key=lambda part: part.height)
     return found
+
+
+def add_names(found: Structure, part: Part) -> None:
+    """Finds what the spec calls the tensors of a part and of those in it, blocks left out."""
+    for entry in walk(part.entries):
+        if isinstance(entry, Part) and entry.scope.kind != "block":
+            add_names(found, entry)
+            continue
+        origin = entry.op.origin if isinstance(entry, OpEntry) else entry.scope.origin
+        found.called.update(zip(entry.outputs, given_at(origin, len(entry.outputs)), strict=False))
+
+
+def given_at(origin: Span, count: int) -> tuple[str, ...]:
+    """The names that the spec gives to the tensors of a call; none where these are not `count`."""
+    names = given_names(origin.source).get((origin.start, origin.end), ())
+    return names if len(names) == count else ()
 
 
 def make_part(found: Structure, scope: Scope, name: str, ops: Mapping[str, Op]) -> Part:
