@@ -22,7 +22,7 @@ MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
 
 _GLOBALS: Final = """
-    Any Attention BatchNorm1d BatchNorm2d BlockConv2d BlockLinear Callable ClassToken Conv2d DiagonalLinear DropPath
+    Any Attention Condition Counter Round layer rounds BatchNorm1d BatchNorm2d BlockConv2d BlockLinear Callable ClassToken Conv2d DiagonalLinear DropPath
     Elastic ElasticAttention ElasticClassToken ElasticNet ElasticPosition F Fraction GroupNorm LayerNorm Linear Model
     OneOf OrderedDict PadSlices Part Plan Position Repeat SegmentedBatchNorm1d SegmentedBatchNorm2d SegmentedConv2d
     SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear Size Skippable SlicedNet Stage Tensor TransformedConv2d

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from specc.codegen.model.flow import (
     Branch,
     Flow,
+    Loop,
     Select,
     Statement,
     Step,
@@ -115,7 +116,9 @@ class Writer:
                 excluded = apply("not", statement.guard) if inner else None
                 continue
             excluded = None
-            if isinstance(statement, Select):
+            if isinstance(statement, Loop):
+                lines.extend([*self.flush(indent), *self.loop(statement, indent)])
+            elif isinstance(statement, Select):
                 lines.extend(self.flush(indent))
                 if statement not in self.begun:
                     lines.extend(self.select(statement, indent))
@@ -160,6 +163,21 @@ class Writer:
         text = self.ending or ", ".join(names)
         pad = " " * indent
         return [*guarded([f"{pad}if {branch.unless}:"]), *guarded([f"{pad}    return {text}"])]
+
+    def loop(self, loop: Loop, indent: int) -> list[str]:
+        """`for layer in self.rounds:`, after what it would overwrite and others read has been copied."""
+        pad = " " * indent
+        names = [self.variable(t) for t in loop.inputs]
+        lines: list[str] = []
+        for i, j in loop.carried:
+            target = self.variable(loop.outputs[j])
+            if names[i] != target:
+                lines.append(f"{pad}{target} = {names[i]}")
+                names[i] = target
+        targets = [self.variable(t) for t in loop.outputs]
+        self.bound.update(targets)
+        lines.append(with_comment(f"{pad}for layer in {loop.rounds}:", f"to {loop.shape}" if loop.shape else ""))
+        return [*lines, *guarded([f"{pad}    {', '.join(targets)} = layer({loop.args.format(*names)})"])]
 
     def select(self, select: Select, indent: int) -> list[str]:
         names = [self.variable(t) for t in select.inputs]
@@ -238,12 +256,12 @@ def read_in(statements: Sequence[Statement]) -> Iterator[str]:
             yield from statement.inputs
 
 
-def first_step(statements: Sequence[Statement]) -> Step:
+def first_step(statements: Sequence[Statement]) -> Step | Loop:
     """The first call in some statements."""
     for statement in statements:
         if isinstance(statement, Branch):
             return first_step(statement.body)
-        if isinstance(statement, Step):
+        if isinstance(statement, (Step, Loop)):
             return statement
     raise ValueError("there is no step")
 

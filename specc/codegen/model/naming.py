@@ -69,6 +69,10 @@ def plain_name(group: Sequence[Part]) -> str:
     scope = group[0].scope
     if scope.kind == "block":
         return scope.block
+    if scope.kind == "round":
+        blocks = {entry.scope.block for entry in walk(group[0].entries) if isinstance(entry, Part)}
+        alone = len({part.scope.path for part in group}) == 1 or len(blocks) != 1
+        return scope.name if alone else f"{blocks.pop()}_round"
     return scope.kind if scope.output and len(group) > 1 else scope.path
 
 

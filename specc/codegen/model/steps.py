@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from specc.codegen.model.answers import WANTED, exit_test, is_rest, wanted_text
-from specc.codegen.model.flow import Branch, Select, Statement, Step
+from specc.codegen.model.flow import Branch, Loop, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
 from specc.codegen.model.layout import WIDTH, call, guarded
-from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place
+from specc.codegen.model.merge import Arm, Differs, Guarded, Join, Mask, Node, Place
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.render import condition, number
 from specc.codegen.model.shapes import shape_comment
@@ -32,7 +33,7 @@ FLAG: Final = "%flag."
 
 def statements(context: Context, cls: Class) -> list[Statement]:
     """A class's nodes as statements of its forward."""
-    from specc.codegen.model.classes import attribute_of, flag_of
+    from specc.codegen.model.classes import attribute_of, flag_of, is_module, run_of
 
     def called(choice: str) -> str:
         if choice.startswith(WANTED) and choice in cls.shown:
@@ -60,7 +61,18 @@ def statements(context: Context, cls: Class) -> list[Statement]:
             following = nodes[number_] if number_ < len(nodes) else None
             if node is skipped:
                 continue
+            run = run_of(node)
+            if run:
+                if number_ == 1 or run_of(nodes[number_ - 2]) != run:
+                    found.append(loop(context, cls, run, [n for n in nodes if run_of(n) == run]))  # type: ignore[misc]
+                continue
             match node:
+                case Guarded() if node.partial:
+                    there = next((place.attribute for place in node.places() if is_module(cls, place)), "")
+                    if not there:
+                        raise Differs
+                    body = tuple(convert(node.nodes, False))
+                    found.append(Branch(f"p.{there} is not None", Var(f"%there.{there}"), body))
                 case Guarded():
                     rest = last and number_ == len(nodes) and is_rest(context.choices, node.guard)
                     body = tuple(convert(node.nodes, rest))
@@ -94,7 +106,27 @@ def statements(context: Context, cls: Class) -> list[Statement]:
     return folded(found, Counter(read for s in flat(found) for read in s.inputs), kept)
 
 
-def flat(statements: Iterable[Statement]) -> Iterator[Step | Select]:
+def loop(context: Context, cls: Class, run: int, places: Sequence[Place]) -> Loop:
+    """The rounds of a repeat. Raises Differs where the rounds do not hand on their tensors in one way."""
+    first, last = places[0], places[-1]
+    ways = set()
+    for before, after in pairwise(places):
+        ways.add(tuple(before.outputs.index(t) if t in before.outputs else -1 for t in after.inputs))
+        if any(t not in before.outputs and t != first.inputs[i] for i, t in enumerate(after.inputs)):
+            raise Differs
+    (way,) = ways if len(ways) == 1 else (None,)
+    used = [] if way is None else [j for j in way if j >= 0]
+    if way is None or len(set(used)) < len(used):
+        raise Differs
+    child = context.of(last.first) if isinstance(last.first, Part) else None
+    cut = ", p" if child is not None and child.has_plan else ""
+    args = ", ".join(f"{{{i}}}" for i in range(len(first.inputs)))
+    carried = tuple((i, j) for i, j in enumerate(way) if j >= 0)
+    shape = shape_comment(context.structure, cls, last, context.largest)
+    return Loop(f"self.{cls.loops[run]}", f"{args}{cut}", first.inputs, last.outputs, carried, shape)
+
+
+def flat(statements: Iterable[Statement]) -> Iterator[Step | Select | Loop]:
     for statement in statements:
         if isinstance(statement, Branch):
             yield from flat(statement.body)

@@ -23,6 +23,8 @@ class Part:
     height   how deep parts stand in it
     cls      the class that it is an instance of, and `index` its place among the instances, once known
     notes    whether heads or exits are computed in it, which it notes in a dict
+    run      the loop over rounds of a repeat that it is a round of, 0 for none; `kind`: which rounds are of one class
+    place    its place in a round, -1 outside of one; `stage_name`: what the stage calls it there
     """
 
     scope: Scope
@@ -34,14 +36,20 @@ class Part:
     cls: int = -1
     index: int = -1
     notes: bool = False
+    run: int = 0
+    kind: int = -1
+    place: int = -1
+    stage_name: str = ""
 
 
 @dataclass(slots=True, eq=False)
 class OpEntry:
-    """An op and the attribute its layer has in the part."""
+    """An op and the attribute its layer has in the part. `place` and `stage_name` as a part has them."""
 
     op: Op
     attribute: str
+    place: int = -1
+    stage_name: str = ""
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -54,10 +62,11 @@ class OpEntry:
 
 @dataclass(slots=True, eq=False)
 class Region:
-    """Entries that are present under a condition."""
+    """Entries that are present under a condition. `partial` says that it guards them in some rounds only."""
 
     guard: Expr
     entries: tuple[Entry, ...]
+    partial: bool = False
 
 
 Entry: TypeAlias = OpEntry | Part | Region
@@ -71,21 +80,54 @@ class Structure:
     tensors: Mapping[str, Tensor]
     parts: list[Part] = field(default_factory=list)
     called: dict[str, str] = field(default_factory=dict)
+    runs: int = 0
 
     @property
     def root(self) -> Part:
         return self.parts[-1]
 
 
-def structure(graph: Graph) -> Structure:
-    """Reads a graph's nesting. Time grows linearly with the ops, recursion only with the depth of nesting."""
+def nesting(graph: Graph) -> Structure:
+    """A graph's nesting. Time grows linearly with the ops, recursion only with the depth of nesting."""
     found = Structure(graph, graph.tensor_table())
-    ops = {op.name: op for op in graph.ops}
-    make_part(found, graph.root, "", ops)
-    add_boundaries(found.root, graph.outputs)
-    add_names(found, found.root)
+    make_part(found, graph.root, "", {op.name: op for op in graph.ops})
+    return found
+
+
+def structure(graph: Graph) -> Structure:
+    """A graph's nesting with what enters and leaves every part."""
+    return completed(nesting(graph))
+
+
+def completed(found: Structure) -> Structure:
+    """A nesting with what enters and leaves its parts, which are sorted."""
+    root = found.graph.root
+    whole = next(part for part in found.parts if part.scope is root)
+    set_heights(whole)
+    add_boundaries(whole, found.graph.outputs)
+    add_names(found, whole)
+    ranks = tensor_ranks(found)
+    for part in found.parts:
+        if not is_repeated(part.scope):
+            part.inputs = tuple(sorted(part.inputs, key=ranks.__getitem__))
+            part.outputs = tuple(sorted(part.outputs, key=ranks.__getitem__))
     found.parts.sort(key=lambda part: part.height)
     return found
+
+
+def set_heights(part: Part) -> int:
+    """Finds how deep parts stand in each part."""
+    inner = [set_heights(entry) for entry in walk(part.entries) if isinstance(entry, Part)]
+    part.height = max(inner) + 1 if inner else 0
+    return part.height
+
+
+def tensor_ranks(found: Structure) -> dict[str, int]:
+    """The order of a graph's tensors; those that the spec calls by one name, one after another, have one place."""
+    first: dict[str, int] = {}
+    return {
+        tensor: first.setdefault(found.called.get(tensor, tensor), place) for place, tensor in enumerate(found.tensors)
+    }
 
 
 def add_names(found: Structure, part: Part) -> None:
@@ -128,7 +170,6 @@ def make_entries(
             if not child.entries:  # a stage without operations is no module
                 found.parts.pop()
                 continue
-            part.height = max(part.height, child.height + 1)
             part.notes = part.notes or bool(item.output) or child.notes
             entries.append(child if item.guard == 1 else Region(item.guard, (child,)))
     return tuple(entries)
@@ -180,8 +221,8 @@ def add_boundaries(root: Part, outputs: Sequence[Output]) -> None:
 
 
 def is_repeated(scope: Scope) -> bool:
-    """Whether a scope may have a class in common with others: blocks, exits, and heads where there are several."""
-    return scope.kind == "block" or bool(scope.output)
+    """Whether a scope may have a class in common with others: blocks, rounds, exits, and heads where there are several."""
+    return scope.kind in ("block", "round") or bool(scope.output)
 
 
 def site(found: Structure, op: Op) -> Site:
