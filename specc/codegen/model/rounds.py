@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from specc.codegen.model.structure import Entry, OpEntry, Part, Region, Structure, tensor_ranks, walk
-from specc.ir.expr import Expr, both
+from specc.ir.expr import Expr, both, free
 from specc.ir.graph import Scope
 
 NUMBERED = re.compile(r"(.*\D)(\d+)")
@@ -166,6 +166,9 @@ def is_fit(found: Structure, atoms: Sequence[Atom], run: Run) -> bool:
     if all(isinstance(entry, Part) for entry in entries):
         return False
     around = {id(r): (r, at // run.size) for at, a in enumerate(inside) for r in a.regions}
+    exits = {choice.name for choice in found.graph.choices if choice.kind == "exit"}
+    if any(not free(region.guard) <= exits for region, _ in around.values()):
+        return False  # a select stands behind it
     for number, atom in enumerate(inside):
         if any(around[id(region)][1] != number // run.size for region in atom.regions):
             return False

@@ -170,7 +170,8 @@ class BlockSizes:
         template = need.template
         if isinstance(template, (ast.Number, ast.Flag)) and is_constant(values):
             return number(first_of(values)), ATOM
-        if template is None and need.role != "channels" and is_constant(values) and not need.half:
+        literal = need.role != "channels" or self.merged.parts[0].scope.kind == "round"
+        if template is None and literal and is_constant(values) and not need.half:
             return number(first_of(values)), ATOM
         written = self.by_template(need) if template is not None else None
         if written is not None:

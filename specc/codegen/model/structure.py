@@ -221,7 +221,7 @@ def add_boundaries(root: Part, outputs: Sequence[Output]) -> None:
 
 
 def is_repeated(scope: Scope) -> bool:
-    """Whether a scope may have a class in common with others: blocks, rounds, exits, and heads where there are several."""
+    """Whether a scope may have a class in common with others: blocks, rounds, exits, several heads."""
     return scope.kind in ("block", "round") or bool(scope.output)
 
 

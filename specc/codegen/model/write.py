@@ -38,8 +38,8 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.parts": ("Part", "Plan"),
     "net.rounds": ("Round", "rounds"),
     "net.sizes": (
-        "Condition", "OneOf", "Size", "ceil", "divisible", "exit_answers", "floor", "greatest", "half_up", "named", "pick",
-        "position", "smallest", "wanted",
+        "Condition", "OneOf", "Size", "ceil", "divisible", "exit_answers", "floor", "greatest", "half_up", "named",
+        "pick", "position", "smallest", "wanted",
     ),
     "net.slices": ("SlicedNet",),
 }  # fmt: skip
