@@ -30,6 +30,7 @@ LAYERS = {
     "schemas": 0,
     "ir": 1,
     "syntax": 1,
+    "traced": 1,
     "ops": 2,
     "methods": 2,
     "semantics": 3,
