@@ -35,9 +35,32 @@ CASTS: Final = ("aten.to", "aten._to_copy", "aten.type_as", "aten.float")
 PARTS: Final = ("aten.chunk", "aten.split", "aten.split_with_sizes", "aten.unbind", "aten.tensor_split")
 CUTS: Final = ("aten.select", "aten.slice", "aten.narrow")
 POINTWISE: Final = (
-    *(f"aten.{word}" for word in ("mul", "add", "sub", "div", "rsub", "neg", "pow", "sqrt", "rsqrt", "exp", "abs")),
-    *(f"aten.{word}" for word in ("softmax", "sigmoid", "tanh", "relu", "gelu", "silu", "dropout", "clamp", "erf")),
-    *(f"aten.{word}" for word in ("masked_fill", "softplus", "log", "log_softmax", "hardtanh", "clamp_min")),
+    "aten.mul",
+    "aten.add",
+    "aten.sub",
+    "aten.div",
+    "aten.rsub",
+    "aten.neg",
+    "aten.pow",
+    "aten.sqrt",
+    "aten.rsqrt",
+    "aten.exp",
+    "aten.abs",
+    "aten.softmax",
+    "aten.sigmoid",
+    "aten.tanh",
+    "aten.relu",
+    "aten.gelu",
+    "aten.silu",
+    "aten.dropout",
+    "aten.clamp",
+    "aten.erf",
+    "aten.masked_fill",
+    "aten.softplus",
+    "aten.log",
+    "aten.log_softmax",
+    "aten.hardtanh",
+    "aten.clamp_min",
 )
 """What keeps the order of elements, so that its result lies as its first operand does."""
 
@@ -157,5 +180,3 @@ def item(node: Node, seen: Recognition) -> View | None:
         return picked(view, axis, at, 1, keep=False)
     sizes = [shape[axis] for shape in whole.shapes]
     return picked(view, axis, sum(sizes[:at]), sizes[at], keep=True)
-
-

@@ -125,7 +125,8 @@ def of_file(path: Path, function: str) -> Loaded:
     folder = path.resolve().parent
     name = f"specc_imported_{path.stem}"
     found = spec_from_file_location(name, path)
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     code = module_from_spec(found)
     sys.modules[name] = code
     sys.path.insert(0, str(folder))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH: Final = 2
 """Images in the traced batch: two, so that what mixes images is seen."""
+DROPS_IMAGES: Final = "traced.drops_images"
+"""The target of a node that stands for what zeroes whole images in training."""
 MOST_NUMBERS: Final = 1 << 18
 """The most numbers of a constant that operators may look at."""
 FACTORIES: Final = ("new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like", "new_empty")
@@ -62,7 +64,7 @@ def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) ->
     inputs = tuple(torch.randn(batch, *shape) for shape in shapes)
     check_runs(loaded, inputs)
     try:
-        with warnings.catch_warnings(), quiet():
+        with warnings.catch_warnings(), quiet(), torch.no_grad():
             warnings.simplefilter("ignore")
             return torch.export.export(loaded.module, inputs, strict=False)
     except Exception as error:
@@ -211,7 +213,7 @@ def read_program(
     return Traced(
         name=loaded.name,
         nodes=tuple(nodes),
-        inputs=tuple(signature.user_inputs),  # type: ignore[arg-type]
+        inputs=tuple(map(str, signature.user_inputs)),
         output=result,
         batch=batch,
         unused=tuple(sorted(trained - used)),
@@ -353,7 +355,7 @@ def numbers(value: Tensor) -> tuple[float, ...]:
 
 def placeholder(fx: FxNode, program: ExportedProgram) -> Node:
     signature = program.graph_signature
-    value = fx.meta.get("val")
+    value: Any = fx.meta.get("val")
     shape = tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
     parameter = signature.inputs_to_parameters.get(fx.name)
@@ -363,10 +365,10 @@ def placeholder(fx: FxNode, program: ExportedProgram) -> Node:
         return Node(fx.name, "state", {}, shape, state=State(parameter, trained=True), dtype=dtype)
     if buffer is not None:
         kept = buffer not in signature.non_persistent_buffers
-        held = () if kept else numbers(program.constants[buffer])  # type: ignore[arg-type]
+        held = () if kept else numbers(program.constants[buffer])
         return Node(fx.name, "state", {}, shape, state=State(buffer, False, kept, held), dtype=dtype)
     if lifted is not None:
-        held = numbers(program.constants[lifted])  # type: ignore[arg-type]
+        held = numbers(program.constants[lifted])
         return Node(fx.name, "state", {}, shape, state=State(lifted, False, False, held), dtype=dtype)
     return Node(fx.name, "input", {}, shape, dtype=dtype)
 
@@ -401,7 +403,7 @@ def called(fx: FxNode, instead: Mapping[str, str], drops: Mapping[str, float]) -
     else:
         target, args = f"aten.{short(fx.target)}", by_name(fx)
     if stack and stack[-1].path in drops and target == "aten.dropout":
-        target = "drop_path"
+        target = DROPS_IMAGES
     place, code = line_of(fx)
     plain = {name: plain_value(item, instead) for name, item in args.items()}
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
@@ -427,7 +429,7 @@ def schema_of(fx: FxNode) -> Any:
     """A call's schema; of what works in place that of its twin which does not, whose arguments have other names."""
     import torch
 
-    schema = getattr(fx.target, "_schema", None)
+    schema: Any = getattr(fx.target, "_schema", None)
     twin = getattr(torch.ops.aten, short(fx.target), None) if schema is not None and works_in_place(fx) else None
     overload = getattr(twin, schema.overload_name or "default", None) if twin is not None else None
     return schema if overload is None else overload._schema

@@ -63,8 +63,8 @@ class Node:
     """One call of an ATen operator, one input or one parameter.
 
     name     unique: the name of the value it makes
-    target   `aten.conv2d`, without overload and without the `_` of what works in place; `input`, `state`, or `item`
-             for one result of a node with several
+    target   `aten.conv2d`, without overload and without the `_` of what works in place; `input`, `state`, `item`
+             for one result of a node with several, or `traced.drops_images` for stochastic depth
     args     all arguments by the names of the operator's schema, defaults included; tensors are `Ref`s
     shape    the result's, batch included; of several results, of each its own in `shapes`
     dtype    of the result: `float32`
@@ -109,4 +109,3 @@ class Traced:
     batch: int
     unused: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
-    classes: Mapping[str, str] = ()  # type: ignore[assignment]

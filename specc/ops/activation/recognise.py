@@ -7,6 +7,7 @@ from typing import Final
 
 from specc.traced.found import Found, Recognise, Seen
 from specc.traced.graph import Node, Ref
+from specc.traced.views import View
 
 
 def plain(kind: str) -> Recognise:
@@ -19,7 +20,7 @@ def plain(kind: str) -> Recognise:
     return recognise
 
 
-def gelu(node: Node, seen: Seen) -> Found | None:
+def gelu(node: Node, seen: Seen) -> Found | View | None:
     """The exact one: `approximate="tanh"` is another function."""
     return plain("gelu")(node, seen) if node["approximate"] == "none" else None
 

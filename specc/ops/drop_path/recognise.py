@@ -1,4 +1,4 @@
-"""Stochastic depth in a trace. Tracing marks what zeroes whole images in training as `drop_path`."""
+"""Stochastic depth in a trace. Tracing marks what zeroes whole images in training as `traced.drops_images`."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ def drop_path(node: Node, seen: Seen) -> Found | None:
     return None if read is None else Found("drop_path", (read,), {"rate": node["p"]})
 
 
-NODES: Final[Mapping[str, Recognise]] = {"drop_path": drop_path}
+NODES: Final[Mapping[str, Recognise]] = {"traced.drops_images": drop_path}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from specc.traced.found import Found, Kind, Seen
-from specc.traced.views import View, arranged
+from specc.traced.views import Axis, View, arranged
 
 
 def flattened(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
@@ -25,7 +25,7 @@ def flattened(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
 
 def spread(view: View) -> View:
     """The same tensor with an axis for each of its digits."""
-    axes = tuple((digit,) for axis in view.axes for digit in axis)
+    axes: tuple[Axis, ...] = tuple((digit,) for axis in view.axes for digit in axis)
     if not any(digit.axis == "c" for axis in axes for digit in axis):
         axes = (*axes, ())
     return View(view.base, axes)

@@ -24,7 +24,9 @@ def patches(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
     pixels = [[digit.axis for digit in axis] for axis in view.axes]
     if not any(axes == [axis for axis, size in zip("hw", made.space, strict=True) if size != 1] for axes in pixels):
         return None
-    return Found("patch_embed", (read,), {"size": kernel[0], "dim": node.shape[1]}, weights, kind="tokens", nodes=(node,))
+    return Found(
+        "patch_embed", (read,), {"size": kernel[0], "dim": node.shape[1]}, weights, kind="tokens", nodes=(node,)
+    )
 
 
 VIEWS = (patches,)

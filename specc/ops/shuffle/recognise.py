@@ -17,7 +17,11 @@ def shuffled(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
         return None
     axes = tuple((Digit("c", 1, channels),) if i == at[0] else axis for i, axis in enumerate(view.axes))
     read = seen.read(View(view.base, axes, view.picks), wanted)
-    return None if read is None or read.channels != channels else Found("shuffle", (read,), {"groups": slow.size}, axes=axes)
+    return (
+        None
+        if read is None or read.channels != channels
+        else Found("shuffle", (read,), {"groups": slow.size}, axes=axes)
+    )
 
 
 VIEWS = (shuffled,)
