@@ -8,10 +8,9 @@ from traceback import extract_tb
 
 def raised(error: BaseException, folder: Path) -> str:
     """An error and the last line of a folder's files that it passed: `ValueError: no rows (data.py, line 12)`."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename:
-        text = f"{type(error).__name__}: {error.msg}"
-    places = [*((frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__))]
+    said: str = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = ": ".join([type(error).__name__, *said.splitlines()[:1]])
+    places = [(frame.filename, frame.lineno) for frame in extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         places.append((error.filename or "", error.lineno))
     home = folder.resolve()
