@@ -108,9 +108,11 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
 
 def parser_of(name: str, command: Command) -> ArgumentParser:
     """The parser of one command: the others' are never built."""
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+    from argparse import RawDescriptionHelpFormatter
 
-    class Parser(ArgumentParser):
+    from specc.portable.run.flags import Flags
+
+    class Parser(Flags):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message, f"`{self.prog} --help` lists the options")
 
