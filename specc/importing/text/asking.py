@@ -59,6 +59,13 @@ def type_of(kind: str, name: str) -> Type:
     return parameter_of(kind, name).type
 
 
+@cache
+def is_layer(kind: str) -> bool:
+    """Whether it computes with weights of its own: a convolution, a linear layer, an attention."""
+    operator = operator_of(kind)
+    return operator.layer or operator.drawn.family != "other"
+
+
 def channels(shape: Shape) -> int:
     """Of a map [C, H, W], of tokens [T, C], of a vector [C]."""
     return shape[1] if len(shape) == 2 else shape[0]

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from specc.importing.text.asking import operator_of
+from specc.importing.text.asking import is_layer
 from specc.importing.text.naming import legal, reserved
 from specc.importing.text.solve import Block
 from specc.importing.text.stack import is_block
@@ -199,7 +199,7 @@ def layers_of(operand: Operand | Step, blocks: Sequence[Block]) -> int:
         return 0
     if is_block(operand.word):
         return layers(blocks[int(operand.word[1:])].body, blocks)
-    return int(operator_of(operand.word).layer or bool(operator_of(operand.word).drawn.family == "attention"))
+    return int(is_layer(operand.word))
 
 
 def has_layer(node: Node, blocks: Sequence[Block]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from specc.importing.network import Network
-from specc.importing.text.asking import arguments, channels, is_norm, norm_word, operator_of, type_of
+from specc.importing.text.asking import arguments, channels, is_layer, is_norm, norm_word, operator_of, type_of
 from specc.importing.text.draft import text_of
 from specc.importing.text.inline import called, used
 from specc.importing.text.naming import attribute, free_name, legal, snake
@@ -76,7 +76,7 @@ def begins_line(node: ast.Statement) -> bool:
     except ValueError:
         return bool(node.call.args) or "_" in word
     tensors = bool(operator.signature.parameters) and operator.signature.parameters[0].type == "tensors"
-    return operator.layer or operator.drawn.family == "attention" or tensors or bool(node.targets)
+    return is_layer(word) or tensors or bool(node.targets)
 
 
 def name(text: str) -> ast.Name:
