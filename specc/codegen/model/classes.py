@@ -12,7 +12,7 @@ from specc.codegen.model.context import Class, Context, Flag
 from specc.codegen.model.definitions import argument, definition_of, given, held_operator
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
-from specc.codegen.model.merge import Arm, Differs, Guarded, Merged, Node, Place, places
+from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, RoundsDiffer, places
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.rounds import local
 from specc.codegen.model.sizes import (
@@ -469,8 +469,8 @@ def loops(cls: Class) -> dict[int, str]:
 
 
 def check_rounds(context: Context, cls: Class) -> None:
-    """Raises Differs where `rounds(self, ..)` would give modules other names than the graph's, or a round would have
-    to read a number of the plan."""
+    """Raises RoundsDiffer where `rounds(self, ..)` would give modules other names than the graph's, or a round would
+    read a number of the plan."""
     count: Counter[str] = Counter()
     for place in cls.merged.places():
         if not run_of(place):
@@ -479,14 +479,14 @@ def check_rounds(context: Context, cls: Class) -> None:
         assert isinstance(place.first, Part)
         child = context.of(place.first)
         if any(written.number is not None and is_elastic(written.number.values) for written in child.written.values()):
-            raise Differs
+            raise RoundsDiffer(frozenset({run_of(place)}))
         for inner in child.merged.places():
             entry = inner.column[place.first.index]
             if entry is not None and is_module(child, inner):
                 base = local(entry.attribute)
                 count[base] += 1
                 if entry.stage_name != f"{base}{count[base]}":
-                    raise Differs
+                    raise RoundsDiffer(frozenset({run_of(place)}))
 
 
 def is_module(cls: Class, place: Place) -> bool:

@@ -107,6 +107,14 @@ class Differs(Exception):
     """Parts cannot be one class."""
 
 
+class RoundsDiffer(Exception):
+    """Rounds of a repeat cannot be a loop: `runs` says which."""
+
+    def __init__(self, runs: frozenset[int]) -> None:
+        super().__init__(runs)
+        self.runs = runs
+
+
 def classes(found: Structure) -> list[Merged]:
     """All parts in as few classes as can be, parts before wholes; notes in each part its class and place in it."""
     kinds: dict[Hashable, list[Part]] = {}

@@ -55,12 +55,12 @@ class Run:
         return self.start + self.size * self.count
 
 
-def find_rounds(found: Structure) -> None:
-    """Makes parts of the rounds in all stems and stages."""
+def find_rounds(found: Structure, apart: frozenset[int]) -> None:
+    """Makes parts of the rounds in all stems and stages, but for the runs `apart`, by number."""
     made: list[list[Atom]] = []
     for part in list(found.parts):
         if part.scope.kind in ("stem", "stage") and not part.scope.output:
-            part.entries = with_rounds(found, part, part.entries, made)
+            part.entries = with_rounds(found, part, part.entries, made, apart)
     kinds: dict[Hashable, list[tuple[Part, list[Atom]]]] = {}
     parts = [part for part in found.parts if part.scope.kind == "round"]
     for part, atoms in zip(parts, made, strict=True):
@@ -77,21 +77,28 @@ def kind_of(atom: Atom) -> Hashable:
     return "op", local(entry.attribute), entry.op.kind
 
 
-def with_rounds(found: Structure, stage: Part, entries: tuple[Entry, ...], made: list[list[Atom]]) -> tuple[Entry, ...]:
+def with_rounds(
+    found: Structure, stage: Part, entries: tuple[Entry, ...], made: list[list[Atom]], apart: frozenset[int]
+) -> tuple[Entry, ...]:
     """The entries with rounds instead of what belongs to one."""
     atoms = list(atoms_of(entries, ()))
-    runs = [run for run in runs_in([atom.key for atom in atoms]) if is_fit(found, atoms, run)]
-    in_run = {id(atom.entry) for run in runs for atom in atoms[run.start : run.end]}
-    starts = {id(atoms[run.start].entry): run for run in runs}
+    runs = {}
+    for run in runs_in([atom.key for atom in atoms]):
+        if is_fit(found, atoms, run):
+            found.runs += 1
+            if found.runs not in apart:
+                runs[found.runs] = run
+    in_run = {id(atom.entry) for run in runs.values() for atom in atoms[run.start : run.end]}
+    starts = {id(atoms[run.start].entry): number for number, run in runs.items()}
     kept: list[Entry] = []
     for entry in entries:
         if isinstance(entry, Region) and not any(id(inner) in in_run for inner in walk((entry,))):
-            kept.append(Region(entry.guard, with_rounds(found, stage, entry.entries, made)))
+            kept.append(Region(entry.guard, with_rounds(found, stage, entry.entries, made, apart)))
             continue
         first = next(iter(walk((entry,))))
         if id(first) in starts:
-            run = starts[id(first)]
-            number = found.runs = found.runs + 1
+            number = starts[id(first)]
+            run = runs[number]
             for at in range(run.start, run.end, run.size):
                 part = Part(round_scope(stage, atoms[at]), "")
                 part.run = number

@@ -13,7 +13,7 @@ from specc.codegen.model.flow import Branch, Loop, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
 from specc.codegen.model.layout import WIDTH, call, guarded
-from specc.codegen.model.merge import Arm, Differs, Guarded, Join, Mask, Node, Place
+from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place, RoundsDiffer
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.render import condition, number
 from specc.codegen.model.shapes import shape_comment
@@ -70,7 +70,7 @@ def statements(context: Context, cls: Class) -> list[Statement]:
                 case Guarded() if node.partial:
                     there = next((place.attribute for place in node.places() if is_module(cls, place)), "")
                     if not there:
-                        raise Differs
+                        raise RoundsDiffer(frozenset(part.run for part in cls.merged.parts))
                     body = tuple(convert(node.nodes, False))
                     found.append(Branch(f"p.{there} is not None", Var(f"%there.{there}"), body))
                 case Guarded():
@@ -107,17 +107,19 @@ def statements(context: Context, cls: Class) -> list[Statement]:
 
 
 def loop(context: Context, cls: Class, run: int, places: Sequence[Place]) -> Loop:
-    """The rounds of a repeat. Raises Differs where the rounds do not hand on their tensors in one way."""
+    """The rounds of a repeat. Raises RoundsDiffer where the rounds do not hand on their tensors in one way."""
     first, last = places[0], places[-1]
     ways = set()
+    if len({place.first.cls for place in places if isinstance(place.first, Part)}) > 1:
+        raise RoundsDiffer(frozenset({run}))
     for before, after in pairwise(places):
         ways.add(tuple(before.outputs.index(t) if t in before.outputs else -1 for t in after.inputs))
         if any(t not in before.outputs and t != first.inputs[i] for i, t in enumerate(after.inputs)):
-            raise Differs
+            raise RoundsDiffer(frozenset({run}))
     (way,) = ways if len(ways) == 1 else (None,)
     used = [] if way is None else [j for j in way if j >= 0]
     if way is None or len(set(used)) < len(used):
-        raise Differs
+        raise RoundsDiffer(frozenset({run}))
     child = context.of(last.first) if isinstance(last.first, Part) else None
     cut = ", p" if child is not None and child.has_plan else ""
     args = ", ".join(f"{{{i}}}" for i in range(len(first.inputs)))

@@ -12,7 +12,7 @@ from specc.codegen.model.answers import answers_of, flag_choices, is_rest, writt
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.layout import WIDTH
-from specc.codegen.model.merge import Differs, Merged, classes
+from specc.codegen.model.merge import Merged, RoundsDiffer, classes
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_lines, network_needs
 from specc.codegen.model.render import number as literal
@@ -92,20 +92,25 @@ STATIC_ROUNDS: Final = (
 
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
-    try:
-        return written(graph, with_rounds=True)
-    except Differs:  # rounds of a repeat that are not alike
-        return written(graph, with_rounds=False)
+    apart: frozenset[int] = frozenset()
+    while True:
+        try:
+            return written(graph, apart)
+        except RoundsDiffer as found:
+            apart |= found.runs
 
 
-def written(graph: Graph, with_rounds: bool) -> ModelText:
-    """The module, the rounds of repeats as parts of their own or written out."""
+def written(graph: Graph, apart: frozenset[int] | None) -> ModelText:
+    """The module. The rounds of repeats are parts of their own, but for those `apart`, by number; None: none are.
+
+    Raises RoundsDiffer where some cannot be.
+    """
     of = identity(graph)
     answers = answers_of(graph)
     graph = written_graph(graph, answers)
     found = nesting(graph)
-    if with_rounds:
-        find_rounds(found)
+    if apart is not None:
+        find_rounds(found, apart)
     completed(found)
     join_boundaries(found)
     choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}

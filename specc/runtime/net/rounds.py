@@ -30,18 +30,22 @@ class Round:
         return getattr(self.stage, names[name])
 
     def __call__(self, *args: Any) -> Any:
-        """The forward, with the stage's part of the plan in the last place, of which it gets the round's own."""
+        """The forward; the stage's part of the plan, in the last place, as it concerns the round."""
         *inputs, p = args
-        if not isinstance(p, Part):
-            return self.forward(*args)
-        there = vars(p)
-        own = {
-            name: there.get(known, True) for name, known in self.names.items()
-        }  # True: a module of torch
-        return self.forward(*inputs, Part(own))
+        return self.forward(*inputs, RoundPart(p, self.names) if isinstance(p, Part) else p)
 
     def forward(self, *args: Any) -> Any:
         raise NotImplementedError
+
+
+class RoundPart:
+    """What a stage's part of a plan says of one round."""
+
+    def __init__(self, p: Part, names: dict[str, str]) -> None:
+        self.p, self.names = p, names
+
+    def __getattr__(self, name: str) -> Any:
+        return vars(self.p).get(self.names[name], True)  # True: a module of torch
 
 
 def rounds(stage: nn.Module, *items: Round, present: Condition = True) -> list[Round]:
