@@ -126,7 +126,7 @@ def test_a_network_without_choices_needs_torch_alone(tmp_path: Path) -> None:
     assert "UnitRound(8 + 4 * i) for i in range(5)" in text or "S1Round(8 + 4 * i) for i in range(5)" in text
     net = project(spec, tmp_path).model.Model().eval()
     assert [name for name, _ in net.s1.named_children()] == ["b1", "b2", "b3", "b4", "b5"]
-    exported = torch.export.export(net, (torch.zeros(2, 3, 8, 8),)).module()
+    exported: Any = torch.export.export(net, (torch.zeros(2, 3, 8, 8),)).module()
     x = torch.randn(2, 3, 8, 8)
     torch.testing.assert_close(exported(x), net(x))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from torch import nn
@@ -22,6 +23,7 @@ class Round:
 
     stage: nn.Module
     names: dict[str, str]
+    forward: Callable[..., Any]
 
     def __getattr__(self, name: str) -> Any:
         names = vars(self).get("names", {})
@@ -33,9 +35,6 @@ class Round:
         """The forward; the stage's part of the plan, in the last place, as it concerns the round."""
         *inputs, p = args
         return self.forward(*inputs, RoundPart(p, self.names) if isinstance(p, Part) else p)
-
-    def forward(self, *args: Any) -> Any:
-        raise NotImplementedError
 
 
 class RoundPart:
