@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Findings
@@ -14,8 +15,8 @@ from specc.importing.network import Network, Written
 from specc.importing.prove import Proof, prove
 from specc.importing.recognise import Unread, recognise
 from specc.importing.sources import CannotImport, load_source
-from specc.importing.trace import trace
-from specc.importing.weights import Differs, Entry, entries_of, to_spec
+from specc.importing.trace import multiplications, trace
+from specc.importing.weights import Differs, Entry, entries_of, to_spec, write_weights
 from specc.pipeline import Compiled, compile_project, compile_spec
 from specc.source import Source
 
@@ -23,11 +24,28 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A module of the user's that the language has no word for.
+
+    path      in the network: `layers.2.attn`
+    file      that it stands in, as the spec names it; `name` is its class
+    operator  what no operator stands for, and `place` where it is called
+    """
+
+    path: str
+    file: str
+    name: str
+    operator: str
+    place: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
     """A network that became a spec.
 
     state    its weights under the spec's names, and `entries` the way back
+    foreign  modules of the user's that were kept
     unused   parameters that the output does not depend on
     frozen   parameters that the original does not train
     seconds  of each phase
@@ -39,15 +57,25 @@ class Imported:
     state: dict[str, Tensor]
     entries: Sequence[Entry]
     proof: Proof
+    foreign: tuple[Kept, ...]
     unused: tuple[str, ...]
     frozen: tuple[str, ...]
     seconds: dict[str, float]
 
 
 def import_network(
-    source: str, shapes: Sequence[tuple[int, ...]] = (), output: str | None = None, name: str | None = None
+    source: str,
+    shapes: Sequence[tuple[int, ...]] = (),
+    output: str | None = None,
+    weights: str | None = None,
+    file: str = "",
 ) -> Imported:
-    """The spec of a network and its weights. `shapes` are those of the inputs without the batch.
+    """The spec of a network and its weights.
+
+    shapes   of the inputs, without the batch
+    output   which of several tensors that it returns
+    weights  a file that is loaded into the network first, or `pretrained`
+    file     what the spec's file is to be called
 
     Raises CannotImport where it can't be had: the network does not run, can't be traced or said, or is not the same.
     """
@@ -55,7 +83,7 @@ def import_network(
     from specc.subnets.space import complete
 
     clock = Clock()
-    loaded = load_source(source)
+    loaded = load_source(source, weights)
     clock.lap("load")
     shapes = tuple(shapes) or loaded.shapes or ((3, 224, 224),)
     traced = trace(loaded, tuple(shapes), output)
@@ -67,7 +95,7 @@ def import_network(
     clock.lap("recognise")
     written = write_flat(network)
     findings = Findings()
-    compiled = compile_spec(Source(f"{network.name}.specc", written.text), {}, findings)
+    compiled = compile_spec(Source(file or f"{network.name}.specc", written.text), {}, findings)
     if compiled is None:
         told = findings.diagnostics[0]
         raise CannotImport(f"the text does not compile, which is a bug in specc: {told.primary.message}")
@@ -87,6 +115,7 @@ def import_network(
         entries,
         shapes,
         traced.traced.batch if loaded.program is not None else None,
+        multiplications(traced.traced, traced.program),
         (report.params_total, report.macs),
         used,
         output,
@@ -95,7 +124,7 @@ def import_network(
     check(proof)
     ours = to_spec(entries, state, proof.sizes)
     return Imported(
-        network, written, compiled, ours, entries, proof, traced.traced.unused, traced.traced.frozen, clock.laps
+        network, written, compiled, ours, entries, proof, (), traced.traced.unused, traced.traced.frozen, clock.laps
     )
 
 
@@ -109,6 +138,26 @@ def check(proof: Proof) -> None:
         where = "outputs" if proof.outputs > 1e-5 else "outputs after a step of training"
         found = max(proof.outputs, proof.trained or 0.0)
         raise CannotImport(f"the spec's {where} differ from the original's, by {found:.1e} of their spread")
+
+
+def install(found: Imported, text: str, output: Path) -> list[Path]:
+    """Writes the spec, its weights beside it, and the files of kept modules; gives their paths.
+
+    Everything is written under other names first, so that what fails leaves nothing behind.
+    """
+    weights = output.with_suffix(".safetensors")
+    beside = {path: path.with_name(f".{path.name}.tmp") for path in (output, weights)}
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        beside[output].write_text(text, encoding="utf-8", newline="")
+        write_weights(beside[weights], found.state, found.entries)
+        beside[weights].chmod(beside[output].stat().st_mode)  # as any file of the user's, not private
+        for path, written in beside.items():
+            written.replace(path)
+    finally:
+        for written in beside.values():
+            written.unlink(missing_ok=True)
+    return [*beside]
 
 
 class Clock:

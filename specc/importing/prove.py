@@ -86,6 +86,7 @@ def prove(
     entries: Sequence[Entry],
     shapes: Sequence[tuple[int, ...]],
     batch: int | None,
+    macs: int,
     counted: tuple[int, int],
     used: Sequence[str],
     output: str | None,
@@ -93,6 +94,7 @@ def prove(
     """Compares a network with the project of its spec.
 
     shapes   of the inputs without the batch; `batch` is the only one that the network takes, or None for any
+    macs     of one image, as torch counts them
     counted  parameters and MACs of one image, as the compiler counts them
     used     the original's parameters that its output depends on
     output   which of several outputs it is
@@ -105,7 +107,6 @@ def prove(
         sizes = {name: tuple(value.shape) for name, value in ours.state_dict().items()}
         ours.load_state_dict(to_spec(entries, state, sizes))
         params = sum(value.numel() for name, value in module.named_parameters() if name in set(used))
-        macs = multiplications(module, shapes, batch)
         theirs, mine = in_double(module, shapes, batch), ours.double()
         dtype = next(theirs.parameters()).dtype
         mine = mine.to(dtype).eval()
@@ -128,22 +129,6 @@ def in_double(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | No
     except Exception:
         return copy.deepcopy(module).float().eval()
     return double
-
-
-def multiplications(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None) -> int:
-    """Multiply-accumulates of one image, by torch's counter; attention is counted as its products of matrices."""
-    import torch
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from specc.importing.trace import plain_attention
-
-    number = batch or 1
-    inputs = [torch.randn(number, *shape) for shape in shapes]
-    with plain_attention(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
-        with FlopCounterMode(display=False) as counter:
-            module(*inputs)
-    return int(counter.get_total_flops()) // 2 // number
 
 
 def compared(theirs: Module, mine: Module, inputs: Sequence[Sequence[Tensor]], output: str | None) -> float:
@@ -177,7 +162,7 @@ def answer(returned: Any, output: str | None) -> Tensor:
     from specc.importing.trace import leaves
 
     found = dict(leaves(returned)) if not isinstance(returned, Tensor) else {"": returned}
-    tensor = found[output] if output in found else next(iter(found.values()))
+    tensor = found[output] if output is not None and output in found else next(iter(found.values()))
     assert isinstance(tensor, Tensor)
     return tensor
 
@@ -243,7 +228,7 @@ def step(module: Module, given: Sequence[Tensor], output: str | None, weights: T
         largest = max(float(p.grad.abs().max()) for p in module.parameters() if p.grad is not None)
         for parameter in module.parameters():
             if parameter.grad is not None:
-                parameter -= 0.01 / (largest or 1.0) * parameter.grad
+                parameter.sub_(parameter.grad, alpha=0.01 / (largest or 1.0))
                 parameter.grad = None
     return weights
 
@@ -277,7 +262,7 @@ def move(module: Module) -> None:
                 else:
                     value.uniform_(0.5, 1.5)
             elif isinstance(value, torch.nn.Parameter):
-                value += torch.randn_like(value) * (0.1 * float(value.std()) + 1e-3)
+                value.add_(torch.randn_like(value), alpha=0.1 * float(value.std()) + 1e-3)
 
 
 def quiet_drops(module: Module) -> None:

@@ -109,7 +109,7 @@ def given_back(value: Tensor, how: str, shapes: Sequence[tuple[int, ...]]) -> li
         back = [order.index(i) for i in range(len(order))]
         value = turned.permute(*back, len(order))
     rows = [shape[0] if shape else 1 for shape in shapes]
-    parts = [value] if len(shapes) == 1 else list(value.reshape(sum(rows), -1).split(rows))
+    parts = [value] if len(shapes) == 1 else list(value.reshape(sum(rows), -1).split(rows))  # type: ignore[no-untyped-call]
     return [part.reshape(shape).contiguous() for part, shape in zip(parts, shapes, strict=True)]
 
 
