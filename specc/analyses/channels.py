@@ -20,7 +20,7 @@ class ChannelSet:
     choices  what their number depends on
     rows     ops with a row, an entry or a filter for each of these channels: what writes them, norms, depthwise ones
     columns  ops with a column for each: what reads them
-    judges   those of `columns` that read whole maps, not what is pooled of them (a squeeze-excite's gate); all of
+    ranked_by  those of `columns` that read whole maps, not what is pooled of them (a squeeze-excite's gate); all of
              them where none does
     tensor   one of the feature maps
     """
@@ -28,7 +28,7 @@ class ChannelSet:
     choices: tuple[str, ...]
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    judges: tuple[str, ...]
+    ranked_by: tuple[str, ...]
     tensor: str
 
 
@@ -122,7 +122,7 @@ def answer(graph: Graph, request: Call) -> Answer:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
-                "judges": [*map(module, found.judges)],
+                "ranked_by": [*map(module, found.ranked_by)],
                 "tensor": found.tensor,
             }
             for found in channel_sets(graph)

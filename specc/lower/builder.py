@@ -13,7 +13,7 @@ from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
 from specc.ir.graph import LabelLevel, ScopeKind, Tensor, Tie
 from specc.lower.branching import Branching
-from specc.lower.items import Answer, ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
+from specc.lower.items import ChoiceItem, GroupItem, Named, OpItem, Prediction, ScopeItem, Settings, Value
 from specc.semantics.model import Model
 from specc.source import CallSite, Span
 from specc.syntax import ast
@@ -100,7 +100,7 @@ class Builder:
         self.ties: list[Tie] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.passed: list[Expr] = []
-        self.answers: list[Answer] = []
+        self.predictions: list[Prediction] = []
         self.exits: dict[str, Span] = {}
         self.levels: tuple[LabelLevel, ...] = ()
         self.levelled = False

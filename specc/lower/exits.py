@@ -20,7 +20,7 @@ from specc.ir.graph import LabelLevel, Tensor
 from specc.ir.rewrite import rewrite_segment
 from specc.lower.bodies import lower_body
 from specc.lower.builder import TOO_LARGE, Builder
-from specc.lower.items import Answer, ChoiceItem, ScopeItem, Value
+from specc.lower.items import ChoiceItem, Prediction, ScopeItem, Value
 from specc.lower.operators import plain_op
 from specc.lower.values import Env
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
@@ -86,7 +86,7 @@ def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
         inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
         with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
             lower_body(b, statement.body, inner)
-        answer(b, own, "exit", level, taken, levels, statement.span)
+        prediction(b, own, "exit", level, taken, levels, statement.span)
         b.here = before
     options = (*choice.options[:-1], name, HEAD)
     choice.options = b.options[EXIT] = options
@@ -110,7 +110,7 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
         message = "this exit stands in branches, which are computed together and end in one sum or concatenation"
         b.findings.report(EXIT_MISPLACED, statement.span, message, help="put it before or behind")
         return False
-    if any(a.kind == "head" for a in b.answers):
+    if any(a.kind == "head" for a in b.predictions):
         b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
         return False
     if len(b.exits) >= MOST_EXITS:
@@ -169,7 +169,7 @@ def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeIt
                 b.stage = scope
                 lower_body(b, statement.body, inner)
                 b.stage = None
-            answer(b, own, "head", level, guard, levels, statement.span)
+            prediction(b, own, "head", level, guard, levels, statement.span)
     return first
 
 
@@ -246,7 +246,7 @@ def with_level(env: Env, level: LabelLevel | None) -> Env:
     return env
 
 
-def answer(
+def prediction(
     b: Builder,
     name: str,
     kind: str,
@@ -260,7 +260,7 @@ def answer(
         return
     finest = level is levels[0]
     own = b.levels[0].name if level is None and b.levels else "" if level is None else level.name
-    b.answers.append(Answer(name, kind, b.here, own, condition if finest else None, span))  # type: ignore[arg-type]
+    b.predictions.append(Prediction(name, kind, b.here, own, condition if finest else None, span))  # type: ignore[arg-type]
 
 
 def word(option: Option) -> str:
@@ -270,25 +270,25 @@ def word(option: Option) -> str:
 
 def returned(b: Builder) -> Tensor | None:
     """The tensor that a plain call returns: a select where there are several candidates."""
-    answers = list(candidates(b))
-    if len(answers) < 2:
-        return answers[0].tensor if answers else None
+    predictions = list(candidates(b))
+    if len(predictions) < 2:
+        return predictions[0].tensor if predictions else None
     b.passed.clear()
     b.guard = 1
-    conditions = (*(a.condition for a in answers[:-1]), 1)
-    tensors = tuple(a.tensor for a in answers)
+    conditions = (*(a.condition for a in predictions[:-1]), 1)
+    tensors = tuple(a.tensor for a in predictions)
     return plain_op(b, "select", "answer", tensors, b.model.names.supernet.name.span, conditions=conditions)
 
 
-def candidates(b: Builder) -> Iterator[Answer]:
+def candidates(b: Builder) -> Iterator[Prediction]:
     """The answers that a plain call may return, exits first."""
-    return (a for a in b.answers if a.condition is not None)
+    return (a for a in b.predictions if a.condition is not None)
 
 
-def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
+def check_predictions(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
     """Reports answers that are no fixed vectors of one value a class, outputs of one name (`features` are the
     stages'), and levels without a classifier."""
-    for found in b.answers:
+    for found in b.predictions:
         wanted = next((level.classes for level in b.levels if level.name == found.level), classes)
         tensor = found.tensor
         if tensor.space or b.maximum(tensor.features) != wanted or isinstance(tensor.features, (Var, Apply)):
@@ -299,7 +299,7 @@ def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]
             end = [step for step in (before, "" if right and before else f"linear({values})") if step]
             b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `{'; '.join(end)}`")
     seen: dict[str, Span] = {}
-    for name, span in (*features, *((found.name, found.origin) for found in b.answers)):
+    for name, span in (*features, *((found.name, found.origin) for found in b.predictions)):
         if name in seen:
             places = [(seen[name], "the other is made here")]
             b.findings.report(DUPLICATE_NAME, span, f"two outputs would be called `{name}`", secondary=places)

@@ -88,7 +88,7 @@ class ScopeItem(Named):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Prediction:
     """What a head or an exit answers: the name of its output, the label level (""; the finest), the condition under
     which a plain call returns it - None for a level that only who asks for it gets - and where it is written."""
 

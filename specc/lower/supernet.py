@@ -10,7 +10,7 @@ from specc.lower.bodies import lower_statements
 from specc.lower.builder import NO_INPUT, Builder, TooLarge
 from specc.lower.choices import lower_choice
 from specc.lower.connections import lower_connect_setting
-from specc.lower.exits import check_answers, lower_exit, lower_head, returned
+from specc.lower.exits import check_predictions, lower_exit, lower_head, returned
 from specc.lower.finish import Wanted, finish, name_everything
 from specc.lower.items import ScopeItem, Value
 from specc.lower.labels import lower_labels
@@ -61,7 +61,7 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     except TooLarge:
         name_everything(b.root)
         return None
-    if (b.here is not None or b.answers) and not findings:
+    if (b.here is not None or b.predictions) and not findings:
         state.finish_head()
     elif not findings:
         findings.report(NO_INPUT, model.names.supernet.name.span, "this supernet has no input")
@@ -114,9 +114,9 @@ class SupernetState:
 
     def outputs(self) -> tuple[Wanted, ...]:
         """The answers of the heads, then those of the exits, then the end of every stage."""
-        answers = sorted(self.b.answers, key=lambda answer: answer.kind == "exit")
+        predictions = sorted(self.b.predictions, key=lambda prediction: prediction.kind == "exit")
         features = tuple(Wanted(scope.base, tensor, "features") for scope, tensor in self.stages)
-        return (*(Wanted(a.name, a.tensor, a.kind, a.level) for a in answers), *features)
+        return (*(Wanted(a.name, a.tensor, a.kind, a.level) for a in predictions), *features)
 
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
@@ -125,7 +125,7 @@ class SupernetState:
             help = "add `classes 10`" if self.classes is None else "add `head { pool(avg); linear(classes) }`"
             b.findings.report(MISSING_PART, span, f"this supernet {lacks}", help=help)
             return
-        check_answers(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
+        check_predictions(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
 
 
 def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, state: SupernetState) -> Env:

@@ -44,7 +44,7 @@ TABLE = {
     "processor": "EPYC",
     "threads": 1,
     "batch_size": 2,
-    "form": "straight",
+    "form": "fused",
     "largest": {"macs": 20, "params": 9},
     "choices": {"width": [0.5, 1.0], "keep": [False, True], "op": ["a", "b"]},
     "blocks": [{"name": "stem", "choices": ["width"], "seconds": [0, 0.5]}],
@@ -81,7 +81,7 @@ SHRINKING = {
     "network": "net",
     "always": ["resolution"],
     "stages": [{"phase": "kernel", "share": 0.5, "subnets": 1, "drawn": {"s1.kernel": 3}}],
-    "channels": [{"rows": ["s1.conv1"], "columns": ["s1.conv2"], "judges": ["s1.conv2"], "sorted": {"1": 16}}],
+    "channels": [{"rows": ["s1.conv1"], "columns": ["s1.conv2"], "ranked_by": ["s1.conv2"], "sorted": {"1": 16}}],
 }
 
 

@@ -11,7 +11,7 @@ from specc.portable.files.strict_json import read_json
 NAMES: Final = listed(text)
 COUNTS: Final = mapping(whole())
 STAGE: Final = fields({"phase": text, "share": number(0, 1), "subnets": whole(), "drawn": COUNTS})
-CHANNELS: Final = fields({"rows": NAMES, "columns": NAMES, "judges": NAMES, "sorted": COUNTS})
+CHANNELS: Final = fields({"rows": NAMES, "columns": NAMES, "ranked_by": NAMES, "sorted": COUNTS})
 SHRINKING: Final = fields(
     {"network": text, "always": NAMES, "stages": listed(STAGE), "channels": listed(CHANNELS)}
 )
