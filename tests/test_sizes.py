@@ -219,7 +219,7 @@ def assert_ints(part: Any) -> None:
     """No number in a plan but ints, and none that is no size."""
     for name in getattr(part, "__slots__", ()):
         value = getattr(part, name)
-        if name in ("chosen", "resolution", "outputs", "answer", "wanted", "_memory"):
+        if name in ("chosen", "resolution", "outputs", "prediction", "wanted", "_memory"):
             continue
         if hasattr(value, "values") and not isinstance(value, dict):
             assert all(type(n) is int and n >= 0 for n in numbers(value.values()) if n is not None), (name, value)

@@ -33,7 +33,7 @@ PYTHON = (
 MODULE = (
     "train",
     "eval",
-    "bind",
+    "extract",
     "use",
     "parameters",
     "modules",

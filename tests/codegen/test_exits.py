@@ -87,7 +87,7 @@ def test_what_a_plan_asks_for_it_gets(exits: Any) -> None:
 @pytest.mark.parametrize(
     ("at", "outputs", "message"),
     [
-        ({"exit": "e1"}, ("head",), r"'head' is not computed here.*answers with 'e1' and computes e0, e1"),
+        ({"exit": "e1"}, ("head",), r"'head' is not computed here.*returns 'e1' and computes e0, e1"),
         ({"exit": "e0"}, ("s1",), r"'s1' is not computed here"),
         ({"exit": "e1"}, ("s1",), r"'s1' is not computed here"),
         ("max", ("e9",), r"no output 'e9'; there are head, e0, e1, e2, s1, s2, s3"),

@@ -73,7 +73,7 @@ def compare(compiled: Compiled, folder: Path, random_subnets: int, exported: boo
             sliced = net(*inputs, plan)
             extracted = net.extract(plan, fold=False)
             assert (macs(extracted, inputs), size(extracted)) == (expected.macs, expected.params), at
-            agree(sliced, extracted(*inputs), at, "bound")
+            agree(sliced, extracted(*inputs), at, "extracted")
             agree(sliced, net.extract(plan)(*inputs), at, "folded")
             agree(sliced, net.fused(plan)(*inputs), at, "fused")
             agree(sliced, net.fused(plan, share=True)(*inputs), at, "fused, shared")

@@ -42,7 +42,7 @@ def exported(made: Project, net: Any, plan: Any, x: Tensor, folder: Path) -> nn.
 
 
 KINDS: dict[str, Callable[..., Any]] = {
-    "bound": lambda made, net, plan, x, folder: net.extract(plan),
+    "extracted": lambda made, net, plan, x, folder: net.extract(plan),
     "bound, norms kept": lambda made, net, plan, x, folder: net.extract(plan, fold=False),
     "fused": lambda made, net, plan, x, folder: net.fused(plan),
     "exported": exported,

@@ -75,7 +75,7 @@ def cases(it: Shipped, count: int) -> list[Case]:
 
 def answers(it: Shipped, case: Case, file: Path) -> Iterator[tuple[str, Tensor]]:
     """The sub-network's answers as a module of its own, fused and as source, `file`, with its weights."""
-    yield "bound", it.made.extract.extract(it.net, case.plan)(case.x)
+    yield "extracted", it.made.extract.extract(it.net, case.plan)(case.x)
     if case.plan is not None:
         yield "fused", it.net.fused(case.plan)(case.x)
     static = it.made.extract.extract(it.net, case.plan, fold=False)

@@ -71,7 +71,7 @@ def test_an_extracted_sub_network_that_is_trained_further_keeps_and_learns(tmp_p
     assert accuracy(kept) >= before
     assert accuracy(kept) > 0.9
     folded = net.extract(net.plan("min"), fold=True)
-    with pytest.raises(RuntimeError, match=r"folded .* cannot be trained: net\.bind\(plan\) keeps them"):
+    with pytest.raises(RuntimeError, match=r"folded .* cannot be trained: net\.extract\(plan\) keeps them"):
         folded.train()
     assert not copy.deepcopy(folded).eval().training
 

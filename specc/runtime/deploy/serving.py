@@ -82,7 +82,7 @@ class Runtime:
         ]
         runtime = cls(net, plans, subnets, fused)
         runtime.folder, runtime.rows = Path(folder), index["subnets"]
-        runtime.latencies = dict(index["latency"])
+        runtime.latencies = {present_form(key): times for key, times in index["latency"].items()}
         return runtime
 
     def __len__(self) -> int:
@@ -189,6 +189,12 @@ class Runtime:
             write_text(path, index_text(index))
         except (OSError, ValueError):
             return  # a bundle on a read-only disk: every process measures for itself
+
+
+def present_form(conditions: str) -> str:
+    """The conditions of latencies that version 0.1 measured, which called the fused form `straight`."""
+    before, _, form = conditions.rpartition(", ")
+    return f"{before}, fused" if form == "straight" else conditions
 
 
 def prepared(net: Any, plan: Any, fused: bool) -> Callable[..., Any]:

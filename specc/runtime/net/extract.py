@@ -27,7 +27,7 @@ TRACING: Final = threading.Lock()
 
 def is_elastic(layer: nn.Module) -> bool:
     """Whether a layer is called with a cut and knows its plain twin."""
-    return callable(getattr(type(layer), "bound", None))
+    return callable(getattr(type(layer), "extracted", None))
 
 
 class InplaceProxy(fx.Proxy):

@@ -78,7 +78,7 @@ class Plan(Part):
     Two plans are equal if they run the same sub-network for the same outputs.
     """
 
-    __slots__ = ("answer", "chosen", "network", "outputs", "resolution", "wanted")
+    __slots__ = ("chosen", "network", "outputs", "prediction", "resolution", "wanted")
 
     chosen: tuple[tuple[str, Option], ...]
     resolution: Resolution
@@ -102,7 +102,7 @@ class Plan(Part):
         set_slot(self, "chosen", chosen)
         set_slot(self, "resolution", resolution)
         set_slot(self, "outputs", outputs)
-        set_slot(self, "answer", prediction)
+        set_slot(self, "prediction", prediction)
         set_slot(self, "wanted", wanted)
         set_slot(self, "network", network)
 
@@ -146,7 +146,7 @@ class Plan(Part):
         return f"Plan({', '.join(f'{name}={option}' for name, option in self.chosen)})"
 
 
-SETTINGS: Final = ("chosen", "resolution", "outputs", "answer", "wanted", "network")
+SETTINGS: Final = ("chosen", "resolution", "outputs", "prediction", "wanted", "network")
 set_slot: Final[Callable[[object, str, object], None]] = object.__setattr__
 
 
