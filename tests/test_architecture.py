@@ -43,6 +43,7 @@ LAYERS = {
     "query": 7,
     "picture": 7,
     "codegen": 7,
+    "importing": 7,
     "analyses": 8,
     "pipeline": 9,
     "api": 9,
@@ -54,6 +55,7 @@ STRANGERS = [
     {"ir", "syntax"},
     {"query", "picture"},
     *({"codegen", room} for room in ("activity", "cost", "subnets", "importance", "query", "picture")),
+    *({"importing", room} for room in ("codegen", "query", "picture")),
 ]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
 COMMON = ("space", "portable")
