@@ -27,8 +27,8 @@ _GLOBALS: Final = """
     OneOf OrderedDict PadSlices Part Plan Position Repeat SegmentedBatchNorm1d SegmentedBatchNorm2d SegmentedConv2d
     SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear Size Skippable SlicedNet Stage Tensor TransformedConv2d
     TriangularConv2d TriangularLinear Value annotations blocks bool ceil choice dict divisible enumerate
-    exit_predictions float floor gelu greatest half_up hsigmoid hswish int named nn pick position range relu relu6 resize sigmoid silu
-    sized smallest space stage str super tanh torch tuple wanted when
+    exit_predictions float floor gelu greatest half_up hsigmoid hswish int named nn pick position range relu relu6
+    resize sigmoid silu sized smallest space stage str super tanh torch tuple wanted when
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""

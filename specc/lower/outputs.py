@@ -1,4 +1,4 @@
-"""The outputs of a network: early exits, heads for every option of a choice, a classifier for every level of the labels.
+"""The outputs of a network: early exits, heads for every option of a choice, a classifier for every label level.
 
 The choice `exit` says where a network ends: at one of its exits, in their order, or at its head. An exit is present
 where it is that choice, and leaves the incoming tensor as it was; what stands after it is present where the choice is
