@@ -9,7 +9,7 @@ from typing import Final
 from specc.analyses.protocol import Analysis, Answer
 from specc.codegen.names import attribute
 from specc.ir.expr import free
-from specc.ir.graph import DENSE, Graph, Op, Tensor
+from specc.ir.graph import DENSE, Graph, Op, Tensor, of_channels
 from specc.ir.parameter import Call
 
 
@@ -20,7 +20,7 @@ class ChannelSet:
     choices  what their number depends on
     rows     ops with a row, an entry or a filter for each of these channels: what writes them, norms, depthwise ones
     columns  ops with a column for each: what reads them
-    ranked_by  those of `columns` that read whole maps, not what is pooled of them (a squeeze-excite's gate); all of
+    judges   those of `columns` that read whole maps, not what is pooled of them (a squeeze-excite's gate); all of
              them where none does
     tensor   one of the feature maps
     """
@@ -28,7 +28,7 @@ class ChannelSet:
     choices: tuple[str, ...]
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    ranked_by: tuple[str, ...]
+    judges: tuple[str, ...]
     tensor: str
 
 
@@ -66,7 +66,8 @@ def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
         if is_dense(op):
             continue
         if keeps_places(op) and (op.operator.row_per_channel or not has_weights(op, tensors)):
-            places.join((*op.inputs, *op.outputs))
+            meeting = of_channels([tensors[name] for name in op.inputs], tensors[op.output])
+            places.join((*(tensor.name for tensor in meeting), *op.outputs))
         else:
             places.fixed.update((*op.inputs, *op.outputs))
     fixed = {places.root(name) for name in places.fixed}
@@ -122,7 +123,7 @@ def answer(graph: Graph, request: Call) -> Answer:
                 "choices": [*found.choices],
                 "rows": [*map(module, found.rows)],
                 "columns": [*map(module, found.columns)],
-                "ranked_by": [*map(module, found.ranked_by)],
+                "judges": [*map(module, found.judges)],
                 "tensor": found.tensor,
             }
             for found in channel_sets(graph)

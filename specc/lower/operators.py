@@ -192,7 +192,7 @@ def call_operator(
     `tensors` are the unnamed arguments of an operator that takes tensors; any other reads the incoming one. Returns
     the operation's results, none where an argument is missing.
     """
-    args, name, bound = call.args, called.name, called.bound
+    args, name, bound = called.args, called.name, called.bound
     inherited: tuple[ast.Arg, ...] = ()
     if name == "norm":
         if b.settings.norm is None:

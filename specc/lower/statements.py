@@ -33,7 +33,7 @@ from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, by_when, outside_operator, written_operator
 from specc.semantics.meaning import BlockCall, HeldWord, OperatorCall
 from specc.semantics.names import UNKNOWN_NAME
-from specc.semantics.signature import bind_arguments
+from specc.semantics.signature import bind_arguments, tensor_in_parentheses
 from specc.source import CallSite, Span
 from specc.syntax import ast
 
@@ -411,12 +411,27 @@ def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> t
     operation = held_operator(b, node, env) if isinstance(meaning, HeldWord) else meaning
     if operation is None:
         return ()
+    if operation.source is None and operation.args:
+        operation = reading_parameter(b, operation, node, env)
+    if operation.source is not None:
+        b.here = tensor_of(b, operation.source.value, env)
     tensors = None
     if operation.takes_tensors:
         before = b.here
         tensors = tuple(tensor_of(b, arg.value, env) for arg in node.args if arg.name is None)
         b.here = before
     return call_operator(b, operation, node, target, tensors, env)
+
+
+def reading_parameter(b: Builder, operation: OperatorCall, node: ast.CallExpr, env: Env) -> OperatorCall:
+    """A call that reads a tensor which a parameter of the block around it holds: `norm(x)` in `block b(x) { .. }`."""
+    signature = operation.signature
+    source = tensor_in_parentheses(signature, operation.args, lambda value: is_tensor(b, value, env))
+    if source is None:
+        return operation
+    args = operation.args[1:]
+    bound = bind_arguments(signature, args, node.span, b.findings, OPERATOR_EXTRAS)
+    return OperatorCall(operation.name, signature, bound, args, source)
 
 
 def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | None:
@@ -426,8 +441,10 @@ def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | No
     word = held.x if held is not None and isinstance(held.x, str) else ""
     signature = (written_operator(word) or outside_operator(word)) if word else None
     if signature is not None:
-        bound = bind_arguments(signature, node.args, node.span, b.findings, OPERATOR_EXTRAS)
-        return OperatorCall(word, signature, bound)
+        source = tensor_in_parentheses(signature, node.args, lambda value: is_tensor(b, value, env))
+        args = node.args if source is None else node.args[1:]
+        bound = bind_arguments(signature, args, node.span, b.findings, OPERATOR_EXTRAS)
+        return OperatorCall(word, signature, bound, args, source)
     message = f"`{name}` holds a value, and an operator or block must stand here"
     options = b.options.get(held.x.choice, ()) if held is not None and isinstance(held.x, Var) else ()
     chosen = any(isinstance(option, str) for option in options)
@@ -448,7 +465,9 @@ def call_block(
     in_stage = b.naming_scope().kind in ("stem", "stage", "head", "exit")
     base = target.name if target is not None else b.prefix + ("b" if in_stage else block.name.name)
     tensors = {
-        name: tensor_of(b, arg.value, env) for name, arg in bound.items() if name != "from" and is_tensor(b, arg, env)
+        name: tensor_of(b, arg.value, env)
+        for name, arg in bound.items()
+        if name != "from" and is_tensor(b, arg.value, env)
     }
     with b.inside("block", base, node.span, given=target is not None) as scope:
         scope.block = block.name.name
@@ -524,13 +543,13 @@ def stands_for_call(b: Builder, node: ast.Name, env: Env) -> bool:
     return meaning is not None
 
 
-def is_tensor(b: Builder, arg: ast.Arg, env: Env) -> bool:
-    """Whether an argument of a block is a tensor rather than a value."""
-    match arg.value:
+def is_tensor(b: Builder, value: ast.Expression, env: Env) -> bool:
+    """Whether an argument is a tensor rather than a value."""
+    match value:
         case ast.Name(name):
             return name not in env.names and (name == "here" or name in env.frame)
         case ast.CallExpr():
-            return arg.value.name in b.model.meanings
+            return value.name in b.model.meanings
     return False
 
 

@@ -73,7 +73,7 @@ class Channels(Document):
 
     rows: tuple[Text, ...] = Field(description="modules with an entry for each channel in their first dimension")
     columns: tuple[Text, ...] = Field(description="modules whose weight has one in its second dimension")
-    ranked_by: tuple[Text, ...] = Field(description="modules whose weights say how important a channel is")
+    judges: tuple[Text, ...] = Field(description="modules whose weights say how important a channel is")
     sorted: dict[str, Count] = Field(description="how many are sorted before a stage, by the stage's number")
 
 

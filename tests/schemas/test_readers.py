@@ -81,7 +81,7 @@ SHRINKING = {
     "network": "net",
     "always": ["resolution"],
     "stages": [{"phase": "kernel", "share": 0.5, "subnets": 1, "drawn": {"s1.kernel": 3}}],
-    "channels": [{"rows": ["s1.conv1"], "columns": ["s1.conv2"], "ranked_by": ["s1.conv2"], "sorted": {"1": 16}}],
+    "channels": [{"rows": ["s1.conv1"], "columns": ["s1.conv2"], "judges": ["s1.conv2"], "sorted": {"1": 16}}],
 }
 
 

@@ -165,7 +165,7 @@ def shrinking_json(graph: Graph, call: Call, sets: Sequence[Mapping[str, Any]]) 
         {
             "rows": found["rows"],
             "columns": found["columns"],
-            "ranked_by": found["ranked_by"],
+            "judges": found["judges"],
             "sorted": sorted_channels(graph, stages, found["tensor"]),
         }
         for found in sets

@@ -20,13 +20,13 @@ class ChannelSet:
 
     rows     modules whose tensors have an entry for each channel in their first dimension
     columns  modules whose weight has one in its second dimension: those that read the channels
-    ranked_by  those of `columns` whose weights say how important a channel is: a block's projection, not its gate
+    judges   those of `columns` whose weights say how important a channel is: a block's projection, not its gate
     sorted   how many channels, the first ones, are sorted before a stage; by the stage's number
     """
 
     rows: Sequence[str]
     columns: Sequence[str]
-    ranked_by: Sequence[str]
+    judges: Sequence[str]
     sorted: Mapping[int, int]
 
 
@@ -47,9 +47,9 @@ def sort_channels(trainer: Trainer, channels: ChannelSet, first: int) -> Tensor:
 
 @torch.no_grad()
 def importance(net: nn.Module, channels: ChannelSet) -> Tensor:
-    """(C): the l1 norm of the weights of `ranked_by` that read a channel; if none reads it, of those that write it."""
+    """(C): the l1 norm of the weights of `judges` that read a channel; if none reads it, of those that write it."""
     total: Tensor | None = None
-    for name, dim in [(n, 1) for n in channels.ranked_by] or [(n, 0) for n in channels.rows[:1]]:
+    for name, dim in [(n, 1) for n in channels.judges] or [(n, 0) for n in channels.rows[:1]]:
         weight = net.get_submodule(name).weight
         assert isinstance(weight, Tensor)
         norm = weight.abs().transpose(0, dim).flatten(1).sum(dim=1)
