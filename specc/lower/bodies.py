@@ -24,7 +24,7 @@ def lower_statements(b: Builder, statements: tuple[ast.Statement, ...], env: Env
     for statement in statements:
         if isinstance(statement, ast.LetStatement):
             place = Place(b.naming_scope(), statement.name.name)
-            env = env.with_(statement.name.name, evaluate(b, statement.value, env, place))
+            env = env.with_(statement.name.name, evaluate(b, statement.value, env, place, pairs=True))
         elif isinstance(statement, ast.ChoiceStatement) and in_block(b, statement.name):
             env = env.with_(statement.name.name, block_choice(b, statement, env))
         else:

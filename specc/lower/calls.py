@@ -111,7 +111,7 @@ def call_block(
             given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
             assert given is not None, "checking has seen that it is given"
             place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
-            inner.names[name] = evaluate(b, given, names, place)
+            inner.names[name] = evaluate(b, given, names, place, pairs=True)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
         b.calls = b.calls[:-1]

@@ -9,7 +9,7 @@ from typing import Literal, cast
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.choice import Choice
-from specc.ir.expr import Expr, Option, Var
+from specc.ir.expr import Option, Var
 from specc.ir.graph import (
     SHARED,
     SUBNET,
@@ -25,7 +25,7 @@ from specc.ir.graph import (
     WidthRule,
 )
 from specc.ir.parameter import Call
-from specc.ir.rewrite import Rewrite, rewrite_params, shapes, substitution
+from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_value, shapes, substitution
 from specc.lower.builder import Builder
 from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
 from specc.lower.kinds import with_kinds
@@ -213,7 +213,7 @@ def final_rule(rule: WidthRule, names: Mapping[str, str]) -> WidthRule:
 
 
 def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
-    args: list[tuple[str, Expr]] = [(name, rewrite(value)) for name, value in scope.args]
+    args = [(name, rewrite_value(value, rewrite)) for name, value in scope.args]
     items: list[str | Scope] = []
     for item in scope.items:
         if isinstance(item, OpItem):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from specc.ir.choice import Choice, Kind
 from specc.ir.expr import Var, free
 from specc.ir.graph import Graph
+from specc.ir.window import choices_of
 
 
 def with_kinds(graph: Graph, rounds: frozenset[str], slices: frozenset[str]) -> Graph:
@@ -30,7 +31,7 @@ def of_kind(choice: Choice, kinds: set[Kind]) -> Choice:
 def decisions(graph: Graph) -> Iterator[tuple[str, Kind]]:
     """Choices that sizes depend on, and what they decide there: a kernel, a width, or by how much it is multiplied."""
     for op in graph.ops:
-        for name in free(getattr(op.params, "kernel", 0)):
+        for name in choices_of(getattr(op.params, "kernel", 0)):
             yield name, "kernel"
     for segment in (segment for tensor in graph.tensors for segment in tensor.channels):
         if isinstance(segment.size, Var):

@@ -64,7 +64,7 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
         else:
             depth = Var(b.numbered_choice(b.prefix + "depth", options, "depth", node.span))
     else:
-        depth = evaluate(b, node, env).x
+        depth = evaluate(b, node, env).scalar
     if isinstance(depth, Apply):
         b.findings.report(WRONG_TYPE, node.span, "the count of a repeat is a number, a range, a set or a choice")
         return 1, 1, 1
