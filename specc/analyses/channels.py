@@ -9,7 +9,7 @@ from typing import Final
 from specc.analyses.protocol import Analysis, Answer
 from specc.codegen.names import attribute
 from specc.ir.expr import free
-from specc.ir.graph import DENSE, Graph, Op, Tensor
+from specc.ir.graph import DENSE, Graph, Op, Tensor, of_channels
 from specc.ir.parameter import Call
 
 
@@ -66,7 +66,8 @@ def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
         if is_dense(op):
             continue
         if keeps_places(op) and (op.operator.row_per_channel or not has_weights(op, tensors)):
-            places.join((*op.inputs, *op.outputs))
+            meeting = of_channels([tensors[name] for name in op.inputs], tensors[op.output])
+            places.join((*(tensor.name for tensor in meeting), *op.outputs))
         else:
             places.fixed.update((*op.inputs, *op.outputs))
     fixed = {places.root(name) for name in places.fixed}

@@ -21,12 +21,8 @@ LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("padding other than with zeros", "leave `padding` out, or say how much"),
     ("recurrent layers, embeddings, text and audio", "`patch_embed` makes tokens of images"),
     ("cross-attention, windows and shifts of tokens", "`attention` is between all tokens that arrive"),
-    ("products of maps, matrix products", "`scale(x, gate)` multiplies each channel by a number"),
+    ("matrix products", "`multiply(a, b)` and `scale(x, gate)` multiply number by number"),
     ("instance, local response, RMS, weight and spectral norms", "batch, layer and group norms"),
-    (
-        "leaky, parametric and other activations with parameters",
-        "relu, relu6, hswish, hsigmoid, silu, gelu, sigmoid, tanh",
-    ),
     ("learned scales of channels (layer scale)", "a `norm`, or nothing"),
     ("deformable and dynamic convolutions", "`conv`, and choices between paths with `when`"),
     ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),

@@ -13,7 +13,7 @@ SQUARE: Final = "this is square: one number for height and width"
 
 NO_1D: Final = "maps have height and width, so there are no 1d and 3d layers; tokens have `linear` and `attention`"
 
-ACTIVATIONS: Final = "the activations are relu, relu6, hswish, hsigmoid, silu, gelu, sigmoid and tanh"
+ACTIVATIONS: Final = "among the activations are relu, relu6, hswish, silu, gelu, mish, leaky_relu and elu"
 
 _CONV = "write `conv(out, kernel=3)`: how many channels arrive is known"
 _NORM = "write `norm`, and `norm {}` before it, once"
@@ -24,9 +24,7 @@ _NO_SHAPES = (
 )
 _NO_SOFTMAX = "leave it out: a head ends in the values that a softmax takes, as losses do"
 _NO_RECURRENT = "there are no recurrent layers: tokens have `attention` and `linear`"
-_NO_PRODUCT = (
-    "there is no such operator: `scale(x, gate)` multiplies each channel by a number, `add(a, b)` adds tensors"
-)
+_NO_PRODUCT = "there is no such operator: `multiply(a, b)`, `add(a, b)` and `subtract(a, b)` work number by number"
 
 OPERATORS: Final[Mapping[str, str]] = {
     # convolutions
@@ -74,11 +72,18 @@ OPERATORS: Final[Mapping[str, str]] = {
     "activation": f"write the activation itself: {ACTIVATIONS}",
     "act": f"write the activation itself: {ACTIVATIONS}",
     **dict.fromkeys(
-        "leakyrelu lrelu prelu rrelu elu selu celu mish softplus softsign hardtanh hardmish tanhshrink hardshrink "
-        "softshrink threshold logsigmoid glu geglu swiglu maxout".split(),
+        "rrelu softsign hardmish tanhshrink hardshrink softshrink threshold logsigmoid maxout".split(),
         f"there is no such activation: {ACTIVATIONS}",
     ),
-    "softmax": _NO_SOFTMAX,
+    "leakyrelu": "write `leaky_relu`",
+    "lrelu": "write `leaky_relu`",
+    "gelutanh": "write `gelu_tanh`",
+    "quickgelu": "write `quick_gelu`",
+    "clamp": "write `hardtanh(low, high)`",
+    "clip": "write `hardtanh(low, high)`",
+    **dict.fromkeys(
+        "glu geglu swiglu reglu".split(), "write `(a, b) = split(2)`, and `multiply(a, sigmoid(b))` with its activation"
+    ),
     "logsoftmax": _NO_SOFTMAX,
     # pools and sizes
     "avgpool": "write `pool(avg, 2)`, or `pool(avg)` for the whole map",
@@ -127,9 +132,9 @@ OPERATORS: Final[Mapping[str, str]] = {
         "view reshape permute transpose squeeze unsqueeze rearrange unflatten slice narrow".split(), _NO_SHAPES
     ),
     "roll": "there is no roll, and so no shifted window: `attention` lets every token see all",
-    **dict.fromkeys(
-        "mul multiply prod product sub subtract div divide pow matmul bmm einsum bilinear".split(), _NO_PRODUCT
-    ),
+    **dict.fromkeys("div divide pow matmul bmm einsum bilinear".split(), _NO_PRODUCT),
+    **dict.fromkeys("mul prod product".split(), "write `multiply(a, b)`"),
+    "sub": "write `subtract(a, b)`",
     "layerscale": "there is no learned scale of channels: leave it out, or write `norm`",
     "gamma": "there is no learned scale of channels: leave it out, or write `norm`",
     # layers on vectors and tokens

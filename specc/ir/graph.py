@@ -6,7 +6,7 @@ choices. After that both are empty, and everything that is elastic reads the one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -58,6 +58,12 @@ class Tensor:
     def shape(self) -> tuple[Expr, ...]:
         """The sizes after the batch's: channels, height and width; tokens and channels; or features."""
         return (*self.space, self.features) if len(self.space) == 1 else (self.features, *self.space)
+
+
+def of_channels(inputs: Sequence[Tensor], output: Tensor) -> list[Tensor]:
+    """The inputs of a channelwise operation that have the output's channels: not a map of one channel, which stands
+    for the same number in all of them, as in `multiply(x, mask)`."""
+    return [tensor for tensor in inputs if tensor.features != 1 or output.features == 1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,24 @@
-"""The builder: everything lowering has made so far, and the scope, guard and tensor it stands at."""
+"""What lowering has made so far, and where it stands: operations, scopes and choices before they have names.
+
+A thing is named after its kind, numbered where its scope has several of the kind (`conv`, or `conv1` and `conv2`), so
+names are only known once a scope is complete. Until then choices and width groups go by variables such as `%c3`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import chain, product
 from math import prod
-from typing import Any, TypeAlias
+from typing import Literal, TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
-from specc.ir.graph import LabelLevel, ScopeKind, Tensor, Tie
-from specc.lower.branching import Branching
-from specc.lower.items import Answer, ChoiceItem, GroupItem, Named, OpItem, ScopeItem, Settings, Value
+from specc.ir.graph import DENSE, Connection, LabelLevel, ScopeKind, Segment, Tensor, Tie, WidthRule
+from specc.ir.operator import Operator
+from specc.ir.window import Window
 from specc.semantics.model import Model
 from specc.source import CallSite, Span
 from specc.syntax import ast
@@ -51,11 +56,192 @@ TOO_LARGE = Rule(
     "Wrong:  repeat 100000 { repeat 100000 { relu } }\n"
     "Right:  repeat 100 { relu }",
 )
-Lowering: TypeAlias = Callable[["Builder", Any, Any], None]
-"""What lowers one kind of statement: the builder, the statement, the names it sees."""
+Setting: TypeAlias = ast.NormSetting | ast.WidthSetting | ast.ConnectSetting
 SETTLE_LIMIT = 4096
 MOST_STATEMENTS = 200_000
 DEEPEST_NESTING = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """A number, a flag, a word, an expression or a pair of height and width. `follows` says that it came from `in` (or
+    is the class count), so that a channel argument takes it as it is instead of making a width group."""
+
+    x: Window | bool
+    follows: bool = False
+
+    @property
+    def scalar(self) -> Expr | bool:
+        """What it is, where no pair may stand."""
+        assert not isinstance(self.x, tuple)
+        return self.x
+
+
+@dataclass(slots=True, eq=False)
+class Named:
+    """Something with a place in the spec's nesting. `base` is its kind's name, or its given name if `given`.
+
+    `reserved` is a name of what the block leaves out here. The first version of specc numbered without those: `first`
+    is the name that it gave.
+    """
+
+    scope: ScopeItem | None
+    base: str
+    given: bool = False
+    name: str = ""
+    first: str = ""
+    reserved: bool = False
+
+    @property
+    def path(self) -> str:
+        outer = self.scope.path if self.scope is not None else ""
+        return f"{outer}.{self.name}" if outer and self.name else outer or self.name
+
+    @property
+    def first_path(self) -> str:
+        """`path` under the names of the first version."""
+        outer = self.scope.first_path if self.scope is not None else ""
+        return f"{outer}.{self.first}" if outer and self.first else outer or self.first
+
+
+@dataclass(slots=True, eq=False)
+class ScopeItem(Named):
+    """A scope being filled. Regions share their parent's path and names.
+
+    output   the output that it computes, "" for none
+    passed   how many exits stand before it
+    is_rest  whether it is the region of what follows an exit in its parent
+    """
+
+    kind: ScopeKind = "block"
+    origin: Span = field(kw_only=True)
+    guard: Expr = 1
+    block: str = ""
+    args: tuple[tuple[str, Window], ...] = ()
+    items: list[OpItem | ScopeItem] = field(default_factory=list)
+    names: list[Named] = field(default_factory=list)
+    full_path: str = ""
+    full_first: str = ""
+    output: str = ""
+    site: CallSite | None = None
+    passed: int = 0
+    is_rest: bool = False
+
+    @property
+    def path(self) -> str:
+        """Empty until `name_everything` has come by."""
+        return self.full_path
+
+    @property
+    def first_path(self) -> str:
+        return self.full_first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a head or an exit answers: the name of its output, the label level (""; the finest), the condition under
+    which a plain call returns it - None for a level that only who asks for it gets - and where it is written."""
+
+    name: str
+    kind: Literal["head", "exit"]
+    tensor: Tensor
+    level: str
+    condition: Expr | None
+    origin: Span
+
+
+@dataclass(slots=True, eq=False)
+class BankRequest:
+    """A `bank=` argument, to be resolved when the stage, the widths and the method's list are known."""
+
+    word: str
+    origin: Span
+    stage: ScopeItem | None
+    rule: WidthRule | None
+
+
+@dataclass(slots=True, eq=False)
+class OpItem(Named):
+    """An operation being built. Tensors still go by provisional names."""
+
+    operator: Operator = field(kw_only=True)
+    params: object = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
+    guard: Expr = 1
+    origin: Span = field(kw_only=True)
+    connection: Connection = DENSE
+    bank: BankRequest | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ChoiceItem:
+    """A choice, by its variable until its owner has a name. `leaf` is the part of its name after the owner's path."""
+
+    variable: str
+    owner: Named | None
+    leaf: str
+    options: Options
+    kind: Kind
+    origin: Span
+    serial: int
+
+    @property
+    def name(self) -> str:
+        outer = self.owner.path if self.owner is not None else ""
+        return ".".join(part for part in (outer, self.leaf) if part)
+
+    @property
+    def first_name(self) -> str:
+        """Its name in the first version."""
+        outer = self.owner.first_path if self.owner is not None else ""
+        return ".".join(part for part in (outer, self.leaf) if part)
+
+
+@dataclass(slots=True, eq=False)
+class GroupItem:
+    """A width group: channels that one operator chose. `rule` is the width setting it was made under."""
+
+    variable: str
+    owner: OpItem
+    maximum: int
+    multiple: int
+    rule: WidthRule
+    origin: Span
+    serial: int
+
+
+@dataclass(slots=True, eq=False)
+class Settings:
+    """The scoped settings in force. Replaced, never changed, so that leaving a brace restores them."""
+
+    norm: ast.NormSetting | None = None
+    norm_env: object = None
+    width: WidthRule | None = None
+    connect: Connection = DENSE
+    connect_origin: Span | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Branching:
+    """The branches being lowered.
+
+    count    how many there are; `active` is how many a sub-network keeps, None where the width setting says that
+    begun    whether a convolution has given each branch channels of its own; `joined` whether one has summed them
+    joining  the call whose convolution sums the branches, where there is one
+    common   the tensors that all branches share: what comes in, and what is made of it before they part
+    """
+
+    count: int
+    active: Expr | None
+    joining: ast.CallExpr | None
+    common: set[str] = field(default_factory=set)
+    begun: bool = False
+    joined: bool = False
+
+    def own_channels(self, maximum: int) -> int:
+        """The channels of one branch, `in` inside the braces."""
+        return maximum // self.count if self.begun else maximum
 
 
 class TooLarge(Exception):
@@ -78,9 +264,8 @@ class CallFindings(Findings):
 class Builder:
     """Mutable, local to one lowering."""
 
-    def __init__(self, model: Model, lowerings: Mapping[type, Lowering], findings: Findings) -> None:
+    def __init__(self, model: Model, findings: Findings) -> None:
         self.model = model
-        self.lowerings = lowerings
         self.calls: tuple[CallSite, ...] = ()
         self.findings: Findings = CallFindings(findings, self)
         self.file_values: list[dict[str, Value]] = [{} for _ in model.names.files]
@@ -111,7 +296,7 @@ class Builder:
         self.rounds: set[str] = set()
         self.slices: set[str] = set()
         self.broken: set[str] = set()
-        self.settings_made: dict[int, ast.NormSetting | ast.WidthSetting | ast.ConnectSetting] = {}
+        self.settings_made: dict[int, Setting] = {}
         self.settings_read: set[int] = set()
         self.written = 0
         self.depth = 0
@@ -126,14 +311,10 @@ class Builder:
             message = (
                 f"calls and braces stand more than {DEEPEST_NESTING} deep inside each other here"
                 if deep
-                else (f"more than {MOST_STATEMENTS:,} statements are written out by now")
+                else f"more than {MOST_STATEMENTS:,} statements are written out by now"
             )
             self.findings.report(TOO_LARGE, span, message)
             raise TooLarge
-
-    def make_setting(self, statement: ast.NormSetting | ast.WidthSetting | ast.ConnectSetting) -> None:
-        """Notes a scoped setting, to be warned of where nothing reads it."""
-        self.settings_made[id(statement.span)] = statement
 
     def read_setting(self, origin: Span | None) -> None:
         """Notes that an operator does as the setting at a place says."""
@@ -169,7 +350,7 @@ class Builder:
         """Says that several tensors come from a place, so that none is the incoming one."""
         self.here, self.scattered = None, span
 
-    def new_tensor(self, channels: tuple, space: tuple[Expr, ...], origin: Span) -> Tensor:  # type: ignore[type-arg]
+    def new_tensor(self, channels: tuple[Segment, ...], space: tuple[Expr, ...], origin: Span) -> Tensor:
         self.serial += 1
         tensor = Tensor(f"%t{self.serial}", channels, space, origin)
         self.tensors.append(tensor)

@@ -1,15 +1,15 @@
-"""The end of lowering: everything gets its final name, and the builder's items become a graph."""
+"""The end of lowering: everything gets its final name, and what the builder has becomes a graph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
-from specc.ir.choice import Choice
-from specc.ir.expr import Option, Var
+from specc.ir.choice import Choice, Kind
+from specc.ir.expr import Option, Var, free
 from specc.ir.graph import (
     SHARED,
     SUBNET,
@@ -26,9 +26,8 @@ from specc.ir.graph import (
 )
 from specc.ir.parameter import Call
 from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_value, shapes, substitution
-from specc.lower.builder import Builder
-from specc.lower.items import BankRequest, ChoiceItem, OpItem, ScopeItem, give_names
-from specc.lower.kinds import with_kinds
+from specc.ir.window import choices_of
+from specc.lower.builder import BankRequest, Builder, ChoiceItem, Named, OpItem, ScopeItem
 from specc.methods import find_method
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
 from specc.source import Span
@@ -131,6 +130,43 @@ def name_everything(scope: ScopeItem) -> None:
     for item in scope.items:
         if isinstance(item, ScopeItem):
             name_everything(item)
+
+
+def give_names(scope: ScopeItem) -> None:
+    """Names for what a scope holds: as they are, and as they were where nothing was reserved."""
+    for item, name in zip(scope.names, numbered(scope.names), strict=True):
+        item.name = item.first = name
+    if any(item.reserved for item in scope.names):
+        there = [item for item in scope.names if not item.reserved]
+        for item, name in zip(there, numbered(there), strict=True):
+            item.first = name
+
+
+def numbered(items: Sequence[Named]) -> list[str]:
+    """The items' names: a kind that stands once goes without a number, but blocks of a stage always have one. A name
+    that the spec gives several times, as the rounds of a repeat do, is numbered like a kind."""
+    count: dict[str, int] = {}
+    given: dict[str, int] = {}
+    for item in items:
+        count[item.base] = count.get(item.base, 0) + 1
+        if item.given:
+            given[item.base] = given.get(item.base, 0) + 1
+    taken = {base for base, times in given.items() if times == 1}
+    # A sixth `relu` is no `relu6` where there is one.
+    plain = {base for base, times in count.items() if times == 1 and base != "b"}
+    number: dict[str, int] = {}
+    names: list[str] = []
+    for item in items:
+        name = item.base
+        if not (item.given and name in taken) and (count[name] > 1 or name == "b" or name in taken):
+            while True:
+                number[item.base] = number.get(item.base, 0) + 1
+                joint = "_" if item.base[-1:].isdigit() else ""
+                name = f"{item.base}{joint}{number[item.base]}"
+                if name not in taken and name not in plain:
+                    break
+        names.append(name)
+    return names
 
 
 def check_choice_names(b: Builder) -> None:
@@ -242,3 +278,33 @@ def listed_subnets(method: Call) -> tuple[ListedSubnet, ...]:
         else ListedSubnet(cast('Literal["max", "min"]', item), ())
         for item in (() if found is None else found.lists(method))
     )
+
+
+def with_kinds(graph: Graph, rounds: frozenset[str], slices: frozenset[str]) -> Graph:
+    """The graph, in which a choice that decides one kind of thing alone is of that kind.
+
+    `rounds` are the choices that count the rounds of a repeat, `slices` those that cut widths or branches, which
+    decide several things at once. What has a kind keeps it.
+    """
+    decided: dict[str, set[Kind]] = {}
+    noted: tuple[tuple[str, Kind], ...] = (*((name, "depth") for name in rounds), *((name, "value") for name in slices))
+    for name, kind in (*noted, *decisions(graph)):
+        decided.setdefault(name, set()).add(kind)
+    return graph.with_(choices=tuple(of_kind(choice, decided.get(choice.name, set())) for choice in graph.choices))
+
+
+def of_kind(choice: Choice, kinds: set[Kind]) -> Choice:
+    return replace(choice, kind=next(iter(kinds))) if choice.kind == "value" and len(kinds) == 1 else choice
+
+
+def decisions(graph: Graph) -> Iterator[tuple[str, Kind]]:
+    """Choices that sizes depend on, and what they decide there: a kernel, a width, or by how much it is multiplied."""
+    for op in graph.ops:
+        for name in choices_of(getattr(op.params, "kernel", 0)):
+            yield name, "kernel"
+    for segment in (segment for tensor in graph.tensors for segment in tensor.channels):
+        if isinstance(segment.size, Var):
+            yield segment.size.choice, "width"
+            continue
+        for name in free(segment.size):
+            yield name, "expand"

@@ -1,4 +1,10 @@
-"""Operator calls: arguments evaluated and typed, width groups made, the operation added."""
+"""Operator calls: arguments evaluated and typed, width groups made, the operation added.
+
+In `branches n by k` equal parallel branches are one grouped operation. The first convolution of a branch reads the
+common input, so that of n branches is one dense convolution to n * c channels; every later one has a group for each
+branch. What works channel by channel is the same for all branches at once. So the code that is generated runs no loop
+over branches, and a sub-network of fewer keeps the first ones.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +21,9 @@ from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
 from specc.ir.parameter import LARGEST_NUMBER, REQUIRED, Parameter, Words, out_of_range
 from specc.ir.window import Pair, Window, window_of
-from specc.lower.branching import adapt
-from specc.lower.builder import Builder
-from specc.lower.connections import own_connection
-from specc.lower.items import BankRequest, GroupItem, OpItem, Value
+from specc.lower.builder import BankRequest, Branching, Builder, GroupItem, OpItem, Value
+from specc.lower.settings import own_connection, sliced
 from specc.lower.values import LEAVES, Env, Place, evaluate
-from specc.lower.widths import sliced
 from specc.ops import find_norm, find_operator, operators
 from specc.ops.shapes import EVEN_KERNEL
 from specc.portable.run.numerals import written
@@ -64,7 +67,16 @@ TWO_WIDTH_RULES = Rule(
     "Wrong:  width per_group 0.5..1.0 round 8 ... conv({32, 64}, kernel=3)\n"
     "Right:  width per_group 0.5..1.0 round 8 ... conv(64, kernel=3)   or   conv({32, 64}, kernel=3, width=follow)",
 )
-
+NOT_IN_BRANCHES = Rule(
+    "E375",
+    "not-in-branches",
+    "an operator that can't stand in branches",
+    "Branches that look alike are computed together, as convolutions with groups. So a branch holds convolutions and\n"
+    "what works channel by channel: batch norm, activations, pooling, dropout. What all branches do alike before\n"
+    "their first convolution stands before the braces.\n"
+    "Wrong:  branches 8 sum { conv(4, kernel=1); flatten; linear(64) }\n"
+    "Right:  branches 8 sum { conv(4, kernel=1); relu; conv(64, kernel=1) }",
+)
 KINDS: Mapping[str, Kind] = {"kernel": "kernel", "expand": "expand", "resolution": "resolution", "out": "width"}
 
 
@@ -181,7 +193,7 @@ def call_operator(
     `tensors` are the unnamed arguments of an operator that takes tensors; any other reads the incoming one. Returns
     the operation's results, none where an argument is missing.
     """
-    args, name, bound = call.args, called.name, called.bound
+    args, name, bound = called.args, called.name, called.bound
     inherited: tuple[ast.Arg, ...] = ()
     if name == "norm":
         if b.settings.norm is None:
@@ -401,3 +413,42 @@ def bank_of(b: Builder, arg: ast.Arg, env: Env) -> BankRequest:
 
 def bank_request(b: Builder, word: str, origin: Span) -> BankRequest:
     return BankRequest(word, origin, b.stage, b.settings.width)
+
+
+def adapt(branches: Branching, call: Call) -> int:
+    """Turns a branch's operator into that of all branches. Returns the multiple that its output's width must keep."""
+    operator = call.operator
+    if operator.branched.grouped:
+        return adapt_convolution(branches, call)
+    if not operator.channelwise:
+        call.report(NOT_IN_BRANCHES, f"`{operator.kind}` can't stand in branches: {operator.branched.refused}")
+    elif operator.branched.first and not branches.begun:
+        message, help = operator.branched.first
+        call.report(NOT_IN_BRANCHES, message, help=help)
+    elif len({tensor.name in branches.common for tensor in call.inputs}) > 1:
+        message = "this joins a tensor of one branch with what all branches read, and that has other channels"
+        call.report(NOT_IN_BRANCHES, message, help="begin the branch with a convolution, and join after it")
+    return 1
+
+
+def adapt_convolution(branches: Branching, call: Call) -> int:
+    """Groups for the branches, and channels for all of them: c becomes n * c, or as many as are active."""
+    groups, width = cast(int, call.args["groups"]), call.values["out"].x
+    if branches.begun and call.node is branches.joining and groups == 1:
+        branches.joined = True
+        return 1
+    if not isinstance(width, int) or isinstance(width, bool):
+        message = "the channels of a branch are fixed: a sub-network has fewer branches, not narrower ones"
+        call.report(NOT_IN_BRANCHES, message, at="out")
+        return 1
+    call.values["out"] = Value(width * branches.count)
+    if branches.begun:
+        call.args["groups"] = groups * branches.count
+    elif groups != 1:
+        message = "the first convolution of a branch reads what all branches read, and has no groups"
+        call.report(NOT_IN_BRANCHES, message, at="groups")
+    elif branches.active is not None:
+        call.values["out"] = Value(apply("mul", branches.active, width), follows=True)
+    call.args["out"] = call.values["out"].x
+    branches.begun = True
+    return width

@@ -1,23 +1,31 @@
-"""Lowering: Model to Graph. The supernet's own statements; stages and what is in them are `statements`' business."""
+"""Lowering: Model to Graph. The supernet's own statements, its input, stem, stages and head."""
 
 from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import tuple_elsewhere
-from specc.ir.expr import Expr, Var
+from specc.ir.expr import Expr, Var, apply
 from specc.ir.graph import Graph, Segment, Tensor
-from specc.lower.bodies import lower_statements
-from specc.lower.builder import NO_INPUT, Builder, TooLarge
-from specc.lower.choices import lower_choice
-from specc.lower.connections import lower_connect_setting
-from specc.lower.exits import check_answers, lower_exit, lower_head, returned
+from specc.lower.answers import (
+    HEAD_BY,
+    LEVEL,
+    answer,
+    at_option,
+    check_answers,
+    levels_by,
+    lower_labels,
+    narrow,
+    options_of,
+    returned,
+    with_level,
+    word,
+)
+from specc.lower.builder import NO_INPUT, Builder, ScopeItem, TooLarge, Value
 from specc.lower.finish import Wanted, finish, name_everything
-from specc.lower.items import ScopeItem, Value
-from specc.lower.labels import lower_labels
 from specc.lower.operators import BAD_SIZE
-from specc.lower.statements import STATEMENTS, lower_norm_setting, lower_stage, lower_width_setting
-from specc.lower.unread import warn_of_settings
-from specc.lower.values import Env, Place, evaluate
+from specc.lower.settings import warn_of_settings
+from specc.lower.statements import lower_body, lower_statement
+from specc.lower.values import Env, Place, evaluate, lower_choice
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
 from specc.semantics.names import DUPLICATE_NAME, statements_of
@@ -39,14 +47,12 @@ MISPLACED = Rule(
     "Wrong:  supernet a { input image(3, 32, 32); conv(8, kernel=3) ... }\n"
     "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
 )
-
-
 ONE_CLASS = "a classifier has at least two classes: with one every answer is right, and nothing is learned"
 
 
 def lower(model: Model, findings: Findings) -> Graph | None:
     """The graph of a checked spec, its width groups still open; None where anything was reported."""
-    b = Builder(model, STATEMENTS, findings)
+    b = Builder(model, findings)
     for statement in statements_of(model.names.supernet.body):
         if isinstance(statement, ast.Skippable) and statement.name is not None:
             b.options[statement.name.name], b.peak[statement.name.name] = (0, 1), 1
@@ -132,8 +138,6 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
     match statement:
         case ast.ParamStatement():
             return env.with_(statement.name.name, param_value(b, statement, env))
-        case ast.LetStatement():
-            return lower_statements(b, (statement,), env)
         case ast.InputStatement():
             lower_input(b, statement, env, state)
         case ast.ClassesStatement():
@@ -147,18 +151,12 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
                 b.findings.report(BAD_SIZE, statement.value.span, ONE_CLASS, help="write `classes 2` for yes and no")
             state.classes = classes
             return env.with_("classes", Value(classes, follows=True))
-        case ast.NormSetting():
-            lower_norm_setting(b, statement, env)
-        case ast.WidthSetting():
-            lower_width_setting(b, statement, env)
-        case ast.ChoiceStatement():
-            lower_choice(b, statement, env)
-        case ast.ConnectSetting():
-            lower_connect_setting(b, statement, env)
+        case ast.LetStatement() | ast.ChoiceStatement() | ast.Exit():
+            return lower_statement(b, statement, env)
+        case ast.NormSetting() | ast.WidthSetting() | ast.ConnectSetting():
+            return lower_statement(b, statement, env)
         case ast.LabelsStatement():
             lower_labels(b, statement, env, state.classes)
-        case ast.Exit():
-            lower_exit(b, statement, env)
         case ast.Stage():
             lower_named_stage(b, statement, env, state)
         case _:
@@ -169,42 +167,6 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
                 help="put it into `stem { }`, `stage name { }` or `head { }`",
             )
     return env
-
-
-def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: SupernetState) -> None:
-    """A stem, stage or head under its name; a stage without one is called by its number."""
-    number = 1 + sum(s.kind == "stage" for s in state.names.values())
-    name = (
-        statement.name.name
-        if statement.name is not None
-        else f"s{number}"
-        if statement.kind == "stage"
-        else statement.kind
-    )
-    if name in state.names:
-        span = statement.name.span if statement.name is not None else statement.span
-        b.findings.report(
-            DUPLICATE_NAME,
-            span,
-            f"there is a `{name}` already",
-            secondary=[(state.names[name].span, "it is here")],
-        )
-        return
-    if state.head is not None:
-        b.findings.report(
-            MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")]
-        )
-        return
-    state.names[name] = statement
-    before = b.here
-    if statement.kind == "head":
-        state.head = lower_head(b, statement, env, name)
-        return
-    scope = lower_stage(b, statement, env, name)
-    if b.here is not None:
-        env.frame[name] = b.here
-    if b.here is not None and b.here is not before and statement.kind == "stage":
-        state.stages.append((scope, b.here))
 
 
 def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> None:
@@ -273,3 +235,81 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
         )
         return None
     return Tensor(name, (Segment(sizes[0]),), space, statement.span)
+
+
+def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: SupernetState) -> None:
+    """A stem, stage or head under its name; a stage without one is called by its number."""
+    number = 1 + sum(s.kind == "stage" for s in state.names.values())
+    name = (
+        statement.name.name
+        if statement.name is not None
+        else f"s{number}"
+        if statement.kind == "stage"
+        else statement.kind
+    )
+    if name in state.names:
+        span = statement.name.span if statement.name is not None else statement.span
+        b.findings.report(
+            DUPLICATE_NAME,
+            span,
+            f"there is a `{name}` already",
+            secondary=[(state.names[name].span, "it is here")],
+        )
+        return
+    if state.head is not None:
+        b.findings.report(
+            MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")]
+        )
+        return
+    state.names[name] = statement
+    before = b.here
+    if statement.kind == "head":
+        state.head = lower_head(b, statement, env, name)
+        return
+    scope = lower_stage(b, statement, env, name)
+    if b.here is not None:
+        env.frame[name] = b.here
+    if b.here is not None and b.here is not before and statement.kind == "stage":
+        state.stages.append((scope, b.here))
+
+
+def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem:
+    """A stem or stage. Norm banks by skip look at the skippables of the stage they stand in."""
+    if statement.by:
+        message = f"a {statement.kind} does not stand by a choice; heads do"
+        b.findings.report(HEAD_BY, statement.by[0].span, message, help="leave `by` out, or write a `head by ..`")
+    kind = statement.kind
+    assert kind in ("stem", "stage")
+    with b.inside(kind, name, statement.span, given=True) as scope:  # type: ignore[arg-type]
+        b.stage = scope
+        lower_body(b, statement.body, env)
+        b.stage = None
+    return scope
+
+
+def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem | None:
+    """The head; `by` a choice, by level or by both: a head for every option, for every level. The first of them."""
+    choice = next((by for by in statement.by if by.name != LEVEL), None)
+    levels = levels_by(b, statement.by, (LEVEL, *(() if choice is None else (choice.name,))))
+    options = options_of(b, choice)
+    before, first = b.here, None
+    for option in options:
+        guard: Expr = 1 if choice is None or len(options) == 1 else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
+        for level in levels:
+            own = name + ("" if option is None else word(option)) + ("" if level is None else f"_{level.name}")
+            inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
+            b.here = before
+            output = own if option is not None or level is not None else ""
+            with (
+                at_option(b, choice, option),
+                b.inside("head", own, statement.span, given=True, guard=guard, output=output) as scope,
+            ):
+                first = first or scope
+                if choice is not None and option is not None:
+                    inner.names[choice.name] = Value(option)
+                    narrow(b, choice.name, option, statement.span)
+                b.stage = scope
+                lower_body(b, statement.body, inner)
+                b.stage = None
+            answer(b, own, "head", level, guard, levels, statement.span)
+    return first

@@ -1,4 +1,4 @@
-"""Values of the language: evaluating expressions to numbers, words and expressions over choices."""
+"""Expressions become values: numbers, words, or expressions over choices. Ranges and sets become choices."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, free, normal, show
 from specc.ir.graph import Tensor
 from specc.ir.window import SIDES, window_of
-from specc.lower.builder import Builder
-from specc.lower.items import Named, Value
+from specc.lower.builder import Builder, ChoiceItem, Named, Value
 from specc.semantics.arithmetic import (
     BAD_ARITHMETIC,
     FUNCTION_ARITY,
@@ -69,6 +68,18 @@ UNEVEN_RANGE = Rule(
     "Right:  input image(3, resolution=160..224 step 32)",
 )
 MOST_OPTIONS = 100_000
+ONE = Value(1)
+LEAVES = (ast.Number, ast.Name, ast.Flag)
+"""Expressions in which no fresh choice can stand: they need no place."""
+READ_BEFORE = Rule(
+    "E304",
+    "choice-read-before",
+    "a choice is used before it is declared, and its options depend on names that are known there alone",
+    "A choice may be used anywhere in the supernet, also before the line that declares it. Its options are needed\n"
+    "there already, so they are made of names at the top of the file, or of none.\n"
+    "Wrong:  conv(8 * k, kernel=1); let n = 4; choice k in 1..n\n"
+    "Right:  let n = 4; choice k in 1..n; conv(8 * k, kernel=1)",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +107,6 @@ class Env:
 
     def with_(self, name: str, value: Value) -> Env:
         return Env({**self.names, name: value}, self.file, self.frame, self.lost)
-
-
-ONE = Value(1)
-LEAVES = (ast.Number, ast.Name, ast.Flag)
-"""Expressions in which no fresh choice can stand: they need no place."""
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -194,9 +200,8 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool, pairs: bool 
     value = env.names.get(name) or b.file_values[env.file].get(name)
     if value is not None:
         if isinstance(value.x, tuple) and not pairs:
-            b.findings.report(
-                WRONG_TYPE, node.span, f"`{name}` is a height and a width, and one number must stand here"
-            )
+            message = f"`{name}` is a height and a width, and one number must stand here"
+            b.findings.report(WRONG_TYPE, node.span, message)
             return ONE
         if peak and isinstance(value.x, (Var, Apply)):
             x = b.at_peak_widths(value.x)
@@ -368,3 +373,36 @@ def span_of(node: ast.Expression | None, otherwise: Span) -> Span:
 def as_option(x: Expr) -> Option:
     assert not isinstance(x, (Var, Apply))
     return normal(x)
+
+
+def lower_choice(b: Builder, statement: ast.ChoiceStatement, env: Env) -> None:
+    name, foreseen = statement.name.name, b.options.get(statement.name.name)
+    options = evaluate_options(b, statement.options, env)
+    seen = name not in b.ahead and foreseen is not None
+    if seen and not b.findings and foreseen != options:
+        message = f"`{name}` is used before it is declared, and has other options here"
+        b.findings.report(READ_BEFORE, statement.options.span, message, help="declare it before it is used")
+    b.ahead.pop(name, None)
+    declare_choice(b, statement.name, options)
+
+
+def block_choice(b: Builder, statement: ast.ChoiceStatement, env: Env) -> Value:
+    """A choice that a block declares: every call makes one of its own, called `s1.b1.k` after the call."""
+    options = evaluate_options(b, statement.options, env)
+    if len(options) == 1:
+        return Value(options[0])
+    return Value(
+        Var(b.new_choice(b.naming_scope(), statement.name.name, options, kind_of(options), statement.name.span))
+    )
+
+
+def kind_of(options: Options) -> Kind:
+    """The kind of a choice by its options: one among words chooses operators."""
+    return "operator" if any(isinstance(option, str) for option in options) else "value"
+
+
+def declare_choice(b: Builder, name: ast.Name, options: Options, kind: Kind | None = None) -> str:
+    """A choice with a name of its own, which is its variable too."""
+    b.serial += 1
+    item = ChoiceItem(name.name, None, name.name, options, kind or kind_of(options), name.span, b.serial)
+    return b.add_choice(item)

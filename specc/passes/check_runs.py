@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.expr import Option, evaluate
-from specc.ir.graph import Graph, Op, Tensor
+from specc.ir.graph import Graph, Op, Tensor, of_channels
 from specc.ops.runs import runs
 
 RUNS_DIFFER = Rule(
@@ -41,7 +41,7 @@ def check_runs(graph: Graph, findings: Findings) -> Graph:
     for op in graph.ops:
         inputs = [tensors[name] for name in op.inputs]
         if len(inputs) > 1 and op.operator.channelwise:
-            check_alike(op, inputs, largest, findings)
+            check_alike(op, of_channels(inputs, tensors[op.output]), largest, findings)
         elif len(runs(inputs[0].channels)) > 1 and not reads_runs(op, inputs, [tensors[name] for name in op.outputs]):
             findings.report(
                 NEEDS_ONE_RUN,

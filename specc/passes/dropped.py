@@ -6,7 +6,7 @@ from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Choice
 from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph, Op, WidthGroup
-from specc.lower.unread import UNUSED_SETTING
+from specc.lower.settings import UNUSED_SETTING
 from specc.passes.unify_channels import group_options, same_rule
 from specc.source import Span
 

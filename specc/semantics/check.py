@@ -7,7 +7,7 @@ mean is kept (`semantics.meaning`), so that it is looked up here alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from specc.diagnostics import Findings
 from specc.diagnostics.elsewhere import INPUTS, VALUES, operator_elsewhere
@@ -19,7 +19,7 @@ from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.files import library_home
 from specc.semantics.meaning import BlockCall, HeldWord, Meaning, Meanings, OperatorCall
 from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, not_reserved, once, statements_of
-from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments
+from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments, tensor_in_parentheses
 from specc.source import Span
 from specc.syntax import ast
 
@@ -263,6 +263,9 @@ class Checker:
         else:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
         if isinstance(meaning, OperatorCall):
+            args = meaning.args
+            if meaning.source is not None:
+                self.tensor(meaning.source.value, inside)
             args = tuple(arg for arg in args if not self.word(meaning.signature, meaning.bound, arg, inside))
             if meaning.takes_tensors:
                 for arg in args:
@@ -288,8 +291,27 @@ class Checker:
         known = {*signature.names, *OPERATOR_EXTRAS}
         if name == "norm" and any(arg.name is not None and arg.name.name not in known for arg in call.args):
             signature = all_of((*norms().values(), *outside_norms().values()))
-        bound = bind_arguments(signature, call.args, call.span, self.findings, also=OPERATOR_EXTRAS)
-        return OperatorCall(name, signature, bound)
+        stands = partial(self.stands_for_tensor, signature, inside)
+        source = tensor_in_parentheses(signature, call.args, stands)
+        args = call.args if source is None else call.args[1:]
+        bound = bind_arguments(signature, args, call.span, self.findings, also=OPERATOR_EXTRAS)
+        return OperatorCall(name, signature, bound, args, source)
+
+    def stands_for_tensor(self, signature: Signature, inside: set[str], value: ast.Expression) -> bool:
+        """Whether a value in an operator's parentheses is a tensor. Of an operator with parameters a parameter of the
+        block around it may be either, which is known where the block is called."""
+        match value:
+            case ast.CallExpr():
+                return self.is_operation(value.name, inside)
+            case ast.Name("here"):
+                return True
+            case ast.Name(name) if not signature.parameters:
+                return name not in FUNCTION_ARITY
+            case ast.Name(name):
+                words = {w for p in signature.parameters if isinstance(p.type, Words) for w in p.type.words}
+                operation = name not in inside and self.is_operation(value, inside)
+                return name in self.tensors or (operation and name not in words)
+        return False
 
     def tensor(self, value: ast.Expression, inside: set[str]) -> None:
         """What stands where a tensor must: a name of one, `here`, a call, or a call without arguments."""

@@ -13,11 +13,17 @@ from specc.syntax import ast
 @dataclass(frozen=True, slots=True, eq=False)
 class OperatorCall:
     """A call of an operator, or of the norm that is set. `bound` has the argument of each parameter that is given one;
-    of `norm` alone, which takes others from its setting, it is matched again where it is called."""
+    of `norm` alone, which takes others from its setting, it is matched again where it is called.
+
+    args    the arguments but for a tensor that stands there by itself
+    source  that tensor, which the call reads instead of what arrives: `silu(x)`
+    """
 
     name: str
     signature: Signature
     bound: Mapping[str, ast.Arg]
+    args: tuple[ast.Arg, ...]
+    source: ast.Arg | None = None
 
     @property
     def takes_tensors(self) -> bool:

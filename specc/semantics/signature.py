@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import parameter_elsewhere
 from specc.diagnostics.near import near
@@ -25,6 +27,17 @@ EXTRA_ARGUMENT = Rule(
 )
 
 
+def tensor_in_parentheses(
+    signature: Signature, args: tuple[ast.Arg, ...], is_tensor: Callable[[ast.Expression], bool]
+) -> ast.Arg | None:
+    """The tensor that a call reads instead of what arrives, as in `silu(x)` and `relu(conv(64, kernel=3))`: the first
+    unnamed argument of an operator that needs none. `from=x` says the same, and of every operator."""
+    if not args or signature.required or any(arg.name is not None and arg.name.name == "from" for arg in args):
+        return None
+    first = args[0]
+    return first if first.name is None and is_tensor(first.value) else None
+
+
 def bind_arguments(
     signature: Signature, args: tuple[ast.Arg, ...], span: Span, findings: Findings, also: tuple[str, ...] = ()
 ) -> dict[str, ast.Arg]:
@@ -41,9 +54,7 @@ def bind_arguments(
         if arg.name is None:
             if index >= len(parameters):
                 takes = "takes no arguments" if not parameters else f"takes at most {len(parameters)} unnamed arguments"
-                help = f"`{signature.name}` reads what arrives; write `{signature.name}(from=a)` for another tensor"
-                help = help if not parameters and isinstance(arg.value, ast.Name) else listed(parameters)
-                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}", help=help)
+                findings.report(EXTRA_ARGUMENT, arg.span, f"`{signature.name}` {takes}", help=listed(parameters))
                 continue
             name = parameters[index].name
         else:

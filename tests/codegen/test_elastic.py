@@ -140,6 +140,7 @@ def test_a_kernel_of_height_and_width_is_cut_on_both_sides() -> None:
     height, width = OneOf(1, 3, 5), OneOf(3, 7)
     conv = Conv2d(6, 8, (height, width), stride=(2, 1), padding=(height // 2, width // 2), dilation=(1, 2))
     x = torch.randn(2, 4, 20, 20)
+    assert conv.bias is not None
     weight, bias = conv.weight[:5, :4, 1:4, 2:5], conv.bias[:5]  # 3 of 5 taps, 3 of 7
     expected = F.conv2d(x, weight, bias, (2, 1), (1, 1), (1, 2))
     cut = conv.cut(4, 5, (3, 3), (1, 1))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from specc.ops.writing import Sites, Writer, Written
+from fractions import Fraction
+from typing import cast
+
+from specc.ir.expr import Number
+from specc.ops.activation.rules import CurveParams
+from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 
 
 def function(kind: str, call: str, inplace: str = "") -> Writer:
@@ -10,6 +15,28 @@ def function(kind: str, call: str, inplace: str = "") -> Writer:
         return Written(call=call, inplace=inplace)
 
     return Writer(kind, write, function=True)
+
+
+def curve(kind: str, call: str, layer: str, **usual: Number) -> Writer:
+    """A function with its usual numbers, else a layer that holds them."""
+
+    def numbers(site: Site) -> tuple[Number, ...]:
+        return cast(CurveParams, site.op.params).numbers
+
+    def write(sites: Sites, elastic: bool) -> Written:
+        if all(numbers(site) == tuple(usual.values()) for site in sites):
+            return Written(call=call)
+        args = tuple(
+            Arg(each(sites, lambda site, i=i: numbers(site)[i]), "extra", name, default)  # type: ignore[misc]
+            for i, (name, default) in enumerate(usual.items())
+        )
+        return Written(layer, args=args)
+
+    return Writer(kind, write)
+
+
+def quick_gelu(sites: Sites, elastic: bool) -> Written:
+    return Written("QuickGELU", "activation")
 
 
 WRITERS = (
@@ -21,4 +48,13 @@ WRITERS = (
     function("gelu", "F.gelu({0})"),
     function("sigmoid", "torch.sigmoid({0})"),
     function("tanh", "torch.tanh({0})"),
+    function("gelu_tanh", 'F.gelu({0}, approximate="tanh")'),
+    function("mish", "F.mish({0})"),
+    function("selu", "F.selu({0})"),
+    Writer("quick_gelu", quick_gelu),
+    curve("leaky_relu", "F.leaky_relu({0})", "nn.LeakyReLU", negative_slope=Fraction(1, 100)),
+    curve("elu", "F.elu({0})", "nn.ELU", alpha=1),
+    curve("celu", "F.celu({0})", "nn.CELU", alpha=1),
+    curve("softplus", "F.softplus({0})", "nn.Softplus", beta=1, threshold=20),
+    curve("hardtanh", "F.hardtanh({0})", "nn.Hardtanh", min_val=-1, max_val=1),
 )

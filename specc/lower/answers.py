@@ -1,28 +1,27 @@
-"""Several answers: early exits, heads for every option of a choice, a classifier for every level of the labels.
+"""What a network answers: early exits, heads for every option of a choice, a classifier for every level of the labels.
 
 The choice `exit` says where a network answers: at one of its exits, in their order, or at its head. An exit is present
 where it is that choice, and leaves the incoming tensor as it was; what stands after it is present where the choice is
 another. A head by a choice is one head an option, each reading what is active at its own. What a plain call returns is
-a select over all of them.
-"""
+a select over all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.choice import Options
-from specc.ir.expr import Apply, Expr, Option, Var, apply, both, show, substitute
+from specc.ir.expr import Apply, Expr, Option, Var, show, substitute
 from specc.ir.graph import LabelLevel, Tensor
 from specc.ir.rewrite import rewrite_segment
-from specc.lower.bodies import lower_body
-from specc.lower.builder import TOO_LARGE, Builder
-from specc.lower.items import Answer, ChoiceItem, ScopeItem, Value
-from specc.lower.operators import plain_op
-from specc.lower.values import Env
+from specc.lower.builder import TOO_LARGE, Answer, Builder, ChoiceItem, ScopeItem, Value
+from specc.lower.operators import BAD_SIZE, plain_op
+from specc.lower.values import Env, evaluate
+from specc.semantics.labels import BAD_LABELS, LABELS_FILE, ancestors
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
@@ -70,28 +69,6 @@ MOST_EXITS = 100
 EXIT = "exit"
 HEAD = "head"
 LEVEL = "level"
-
-
-def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
-    """A classifier beside the trunk. From here on everything stands under the condition that this exit is not taken."""
-    name = statement.name.name
-    if not fits(b, statement):
-        return
-    choice = exit_choice(b, statement)
-    taken = apply("eq", Var(EXIT), name)
-    levels = levels_by(b, (statement.by,) if statement.by is not None else (), (LEVEL,))
-    before = b.incoming(statement.span)
-    for level in levels:
-        own = name if level is None else f"{name}_{level.name}"
-        inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
-        with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
-            lower_body(b, statement.body, inner)
-        answer(b, own, "exit", level, taken, levels, statement.span)
-        b.here = before
-    options = (*choice.options[:-1], name, HEAD)
-    choice.options = b.options[EXIT] = options
-    b.passed.append(apply("ne", Var(EXIT), name))
-    b.guard = both(b.guard, b.passed[-1])
 
 
 def fits(b: Builder, statement: ast.Exit) -> bool:
@@ -143,34 +120,6 @@ def exit_choice(b: Builder, statement: ast.Exit) -> ChoiceItem:
     item = ChoiceItem(EXIT, None, EXIT, (HEAD,), "exit", statement.span, b.serial)
     b.add_choice(item)
     return item
-
-
-def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem | None:
-    """The head; `by` a choice, by level or by both: a head for every option, for every level. The first of them."""
-    choice = next((by for by in statement.by if by.name != LEVEL), None)
-    levels = levels_by(b, statement.by, (LEVEL, *(() if choice is None else (choice.name,))))
-    options = options_of(b, choice)
-    before, first = b.here, None
-    for option in options:
-        guard: Expr = 1 if choice is None or len(options) == 1 else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
-        for level in levels:
-            own = name + ("" if option is None else word(option)) + ("" if level is None else f"_{level.name}")
-            inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
-            b.here = before
-            output = own if option is not None or level is not None else ""
-            with (
-                at_option(b, choice, option),
-                b.inside("head", own, statement.span, given=True, guard=guard, output=output) as scope,
-            ):
-                first = first or scope
-                if choice is not None and option is not None:
-                    inner.names[choice.name] = Value(option)
-                    narrow(b, choice.name, option, statement.span)
-                b.stage = scope
-                lower_body(b, statement.body, inner)
-                b.stage = None
-            answer(b, own, "head", level, guard, levels, statement.span)
-    return first
 
 
 def narrow(b: Builder, choice: str, option: Option, span: Span) -> None:
@@ -308,3 +257,76 @@ def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]
         message = "these labels have several levels, and nothing classifies any but the finest"
         help = "write `head by level { ... linear(level.classes) }`"
         b.findings.report(HEAD_BY, b.levels[0].origin, message, help=help)
+
+
+def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, classes: int | None) -> None:
+    """The finest level first, which is the data's own; every other with the class that each finest one belongs to."""
+    if classes is None:
+        message = "the labels stand before the number of classes is known"
+        b.findings.report(BAD_LABELS, statement.span, message, help="write `classes 100` before them")
+    elif b.levels:
+        b.findings.report(BAD_LABELS, statement.span, "the labels are said a second time")
+    before = len(b.findings.diagnostics)
+    levels: list[LabelLevel] = []
+    for distance, (name, node, file) in enumerate(statement.levels):
+        count = evaluate(b, node, env).x
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            b.findings.report(BAD_SIZE, node.span, "the number of classes is a positive whole number")
+            count = 1
+        if any(level.name == name.name for level in levels):
+            b.findings.report(DUPLICATE_NAME, name.span, f"there is a level `{name.name}` already")
+        span = Span(name.span.source, name.span.start, (file or node).span.end)
+        parents: tuple[int, ...] | None = None
+        names: tuple[str, ...] = ()
+        if distance == 0:
+            check_finest(b, name, count, file, classes or count, span)
+        elif file is None:
+            message = f"the level `{name.name}` does not say which classes it joins"
+            b.findings.report(LABELS_FILE, span, message, help=f'write `{name.name} = {count} from "{name.name}.csv"`')
+        elif (table := b.model.tables.get(file.value)) is not None and classes is not None:
+            parents, names = ancestors(table, name, distance, classes, count, b.findings)
+        levels.append(LabelLevel(name.name, count, parents, span, names))
+    if len(b.findings.diagnostics) == before:
+        check_names(b, levels)
+        check_nesting(b, levels)
+    b.levels = tuple(levels)
+
+
+def check_finest(b: Builder, name: ast.Name, count: int, file: ast.Text | None, classes: int, span: Span) -> None:
+    """The finest level is the data's own."""
+    if file is not None:
+        message = f"`{name.name}` is the first level, the data's own labels, and needs no file"
+        b.findings.report(BAD_LABELS, file.span, message, help="the first level is the finest: `fine = classes`")
+    elif count != classes:
+        message = f"the first level has {count} classes, and the network {classes}"
+        b.findings.report(BAD_LABELS, span, message, help=f"write `{name.name} = classes`")
+
+
+def check_names(b: Builder, levels: list[LabelLevel]) -> None:
+    """Files that name the data's classes do so in one order: that of the data."""
+    named = [level for level in levels if level.names]
+    for first, other in pairwise(named):
+        if first.names != other.names:
+            at = next(i for i, pair in enumerate(zip(first.names, other.names)) if pair[0] != pair[1])
+            message = (
+                f"class {at} is `{first.names[at]}` for `{first.name}`, and `{other.names[at]}` for `{other.name}`"
+            )
+            help = "name the classes in the data's order in every file"
+            b.findings.report(BAD_LABELS, other.origin, message, help=help)
+            return
+
+
+def check_nesting(b: Builder, levels: list[LabelLevel]) -> None:
+    """A class of one level lies within one class of the next."""
+    for finer, coarser in pairwise(levels):
+        if finer.parents is None or coarser.parents is None:
+            continue
+        inside: dict[int, int] = {}
+        for mine, above in zip(finer.parents, coarser.parents):
+            if inside.setdefault(mine, above) != above:
+                message = (
+                    f"class {mine} of `{finer.name}` lies in the classes {inside[mine]} and {above} of `{coarser.name}`"
+                )
+                help = "write the levels from the finest to the coarsest, each a part of the next"
+                b.findings.report(BAD_LABELS, coarser.origin, message, help=help)
+                return

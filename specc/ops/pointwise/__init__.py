@@ -1,0 +1,5 @@
+"""Products and differences, one operator each."""
+
+from typing import Final
+
+KINDS: Final = ("multiply", "subtract")
