@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import MutableSet
+from collections.abc import MutableSet, Set
 from typing import Final
 
 from specc.ir.window import SIDES
@@ -52,10 +52,10 @@ def attribute(name: str) -> str:
     return f"{text}_" if text in MODULE_ATTRIBUTES else text
 
 
-def class_name(name: str) -> str:
+def class_name(name: str, reserved: Set[str] = MODEL_GLOBALS) -> str:
     """`inverted_residual` as `InvertedResidual`; a name that model.py uses gets something behind it."""
     text = camel(name)
-    return f"{text.rstrip('_')}Net" if text in MODEL_GLOBALS or text.endswith("_") else text
+    return f"{text.rstrip('_')}Net" if text in reserved or text.endswith("_") else text
 
 
 def camel(name: str) -> str:

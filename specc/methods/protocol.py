@@ -66,6 +66,22 @@ class Method(Protocol):
         """Whether slice i of every feature map has to depend on slices up to i only (`specc.passes.slices`)."""
         ...
 
+    @property
+    def elastic(self) -> str:
+        """What `specc elastify --method` makes elastic for it, in the words of `--elastic`; "" where people say so."""
+        ...
+
+    @property
+    def elastic_call(self) -> str:
+        """The call that it then writes for the method, "" for the method's name alone."""
+        ...
+
+    @property
+    def banks(self) -> str:
+        """"skip" where `specc elastify --method` gives every norm a bank for each state of its stage's skippable
+        sub-path; "" otherwise."""
+        ...
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
         ...
@@ -145,6 +161,9 @@ class Basics:
     calibrates: bool = True
     learns_levels: bool = False
     needs_slices: bool = False
+    elastic: str = ""
+    elastic_call: str = ""
+    banks: str = ""
 
     @property
     def name(self) -> str:

@@ -188,15 +188,15 @@ def shrinking(spec: str, folder: Path) -> tuple[Any, Any, ofa.Shrinking]:
     net, space = generated(spec, folder)
     path = folder / "shrinking.json"
     path.write_text(compile_project(load(Source("tiny.specc", spec)))["shrinking.json"])
-    return net, space, ofa.Shrinking(path, net)
+    return net, space, ofa.Shrinking(path, space, net)
 
 
 def test_a_damaged_file_of_phases_is_told(tmp_path: Path) -> None:
-    net, _, _ = shrinking(EXPAND, tmp_path)
+    net, space, _ = shrinking(EXPAND, tmp_path)
     path = tmp_path / "shrinking.json"
     path.write_text(path.read_text().replace('"subnets"', '"nets"', 1))
     with pytest.raises(SystemExit, match=r"is corrupt: 'stages\[0\]\.subnets' is missing"):
-        ofa.Shrinking(path, net)
+        ofa.Shrinking(path, space, net)
 
 
 def test_a_run_too_short_for_its_phases_says_so(tmp_path: Path) -> None:

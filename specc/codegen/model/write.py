@@ -21,11 +21,11 @@ from specc.codegen.model.sizes import SingleSizes
 from specc.codegen.model.stages import is_chain
 from specc.codegen.model.structure import Entry, Part, Region, Structure, structure, walk
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
-from specc.codegen.parts import place
+from specc.codegen.parts import module_file, place
 from specc.ir.choice import Choice
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
-from specc.ops import operator_package
+from specc.ops import operator_package, operators
 from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
 from specc.python import quoted
@@ -61,11 +61,12 @@ def model_text(graph: Graph) -> ModelText:
     choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}
     largest = {name: choice.largest for name, choice in choices.items()}
     context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), answers=answers)
-    network = class_name(graph.name)
+    reserved = MODEL_GLOBALS | layer_names(graph)
+    network = class_name(graph.name, reserved)
     merged = classes(found)
     order = in_order(found, merged)
-    names = dict(zip(order, class_names([merged[i].parts for i in order], network), strict=True))
-    context.reserved = MODEL_GLOBALS.union(names.values())
+    names = dict(zip(order, class_names([merged[i].parts for i in order], network, reserved), strict=True))
+    context.reserved = reserved.union(names.values())
     for number, group in enumerate(merged):
         if group is merged[-1]:
             break
@@ -88,6 +89,14 @@ def model_text(graph: Graph) -> ModelText:
     doc = '"""' + "\n".join(module_doc(context, network)) + '"""'
     whole = "\n".join([doc, "", *imports, "", "", *body, f"Model = {network}", ""])
     return ModelText(whole, modules, network)
+
+
+def layer_names(graph: Graph) -> frozenset[str]:
+    """The classes and functions of the layers that packages from outside bring to a graph."""
+    kinds = sorted({op.kind for op in graph.ops} - {*operators()})
+    files = (module_file(f"{operator_package(kind)}.torch") for kind in kinds)
+    texts = (file.read_text(encoding="utf-8") for file in files if file.is_file())
+    return frozenset(name for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE))
 
 
 def prepare_network(context: Context, name: str, merged: Merged) -> Class:

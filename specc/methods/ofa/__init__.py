@@ -192,4 +192,8 @@ def sizes_of(graph: Graph, kernel: Expr) -> tuple[int, ...]:
     return tuple(sorted({cast(int, evaluate(kernel, dict(zip(names, at)))) for at in product(*options)}))
 
 
-METHOD: Final[Method] = Ofa(SIGNATURE)
+METHOD: Final[Method] = Ofa(
+    SIGNATURE,
+    elastic="kernel {3, 5}; skippable; width per_group {0.5, 0.75, 1.0} round 8; resolution",
+    elastic_call="ofa(phases=[full, kernel, depth, width])",
+)

@@ -45,8 +45,8 @@ class Shrinking:
     teacher   the network as it was at the end of the first phase; it answers at its largest
     """
 
-    def __init__(self, path: Path, net: nn.Module) -> None:
-        found = read_shrinking(path)
+    def __init__(self, path: Path, space: Space, net: nn.Module) -> None:
+        found = read_shrinking(path, space, net)
         self.stages = [Stage(**row) for row in found["stages"]]
         self.always: tuple[str, ...] = tuple(found["always"])
         self.sets = [

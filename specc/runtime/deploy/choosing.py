@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from specc.portable.files.strict_json import read_json
+from specc.portable.run.flags import Flags
 from specc.runtime.deploy.options import add_file_flags
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.run.distributed import warn
@@ -24,7 +25,7 @@ COSTS: Final = ("macs", "params", "latency", "memory")
 
 def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The flags of export.py for a network with choices. Exits with status 2 where they contradict each other."""
-    parser = argparse.ArgumentParser(description="Exports sub-networks.")
+    parser = Flags(description="Exports sub-networks.")
     add = parser.add_argument
     add("--at", metavar="SUBNET", help="max, min, choice=option,..., a file or a number")
     add("--pareto", metavar="N", help="export N points of the Pareto front, or all")
