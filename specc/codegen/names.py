@@ -6,6 +6,8 @@ import keyword
 from collections.abc import MutableSet, Set
 from typing import Final
 
+from specc.ir.window import SIDES
+
 _ATTRIBUTES: Final = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
     dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu
@@ -78,5 +80,6 @@ def comment(text: str) -> str:
 
 
 def choice_leaf(name: str) -> str:
-    """The last part of a choice's name: `depth` of `s1.depth`."""
-    return identifier(name.rsplit(".", 1)[-1])
+    """The last part of a choice's name: `depth` of `s1.depth`, and `kernel_height` of `s1.conv.kernel.height`."""
+    *_, before, leaf = ("", *name.split("."))
+    return identifier(f"{before}_{leaf}" if before == "kernel" and leaf in SIDES else leaf)

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Number, Option, Var, apply
 from specc.ir.operator import Operator
+from specc.ir.window import Window
 from specc.source import Span
 
 
@@ -155,7 +156,7 @@ class Scope:
     items: tuple[str | Scope, ...]
     origin: Span
     block: str = ""
-    args: tuple[tuple[str, Expr], ...] = ()
+    args: tuple[tuple[str, Window], ...] = ()
     output: str = ""
 
     def scopes(self) -> Iterator[Scope]:

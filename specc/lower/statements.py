@@ -93,7 +93,7 @@ def lower_statement(b: Builder, statement: ast.Statement, env: Env) -> Env:
             lower_call(b, statement, env)
         case ast.LetStatement():
             place = Place(b.naming_scope(), statement.name.name)
-            return env.with_(statement.name.name, evaluate(b, statement.value, env, place))
+            return env.with_(statement.name.name, evaluate(b, statement.value, env, place, pairs=True))
         case ast.ChoiceStatement() if in_block(b, statement.name):
             return env.with_(statement.name.name, block_choice(b, statement, env))
         case ast.ChoiceStatement():
@@ -179,7 +179,7 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
         else:
             depth = Var(b.numbered_choice(b.prefix + "depth", options, "depth", node.span))
     else:
-        depth = evaluate(b, node, env).x
+        depth = evaluate(b, node, env).scalar
     if isinstance(depth, Apply):
         b.findings.report(WRONG_TYPE, node.span, "the count of a repeat is a number, a range, a set or a choice")
         return 1, 1, 1
@@ -482,7 +482,7 @@ def call_block(
             given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
             assert given is not None, "checking has seen that it is given"
             place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
-            inner.names[name] = evaluate(b, given, names, place)
+            inner.names[name] = evaluate(b, given, names, place, pairs=True)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
         b.calls = b.calls[:-1]

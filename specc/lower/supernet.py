@@ -96,7 +96,7 @@ def bind_file_values(b: Builder) -> None:
                 elif isinstance(statement, ast.ParamStatement):
                     done[id(statement)] = param_value(b, statement, env)
                 else:
-                    done[id(statement)] = evaluate(b, statement.value, env, Place(None, name))
+                    done[id(statement)] = evaluate(b, statement.value, env, Place(None, name), pairs=True)
             b.file_values[index][name] = done[id(statement)]
 
 
@@ -203,7 +203,7 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
             help = tuple_elsewhere(shape.name.name, "")
             b.findings.report(WRONG_TYPE, arg.value.span, "a list can't stand here", help=help)
             return None
-        x = evaluate(b, arg.value, env, place).x
+        x = evaluate(b, arg.value, env, place).scalar
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (x,)
         if not options or any(isinstance(o, (bool, str)) or not isinstance(o, int) or o < 1 for o in options):
             b.findings.report(BAD_SIZE, arg.value.span, "the sizes of an input are positive whole numbers")

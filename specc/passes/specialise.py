@@ -11,6 +11,7 @@ from specc.ir.choice import Assignment
 from specc.ir.expr import Expr, evaluate
 from specc.ir.graph import DENSE, SHARED, Connection, Graph, Op, Output, Scope
 from specc.ir.rewrite import rewrite_graph, substitution
+from specc.ir.window import Window
 from specc.passes.drop_dead import drop_dead
 from specc.passes.verify import verify
 
@@ -86,12 +87,17 @@ def shrunk(op: Op, largest: Assignment) -> Op:
     for name in slots:
         active = name.removeprefix("full_")
         if active != name and active in slots:
-            value = evaluate(getattr(op.params, active), largest)
-            if isinstance(value, int) and value != getattr(op.params, name):
+            value = at_largest(getattr(op.params, active), largest)
+            if isinstance(value, (int, tuple)) and value != getattr(op.params, name):
                 changes[name] = value
     params = replace(op.params, **changes) if changes else op.params  # type: ignore[type-var]
     bank = SHARED if isinstance(op.bank.index, int) else op.bank
     return replace(op, params=params, bank=bank, connection=shrunk_connection(op, params))
+
+
+def at_largest(size: Window, largest: Assignment) -> object:
+    """A size, or a window, at an assignment."""
+    return tuple(evaluate(side, largest) for side in size) if isinstance(size, tuple) else evaluate(size, largest)
 
 
 def shrunk_connection(op: Op, params: object) -> Connection:

@@ -16,6 +16,11 @@ from tests.helpers.projects import assignments, from_text, image_shape, plain, p
 STAGES = {
     "elastic kernel": "stage s { conv(8, kernel={3, 5, 7}); norm; relu; depthwise(kernel={3, 5}); norm }",
     "elastic kernel, dilated": "stage s { conv(8, kernel={1, 3, 5}, dilation=2, stride=2); norm; relu }",
+    "kernels of a height and a width": "width per_group 0.5..1.0 round 2\n"
+    "  stage s { oblong(8, [{3, 5}, 1]); norm; relu; oblong(8, [1, 7]); oblong(8, 3, stride=[2, 1])\n"
+    "    depthwise(kernel=[{1, 3}, {3, 5}], dilation=[1, 2]); tall(8, {1, 3}); tall(8, 3) }",
+    "pairs beside the kernel": "stage s { conv(8, kernel=[2, 4], padding=[0, 1], stride=[1, 3], dilation=[2, 1])\n"
+    "    pool(avg, [1, 2], count_padding=no); maxpool([3, 1], stride=1, dilation=[2, 1]); conv(8, kernel={1, 3}) }",
     "a padding that is said": "stage s { conv(8, kernel={1, 3}, padding=0); norm; relu; pool(avg, size=2) }",
     "elastic expansion": "choice e in {2, 4}\n  stage s { part(8, e); part(8, e) }",
     "own expansion each": "stage s { part(8, {2, 3}); part(8, {2, 3}) }",
@@ -63,6 +68,8 @@ def text(stage: str, head: str = HEADS["pooled"]) -> str:
     lines = (
         "block part(out, expand) {\n  residual {\n    conv(in * expand, kernel=1)\n    norm\n    relu6\n"
         "    conv(out, kernel=3)\n    norm\n  }\n}\n"
+        "block oblong(out, kernel, stride=1) {\n  conv(out, kernel=kernel, stride=stride)\n}\n"
+        "block tall(out, k) {\n  conv(out, kernel=[k, 1])\n  conv(out, kernel=[1, k], bias=yes)\n}\n"
         "block mixed(other) {\n  residual {\n    conv(8, kernel=1, from=other)\n  }\n}\n"
         f"supernet small {{\n  input image(3, 10, 10)\n  classes 4\n  norm batch\n  {body}\n  head {{ {head} }}\n}}\n"
     )
