@@ -145,7 +145,7 @@ def test_a_kernel_of_height_and_width_is_cut_on_both_sides() -> None:
     expected = F.conv2d(x, weight, bias, (2, 1), (1, 1), (1, 2))
     cut = conv.cut(4, 5, (3, 3), (1, 1))
     assert torch.equal(conv(x, cut), expected)
-    plain = conv.bound(cut)
+    plain = conv.extracted(cut)
     assert (plain.kernel_size, plain.stride, plain.padding, plain.dilation) == ((3, 3), (2, 1), (1, 1), (1, 2))
     assert torch.allclose(plain(x), expected)
     assert conv.cut(6, 8, (5, 7), (2, 3)) is None

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elastic.layers.conv import Conv2d, ConvCut
+from elastic.layers.conv import Conv2d, ConvCut, Window
 from elastic.layers.linear import Linear, LinearCut
 from elastic.net.sizes import Size, largest, narrowest, total
 from elastic.space.triangle import seen
@@ -122,7 +122,7 @@ class TriangularConv2d(Masked, Conv2d):
         self.set_mask(triangle(self.in_channels, self.out_channels, *most, least))
 
     def part(
-        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+        self, in_: int, out: int, kernel: Window | None = None, padding: Window | None = None
     ) -> TriangularConvCut:
         return TriangularConvCut(*super().part(in_, out, kernel, padding).values())
 
@@ -150,7 +150,7 @@ class BlockConv2d(Masked, Conv2d):
         self.set_mask(blocks_below(self.in_channels, self.out_channels, blocks))
 
     def part(
-        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+        self, in_: int, out: int, kernel: Window | None = None, padding: Window | None = None
     ) -> BlockConvCut:
         return BlockConvCut(*super().part(in_, out, kernel, padding).values())
 

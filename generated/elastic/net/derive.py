@@ -251,9 +251,20 @@ def called(net: nn.Module) -> dict[int, str]:
     for path, module in net.named_modules():
         for name, value in vars(module).items():
             size = value.size if isinstance(value, Value) else value
-            if isinstance(size, OneOf) and not size.name:
-                found.setdefault(id(size), f"{path}.{name}" if path else name)
+            for leaf, choice in sides(name, size):
+                if isinstance(choice, OneOf) and not choice.name:
+                    found.setdefault(id(choice), f"{path}.{leaf}" if path else leaf)
     return found
+
+
+def sides(name: str, size: Any) -> Sequence[tuple[str, Any]]:
+    """An attribute and what it holds; of a kernel that is not square, its height and its width."""
+    if name == "kernel" and isinstance(size, tuple):
+        return [
+            (f"{name}.{side}", number)
+            for side, number in zip(("height", "width"), size, strict=True)
+        ]
+    return [(name, size)]
 
 
 def check_choices(program: Program, names: dict[int, str], space: Space, whole: bool) -> None:
