@@ -25,7 +25,7 @@ from specc.methods.mutualnet.step import subnets_of_a_step
 from specc.methods.ofa.step import Shrinking
 from specc.methods.protocol import Method
 from specc.methods.pss.step import build_pools
-from specc.methods.tips.step import read_draws, sub_networks
+from specc.methods.tips.step import draws_of, read_importance, sub_networks
 from specc.methods.us_net.step import sandwich
 from specc.pipeline import Compiled, method_files
 from specc.runtime.train.subnets import resolved
@@ -70,7 +70,8 @@ def awn(method: Method, spec: Compiled, space: Any, rng: random.Random, folder: 
 def tips(method: Method, spec: Compiled, space: Any, rng: random.Random, folder: Path) -> Steps:
     call = spec.model.method
     boost, keep = (float(call[name]) for name in ("boost", "keep"))  # type: ignore[arg-type]
-    draws = read_draws(written(spec, folder, "importance.json"), space, boost, keep, call["groups"] == "together")
+    found = read_importance(written(spec, folder, "importance.json"), space)
+    draws = draws_of(found, space, boost, keep, call["groups"] == "together")
     number = constant(method, spec, "SUBNETS")
     while True:
         yield sub_networks(space, rng, draws, number)
@@ -78,7 +79,7 @@ def tips(method: Method, spec: Compiled, space: Any, rng: random.Random, folder:
 
 def ofa(method: Method, spec: Compiled, space: Any, rng: random.Random, folder: Path) -> Steps:
     """Steps of the last stage, in which all that was let go before is drawn, too."""
-    shrinking = Shrinking(written(spec, folder, "shrinking.json"), nn.Module())
+    shrinking = Shrinking(written(spec, folder, "shrinking.json"), space, nn.Module())
     assert all(stage.share > 0 for stage in shrinking.stages)
     for stage in shrinking.stages:
         shrinking.released.update(stage.drawn)

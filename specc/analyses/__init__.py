@@ -1,7 +1,8 @@
 """Analyses that methods may ask for: one module each, found by looking. Adding a module adds an analysis.
 
-A method asks with a call, `Call("importance", (("subnets", 8), ..))`, and gets plain data, which it judges the network
-by or writes into files of the project. A module holds `ANALYSIS`, a `protocol.Analysis`, and is named after it.
+A method asks with a call, `Call("importance", (("subnets", 8), ..))`, and gets plain data: to check
+the network by, or to write into files of the project. A module holds `ANALYSIS`, a `protocol.Analysis`, and is named
+after it.
 
 An analysis need not be specc's own: a package that is installed with an entry point in the group `specc.analyses`,
 
@@ -13,14 +14,13 @@ brings one, in a module of the same make.
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 from specc.analyses.protocol import Analysis
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.methods.protocol import Found
-from specc.plugins import brought
+from specc.plugins import BrokenPackage, brought, held
 
 
 def analysis_names() -> tuple[str, ...]:
@@ -30,12 +30,15 @@ def analysis_names() -> tuple[str, ...]:
 
 
 def find_analysis(name: str) -> Analysis | None:
-    """The analysis of that name, or None: one of specc's own before one that a package brings."""
+    """The analysis of that name, or None: one of specc's own before one that a package brings. Raises
+    BrokenPackage."""
     own = name != "protocol" and (Path(__file__).parent / f"{name}.py").is_file()
     module = f"{__name__}.{name}" if own else brought("specc.analyses").get(name)
     if module is None:
         return None
-    analysis: Analysis = import_module(module).ANALYSIS
+    analysis = held(module, "ANALYSIS")
+    if not isinstance(analysis, Analysis):
+        raise BrokenPackage(f"`ANALYSIS` of the installed package `{module}` is no `specc.analyses.protocol.Analysis`")
     return analysis
 
 

@@ -18,6 +18,7 @@ from specc import __version__
 from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import SpecError
+from specc.plugins import BrokenPackage, home_of, package_of
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except (SpecError, Failure) as error:
         return said(terminal, error)
+    except BrokenPackage as error:
+        return said(terminal, Failure(str(error), "it is not part of specc: tell its authors, or uninstall it"))
     except BrokenPipeError:
         return silenced()
     except OSError as error:  # a file that cannot be written, a full disk
@@ -105,9 +108,11 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
 
 def parser_of(name: str, command: Command) -> ArgumentParser:
     """The parser of one command: the others' are never built."""
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+    from argparse import RawDescriptionHelpFormatter
 
-    class Parser(ArgumentParser):
+    from specc.portable.run.flags import Flags
+
+    class Parser(Flags):
         def error(self, message: str) -> NoReturn:
             raise UsageError(message, f"`{self.prog} --help` lists the options")
 
@@ -144,15 +149,23 @@ def overview() -> str:
 
 
 def report_bug(bug: Exception, terminal: Terminal) -> int:
-    """An exception that nothing should let through: specc is wrong, not the spec."""
-    terminal.message(f"this is a bug in specc, not in your spec: {type(bug).__name__}: {bug}")
+    """An exception that nothing should let through: specc is wrong, or a package that it asked, not the spec."""
+    package = package_of(bug)
+    if package:
+        from specc.portable.run.raised import raised
+
+        text = raised(bug, home_of(package))
+        terminal.message(f"this is a bug in the package `{package}`, not in your spec: {text}")
+    else:
+        terminal.message(f"this is a bug in specc, not in your spec: {type(bug).__name__}: {bug}")
     if os.environ.get("SPECC_TRACEBACK", "") not in ("", "0"):
         import traceback
 
         terminal.message(traceback.format_exc().rstrip())
     else:
         terminal.message(
-            "help: please report it to the project you got specc from, with the spec and what this prints:\n"
+            f"help: please report it to {'its authors' if package else 'the project you got specc from'}, "
+            "with the spec and what this prints:\n"
             f"      SPECC_TRACEBACK=1 specc {' '.join(sys.argv[1:])}"
         )
     return BUG

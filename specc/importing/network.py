@@ -8,31 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from specc.traced.graph import Frame, Weight
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One level of the module stack in which an operation was executed.
-
-    path  the module's path from the root, as PyTorch writes it: `layer1.0`; "" for the root
-    type  its class, with the module it stands in: `torchvision.models.resnet.Bottleneck`
-    call  which call of the module this is, from 0: a module that is called twice has two
-    """
-
-    path: str
-    type: str
-    call: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """Where one of our layer's parameters or buffers comes from.
-
-    sources  names in the original's state_dict
-    how      what becomes of them, of a small closed vocabulary whose members have an inverse: `same`
-    """
-
-    sources: tuple[str, ...]
-    how: str = "same"
+__all__ = ["Frame", "Input", "Network", "Operation", "Weight", "Written"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ brings one, in a folder of the same make.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from specc.methods.protocol import Method
-from specc.plugins import brought, folder_of
+from specc.plugins import BrokenPackage, brought, folder_of, held
 
 REFUSED: Final[Mapping[str, str]] = {
     "joslim": "Joslim searches widths and trains weights in alternation; no paper that specc follows defines it",
@@ -42,12 +41,29 @@ def method_package(name: str) -> str | None:
 
 
 def find_method(name: str) -> Method | None:
-    """The method of that name, or None. Imports its folder alone, because `specc check` is timed."""
+    """The method of that name, or None. Imports its folder alone, because `specc check` is timed.
+
+    Raises BrokenPackage where a package brings it and it is not complete.
+    """
     package = method_package(name)
     if package is None:
         return None
-    method: Method = import_module(package).METHOD
+    method: Method = held(package, "METHOD")
+    wrong = "" if package.startswith("specc.") else lacking(method, name, folder_of(package))
+    if wrong:
+        raise BrokenPackage(f"the method `{name}` of the installed package `{package}` {wrong}")
     return method
+
+
+def lacking(method: Method, name: str, folder: Path) -> str:
+    """What a method from outside has not that every method has; "" where it is complete."""
+    members = sorted(word for word in {*vars(Method), *Method.__annotations__} if not word.startswith("_"))
+    for member in members:
+        if not hasattr(method, member):
+            return f"has no `{member}`"
+    if method.name != name:
+        return f"calls itself `{method.name}`"
+    return next((f"has no file {file}" for file in ("step.py", "loop.jinja") if not (folder / file).is_file()), "")
 
 
 def method_folder(name: str) -> Path:
@@ -66,5 +82,13 @@ def project_module(folder: str, module: str) -> str:
 
 def project_modules() -> frozenset[str]:
     """The names that modules of methods have in projects."""
-    folders = (method_folder(name) for name in method_names())
+    folders = (folder for folder in map(usable_folder, method_names()) if folder is not None)
     return frozenset(project_module(folder.name, file.stem) for folder in folders for file in folder.glob("*.py"))
+
+
+def usable_folder(name: str) -> Path | None:
+    """The folder of a method; None where its package cannot be used, so that no project has it."""
+    try:
+        return method_folder(name)
+    except BrokenPackage:
+        return None

@@ -66,6 +66,22 @@ class Method(Protocol):
         """Whether slice i of every feature map has to depend on slices up to i only (`specc.passes.slices`)."""
         ...
 
+    @property
+    def elastic(self) -> str:
+        """What `specc elastify --method` makes elastic for it, in the words of `--elastic`; "" where people say so."""
+        ...
+
+    @property
+    def elastic_call(self) -> str:
+        """The call that it then writes for the method, "" for the method's name alone."""
+        ...
+
+    @property
+    def banks(self) -> str:
+        """ "skip" where `specc elastify --method` gives every norm a bank for each state of its stage's skippable
+        sub-path; "" otherwise."""
+        ...
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         """How many sub-networks run forward and backward in one step; `specc plan` prints it."""
         ...
@@ -121,16 +137,16 @@ class Method(Protocol):
 Found: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The answers of analyses as plain data: what `specc importance --json` prints, under the name `importance`."""
 
-HOOKS: Final = ("memory", "setup", "epoch", "judged", "judge", "finish")
+HOOKS: Final = ("memory", "setup", "epoch", "validated", "validate", "finish")
 """Templates that a method's folder may hold beside `loop.jinja`; each adds lines to train.py.
 
 memory   in `build_trainer`, 4 columns in: sets `trainer.memory`, something with `state()` and `restore(state)` that
          lasts between steps and is saved in checkpoints
 setup    in `train`, 4 columns in, before the first epoch: names that the loop reads
 epoch    in `train`, 12 columns in, before an epoch's batches
-judged   in `judge`, 4 columns in: sets `subnets`, the assignments to evaluate by name, instead of the largest
+validated  in `validate`, 4 columns in: sets `subnets`, the assignments to evaluate by name, instead of the largest
          and the smallest
-judge    in `judge`, 4 columns in: its whole body, which returns scores by name
+validate   in `validate`, 4 columns in: its whole body, which returns scores by name
 finish   at the end of `main`, 4 columns in, before the processes part
 """
 
@@ -145,6 +161,9 @@ class Basics:
     calibrates: bool = True
     learns_levels: bool = False
     needs_slices: bool = False
+    elastic: str = ""
+    elastic_call: str = ""
+    banks: str = ""
 
     @property
     def name(self) -> str:

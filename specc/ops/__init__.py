@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 
 from specc.ir.operator import Operator
-from specc.plugins import brought
+from specc.plugins import BrokenPackage, brought, held, imported
 
 
 class Operators(Mapping[str, Operator]):
@@ -59,12 +59,22 @@ def find_operator(kind: str) -> Operator | None:
     if kind in operators():
         return operators()[kind]
     package = brought("specc.operators").get(kind)
-    return None if package is None else operators_in(package).get(kind)
+    if package is None:
+        return None
+    found = operators_in(package)
+    if kind not in found:
+        raise BrokenPackage(f"the installed package `{package}` has no operator `{kind}`")
+    return found[kind]
 
 
 def operators_in(package: str) -> Mapping[str, Operator]:
-    """The operators of a folder by their names. Their rules are imported."""
-    return {operator.kind: operator for operator in import_module(f"{package}.rules").OPERATORS}
+    """The operators of a folder by their names. Their rules are imported. Raises BrokenPackage."""
+    rules = f"{package}.rules"
+    found: tuple[Operator, ...] = held(rules, "OPERATORS")
+    strange = next((item for item in found if not isinstance(item, Operator)), None)
+    if strange is not None:
+        raise BrokenPackage(f"`OPERATORS` of `{rules}` holds a {type(strange).__name__!r} object, no operator")
+    return {operator.kind: operator for operator in found}
 
 
 def operator_package(folder: str) -> str:
@@ -81,14 +91,28 @@ def norms() -> Mapping[str, str]:
 
 
 def outside_norms() -> Mapping[str, str]:
-    """The norms that packages bring, likewise: the operators that say `NORMS`."""
-    found = brought("specc.operators").items()
-    return {word: kind for kind, package in found for word in getattr(import_module(package), "NORMS", ())}
+    """The norms that packages bring, likewise: the operators that say `NORMS`. Packages that cannot be used bring
+    none."""
+    return {word: kind for kind, package in brought("specc.operators").items() for word in norms_in(package)}
+
+
+def norms_in(package: str) -> tuple[str, ...]:
+    """The words of the norms in a package from outside."""
+    try:
+        words: tuple[str, ...] = getattr(imported(package), "NORMS", ())
+    except BrokenPackage:
+        return ()
+    return words
 
 
 def find_norm(word: str) -> str | None:
-    """The operator that `norm` stands for under a setting such as `norm batch`; None where there is none."""
-    return norms().get(word) or outside_norms().get(word)
+    """The operator that `norm` stands for under a setting such as `norm batch`; None where there is none. Raises
+    BrokenPackage where there is none, and a package cannot be asked."""
+    found = norms().get(word) or outside_norms().get(word)
+    if found is None:
+        for package in brought("specc.operators").values():
+            imported(package)
+    return found
 
 
 @cache

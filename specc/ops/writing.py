@@ -20,6 +20,7 @@ from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Op, Tensor
 from specc.ops import operator_package
 from specc.ops.runs import runs
+from specc.plugins import BrokenPackage, held
 
 Role: TypeAlias = Literal[
     "channels", "kernel", "stride", "padding", "dilation", "banks", "bank", "heads", "rate", "size", "extra"
@@ -123,7 +124,10 @@ class Writers(dict[str, Writer]):
 
     def __missing__(self, kind: str) -> Writer:
         package = operator_package(kind)
-        self.update({writer.kind: writer for writer in import_module(f"{package}.write").WRITERS})
+        found: tuple[Writer, ...] = held(f"{package}.write", "WRITERS")
+        self.update({writer.kind: writer for writer in found})
+        if kind not in self:
+            raise BrokenPackage(f"the installed package `{package}.write` has no writer of `{kind}`")
         return self[kind]
 
 

@@ -66,6 +66,7 @@ SCHEMAS: Final = (
     Schema("compile", (files.Compiled, files.Differences)),
     Schema("cost", (costs.Cost,)),
     Schema("diagnostics", (told.Diagnostics,)),
+    Schema("elastify", (files.Elastic,)),
     Schema("explain", (told.ExplainedRule, told.ExplainedTopic)),
     Schema("fmt", (files.Formatted,)),
     Schema("importance", (importance.Importance,)),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from specc.schemas.costs import Change
-from specc.schemas.document import Document, Flag, Text
+from specc.schemas.document import Count, Document, Flag, Text
 from specc.schemas.told import OfSpec
 
 
@@ -46,6 +46,28 @@ class Started(Document):
 
     file: Text | None = Field(description="null where the spec went to standard output")
     text: Text = Field(description="the spec")
+
+
+class NotElastic(Document):
+    """Something that was asked to be elastic and is not, or something to know of what is."""
+
+    what: Literal["width", "skippable", "kernel", "resolution", "norm"]
+    places: tuple[Text, ...] = Field(description="as in net.specc:12:5; none for the network as a whole")
+    why: Text
+    is_elastic: Flag = Field(description="whether it is elastic nevertheless, and `why` is something to know of it")
+
+
+class Elastic(OfSpec):
+    """What `specc elastify` wrote."""
+
+    spec: Text = Field(description="the network's name")
+    output: Text | None = Field(description="null where the spec went to standard output")
+    text: Text = Field(description="the spec")
+    elastic: tuple[Text, ...] = Field(description="what became elastic, in words")
+    kept: tuple[NotElastic, ...] = Field(description="what did not, with the reasons")
+    size: Text = Field(description="the number of sub-networks")
+    params: tuple[Count, Count] = Field(description="of the smallest and the largest")
+    macs: tuple[Count, Count] = Field(description="of the smallest and the largest")
 
 
 class Drawing(OfSpec):

@@ -14,7 +14,7 @@ from specc.diagnostics.elsewhere import INPUTS, VALUES, operator_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import find_norm, find_operator, norms, operators, outside_norms
-from specc.plugins import brought
+from specc.plugins import BrokenPackage, brought
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.files import library_home
 from specc.semantics.meaning import BlockCall, HeldWord, Meaning, Meanings, OperatorCall
@@ -71,9 +71,17 @@ def all_of(kinds: Iterable[str]) -> Signature:
 
 
 def operator_names() -> tuple[str, ...]:
-    """The operators that a spec may write, specc's own and those that packages bring."""
+    """The operators that a spec may write, specc's own and those that packages bring, but for broken packages'."""
     own = (name for name in operators() if written_operator(name) is not None)
-    return ("norm", *own, *(name for name in brought("specc.operators") if outside_operator(name) is not None))
+    return ("norm", *own, *filter(is_usable, brought("specc.operators")))
+
+
+def is_usable(name: str) -> bool:
+    """Whether a spec can write an operator that a package brings."""
+    try:
+        return outside_operator(name) is not None
+    except BrokenPackage:
+        return False
 
 
 @cache
@@ -366,7 +374,10 @@ class Checker:
                 for part in (value.low, value.high, value.step):
                     if part is not None:
                         self.expression(part, inside)
-            case ast.SetExpr() | ast.ListExpr():
+            case ast.ListExpr():
+                for item in value.items:
+                    self.expression(item, inside)
+            case ast.SetExpr():
                 for item in value.items:
                     # In `choice op in {conv3, conv5}` the options are words of the spec's own.
                     if not isinstance(item, ast.Name):

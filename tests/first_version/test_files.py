@@ -17,6 +17,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from specc.methods.ofa.step import Shrinking
+from specc.methods.pss.step import build_pools
+from specc.methods.tips.step import read_importance
 from specc.pipeline import compile_project, load
 from specc.runtime.deploy.bundle import index_text
 from specc.runtime.deploy.choosing import read_points
@@ -283,3 +286,70 @@ def test_a_latency_table_of_the_first_version(tmp_path: Path) -> None:
     assert (block.name, block.choices) == ("s.b", ("s.b",))
     with pytest.raises(WrongTable, match=r"no choice 's\.a'"):
         read_table(file, space)
+    file.write_text(json.dumps({**head, "form": "straight", "choices": {"s.a": [1, 2]}, "blocks": [row]}))
+    assert read_table(file, space, FIRST.renamed).form == "fused"
+
+
+class Renamed(torch.nn.Module):
+    """A network whose class says that `s.b` and `s.b2` were `s.a` and `s.b`."""
+
+    renamed = FIRST.renamed
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.s = torch.nn.ModuleDict({"b": torch.nn.Linear(1, 1), "b2": torch.nn.Linear(1, 1)})
+
+
+def test_a_latency_budget_by_a_table_of_the_first_version(tmp_path: Path) -> None:
+    row = {"name": "s.a", "choices": ["s.a"], "seconds": [1, 2]}
+    head = {"network": "n", "device": "cpu", "threads": 1, "batch_size": 1}
+    (tmp_path / "latency.cpu.json").write_text(json.dumps({**head, "choices": {"s.a": [1, 2]}, "blocks": [row]}))
+    space = Space({"s.b": (1, 2)}, {}, ())
+    budget = [{"name": "latency", "device": "cpu", "step": 1}]
+    settings = {"capacity": 1, "sampler": "uniform", "space_share_end": 1, "temperature_end": 1, "smoothing": 0.9}
+    pools = build_pools(space, budget, settings, tmp_path, Renamed())
+    assert [constraint.target for constraint in pools.budgets.constraints] == [10**9, 2 * 10**9]
+    with pytest.raises(SystemExit, match=r"no choice 's\.a'"):
+        build_pools(space, budget, settings, tmp_path)
+
+
+IMPORTANCE = {"network": "n", "ops": [], "tensors": []}
+
+
+def group(choice: str, important: bool) -> dict[str, Any]:
+    return {"choice": choice, "important": important, "score": 1, "layers": []}
+
+
+def test_importance_of_the_first_version(tmp_path: Path) -> None:
+    space: Any = Choices()
+    file = tmp_path / "importance.json"
+    rows = {"groups": [group("s.a", True)], "sub_paths": [group("s.b", False)]}
+    file.write_text(json.dumps(IMPORTANCE | rows))
+    found = read_importance(file, space, Renamed())
+    assert [row["choice"] for row in (*found["groups"], *found["sub_paths"])] == ["s.b", "s.b2"]
+    with pytest.raises(SystemExit, match=r"different network: it has the choice 's\.a'"):
+        read_importance(file, space)
+    now = {"groups": [group("s.b", True)], "sub_paths": [group("s.b2", False)]}
+    file.write_text(json.dumps(IMPORTANCE | now))
+    assert read_importance(file, space, Renamed()) == IMPORTANCE | now
+
+
+def test_phases_of_the_first_version(tmp_path: Path) -> None:
+    space: Any = Choices()
+    file = tmp_path / "shrinking.json"
+
+    def phases(choice: str, layer: str) -> dict[str, Any]:
+        stage = {"phase": "width", "share": 1, "subnets": 1, "drawn": {choice: 2}}
+        channels = {"rows": [layer], "columns": [], "judges": [], "sorted": {"1": 1}}
+        return {"network": "n", "always": [choice], "stages": [stage], "channels": [channels]}
+
+    file.write_text(json.dumps(phases("s.a", "s.b")))
+    memory = Shrinking(file, space, Renamed())
+    assert memory.always == ("s.b",)
+    assert memory.stages[0].drawn == {"s.b": 2}
+    assert memory.sets[0].rows == ["s.b2"]
+    with pytest.raises(SystemExit, match=r"different network: it has the choice 's\.a'"):
+        Shrinking(file, space, torch.nn.Module())
+    file.write_text(json.dumps(phases("s.b", "s.b")))
+    memory = Shrinking(file, space, Renamed())
+    assert (memory.always, memory.sets[0].rows) == (("s.b",), ["s.b"])

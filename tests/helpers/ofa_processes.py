@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
     trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), nn.CrossEntropyLoss(), world)
     path = mine / "shrinking.json"
     path.write_text(compile_project(load(Source("tiny.specc", SPEC)))["shrinking.json"])
-    memory = ofa.Shrinking(path, net)
+    memory = ofa.Shrinking(path, space, net)
     memory.begin(0, 2, trainer)
     generator = torch.Generator().manual_seed(world.rank)  # every process sees images of its own
     images, labels = torch.randn(8, 2, 7, 7, generator=generator), torch.arange(8) % 3

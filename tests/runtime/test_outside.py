@@ -306,6 +306,16 @@ def test_the_network_is_compiled_trained_and_exported_without_the_package(site: 
     assert "class Jitter(nn.Module):" in static
 
 
+@pytest.mark.parametrize(("old", "new"), [("stage s1", "stage Jitter"), ("supernet noisy", "supernet jitter")])
+def test_nothing_else_in_model_py_takes_its_layer_s_name(site: Path, tmp_path: Path, old: str, new: str) -> None:
+    files = compile_project(load(Source("noisy.specc", SPEC.replace(old, new))))
+    assert files["model.py"].count("class Jitter(") == 0
+    assert "class JitterNet(" in files["model.py"]
+    folder = write_files(tmp_path / "project", files)
+    said = run(folder, "from model import Model; print({type(m).__module__ for m in Model().modules()})")
+    assert "elastic.layers.jitter" in said
+
+
 TRAINED = """
 import train, export
 sys.argv = ["train.py", "--device", "cpu"]

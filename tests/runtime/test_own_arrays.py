@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +315,25 @@ def test_an_image_and_a_vector_are_trained_searched_exported_and_measured(tmp_pa
     assert "test accuracy, smallest: " in out
     assert "evaluated 4 sub-networks" in out
     assert '"dark",' in (folder / "runs" / "export" / "subnet.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def load(settings):\n    return 1 / 0\n", r"mine.py: ZeroDivisionError: .* zero \(mine.py, line 2\)"),
+        ("import numpy as np\n\ndef load(settings):\n    return np.zeros((2, 3)) @ np.zeros(2)\n", r"mine.py, line 4"),
+        ("import no_such_module\n", r"No module named 'no_such_module' \(mine.py, line 1\)"),
+        ("def load(settings:\n    pass\n", r"SyntaxError: .* \(mine.py, line 1\)"),
+        ("def load():\n    return 1\n", r"TypeError: load\(\) takes 0 positional arguments but 1 was given"),
+        ("def load(settings):\n    raise KeyError(settings['nothing'])\n", r"KeyError: 'nothing' \(mine.py, line 2\)"),
+        ("from beside import rows\ndef load(settings):\n    return rows()\n", r"no rows \(beside.py, line 2\)"),
+        ("classes = 7\ndef load(settings):\n    return [([[1.0], [2.0]], [0, 1])] * 2\n", r"mine.py: .*`classes`"),
+    ],
+)
+def test_an_error_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    (tmp_path / "beside.py").write_text("def rows():\n    raise ValueError('no rows')\n")
+    with pytest.raises(SystemExit, match=said) as caught:
+        load_data({"name": "own", "path": str(tmp_path / "mine.py"), "validation": 0.25, "seed": 0})
+    assert "\n" not in str(caught.value)
+    sys.modules.pop("beside", None)

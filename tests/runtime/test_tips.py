@@ -133,19 +133,20 @@ def test_draws_are_read_from_what_the_compiler_wrote(tmp_path: Path) -> None:
     _, space = generated(spec, tmp_path)
     path = tmp_path / "importance.json"
     path.write_text(compile_project(load(Source("tiny.specc", spec)))["importance.json"])
-    draws = tips.read_draws(path, space)
+    found = tips.read_importance(path, space)
+    draws = tips.draws_of(found, space)
     assert (draws.least, draws.together) == (0.5, True)
     assert draws.boosts == {"stem.conv.width": 1.5, "s1.conv1.width": 1.0}
     assert draws.keeps == {"s1.keep": 0.5}
-    rows = tips.draws_table(path, space, draws).splitlines()
+    rows = tips.draws_table(found, space, draws).splitlines()
     assert rows[2].split()[0] == "stem.conv.width"
     assert rows[2].split()[2:] == ["yes", "0.50..1", "of", "8", "channels,", "1.5", "times", "as", "wide"]
     assert rows[-1].split()[2:] == ["no", "kept", "50%", "of", "the", "time"]
-    alike = tips.read_draws(path, space, boost=1)
+    alike = tips.draws_of(found, space, boost=1)
     assert set(alike.boosts.values()) == {1.0}
     path.write_text(path.read_text().replace('"important": true', '"important": 1'))
     with pytest.raises(SystemExit, match=r"is corrupt: 'groups\[0\]\.important' is not true or false: 1"):
-        tips.read_draws(path, space)
+        tips.read_importance(path, space)
 
 
 def by_hand(net: nn.Module, stem: int, hidden: int | None) -> Tensor:

@@ -26,6 +26,7 @@ LINES = [
     ["compile", "SPEC", "-o", "OUT", "--check"],
     ["cost", "SPEC", "--at", "min"],
     ["cost", "SPEC", "--at", "width=1/2,keep=no"],
+    ["elastify", "SPEC", "--elastic", "kernel {1, 3}; resolution"],
     ["explain", "unknown-name"],
     ["explain", "conv"],
     ["fmt", "-"],

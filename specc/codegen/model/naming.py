@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from fractions import Fraction
 
 from specc.codegen.model.structure import OpEntry, Part, walk
-from specc.codegen.names import MODEL_GLOBALS, camel, class_name
+from specc.codegen.names import camel, class_name
 from specc.ir.expr import Expr
 
 
-def class_names(groups: Sequence[Sequence[Part]], network: str) -> list[str]:
+def class_names(groups: Sequence[Sequence[Part]], network: str, reserved: Set[str]) -> list[str]:
     """A name for every group of equal parts, in their order. The network's own class is called `network`."""
-    taken = {network, f"{network}Plan", *MODEL_GLOBALS}
+    taken = {network, f"{network}Plan", *reserved}
     names: list[str] = []
     for group in groups:
         first = group[0]
         if first.scope.kind == "network":
             names.append(network)
             continue
-        wanted = class_name(plain_name(group))
+        wanted = class_name(plain_name(group), reserved)
         others = [g for g in groups if g is not group and same_block(g[0], first)]
         if others and not is_common(group, others):
             wanted += difference(group, others)

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from specc.codegen.identity import identity
-from specc.codegen.model.answers import answers_of, flag_choices, is_rest, written_graph
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.layout import WIDTH
 from specc.codegen.model.merge import Merged, classes
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_lines, network_needs
+from specc.codegen.model.outputs import flag_choices, is_rest, outputs_of, written_graph
 from specc.codegen.model.render import number as literal
 from specc.codegen.model.shapes import peaks
 from specc.codegen.model.sizes import SingleSizes
 from specc.codegen.model.stages import is_chain
 from specc.codegen.model.structure import Entry, Part, Region, Structure, structure, walk
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
-from specc.codegen.parts import place
+from specc.codegen.parts import module_file, place
 from specc.ir.choice import Choice
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
-from specc.ops import operator_package
+from specc.ops import operator_package, operators
 from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
 from specc.python import quoted
@@ -36,7 +36,7 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.stage": ("Repeat", "Skippable", "Stage"),
     "net.parts": ("Part", "Plan"),
     "net.sizes": (
-        "OneOf", "Size", "ceil", "divisible", "exit_answers", "floor", "greatest", "half_up", "named", "pick",
+        "OneOf", "Size", "ceil", "divisible", "exit_predictions", "floor", "greatest", "half_up", "named", "pick",
         "position", "smallest", "wanted",
     ),
     "net.slices": ("SlicedNet",),
@@ -55,17 +55,18 @@ class ModelText:
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
     of = identity(graph)
-    answers = answers_of(graph)
-    graph = written_graph(graph, answers)
+    outputs = outputs_of(graph)
+    graph = written_graph(graph, outputs)
     found = structure(graph)
-    choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}
+    choices = {**graph.choice_table(), **flag_choices(outputs, graph.origin)}
     largest = {name: choice.largest for name, choice in choices.items()}
-    context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), answers=answers)
-    network = class_name(graph.name)
+    context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), outputs=outputs)
+    reserved = MODEL_GLOBALS | layer_names(graph)
+    network = class_name(graph.name, reserved)
     merged = classes(found)
     order = in_order(found, merged)
-    names = dict(zip(order, class_names([merged[i].parts for i in order], network), strict=True))
-    context.reserved = MODEL_GLOBALS.union(names.values())
+    names = dict(zip(order, class_names([merged[i].parts for i in order], network, reserved), strict=True))
+    context.reserved = reserved.union(names.values())
     for number, group in enumerate(merged):
         if group is merged[-1]:
             break
@@ -88,6 +89,14 @@ def model_text(graph: Graph) -> ModelText:
     doc = '"""' + "\n".join(module_doc(context, network)) + '"""'
     whole = "\n".join([doc, "", *imports, "", "", *body, f"Model = {network}", ""])
     return ModelText(whole, modules, network)
+
+
+def layer_names(graph: Graph) -> frozenset[str]:
+    """The classes and functions of the layers that packages from outside bring to a graph."""
+    kinds = sorted({op.kind for op in graph.ops} - {*operators()})
+    files = (module_file(f"{operator_package(kind)}.torch") for kind in kinds)
+    texts = (file.read_text(encoding="utf-8") for file in files if file.is_file())
+    return frozenset(name for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE))
 
 
 def prepare_network(context: Context, name: str, merged: Merged) -> Class:

@@ -128,4 +128,4 @@ def stages_that_skip(graph: Graph) -> tuple[str, ...]:
     )
 
 
-METHOD: Final[Method] = Adn(SIGNATURE, draws=False, calibrates=False)
+METHOD: Final[Method] = Adn(SIGNATURE, draws=False, calibrates=False, elastic="skippable halves", banks="skip")

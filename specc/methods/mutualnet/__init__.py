@@ -90,4 +90,4 @@ def resolutions(graph: Graph) -> tuple[str, ...]:
     return tuple(c.name for c in graph.choices if c.kind == "resolution" and len(c.options) > 1)
 
 
-METHOD: Final[Method] = MutualNet(SIGNATURE)
+METHOD: Final[Method] = MutualNet(SIGNATURE, elastic="width uniform 0.25..1.0 step 0.05 round 8; resolution")

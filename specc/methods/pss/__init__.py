@@ -136,4 +136,4 @@ def number(call: Call, name: str) -> Number:
     return cast(Number, call[name])
 
 
-METHOD: Final[Method] = Pss(SIGNATURE)
+METHOD: Final[Method] = Pss(SIGNATURE, elastic="width per_group 0.5..1.0 round 8; resolution")

@@ -151,4 +151,4 @@ def subnets(call: Call) -> int:
     return cast(int, call["subnets"])
 
 
-METHOD: Final[Method] = Tips(SIGNATURE)
+METHOD: Final[Method] = Tips(SIGNATURE, elastic="width per_group 0.5..1.0 round 8; skippable")

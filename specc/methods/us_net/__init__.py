@@ -60,4 +60,4 @@ def subnets(call: Call) -> int:
     return number
 
 
-METHOD: Final[Method] = UsNet(SIGNATURE)
+METHOD: Final[Method] = UsNet(SIGNATURE, elastic="width uniform 0.25..1.0 step 0.05 round 8")

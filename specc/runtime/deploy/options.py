@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from specc.portable.run.flags import Flags
 from specc.runtime.deploy.checked import FILES
 from specc.runtime.run.flag_types import whole
 
 
 def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The flags of export.py for a network without choices."""
-    parser = argparse.ArgumentParser(description="Exports the network.")
+    parser = Flags(description="Exports the network.")
     add_file_flags(parser)
     flags = parser.parse_args(argv)
     flags.checkpoint = flags.checkpoint or flags.output_dir / "checkpoint.pt"

@@ -1,0 +1,183 @@
+"""What `specc import` is given: a network of torchvision or timm, a function in a file, or an exported program."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.nn import Module
+
+LIBRARIES: Final = ("torchvision", "timm")
+
+
+class CannotImport(Exception):
+    """Why nothing is written: one sentence, where it stands in the user's code, and what helps."""
+
+    def __init__(self, message: str, help: str = "", place: str = "") -> None:
+        super().__init__(f"{place}: {message}" if place else message)
+        self.message = message
+        self.help = help
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """A network in memory.
+
+    name      as a spec may call it
+    module    in evaluation mode
+    program   of a .pt2: what it was read from
+    shapes    of its inputs where it knows them, without the batch
+    folder    of the file that it was built by, if any: a user's modules can be imported from there
+    """
+
+    name: str
+    module: Module
+    program: ExportedProgram | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
+    folder: Path | None = None
+    file: str = ""
+
+
+def load_source(source: str) -> Loaded:
+    """The network that a source names. Runs Python only of the file that is named. Raises CannotImport."""
+    require("torch", "importing reads networks in PyTorch")
+    library, colon, name = source.partition(":")
+    if colon and library in LIBRARIES:
+        return of_library(library, name)
+    if source.endswith(".pt2"):
+        return of_program(Path(source))
+    path, colon, function = source.rpartition(":")
+    if colon and path.endswith(".py"):
+        return of_file(Path(path), function)
+    if source.endswith(".py"):
+        raise CannotImport("a file needs the name of a function in it that builds the network", f"{source}:build")
+    raise CannotImport(
+        f"`{source}` names no network",
+        "write torchvision:resnet50, timm:mobilenetv4_conv_small, my_file.py:build or network.pt2",
+    )
+
+
+def require(package: str, why: str) -> None:
+    if find_spec(package) is None:
+        extra = {"timm": "timm", "torch": "train", "torchvision": "train"}.get(package, package)
+        raise CannotImport(f"{why}, and {package} is not installed", f"pip install 'specc[{extra}]'")
+
+
+def of_library(library: str, name: str) -> Loaded:
+    """A model by its name, with random weights where the name says no others: nothing is downloaded."""
+    require(library, f"`{library}:{name}` is a network of {library}")
+    if library == "timm":
+        import timm
+
+        names: Sequence[str] = timm.list_models()
+        build: Callable[[], Module] = lambda: timm.create_model(name, pretrained=False)  # noqa: E731
+    else:
+        from torchvision.models import get_model, list_models
+
+        names = list_models()
+        build = lambda: get_model(name, weights=None)  # noqa: E731
+    if name not in names and name.split(".")[0] not in names:
+        near = get_close_matches(name, names, 3, 0.5)
+        help = f"did you mean {' or '.join(f'{library}:{other}' for other in near)}?" if near else ""
+        raise CannotImport(f"{library} has no network `{name}`", help)
+    try:
+        module = build().eval()
+    except Exception as error:
+        raise CannotImport(f"{library} could not build `{name}`: {first_line(error)}") from error
+    shapes = ()
+    if library == "timm":
+        shapes = (tuple(module.pretrained_cfg.get("input_size", (3, 224, 224))),)  # type: ignore[union-attr, assignment, operator]
+    return Loaded(spec_name(name), module, shapes=shapes)
+
+
+def of_program(path: Path) -> Loaded:
+    """A program that torch.export.save wrote."""
+    import torch
+
+    if not path.is_file():
+        raise CannotImport(f"there is no file {path}")
+    try:
+        program = torch.export.load(path)
+    except Exception as error:
+        raise CannotImport(f"{path} is no program that torch.export.save wrote: {first_line(error)}") from error
+    shapes = []
+    for node in program.graph.nodes:
+        if node.op == "placeholder" and node.name in program.graph_signature.user_inputs:
+            shapes.append(tuple(int(size) for size in node.meta["val"].shape[1:]))
+    return Loaded(spec_name(path.stem), program.module(), program, tuple(shapes))
+
+
+def of_file(path: Path, function: str) -> Loaded:
+    """What a function of a user's file returns. Its own folder can be imported from while it runs."""
+    from torch.nn import Module
+
+    if not path.is_file():
+        raise CannotImport(f"there is no file {path}")
+    folder = path.resolve().parent
+    name = f"specc_imported_{path.stem}"
+    found = spec_from_file_location(name, path)
+    assert found is not None
+    assert found.loader is not None
+    code = module_from_spec(found)
+    sys.modules[name] = code
+    sys.path.insert(0, str(folder))
+    try:
+        found.loader.exec_module(code)
+        if not hasattr(code, function):
+            names = [word for word, value in vars(code).items() if callable(value) and not word.startswith("_")]
+            near = get_close_matches(function, names, 3, 0.5) or names[:3]
+            help = f"it has {', '.join(near)}" if near else ""
+            raise CannotImport(f"{path} has no function `{function}`", help)
+        made = getattr(code, function)
+        module = made() if callable(made) and not isinstance(made, Module) else made
+    except CannotImport:
+        raise
+    except SyntaxError as error:
+        shown = Path(error.filename or path).name
+        raise CannotImport(f"{error.msg}", place=f"{shown}:{error.lineno}") from error
+    except (Exception, SystemExit) as error:
+        raise CannotImport(first_line(error), place=place_of(error, folder)) from error
+    finally:
+        sys.path.remove(str(folder))
+    if not isinstance(module, Module):
+        message = f"`{function}` returns {type(module).__name__}, and an nn.Module is needed"
+        raise CannotImport(message, place=path.name)
+    return Loaded(spec_name(path.stem), module.eval(), folder=folder, file=str(path))
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in a line."""
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def place_of(error: BaseException, folder: Path | None) -> str:
+    """The innermost line of the user's own code that an error passed through: `mine.py:12`."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    for frame in reversed(frames):
+        path = Path(frame.filename)
+        if folder is not None and path.is_absolute() and folder in path.parents and "site-packages" not in path.parts:
+            return f"{path.name}:{frame.lineno}"
+    return ""
+
+
+def spec_name(name: str) -> str:
+    """A word that a spec may be called by."""
+    word = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name).strip("_")
+    return word if word and not word[0].isdigit() else f"net_{word}"
+
+
+def user_modules(module: Module) -> Iterator[tuple[str, Module]]:
+    """All modules but torch's own, by their paths."""
+    for path, part in module.named_modules():
+        if not type(part).__module__.startswith("torch.nn"):
+            yield path, part

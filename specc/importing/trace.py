@@ -1,0 +1,473 @@
+"""Traces a network with torch.export: what it computes for a batch of images in evaluation mode, node by node."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from specc.importing.sources import CannotImport, Loaded, first_line, place_of
+from specc.traced.graph import Frame, Node, Ref, State, Traced
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.export import ExportedProgram
+    from torch.fx import Node as FxNode
+    from torch.nn import Module
+
+BATCH: Final = 2
+"""Images in the traced batch: two, so that what mixes images is seen."""
+DROPS_IMAGES: Final = "traced.drops_images"
+"""The target of a node that stands for what zeroes whole images in training."""
+MOST_NUMBERS: Final = 1 << 18
+"""The most numbers of a constant that operators may look at."""
+FACTORIES: Final = ("new_zeros", "new_ones", "new_full", "zeros_like", "ones_like", "full_like", "new_empty")
+"""What reads the shape of a tensor alone, so that its result is a constant."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """What was found, and the program that it was found in."""
+
+    traced: Traced
+    program: ExportedProgram
+    drops: Mapping[str, float]
+
+
+def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | None = None) -> Trace:
+    """Traces a network for inputs of these shapes, without the batch. `output` names one of several that it returns.
+
+    Raises CannotImport where it can't be traced, with the user's line.
+    """
+    drops: dict[str, float] = {}
+    program = loaded.program
+    batch = BATCH
+    if program is None:
+        with ExitStack() as stack:
+            drops = dict(stack.enter_context(drop_paths_shown(loaded.module)))
+            stack.enter_context(plain_attention())
+            program = exported(loaded, shapes, batch)
+    else:
+        first = next(n for n in program.graph.nodes if n.name in program.graph_signature.user_inputs)
+        batch = int(first.meta["val"].shape[0])
+    return Trace(read_program(loaded, program, batch, drops, output), program, drops)
+
+
+def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) -> ExportedProgram:
+    import warnings
+
+    import torch
+
+    inputs = tuple(torch.randn(batch, *shape) for shape in shapes)
+    check_runs(loaded, inputs)
+    try:
+        with warnings.catch_warnings(), quiet(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            return torch.export.export(loaded.module, inputs, strict=False)
+    except Exception as error:
+        place = place_of(error, loaded.folder) or user_line(str(error), loaded.folder)
+        text = str(error)
+        if "data-dependent" in text.lower() or "DataDependent" in type(error).__name__ or ".item()" in text:
+            raise CannotImport(
+                "what is computed depends on the values of the image, so there is no one network to write down",
+                "decide by shapes or settings, not by a tensor's values; or build the part that is always taken",
+                place,
+            ) from error
+        raise CannotImport(f"torch.export can't trace this: {first_line(error)}", place=place) from error
+
+
+def check_runs(loaded: Loaded, inputs: tuple[Tensor, ...]) -> None:
+    """Runs the network once as it is, so that a mistake in it is told as PyTorch tells it."""
+    import torch
+
+    try:
+        with torch.no_grad():
+            loaded.module(*inputs)
+    except TypeError as error:
+        if "missing" in str(error) and "positional argument" in str(error):
+            message = f"the network needs more than {len(inputs)} input{'s' if len(inputs) != 1 else ''}: {error}"
+            raise CannotImport(message, "give --input once for each: --input 1,3,32,32 --input 1,10") from error
+        raise CannotImport(first_line(error), place=place_of(error, loaded.folder)) from error
+    except Exception as error:
+        shown = " and ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
+        raise CannotImport(
+            f"the network does not run on an input of {shown}: {first_line(error)}",
+            "say another with --input 1,3,224,224",
+            place_of(error, loaded.folder),
+        ) from error
+
+
+def user_line(text: str, folder: Path | None) -> str:
+    """The last line of the user's folder that a message of torch names."""
+    import re
+
+    found = ""
+    for path, line in re.findall(r'File "([^"]+)", line (\d+)', text):
+        if folder is not None and folder in Path(path).parents and "site-packages" not in path:
+            found = f"{Path(path).name}:{line}"
+    return found
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without torch's own log lines: what goes wrong is told once."""
+    import logging
+
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """nn.MultiheadAttention written out, not as its one operator for inference."""
+    import torch
+
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+@contextmanager
+def drop_paths_shown(module: Module) -> Iterator[Mapping[str, float]]:
+    """While it is traced, what drops whole images in training leaves a node behind; their rates, by path."""
+    from torch.nn import functional
+
+    found = {path: rate for path, part in module.named_modules() if (rate := drop_path_rate(part)) is not None}
+    parts = dict(module.named_modules())
+    for path, rate in found.items():
+        parts[path].forward = lambda x, rate=rate: functional.dropout(x, rate, False)
+    try:
+        yield found
+    finally:
+        for path in found:
+            del parts[path].forward
+
+
+def drop_path_rate(part: Module) -> float | None:
+    """The rate of a module that zeroes whole images in training, scales up the others, and does nothing else.
+
+    It is known by what it does, whatever its name.
+    """
+    import torch
+
+    if type(part).__module__.startswith("torch.nn") or any(True for _ in part.children()):
+        return None
+    if any(True for _ in part.parameters()) or any(True for _ in part.buffers()):
+        return None
+    rates = [value for value in vars(part).values() if isinstance(value, float) and 0 < value < 1]
+    if not rates:
+        return None
+    was = part.training
+    state = torch.random.get_rng_state()
+    try:
+        images = torch.ones(256, 2, 3, 3)
+        if not torch.equal(part.eval()(images), images):
+            return None
+        rows = part.train()(images).flatten(1)
+    except Exception:
+        return None
+    finally:
+        part.train(was)
+        torch.random.set_rng_state(state)
+    if rows.shape[1] != 18 or not torch.equal(rows.amin(1), rows.amax(1)):
+        return None
+    left = rows[rows[:, 0] > 0, 0]
+    return next((r for r in rates if len(left) and abs(float(left[0]) * (1 - r) - 1) < 1e-5), None)
+
+
+def read_program(
+    loaded: Loaded, program: ExportedProgram, batch: int, drops: Mapping[str, float], output: str | None
+) -> Traced:
+    signature = program.graph_signature
+    constants = evaluated(program)
+    nodes: list[Node] = []
+    instead: dict[str, str] = {}
+    for fx in program.graph.nodes:
+        if fx.op == "placeholder":
+            nodes.append(placeholder(fx, program))
+        elif fx.op == "call_function" and "val" in fx.meta:
+            if fx.name in constants:
+                if needed(fx, constants):
+                    nodes.append(constant(fx, constants[fx.name]))
+                continue
+            node = called(fx, instead, drops)
+            nodes.append(node)
+            if works_in_place(fx):
+                instead[fx.args[0].name] = fx.name
+    trained = {n.state.name for n in nodes if n.state is not None and n.state.trained}
+    result = chosen_output(program, loaded, output)
+    result = latest(result, instead)
+    used = reached(nodes, result)
+    frozen = [name for name, value in loaded.module.named_parameters() if not value.requires_grad]
+    return Traced(
+        name=loaded.name,
+        nodes=tuple(nodes),
+        inputs=tuple(map(str, signature.user_inputs)),
+        output=result,
+        batch=batch,
+        unused=tuple(sorted(trained - used)),
+        frozen=tuple(frozen),
+    )
+
+
+def reached(nodes: list[Node], result: str) -> set[str]:
+    """The states that a result depends on."""
+    table = {node.name: node for node in nodes}
+    waiting, done, states = [result], set[str](), set[str]()
+    while waiting:
+        node = table[waiting.pop()]
+        if node.state is not None:
+            states.add(node.state.name)
+        for value in node.args.values():
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, Ref) and item.name not in done:
+                    done.add(item.name)
+                    waiting.append(item.name)
+    return states
+
+
+def chosen_output(program: ExportedProgram, loaded: Loaded, wanted: str | None) -> str:
+    """The node whose value is the network's answer: the only one, or the one that is named."""
+    import torch.utils._pytree as pytree
+
+    names = list(program.graph_signature.user_outputs)
+    spec = program.call_spec.out_spec
+    assert spec is not None
+    tree = pytree.tree_unflatten(names, spec)
+    choices = dict(leaves(tree))
+    if wanted is not None:
+        if wanted not in choices:
+            raise CannotImport(f"the network returns no `{wanted}`", f"it returns {', '.join(map(str, choices))}")
+        return str(choices[wanted])
+    if len(choices) > 1:
+        shown = ", ".join(f"`{name}`" for name in choices)
+        first = next(iter(choices))
+        raise CannotImport(f"the network returns {len(choices)} tensors: {shown}", f"say which: --output {first}")
+    return str(next(iter(choices.values())))
+
+
+def leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """The tensors in what a network returns, by the keys and places on the way to them."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    elif hasattr(tree, "_fields"):
+        for key in tree._fields:
+            yield from leaves(getattr(tree, key), f"{path}.{key}" if path else str(key))
+    elif isinstance(tree, (list, tuple)):
+        for i, value in enumerate(tree):
+            yield from leaves(value, f"{path}.{i}" if path else str(i))
+    elif tree is not None:
+        yield path, tree
+
+
+# Constants
+
+
+def evaluated(program: ExportedProgram) -> dict[str, Tensor]:
+    """The values of all nodes that depend on neither an input nor a parameter nor a buffer that is kept."""
+    import torch
+
+    signature = program.graph_signature
+    known: dict[str, Any] = {}
+    for fx in program.graph.nodes:
+        if fx.op == "placeholder":
+            name = signature.inputs_to_lifted_tensor_constants.get(fx.name)
+            if name is None:
+                buffer = signature.inputs_to_buffers.get(fx.name)
+                name = buffer if buffer in signature.non_persistent_buffers else None
+            if name is not None:
+                value = program.constants.get(name)
+                if isinstance(value, torch.Tensor):
+                    known[fx.name] = value.clone()
+        elif fx.op == "call_function":
+            word = short(fx.target)
+            args = fx.args
+            if word in FACTORIES and args[0].name not in known:
+                args = (torch.empty(tuple(args[0].meta["val"].shape)), *args[1:])
+            if all(before.name in known for before in argument_nodes((args, fx.kwargs))):
+                try:
+                    values = replaced((args, dict(fx.kwargs)), known)
+                    with torch.no_grad():
+                        known[fx.name] = fx.target(*values[0], **values[1])
+                except Exception:
+                    continue
+    return {name: value for name, value in known.items() if isinstance(value, torch.Tensor)}
+
+
+def argument_nodes(value: object) -> Iterator[FxNode]:
+    from torch.fx import Node as FxNode
+
+    if isinstance(value, FxNode):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from argument_nodes(item)
+    elif isinstance(value, Mapping):
+        yield from argument_nodes(list(value.values()))
+
+
+def replaced(value: Any, known: Mapping[str, Any]) -> Any:
+    from torch.fx import Node as FxNode
+
+    if isinstance(value, FxNode):
+        return known[value.name]
+    if isinstance(value, (list, tuple)):
+        return type(value)(replaced(item, known) for item in value)
+    if isinstance(value, Mapping):
+        return {key: replaced(item, known) for key, item in value.items()}
+    return value
+
+
+def needed(fx: FxNode, constants: Mapping[str, Tensor]) -> bool:
+    """Whether something that is no constant reads this one."""
+    return any(user.name not in constants for user in fx.users)
+
+
+def constant(fx: FxNode, value: Tensor) -> Node:
+    return Node(
+        name=fx.name,
+        target="state",
+        args={},
+        shape=tuple(value.shape),
+        state=State(fx.name, trained=False, kept=False, numbers=numbers(value)),
+        dtype=str(value.dtype).removeprefix("torch."),
+    )
+
+
+def numbers(value: Tensor) -> tuple[float, ...]:
+    return tuple(value.flatten().tolist()) if value.numel() <= MOST_NUMBERS else ()
+
+
+# Nodes
+
+
+def placeholder(fx: FxNode, program: ExportedProgram) -> Node:
+    signature = program.graph_signature
+    value: Any = fx.meta.get("val")
+    shape = tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    parameter = signature.inputs_to_parameters.get(fx.name)
+    buffer = signature.inputs_to_buffers.get(fx.name)
+    lifted = signature.inputs_to_lifted_tensor_constants.get(fx.name)
+    if parameter is not None:
+        return Node(fx.name, "state", {}, shape, state=State(parameter, trained=True), dtype=dtype)
+    if buffer is not None:
+        kept = buffer not in signature.non_persistent_buffers
+        held = () if kept else numbers(program.constants[buffer])
+        return Node(fx.name, "state", {}, shape, state=State(buffer, False, kept, held), dtype=dtype)
+    if lifted is not None:
+        held = numbers(program.constants[lifted])
+        return Node(fx.name, "state", {}, shape, state=State(lifted, False, False, held), dtype=dtype)
+    return Node(fx.name, "input", {}, shape, dtype=dtype)
+
+
+def short(target: Any) -> str:
+    """An ATen operator's name without its overload, and without the sign that it works in place."""
+    name: str = target._schema.name.split("::")[-1] if hasattr(target, "_schema") else getattr(target, "__name__", "")
+    return name.removesuffix("_") if not name.endswith("__") else name
+
+
+def works_in_place(fx: FxNode) -> bool:
+    schema = getattr(fx.target, "_schema", None)
+    return schema is not None and schema.is_mutable and schema.name.endswith("_")
+
+
+def latest(name: str, instead: Mapping[str, str]) -> str:
+    """The node that holds a value now: what worked in place on it last."""
+    while name in instead:
+        name = instead[name]
+    return name
+
+
+def called(fx: FxNode, instead: Mapping[str, str], drops: Mapping[str, float]) -> Node:
+    """A call with all its arguments by name."""
+    value = fx.meta["val"]
+    several = isinstance(value, (list, tuple))
+    shapes = tuple(tuple(map(int, v.shape)) for v in value if hasattr(v, "shape")) if several else ()
+    shape = tuple(map(int, value.shape)) if hasattr(value, "shape") else shapes[0] if shapes else ()
+    stack = frames(fx)
+    if fx.target is operator.getitem:
+        target, args = "item", {"self": fx.args[0], "index": fx.args[1]}
+    else:
+        target, args = f"aten.{short(fx.target)}", by_name(fx)
+    if stack and stack[-1].path in drops and target == "aten.dropout":
+        target = DROPS_IMAGES
+    place, code = line_of(fx)
+    plain = {name: plain_value(item, instead) for name, item in args.items()}
+    dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
+    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code)
+
+
+def by_name(fx: FxNode) -> dict[str, Any]:
+    schema = schema_of(fx)
+    if schema is None:
+        return {str(i): value for i, value in enumerate(fx.args)} | dict(fx.kwargs)
+    args = {}
+    for i, argument in enumerate(schema.arguments):
+        if i < len(fx.args):
+            args[argument.name] = fx.args[i]
+        elif argument.name in fx.kwargs:
+            args[argument.name] = fx.kwargs[argument.name]
+        else:
+            args[argument.name] = argument.default_value if argument.has_default_value() else None
+    return args
+
+
+def schema_of(fx: FxNode) -> Any:
+    """A call's schema; of what works in place that of its twin which does not, whose arguments have other names."""
+    import torch
+
+    schema: Any = getattr(fx.target, "_schema", None)
+    twin = getattr(torch.ops.aten, short(fx.target), None) if schema is not None and works_in_place(fx) else None
+    overload = getattr(twin, schema.overload_name or "default", None) if twin is not None else None
+    return schema if overload is None else overload._schema
+
+
+def plain_value(value: Any, instead: Mapping[str, str]) -> object:
+    from torch.fx import Node as FxNode
+
+    if isinstance(value, FxNode):
+        return Ref(latest(value.name, instead))
+    if isinstance(value, (list, tuple)):
+        return tuple(plain_value(item, instead) for item in value)
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    return str(value)
+
+
+def frames(fx: FxNode) -> tuple[Frame, ...]:
+    """The modules around a call, outermost first."""
+    found = []
+    for key, (path, kind) in (fx.meta.get("nn_module_stack") or {}).items():
+        call = key.rpartition("@")[2] if "@" in key else "0"
+        name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        found.append(Frame(path, name, int(call) if call.isdigit() else 0))
+    return tuple(found)
+
+
+def line_of(fx: FxNode) -> tuple[str, str]:
+    """The innermost line outside torch that made a call, as `resnet.py:147`, and what stands there."""
+    lines = (fx.meta.get("stack_trace") or "").splitlines()
+    place = code = ""
+    for at, line in enumerate(lines):
+        if not line.strip().startswith('File "'):
+            continue
+        path, _, rest = line.strip().removeprefix('File "').partition('", line ')
+        parts = Path(path).parts
+        if "torch" in parts and "site-packages" in parts:
+            continue
+        place = f"{parts[-1]}:{rest.partition(',')[0]}"
+        code = lines[at + 1].strip() if at + 1 < len(lines) else ""
+    return place, code

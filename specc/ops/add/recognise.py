@@ -1,0 +1,32 @@
+"""Sums of tensors of one shape in a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from specc.traced.found import Found, Read, Recognise, Seen
+from specc.traced.graph import Node
+
+
+def added(node: Node, seen: Seen) -> Found | None:
+    """`a + b` of two tensors that lie alike."""
+    if node["alpha"] not in (None, 1):
+        return None
+    both = alike(node["self"], node["other"], seen)
+    return None if both is None else Found("add", both)
+
+
+def alike(one: object, other: object, seen: Seen) -> tuple[Read, Read] | None:
+    """Two tensors of one kind and shape whose elements meet; of a map and tokens the map is read as tokens."""
+    first, second = seen.read(one), seen.read(other)
+    if first is None or second is None or first.view.axes != second.view.axes or first.channels != second.channels:
+        return None
+    if first.kind != second.kind:
+        first, second = seen.read(one, "tokens"), seen.read(other, "tokens")
+        if first is None or second is None:
+            return None
+    return (first, second) if first.space == second.space else None
+
+
+NODES: Final[Mapping[str, Recognise]] = {"aten.add": added}

@@ -1,0 +1,23 @@
+"""Layer norms in a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from specc.traced.found import Found, Recognise, Seen, taken
+from specc.traced.graph import Node
+
+
+def layer_norm(node: Node, seen: Seen) -> Found | None:
+    """`aten.layer_norm` over the channels alone, which come last."""
+    read = seen.read(node["input"])
+    weights = taken(seen, node)
+    if read is None or weights is None or len(weights) != 2:
+        return None
+    if not read.channels_last or node.ints("normalized_shape") != (read.channels,):
+        return None
+    return Found("layer_norm", (read,), {"eps": node["eps"]}, weights)
+
+
+NODES: Final[Mapping[str, Recognise]] = {"aten.layer_norm": layer_norm}

@@ -1,0 +1,171 @@
+"""What operators recognise in small modules that nobody published."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from specc.importing.network import Network
+from specc.importing.recognise import Unread, recognise
+from specc.importing.sources import Loaded
+from specc.importing.trace import trace
+
+
+def network(module: nn.Module, *shape: int) -> Network:
+    traced = trace(Loaded("net", module.eval()), (shape or (3, 8, 8),)).traced
+    found = recognise(traced)
+    assert not isinstance(found, Unread), (found.node.target, found.node.place)
+    return found
+
+
+def words(found: Network) -> str:
+    return " ".join(operation.operator for operation in found.operations)
+
+
+class Block(nn.Module):
+    """Squeeze-excite and a residual, written as functions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(8)
+        self.down, self.up = nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.out = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm(self.conv(x)), inplace=True)
+        gate = self.up(F.relu(self.down(y.mean((2, 3), keepdim=True)))).sigmoid()
+        y = y + gate.expand_as(y) * y
+        y = y * torch.sigmoid(y)
+        return self.out(F.dropout(F.adaptive_avg_pool2d(y, 1).flatten(1), 0.5, self.training))  # type: ignore[no-any-return]
+
+
+def test_functions_are_read_as_layers_are() -> None:
+    found = network(Block())
+    kinds = "conv batch_norm relu pool linear relu linear sigmoid scale add silu pool dropout linear"
+    assert words(found) == kinds
+    down = found.operations[4]
+    assert down.weights["weight"].sources == ("down.weight",)
+    assert down.parameters["out"] == 2
+    assert [found.shapes[value] for value in found.operations[8].inputs] == [(8, 8, 8), (8,)]
+    assert found.operations[0].place.startswith("test_recognise.py:")
+    assert [frame.path for frame in found.operations[0].stack] == ["", "conv"]
+
+
+class Attending(nn.Module):
+    """Tokens, a class token, positions, and attention of each of three makes."""
+
+    def __init__(self, make: str) -> None:
+        super().__init__()
+        self.make = make
+        self.patches = nn.Conv2d(3, 12, 2, stride=2)
+        self.token = nn.Parameter(torch.randn(1, 1, 12))
+        self.position = nn.Parameter(torch.randn(1, 17, 12))
+        self.norm = nn.LayerNorm(12)
+        self.qkv, self.proj = nn.Linear(12, 36), nn.Linear(12, 12)
+        self.q, self.k, self.v = nn.Linear(12, 12), nn.Linear(12, 12), nn.Linear(12, 12)
+        self.whole = nn.MultiheadAttention(12, 3, batch_first=True)
+        self.head = nn.Linear(12, 5)
+
+    def attend(self, x: Tensor) -> Tensor:
+        n, t, c = x.shape
+        if self.make == "module":
+            return self.whole(x, x, x, need_weights=False)[0]  # type: ignore[no-any-return]
+        if self.make == "three":
+            q, k, v = (layer(x).view(n, t, 3, 4).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        elif self.make == "heads first":
+            q, k, v = self.qkv(x).view(n, t, 3, 3, 4).permute(3, 0, 2, 1, 4).unbind(0)
+        else:
+            q, k, v = self.qkv(x).reshape(n, t, 3, 3, 4).permute(2, 0, 3, 1, 4)
+        if self.make == "written out":
+            y = ((q * 4**-0.5) @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+        else:
+            y = F.scaled_dot_product_attention(q, k, v)
+        return self.proj(y.transpose(1, 2).reshape(n, t, c))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.position
+        x = x + self.attend(self.norm(x))
+        return self.head(x[:, 0])  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("make", ["module", "three", "heads first", "written out", "fused"])
+def test_attention(make: str) -> None:
+    found = network(Attending(make))
+    assert words(found) == "patch_embed class_token position layer_norm attention add take linear"
+    attention = found.operations[4]
+    assert attention.parameters == {"heads": 3}
+    how = {"three": "join", "heads first": "rows 3,3,4 by 1,0,2"}.get(make, "same")
+    assert attention.weights["qkv.weight"].how == how
+
+
+class Cut(nn.Module):
+    """Parts of channels, shuffled; and in-place sums."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = self.one(x).chunk(2, 1)
+        right += left
+        y = torch.cat((left, right), 1)
+        n, c, h, w = y.shape
+        y = y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+        first = y[:, : c // 2]
+        return self.two(first).flatten(1)  # type: ignore[no-any-return]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 8, 1), nn.Conv2d(4, 2, 3)
+
+
+def test_parts_and_shuffles() -> None:
+    found = network(Cut())
+    assert words(found) == "conv split add concat shuffle split conv flatten"
+    assert found.operations[4].parameters == {"groups": 2}
+    assert found.operations[3].inputs == (found.operations[1].outputs[0], found.operations[2].outputs[0])
+
+
+class Dropped(nn.Module):
+    """Zeroes images, under a name of its own."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        keep = torch.rand(len(x), *[1] * (x.dim() - 1)) >= self.rate
+        return x * keep / (1 - self.rate)
+
+
+def test_stochastic_depth_is_known_by_what_it_does() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.drop, self.head = nn.Conv2d(3, 3, 3, padding=1), Dropped(0.25), nn.Linear(192, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head((x + self.drop(self.conv(x))).flatten(1))  # type: ignore[no-any-return]
+
+    found = network(Net())
+    assert words(found) == "conv drop_path add flatten linear"
+    assert found.operations[1].parameters == {"rate": 0.25}
+
+
+def test_channels_last_is_the_same_map() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.norm = nn.Conv2d(3, 8, 2, 2), nn.LayerNorm(8)
+            self.up, self.down, self.head = nn.Linear(8, 16), nn.Linear(16, 8), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            y = self.down(F.gelu(self.up(self.norm(x.permute(0, 2, 3, 1))))).permute(0, 3, 1, 2)
+            return self.head((x + y).mean([-2, -1]))  # type: ignore[no-any-return]
+
+    assert Counter(words(network(Net())).split()) == Counter(conv=3, layer_norm=1, gelu=1, add=1, pool=1, linear=1)
