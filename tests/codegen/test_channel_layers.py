@@ -1,5 +1,5 @@
-"""Layers with a number for each channel, and norms over a channel, a pixel or neighbouring channels: sliced, bound and
-static code agree, and each is what torch, or its formula, says it is."""
+"""Layers with a number for each channel, and norms over a channel, a pixel or neighbouring channels: sliced, extracted
+and static code agree, and each is what torch, or its formula, says it is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SETTINGS = ("norm batch", "norm batch; width per_group 0.25..1.0 round 2")
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_sliced_bound_and_static_code_agree_on_maps(stage: str, settings: str, tmp_path: Path) -> None:
+def test_sliced_extracted_and_static_code_agree_on_maps(stage: str, settings: str, tmp_path: Path) -> None:
     check(text_of(f"stage {{ {STAGES[stage]} }}", settings), tmp_path)
 
 
