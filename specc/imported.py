@@ -17,8 +17,9 @@ from specc.importing.recognise import Unread, recognise
 from specc.importing.sources import CannotImport, load_source
 from specc.importing.text.write import write as write_well
 from specc.importing.trace import multiplications, trace
-from specc.importing.weights import Differs, Entry, entries_of, to_spec, write_weights
+from specc.importing.weights import Differs, entries_of, to_spec, write_weights
 from specc.pipeline import Compiled, compile_project, compile_spec
+from specc.portable.files.original import Entry
 from specc.source import Source
 
 if TYPE_CHECKING:
