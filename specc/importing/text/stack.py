@@ -372,6 +372,25 @@ def common_share(stack: Stack) -> float:
     return 1 - sometimes / max(leaves(stack.body), 1)
 
 
+def has_alternatives(body: Body) -> bool:
+    """Whether layers of one part of the instances stand beside others of the rest: two blocks then read better."""
+    bodies = [body, *(inside for node in nodes(body) for inside in bodies_in(node))]
+    for each in bodies:
+        for one, other in zip(each, each[1:]):
+            if isinstance(one, When) and isinstance(other, When):
+                return True
+    return False
+
+
+def bodies_in(node: Node) -> tuple[Body, ...]:
+    match node:
+        case Residual():
+            return node.body, node.shortcut
+        case When():
+            return (node.body,)
+    return ()
+
+
 def unit(bodies: Sequence[Body], arriving: Sequence[int], leaving: Sequence[int], parameters: int) -> Stack:
     """Instances whose bodies have one key."""
     return Stack(stacked(bodies), len(bodies), column(arriving), column(leaving), parameters)
