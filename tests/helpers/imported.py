@@ -11,7 +11,7 @@ from specc.importing.text.asking import arguments, operator_of
 from specc.importing.text.structure import step_by_step
 from specc.importing.text.write import write
 from specc.ir.graph import Graph, Op, Scope, Tensor
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from specc.pipeline import load
 from specc.source import Source
 from specc.syntax.format import format_spec
@@ -20,7 +20,7 @@ from specc.syntax.parse import parse
 
 def largest(graph: Graph) -> Graph:
     """The largest network, without a choice."""
-    return bind(graph, {choice.name: choice.largest for choice in graph.choices})
+    return specialise(graph, {choice.name: choice.largest for choice in graph.choices})
 
 
 def network_of(graph: Graph) -> Network:
@@ -34,7 +34,7 @@ def network_of(graph: Graph) -> Network:
     inputs = tuple(
         Input(name, "image" if tensors[name].space else "vector", shape(tensors[name])) for name in graph.inputs
     )
-    return Network(graph.name, inputs, operations, {t.name: shape(t) for t in graph.tensors}, graph.answer())
+    return Network(graph.name, inputs, operations, {t.name: shape(t) for t in graph.tensors}, graph.prediction())
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:

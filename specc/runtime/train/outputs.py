@@ -10,18 +10,18 @@ from typing import Any
 
 import torch
 
-from elastic.data.shapes import each_input
-from elastic.files.whole import write_text, writing
-from elastic.net.spelling import short
-from elastic.run.distributed import World, total
-from elastic.run.progress import amount, table
-from elastic.train.evaluate import Score, counted, score_of
-from elastic.train.interfaces import Batches, Space
-from elastic.train.levels import Levels
+from specc.runtime.data.shapes import each_input
+from specc.runtime.files.whole import write_text, writing
+from specc.runtime.net.spelling import short
+from specc.runtime.run.distributed import World, total
+from specc.runtime.run.progress import amount, table
+from specc.runtime.train.evaluate import Score, counted, score_of
+from specc.runtime.train.interfaces import Batches, Space
+from specc.runtime.train.levels import Levels
 
 
 @torch.no_grad()
-def evaluate_answers(
+def evaluate_outputs(
     net: Any, plan: Any, batches: Batches, world: World, levels: Levels
 ) -> dict[str, Score]:
     """The score of every output that the plan asks for, by its name, from one pass over all processes' batches."""
@@ -31,9 +31,9 @@ def evaluate_answers(
     counts = torch.zeros(len(names), 4, dtype=torch.float64, device=world.device)
     for images, labels in batches:
         wanted = levels.labels(labels)
-        answers = net(*each_input(images), plan)
+        predictions = net(*each_input(images), plan)
         for row, name in zip(counts, names, strict=True):
-            row += counted(answers[name].float(), wanted[levels.of[name]])
+            row += counted(predictions[name].float(), wanted[levels.of[name]])
     net.train(was_training)
     rows = total(counts, world).tolist()
     return {name: score_of(row) for name, row in zip(names, rows, strict=True)}
@@ -69,12 +69,12 @@ def subnets(
     """A row for each of some plans, whose answers are among those that were scored."""
 
     def by_level(plan: Any, scores: Mapping[str, Score]) -> dict[str, float]:
-        names = [name for name in levels.beside(plan.answer) if name in scores]
+        names = [name for name in levels.beside(plan.prediction) if name in scores]
         return {levels.of[name] or "accuracy": scores[name].accuracy for name in names}
 
     return [
         Subnet(
-            levels.stem(plan.answer),
+            levels.stem(plan.prediction),
             plan.assignment,
             space.macs(plan.assignment),
             space.params(plan.assignment),
