@@ -98,7 +98,8 @@ class Folding:
                 return replace(node, tensors=tensors, source=source, place=inner)
             number, row = self.calls[id(node)]
             if tensors and not self.blocks[number].tensors:
-                tensors, source = (), tensors[0]
+                source = tensors[0]
+                tensors = ()
             return Step(f"@{number}", row, tensors, source, node.results, node.arriving, inner, node.shape)
 
         def operand(each: Operand) -> Operand:

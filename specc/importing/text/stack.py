@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 from specc.importing.text.asking import is_activation, operator_of
@@ -376,7 +377,7 @@ def has_alternatives(body: Body) -> bool:
     """Whether layers of one part of the instances stand beside others of the rest: two blocks then read better."""
     bodies = [body, *(inside for node in nodes(body) for inside in bodies_in(node))]
     for each in bodies:
-        for one, other in zip(each, each[1:]):
+        for one, other in pairwise(each):
             if isinstance(one, When) and isinstance(other, When):
                 return True
     return False
