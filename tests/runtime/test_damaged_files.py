@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.deploy.choosing import read_points
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.search.front import from_json

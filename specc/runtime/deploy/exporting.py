@@ -11,8 +11,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
+from specc.runtime.data.images import Inputs
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Inputs
 from specc.runtime.deploy.checked import FILES, Answers, compare
 from specc.runtime.deploy.programs import Wish, multiple
 from specc.runtime.deploy.static_source import static_source

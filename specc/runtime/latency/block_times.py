@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.runtime.data.shapes import Shape
+from specc.runtime.data.images import Shape
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.agreement import Agreement, agreement
 from specc.runtime.latency.covering import Combination, covering, options_of, refuse_too_many, seen

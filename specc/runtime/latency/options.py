@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from specc.portable.run.flags import Flags
-from specc.runtime.run.flag_types import whole
+from specc.portable.run.flags import Flags, whole
 
 
 def bench_flags(

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.data.images import Inputs, each_input
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from specc.portable.run.flags import Flags
-from specc.runtime.run.flag_types import cost, whole
+from specc.portable.run.flags import Flags, cost, whole
 from specc.runtime.run.settings import common_flags, complete, data_settings, known
 from specc.runtime.search.checks import (
     OBJECTIVES,
@@ -44,9 +43,7 @@ class SearchOptions:
 
 def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
     """`[search]` and the command line."""
-    parser = Flags(
-        description="Finds the Pareto-optimal sub-networks of a trained network."
-    )
+    parser = Flags(description="Finds the Pareto-optimal sub-networks of a trained network.")
     add = parser.add_argument
     common_flags(parser)
     add(

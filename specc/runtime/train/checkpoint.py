@@ -20,7 +20,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.files.first_version import first_version, renamed_within
 from specc.runtime.files.tensors import load_tensors, save_tensors
 from specc.runtime.files.whole import whole_file, writing

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from specc.portable.run.flags import Flags
-from specc.runtime.run.flag_types import integer, share
+from specc.portable.run.flags import Flags, integer, share
 from specc.runtime.run.settings import common_flags, complete, data_settings, known
 from specc.runtime.train.checks import check_train
 from specc.runtime.train.recipe import recipe_flags, with_flags
