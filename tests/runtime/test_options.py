@@ -27,7 +27,8 @@ from specc.runtime.run.distributed import join
 from specc.runtime.run.progress import Bar, Log, Mean, amount, seconds, table
 from specc.runtime.run.settings import at_path, read_settings
 from specc.runtime.search.options import search_options
-from specc.runtime.train import checkpoint, recipe
+from specc.runtime.train import checkpoint
+from specc.runtime.train import options as recipe
 from specc.runtime.train.options import train_options
 from specc.runtime.train.subnets import parse, resolved
 from specc.space.latency_table import NANOSECONDS

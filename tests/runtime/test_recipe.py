@@ -19,7 +19,7 @@ from specc.runtime.data.augment import Mixing, coarse, cutmix, soft
 from specc.runtime.data.images import Data, Images, each_input
 from specc.runtime.data.loading import Loading, repeated
 from specc.runtime.run.distributed import World
-from specc.runtime.train.initial import initialise, residual_ends
+from specc.runtime.train.optim import initialise, residual_ends
 from specc.runtime.train.trainer import Trainer
 from specc.source import Source
 from tests.helpers.projects import project
