@@ -15,7 +15,7 @@ from specc.semantics.files import LIBRARY, library_names
 from specc.syntax import ast
 
 LIMITS: Final[tuple[tuple[str, str], ...]] = (
-    ("kernels of 1x7, strides or paddings of two numbers", "kernels and windows are square"),
+    ("patches of two numbers, arithmetic on `[3, 9]`", "kernels, strides, paddings and dilations may be pairs"),
     ("1d and 3d convolutions, pools and inputs", "inputs are images and vectors"),
     ("transposed convolutions, unpooling, pixel shuffle", "`upsample(2); conv(out, kernel=3)`"),
     ("padding other than with zeros", "leave `padding` out, or say how much"),

@@ -6,11 +6,10 @@ import re
 from collections.abc import Container, Mapping
 from typing import Final
 
-SQUARE: Final = (
-    "kernels, strides, paddings and windows are square: one number for height and width, as in `kernel=3`. "
-    "There are no 1x7 kernels, no 1d and no 3d layers (`specc explain limits`)"
-)
+PAIR: Final = "height and width stand in square brackets: `kernel=[1, 7]`; one number is both: `kernel=3`"
 """Said of `kernel=(1, 7)`, which must never lead to `kernel={1, 7}`: that is an elastic kernel."""
+SQUARE: Final = "this is square: one number for height and width"
+"""Said of `[8, 16]` where there is no pair."""
 
 NO_1D: Final = "maps have height and width, so there are no 1d and 3d layers; tokens have `linear` and `attention`"
 
@@ -214,7 +213,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "usebias": "write `bias=yes`",
     "outputsize": "write `size=7`, or nothing for the whole map",
     "ceilmode": "write `ceil=yes`",
-    "countincludepad": "leave it out: the border counts, as in PyTorch",
+    "countincludepad": "write `count_padding=no`",
     "activation": "write the activation after it: `conv(64, kernel=3); relu`",
     "act": "write the activation after it: `conv(64, kernel=3); relu`",
     "inplace": "leave it out",
@@ -229,7 +228,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "trackrunningstats": "leave it out: batch norms have running statistics",
     "name": "write the name before it: `name = conv(64, kernel=3)`",
     **dict.fromkeys(
-        "kernelh kernelw kernelheight kernelwidth kh kw strideh stridew padh padw paddingh paddingw".split(), SQUARE
+        "kernelh kernelw kernelheight kernelwidth kh kw strideh stridew padh padw paddingh paddingw".split(), PAIR
     ),
 }
 """By a parameter's name in small letters, without `_`; only where the operator has no parameter of that name."""
@@ -271,7 +270,7 @@ INPUTS: Final[Mapping[str, str]] = {
 """By what an `input` is called elsewhere."""
 
 WINDOWS: Final = ("kernel", "stride", "padding", "dilation", "size", "kernel_size", "pool_size", "strides")
-"""Parameters that have two numbers in other libraries, and one here."""
+"""Parameters that may have two numbers, for height and width."""
 
 
 TUPLES: Final = "there are no tuples: `{16, 32}` is a choice between two options, `[a, b]` a list of settings"
@@ -287,7 +286,7 @@ def tuple_elsewhere(call: str, parameter: str, first: bool = False) -> str:
     if call in ("image", "input"):
         return "write the sizes one after the other: `image(3, 32, 16)`"
     if squeezed(parameter) in map(squeezed, WINDOWS) or (not parameter and re.search(WINDOWED, squeezed(call))):
-        return SQUARE
+        return SQUARE if re.search("patch", squeezed(call)) else PAIR
     return TUPLES if call else "options are written `{3, 5}`, and lists of settings `[a, b]`"
 
 

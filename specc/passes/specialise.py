@@ -11,23 +11,24 @@ from specc.ir.choice import Assignment
 from specc.ir.expr import Expr, evaluate
 from specc.ir.graph import DENSE, SHARED, Connection, Graph, Op, Output, Scope
 from specc.ir.rewrite import rewrite_graph, substitution
+from specc.ir.window import Window
 from specc.passes.drop_dead import drop_dead
 from specc.passes.verify import verify
 
 
-def bind(graph: Graph, assignment: Assignment) -> Graph:
+def specialise(graph: Graph, assignment: Assignment) -> Graph:
     """The graph with the given choices set. A full assignment gives a static network with no choice in it.
 
     A norm keeps the one bank it uses; a select whose condition is known disappears. The `full_*` sizes of params become
-    those of the bound network where these are numbers.
+    those of the network left where these are numbers.
     """
     values: dict[str, Expr] = dict(assignment)
-    bound = rewrite_graph(graph, substitution(values))
-    tensors = bound.tensor_table()
+    changed = rewrite_graph(graph, substitution(values))
+    tensors = changed.tensor_table()
     largest = {choice.name: choice.largest for choice in graph.choices}
     alias: dict[str, str] = {}
     ops: list[Op] = []
-    for op in bound.ops:
+    for op in changed.ops:
         op = replace(op, inputs=tuple(alias.get(name, name) for name in op.inputs))
         if op.guard == 0:
             continue
@@ -42,26 +43,26 @@ def bind(graph: Graph, assignment: Assignment) -> Graph:
         ops.append(shrunk(op, largest))
     kept = {op.name for op in ops}
     static = replace(
-        bound,
+        changed,
         ops=tuple(ops),
-        outputs=outputs_left(bound, ops, alias, all(c.name in assignment for c in bound.choices)),
-        main=alias.get(bound.main, bound.main),
-        choices=tuple(c for c in bound.choices if c.name not in assignment),
-        root=without(bound.root, kept),
+        outputs=outputs_left(changed, ops, alias, all(c.name in assignment for c in changed.choices)),
+        main=alias.get(changed.main, changed.main),
+        choices=tuple(c for c in changed.choices if c.name not in assignment),
+        root=without(changed.root, kept),
         listed=(),
     )
     result = drop_dead(static, Findings())
-    verify(result, after="bind")
+    verify(result, after="specialise")
     return result
 
 
 def outputs_left(graph: Graph, ops: Sequence[Op], alias: Mapping[str, str], static: bool) -> tuple[Output, ...]:
     """The outputs that are still computed; a static network has one answer, and coarser levels' classifiers go."""
     made = {name for op in ops for name in op.outputs} | set(graph.inputs)
-    answer = alias.get(graph.answer(), graph.answer())
+    prediction = alias.get(graph.prediction(), graph.prediction())
     outputs = [replace(o, tensor=alias.get(o.tensor, o.tensor)) for o in graph.outputs]
     kept = [o for o in outputs if o.tensor in made]
-    return tuple(o for o in kept if o.kind == "features" or o.tensor == answer or not static)
+    return tuple(o for o in kept if o.kind == "features" or o.tensor == prediction or not static)
 
 
 def settle_select(op: Op) -> tuple[Op, str | None]:
@@ -86,12 +87,17 @@ def shrunk(op: Op, largest: Assignment) -> Op:
     for name in slots:
         active = name.removeprefix("full_")
         if active != name and active in slots:
-            value = evaluate(getattr(op.params, active), largest)
-            if isinstance(value, int) and value != getattr(op.params, name):
+            value = at_largest(getattr(op.params, active), largest)
+            if isinstance(value, (int, tuple)) and value != getattr(op.params, name):
                 changes[name] = value
     params = replace(op.params, **changes) if changes else op.params  # type: ignore[type-var]
     bank = SHARED if isinstance(op.bank.index, int) else op.bank
     return replace(op, params=params, bank=bank, connection=shrunk_connection(op, params))
+
+
+def at_largest(size: Window, largest: Assignment) -> object:
+    """A size, or a window, at an assignment."""
+    return tuple(evaluate(side, largest) for side in size) if isinstance(size, tuple) else evaluate(size, largest)
 
 
 def shrunk_connection(op: Op, params: object) -> Connection:

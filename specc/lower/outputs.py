@@ -1,6 +1,6 @@
-"""What a network answers: early exits, heads for every option of a choice, a classifier for every level of the labels.
+"""The outputs of a network: early exits, heads for every option of a choice, a classifier for every label level.
 
-The choice `exit` says where a network answers: at one of its exits, in their order, or at its head. An exit is present
+The choice `exit` says where a network ends: at one of its exits, in their order, or at its head. An exit is present
 where it is that choice, and leaves the incoming tensor as it was; what stands after it is present where the choice is
 another. A head by a choice is one head an option, each reading what is active at its own. What a plain call returns is
 a select over all of them."""
@@ -18,7 +18,7 @@ from specc.ir.choice import Options
 from specc.ir.expr import Apply, Expr, Option, Var, show, substitute
 from specc.ir.graph import LabelLevel, Tensor
 from specc.ir.rewrite import rewrite_segment
-from specc.lower.builder import TOO_LARGE, Answer, Builder, ChoiceItem, ScopeItem, Value
+from specc.lower.builder import TOO_LARGE, Builder, ChoiceItem, Prediction, ScopeItem, Value
 from specc.lower.operators import BAD_SIZE, plain_op
 from specc.lower.values import Env, evaluate
 from specc.semantics.labels import BAD_LABELS, LABELS_FILE, ancestors
@@ -87,7 +87,7 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
         message = "this exit stands in branches, which are computed together and end in one sum or concatenation"
         b.findings.report(EXIT_MISPLACED, statement.span, message, help="put it before or behind")
         return False
-    if any(a.kind == "head" for a in b.answers):
+    if any(a.kind == "head" for a in b.predictions):
         b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
         return False
     if len(b.exits) >= MOST_EXITS:
@@ -112,7 +112,7 @@ def outside(scope: ScopeItem | None) -> ScopeItem | None:
 
 
 def exit_choice(b: Builder, statement: ast.Exit) -> ChoiceItem:
-    """The choice of where to answer, made with the first exit."""
+    """The choice of where the network ends, made with the first exit."""
     for item in b.choices:
         if item.variable == EXIT and item.kind == "exit":
             return item
@@ -195,7 +195,7 @@ def with_level(env: Env, level: LabelLevel | None) -> Env:
     return env
 
 
-def answer(
+def prediction(
     b: Builder,
     name: str,
     kind: str,
@@ -204,12 +204,12 @@ def answer(
     levels: Sequence[LabelLevel | None],
     span: Span,
 ) -> None:
-    """Notes what a classifier answers: a plain call returns the finest level's."""
+    """Notes the output of a classifier: a plain call returns the finest level's."""
     if b.here is None:
         return
     finest = level is levels[0]
     own = b.levels[0].name if level is None and b.levels else "" if level is None else level.name
-    b.answers.append(Answer(name, kind, b.here, own, condition if finest else None, span))  # type: ignore[arg-type]
+    b.predictions.append(Prediction(name, kind, b.here, own, condition if finest else None, span))  # type: ignore[arg-type]
 
 
 def word(option: Option) -> str:
@@ -219,25 +219,25 @@ def word(option: Option) -> str:
 
 def returned(b: Builder) -> Tensor | None:
     """The tensor that a plain call returns: a select where there are several candidates."""
-    answers = list(candidates(b))
-    if len(answers) < 2:
-        return answers[0].tensor if answers else None
+    predictions = list(candidates(b))
+    if len(predictions) < 2:
+        return predictions[0].tensor if predictions else None
     b.passed.clear()
     b.guard = 1
-    conditions = (*(a.condition for a in answers[:-1]), 1)
-    tensors = tuple(a.tensor for a in answers)
+    conditions = (*(a.condition for a in predictions[:-1]), 1)
+    tensors = tuple(a.tensor for a in predictions)
     return plain_op(b, "select", "answer", tensors, b.model.names.supernet.name.span, conditions=conditions)
 
 
-def candidates(b: Builder) -> Iterator[Answer]:
-    """The answers that a plain call may return, exits first."""
-    return (a for a in b.answers if a.condition is not None)
+def candidates(b: Builder) -> Iterator[Prediction]:
+    """The predictions that a plain call may return, exits first."""
+    return (a for a in b.predictions if a.condition is not None)
 
 
-def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
-    """Reports answers that are no fixed vectors of one value a class, outputs of one name (`features` are the
+def check_predictions(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
+    """Reports predictions that are no fixed vectors of one value a class, outputs of one name (`features` are the
     stages'), and levels without a classifier."""
-    for found in b.answers:
+    for found in b.predictions:
         wanted = next((level.classes for level in b.levels if level.name == found.level), classes)
         tensor = found.tensor
         if tensor.space or b.maximum(tensor.features) != wanted or isinstance(tensor.features, (Var, Apply)):
@@ -248,7 +248,7 @@ def check_answers(b: Builder, classes: int, features: Sequence[tuple[str, Span]]
             end = [step for step in (before, "" if right and before else f"linear({values})") if step]
             b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `{'; '.join(end)}`")
     seen: dict[str, Span] = {}
-    for name, span in (*features, *((found.name, found.origin) for found in b.answers)):
+    for name, span in (*features, *((found.name, found.origin) for found in b.predictions)):
         if name in seen:
             places = [(seen[name], "the other is made here")]
             b.findings.report(DUPLICATE_NAME, span, f"two outputs would be called `{name}`", secondary=places)

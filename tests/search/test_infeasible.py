@@ -24,10 +24,10 @@ def refused(folder: Path, budgets: Sequence[dict[str, Any]]) -> str:
     """What a search says that finds nothing."""
     space = stages()
     timed = any(budget["name"] == "latency" for budget in budgets)
-    judge = evaluator_of(space, by(better, slow), folder / "search.jsonl", budgets, timed=timed)
-    evaluated, front = searched(space, judge, {**EVOLUTION, "evaluations": 300})
+    evaluator = evaluator_of(space, by(better, slow), folder / "search.jsonl", budgets, timed=timed)
+    evaluated, front = searched(space, evaluator, {**EVOLUTION, "evaluations": 300})
     assert evaluated == front == []
-    return why_none(space, budgets, judge.looked_at())
+    return why_none(space, budgets, evaluator.looked_at())
 
 
 @pytest.mark.parametrize("name", ["macs", "params"])

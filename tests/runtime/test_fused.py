@@ -1,4 +1,4 @@
-"""Straight lines: the same answers as bound networks, one structure for many widths, weights of the moment.
+"""Fused sub-networks: the same answers as extracted networks, one structure for many widths, weights of the moment.
 
 A line with weights of its own keeps those of the moment in which it was made; a line that shares the network's answers
 as the network does, whatever was done to it in between.
@@ -51,7 +51,7 @@ method us_net(subnets=3)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return project(from_text(SPEC), tmp_path_factory.mktemp("straight"))
+    return project(from_text(SPEC), tmp_path_factory.mktemp("fused"))
 
 
 @pytest.fixture
@@ -72,12 +72,12 @@ PLANS = (
 
 @pytest.mark.parametrize("at", PLANS, ids=str)
 @torch.no_grad()
-def test_answers_are_the_bound_network_s(net: Any, at: Any) -> None:
+def test_outputs_are_those_of_the_extracted_network(net: Any, at: Any) -> None:
     plan = net.plan(at)
     x = torch.randn(3, 3, 16, 16)
-    assert relative(net.straight(plan)(x), net(x, plan)) < 1e-5
-    assert relative(net.straight(plan)(x), net.bind(plan)(x)) < 1e-6
-    assert relative(net.straight(plan, share=True)(x), net(x, plan)) < 1e-5
+    assert relative(net.fused(plan)(x), net(x, plan)) < 1e-5
+    assert relative(net.fused(plan)(x), net.extract(plan)(x)) < 1e-6
+    assert relative(net.fused(plan, share=True)(x), net(x, plan)) < 1e-5
 
 
 @torch.no_grad()
@@ -86,7 +86,7 @@ def test_several_outputs(net: Any) -> None:
     x = torch.randn(2, 3, 16, 16)
     wanted = net(x, plan)
     for share in (False, True):
-        found = net.straight(plan, share=share)(x)
+        found = net.fused(plan, share=share)(x)
         assert found.keys() == wanted.keys() == {"early", "head"}
         assert all(relative(found[name], wanted[name]) < 1e-5 for name in wanted)
 
@@ -96,40 +96,40 @@ def test_maps_are_contiguous_whatever_the_layout_on_the_way(net: Any) -> None:
     plan, x = net.plan("max", outputs=("s1",)), torch.randn(2, 3, 16, 16)
     for given in (x, x.contiguous(memory_format=torch.channels_last)):
         for share in (False, True):
-            found = net.straight(plan, share=share)(given)["s1"]
+            found = net.fused(plan, share=share)(given)["s1"]
             assert found.is_contiguous()
             assert relative(found, net(x, plan)["s1"]) < 1e-5
 
 
 def test_widths_kernels_and_banks_share_one_line(net: Any) -> None:
     plans = [{"width": width, "s1.b1.kernel": kernel} for width in (0.5, 0.75, 1.0) for kernel in (3, 5)]
-    lines = {id(net.straight(net.plan(at)).line) for at in plans}
+    lines = {id(net.fused(net.plan(at)).line) for at in plans}
     assert len(lines) == 1
-    assert net.straight(net.plan({"keep": False})).line is not net.straight(net.plan("max")).line
+    assert net.fused(net.plan({"keep": False})).line is not net.fused(net.plan("max")).line
 
 
 def test_the_lines_asked_for_last_are_kept(net: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network of ten blocks that may be left out has a thousand structures, of a megabyte each."""
-    monkeypatch.setitem(type(net).straight.__globals__["straight"].__globals__, "LINES", 2)
+    monkeypatch.setitem(type(net).fused.__globals__["fused"].__globals__, "LINES", 2)
     net.__dict__.pop("_lines", None)
     plans = [net.plan(at) for at in ({}, {"keep": False}, {"exit": "early"})]
-    first, second = (net.straight(plan).line for plan in plans[:2])
-    assert net.straight(plans[0]).line is first
-    third = net.straight(plans[2]).line
+    first, second = (net.fused(plan).line for plan in plans[:2])
+    assert net.fused(plans[0]).line is first
+    third = net.fused(plans[2]).line
     assert [*net._lines.values()] == [first, third]
-    assert net.straight(plans[1]).line is not second
+    assert net.fused(plans[1]).line is not second
 
 
 @torch.no_grad()
 def test_it_has_the_weights_of_the_moment(net: Any) -> None:
     x, plan = torch.randn(2, 3, 16, 16), net.plan({"width": 0.75})
-    before = net.straight(plan)
+    before = net.fused(plan)
     answers = before(x)
     for tensor in (*net.parameters(), *net.buffers()):
         if tensor.is_floating_point():
             tensor.mul_(1.5)
-    assert relative(net.straight(plan)(x), net(x, plan)) < 1e-5
-    assert relative(net.straight(plan)(x), answers) > 1e-2
+    assert relative(net.fused(plan)(x), net(x, plan)) < 1e-5
+    assert relative(net.fused(plan)(x), answers) > 1e-2
 
 
 @torch.no_grad()
@@ -141,7 +141,7 @@ def test_gathered_weights_are_of_the_moment_too(tmp_path: Path) -> None:
     net(x, plan)
     for parameter in net.parameters():
         parameter.data.mul_(1.25)
-    assert relative(net.straight(plan)(x), net(x, net.plan("min"))) < 1e-5
+    assert relative(net.fused(plan)(x), net(x, net.plan("min"))) < 1e-5
 
 
 @torch.no_grad()
@@ -150,8 +150,8 @@ def test_calibrated_statistics_are_folded(net: Any, made: Project) -> None:
     batches = [torch.randn(16, 3, 16, 16) for _ in range(2)]
     plan = made.calibrate.calibrate(net, net.plan({"width": 0.5}), batches)
     x = torch.randn(4, 3, 16, 16)
-    assert relative(net.straight(plan)(x), net(x, plan)) < 1e-5
-    assert relative(net.straight(plan)(x), net(x, net.plan({"width": 0.5}))) > 1e-2
+    assert relative(net.fused(plan)(x), net(x, plan)) < 1e-5
+    assert relative(net.fused(plan)(x), net(x, net.plan({"width": 0.5}))) > 1e-2
 
 
 @pytest.mark.parametrize("share", [False, True])
@@ -165,7 +165,7 @@ def test_a_training_network_stays_in_training(text: str, share: bool, tmp_path: 
     wanted = net(x, plan)
     net.train()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    line = net.straight(plan, share=share)
+    line = net.fused(plan, share=share)
     assert relative(line(x), wanted) < 1e-5
     assert all(module.training for module in net.modules())
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
@@ -174,13 +174,13 @@ def test_a_training_network_stays_in_training(text: str, share: bool, tmp_path: 
 @torch.no_grad()
 def test_networks_with_lines_are_copied_and_pickled(net: Any, made: Project, tmp_path: Path) -> None:
     x = torch.randn(1, 3, 16, 16)
-    wanted = net.straight()(x)
-    assert torch.equal(copy.deepcopy(net).straight()(x), wanted)
-    shared = net.straight(share=True)
+    wanted = net.fused()(x)
+    assert torch.equal(copy.deepcopy(net).fused()(x), wanted)
+    shared = net.fused(share=True)
     assert relative(copy.deepcopy(shared)(x), wanted) < 1e-5
     with made.known():
-        assert torch.equal(pickle.loads(pickle.dumps(net)).straight()(x), wanted)
-        assert torch.equal(pickle.loads(pickle.dumps(net.straight()))(x), wanted)
+        assert torch.equal(pickle.loads(pickle.dumps(net)).fused()(x), wanted)
+        assert torch.equal(pickle.loads(pickle.dumps(net.fused()))(x), wanted)
         assert relative(pickle.loads(pickle.dumps(shared))(x), wanted) < 1e-5
 
 
@@ -189,8 +189,8 @@ def test_other_precisions(net: Any) -> None:
     double = copy.deepcopy(net).double()
     x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
     plan = double.plan("min")
-    assert relative(double.straight(plan)(x), double(x, plan)) < 1e-12
-    assert relative(double.straight(plan, share=True)(x), double(x, plan)) < 1e-12
+    assert relative(double.fused(plan)(x), double(x, plan)) < 1e-12
+    assert relative(double.fused(plan, share=True)(x), double(x, plan)) < 1e-12
 
 
 def weights_in_place(net: Any, at: str) -> None:
@@ -283,7 +283,7 @@ CHANGES = (
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_shared_line_follows_every_change(net: Any, change: Callable[[Any, str], None]) -> None:
     plan, x = net.plan("min"), torch.randn(2, 3, 16, 16)
-    line = net.straight(plan, share=True)
+    line = net.fused(plan, share=True)
     before = [line(x) for _ in range(2)][1]
     change(net, "min")
     fresh = copy.deepcopy(net)
@@ -296,7 +296,7 @@ def test_a_shared_line_follows_every_change(net: Any, change: Callable[[Any, str
 @torch.no_grad()
 def test_a_shared_line_follows_to_other_precisions_and_back(net: Any) -> None:
     plan, x = net.plan("min"), torch.randn(2, 3, 16, 16)
-    line = net.straight(plan, share=True)
+    line = net.fused(plan, share=True)
     wanted = line(x)
     net.double()
     assert relative(line(x.double()), net(x.double(), plan)) < 1e-12
@@ -310,11 +310,11 @@ AWAY = "cuda" if torch.cuda.is_available() else "cpu"
 @torch.no_grad()
 def test_a_shared_line_follows_to_another_device_and_back(net: Any) -> None:
     plan, x = net.plan("min"), torch.randn(2, 3, 16, 16)
-    line = net.straight(plan, share=True)
+    line = net.fused(plan, share=True)
     wanted = line(x)
     net.to(AWAY)
     assert relative(line(x.to(AWAY)).cpu(), wanted) < 1e-4
-    assert relative(net.straight(plan)(x.to(AWAY)).cpu(), wanted) < 1e-4
+    assert relative(net.fused(plan)(x.to(AWAY)).cpu(), wanted) < 1e-4
     net.cpu()
     assert relative(line(x), wanted) < 1e-6
 
@@ -323,7 +323,7 @@ def test_a_shared_line_follows_to_another_device_and_back(net: Any) -> None:
 def test_a_shared_line_has_no_weights(net: Any) -> None:
     """Beside the scales and shifts of the norms in use, and the tables they were computed from."""
     plan, x = net.plan("min"), torch.randn(2, 3, 16, 16)
-    line = net.straight(plan, share=True)
+    line = net.fused(plan, share=True)
     line(x)
     table, _, sides = line.norms.known
     channels = sum(scale.numel() for scale, _ in sides)

@@ -1,6 +1,6 @@
 """One sub-network as a straight line of operations, made in a millisecond or two: for serving.
 
-`bind` gives a module that can be changed, trained and exported; `straight` gives the same function
+`extract` gives a module that can be changed, trained and exported; `fused` gives the same function
 of the inputs with no layer called as a module on the way. What is traced once serves all
 sub-networks of one structure - those that differ in widths, kernels and banks alone - so that
 another one only costs its weights. There are two kinds:
@@ -25,10 +25,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from specc.runtime.net.affine import LiveNorms
-from specc.runtime.net.bind import at_rest, traced
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.pieces import (
+from elastic.net.affine import LiveNorms
+from elastic.net.extract import at_rest, traced
+from elastic.net.parts import Part, Plan
+from elastic.net.pieces import (
     Piece,
     Step,
     arranged,
@@ -41,8 +41,8 @@ from specc.runtime.net.pieces import (
     shared_pieces,
     thinned,
 )
-from specc.runtime.net.plan import Cut, Resolution
-from specc.runtime.net.resizing import sized
+from elastic.net.plan import Cut, Resolution
+from elastic.net.resizing import sized
 
 LINES: Final = 64
 """The structures that are kept: each takes about a megabyte, and a large space has very many."""
@@ -59,7 +59,7 @@ class Line:
     steps: tuple[Step, ...]
 
 
-class Straight(nn.Module):
+class Fused(nn.Module):
     """A sub-network's straight line with weights of its own, for inference.
 
     It holds the state of training at which it was made: make another after a step. Weights that had
@@ -79,7 +79,7 @@ class Straight(nn.Module):
         return self.code(*inputs, self.pieces)
 
 
-class Shared(Straight):
+class Shared(Fused):
     """A sub-network's straight line on the network's own weights, for inference without gradients.
 
     They are cut, and norms are read, at every call: what `net(x, plan)` sees of changes is seen here.
@@ -100,7 +100,7 @@ class Shared(Straight):
         return self.code(*inputs, pieces)
 
 
-def straight(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = False) -> Straight:
+def fused(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = False) -> Fused:
     """The straight line of a plan's sub-network in eval mode. It resizes images as `net(x, plan)` does.
 
     With `share` it reads the network's own weights and statistics at every call. `lines` keeps the
@@ -114,7 +114,7 @@ def straight(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = F
             lines.pop(oldest, None)  # another thread may have been faster
     if share:
         return Shared(line, shared_pieces(net, plan, line.steps), plan.resolution)
-    return Straight(line, own_pieces(net, plan, line.steps), plan.resolution)
+    return Fused(line, own_pieces(net, plan, line.steps), plan.resolution)
 
 
 def signature(part: Part) -> tuple[Any, ...]:
@@ -125,7 +125,7 @@ def signature(part: Part) -> tuple[Any, ...]:
     """
     found: list[Any] = [part.absent]
     if isinstance(part, Plan):
-        found += [part.outputs, part.answer, part.wanted]
+        found += [part.outputs, part.prediction, part.wanted]
     for name, value in part.parts.items():
         if isinstance(value, Cut):
             found.extend(() if value.leaf else (name, value.values()))

@@ -23,7 +23,7 @@ WANTED: Final = "outputs.with_"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class Outputs:
     """The answers of a network that has several.
 
     flags       the flags, as the names of choices; a stage that no answer needs has one for all outputs that need it
@@ -36,24 +36,24 @@ class Answers:
     reached: Mapping[str, tuple[frozenset[Option] | None, Expr]]
 
 
-def answers_of(graph: Graph) -> Answers | None:
+def outputs_of(graph: Graph) -> Outputs | None:
     """What forward has to note; None for a network with one answer, or with nothing to choose."""
     outputs = [o for o in graph.outputs if o.kind != "features"]
     beside = by_products(graph)
     if not graph.choices or not (len(outputs) > 1 or beside):
         return None
     flags = [f"{WANTED}{s.output}" for s in graph.root.scopes() if s.output]
-    return Answers((*flags, *dict.fromkeys(beside.values())), candidates(graph), reached(graph))
+    return Outputs((*flags, *dict.fromkeys(beside.values())), candidates(graph), reached(graph))
 
 
 def by_products(graph: Graph) -> dict[str, str]:
     """The stages that no head or exit depends on, by their paths, each with its flag: who asks for what needs them."""
     writers = {name: op for op in graph.ops for name in op.outputs}
-    answering = needed_by([output for output in graph.outputs if output.kind != "features"], writers)
+    predicting = needed_by([output for output in graph.outputs if output.kind != "features"], writers)
     stages = {
         scope.path: ops
         for scope in graph.root.scopes()
-        if scope.kind == "stage" and (ops := set(scope.ops())) and not ops & answering
+        if scope.kind == "stage" and (ops := set(scope.ops())) and not ops & predicting
     }
     if not stages:
         return {}
@@ -74,16 +74,16 @@ def needed_by(outputs: Iterable[Output], writers: Mapping[str, Op]) -> set[str]:
     return found
 
 
-def written_graph(graph: Graph, answers: Answers | None) -> Graph:
+def written_graph(graph: Graph, outputs: Outputs | None) -> Graph:
     """The graph without the select that ends it, and with flags instead of the conditions of heads and exits."""
-    if answers is None:
+    if outputs is None:
         return replace(graph, root=unflagged(graph.root)) if any(s.output for s in graph.root.scopes()) else graph
     last = next((op.name for op in graph.ops if op.output == graph.main and op.operator.selects), "")
     return replace(
         graph,
         ops=tuple(op for op in graph.ops if op.name != last),
         root=flagged(graph.root, last, by_products(graph)),
-        main=answers.candidates[-1][1].tensor,
+        main=outputs.candidates[-1][1].tensor,
     )
 
 
@@ -98,9 +98,9 @@ def unflagged(scope: Scope) -> Scope:
     return replace(scope, items=items, output="")
 
 
-def flag_choices(answers: Answers | None, origin: Span) -> dict[str, Choice]:
+def flag_choices(outputs: Outputs | None, origin: Span) -> dict[str, Choice]:
     """The flags as the choices that parts take them for."""
-    names = answers.flags if answers is not None else ()
+    names = outputs.flags if outputs is not None else ()
     return {name: Choice(name, (0, 1), "skip", origin) for name in names}
 
 
@@ -108,10 +108,10 @@ def candidates(graph: Graph) -> tuple[tuple[Expr, Output], ...]:
     """The outputs that a plain call may return, with the conditions of the select that joins them."""
     outputs = {o.tensor: o for o in graph.outputs if o.kind != "features"}
     for op in graph.ops:
-        if op.output == graph.answer() and op.operator.selects and op.output not in outputs:
+        if op.output == graph.prediction() and op.operator.selects and op.output not in outputs:
             conditions: tuple[Expr, ...] = op.params.conditions  # type: ignore[attr-defined]
             return tuple((c, outputs[name]) for c, name in zip(conditions, op.inputs, strict=True))
-    return ((1, outputs[graph.answer()]),)
+    return ((1, outputs[graph.prediction()]),)
 
 
 def reached(graph: Graph) -> dict[str, tuple[frozenset[Option] | None, Expr]]:
@@ -192,10 +192,10 @@ def exit_test(at: frozenset[Option], choice: Choice, text: str) -> str:
     return f"{text} {sign[1]} ({', '.join(map(inline, few))})"
 
 
-def answer_text(answers: Answers, text: Mapping[str, str], choices: Mapping[str, Choice]) -> str:
+def prediction_text(outputs: Outputs, text: Mapping[str, str], choices: Mapping[str, Choice]) -> str:
     """The name of the output that a plain call returns, as an expression over the choices' variables."""
-    exits = [(c, o) for c, o in answers.candidates if isinstance(c, Apply) and free(c) == {"exit"}]
-    heads = [(c, o) for c, o in answers.candidates if (c, o) not in exits]
+    exits = [(c, o) for c, o in outputs.candidates if isinstance(c, Apply) and free(c) == {"exit"}]
+    heads = [(c, o) for c, o in outputs.candidates if (c, o) not in exits]
     head = head_text(heads, text, choices)
     if not exits:
         return head

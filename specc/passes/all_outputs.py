@@ -9,14 +9,14 @@ from specc.ir.expr import Expr, both, free
 from specc.ir.graph import Graph, Scope
 
 
-def all_answers(graph: Graph) -> Graph:
+def all_outputs(graph: Graph) -> Graph:
     """The graph without the choice of an exit, without the conditions of heads and exits, and without the select that
     joins what they answer. A graph with one answer as it is."""
     if sum(output.kind != "features" for output in graph.outputs) < 2:
         return graph
     exits = frozenset(choice.name for choice in graph.choices if choice.kind == "exit")
     guards = dict(guards_of(graph.root, 1, exits))
-    last = graph.answer() if all(output.tensor != graph.answer() for output in graph.outputs) else ""
+    last = graph.prediction() if all(output.tensor != graph.prediction() for output in graph.outputs) else ""
     return replace(
         graph,
         ops=tuple(replace(op, guard=guards[op.name]) for op in graph.ops if op.output != last),

@@ -21,7 +21,7 @@ from specc.runtime.train.levels import Levels
 
 
 @torch.no_grad()
-def evaluate_answers(
+def evaluate_outputs(
     net: Any, plan: Any, batches: Batches, world: World, levels: Levels
 ) -> dict[str, Score]:
     """The score of every output that the plan asks for, by its name, from one pass over all processes' batches."""
@@ -31,9 +31,9 @@ def evaluate_answers(
     counts = torch.zeros(len(names), 4, dtype=torch.float64, device=world.device)
     for images, labels in batches:
         wanted = levels.labels(labels)
-        answers = net(*each_input(images), plan)
+        predictions = net(*each_input(images), plan)
         for row, name in zip(counts, names, strict=True):
-            row += counted(answers[name].float(), wanted[levels.of[name]])
+            row += counted(predictions[name].float(), wanted[levels.of[name]])
     net.train(was_training)
     rows = total(counts, world).tolist()
     return {name: score_of(row) for name, row in zip(names, rows, strict=True)}
@@ -69,12 +69,12 @@ def subnets(
     """A row for each of some plans, whose answers are among those that were scored."""
 
     def by_level(plan: Any, scores: Mapping[str, Score]) -> dict[str, float]:
-        names = [name for name in levels.beside(plan.answer) if name in scores]
+        names = [name for name in levels.beside(plan.prediction) if name in scores]
         return {levels.of[name] or "accuracy": scores[name].accuracy for name in names}
 
     return [
         Subnet(
-            levels.stem(plan.answer),
+            levels.stem(plan.prediction),
             plan.assignment,
             space.macs(plan.assignment),
             space.params(plan.assignment),

@@ -1,4 +1,4 @@
-"""Binding: one sub-network as a plain static module.
+"""Extraction: one sub-network as a plain static module.
 
 The forward of the network is traced with torch.fx under a plan. Elastic layers become plain `nn.Conv2d`, `nn.Linear`
 and `nn.BatchNorm` at the same attribute paths, with contiguous copies of the weights that the plan uses. In eval mode a
@@ -27,7 +27,7 @@ TRACING: Final = threading.Lock()
 
 def is_elastic(layer: nn.Module) -> bool:
     """Whether a layer is called with a cut and knows its plain twin."""
-    return callable(getattr(type(layer), "bound", None))
+    return callable(getattr(type(layer), "extracted", None))
 
 
 class InplaceProxy(fx.Proxy):
@@ -85,7 +85,7 @@ class PlanTracer(fx.Tracer):
             self.cuts[path] = cut
             with self.off():
                 refresh(m)
-                self.layers[path] = m.bound(cut)  # type: ignore[operator]
+                self.layers[path] = m.extracted(cut)  # type: ignore[operator]
             return self.create_proxy("call_module", path, (x,), {})
         if self.is_leaf_module(m, path):
             with self.off():
@@ -95,18 +95,18 @@ class PlanTracer(fx.Tracer):
 
 
 class Folded(fx.GraphModule):
-    """A bound network whose norms are folded into the layers before them: for inference alone."""
+    """A extracted network whose norms are folded into the layers before them: for inference alone."""
 
     def train(self, mode: bool = True) -> Folded:
         if mode:
             raise RuntimeError(
                 "the norms of this network are folded into its weights, and it cannot be trained: "
-                "net.bind(plan) keeps them"
+                "net.extract(plan) keeps them"
             )
         return super().train(mode)
 
 
-def bind(
+def extract(
     net: nn.Module, plan: Any = None, fold: bool = False, resized: bool = True
 ) -> fx.GraphModule:
     """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.

@@ -58,35 +58,35 @@ def train(net: nn.Module, steps: int, lr: float) -> nn.Module:
     return net
 
 
-def test_a_bound_sub_network_that_is_trained_further_keeps_and_learns(tmp_path: Path) -> None:
-    """Bound as it comes, from a network in eval mode. One whose norms are folded says that it is not for training."""
+def test_an_extracted_sub_network_that_is_trained_further_keeps_and_learns(tmp_path: Path) -> None:
+    """Extracted as it comes, from a network in eval mode. One with folded norms refuses to be trained."""
     torch.manual_seed(0)
     net = project(from_text(TEXT.replace("SIZE", "8, 8")), tmp_path).model.Model()
     net.use(net.plan("min"))
     train(net, 24, 0.1)
     before = accuracy(net)
-    bound = net.eval().bind(net.plan("min"))
-    assert accuracy(bound) == before
-    kept = train(bound, 24, 0.1)
+    extracted = net.eval().extract(net.plan("min"))
+    assert accuracy(extracted) == before
+    kept = train(extracted, 24, 0.1)
     assert accuracy(kept) >= before
     assert accuracy(kept) > 0.9
-    folded = net.bind(net.plan("min"), fold=True)
-    with pytest.raises(RuntimeError, match=r"folded .* cannot be trained: net\.bind\(plan\) keeps them"):
+    folded = net.extract(net.plan("min"), fold=True)
+    with pytest.raises(RuntimeError, match=r"folded .* cannot be trained: net\.extract\(plan\) keeps them"):
         folded.train()
     assert not copy.deepcopy(folded).eval().training
 
 
 def test_training_finds_the_norms_and_the_noise_of_the_network(tmp_path: Path) -> None:
     net = project(from_text(TEXT.replace("SIZE", "8, 8")), tmp_path).model.Model().eval()
-    bound, folded = net.bind(net.plan("min")), net.bind(net.plan("min"), fold=True)
-    kinds = [type(layer).__name__ for layer in bound.modules()]
+    extracted, folded = net.extract(net.plan("min")), net.extract(net.plan("min"), fold=True)
+    kinds = [type(layer).__name__ for layer in extracted.modules()]
     assert [kinds.count(name) for name in ("BatchNorm2d", "Dropout", "DropPath")] == [3, 1, 1]
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
     assert not any(type(layer).__name__ == "DropPath" for layer in folded.modules())
     x = torch.randn(64, 1, 8, 8)
-    bound.train()
+    extracted.train()
     torch.manual_seed(0)
-    mine = bound(x)
+    mine = extracted(x)
     torch.manual_seed(0)
     theirs = net.train()(x, net.plan("min"))
     torch.testing.assert_close(mine, theirs)
@@ -102,11 +102,11 @@ def sized(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Any]:
 
 @torch.no_grad()
 def test_images_are_resized_however_a_sub_network_runs(sized: tuple[Project, Any]) -> None:
-    """`net(x, plan)` brings images to the plan's resolution; so do what is bound and straight, from any size."""
+    """`net(x, plan)` brings images to the plan's resolution; so do extracted and fused ones, from any size."""
     _, net = sized
     for resolution in (8, 12, 16):
         plan = net.plan({"resolution": resolution, "width": 0.5})
-        forms = [net.bind(plan), net.bind(plan, fold=True), net.straight(plan), net.straight(plan, share=True)]
+        forms = [net.extract(plan), net.extract(plan, fold=True), net.fused(plan), net.fused(plan, share=True)]
         for size in (8, 12, 16, 20):
             x = torch.randn(2, 1, size, size)
             small = x
@@ -122,7 +122,7 @@ def test_images_are_resized_however_a_sub_network_runs(sized: tuple[Project, Any
 @torch.no_grad()
 def test_one_line_serves_all_resolutions(sized: tuple[Project, Any]) -> None:
     _, net = sized
-    lines = {id(net.straight(net.plan({"resolution": size})).line) for size in (8, 12, 16)}
+    lines = {id(net.fused(net.plan({"resolution": size})).line) for size in (8, 12, 16)}
     assert len(lines) == 1
 
 
@@ -132,14 +132,14 @@ def test_what_resizes_is_copied_pickled_and_written(sized: tuple[Project, Any], 
     plan, x = net.plan("min"), torch.randn(2, 1, 16, 16)
     wanted = net(x, plan)
     with made.known():
-        copies = [form(net.bind(plan)) for form in (copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it)))]  # type: ignore[no-untyped-call]
+        copies = [form(net.extract(plan)) for form in (copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it)))]  # type: ignore[no-untyped-call]
     writer = part(made, "deploy.static_source")
     with made.known():
-        text = writer.static_source(net.bind(plan), "A sub-network.", (x,))
+        text = writer.static_source(net.extract(plan), "A sub-network.", (x,))
     found: dict[str, Any] = {"__name__": "written"}
     exec(compile(text, "model.py", "exec"), found)
     twin = found["Model"]().eval()
-    twin.load_state_dict(net.bind(plan).state_dict())
+    twin.load_state_dict(net.extract(plan).state_dict())
     for module in (*copies, twin):
         assert relative(module(x), wanted) < 1e-6
 
@@ -149,7 +149,7 @@ def test_an_export_is_of_one_resolution_where_that_is_asked_for(sized: tuple[Pro
     """As export.py asks, whose programs take images as they come."""
     made, net = sized
     plan = net.plan({"resolution": 8})
-    static = made.bind.bind(net, plan, resized=False)
+    static = made.extract.extract(net, plan, resized=False)
     x = torch.randn(2, 1, 16, 16)
     assert relative(static(x), net(x, net.plan({"resolution": 16}))) < 1e-6
 
@@ -178,5 +178,5 @@ def test_an_activation_overwrites_nothing_that_is_read_later(sized: tuple[Projec
     net = Views().eval()
     x = torch.randn(2, 1, 6, 6)
     given = x.clone()
-    assert torch.allclose(made.bind.bind(net, None, fold=True)(x), net(given))
+    assert torch.allclose(made.extract.extract(net, None, fold=True)(x), net(given))
     assert torch.equal(x, given)
