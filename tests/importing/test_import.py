@@ -19,7 +19,7 @@ from specc.importing.weights import taken, write_weights
 from specc.pipeline import compile_project, load
 from specc.portable.files.original import METADATA, Entry, given_back, read_entries, to_original
 from specc.runtime.deploy.original import write_original
-from specc.runtime.files.tensors import load_tensors
+from specc.runtime.files.whole import load_tensors
 from tests.helpers.commands import Done, specc
 
 NET = """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 
 METADATA: Final = "specc.original"
 """The key of the file's metadata that holds the entries."""

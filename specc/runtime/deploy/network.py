@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Inputs, each_input
 from specc.runtime.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from specc.runtime.deploy.exporting import OnImages, described, wish_of, write_source
 from specc.runtime.deploy.int8_files import IMAGES, write_int8

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from specc.portable.run.flags import Flags
+from specc.portable.run.flags import Flags, whole
 from specc.runtime.deploy.checked import FILES
-from specc.runtime.run.flag_types import whole
 
 
 def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -8,7 +8,7 @@ from typing import Final
 from torch import nn
 
 from specc.portable.files.original import METADATA, read_entries, to_original
-from specc.runtime.files.tensors import load_tensors, save_tensors
+from specc.runtime.files.whole import load_tensors, save_tensors
 
 FILE: Final = "original.safetensors"
 
