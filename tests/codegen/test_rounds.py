@@ -134,7 +134,7 @@ def test_a_network_without_choices_needs_torch_alone(tmp_path: Path) -> None:
 def test_dynamo_follows_a_loop_over_rounds(tmp_path: Path) -> None:
     """Whole, without a break, as every forward under a plan."""
     net = project(from_text(SPECS["dense"]), tmp_path).model.Model().eval()
-    compiled = torch.compile(net, backend="eager", fullgraph=True)
+    compiled: Any = torch.compile(net, backend="eager", fullgraph=True)
     x = torch.randn(2, 3, 8, 8)
     plan = net.plan("min")
     with torch.no_grad():

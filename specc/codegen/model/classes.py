@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from specc.codegen.model.answers import WANTED
 from specc.codegen.model.context import Class, Context, Flag
 from specc.codegen.model.definitions import argument, definition_of, given, held_operator
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, RoundsDiffer, places
 from specc.codegen.model.naming import tensor_names
+from specc.codegen.model.outputs import WANTED
 from specc.codegen.model.rounds import local
 from specc.codegen.model.sizes import (
     BlockSizes,
