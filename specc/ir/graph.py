@@ -221,7 +221,10 @@ class WidthGroup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tie:
-    """Two sizes that must be equal, and why: the two operands of a sum, the two sides of a skip."""
+    """Two sizes that must be equal, and why: the two operands of a sum, the two sides of a skip.
+
+    `meeting` names the two tensors where these are numbers of channels that come in different segments.
+    """
 
     left: Expr
     right: Expr
@@ -229,6 +232,7 @@ class Tie:
     right_origin: Span
     origin: Span
     what: str
+    meeting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -209,6 +209,11 @@ class Operator(ABC):
     reads_runs: bool = False
     """Whether its weights find those of its input channels where the active ones are several runs, as after a
     concatenation of elastic tensors."""
+    writes_runs: bool = False
+    """Whether its weights find those of its output channels where the active ones are several runs, because they meet
+    a concatenation. One with groups, or without some weights, does not."""
+    passes_runs: bool = False
+    """Whether its outputs have the runs of its inputs, however these are cut. What is channelwise has."""
     needs_one_run: bool = False
     """Of an operator without weights: whether it needs the active channels to be the first ones."""
 

@@ -491,9 +491,10 @@ class Builder:
             return False
         if self.cuts(left) == self.cuts(right):
             pairs = [(a.size, b.size) for a, b in zip(left.channels, right.channels, strict=True)]
+            self.add_ties(pairs, left, right, what, origin)
         else:
-            pairs = [(left.features, right.features)]
-        self.add_ties(pairs, left, right, what, origin)
+            places = left.origin, right.origin, self.reached(origin)
+            self.ties.append(Tie(left.features, right.features, *places, what, (left.name, right.name)))
         return True
 
     def tie_space(self, left: Tensor, right: Tensor, what: str, origin: Span) -> bool:

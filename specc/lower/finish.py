@@ -20,7 +20,6 @@ from specc.ir.graph import (
     Output,
     Scope,
     Tensor,
-    Tie,
     WidthGroup,
     WidthRule,
 )
@@ -102,7 +101,8 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
             for g in b.groups.values()
         ),
         ties=tuple(
-            Tie(rewrite(t.left), rewrite(t.right), t.left_origin, t.right_origin, t.origin, t.what) for t in b.ties
+            replace(t, left=rewrite(t.left), right=rewrite(t.right), meeting=tuple(tensors[name] for name in t.meeting))
+            for t in b.ties
         ),
         main=tensors[main.name] if sum(o.kind != "features" for o in outputs) > 1 else "",
         labels=b.levels,

@@ -78,7 +78,7 @@ class Method(Protocol):
 
     @property
     def banks(self) -> str:
-        """"skip" where `specc elastify --method` gives every norm a bank for each state of its stage's skippable
+        """ "skip" where `specc elastify --method` gives every norm a bank for each state of its stage's skippable
         sub-path; "" otherwise."""
         ...
 

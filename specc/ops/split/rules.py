@@ -46,6 +46,7 @@ class Split(Operator):
     kind = "split"
     example = "(l, r) = split(2); concat(l, conv(8, kernel=3, from=r))"
     branched = Branched(refused="it would part the branches from one another, not the channels of each")
+    passes_runs = True
     signature = Signature(
         "split",
         (Parameter("parts", "integer", doc="number of parts, each with a name: `(l, r) = split(2)`"),),
