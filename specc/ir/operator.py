@@ -81,6 +81,11 @@ class OpCall(Protocol):
         """Demands that two tensors have the same height and width, or as many tokens."""
         ...
 
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        """The sizes of the parts of an elastic run whose channels go different ways, so many each in the largest
+        network; None where it can't be."""
+        ...
+
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         """A diagnostic at the call, or at one of its arguments. `build` should then return its best guess."""
         ...

@@ -23,6 +23,8 @@ from specc.ir.expr import Apply, Expr, Option, Var, evaluate
 from specc.ir.graph import DENSE, Graph, Op, Segment, Tensor, Tie, WidthGroup
 from specc.ir.rewrite import rewrite_graph, substitution, values_of
 from specc.ops.runs import is_elastic, runs, total
+from specc.ops.split.rules import CUTS_ELASTIC, FIX_THEM
+from specc.source import Span
 
 Cuts: TypeAlias = Mapping[Expr, tuple[Expr, ...]]
 """What becomes of a size: the sizes of its runs."""
@@ -30,11 +32,22 @@ Cuts: TypeAlias = Mapping[Expr, tuple[Expr, ...]]
 
 def cut_runs(graph: Graph, findings: Findings) -> Graph:
     """Cuts channels where they meet others that come in more runs, and ties the runs one by one."""
-    if not any(tie.meeting for tie in graph.ties):
-        return graph
+    for apart in graph.cuts:
+        if not may_be_cut(graph, apart.size, is_group(graph, apart.size), apart.origin):
+            first = Sizes(graph)
+            message = f"{first.of(apart.size)} channels that are elastic as one would be cut after "
+            message += f"{first.of(apart.pieces[0])} of them"
+            findings.report(CUTS_ELASTIC, apart.origin, message, help=FIX_THEM)
+            return graph
+        graph = with_cut(graph, apart.size, apart.pieces)
     while (cut := next(wanted_cuts(graph), None)) is not None:  # each makes another run, and channels are few
-        graph = with_cut(graph, cut)
-    return graph.with_(ties=tuple(piece for tie in graph.ties for piece in settled(graph, tie)))
+        graph = with_cut(graph, cut.size, cut.pieces)
+        whole = total(tuple(map(Segment, cut.pieces)))
+        sums = () if cut.groups else (replace(cut.tie, left=cut.size, right=whole, meeting=()),)
+        graph = graph.with_(ties=(*graph.ties, *sums), widths=(*graph.widths, *cut.groups))
+    sizes, tensors = Sizes(graph), graph.tensor_table()
+    ties = tuple(piece for tie in graph.ties for piece in settled(tie, tensors, sizes))
+    return graph.with_(ties=ties, cuts=())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +84,8 @@ def wanted_cuts(graph: Graph) -> Iterator[Cut]:
     for tie in graph.ties:
         if tie.meeting:
             left, right = (tensors[name] for name in tie.meeting)
-            if sizes.runs(left) != sizes.runs(right):
+            alike = len(left.channels) == len(right.channels) == 1
+            if not alike and sizes.runs(left) != sizes.runs(right):
                 for one, other in ((left, right), (right, left)):
                     for size, parts, places in crossed(one, other, sizes):
                         cut = made(graph, tie, size, parts, places)
@@ -100,8 +114,7 @@ def crossed(one: Tensor, other: Tensor, sizes: Sizes) -> Iterator[tuple[Expr, tu
 
 def made(graph: Graph, tie: Tie, size: Expr, parts: tuple[Expr, ...], places: tuple[int, ...]) -> Cut | None:
     """The cut of a size, if the network allows it."""
-    groups = {group.variable: group for group in graph.widths}
-    group = groups.get(size.choice) if isinstance(size, Var) else None
+    group = next((group for group in graph.widths if size == Var(group.variable)), None)
     if group is None and (not parts or not isinstance(size, Apply)):
         return None
     if group is not None and any(place % group.multiple for place in places):
@@ -111,18 +124,19 @@ def made(graph: Graph, tie: Tie, size: Expr, parts: tuple[Expr, ...], places: tu
     if group is None:
         return Cut(tie, size, parts)
     new = tuple(
-        replace(group, variable=f"{group.variable}.{number}", maximum=place)
+        replace(group, variable=f"{group.variable}.{number}", maximum=place, part=f"{group.part}_{number}".lstrip("_"))
         for number, place in enumerate(places, start=1)
     )
     return Cut(tie, size, tuple(Var(g.variable) for g in new), new)
 
 
-def may_be_cut(graph: Graph, size: Expr, is_group: bool) -> bool:
-    """Whether all that writes channels of a size can write them in runs, and all that reads them can read runs."""
+def may_be_cut(graph: Graph, size: Expr, is_group: bool, by: Span | None = None) -> bool:
+    """Whether all that writes channels of a size can write them in runs, and all that reads them can read runs; what
+    stands at `by` asks for that."""
     having = {t.name for t in graph.tensors if any(segment.size == size for segment in t.channels)}
     for op in graph.ops:
         read, written = any(name in having for name in op.inputs), any(name in having for name in op.outputs)
-        if not (read or written) or op.operator.passes_runs:
+        if not (read or written) or op.operator.passes_runs or (op.origin == by and not written):
             continue
         if op.operator.channelwise:
             if is_group or channels_alone(op) or not read:  # a group's multiples hold for each of its pieces
@@ -133,31 +147,37 @@ def may_be_cut(graph: Graph, size: Expr, is_group: bool) -> bool:
     return not having & set(graph.inputs)
 
 
+def is_group(graph: Graph, size: Expr) -> bool:
+    """Whether a size is a width group's own."""
+    return isinstance(size, Var) and any(group.variable == size.choice for group in graph.widths)
+
+
 def channels_alone(op: Op) -> bool:
     """Whether an operation works on channels one by one, not on groups of several."""
     groups = getattr(op.params, "groups", None)
     return groups is None or groups == getattr(op.params, "inputs", None)
 
 
-def with_cut(graph: Graph, cut: Cut) -> Graph:
-    """The graph with a size in runs wherever it stands."""
-    cuts: Cuts = {cut.size: cut.pieces}
+def with_cut(graph: Graph, size: Expr, pieces: tuple[Expr, ...]) -> Graph:
+    """The graph with a size in runs wherever it stands. A group is then no more: its channels are those of the runs."""
+    cuts: Cuts = {size: pieces}
     tensors = tuple(
         t if (channels := in_pieces(t.channels, cuts)) is t.channels else replace(t, channels=channels)
         for t in graph.tensors
     )
     ops = tuple(
-        op if (p := params_in_pieces(op.params, cuts)) is op.params else replace(op, params=p) for op in graph.ops
+        op if (params := params_in_pieces(op.params, cuts)) is op.params else replace(op, params=params)
+        for op in graph.ops
     )
-    whole = total(tuple(map(Segment, cut.pieces)))
     graph = graph.with_(tensors=tensors, ops=ops)
-    if not cut.groups:
-        return graph.with_(ties=(*graph.ties, replace(cut.tie, left=cut.size, right=whole, meeting=())))
-    variable = cast(Var, cut.size).choice
-    rewrite = substitution({variable: whole})
+    if not is_group(graph, size):
+        return graph
+    variable = cast(Var, size).choice
+    rewrite = substitution({variable: total(tuple(map(Segment, pieces)))})
     ties = tuple(replace(tie, left=rewrite(tie.left), right=rewrite(tie.right)) for tie in graph.ties)
-    widths = (*(group for group in graph.widths if group.variable != variable), *cut.groups)
-    return rewrite_graph(graph, rewrite).with_(ties=ties, widths=widths)
+    apart = tuple(replace(c, size=rewrite(c.size), pieces=tuple(map(rewrite, c.pieces))) for c in graph.cuts)
+    widths = tuple(group for group in graph.widths if group.variable != variable)
+    return rewrite_graph(graph, rewrite).with_(ties=ties, cuts=apart, widths=widths)
 
 
 def in_pieces(channels: tuple[Segment, ...], cuts: Cuts) -> tuple[Segment, ...]:
@@ -176,19 +196,24 @@ def params_in_pieces(params: Any, cuts: Cuts) -> Any:
     return params if all(a is b for a, b in zip(old, new, strict=True)) else type(params)(*new)
 
 
-def settled(graph: Graph, tie: Tie) -> Iterator[Tie]:
+def settled(tie: Tie, tensors: Mapping[str, Tensor], sizes: Sizes) -> Iterator[Tie]:
     """A tie of channels as ties of their segments, fixed ones cut where the others end; as it is where an elastic one
     could not be cut."""
     if not tie.meeting:
         yield tie
         return
-    sizes, tensors = Sizes(graph), graph.tensor_table()
-    left, right = (tensors[name].channels for name in tie.meeting)
-    ends = sorted({*sizes.ends(left), *sizes.ends(right)})
-    both = [aligned(channels, ends, sizes) for channels in (left, right)]
-    if sizes.runs(tensors[tie.meeting[0]]) != sizes.runs(tensors[tie.meeting[1]]) or None in both:
-        yield replace(tie, meeting=())
-        return
+    left, right = (tensors[name] for name in tie.meeting)
+    if len(left.channels) == len(right.channels) and all(
+        a.spread == b.spread and sizes.of(a.size) == sizes.of(b.size)
+        for a, b in zip(left.channels, right.channels, strict=True)
+    ):
+        both: list[list[Expr] | None] = [[s.size for s in left.channels], [s.size for s in right.channels]]
+    else:
+        ends = sorted({*sizes.ends(left.channels), *sizes.ends(right.channels)})
+        both = [aligned(tensor.channels, ends, sizes) for tensor in (left, right)]
+        if sizes.runs(left) == sizes.runs(right) or None in both:
+            yield replace(tie, meeting=())
+            return
     for a, b in zip(*cast(Any, both), strict=True):
         if a != b:
             yield replace(tie, left=a, right=b, meeting=())
