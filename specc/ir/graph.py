@@ -76,7 +76,7 @@ class Connection:
     diagonal    in `blocks` equal blocks, output block i sees input block i
 
     For a triangular connection per channel `least` and `most` are the (inputs, outputs) of the narrowest and of the
-    largest sub-network: they fix the triangle, also where the op itself is bound to a part of it.
+    largest sub-network: they fix the triangle, also where the op itself is cut to a part of it.
     """
 
     kind: Literal["dense", "triangular", "diagonal"] = "dense"
@@ -297,7 +297,7 @@ class Graph:
     labels: tuple[LabelLevel, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
 
-    def answer(self) -> str:
+    def prediction(self) -> str:
         """The name of the tensor that a plain call returns."""
         heads = [output for output in self.outputs if output.kind == "head"]
         return self.main or (heads or list(self.outputs))[0].tensor

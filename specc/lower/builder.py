@@ -139,8 +139,8 @@ class ScopeItem(Named):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What a head or an exit answers: the name of its output, the label level (""; the finest), the condition under
+class Prediction:
+    """The output of a head or an exit: the name of its output, the label level (""; the finest), the condition under
     which a plain call returns it - None for a level that only who asks for it gets - and where it is written."""
 
     name: str
@@ -289,7 +289,7 @@ class Builder:
         self.cuts: list[CutApart] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.passed: list[Expr] = []
-        self.answers: list[Answer] = []
+        self.predictions: list[Prediction] = []
         self.exits: dict[str, Span] = {}
         self.levels: tuple[LabelLevel, ...] = ()
         self.levelled = False

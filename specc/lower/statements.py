@@ -12,9 +12,9 @@ from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Apply, Expr, Var, apply, both
 from specc.ir.graph import Tensor
-from specc.lower.answers import EXIT, HEAD, LEVEL, answer, exit_choice, fits, levels_by, with_level
 from specc.lower.builder import Branching, Builder, Named, Value
 from specc.lower.operators import BAD_SIZE, KINDS, NOT_IN_BRANCHES, call_operator, plain_op
+from specc.lower.outputs import EXIT, HEAD, LEVEL, exit_choice, fits, levels_by, prediction, with_level
 from specc.lower.settings import BY_SLICES, lower_setting, slice_choice
 from specc.lower.values import (
     LEAVES,
@@ -375,7 +375,7 @@ def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
         inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
         with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
             lower_body(b, statement.body, inner)
-        answer(b, own, "exit", level, taken, levels, statement.span)
+        prediction(b, own, "exit", level, taken, levels, statement.span)
         b.here = before
     options = (*choice.options[:-1], name, HEAD)
     choice.options = b.options[EXIT] = options

@@ -1,4 +1,4 @@
-"""Small networks that use what the paper networks do not: each against torch's counter and its own bound twins."""
+"""Small networks that use what the paper networks do not: each against torch's counter and its own extracted twins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from specc.cost.report import cost
-from specc.passes.bind import bind as bind_graph
+from specc.passes.specialise import specialise
 from tests.helpers.comparing import assert_plain, counted, relative, scramble
 from tests.helpers.formatting import formatted
 from tests.helpers.projects import assignments, from_text, image_shape, plain, project
@@ -95,18 +95,18 @@ def test_construct(stage: str, head: str, tmp_path: Path) -> None:
         assert counted(meta, image_shape(graph, at), plan) == report.macs
         if plan is None:
             continue
-        static = project(spec, tmp_path / str(number), bind_graph(graph, at))
+        static = project(spec, tmp_path / str(number), specialise(graph, at))
         assert_plain((static.folder / "model.py").read_text())
         twin = static.model.Model().eval()
-        bound = net.bind(plan, fold=False)
-        twin.load_state_dict(bound.state_dict())
+        extracted = net.extract(plan, fold=False)
+        twin.load_state_dict(extracted.state_dict())
         assert sum(p.numel() for p in twin.parameters()) == report.params
         with torch.no_grad():
             sliced = net(x, plan)
-            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4)):
+            for other, bar in ((twin, 1e-5), (extracted, 1e-5), (net.extract(plan), 1e-4)):
                 assert relative(other(x), sliced) <= bar, at
             for share in (False, True):
-                assert relative(net.straight(plan, share=share)(x), sliced) <= 1e-4, at
+                assert relative(net.fused(plan, share=share)(x), sliced) <= 1e-4, at
         net.train()
         net(x, plan).logsumexp(1).mean().backward()  # in-place operations leave autograd what it needs
         net.eval()
@@ -135,5 +135,5 @@ def test_a_network_of_two_inputs_takes_both(tmp_path: Path) -> None:
         assert sliced.shape == (2, 4)
         smaller = torch.nn.functional.interpolate(right, (8, 8), mode="bilinear", align_corners=False, antialias=True)
         for fold in (False, True):
-            whole = made.bind.bind(net, plan, fold)(left, right if at == "max" else smaller)
+            whole = made.extract.extract(net, plan, fold)(left, right if at == "max" else smaller)
             assert relative(sliced, whole) < 1e-5

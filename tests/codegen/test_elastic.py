@@ -1,4 +1,4 @@
-"""The elastic layers alone: what a cut computes, that its views are never stale, banks, and binding."""
+"""The elastic layers alone: what a cut computes, that its views are never stale, banks, and extraction."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_grouped_convolution_keeps_the_size_of_its_groups() -> None:
     assert cut is not None
     assert cut.groups == 4
     assert conv(x, cut).shape == (1, 16, 5, 5)
-    assert torch.equal(conv.bound(cut)(x), conv(x, cut))
+    assert torch.equal(conv.extracted(cut)(x), conv(x, cut))
 
 
 def test_a_smaller_kernel_is_the_centre_of_the_largest() -> None:
@@ -72,7 +72,7 @@ def test_a_cut_linear_layer() -> None:
     cut = linear.cut(4, 5)
     assert torch.equal(linear(x, cut), F.linear(x, linear.weight[:5, :4], linear.bias[:5]))
     assert cut is not None
-    assert torch.equal(linear.bound(cut)(x), linear(x, cut))
+    assert torch.equal(linear.extracted(cut)(x), linear(x, cut))
 
 
 LAYERS: tuple[tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]], ...] = (
@@ -145,7 +145,7 @@ def test_a_kernel_of_height_and_width_is_cut_on_both_sides() -> None:
     expected = F.conv2d(x, weight, bias, (2, 1), (1, 1), (1, 2))
     cut = conv.cut(4, 5, (3, 3), (1, 1))
     assert torch.equal(conv(x, cut), expected)
-    plain = conv.bound(cut)
+    plain = conv.extracted(cut)
     assert (plain.kernel_size, plain.stride, plain.padding, plain.dilation) == ((3, 3), (2, 1), (1, 1), (1, 2))
     assert torch.allclose(plain(x), expected)
     assert conv.cut(6, 8, (5, 7), (2, 3)) is None
@@ -197,8 +197,8 @@ def test_a_norm_takes_vectors() -> None:
     norm = BatchNorm1d(6).eval()
     x = torch.randn(5, 4)
     cut = norm.cut(4)
-    assert isinstance(norm.bound(cut), nn.BatchNorm1d)
-    assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+    assert isinstance(norm.extracted(cut), nn.BatchNorm1d)
+    assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
 
 
 def test_calibrated_statistics_override_the_running_ones() -> None:
@@ -208,7 +208,7 @@ def test_calibrated_statistics_override_the_running_ones() -> None:
     with torch.no_grad():
         for _ in range(2):
             assert torch.allclose(norm(x, cut), (x - 2) / (4 + norm.eps) ** 0.5, atol=1e-6)
-        assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+        assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
 
 
 def test_banks_have_parameters_and_statistics_of_their_own() -> None:
@@ -224,9 +224,9 @@ def test_banks_have_parameters_and_statistics_of_their_own() -> None:
     assert second.num_batches_tracked == 1
 
 
-def test_binding_draws_no_random_numbers() -> None:
+def test_extraction_draws_no_random_numbers() -> None:
     layers = [Conv2d(6, 8, 3), Linear(6, 8), BatchNorm2d(6)]
     state = torch.get_rng_state()
     for layer in layers:
-        layer.bound(None)  # type: ignore[operator]
+        layer.extracted(None)  # type: ignore[operator]
     assert torch.equal(torch.get_rng_state(), state)

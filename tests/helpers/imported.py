@@ -8,9 +8,10 @@ from dataclasses import fields
 from specc.diagnostics import Findings
 from specc.importing.network import Frame, Input, Network, Operation, Written
 from specc.importing.text.asking import arguments, operator_of
+from specc.importing.text.structure import step_by_step
 from specc.importing.text.write import write
 from specc.ir.graph import Graph, Op, Scope, Tensor
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from specc.pipeline import load
 from specc.source import Source
 from specc.syntax.format import format_spec
@@ -19,7 +20,7 @@ from specc.syntax.parse import parse
 
 def largest(graph: Graph) -> Graph:
     """The largest network, without a choice."""
-    return bind(graph, {choice.name: choice.largest for choice in graph.choices})
+    return specialise(graph, {choice.name: choice.largest for choice in graph.choices})
 
 
 def network_of(graph: Graph) -> Network:
@@ -33,7 +34,7 @@ def network_of(graph: Graph) -> Network:
     inputs = tuple(
         Input(name, "image" if tensors[name].space else "vector", shape(tensors[name])) for name in graph.inputs
     )
-    return Network(graph.name, inputs, operations, {t.name: shape(t) for t in graph.tensors}, graph.answer())
+    return Network(graph.name, inputs, operations, {t.name: shape(t) for t in graph.tensors}, graph.prediction())
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:
@@ -79,6 +80,7 @@ def same_network(network: Network, written: Written) -> str:
 
     Also what else must hold of a text: that the formatter leaves it alone, and that nothing in it is without effect.
     """
+    network = step_by_step(network)
     compiled = load(Source("import.specc", written.text))
     tree = parse(Source("import.specc", written.text), Findings())
     if tree is None or format_spec(tree) != written.text:

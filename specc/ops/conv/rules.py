@@ -190,7 +190,7 @@ def full_taps(p: ConvParams) -> tuple[int, int]:
 
 
 def bias_and_transforms(p: ConvParams) -> tuple[Weight, ...]:
-    """The weights beside the filters. A sub-network's filters are transformed once, when it is bound: it keeps none."""
+    """The weights beside the filters. Extraction transforms the filters once: an extracted sub-network keeps none."""
     bias = (Weight("bias", (p.full_out,), (p.out,)),) if p.bias else ()
     sizes = () if isinstance(p.kernel, int) else p.transforms
     return (*bias, *(Weight(f"transform{size}", (size**2, size**2), (0,)) for size in sizes))

@@ -118,7 +118,7 @@ class Conv2d(nn.Conv2d):
         return central(weight, cut.kernel), bias
 
     @torch.no_grad()
-    def bound(self, cut: ConvCut | None) -> nn.Conv2d:
+    def extracted(self, cut: ConvCut | None) -> nn.Conv2d:
         """A plain `nn.Conv2d` with a copy of the weights that the cut uses."""
         if cut is None:
             weight, bias, padding, groups = self.weight, self.bias, self.padding, self.groups

@@ -152,7 +152,7 @@ class SegmentedLinear(Remembers, nn.Linear):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: SegmentedLinearCut | None) -> nn.Linear:
+    def extracted(self, cut: SegmentedLinearCut | None) -> nn.Linear:
         """A plain `nn.Linear` with a copy of the weights that the cut uses."""
         own: Views = self.weight, self.bias
         weight, bias = own if cut is None else linear_slices(cut, *own)
@@ -225,10 +225,10 @@ class SegmentedBatchNorm(Remembers, BatchNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: NormCut | None) -> _BatchNorm:
+    def extracted(self, cut: NormCut | None) -> _BatchNorm:
         """A plain `nn.BatchNorm1d` or `2d` with copies of what the cut uses."""
         if cut is None:
-            return super().bound(None)
+            return super().extracted(None)
         assert isinstance(cut, SegmentedNormCut)
         weight, bias, mean, var = norm_slices(cut, self.own())
         plain = self.plain(len(weight), self.eps, self.momentum, device="meta")
