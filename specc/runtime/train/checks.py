@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import inf, isfinite
 from typing import Any, Final
 
-from specc.runtime.train.recipe import OPTIMIZERS
+from specc.runtime.train.recipe import OPTIMIZERS, SORTS
 
 WHOLE: Final[Mapping[str, int]] = {
     "epochs": 1,
@@ -38,6 +38,7 @@ BETWEEN: Final[Mapping[str, tuple[float, float]]] = {
     "gamma": (0, inf),
     "every": (0, inf),
     "std": (0, inf),
+    "layer_decay": (0, 1),
 }
 """Numbers, those of the optimizer and of the schedule among them, and the ends that they lie between."""
 
@@ -53,8 +54,10 @@ BELOW: Final = ("ema", "momentum", "beta1", "beta2", "alpha")
 """Numbers that stay below their upper end."""
 
 TABLES: Final = ("optimizer", "schedule", "init")
-LISTS: Final = ("no_decay", "augment")
+LISTS: Final = ("no_decay", "augment", "freeze")
 FLAGS: Final = ("amp", "zero_init_residual")
+TEXTS: Final[Mapping[str, tuple[str, ...]]] = {"start": (), "sort": SORTS}
+"""Texts, and what they may be where that is not anything."""
 
 
 def check_train(train: Mapping[str, Any]) -> None:
@@ -78,6 +81,9 @@ def faults(train: Mapping[str, Any]) -> Iterator[str]:
         elif name in FLAGS:
             if not isinstance(value, bool):
                 yield f"{name} must be true or false: {value!r}"
+        elif name in TEXTS:
+            if not isinstance(value, str) or (TEXTS[name] and value not in TEXTS[name]):
+                yield f"{name} must be {' or '.join(TEXTS[name]) or 'text'}: {value!r}"
         elif fault := of_number(name, value):
             yield fault
 
@@ -98,6 +104,8 @@ def of_number(name: str, value: Any) -> str:
     low, high = BETWEEN[name]
     if not is_number(value):
         return f"{name} must be a number: {value!r}"
+    if name == "layer_decay" and value == 0:
+        return "layer_decay must be above 0: 0"
     if name in BELOW and value == high:
         return f"{name} must be below {high:g}: {value:g}"
     if not low <= value <= high:

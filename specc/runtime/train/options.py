@@ -12,7 +12,7 @@ from specc.portable.run.flags import Flags
 from specc.runtime.run.flag_types import integer, share
 from specc.runtime.run.settings import common_flags, complete, data_settings, known
 from specc.runtime.train.checks import check_train
-from specc.runtime.train.recipe import recipe_flags, with_flags
+from specc.runtime.train.recipe import SORTS, recipe_flags, with_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class TrainOptions:
     schedule: Mapping[str, Any]
     no_decay: Sequence[str]
     init: Mapping[str, Any]
+    start: str
+    sort: str
+    freeze: Sequence[str]
+    layer_decay: float
     zero_init_residual: bool
     label_smoothing: float
     mixup: float
@@ -67,6 +71,11 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         help="images for batch-norm calibration before evaluation",
     )
     add("--evaluate-every", type=integer, metavar="EPOCHS")
+    add("--start", metavar="FILE", help="weights to start from, safetensors or checkpoint.pt")
+    add("--sort", choices=SORTS, help="importance by which channels are sorted at the start")
+    add("--freeze", metavar="NAME,...", help="stages and layers that do not learn")
+    text = "learning rate of a block, as a share of the next one's"
+    add("--layer-decay", type=share, metavar="SHARE", help=text)
     add("--sync-bn", action="store_true", help="synchronise batch norms across processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
@@ -115,5 +124,12 @@ def overridden_train(train: Mapping[str, Any], flags: argparse.Namespace) -> dic
     for name in ("calibrate", "evaluate_every", "seed"):
         if getattr(flags, name) is not None:
             found[name] = getattr(flags, name)
+    for name in ("sort", "layer_decay"):
+        if getattr(flags, name) is not None:
+            found[name] = getattr(flags, name)
+    if flags.start is not None:
+        found["start"] = str(Path(flags.start).absolute()) if flags.start else ""
+    if flags.freeze is not None:
+        found["freeze"] = [name.strip() for name in flags.freeze.split(",") if name.strip()]
     check_train(found)
     return found

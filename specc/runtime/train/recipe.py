@@ -20,6 +20,7 @@ SCHEDULES: Mapping[str, Mapping[str, Any]] = {
     "multistep": {"milestones": [0.5, 0.75], "gamma": 0.1},
     "exponential": {"gamma": 0.97, "every": 1},
 }
+SORTS = ("l1", "l2", "taylor", "tas", "none")
 POLICIES: Mapping[str, Mapping[str, Any]] = {
     "ra": {"name": "randaugment", "operations": 2, "magnitude": 9},
     "ta_wide": {"name": "trivialaugment"},
