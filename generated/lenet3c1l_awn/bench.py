@@ -1,4 +1,4 @@
-"""Measures latencies of sub-networks: sliced from the elastic network, bound, and straight.
+"""Measures latencies of sub-networks: sliced from the elastic network, extracted, and fused.
 
     python bench.py                              those of pareto.json
     python bench.py --at max min --batch-size 16 --device cuda
@@ -44,10 +44,10 @@ def main() -> None:
         plan = net.plan(at)
         small = sized(inputs, plan.resolution)
         net.use(plan)
-        forms = (net, net.bind(plan, fold=True), net.straight(plan))
+        forms = (net, net.extract(plan, fold=True), net.fused(plan))
         times = [milliseconds(form, small, flags.rounds, flags.threads) for form in forms]
         rows.append([short(at), amount(space.macs(at)), *times])
-    print(table(["sub-network", "MACs", "sliced", "bound", "straight"], rows))
+    print(table(["sub-network", "MACs", "sliced", "extracted", "fused"], rows))
     print("milliseconds a batch: fastest / median / 90th percentile")
 
 

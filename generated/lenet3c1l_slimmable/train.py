@@ -65,7 +65,7 @@ def main() -> None:
     if not options.test_only:
         check_data(saved, loading.data)
         train(trainer, loading, options, saved)
-    for name, score in judge(trainer, loading, options, loading.data.test).items():
+    for name, score in validate(trainer, loading, options, loading.data.test).items():
         if world.main:
             print(
                 f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}"
@@ -145,7 +145,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             metrics = {"loss": mean.value(), "lr": trainer.optimizer.param_groups[0]["lr"]}
             last = epoch + 1 == options.epochs
             if last or (epoch + 1) % options.evaluate_every == 0:
-                scores = judge(trainer, loading, options, loading.data.validation)
+                scores = validate(trainer, loading, options, loading.data.validation)
                 check_scores(scores, epoch)
                 metrics |= {f"accuracy/{name}": score.accuracy for name, score in scores.items()}
                 bar.say(
@@ -160,7 +160,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
     log.close()
 
 
-def judge(
+def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
     """Scores of those that stand for all sub-networks, each with its norms calibrated."""
@@ -169,11 +169,11 @@ def judge(
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     fitting = loading.calibration(options.calibrate)
-    judging = loading.evaluation(images)
+    batches = loading.evaluation(images)
     scores = {}
     for name, at in subnets.items():
         plan = calibrated(net, net.plan(at), fitting)
-        scores[name] = evaluate(net, plan, judging, trainer.world)
+        scores[name] = evaluate(net, plan, batches, trainer.world)
     return scores
 
 

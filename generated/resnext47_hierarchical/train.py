@@ -66,7 +66,7 @@ def main() -> None:
     if not options.test_only:
         check_data(saved, loading.data)
         train(trainer, loading, options, saved)
-    for name, score in judge(trainer, loading, options, loading.data.test).items():
+    for name, score in validate(trainer, loading, options, loading.data.test).items():
         if world.main:
             print(
                 f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}"
@@ -74,9 +74,9 @@ def main() -> None:
     # Every sub-network with its costs and its accuracy at every level of the labels.
     testing = loading.evaluation(loading.data.test)
     target = options.target
-    judging = None if target is None else loading.evaluation(loading.data.validation)
+    validation = None if target is None else loading.evaluation(loading.data.validation)
     found = inclusive_sparse.table(
-        trainer, space, CHOICE, testing, target, options.output_dir, judging
+        trainer, space, CHOICE, testing, target, options.output_dir, validation
     )
     if world.main:
         print(found)
@@ -156,7 +156,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             metrics = {"loss": mean.value(), "lr": trainer.optimizer.param_groups[0]["lr"]}
             last = epoch + 1 == options.epochs
             if last or (epoch + 1) % options.evaluate_every == 0:
-                scores = judge(trainer, loading, options, loading.data.validation)
+                scores = validate(trainer, loading, options, loading.data.validation)
                 check_scores(scores, epoch)
                 metrics |= {f"accuracy/{name}": score.accuracy for name, score in scores.items()}
                 bar.say(
@@ -171,11 +171,11 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
     log.close()
 
 
-def judge(
+def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
     """Scores of those that stand for all sub-networks."""
-    return inclusive_sparse.judge(trainer, loading.evaluation(images))
+    return inclusive_sparse.validate(trainer, loading.evaluation(images))
 
 
 if __name__ == "__main__":

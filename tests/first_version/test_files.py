@@ -286,6 +286,8 @@ def test_a_latency_table_of_the_first_version(tmp_path: Path) -> None:
     assert (block.name, block.choices) == ("s.b", ("s.b",))
     with pytest.raises(WrongTable, match=r"no choice 's\.a'"):
         read_table(file, space)
+    file.write_text(json.dumps({**head, "form": "straight", "choices": {"s.a": [1, 2]}, "blocks": [row]}))
+    assert read_table(file, space, FIRST.renamed).form == "fused"
 
 
 class Renamed(torch.nn.Module):

@@ -121,7 +121,7 @@ def test_flags_of_a_network_without_choices_name_no_sub_networks(capsys: pytest.
         False,
         Path("runs"),
     )
-    assert bench_flags(elastic=True, blocks=True, argv=[]).form == "straight"
+    assert bench_flags(elastic=True, blocks=True, argv=[]).form == "fused"
     for words in ({"elastic": False}, {"elastic": True}):
         with pytest.raises(SystemExit):
             bench_flags(**words, argv=["--table"])

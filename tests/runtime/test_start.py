@@ -187,7 +187,7 @@ def test_taylor_is_what_the_loss_would_change_by(tmp_path: Path) -> None:
     net.eval()
     (channels,) = [c for c in read_channels(tmp_path / "net" / "channels.json", net) if c.rows[0] == "s2.b1.conv1"]
     images = IMAGES.double()
-    F.cross_entropy(net(images), LABELS).backward()
+    F.cross_entropy(net(images), LABELS).backward()  # type: ignore[no-untyped-call]
     weight = net.get_submodule(channels.judges[0]).weight
     for place in (0, 3):
         entry = (place, 0, 0, 0) if weight.shape[1] == 1 else (0, place, 0, 0)

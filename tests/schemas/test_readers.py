@@ -44,7 +44,7 @@ TABLE = {
     "processor": "EPYC",
     "threads": 1,
     "batch_size": 2,
-    "form": "straight",
+    "form": "fused",
     "largest": {"macs": 20, "params": 9},
     "choices": {"width": [0.5, 1.0], "keep": [False, True], "op": ["a", "b"]},
     "blocks": [{"name": "stem", "choices": ["width"], "seconds": [0, 0.5]}],

@@ -144,8 +144,8 @@ def differences(
     return worst
 
 
-def listed(answers: Any) -> list[Tensor]:
-    return [*answers.values()] if isinstance(answers, dict) else [answers]
+def listed(outputs: Any) -> list[Tensor]:
+    return [*outputs.values()] if isinstance(outputs, dict) else [outputs]
 
 
 def options_of(net: Any) -> Mapping[str, Sequence[Option]]:

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 
 from elastic.data.loading import Loading
 from elastic.data.shapes import Inputs
-from elastic.deploy.checked import FILES, Answers, compare
+from elastic.deploy.checked import FILES, Outputs, compare
 from elastic.deploy.programs import Wish, multiple
 from elastic.deploy.static_source import static_source
 from elastic.files.tensors import save_tensors
@@ -92,10 +92,10 @@ def write_source(
     static: fx.GraphModule,
     title: str,
     inputs: tuple[Tensor, ...],
-    wanted: Answers,
+    wanted: Outputs,
     folder: Path,
 ) -> None:
-    """model.py and weights.safetensors of a bound network. What they make is compared with `wanted`.
+    """model.py and weights.safetensors of an extracted network. What they make is compared with `wanted`.
 
     Raises ValueError, or what Python makes of a text that it cannot run, where the network has no plain source; the
     weights are there all the same, and fit what `specc compile --at` writes.

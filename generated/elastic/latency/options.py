@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elastic.run.flag_types import whole
+from elastic.run.flags import Flags
 
 
 def bench_flags(
     elastic: bool = False, blocks: bool = False, argv: Sequence[str] | None = None
 ) -> argparse.Namespace:
     """`elastic` for a network with sub-networks, `blocks` where a table of its blocks can be made."""
-    parser = argparse.ArgumentParser(description="Measures latencies on this machine.")
+    parser = Flags(description="Measures latencies on this machine.")
     add = parser.add_argument
     if elastic:
         add(
@@ -31,7 +32,7 @@ def bench_flags(
             dest="form",
             action="store_const",
             const="sliced",
-            default="straight",
+            default="fused",
             help="a table of blocks that slice the shared weights",
         )
     add("-b", "--batch-size", type=whole(1), default=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elastic.run.flag_types import integer, share
+from elastic.run.flags import Flags
 from elastic.run.settings import common_flags, complete, data_settings, known
 from elastic.train.checks import check_train
 from elastic.train.recipe import recipe_flags, with_flags
@@ -53,7 +54,7 @@ class TrainOptions:
 
 def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> TrainOptions:
     """`[train]` and the command line. Exits with status 2 on a wrong flag, with a message on a wrong setting."""
-    parser = argparse.ArgumentParser(
+    parser = Flags(
         description="Trains the network. settings.toml holds the defaults of most flags."
     )
     add = parser.add_argument

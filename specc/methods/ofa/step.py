@@ -141,7 +141,7 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def answers(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
         """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -186,7 +186,7 @@ def step(
     images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
-    answers: Tensor | None,
+    teacher: Tensor | None,
     distill: float = 1.0,
 ) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order.
@@ -197,8 +197,8 @@ def step(
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
         loss = trainer.criterion(logits, labels)
-        if answers is not None:
-            loss = loss + distill * soft_cross_entropy(logits, answers)
+        if teacher is not None:
+            loss = loss + distill * soft_cross_entropy(logits, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

@@ -94,14 +94,14 @@ def step(
     `distill`, its answers: detached, as soft cross-entropy.
     """
     losses = []
-    answers: Tensor | None = None
+    teacher: Tensor | None = None
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
         loss = trainer.criterion(logits, labels)
-        if answers is None:
-            answers = logits.detach()
+        if teacher is None:
+            teacher = logits.detach()
         else:
-            loss = loss + distill * soft_cross_entropy(logits, answers)
+            loss = loss + distill * soft_cross_entropy(logits, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from specc.runtime.data.loading import Loading
 from specc.runtime.data.shapes import Inputs, each_input
-from specc.runtime.deploy.checked import FILES, Answers, Written, checksums, compare, named
+from specc.runtime.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from specc.runtime.deploy.exporting import OnImages, described, wish_of, write_source
 from specc.runtime.deploy.int8_files import IMAGES, write_int8
 from specc.runtime.deploy.programs import write_onnx, write_program
 from specc.runtime.files.whole import whole_folder, write_text, writing
-from specc.runtime.net.bind import bind
+from specc.runtime.net.extract import extract
 from specc.runtime.net.resizing import sized
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.trained import Trained
@@ -49,10 +49,10 @@ def export(
     resolution = None if plan is None else plan.resolution
     images = first_batch(loading)
     examples = sized(each_input(images), resolution)
-    plain = bind(net, plan, resized=False) if tuned is None else bind(tuned)
-    static = bind(net, plan, fold=True, resized=False) if tuned is None else bind(tuned, fold=True)
+    plain = extract(net, plan, resized=False) if tuned is None else extract(tuned)
+    static = extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
     with torch.inference_mode():
-        wanted: Answers = run(net, images, plan) if tuned is None else plain(*examples)
+        wanted: Outputs = run(net, images, plan) if tuned is None else plain(*examples)
         compare("static module", static(*examples), wanted)
     about: dict[str, Any] = {
         "network": name,
@@ -80,8 +80,10 @@ def export(
                 sized(each_input(batch[0]), resolution)
                 for batch in loading.calibration(IMAGES) or ()
             ]
-            judge = None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
-            about["int8"] = write_int8(static, examples, inputs, fitting, aside, judge)
+            accuracy_of = (
+                None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
+            )
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")

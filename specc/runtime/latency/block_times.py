@@ -23,7 +23,7 @@ from specc.runtime.data.shapes import Shape
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.agreement import Agreement, agreement
 from specc.runtime.latency.covering import Combination, covering, options_of, refuse_too_many, seen
-from specc.runtime.latency.marks import Form, Marks, Sliced, Straightened
+from specc.runtime.latency.marks import Form, FusedMarks, Marks, Sliced
 from specc.runtime.latency.timing import device_name, running, timed
 from specc.runtime.run.journal import Journal, fingerprint
 from specc.runtime.run.progress import Bar
@@ -43,7 +43,7 @@ BETWEEN, WHOLE = "between blocks", "whole"
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a table holds for. `form` is "straight", as sub-networks are deployed, or "sliced"."""
+    """What a table holds for. `form` is "fused", as sub-networks are deployed, or "sliced"."""
 
     network: str
     device: str
@@ -81,7 +81,7 @@ def write_table(
     device: str = "cpu",
     threads: int = 1,
     batch_size: int = 1,
-    form: str = "straight",
+    form: str = "fused",
     whole: int = 200,
     budget: float = 0.04,
 ) -> str:
@@ -114,7 +114,7 @@ def write_table(
     journal.read()
     with running(threads):
         made = Marks(on)
-        run = Straightened(net, blocks, made) if form == "straight" else Sliced(net, blocks, made)
+        run = FusedMarks(net, blocks, made) if form == "fused" else Sliced(net, blocks, made)
         bench = Bench(net, images, made, run, budget)
         evenly = interleaved(marked, [task for tasks in passes for task in tasks])
         with Bar("measuring", len(evenly)) as bar:

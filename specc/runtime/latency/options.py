@@ -32,7 +32,7 @@ def bench_flags(
             dest="form",
             action="store_const",
             const="sliced",
-            default="straight",
+            default="fused",
             help="a table of blocks that slice the shared weights",
         )
     add("-b", "--batch-size", type=whole(1), default=1)

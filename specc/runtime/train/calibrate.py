@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.runtime.data.shapes import each_input
-from specc.runtime.net.bind import evaluating, wide
+from specc.runtime.net.extract import evaluating, wide
 from specc.runtime.net.parts import SomePart, map_cuts
 from specc.runtime.net.plan import Cut
 from specc.runtime.train.interfaces import Batches

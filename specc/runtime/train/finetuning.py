@@ -17,7 +17,7 @@ from specc.runtime.data.shapes import Inputs, each_input
 from specc.runtime.deploy.choosing import COSTS
 from specc.runtime.deploy.exporting import OnImages
 from specc.runtime.deploy.options import add_file_flags
-from specc.runtime.net.bind import bind
+from specc.runtime.net.extract import extract
 from specc.runtime.net.resizing import sized
 from specc.runtime.run.flag_types import cost, share, whole
 from specc.runtime.train.evaluate import Score
@@ -89,7 +89,7 @@ def extracted(
 ) -> Tuning:
     """The sub-network of a plan, whose norms are calibrated, as a plain network that learns."""
     loading, world = trained.loading, trained.loading.world
-    static = bind(trained.net, plan, resized=False)
+    static = extract(trained.net, plan, resized=False)
     resolution = plan.resolution
     student = OnImages(static, lambda images: sized(each_input(images), resolution)).to(world.device)
     optimizer = build_optimizer(student, options.optimizer, options.no_decay, options.layer_decay)

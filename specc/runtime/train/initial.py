@@ -43,10 +43,11 @@ def initialise(net: nn.Module, settings: Mapping[str, Any], zeroed: Sequence[str
 
 
 def fill(module: nn.Module, name: str, parameter: Tensor, settings: Mapping[str, Any]) -> None:
-    """One parameter, by what it is: norms stay 1 and 0, as they are made."""
-    if hasattr(module, "eps") or name.startswith("transform"):
+    """One parameter, by what it is: norms, and what decays as they do, stay as they are made."""
+    kind = getattr(module, "decays_as", "")
+    if hasattr(module, "eps") or kind == "norm" or name.startswith("transform"):
         return
-    if hasattr(module, "decays_as"):  # a position or a class token
+    if kind:  # a position or a class token
         if settings["name"] == "trunc_normal":
             truncated(parameter, float(settings["std"]))
         return

@@ -60,7 +60,7 @@ class Passes(Protocol):
         """The logits (B, classes) of one sub-network."""
         ...
 
-    def answers(self, images: Inputs, plan: Any, /) -> dict[str, Tensor]:
+    def outputs(self, images: Inputs, plan: Any, /) -> dict[str, Tensor]:
         """The outputs of one sub-network, by name, for a plan that asks for several."""
         ...
 

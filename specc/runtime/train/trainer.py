@@ -113,7 +113,7 @@ class Trainer:
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
-    def answers(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
+    def outputs(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
         """The outputs that the plan asks for, by name, in float32."""
         with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             found: Any = run(self.parallel or self.net, images, plan)
