@@ -16,7 +16,7 @@ from specc.diagnostics import SpecError
 from specc.importance import importance as importance_of
 from specc.importance import settings_of
 from specc.pipeline import compile_project, load, start_file
-from specc.runtime.files.tensors import save_tensors
+from specc.runtime.files.whole import save_tensors
 from specc.runtime.run.distributed import World
 from specc.runtime.train.optim import build_optimizer
 from specc.runtime.train.sorting import importance, read_channels, sort_all

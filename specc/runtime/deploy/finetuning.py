@@ -12,14 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.portable.run.flags import Flags
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.portable.run.flags import Flags, cost, share, whole
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.deploy.choosing import COSTS
 from specc.runtime.deploy.exporting import OnImages
 from specc.runtime.deploy.options import add_file_flags
 from specc.runtime.net.extract import extract
 from specc.runtime.net.resizing import sized
-from specc.runtime.run.flag_types import cost, share, whole
 from specc.runtime.train.evaluate import Score
 from specc.runtime.train.optim import build_optimizer, build_schedule
 from specc.runtime.train.options import TrainOptions, train_options
@@ -91,7 +90,9 @@ def extracted(
     loading, world = trained.loading, trained.loading.world
     static = extract(trained.net, plan, resized=False)
     resolution = plan.resolution
-    student = OnImages(static, lambda images: sized(each_input(images), resolution)).to(world.device)
+    student = OnImages(static, lambda images: sized(each_input(images), resolution)).to(
+        world.device
+    )
     optimizer = build_optimizer(student, options.optimizer, options.no_decay, options.layer_decay)
     steps = loading.steps(options.batch_size)
     trainer = Trainer(

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Inputs, each_input
 from specc.runtime.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from specc.runtime.deploy.exporting import OnImages, described, wish_of, write_source
 from specc.runtime.deploy.int8_files import IMAGES, write_int8
+from specc.runtime.deploy.original import write_original
 from specc.runtime.deploy.programs import write_onnx, write_program
 from specc.runtime.files.whole import whole_folder, write_text, writing
 from specc.runtime.net.extract import extract
@@ -50,7 +51,9 @@ def export(
     images = first_batch(loading)
     examples = sized(each_input(images), resolution)
     plain = extract(net, plan, resized=False) if tuned is None else extract(tuned)
-    static = extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
+    static = (
+        extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
+    )
     with torch.inference_mode():
         wanted: Outputs = run(net, images, plan) if tuned is None else plain(*examples)
         compare("static module", static(*examples), wanted)
@@ -68,6 +71,8 @@ def export(
     written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
+        if flags.to_original is not None:
+            write_original(plain, flags.to_original, aside)
         written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
         written.attempt(
             program, partial(write_program, static, examples, wanted, program, wish=wish)

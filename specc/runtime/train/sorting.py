@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from specc.portable.files.documents import fields, listed, number, text
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import fields, listed, number, read_json, text
 from specc.runtime.run.distributed import World
 from specc.runtime.train.interfaces import Batches
 from specc.runtime.train.trainer import run

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from specc.runtime.run.distributed import World, gather
 from specc.runtime.train import checkpoint
-from specc.runtime.train.schema import few
+from specc.runtime.train.checkpoint import few
 
 COUNTERS: Final = "num_batches_tracked"
 LEARNED_BY_ONE: Final = "transform"
