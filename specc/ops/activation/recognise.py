@@ -20,9 +20,25 @@ def plain(kind: str) -> Recognise:
     return recognise
 
 
+def curve(kind: str, **numbers: str) -> Recognise:
+    """The recogniser of an activation with numbers, which ATen calls as is said."""
+
+    def recognise(node: Node, seen: Seen) -> Found | None:
+        read = seen.read(node["self"])
+        return None if read is None else Found(kind, (read,), {ours: node[theirs] for ours, theirs in numbers.items()})
+
+    return recognise
+
+
+def elu(node: Node, seen: Seen) -> Found | View | None:
+    """Without the factors that ATen's has beside alpha."""
+    plain_one = all(node[name] in (None, 1) for name in ("scale", "input_scale"))
+    return curve("elu", alpha="alpha")(node, seen) if plain_one else None
+
+
 def gelu(node: Node, seen: Seen) -> Found | View | None:
-    """The exact one: `approximate="tanh"` is another function."""
-    return plain("gelu")(node, seen) if node["approximate"] == "none" else None
+    """The exact one, or that with a tanh."""
+    return plain("gelu_tanh" if node["approximate"] == "tanh" else "gelu")(node, seen)
 
 
 def clamped(node: Node, seen: Seen) -> Found | None:
@@ -33,7 +49,10 @@ def clamped(node: Node, seen: Seen) -> Found | None:
         return None
     if bounds == (0, 6):
         return Found("relu6", (read,))
-    return Found("relu", (read,)) if bounds in ((0, None), (0, float("inf"))) else None
+    if bounds in ((0, None), (0, float("inf"))):
+        return Found("relu", (read,))
+    numbers = [bound for bound in bounds if isinstance(bound, (int, float)) and abs(bound) != float("inf")]
+    return Found("hardtanh", (read,), {"low": numbers[0], "high": numbers[1]}) if len(numbers) == 2 else None
 
 
 def gated(node: Node, seen: Seen) -> Found | None:
@@ -44,6 +63,11 @@ def gated(node: Node, seen: Seen) -> Found | None:
             read = seen.read(node[one])
             if read is not None:
                 return Found(GATES[gate.target], (read,), nodes=(gate, node))
+        slow = seen.node(gate["self"], "aten.mul") if gate is not None and gate.target == "aten.sigmoid" else None
+        if gate is not None and slow is not None and slow["other"] == 1.702 and same(slow["self"], node[one], seen):
+            read = seen.read(node[one])
+            if read is not None:
+                return Found("quick_gelu", (read,), nodes=(slow, gate, node))
         inner = shifted_relu6(node[other], seen, divided=True)
         if inner is not None and same(inner[0], node[one], seen):
             read = seen.read(node[one])
@@ -116,6 +140,12 @@ NODES: Final[Mapping[str, Recognise]] = {
     "aten.hardsigmoid": plain("hsigmoid"),
     "aten.silu": plain("silu"),
     "aten.gelu": gelu,
+    "aten.mish": plain("mish"),
+    "aten.selu": plain("selu"),
+    "aten.leaky_relu": curve("leaky_relu", slope="negative_slope"),
+    "aten.elu": elu,
+    "aten.celu": curve("celu", alpha="alpha"),
+    "aten.softplus": curve("softplus", beta="beta", threshold="threshold"),
     "aten.sigmoid": plain("sigmoid"),
     "aten.tanh": plain("tanh"),
     "aten.mul": gated,
