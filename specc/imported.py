@@ -4,7 +4,7 @@ holds."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ from specc.importing.network import Network, Written
 from specc.importing.prove import Proof, prove
 from specc.importing.recognise import Unread, recognise
 from specc.importing.sources import CannotImport, load_source
+from specc.importing.text.write import write as write_well
 from specc.importing.trace import multiplications, trace
-from specc.importing.weights import Differs, Entry, entries_of, to_spec, write_weights
+from specc.importing.weights import Differs, entries_of, to_spec, write_weights
 from specc.pipeline import Compiled, compile_project, compile_spec
+from specc.portable.files.original import Entry
 from specc.source import Source
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Imported:
 
     state    its weights under the spec's names, and `entries` the way back
     foreign  modules of the user's that were kept
+    plain    why the text is the plainest there is, with a statement an operation; empty where it is a person's
     unused   parameters that the output does not depend on
     frozen   parameters that the original does not train
     seconds  of each phase
@@ -58,6 +61,7 @@ class Imported:
     entries: Sequence[Entry]
     proof: Proof
     foreign: tuple[Kept, ...]
+    plain: str
     unused: tuple[str, ...]
     frozen: tuple[str, ...]
     seconds: dict[str, float]
@@ -93,19 +97,11 @@ def import_network(
         node = network.node
         raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
     clock.lap("recognise")
-    written = write_flat(network)
-    findings = Findings()
-    compiled = compile_spec(Source(file or f"{network.name}.specc", written.text), {}, findings)
-    if compiled is None:
-        told = findings.diagnostics[0]
-        raise CannotImport(f"the text does not compile, which is a bug in specc: {told.primary.message}")
-    clock.lap("compile")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
+    sizes = {key: tuple(value.shape) for key, value in state.items()}
+    written, compiled, entries, plain = as_text(network, file or f"{network.name}.specc", sizes)
     graph = compiled.graph
-    try:
-        entries = entries_of(network, written, graph, {key: tuple(value.shape) for key, value in state.items()})
-    except Differs as error:
-        raise CannotImport(f"the text is not the network, which is a bug in specc: {error}") from error
+    clock.lap("text")
     report = cost(graph, complete(graph, {}, "max"))
     used = [key for key, _ in loaded.module.named_parameters() if key not in traced.traced.unused]
     files = compile_project(compiled)
@@ -124,8 +120,37 @@ def import_network(
     check(proof)
     ours = to_spec(entries, state, proof.sizes)
     return Imported(
-        network, written, compiled, ours, entries, proof, (), traced.traced.unused, traced.traced.frozen, clock.laps
+        network,
+        written,
+        compiled,
+        ours,
+        entries,
+        proof,
+        (),
+        plain,
+        traced.traced.unused,
+        traced.traced.frozen,
+        clock.laps,
     )
+
+
+def as_text(
+    network: Network, file: str, sizes: Mapping[str, tuple[int, ...]]
+) -> tuple[Written, Compiled, list[Entry], str]:
+    """The network's text, compiled, and where its weights come from: a person's text, or the plainest there is, with
+    the reason."""
+    why = ""
+    for write in (write_well, write_flat):
+        findings = Findings()
+        try:
+            written = write(network)
+            compiled = compile_spec(Source(file, written.text), {}, findings)
+            if compiled is not None:
+                return written, compiled, entries_of(network, written, compiled.graph, sizes), why
+            why = why or f"it does not compile: {findings.diagnostics[0].primary.message}"
+        except (Differs, ValueError, AssertionError, KeyError, IndexError, RecursionError) as error:
+            why = why or f"{type(error).__name__}: {error}"
+    raise CannotImport(f"no text says this network, which is a bug in specc: {why}")
 
 
 def check(proof: Proof) -> None:

@@ -20,22 +20,27 @@ from torch import nn
 
 import independent
 import space
+from elastic.data.augment import Mixing
 from elastic.data.datasets import check_classes, load_data
 from elastic.data.images import Images
 from elastic.data.loading import Loading
-from elastic.data.mixing import Mixing
 from elastic.layers.synced import synchronise
 from elastic.run.distributed import World, join, leave, same_buffers
 from elastic.run.progress import Bar, Log, Mean, seconds
 from elastic.run.settings import read_settings
-from elastic.run.stopping import Stopping, random_state, restore_random
 from elastic.train import checkpoint
 from elastic.train.calibrate import calibrated
 from elastic.train.evaluate import Score, check_scores, evaluate, summary
-from elastic.train.initial import initialise, residual_ends
-from elastic.train.optim import build_optimizer, build_schedule
+from elastic.train.optim import build_optimizer, build_schedule, initialise, residual_ends
 from elastic.train.options import TrainOptions, train_options
-from elastic.train.resume import check_data, described, resumed
+from elastic.train.resume import (
+    Stopping,
+    check_data,
+    described,
+    random_state,
+    restore_random,
+    resumed,
+)
 from elastic.train.trainer import Trainer
 from model import Model
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.train.interfaces import Passes, Space
 from elastic.train.optim import nearest_epoch

@@ -18,7 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from specc.importing.weights import Entry, to_spec
+from specc.importing.weights import to_spec
+from specc.portable.files.original import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,34 +6,20 @@ Both ways are one list of entries, one for each parameter and buffer of ours: it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from specc.importing.network import Network, Written
-from specc.importing.sources import CannotImport
 from specc.ir.graph import Graph, Op
+from specc.portable.files.original import METADATA, Entry, digits, entries_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-METADATA: Final = "specc.original"
-"""The key of the file's metadata that holds the entries."""
 COUNTER: Final = "num_batches_tracked"
 """What stands beside running statistics and is read only where they are an average of all batches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One of our tensors: its name, where it comes from, how, and the shapes of the sources."""
-
-    name: str
-    sources: tuple[str, ...]
-    how: str
-    shapes: tuple[tuple[int, ...], ...]
 
 
 class Differs(Exception):
@@ -79,15 +65,6 @@ def to_spec(
     return {e.name: taken([state[name] for name in e.sources], e.how, shapes[e.name]) for e in entries}
 
 
-def to_original(entries: Iterable[Entry], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The original's tensors from ours. What ours has not is left out."""
-    found: dict[str, Tensor] = {}
-    for entry in entries:
-        if entry.name in state:
-            found.update(zip(entry.sources, given_back(state[entry.name], entry.how, entry.shapes), strict=True))
-    return found
-
-
 def taken(sources: Sequence[Tensor], how: str, shape: tuple[int, ...]) -> Tensor:
     """One tensor of ours. `how` is a word of `specc.traced.graph.Weight`."""
     import torch
@@ -101,41 +78,9 @@ def taken(sources: Sequence[Tensor], how: str, shape: tuple[int, ...]) -> Tensor
     return value.reshape(shape).contiguous()
 
 
-def given_back(value: Tensor, how: str, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    """The sources of one tensor of ours: the reverse of `taken`."""
-    if how.startswith("rows "):
-        sizes, order = digits(how)
-        turned = value.reshape(*(sizes[i] for i in order), -1)
-        back = [order.index(i) for i in range(len(order))]
-        value = turned.permute(*back, len(order))
-    rows = [shape[0] if shape else 1 for shape in shapes]
-    parts = [value] if len(shapes) == 1 else list(value.reshape(sum(rows), -1).split(rows))  # type: ignore[no-untyped-call]
-    return [part.reshape(shape).contiguous() for part, shape in zip(parts, shapes, strict=True)]
-
-
-def digits(how: str) -> tuple[list[int], list[int]]:
-    sizes, _, order = how.removeprefix("rows ").partition(" by ")
-    return [int(size) for size in sizes.split(",")], [int(i) for i in order.split(",")]
-
-
 def write_weights(path: Path, state: Mapping[str, Tensor], entries: Sequence[Entry]) -> None:
     """`net.safetensors`, with the way back in its metadata."""
     from safetensors.torch import save_file
 
-    rows = [[e.name, list(e.sources), e.how, [list(shape) for shape in e.shapes]] for e in entries]
-    save_file(dict(state), str(path), metadata={"format": "pt", METADATA: json.dumps(rows)})
-
-
-def read_entries(path: Path) -> list[Entry]:
-    """The way back from a file that `write_weights` wrote. Raises CannotImport for another."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), "pt") as file:
-            text = (file.metadata() or {}).get(METADATA)
-    except (OSError, SafetensorError) as error:
-        raise CannotImport(f"cannot read {path}: {error}") from error
-    if text is None:
-        raise CannotImport(f"{path} does not come from `specc import`: it has no names of an original")
-    rows = json.loads(text)
-    return [Entry(name, tuple(s), how, tuple(tuple(shape) for shape in shapes)) for name, s, how, shapes in rows]
+    about = {"format": "pt", METADATA: entries_text(entries)}
+    save_file(dict(state), str(path), metadata=about)

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from specc.ops.layer_scale.torch import ElasticLayerScale
 from specc.ops.prelu.torch import ElasticPReLU
-from specc.runtime.train.initial import fill
-from specc.runtime.train.optim import parameter_groups
+from specc.runtime.train.optim import fill, parameter_groups
 from tests.helpers.checks import check, text_of
 from tests.helpers.projects import from_text, project
 

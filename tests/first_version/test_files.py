@@ -24,7 +24,7 @@ from specc.pipeline import compile_project, load
 from specc.runtime.deploy.bundle import index_text
 from specc.runtime.deploy.choosing import read_points
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion
-from specc.runtime.files.tensors import load_tensors
+from specc.runtime.files.whole import load_tensors
 from specc.runtime.train.subnets import parse, resolved
 from specc.space.choices import Space
 from specc.space.latency_table import WrongTable, read_table

@@ -15,8 +15,11 @@ from torch import nn
 from specc.imported import check, import_network
 from specc.importing.prove import Proof, model_of
 from specc.importing.sources import CannotImport
-from specc.importing.weights import read_entries, to_original
+from specc.importing.weights import taken, write_weights
 from specc.pipeline import compile_project, load
+from specc.portable.files.original import METADATA, Entry, given_back, read_entries, to_original
+from specc.runtime.deploy.original import write_original
+from specc.runtime.files.whole import load_tensors
 from tests.helpers.commands import Done, specc
 
 NET = """
@@ -98,7 +101,8 @@ def test_a_users_network(tmp_path: Path) -> None:
         net.load_state_dict(state)
         x = torch.randn(2, 3, 8, 8)
         assert torch.allclose(net.eval()(x), original(x), atol=1e-6)
-    back = to_original(read_entries(tmp_path / "net.safetensors"), state)
+    back, missing = to_original(read_entries(load_tensors(tmp_path / "net.safetensors")[1][METADATA]), state)
+    assert not missing
     assert back.keys() == original.state_dict().keys()
     assert all(torch.equal(back[name], value) for name, value in original.state_dict().items())
 
@@ -234,3 +238,50 @@ def test_without_torch_it_says_what_to_install(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "torch is not installed" in done.stderr
     assert "pip install 'specc[train]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "shapes"),
+    [("same", [(6, 4, 1, 1)]), ("join", [(2, 4), (4, 4)]), ("rows 3,2 by 1,0", [(6, 4)]), ("same", [()])],
+)
+def test_weights_go_there_and_back(how: str, shapes: list[tuple[int, ...]]) -> None:
+    sources = [torch.randn(shape) for shape in shapes]
+    ours = taken(sources, how, (6, 4) if shapes != [()] else ())
+    assert all(torch.equal(a, b) for a, b in zip(given_back(ours, how, shapes), sources, strict=True))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]]", "[1]", '[["a", ["b"], "rows 2 by 1", [[2]]]]', '[["a", ["b"], "mixed", [[2]]]]']
+)
+def test_corrupt_names_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="corrupt"):
+        read_entries(text)
+
+
+class Named(nn.Module):
+    """A network whose state has other names."""
+
+    def __init__(self, state: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        self.state = state
+
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, torch.Tensor]:  # type: ignore[override]
+        return self.state
+
+
+def test_an_exported_network_goes_back_to_its_class(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6))
+    state = net.state_dict()
+    entries = [Entry(f"s1.{name}", (name,), "same", (tuple(value.shape),)) for name, value in state.items()]
+    imported = tmp_path / "net.safetensors"
+    ours = {f"s1.{name}": value + 1 for name, value in state.items()}
+    write_weights(imported, ours, entries)
+    write_original(Named(ours), imported, tmp_path)
+    back, _ = load_tensors(tmp_path / "original.safetensors")
+    net.load_state_dict(back)
+    assert all(torch.equal(value, ours[f"s1.{name}"]) for name, value in net.state_dict().items())
+    narrow = {**ours, "s1.0.weight": torch.zeros(4, 1, 3, 3)}
+    with pytest.raises(SystemExit, match=r"0\.weight would be missing"):
+        write_original(Named(narrow), imported, tmp_path)
+    with pytest.raises(SystemExit, match="--to-original"):
+        write_original(Named(ours), tmp_path / "none.safetensors", tmp_path)

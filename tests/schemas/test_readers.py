@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from specc.methods.ofa import step_shrinking
 from specc.methods.tips import step_importance
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.deploy import bundle
 from specc.runtime.run import journal, progress
 from specc.runtime.search import front

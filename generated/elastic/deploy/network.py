@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from elastic.data.images import Inputs, each_input
 from elastic.data.loading import Loading
-from elastic.data.shapes import Inputs, each_input
 from elastic.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from elastic.deploy.exporting import OnImages, described, wish_of, write_source
 from elastic.deploy.int8_files import IMAGES, write_int8

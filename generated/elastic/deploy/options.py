@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elastic.deploy.checked import FILES
-from elastic.run.flag_types import whole
-from elastic.run.flags import Flags
+from elastic.run.flags import Flags, whole
 
 
 def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:

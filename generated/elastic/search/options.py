@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from elastic.run.flag_types import cost, whole
-from elastic.run.flags import Flags
+from elastic.run.flags import Flags, cost, whole
 from elastic.run.settings import common_flags, complete, data_settings, known
 from elastic.search.checks import (
     OBJECTIVES,

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from elastic.data.shapes import Shapes, random_inputs
+from elastic.data.images import Shapes, random_inputs
 from elastic.files.first_version import UNCHANGED, FirstVersion, first_version
 from elastic.latency.timing import measure
 from elastic.net.resizing import sized

@@ -158,9 +158,10 @@ def tensor(shape: Shape) -> Tensor:
 
 
 def exact(value: object) -> Value:
-    """A number as the language has it: 1e-5 is one hundred-thousandth. Sequences become tuples."""
+    """A number as the language has it: 1e-5 is one hundred-thousandth, and so is what arithmetic on floats made of it.
+    Sequences become tuples."""
     if isinstance(value, float):
-        return plain(Fraction(repr(value)))
+        return plain(Fraction(f"{value:.12g}"))
     if isinstance(value, (list, tuple)):
         return tuple(exact(each) for each in value)
     if value is None or isinstance(value, (bool, int, Fraction, str)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -13,9 +13,9 @@ from specc.importing.text.draft import text_of
 from specc.importing.text.inline import called, used
 from specc.importing.text.naming import attribute, free_name, legal, snake
 from specc.importing.text.sections import Section
-from specc.importing.text.solve import Block
+from specc.importing.text.solve import Block, Setting
 from specc.importing.text.stack import is_block
-from specc.importing.text.terms import SPAN, Apply, Par, expression
+from specc.importing.text.terms import SPAN, Apply, Par, evaluated, expression
 from specc.importing.text.tree import (
     HERE,
     Argument,
@@ -33,9 +33,6 @@ from specc.importing.text.tree import (
 from specc.ir.parameter import REQUIRED
 from specc.semantics.files import library_blocks
 from specc.syntax import ast
-
-Setting = tuple[str, tuple[tuple[str, Argument], ...]]
-"""A norm: its operator, and all that its setting may say."""
 
 
 def spec_text(network: Network, parts: Sequence[Section], blocks: Sequence[Block]) -> str:
@@ -165,12 +162,22 @@ class Writing:
             setting = only
             statements.append(norm_setting(only))
         for node in body:
+            for_library = self.library_setting(node)
+            if for_library is not None and setting != for_library:
+                setting = for_library
+                statements.append(norm_setting(setting))
             needed = norm_of(node)
             if needed is not None and (setting is None or setting[0] != needed[0]):
                 setting = (needed[0], tuple(arg for arg in needed[1] if not isinstance(arg[1], (Par, Apply))))
                 statements.append(norm_setting(setting))
             statements.append(self.statement(node, frame, setting))
         return ast.Body(tuple(statements), SPAN)
+
+    def library_setting(self, node: Node) -> Setting | None:
+        """The norm that must be set where a statement calls a block of the library."""
+        words = [step.word for step, _ in called((node,)) if is_block(step.word)] if isinstance(node, Step) else []
+        found = [self.blocks[int(str(word)[1:])].setting for word in words]
+        return next((setting for setting in found if setting is not None), None)
 
     def statement(self, node: Node, frame: Frame, setting: Setting | None) -> ast.Statement:
         match node:
@@ -222,7 +229,7 @@ class Writing:
         required = [p for p in block.parameters if p.default is REQUIRED]
         for parameter in block.parameters:
             value = given[parameter.name]
-            if parameter.default is not REQUIRED and same_value(value, parameter.default):
+            if parameter.default is not REQUIRED and same_value(value, told_by(parameter.default, given)):
                 in_order = False
                 continue
             by_order = in_order and parameter in required and (parameter.type == "channels" or len(required) == 1)
@@ -286,6 +293,12 @@ def argument(value: Argument, type: object) -> ast.Expression:
     if type == "text" and isinstance(value, str):
         return ast.Text(value, SPAN)
     return expression(value)
+
+
+def told_by(default: object, given: Mapping[str, Argument]) -> object:
+    """A default that may read the other arguments; a word of the library's own stands for itself."""
+    value = evaluated(default, given)
+    return value.name if isinstance(value, Par) and value == default else value
 
 
 def same_value(value: object, default: object) -> bool:

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from specc.methods.ofa.step_shrinking import read_shrinking
 from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.interfaces import Passes, Space
 from specc.runtime.train.optim import nearest_epoch

@@ -1,21 +1,21 @@
-"""Softmaxes over channels in a trace."""
+"""The softmax over channels in a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from specc.traced.found import Found, Recognise, Seen
 from specc.traced.graph import Node
-from specc.traced.views import channels_at
 
 
 def softmax(node: Node, seen: Seen) -> Found | None:
+    """`x.softmax(dim)` over the channels."""
     read = seen.read(node["self"])
-    dim = node["dim"]
-    if read is None or not isinstance(dim, int):
+    if read is None:
         return None
-    return Found("softmax", (read,)) if channels_at(read.view.axes) == dim % len(node.shape) else None
+    axis = read.view.axes[cast(int, node["dim"]) % len(read.view.axes)]
+    return Found("softmax", (read,)) if [digit.axis for digit in axis] == ["c"] else None
 
 
 NODES: Final[Mapping[str, Recognise]] = {"aten.softmax": softmax}

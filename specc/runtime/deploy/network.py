@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Inputs, each_input
 from specc.runtime.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from specc.runtime.deploy.exporting import OnImages, described, wish_of, write_source
 from specc.runtime.deploy.int8_files import IMAGES, write_int8
+from specc.runtime.deploy.original import write_original
 from specc.runtime.deploy.programs import write_onnx, write_program
 from specc.runtime.files.whole import whole_folder, write_text, writing
 from specc.runtime.net.extract import extract
@@ -66,6 +67,8 @@ def export(
     with writing(folder), whole_folder(folder) as aside:
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
         plain = extract(net, plan, resized=False)
+        if flags.to_original is not None:
+            write_original(plain, flags.to_original, aside)
         written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
         written.attempt(
             program, partial(write_program, static, examples, wanted, program, wish=wish)

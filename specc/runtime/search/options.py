@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from specc.portable.run.flags import Flags
-from specc.runtime.run.flag_types import cost, whole
+from specc.portable.run.flags import Flags, cost, whole
 from specc.runtime.run.settings import common_flags, complete, data_settings, known
 from specc.runtime.search.checks import (
     OBJECTIVES,

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from specc.runtime.data.shapes import Shapes, random_inputs
+from specc.runtime.data.images import Shapes, random_inputs
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion, first_version
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.resizing import sized
