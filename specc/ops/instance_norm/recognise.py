@@ -10,11 +10,12 @@ from specc.traced.graph import Node
 
 
 def instance_norm(node: Node, seen: Seen) -> Found | None:
-    """`aten.instance_norm` of a map, by the statistics of each image itself."""
+    """`aten.instance_norm` on a map, by the statistics of each image."""
     read, weights = seen.read(node["input"], "map"), taken(seen, node)
-    if read is None or weights is None or not node["use_input_stats"] or len(weights) not in (0, 2):
+    if read is None or weights is None or not node["use_input_stats"] or node["running_mean"] is not None:
         return None
-    return Found("instance_norm", (read,), {"eps": node["eps"], "affine": bool(weights)}, weights)
+    affine = {} if len(weights) == 2 else {"affine": False}
+    return Found("instance_norm", (read,), {"eps": node["eps"], **affine}, weights) if len(weights) != 1 else None
 
 
 NODES: Final[Mapping[str, Recognise]] = {"aten.instance_norm": instance_norm}

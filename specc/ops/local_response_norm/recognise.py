@@ -1,4 +1,4 @@
-"""Local response norms in a trace, which torch writes out."""
+"""Local response norms in a trace: torch writes them out."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from typing import Final
 from specc.traced.found import Found, Recognise, Seen
 from specc.traced.graph import Node
 
-CHAIN: Final = ("aten.pow", "aten.add", "aten.mul", "aten.avg_pool3d", "aten.pad", "aten.mul")
-"""What stands below the division, from there back to the square."""
-
 
 def local_response_norm(node: Node, seen: Seen) -> Found | None:
-    """`x / (k + alpha * avg_pool3d(x ^ 2)) ^ beta`."""
+    """`x / (k + alpha * mean of neighbours' squares) ** beta`."""
     read = seen.read(node["self"], "map")
-    chain: list[Node] = []
-    argument = node["other"]
-    for target in CHAIN:
-        step = seen.node(argument, target)
-        if step is None:
-            return None
-        chain.append(step)
-        argument = step["self"]
-    power, added, weighed, mean, padded, square = chain
-    if read is None or seen.view(square["self"]) != seen.view(square["other"]) or seen.view(argument) != read.view:
+    power = seen.node(node["other"], "aten.pow")
+    added = None if power is None else seen.node(power["self"], "aten.add")
+    scaled = None if added is None else seen.node(added["self"], "aten.mul")
+    mean = None if scaled is None else seen.node(scaled["self"], "aten.avg_pool3d")
+    padded = None if mean is None else seen.node(mean["self"], "aten.pad", "aten.constant_pad_nd")
+    square = None if padded is None else seen.node(padded["self"], "aten.mul")
+    if read is None or power is None or added is None or scaled is None or mean is None or padded is None:
         return None
-    size, *others = mean.ints("kernel_size")
-    if others != [1, 1] or padded.ints("pad") != (0, 0, 0, 0, size // 2, (size - 1) // 2):
+    if square is None or seen.view(square["self"]) != read.view or seen.view(square["other"]) != read.view:
         return None
-    numbers = {"size": size, "alpha": weighed["other"], "beta": power["exponent"], "k": added["other"]}
-    return Found("local_response_norm", (read,), numbers, nodes=(*reversed(chain), node))
+    size = mean.ints("kernel_size")[0]
+    if mean.ints("kernel_size") != (size, 1, 1) or padded.ints("pad") != (0, 0, 0, 0, size // 2, (size - 1) // 2):
+        return None
+    parameters = {"size": size, "alpha": scaled["other"], "beta": power["exponent"], "k": added["other"]}
+    nodes = (square, padded, mean, scaled, added, power, node)
+    return Found("local_response_norm", (read,), parameters, nodes=nodes)
 
 
 NODES: Final[Mapping[str, Recognise]] = {"aten.div": local_response_norm}

@@ -1,24 +1,24 @@
-"""Rectifiers of a learned slope in a trace."""
+"""The activation with a learned slope in a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
-from specc.traced.found import Found, Recognise, Seen, taken
-from specc.traced.graph import Node
-from specc.traced.views import channels_at
+from specc.traced.found import Found, Recognise, Seen
+from specc.traced.graph import Node, Weight
 
 
 def prelu(node: Node, seen: Seen) -> Found | None:
-    """`aten.prelu`, whose slopes are those of the second axis."""
-    read, weights = seen.read(node["self"]), taken(seen, node)
-    if read is None or weights is None:
+    """`aten.prelu`, whose channels are the second axis."""
+    read, state = seen.read(node["self"]), seen.state(node["weight"])
+    if read is None or state is None or read.kind == "tokens":
         return None
-    (slopes,) = seen.shape(node["weight"])
-    if slopes > 1 and channels_at(read.view.axes) != 1:
+    if read.kind == "map" and seen.read(node["self"], "map") is None:
         return None
-    return Found("prelu", (read,), {"channels": slopes > 1}, weights)
+    several = seen.shape(node["weight"]) != (1,)
+    parameters = {"channels": True} if several else {}
+    return Found("prelu", (read,), parameters, {"weight": Weight((state.name,))})
 
 
 NODES: Final[Mapping[str, Recognise]] = {"aten.prelu": prelu}

@@ -9,15 +9,18 @@ from specc.traced.channels import per_channel
 from specc.traced.found import Found, Recognise, Seen, taken
 from specc.traced.graph import Node, Weight
 
+SMALLEST: Final = 2.0**-23
+"""What torch adds where no eps is given: the distance of 1 from the next number of single precision."""
+
 
 def rms_norm(node: Node, seen: Seen) -> Found | None:
     """`aten.rms_norm` over the channels alone, which come last."""
     read, weights = seen.read(node["input"]), taken(seen, node, ("weight",))
-    if read is None or not weights or not isinstance(node["eps"], float):
+    if read is None or not weights:
         return None
     if not read.channels_last or node.ints("normalized_shape") != (read.channels,):
         return None
-    return Found("rms_norm", (read,), {"eps": node["eps"]}, weights)
+    return Found("rms_norm", (read,), {"eps": SMALLEST if node["eps"] is None else node["eps"]}, weights)
 
 
 def written_out(node: Node, seen: Seen) -> Found | None:
