@@ -263,10 +263,10 @@ class Checker:
         if meaning is not None:
             self.meanings[name] = meaning
         elif name.name in inside:
-            message = f"`{name.name}` is a tensor, and an operator or block must stand here"
+            message = f"`{name.name}` is a tensor; expected an operator or a block"
             self.findings.report(WRONG_TYPE, name.span, message)
         elif name.name in self.choices:
-            message = f"`{name.name}` is a choice, and an operator or block must stand here"
+            message = f"`{name.name}` is a choice; expected an operator or a block"
             self.findings.report(WRONG_TYPE, name.span, message, help=by_when(name.name))
         else:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))
