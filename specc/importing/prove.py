@@ -29,6 +29,8 @@ CLOSE: Final = 1e-5
 """Outputs that are meant to be equal may differ by this share of their spread."""
 STEP_CLOSE: Final = 1e-5
 IMAGES: Final = 3
+MOST_IN_DOUBLE: Final = 20_000_000_000
+"""The most multiply-accumulates of an image in double precision: more take minutes."""
 ZEROES: Final = r"(feature_|alpha_)*dropout(_|[123]d)?"
 """How torch calls what zeroes values at random."""
 
@@ -111,10 +113,11 @@ def prove(
         sizes = {name: tuple(value.shape) for name, value in ours.state_dict().items()}
         ours.load_state_dict(to_spec(entries, state, sizes))
         params = sum(value.numel() for name, value in module.named_parameters() if name in set(used))
-        theirs, mine = in_double(module, shapes, batch), ours.double()
-        dtype = next(theirs.parameters()).dtype
-        mine = mine.to(dtype).eval()
-        inputs = [[torch.randn(batch or 1, *shape, dtype=dtype) for shape in shapes] for _ in range(IMAGES)]
+        theirs = in_double(module, shapes, batch, macs)
+        mine = ours.to(dtype_of(theirs)).eval()
+        small = [smaller(shape) for shape in shapes]
+        sizes_of = [shapes, *[small if takes(theirs, mine, small, batch) else shapes] * (IMAGES - 1)]
+        inputs = [[torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in one] for one in sizes_of]
         outputs = compared(theirs, mine, inputs, output)
         trained = None
         if batch is None:
@@ -122,10 +125,12 @@ def prove(
     return Proof((params, counted[0]), (macs, counted[1]), outputs, trained, sizes)
 
 
-def in_double(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None) -> Module:
-    """A copy in double precision; in single where it computes with numbers of its own that are so."""
+def in_double(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int) -> Module:
+    """A copy in double precision; in single where it computes with numbers of its own that are so, or takes long."""
     import torch
 
+    if macs > MOST_IN_DOUBLE:
+        return copy.deepcopy(module).float().eval()
     double = copy.deepcopy(module).double().eval()
     try:
         with torch.no_grad():
@@ -169,6 +174,20 @@ def answer(returned: Any, output: str | None) -> Tensor:
     tensor = found[output] if output is not None and output in found else next(iter(found.values()))
     assert isinstance(tensor, Tensor)
     return tensor
+
+
+def takes(theirs: Module, mine: Module, sizes: Sequence[tuple[int, ...]], batch: int | None) -> bool:
+    """Whether both networks run on inputs of other sizes than those that they were traced with."""
+    import torch
+
+    given = [torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in sizes]
+    try:
+        with torch.no_grad():
+            theirs(*given)
+            mine(*given)
+    except Exception:
+        return False
+    return True
 
 
 def after_a_step(
