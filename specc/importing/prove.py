@@ -86,25 +86,30 @@ def is_of_project(name: str) -> bool:
     return name in ("model", "space", "costs") or name.split(".")[0] == "elastic"
 
 
-def prove(
-    module: Module,
-    files: Mapping[str, str],
-    entries: Sequence[Entry],
-    shapes: Sequence[tuple[int, ...]],
-    batch: int | None,
-    macs: int,
-    counted: tuple[int, int],
-    used: Sequence[str],
-    output: str | None,
-) -> Proof:
-    """Compares a network with the project of its spec.
+@dataclass(frozen=True, slots=True, eq=False)
+class Original:
+    """What a spec is compared with.
 
-    shapes   of the inputs without the batch; `batch` is the only one that the network takes, or None for any
+    shapes   of its inputs without the batch; `batch` is the only one that it takes, or None for any
     macs     of one image, as torch counts them
-    counted  parameters and MACs of one image, as the compiler counts them
-    used     the original's parameters that its output depends on
+    used     the parameters that the output depends on
     output   which of several outputs it is
     """
+
+    module: Module
+    shapes: Sequence[tuple[int, ...]]
+    batch: int | None
+    macs: int
+    used: Sequence[str]
+    output: str | None
+
+
+def prove(original: Original, files: Mapping[str, str], entries: Sequence[Entry], counted: tuple[int, int]) -> Proof:
+    """Compares a network with the project of its spec.
+
+    `counted` are the spec's parameters and MACs, as the compiler counts them.
+    """
+    module, shapes, batch = original.module, original.shapes, original.batch
     import torch
 
     torch.manual_seed(0)
@@ -112,17 +117,17 @@ def prove(
         state = {name: value.detach() for name, value in module.state_dict().items()}
         sizes = {name: tuple(value.shape) for name, value in ours.state_dict().items()}
         ours.load_state_dict(to_spec(entries, state, sizes))
-        params = sum(value.numel() for name, value in module.named_parameters() if name in set(used))
-        theirs = in_double(module, shapes, batch, macs)
+        params = sum(value.numel() for name, value in module.named_parameters() if name in set(original.used))
+        theirs = in_double(module, shapes, batch, original.macs)
         mine = ours.to(dtype_of(theirs)).eval()
         small = [smaller(shape) for shape in shapes]
         sizes_of = [shapes, *[small if takes(theirs, mine, small, batch) else shapes] * (IMAGES - 1)]
         inputs = [[torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in one] for one in sizes_of]
-        outputs = compared(theirs, mine, inputs, output)
+        outputs = compared(theirs, mine, inputs, original.output)
         trained = None
-        if batch is None:
-            trained = after_a_step(theirs, mine, entries, sizes, shapes, used, output)
-    return Proof((params, counted[0]), (macs, counted[1]), outputs, trained, sizes)
+        if batch is None and outputs <= CLOSE:
+            trained = after_a_step(theirs, mine, entries, sizes, shapes, original.output)
+    return Proof((params, counted[0]), (original.macs, counted[1]), outputs, trained, sizes)
 
 
 def in_double(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int) -> Module:
@@ -196,7 +201,6 @@ def after_a_step(
     entries: Sequence[Entry],
     sizes: Mapping[str, tuple[int, ...]],
     shapes: Sequence[tuple[int, ...]],
-    used: Sequence[str],
     output: str | None,
 ) -> float | None:
     """How far both lie apart after one step of training from the same, moved weights; None where the original cannot

@@ -115,7 +115,8 @@ def show(rows: Sequence[Row]) -> None:
             whole = [found for found in taken if not found.modules]
             middle = median(found.seconds for found in mine)
             print(
-                f"{library}: {len(taken)} of {len(mine)} accepted, {len(whole)} without a module, median {middle:.1f} s.\n"
+                f"{library}: {len(taken)} of {len(mine)} accepted, {len(whole)} without a module, "
+                f"median {middle:.1f} s.\n"
             )
     print("| network | seconds | lines | elastic dimensions | sub-networks | parameters, smallest | not in words |")
     print("|---|---|---|---|---|---|---|")
