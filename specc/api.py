@@ -109,10 +109,10 @@ class Network:
             if latency_table is None:
                 raise ValueError("a budget in latency needs latency_table")
             path = Path(latency_table)
-            timed = draw_timed(self.graph, path, number, seed, limits(latency), limits(macs), limits(params))
+            timed = draw_timed(self.graph, path, number, seed, interval(latency), interval(macs), interval(params))
             draws = timed.draws
         else:
-            draws = draw(self.graph, number, seed, distribution, limits(macs), limits(params))
+            draws = draw(self.graph, number, seed, distribution, interval(macs), interval(params))
         for diagnostic in doubts(self.graph, draws, number):
             warnings.warn(as_warning(diagnostic), stacklevel=2)
         return cast("tuple[dict[str, Option], ...]", draws.assignments)
@@ -174,7 +174,7 @@ def written(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def limits(window: Window | None) -> tuple[float, float]:
+def interval(window: Window | None) -> tuple[float, float]:
     """A window with infinities where it is open. Raises ValueError for what is none."""
     low, high = window or (None, None)
     ends = (-inf if low is None else low, inf if high is None else high)

@@ -272,9 +272,9 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
 
 def bind_fully(graph: Graph, at: Assignment) -> Graph:
     """The static network of an assignment; choices that it leaves out are inactive and stand anywhere."""
-    from specc.passes.bind import bind
+    from specc.passes.specialise import specialise
 
-    return bind(graph, {choice.name: at.get(choice.name, choice.largest) for choice in graph.choices})
+    return specialise(graph, {choice.name: at.get(choice.name, choice.largest) for choice in graph.choices})
 
 
 def spec_texts(compiled: Compiled) -> dict[str, str]:

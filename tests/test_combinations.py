@@ -12,7 +12,7 @@ import torch
 
 from specc.cost.report import cost
 from specc.ir.expr import Option
-from specc.passes.bind import bind as bind_graph
+from specc.passes.specialise import specialise
 from specc.pipeline import Compiled
 from specc.runtime.verify import macs, size
 from tests.helpers.comparing import assert_plain, relative, scramble
@@ -117,10 +117,10 @@ def check(written: str, folder: Path) -> None:
             assert macs(net, [x]) == expected.macs
             continue
         plan = net.plan(plain(graph, at))
-        bound = net.bind(plan, fold=False)
+        extracted = net.extract(plan, fold=False)
         with torch.no_grad():
-            assert (macs(bound, [x]), size(bound)) == (expected.macs, expected.params), at
-            assert relative(bound(x), net(x, plan)) <= 1e-5, at
+            assert (macs(extracted, [x]), size(extracted)) == (expected.macs, expected.params), at
+            assert relative(extracted(x), net(x, plan)) <= 1e-5, at
     if graph.choices:
         check_static(spec, net, drawn[-1], folder)
     net.train()
@@ -130,16 +130,16 @@ def check(written: str, folder: Path) -> None:
 def check_static(spec: Compiled, net: Any, at: Mapping[str, Option], folder: Path) -> None:
     """The copy with folded norms, and the network that the compiler makes of a bound graph."""
     graph, plan = spec.graph, net.plan(plain(spec.graph, at))
-    made = project(spec, folder / "static", bind_graph(graph, at))
+    made = project(spec, folder / "static", specialise(graph, at))
     if all(op.connection.kind == "dense" for op in graph.ops):
         assert_plain((made.folder / "model.py").read_text())
     twin = made.model.Model().eval()
-    twin.load_state_dict(net.bind(plan, fold=False).state_dict())
+    twin.load_state_dict(net.extract(plan, fold=False).state_dict())
     x = torch.randn(3, *image_shape(graph, at), generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         sliced = net(x, plan)
         assert relative(twin(x), sliced) <= 1e-5
-        assert relative(net.bind(plan)(x), sliced) <= 1e-4
+        assert relative(net.extract(plan)(x), sliced) <= 1e-4
 
 
 def settle(written: str, rule: str | None, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Sizes from the spec to the last slice: small networks, put together from width settings, expressions and operators.
 
 What is accepted is run in torch at its largest, its smallest and random sub-networks: sizes are ints and within what is
-allocated, the sliced, bound and straight networks agree, and torch counts what the compiler does. What is refused says
+allocated, the sliced, extracted and fused networks agree, and torch counts what the compiler does. What is refused says
 at which option, or which settings meet.
 """
 
@@ -208,18 +208,18 @@ def check(text: str, folder: Path, random_ones: int) -> None:
             continue
         plan = net.plan(plain(graph, at))
         assert_ints(plan)
-        bound = net.bind(plan, fold=False)
+        extracted = net.extract(plan, fold=False)
         with torch.no_grad():
-            assert (macs(bound, [x]), size(bound)) == (expected.macs, expected.params), at
-            assert relative(bound(x), net(x, plan)) <= 1e-5, at
-            assert relative(net.straight(plan)(x), net(x, plan)) <= 1e-4, at
+            assert (macs(extracted, [x]), size(extracted)) == (expected.macs, expected.params), at
+            assert relative(extracted(x), net(x, plan)) <= 1e-5, at
+            assert relative(net.fused(plan)(x), net(x, plan)) <= 1e-4, at
 
 
 def assert_ints(part: Any) -> None:
     """No number in a plan but ints, and none that is no size."""
     for name in getattr(part, "__slots__", ()):
         value = getattr(part, name)
-        if name in ("chosen", "resolution", "outputs", "answer", "wanted", "_memory"):
+        if name in ("chosen", "resolution", "outputs", "prediction", "wanted", "_memory"):
             continue
         if hasattr(value, "values") and not isinstance(value, dict):
             assert all(type(n) is int and n >= 0 for n in numbers(value.values()) if n is not None), (name, value)

@@ -83,7 +83,7 @@ def test_a_step_of_training_moves_what_is_there_and_extraction_keeps_the_answers
     net.eval()
     with torch.no_grad():
         for plan in (small, net.plan("max")):
-            for module in (net.bind(plan), net.bind(plan, fold=True), net.straight(plan)):
+            for module in (net.extract(plan), net.extract(plan, fold=True), net.fused(plan)):
                 assert relative(module(x), net(x, plan)) <= 1e-5
 
 

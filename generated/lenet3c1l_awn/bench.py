@@ -1,4 +1,4 @@
-"""Measures latencies of sub-networks: sliced from the elastic network, bound, and straight.
+"""Measures latencies of sub-networks: sliced from the elastic network, extracted, and fused.
 
     python bench.py                              those of pareto.json
     python bench.py --at max min --batch-size 16 --device cuda
@@ -13,12 +13,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import space
-from elastic.data.shapes import random_inputs
+from elastic.data.images import random_inputs
 from elastic.deploy.choosing import sub_networks
 from elastic.files.first_version import first_version
 from elastic.latency.block_times import read_blocks, write_table
-from elastic.latency.options import bench_flags
-from elastic.latency.timing import milliseconds
+from elastic.latency.timing import bench_flags, milliseconds
 from elastic.net.resizing import sized
 from elastic.net.spelling import short
 from elastic.run.distributed import usable
@@ -44,10 +43,10 @@ def main() -> None:
         plan = net.plan(at)
         small = sized(inputs, plan.resolution)
         net.use(plan)
-        forms = (net, net.bind(plan, fold=True), net.straight(plan))
+        forms = (net, net.extract(plan, fold=True), net.fused(plan))
         times = [milliseconds(form, small, flags.rounds, flags.threads) for form in forms]
         rows.append([short(at), amount(space.macs(at)), *times])
-    print(table(["sub-network", "MACs", "sliced", "bound", "straight"], rows))
+    print(table(["sub-network", "MACs", "sliced", "extracted", "fused"], rows))
     print("milliseconds a batch: fastest / median / 90th percentile")
 
 

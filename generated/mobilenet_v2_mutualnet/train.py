@@ -20,22 +20,27 @@ from torch import nn
 
 import mutualnet
 import space
+from elastic.data.augment import Mixing
 from elastic.data.datasets import check_classes, load_data
 from elastic.data.images import Images
 from elastic.data.loading import Loading
-from elastic.data.mixing import Mixing
 from elastic.layers.synced import synchronise
 from elastic.run.distributed import World, join, leave, same_buffers
 from elastic.run.progress import Bar, Log, Mean, seconds
 from elastic.run.settings import read_settings
-from elastic.run.stopping import Stopping, random_state, restore_random
 from elastic.train import checkpoint
 from elastic.train.calibrate import calibrated
 from elastic.train.evaluate import Score, check_scores, evaluate, summary
-from elastic.train.initial import initialise, residual_ends
-from elastic.train.optim import build_optimizer, build_schedule
+from elastic.train.optim import build_optimizer, build_schedule, initialise, residual_ends
 from elastic.train.options import TrainOptions, train_options
-from elastic.train.resume import check_data, described, resumed
+from elastic.train.resume import (
+    Stopping,
+    check_data,
+    described,
+    random_state,
+    restore_random,
+    resumed,
+)
 from elastic.train.trainer import Trainer
 from model import Model
 
@@ -67,7 +72,7 @@ def main() -> None:
     if not options.test_only:
         check_data(saved, loading.data)
         train(trainer, loading, options, saved)
-    for name, score in judge(trainer, loading, options, loading.data.test).items():
+    for name, score in validate(trainer, loading, options, loading.data.test).items():
         if world.main:
             print(
                 f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}"
@@ -150,7 +155,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             metrics = {"loss": mean.value(), "lr": trainer.optimizer.param_groups[0]["lr"]}
             last = epoch + 1 == options.epochs
             if last or (epoch + 1) % options.evaluate_every == 0:
-                scores = judge(trainer, loading, options, loading.data.validation)
+                scores = validate(trainer, loading, options, loading.data.validation)
                 check_scores(scores, epoch)
                 metrics |= {f"accuracy/{name}": score.accuracy for name, score in scores.items()}
                 bar.say(
@@ -165,7 +170,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
     log.close()
 
 
-def judge(
+def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
     """Scores of the largest and the smallest sub-network, each with its norms calibrated."""
@@ -173,11 +178,11 @@ def judge(
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     fitting = loading.calibration(options.calibrate)
-    judging = loading.evaluation(images)
+    batches = loading.evaluation(images)
     scores = {}
     for name, at in subnets.items():
         plan = calibrated(net, net.plan(at), fitting)
-        scores[name] = evaluate(net, plan, judging, trainer.world)
+        scores[name] = evaluate(net, plan, batches, trainer.world)
     return scores
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
+from elastic.files.first_version import first_version
 from elastic.run.distributed import World, total
 from elastic.space.budgets import Budgets, NoBudget, budgets_of
 from elastic.space.choices import Space
@@ -41,18 +42,21 @@ def build_pools(
     budgets: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     folder: Path,
+    net: nn.Module | None = None,
 ) -> PrioritizedPools:
     """Empty pools for all constraints. Exits where a budget cannot be kept to: a latency that nobody measured.
 
     `settings` says how many sub-networks a pool may hold (capacity), by which `sampler` the space is drawn from, and
-    how drawing changes over time (space_share_end, temperature_end, smoothing). Latency tables lie in `folder`.
+    how drawing changes over time (space_share_end, temperature_end, smoothing). Latency tables lie in `folder`;
+    where they are of the first version, the class of `net` says what their names are now.
     """
     capacity = settings["capacity"]
     annealing = {
         name: settings[name] for name in ("space_share_end", "temperature_end", "smoothing")
     }
+    renamed = first_version(net).renamed
     try:
-        found = budgets_of(space, budgets, capacity, folder, settings["sampler"])
+        found = budgets_of(space, budgets, capacity, folder, settings["sampler"], renamed)
     except NoBudget as error:
         raise SystemExit(str(error)) from None
     return PrioritizedPools(found, capacity, **annealing)
@@ -68,15 +72,15 @@ def step(
     batch's labels, as it answered in this step, before the update, over all processes.
     """
     losses: list[Tensor] = []
-    answers: Tensor | None = None
+    teacher: Tensor | None = None
     heard: list[Tensor] = []
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
-        if answers is None:
-            answers = logits.detach()
+        if teacher is None:
+            teacher = logits.detach()
             loss = trainer.criterion(logits, labels)
         else:
-            loss = kullback_leibler(logits, answers)
+            loss = kullback_leibler(logits, teacher)
             heard.append(logits.detach())
         trainer.backward(loss)
         losses.append(loss.detach())

@@ -50,18 +50,18 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
     pools: Any = trainer.memory
     same_buffers(net, trainer.world)
     fitting = loading.calibration(calibrate)
-    judging = loading.evaluation(loading.data.validation)
+    batches = loading.evaluation(loading.data.validation)
     testing = loading.evaluation(loading.data.test)
-    judged: dict[tuple[Any, ...], tuple[float, Any]] = {}
+    evaluated: dict[tuple[Any, ...], tuple[float, Any]] = {}
     tested: dict[tuple[Any, ...], float] = {}
 
-    def judge(at: Mapping[str, Any]) -> tuple[float, Any]:
+    def accuracy_of(at: Mapping[str, Any]) -> tuple[float, Any]:
         """Accuracy, and the plan with its statistics."""
         key = tuple(at.items())
-        if key not in judged:
+        if key not in evaluated:
             plan = calibrated(net, net.plan(at), fitting)
-            judged[key] = evaluate(net, plan, judging, trainer.world).accuracy, plan
-        return judged[key]
+            evaluated[key] = evaluate(net, plan, batches, trainer.world).accuracy, plan
+        return evaluated[key]
 
     found = []
     for number, constraint in enumerate(pools.budgets.constraints):
@@ -69,8 +69,8 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
         if not candidates:
             continue
         # Of equals the first, which has the best score.
-        at = max(candidates, key=lambda candidate: judge(candidate)[0])
-        accuracy, plan = judge(at)
+        at = max(candidates, key=lambda candidate: accuracy_of(candidate)[0])
+        accuracy, plan = accuracy_of(at)
         key = tuple(at.items())
         if key not in tested:
             tested[key] = evaluate(net, plan, testing, trainer.world).accuracy

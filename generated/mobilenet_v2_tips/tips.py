@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.progress import table
 from elastic.train.interfaces import Passes, Space
 from tips_importance import read_importance
 from us_net import soft_cross_entropy
+
+__all__ = ["Draws", "draws_of", "draws_table", "read_importance", "step", "sub_networks"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +38,14 @@ class Draws:
         return rng.uniform(self.least / max(self.boosts.values(), default=1.0), 1.0)
 
 
-def read_draws(
-    path: Path, space: Space, boost: float = 1.5, keep: float = 0.5, together: bool = True
+def draws_of(
+    found: Mapping[str, Any],
+    space: Space,
+    boost: float = 1.5,
+    keep: float = 0.5,
+    together: bool = True,
 ) -> Draws:
-    """How importance.json, which the compiler wrote, would have sub-networks drawn."""
-    found = read_importance(path)
+    """How sub-networks are drawn by what `read_importance` found."""
     boosts = {row["choice"]: boost if row["important"] else 1.0 for row in found["groups"]}
     keeps = {
         row["choice"]: min(1.0, boost * keep) if row["important"] else keep
@@ -90,22 +94,21 @@ def step(
     `distill`, its answers: detached, as soft cross-entropy.
     """
     losses = []
-    answers: Tensor | None = None
+    teacher: Tensor | None = None
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
         loss = trainer.criterion(logits, labels)
-        if answers is None:
-            answers = logits.detach()
+        if teacher is None:
+            teacher = logits.detach()
         else:
-            loss = loss + distill * soft_cross_entropy(logits, answers)
+            loss = loss + distill * soft_cross_entropy(logits, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses
 
 
-def draws_table(path: Path, space: Space, draws: Draws) -> str:
+def draws_table(found: Mapping[str, Any], space: Space, draws: Draws) -> str:
     """What importance.json says of every width group and sub-path, and how each is drawn, most important first."""
-    found = read_importance(path)
     rows = []
     for row in sorted(found["groups"], key=lambda row: -row["score"]):
         name = row["choice"]

@@ -6,8 +6,21 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from elastic.files.documents import fields, flag, listed, maybe, number, text, whole
-from elastic.files.strict_json import read_json
+from torch import nn
+
+from elastic.files.documents import (
+    fields,
+    flag,
+    listed,
+    maybe,
+    number,
+    read_json,
+    text,
+    whole,
+)
+from elastic.files.first_version import first_version
+from elastic.files.renames import names_now
+from elastic.train.interfaces import Space
 
 SCORE: Final = number(0)
 SHARE: Final = maybe(number(0, 1))
@@ -35,11 +48,22 @@ IMPORTANCE: Final = fields(
 """What the file holds."""
 
 
-def read_importance(path: Path) -> dict[str, Any]:
-    """The content of importance.json. Exits where it is corrupt."""
+def read_importance(path: Path, space: Space, net: nn.Module | None = None) -> dict[str, Any]:
+    """The content of importance.json. Exits where it is corrupt, or has choices that the space has not.
+
+    In a file of the first version the choices get the names of now, which the class of `net` knows.
+    """
     try:
         found: dict[str, Any] = read_json(path.read_bytes())
         IMPORTANCE(found)
     except ValueError as error:
         raise SystemExit(f"{path} is corrupt: {error}") from None
+    rows = [*found["groups"], *found["sub_paths"]]
+    names = [row["choice"] for row in rows]
+    now = names_now(names, space.CHOICES.keys(), first_version(net).renamed)
+    for row in rows:
+        if now[row["choice"]] not in space.CHOICES:
+            message = f"{path} belongs to a different network: it has the choice {row['choice']!r}"
+            raise SystemExit(message)
+        row["choice"] = now[row["choice"]]
     return found

@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.train.interfaces import Passes, Space
 
 
@@ -33,14 +33,14 @@ def step(
     them in this very step: detached, so that no gradient reaches the teacher through its pupils.
     """
     losses = []
-    answers: Tensor | None = None
+    teacher: Tensor | None = None
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
-        if answers is None or not distill:
+        if teacher is None or not distill:
             loss = trainer.criterion(logits, labels)
-            answers = logits.detach()
+            teacher = logits.detach()
         else:
-            loss = soft_cross_entropy(logits, answers, temperature)
+            loss = soft_cross_entropy(logits, teacher, temperature)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

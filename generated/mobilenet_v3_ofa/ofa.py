@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.train.interfaces import Passes, Space
 from elastic.train.optim import nearest_epoch
@@ -45,8 +45,8 @@ class Shrinking:
     teacher   the network as it was at the end of the first phase; it answers at its largest
     """
 
-    def __init__(self, path: Path, net: nn.Module) -> None:
-        found = read_shrinking(path)
+    def __init__(self, path: Path, space: Space, net: nn.Module) -> None:
+        found = read_shrinking(path, space, net)
         self.stages = [Stage(**row) for row in found["stages"]]
         self.always: tuple[str, ...] = tuple(found["always"])
         self.sets = [
@@ -130,7 +130,7 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def answers(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
         """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -160,7 +160,7 @@ def step(
     images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
-    answers: Tensor | None,
+    teacher: Tensor | None,
     distill: float = 1.0,
 ) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order.
@@ -171,8 +171,8 @@ def step(
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
         loss = trainer.criterion(logits, labels)
-        if answers is not None:
-            loss = loss + distill * soft_cross_entropy(logits, answers)
+        if teacher is not None:
+            loss = loss + distill * soft_cross_entropy(logits, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

@@ -17,7 +17,7 @@ from elastic.layers.batch_norm import BatchNorm2d
 from elastic.net.elastic import Elastic, Value, when
 from elastic.net.network import ElasticNet
 from elastic.net.parts import Part, Plan
-from elastic.net.sizes import exit_answers, smallest, wanted
+from elastic.net.sizes import exit_predictions, smallest, wanted
 from elastic.net.stage import Stage
 from space import choice
 
@@ -315,13 +315,13 @@ class MsdnetCifar(ElasticNet):
         self.two_scales = when(exit.after("e8"), TwoScales())
         self.one_scale = when(exit.after("e16"), OneScale())
         self.head = when(exit.after("e22"), Stage(Answer(334, 100)))
-        self.answers = exit_answers(exit)
+        self.predictions = exit_predictions(exit)
         self.features = {
             "three_scales": exit.after("e8"),
             "two_scales": exit.after("e16"),
             "one_scale": exit.after("e22"),
         }
-        self.answer = exit
+        self.prediction = exit
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Tensor | dict[str, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.progress import amount, table
 from elastic.train.calibrate import calibrated
 from elastic.train.evaluate import evaluate
@@ -45,12 +45,12 @@ def step(
     losses = []
     teacher: dict[str, Tensor] = {}
     for plan in trainer.passes(plans):
-        answers = trainer.answers(images, plan)
+        outputs = trainer.outputs(images, plan)
         if not teacher:
-            loss = alpha * trainer.criterion(next(iter(answers.values())), labels)
-            teacher = {name: answer.detach() for name, answer in answers.items()}
+            loss = alpha * trainer.criterion(next(iter(outputs.values())), labels)
+            teacher = {name: output.detach() for name, output in outputs.items()}
         else:
-            loss = (1 - alpha) * distance(answers, teacher, logits, temperature)
+            loss = (1 - alpha) * distance(outputs, teacher, logits, temperature)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses
@@ -62,8 +62,8 @@ def step_on_labels(
     """A step without specialisation (section 4.2): (CE(y, super) + CE(y, base)) / 2."""
     losses = []
     for plan in trainer.passes(plans):
-        (answer,) = trainer.answers(images, plan).values()
-        loss = trainer.criterion(answer, labels) / 2
+        (output,) = trainer.outputs(images, plan).values()
+        loss = trainer.criterion(output, labels) / 2
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

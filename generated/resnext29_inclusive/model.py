@@ -105,7 +105,7 @@ class Resnext29Inclusive(ElasticNet):
         self.head6 = when(wanted("head6"), Head(256, 10))
         self.head7 = when(wanted("head7"), Head(256, 10))
         self.head8 = when(wanted("head8"), Head(256, 10))
-        self.answers = {
+        self.predictions = {
             "head1": k.is_(1),
             "head2": k.is_(2),
             "head3": k.is_(3),
@@ -116,7 +116,7 @@ class Resnext29Inclusive(ElasticNet):
             "head8": k.is_(8),
         }
         self.features = {"s1": True, "s2": True, "s3": True}
-        self.answer = named(
+        self.prediction = named(
             k,
             {
                 1: "head1",

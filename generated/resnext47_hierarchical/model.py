@@ -132,7 +132,7 @@ class Resnext47Hierarchical(SlicedNet):
         self.head5_coarse = when(wanted("head5_coarse"), Head(320, 20))
         self.head6_fine = when(wanted("head6_fine"), Head(384, 100))
         self.head6_coarse = when(wanted("head6_coarse"), Head(384, 20))
-        self.answers = {
+        self.predictions = {
             "head1_fine": True,
             "head1_coarse": True,
             "head2_fine": k >= 2,
@@ -147,7 +147,7 @@ class Resnext47Hierarchical(SlicedNet):
             "head6_coarse": k.is_(6),
         }
         self.features = {"s1": True, "s2": True, "s3": True}
-        self.answer = named(
+        self.prediction = named(
             k,
             {
                 1: "head1_fine",

@@ -38,7 +38,7 @@ def presence(graph: Graph) -> Presence:
     tensors = graph.tensor_table()
     active = {choice.name: FALSE for choice in graph.choices}
     read_by_shape: dict[str, tuple[Expr, ...]] = {name: tuple(shape_of(tensor)) for name, tensor in tensors.items()}
-    needed = {graph.answer(): TRUE}
+    needed = {graph.prediction(): TRUE}
     present: list[Node] = []
     for op in reversed(graph.ops):
         try:

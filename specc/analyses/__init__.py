@@ -1,7 +1,8 @@
 """Analyses that methods may ask for: one module each, found by looking. Adding a module adds an analysis.
 
-A method asks with a call, `Call("importance", (("subnets", 8), ..))`, and gets plain data, which it judges the network
-by or writes into files of the project. A module holds `ANALYSIS`, a `protocol.Analysis`, and is named after it.
+A method asks with a call, `Call("importance", (("subnets", 8), ..))`, and gets plain data: to check
+the network by, or to write into files of the project. A module holds `ANALYSIS`, a `protocol.Analysis`, and is named
+after it.
 
 An analysis need not be specc's own: a package that is installed with an entry point in the group `specc.analyses`,
 

@@ -15,15 +15,14 @@ from specc.semantics.files import LIBRARY, library_names
 from specc.syntax import ast
 
 LIMITS: Final[tuple[tuple[str, str], ...]] = (
-    ("kernels of 1x7, strides or paddings of two numbers", "kernels and windows are square"),
+    ("patches of two numbers, arithmetic on `[3, 9]`", "kernels, strides, paddings and dilations may be pairs"),
     ("1d and 3d convolutions, pools and inputs", "inputs are images and vectors"),
     ("transposed convolutions, unpooling, pixel shuffle", "`upsample(2); conv(out, kernel=3)`"),
     ("padding other than with zeros", "leave `padding` out, or say how much"),
     ("recurrent layers, embeddings, text and audio", "`patch_embed` makes tokens of images"),
     ("cross-attention, windows and shifts of tokens", "`attention` is between all tokens that arrive"),
     ("matrix products", "`multiply(a, b)` and `scale(x, gate)` multiply number by number"),
-    ("instance, local response, RMS, weight and spectral norms", "batch, layer and group norms"),
-    ("learned scales of channels (layer scale)", "a `norm`, or nothing"),
+    ("weight and spectral norms", "batch, layer, group, instance and RMS norms"),
     ("deformable and dynamic convolutions", "`conv`, and choices between paths with `when`"),
     ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),
     ("elastic strides, paddings and rates", "widths, kernels, depths, paths and resolutions are elastic"),
@@ -104,7 +103,7 @@ def takes(signature: Signature, type_: Plain) -> bool:
 
 
 def doc(signature: Signature) -> str:
-    return signature.doc or "The norm that a `norm` setting names: batch, layer or group."
+    return signature.doc or "The norm that a `norm` setting names: batch, layer, group, instance or rms."
 
 
 def taken(signature: Signature) -> str:

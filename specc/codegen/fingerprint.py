@@ -59,7 +59,7 @@ def network_data(graph: Graph) -> dict[str, Any]:
         "choices": {choice.name: hashed.options(choice) for choice in graph.choices},
         "ops": {op.name: op_data(op, places, tensors, hashed) for op in graph.ops},
         "outputs": {output.name: [output.kind, places[output.tensor], output.level] for output in graph.outputs},
-        "answer": places[graph.answer()],
+        "answer": places[graph.prediction()],
         "classes": graph.classes,
         "labels": [level_data(level) for level in graph.labels],
     }

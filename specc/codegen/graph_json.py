@@ -27,7 +27,7 @@ def graph_json(graph: Graph, blocks: Mapping[str, Sequence[str]] = MappingProxyT
     Expressions are numbers, {"choice": name} or [function, arguments...].
     """
     head: dict[str, Any] = {"format": "specc graph 1", "name": graph.name, "classes": graph.classes}
-    head |= {"inputs": list(graph.inputs), "answer": graph.answer()}
+    head |= {"inputs": list(graph.inputs), "answer": graph.prediction()}
     tensors = graph.tensor_table()
     sections: dict[str, list[Any]] = {
         "choices": [choice_data(choice) for choice in graph.choices],

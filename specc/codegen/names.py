@@ -6,6 +6,8 @@ import keyword
 from collections.abc import MutableSet, Set
 from typing import Final
 
+from specc.ir.window import SIDES
+
 _ATTRIBUTES: Final = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double
     dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu
@@ -14,9 +16,9 @@ _ATTRIBUTES: Final = """
     register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
     register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
     register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to
-    to_empty train training type xpu zero_grad plan use bind bound cut self chosen resolution outputs assignment
-    answer wanted result
-    normalise_batch slices counts steps answers features present space parts absent sizes planner held
+    to_empty train training type xpu zero_grad plan use extract extracted fused cut self chosen resolution outputs
+    assignment prediction wanted result
+    normalise_batch slices counts steps predictions features present space parts absent sizes planner held
 """
 MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 """What a module or plan has already; an op of such a name gets an underscore."""
@@ -26,9 +28,9 @@ _GLOBALS: Final = """
     Elastic ElasticAttention ElasticClassToken ElasticNet ElasticPosition F Fraction GroupNorm LayerNorm Linear Model
     OneOf OrderedDict PadSlices Part Plan Position Repeat SegmentedBatchNorm1d SegmentedBatchNorm2d SegmentedConv2d
     SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear Size Skippable SlicedNet Stage Tensor TransformedConv2d
-    TriangularConv2d TriangularLinear Value annotations blocks bool ceil choice dict divisible enumerate exit_answers
-    float floor gelu greatest half_up hsigmoid hswish int named nn pick position range relu relu6 resize sigmoid silu
-    sized smallest space stage str super tanh torch tuple wanted when
+    TriangularConv2d TriangularLinear Value annotations blocks bool ceil choice dict divisible enumerate
+    exit_predictions float floor gelu greatest half_up hsigmoid hswish int named nn pick position range relu relu6
+    resize sigmoid silu sized smallest space stage str super tanh torch tuple wanted when
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""
@@ -78,5 +80,6 @@ def comment(text: str) -> str:
 
 
 def choice_leaf(name: str) -> str:
-    """The last part of a choice's name: `depth` of `s1.depth`."""
-    return identifier(name.rsplit(".", 1)[-1])
+    """The last part of a choice's name: `depth` of `s1.depth`, and `kernel_height` of `s1.conv.kernel.height`."""
+    *_, before, leaf = ("", *name.split("."))
+    return identifier(f"{before}_{leaf}" if before == "kernel" and leaf in SIDES else leaf)

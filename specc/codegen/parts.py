@@ -75,7 +75,7 @@ def closure(modules: Iterable[str], roots: Roots) -> dict[str, str]:
 
 
 def imported(text: str, roots: Roots = OURS) -> list[str]:
-    """The parts that a part imports: `from specc.runtime.net import bind` means the module bind."""
+    """The parts that a part imports: `from specc.runtime.net import extract` means the module extract."""
     found = ((home, names) for _, home, names in IMPORT.findall(text) if home.split(".")[0] in roots)
     return [module for home, names in found for module in modules_of(home, names)]
 

@@ -71,7 +71,7 @@ class View:
     values     the method's arguments as Python text, by name
     call       the method with the arguments that are not the usual ones, as Python text: checkpoints name it
     data       files with what the compiler found out for the method
-    judge_doc  what train.py's `judge` says of itself
+    validate_doc  the docstring of train.py's `validate`
     data_flag  the flag that says where the data lies, " --data-path DIR"; "" where nobody has to
     own        files of the user's that go with the project
     slices     the choice of how many slices are active, in a network of slices; "" in any other
@@ -102,14 +102,14 @@ class View:
     values: Mapping[str, str]
     call: str
     data: tuple[str, ...]
-    judge_doc: str
+    validate_doc: str
     draws: bool
     calibrated: int
     blocks: bool
     method_text: str
     version: str
     slices: str
-    answers: str
+    outputs: str
     trained: str
     stages: tuple[str, ...]
     dataset: str
@@ -171,9 +171,9 @@ def training_view(graph: Graph, sections: Sections) -> View:
         values={name: literal(plain(value)) for name, value in call.values},
         call=literal(call_text(call, method.signature)),
         data=(),
-        judge_doc=judge_doc(graph, method),
+        validate_doc=validate_doc(graph, method),
         slices=separable(graph) or "",
-        answers=several_answers(graph),
+        outputs=several_outputs(graph),
         trained=listed_text(graph, method, call),
         stages=pyramid_stages(graph),
         draws=method.draws,
@@ -233,7 +233,7 @@ def has_table(graph: Graph) -> bool:
     return bool(graph.choices) and len(graph.inputs) == 1
 
 
-def several_answers(graph: Graph) -> str:
+def several_outputs(graph: Graph) -> str:
     """The heads and exits of a network, in a few words; "" where it has one."""
     names = [output.name for output in graph.outputs if output.kind != "features"]
     shown = names if len(names) <= 4 else [names[0], names[1], "...", names[-1]]
@@ -256,12 +256,12 @@ def hook_template(method: str, hook: str) -> str:
     return f"{method}/{hook}.jinja" if (method_folder(method) / f"{hook}.jinja").is_file() else ""
 
 
-def judge_doc(graph: Graph, method: Method) -> str:
+def validate_doc(graph: Graph, method: Method) -> str:
     """What is evaluated, in a line."""
     if not graph.choices:
         return "The network's score."
     calibrated = ", each with its norms calibrated" if method.calibrates else ""
-    hooks = [hook for hook in ("judge", "judged") if hook_template(method.name, hook)]
+    hooks = [hook for hook in ("validate", "validated") if hook_template(method.name, hook)]
     which = "those that stand for all sub-networks" if hooks else "the largest and the smallest sub-network"
     return f"Scores of {which}{calibrated}."
 

@@ -97,7 +97,7 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
         params_total=sum(op.total for op in costs.ops),
         macs=sum(row.macs for row in rows),
         activations=sum(elements[name] for step in steps for name in step.writes),
-        peak_bytes=BYTES * most_alive(steps, elements, graph.inputs, graph.answer(), sources),
+        peak_bytes=BYTES * most_alive(steps, elements, graph.inputs, graph.prediction(), sources),
         ops=rows,
     )
 

@@ -6,11 +6,10 @@ import re
 from collections.abc import Container, Mapping
 from typing import Final
 
-SQUARE: Final = (
-    "kernels, strides, paddings and windows are square: one number for height and width, as in `kernel=3`. "
-    "There are no 1x7 kernels, no 1d and no 3d layers (`specc explain limits`)"
-)
+PAIR: Final = "height and width stand in square brackets: `kernel=[1, 7]`; one number is both: `kernel=3`"
 """Said of `kernel=(1, 7)`, which must never lead to `kernel={1, 7}`: that is an elastic kernel."""
+SQUARE: Final = "this is square: one number for height and width"
+"""Said of `[8, 16]` where there is no pair."""
 
 NO_1D: Final = "maps have height and width, so there are no 1d and 3d layers; tokens have `linear` and `attention`"
 
@@ -60,10 +59,10 @@ OPERATORS: Final[Mapping[str, str]] = {
     "groupnorm": _NORM.format("group(groups=32)"),
     "groupnormalization": _NORM.format("group(groups=32)"),
     "gn": _NORM.format("group(groups=32)"),
-    "instancenorm": "there is no instance norm: write `norm`, and `norm group(groups=32)` before it, once",
-    "rmsnorm": "there is no RMS norm: write `norm`, and `norm layer` before it, once",
-    "lrn": "there is no local response norm: leave it out, or write `norm`, and `norm batch` before it, once",
-    "localresponsenorm": "there is no local response norm: leave it out, or write `norm`, and `norm batch` before it",
+    "instancenorm": _NORM.format("instance"),
+    "rmsnorm": _NORM.format("rms"),
+    "lrn": "write `local_response_norm(size)`",
+    "localresponsenorm": "write `local_response_norm(size)`",
     "weightnorm": "there is no weight norm: write `norm`, and `norm batch` before it, once",
     "spectralnorm": "there is no spectral norm: write `norm`, and `norm batch` before it, once",
     # activations
@@ -136,8 +135,8 @@ OPERATORS: Final[Mapping[str, str]] = {
     **dict.fromkeys("div divide pow matmul bmm einsum bilinear".split(), _NO_PRODUCT),
     **dict.fromkeys("mul prod product".split(), "write `multiply(a, b)`"),
     "sub": "write `subtract(a, b)`",
-    "layerscale": "there is no learned scale of channels: leave it out, or write `norm`",
-    "gamma": "there is no learned scale of channels: leave it out, or write `norm`",
+    "layerscale": "write `layer_scale(start=1e-6)`",
+    "gamma": "write `layer_scale(start=1e-6)`",
     # layers on vectors and tokens
     "linear": "write `linear(out)`: how many features arrive is known",
     "dense": "write `linear(out)`: how many features arrive is known",
@@ -214,7 +213,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "usebias": "write `bias=yes`",
     "outputsize": "write `size=7`, or nothing for the whole map",
     "ceilmode": "write `ceil=yes`",
-    "countincludepad": "leave it out: the border counts, as in PyTorch",
+    "countincludepad": "write `count_padding=no`",
     "activation": "write the activation after it: `conv(64, kernel=3); relu`",
     "act": "write the activation after it: `conv(64, kernel=3); relu`",
     "inplace": "leave it out",
@@ -225,11 +224,11 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "p": "write `rate=0.1`, or the number alone: `dropout(0.1)`",
     "prob": "write `rate=0.1`, or the number alone: `dropout(0.1)`",
     "dropprob": "write `rate=0.1`, or the number alone: `drop_path(0.1)`",
-    "affine": "leave it out: norms have scales and offsets",
+    "affine": "leave it out: all norms but `instance` always have scales",
     "trackrunningstats": "leave it out: batch norms have running statistics",
     "name": "write the name before it: `name = conv(64, kernel=3)`",
     **dict.fromkeys(
-        "kernelh kernelw kernelheight kernelwidth kh kw strideh stridew padh padw paddingh paddingw".split(), SQUARE
+        "kernelh kernelw kernelheight kernelwidth kh kw strideh stridew padh padw paddingh paddingw".split(), PAIR
     ),
 }
 """By a parameter's name in small letters, without `_`; only where the operator has no parameter of that name."""
@@ -271,7 +270,7 @@ INPUTS: Final[Mapping[str, str]] = {
 """By what an `input` is called elsewhere."""
 
 WINDOWS: Final = ("kernel", "stride", "padding", "dilation", "size", "kernel_size", "pool_size", "strides")
-"""Parameters that have two numbers in other libraries, and one here."""
+"""Parameters that may have two numbers, for height and width."""
 
 
 TUPLES: Final = "there are no tuples: `{16, 32}` is a choice between two options, `[a, b]` a list of settings"
@@ -287,7 +286,7 @@ def tuple_elsewhere(call: str, parameter: str, first: bool = False) -> str:
     if call in ("image", "input"):
         return "write the sizes one after the other: `image(3, 32, 16)`"
     if squeezed(parameter) in map(squeezed, WINDOWS) or (not parameter and re.search(WINDOWED, squeezed(call))):
-        return SQUARE
+        return SQUARE if re.search("patch", squeezed(call)) else PAIR
     return TUPLES if call else "options are written `{3, 5}`, and lists of settings `[a, b]`"
 
 

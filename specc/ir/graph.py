@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Number, Option, Var, apply
 from specc.ir.operator import Operator
+from specc.ir.window import Window
 from specc.source import Span
 
 
@@ -75,7 +76,7 @@ class Connection:
     diagonal    in `blocks` equal blocks, output block i sees input block i
 
     For a triangular connection per channel `least` and `most` are the (inputs, outputs) of the narrowest and of the
-    largest sub-network: they fix the triangle, also where the op itself is bound to a part of it.
+    largest sub-network: they fix the triangle, also where the op itself is cut to a part of it.
     """
 
     kind: Literal["dense", "triangular", "diagonal"] = "dense"
@@ -155,7 +156,7 @@ class Scope:
     items: tuple[str | Scope, ...]
     origin: Span
     block: str = ""
-    args: tuple[tuple[str, Expr], ...] = ()
+    args: tuple[tuple[str, Window], ...] = ()
     output: str = ""
 
     def scopes(self) -> Iterator[Scope]:
@@ -278,7 +279,7 @@ class Graph:
     labels: tuple[LabelLevel, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
 
-    def answer(self) -> str:
+    def prediction(self) -> str:
         """The name of the tensor that a plain call returns."""
         heads = [output for output in self.outputs if output.kind == "head"]
         return self.main or (heads or list(self.outputs))[0].tensor

@@ -218,6 +218,8 @@ class Operator(ABC):
     """Whether it keeps running statistics, which every sub-network needs to have measured for itself."""
     sums: bool = False
     """Whether it adds its inputs, as at the end of a residual."""
+    associative: bool = False
+    """Whether it may be applied step by step: of (a, b, c) it makes what it makes of (what it makes of (a, b), c)."""
     selects: bool = False
     """Whether it goes on with one of its inputs: that of the first true condition in `params.conditions`."""
     narrows: bool = False

@@ -67,7 +67,8 @@ class SameAs:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter. `elastic` says that a range, a set or a choice may stand there.
+    """One parameter. `elastic` says that a range, a set or a choice may stand there, `pair` that two numbers may, one
+    for height and one for width.
 
     A number is more than `above`, at most `most` and less than `below`, where these are given.
     """
@@ -77,6 +78,7 @@ class Parameter:
     default: object = REQUIRED
     doc: str = ""
     elastic: bool = False
+    pair: bool = False
     below: int | None = None
     above: int | None = None
     most: int | None = None

@@ -109,7 +109,7 @@ def rewrite_op(op: Op, rewrite: Rewrite) -> Op:
 
 def rewrite_scope(scope: Scope, rewrite: Rewrite) -> Scope:
     items = tuple([rewrite_scope(i, rewrite) if isinstance(i, Scope) else i for i in scope.items])
-    args = tuple([(name, rewrite(value)) for name, value in scope.args])
+    args = tuple([(name, rewrite_value(value, rewrite)) for name, value in scope.args])
     guard, place = rewrite(scope.guard), (scope.origin, scope.block)
     return Scope(scope.name, scope.path, scope.kind, guard, items, *place, args, scope.output)
 

@@ -18,6 +18,7 @@ from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
 from specc.ir.graph import DENSE, Connection, LabelLevel, ScopeKind, Segment, Tensor, Tie, WidthRule
 from specc.ir.operator import Operator
+from specc.ir.window import Window
 from specc.semantics.model import Model
 from specc.source import CallSite, Span
 from specc.syntax import ast
@@ -63,11 +64,17 @@ DEEPEST_NESTING = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """A number, a flag, a word or an expression. `follows` says that it came from `in` (or is the class count), so that
-    a channel argument takes it as it is instead of making a width group."""
+    """A number, a flag, a word, an expression or a pair of height and width. `follows` says that it came from `in` (or
+    is the class count), so that a channel argument takes it as it is instead of making a width group."""
 
-    x: Expr | bool
+    x: Window | bool
     follows: bool = False
+
+    @property
+    def scalar(self) -> Expr | bool:
+        """What it is, where no pair may stand."""
+        assert not isinstance(self.x, tuple)
+        return self.x
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +117,7 @@ class ScopeItem(Named):
     origin: Span = field(kw_only=True)
     guard: Expr = 1
     block: str = ""
-    args: tuple[tuple[str, Expr], ...] = ()
+    args: tuple[tuple[str, Window], ...] = ()
     items: list[OpItem | ScopeItem] = field(default_factory=list)
     names: list[Named] = field(default_factory=list)
     full_path: str = ""
@@ -131,8 +138,8 @@ class ScopeItem(Named):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What a head or an exit answers: the name of its output, the label level (""; the finest), the condition under
+class Prediction:
+    """The output of a head or an exit: the name of its output, the label level (""; the finest), the condition under
     which a plain call returns it - None for a level that only who asks for it gets - and where it is written."""
 
     name: str
@@ -278,7 +285,7 @@ class Builder:
         self.ties: list[Tie] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.passed: list[Expr] = []
-        self.answers: list[Answer] = []
+        self.predictions: list[Prediction] = []
         self.exits: dict[str, Span] = {}
         self.levels: tuple[LabelLevel, ...] = ()
         self.levelled = False

@@ -9,7 +9,7 @@ from typing import Literal, cast
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.choice import Choice, Kind
-from specc.ir.expr import Expr, Option, Var, free
+from specc.ir.expr import Option, Var, free
 from specc.ir.graph import (
     SHARED,
     SUBNET,
@@ -25,7 +25,8 @@ from specc.ir.graph import (
     WidthRule,
 )
 from specc.ir.parameter import Call
-from specc.ir.rewrite import Rewrite, rewrite_params, shapes, substitution
+from specc.ir.rewrite import Rewrite, rewrite_params, rewrite_value, shapes, substitution
+from specc.ir.window import choices_of
 from specc.lower.builder import BankRequest, Builder, ChoiceItem, Named, OpItem, ScopeItem
 from specc.methods import find_method
 from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
@@ -248,7 +249,7 @@ def final_rule(rule: WidthRule, names: Mapping[str, str]) -> WidthRule:
 
 
 def final_scope(scope: ScopeItem, rewrite: Rewrite) -> Scope:
-    args: list[tuple[str, Expr]] = [(name, rewrite(value)) for name, value in scope.args]
+    args = [(name, rewrite_value(value, rewrite)) for name, value in scope.args]
     items: list[str | Scope] = []
     for item in scope.items:
         if isinstance(item, OpItem):
@@ -299,7 +300,7 @@ def of_kind(choice: Choice, kinds: set[Kind]) -> Choice:
 def decisions(graph: Graph) -> Iterator[tuple[str, Kind]]:
     """Choices that sizes depend on, and what they decide there: a kernel, a width, or by how much it is multiplied."""
     for op in graph.ops:
-        for name in free(getattr(op.params, "kernel", 0)):
+        for name in choices_of(getattr(op.params, "kernel", 0)):
             yield name, "kernel"
     for segment in (segment for tensor in graph.tensors for segment in tensor.channels):
         if isinstance(segment.size, Var):

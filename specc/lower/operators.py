@@ -14,12 +14,13 @@ from math import lcm
 from typing import cast
 
 from specc.diagnostics import Rule
-from specc.diagnostics.elsewhere import SQUARE, VALUES, WINDOWS, tuple_elsewhere
+from specc.diagnostics.elsewhere import PAIR, VALUES, WINDOWS, tuple_elsewhere
 from specc.ir.choice import Kind
 from specc.ir.expr import Apply, Expr, Option, Var, apply, free, show
 from specc.ir.graph import DENSE, Tensor
 from specc.ir.operator import Operator
 from specc.ir.parameter import LARGEST_NUMBER, REQUIRED, Parameter, Words, out_of_range
+from specc.ir.window import Pair, Window, window_of
 from specc.lower.builder import BankRequest, Branching, Builder, GroupItem, OpItem, Value
 from specc.lower.settings import own_connection, sliced
 from specc.lower.values import LEAVES, Env, Place, evaluate
@@ -102,7 +103,7 @@ class Call:
 
     def out_channels(self, parameter: str, multiple: int = 1) -> Expr:
         value = self.values[parameter]
-        x: Expr = value.x
+        x: Expr = value.scalar
         word = self.width_word or ("follow" if value.follows or isinstance(x, (Var, Apply)) else "own")
         if word == "fixed":
             return self.builder.maximum(x)
@@ -282,7 +283,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
     if parameter.type == "bank":
         state.item.bank = bank_of(b, arg, env)
         return
-    if isinstance(arg.value, (ast.ListExpr, ast.Text)):
+    if isinstance(arg.value, ast.Text) or (isinstance(arg.value, ast.ListExpr) and not parameter.pair):
         state.args[parameter.name] = bool(fallback) if parameter.type == "flag" else fallback or 1
         if parameter.type == "channels":
             state.values[parameter.name] = Value(1)
@@ -293,8 +294,11 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
         return
     leaf = isinstance(arg.value, LEAVES)
     place = None if leaf else Place(state.item, parameter.name, KINDS.get(parameter.name, "value"))
-    value = evaluate(b, arg.value, env, place)
+    value = evaluate(b, arg.value, env, place, pairs=parameter.pair)
     x = value.x
+    if isinstance(x, tuple):
+        state.args[parameter.name] = whole_pair(b, x, arg.value, parameter)
+        return
     state.args[parameter.name] = fallback
     match parameter.type:
         case Words(words):
@@ -318,8 +322,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
                 x = cast("int | Fraction", fallback or 0)
             state.args[parameter.name] = x
         case _:
-            least = 0 if parameter.type == "count" else 1
-            checked = whole(b, x, span, parameter, least)
+            checked = whole(b, x, span, parameter)
             state.args[parameter.name] = checked
             if parameter.type == "channels":
                 state.values[parameter.name] = Value(checked, value.follows)
@@ -329,11 +332,20 @@ def help_for(value: ast.ListExpr | ast.Text, operator: str, parameter: str) -> s
     """What is written instead of a list or a text."""
     if isinstance(value, ast.ListExpr):
         return tuple_elsewhere(operator, parameter)
-    return VALUES.get(value.value, SQUARE if parameter in WINDOWS else "words are written without quotes")
+    return VALUES.get(value.value, PAIR if parameter in WINDOWS else "words are written without quotes")
 
 
-def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter, least: int) -> Expr:
-    """A whole number of at least `least` at every option, or an expression that is checked when widths are known."""
+def whole_pair(b: Builder, pair: Pair, node: ast.Expression, parameter: Parameter) -> Window:
+    """A height and a width, each a whole number; of a pair that is written here, each at its place."""
+    spans = [item.span for item in node.items] if isinstance(node, ast.ListExpr) else [node.span] * 2
+    height, width = (whole(b, x, span, parameter) for x, span in zip(pair, spans, strict=True))
+    return window_of(height, width)
+
+
+def whole(b: Builder, x: Expr | bool, span: Span, parameter: Parameter) -> Expr:
+    """A whole number from 1, or 0 for a count, at every option, or an expression that is checked when widths are
+    known."""
+    least = 0 if parameter.type == "count" else 1
     if type(x) is int and least <= x <= LARGEST_NUMBER:
         return x
     if isinstance(x, (bool, str)):

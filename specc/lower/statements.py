@@ -12,9 +12,9 @@ from specc.diagnostics import Rule
 from specc.diagnostics.near import near
 from specc.ir.expr import Apply, Expr, Var, apply, both
 from specc.ir.graph import Tensor
-from specc.lower.answers import EXIT, HEAD, LEVEL, answer, exit_choice, fits, levels_by, with_level
 from specc.lower.builder import Branching, Builder, Named, Value
 from specc.lower.operators import BAD_SIZE, KINDS, NOT_IN_BRANCHES, call_operator, plain_op
+from specc.lower.outputs import EXIT, HEAD, LEVEL, exit_choice, fits, levels_by, prediction, with_level
 from specc.lower.settings import BY_SLICES, lower_setting, slice_choice
 from specc.lower.values import (
     LEAVES,
@@ -94,7 +94,7 @@ def lower_statement(b: Builder, statement: ast.Statement, env: Env) -> Env:
             lower_call(b, statement, env)
         case ast.LetStatement():
             place = Place(b.naming_scope(), statement.name.name)
-            return env.with_(statement.name.name, evaluate(b, statement.value, env, place))
+            return env.with_(statement.name.name, evaluate(b, statement.value, env, place, pairs=True))
         case ast.ChoiceStatement() if in_block(b, statement.name):
             return env.with_(statement.name.name, block_choice(b, statement, env))
         case ast.ChoiceStatement():
@@ -180,7 +180,7 @@ def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int
         else:
             depth = Var(b.numbered_choice(b.prefix + "depth", options, "depth", node.span))
     else:
-        depth = evaluate(b, node, env).x
+        depth = evaluate(b, node, env).scalar
     if isinstance(depth, Apply):
         b.findings.report(WRONG_TYPE, node.span, "the count of a repeat is a number, a range, a set or a choice")
         return 1, 1, 1
@@ -376,7 +376,7 @@ def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
         inner = with_level(Env(dict(env.names), dict(env.frame), dict(env.lost)), level)
         with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
             lower_body(b, statement.body, inner)
-        answer(b, own, "exit", level, taken, levels, statement.span)
+        prediction(b, own, "exit", level, taken, levels, statement.span)
         b.here = before
     options = (*choice.options[:-1], name, HEAD)
     choice.options = b.options[EXIT] = options
@@ -478,7 +478,7 @@ def call_block(
             given, names = (bound[name].value, env) if name in bound else (parameter.default, inner)
             assert given is not None, "checking has seen that it is given"
             place = None if isinstance(given, LEAVES) else Place(scope, name, KINDS.get(name, "value"))
-            inner.names[name] = evaluate(b, given, names, place)
+            inner.names[name] = evaluate(b, given, names, place, pairs=True)
         scope.args = tuple((n, v.x) for n, v in inner.names.items())
         lower_body(b, block.body, inner)
         b.calls = b.calls[:-1]

@@ -6,23 +6,23 @@ from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import tuple_elsewhere
 from specc.ir.expr import Expr, Var, apply
 from specc.ir.graph import Graph, Segment, Tensor
-from specc.lower.answers import (
+from specc.lower.builder import NO_INPUT, Builder, ScopeItem, TooLarge, Value
+from specc.lower.finish import Wanted, finish, name_everything
+from specc.lower.operators import BAD_SIZE
+from specc.lower.outputs import (
     HEAD_BY,
     LEVEL,
-    answer,
     at_option,
-    check_answers,
+    check_predictions,
     levels_by,
     lower_labels,
     narrow,
     options_of,
+    prediction,
     returned,
     with_level,
     word,
 )
-from specc.lower.builder import NO_INPUT, Builder, ScopeItem, TooLarge, Value
-from specc.lower.finish import Wanted, finish, name_everything
-from specc.lower.operators import BAD_SIZE
 from specc.lower.settings import warn_of_settings
 from specc.lower.statements import lower_body, lower_statement
 from specc.lower.values import Env, Place, evaluate, file_value, lower_choice, param_value
@@ -67,7 +67,7 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     except TooLarge:
         name_everything(b.root)
         return None
-    if (b.here is not None or b.answers) and not findings:
+    if (b.here is not None or b.predictions) and not findings:
         state.finish_head()
     elif not findings:
         findings.report(NO_INPUT, model.names.supernet.name.span, "this supernet has no input")
@@ -102,10 +102,10 @@ class SupernetState:
         self.head: ScopeItem | None = None
 
     def outputs(self) -> tuple[Wanted, ...]:
-        """The answers of the heads, then those of the exits, then the end of every stage."""
-        answers = sorted(self.b.answers, key=lambda answer: answer.kind == "exit")
+        """The predictions of the heads, then those of the exits, then the end of every stage."""
+        predictions = sorted(self.b.predictions, key=lambda prediction: prediction.kind == "exit")
         features = tuple(Wanted(scope.base, tensor, "features") for scope, tensor in self.stages)
-        return (*(Wanted(a.name, a.tensor, a.kind, a.level) for a in answers), *features)
+        return (*(Wanted(a.name, a.tensor, a.kind, a.level) for a in predictions), *features)
 
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
@@ -114,7 +114,7 @@ class SupernetState:
             help = "add `classes 10`" if self.classes is None else "add `head { pool(avg); linear(classes) }`"
             b.findings.report(MISSING_PART, span, f"this supernet {lacks}", help=help)
             return
-        check_answers(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
+        check_predictions(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
 
 
 def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, state: SupernetState) -> Env:
@@ -188,7 +188,7 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
             help = tuple_elsewhere(shape.name.name, "")
             b.findings.report(WRONG_TYPE, arg.value.span, "a list can't stand here", help=help)
             return None
-        x = evaluate(b, arg.value, env, place).x
+        x = evaluate(b, arg.value, env, place).scalar
         if len(b.findings.diagnostics) > earlier:
             return None
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (x,)
@@ -275,5 +275,5 @@ def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeIt
                 b.stage = scope
                 lower_body(b, statement.body, inner)
                 b.stage = None
-            answer(b, own, "head", level, guard, levels, statement.span)
+            prediction(b, own, "head", level, guard, levels, statement.span)
     return first

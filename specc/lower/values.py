@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, free, normal, show
 from specc.ir.graph import Tensor
+from specc.ir.window import SIDES, window_of
 from specc.lower.builder import Builder, ChoiceItem, Named, Value
 from specc.semantics.arithmetic import (
     BAD_ARITHMETIC,
@@ -113,13 +114,16 @@ def number(value: int | Fraction) -> Value:
     return Value(value)
 
 
-def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = None, peak: bool = False) -> Value:
-    """The value of an expression. `peak` takes `in` at its maximum, as conditions do; `place` allows a fresh choice."""
+def evaluate(
+    b: Builder, node: ast.Expression, env: Env, place: Place | None = None, peak: bool = False, pairs: bool = False
+) -> Value:
+    """The value of an expression. `peak` takes `in` at its maximum, as conditions do; `place` allows a fresh choice,
+    `pairs` a height and a width."""
     match node:
         case ast.Number():
             return number(node.value)
         case ast.Name():
-            return evaluate_name(b, node, env, peak)
+            return evaluate_name(b, node, env, peak, pairs)
         case ast.Flag():
             return Value(node.value)
         case ast.Binary():
@@ -156,21 +160,36 @@ def evaluate(b: Builder, node: ast.Expression, env: Env, place: Place | None = N
             return Value(Var(b.new_choice(place.owner, place.leaf, options, place.kind, node.span)))
         case ast.Text():
             b.findings.report(WRONG_TYPE, node.span, "a text can't stand here")
+        case ast.ListExpr() if pairs:
+            return evaluate_pair(b, node, env, place)
         case ast.ListExpr():
             b.findings.report(WRONG_TYPE, node.span, "a list can't stand here; a set is written `{a, b}`")
     return ONE
 
 
+def evaluate_pair(b: Builder, node: ast.ListExpr, env: Env, place: Place | None) -> Value:
+    """`[3, 9]`: a height and a width, each of which may be a choice of its own, `kernel.height` and `kernel.width`."""
+    if len(node.items) != 2:
+        message = f"a pair has two numbers, height and width, and {len(node.items)} stand here"
+        b.findings.report(WRONG_TYPE, node.span, message)
+        return ONE
+    found = [
+        evaluate(b, item, env, place and replace(place, leaf=f"{place.leaf}.{side}"))
+        for item, side in zip(node.items, SIDES, strict=True)
+    ]
+    return Value(window_of(*(value.scalar for value in found)), any(value.follows for value in found))
+
+
 def computed(b: Builder, function: str, args: tuple[Value, ...], span: Span) -> Expr:
     """A function of values, over the choices that are known by now; widths are looked at when all are."""
-    x = operate(function, tuple(a.x for a in args), span, b.findings, b.options)
+    x = operate(function, tuple(a.scalar for a in args), span, b.findings, b.options)
     if function == "div" and isinstance(args[1].x, (Var, Apply)) and b.peak_value(args[1].x) == 0:
         b.findings.report(BAD_ARITHMETIC, span, "this divides by zero in the largest network")
         return 1
     return x
 
 
-def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
+def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool, pairs: bool = False) -> Value:
     """What a name holds, by what checking found that it means."""
     meaning = b.model.meanings[node]
     if meaning is Means.INCOMING:
@@ -186,6 +205,10 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool) -> Value:
     value = held_value(b, node, env)
     if value is None:
         b.findings.report(WRONG_TYPE, node.span, f"`{node.name}` is a tensor, and a value must stand here")
+        return ONE
+    if isinstance(value.x, tuple) and not pairs:
+        message = f"`{node.name}` is a height and a width, and one number must stand here"
+        b.findings.report(WRONG_TYPE, node.span, message)
         return ONE
     if peak and isinstance(value.x, (Var, Apply)):
         x = b.at_peak_widths(value.x)
@@ -208,7 +231,7 @@ def file_value(b: Builder, statement: ast.LetStatement | ast.ParamStatement) -> 
         if isinstance(statement, ast.ParamStatement):
             value = param_value(b, statement, Env())
         else:
-            value = evaluate(b, statement.value, Env(), Place(None, statement.name.name))
+            value = evaluate(b, statement.value, Env(), Place(None, statement.name.name), pairs=True)
         b.file_values[statement] = value
     return b.file_values[statement]
 
@@ -272,7 +295,7 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
     seen: set[Option] = set()
     flags: set[bool] = set()
     for item in node.items:
-        option = evaluate(b, item, env).x
+        option = evaluate(b, item, env).scalar
         if isinstance(option, (Var, Apply)):
             b.findings.report(WRONG_TYPE, item.span, "the options of a choice can't depend on another choice")
             continue
@@ -319,7 +342,7 @@ def static_number(b: Builder, node: ast.Expression, env: Env) -> int | Fraction:
 def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
     """A condition: 1 or 0 where no choice can change it, an expression over choices otherwise."""
     value = evaluate(b, node, env, peak=True)
-    x = value.x
+    x = value.scalar
     word = word_in(x, b.options)
     is_number = not is_condition(x, b.options) or (value.follows and type(x) is int)
     if word or is_number:

@@ -78,7 +78,7 @@ class Method(Protocol):
 
     @property
     def banks(self) -> str:
-        """"skip" where `specc elastify --method` gives every norm a bank for each state of its stage's skippable
+        """ "skip" where `specc elastify --method` gives every norm a bank for each state of its stage's skippable
         sub-path; "" otherwise."""
         ...
 
@@ -137,16 +137,16 @@ class Method(Protocol):
 Found: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The answers of analyses as plain data: what `specc importance --json` prints, under the name `importance`."""
 
-HOOKS: Final = ("memory", "setup", "epoch", "judged", "judge", "finish")
+HOOKS: Final = ("memory", "setup", "epoch", "validated", "validate", "finish")
 """Templates that a method's folder may hold beside `loop.jinja`; each adds lines to train.py.
 
 memory   in `build_trainer`, 4 columns in: sets `trainer.memory`, something with `state()` and `restore(state)` that
          lasts between steps and is saved in checkpoints
 setup    in `train`, 4 columns in, before the first epoch: names that the loop reads
 epoch    in `train`, 12 columns in, before an epoch's batches
-judged   in `judge`, 4 columns in: sets `subnets`, the assignments to evaluate by name, instead of the largest
+validated  in `validate`, 4 columns in: sets `subnets`, the assignments to evaluate by name, instead of the largest
          and the smallest
-judge    in `judge`, 4 columns in: its whole body, which returns scores by name
+validate   in `validate`, 4 columns in: its whole body, which returns scores by name
 finish   at the end of `main`, 4 columns in, before the processes part
 """
 

@@ -8,6 +8,7 @@ from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
 from specc.ir.graph import Segment, Tensor
 from specc.ir.operator import OpCall, Sizes
+from specc.ir.window import Window, sides, window_of
 
 KERNEL_TOO_LARGE = Rule(
     "E401",
@@ -129,7 +130,7 @@ def described(call: OpCall, tensor: Tensor) -> str:
     return f"a map of {channels} channels arrives"
 
 
-def windowed(call: OpCall, size: Expr, kernel: Expr, stride: int, padding: Expr, dilation: int = 1) -> Expr:
+def windowed(call: OpCall, size: Expr, kernel: Expr, stride: Expr, padding: Expr, dilation: Expr = 1) -> Expr:
     """The number of window positions along one axis: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride)
     + 1.
 
@@ -143,33 +144,47 @@ def windowed(call: OpCall, size: Expr, kernel: Expr, stride: int, padding: Expr,
 
 
 @lru_cache(maxsize=256)
-def slack_of(kernel: Expr, padding: Expr, dilation: int) -> Expr:
+def slack_of(kernel: Expr, padding: Expr, dilation: Expr) -> Expr:
     return apply("sub", apply("mul", 2, padding), apply("mul", dilation, apply("sub", kernel, 1)))
 
 
-@lru_cache(maxsize=256)
-def same_padding(kernel: Expr, dilation: int = 1) -> Expr:
+def same_padding(kernel: Window, dilation: Window = 1) -> Window:
     """The padding that keeps a map's size at stride 1 for an odd kernel; (kernel - 1) // 2 of an even one."""
+    if isinstance(kernel, tuple) or isinstance(dilation, tuple):
+        return window_of(*map(same_border, sides(kernel), sides(dilation)))
+    return same_border(kernel, dilation)
+
+
+@lru_cache(maxsize=256)
+def same_border(kernel: Expr, dilation: Expr) -> Expr:
+    """`same_padding` along one axis."""
     return apply("floor", apply("div", apply("mul", dilation, apply("sub", kernel, 1)), 2))
 
 
 def window_space(
-    call: OpCall, space: tuple[Expr, ...], kernel: Expr, stride: int, padding: Expr, dilation: int = 1
+    call: OpCall,
+    space: tuple[Expr, ...],
+    kernel: Window,
+    stride: Window,
+    padding: Window,
+    dilation: Window = 1,
 ) -> tuple[Expr, ...]:
     """The height and width after a sliding window, reported where the window does not fit even the largest input."""
-    reach = dilation * (call.maximum(kernel) - 1) + 1
-    for size in space:
-        padded = call.maximum(size) + 2 * call.maximum(padding)
+    axes = list(zip(space, sides(kernel), sides(stride), sides(padding), sides(dilation), strict=False))
+    for size, taps, _, border, apart in axes:
+        reach = call.maximum(apart) * (call.maximum(taps) - 1) + 1
+        padded = call.maximum(size) + 2 * call.maximum(border)
         if reach > padded:
             call.report(
                 KERNEL_TOO_LARGE,
-                f"a window of {reach} does not fit into {call.maximum(size)} + 2 x {call.maximum(padding)} pixels",
+                f"a window of {reach} does not fit into {call.maximum(size)} + 2 x {call.maximum(border)} pixels",
                 at="kernel",
                 help=f"use a kernel of at most {padded}, or downscale less before it",
             )
             return space
-    done = {size: windowed(call, size, kernel, stride, padding, dilation) for size in dict.fromkeys(space)}
-    return space if all(new is old for old, new in done.items()) else tuple(done[size] for size in space)
+    done = {axis: windowed(call, *axis) for axis in dict.fromkeys(axes)}
+    found = tuple(done[axis] for axis in axes)
+    return space if all(new is old for new, old in zip(found, space, strict=False)) else found
 
 
 def one(size: Expr) -> tuple[Segment, ...]:
@@ -184,7 +199,13 @@ def product(*factors: Expr) -> Expr:
     return total
 
 
-def window_label(kernel: Expr, stride: int, sizes: Sizes) -> str:
-    """A window in a picture: `3×3`, `3–7/2` where it is elastic and moves by 2."""
-    size = sizes.range(kernel)
-    return (size if "–" in size else f"{size}×{size}") + (f"/{stride}" if stride > 1 else "")
+def window_label(kernel: Window, stride: Window, sizes: Sizes) -> str:
+    """A window in a picture: `3×3`, `3–7/2` where it is elastic and moves by 2, `3×9/2×1` where it is not square."""
+    if isinstance(kernel, tuple):
+        label = "×".join(map(sizes.range, kernel))
+    else:
+        size = sizes.range(kernel)
+        label = size if "–" in size else f"{size}×{size}"
+    if stride == 1:
+        return label
+    return f"{label}/{'×'.join(map(str, stride)) if isinstance(stride, tuple) else stride}"

@@ -19,6 +19,7 @@ from specc.ir.graph import Graph, Op, Segment
 from specc.ir.rewrite import rewrite_graph, values_of
 from specc.ir.values import ValueTable, value_at
 from specc.ir.whole import whole_form
+from specc.ir.window import sides
 from specc.ops.shapes import EVEN_KERNEL
 from specc.passes.drop_dead import choices_read
 from specc.source import Span
@@ -113,13 +114,14 @@ def check_size(
 def check_kernel(op: Op, table: ValueTable, choices: Mapping[str, Choice], findings: Findings) -> None:
     """Reports an elastic kernel with an even option, which has no centre in a larger odd one."""
     kernel = getattr(op.params, "kernel", None)
-    found = table.of(kernel) if isinstance(kernel, (Var, Apply)) else None
-    if kernel is None or found is None or not any(map(is_even, found.options)):
-        return
-    at = table.witness(kernel, is_even)
-    if at is not None:
-        message = f"the kernel would be {value_at(kernel, at)}, an even number, at {listed(at, choices)}"
-        findings.report(EVEN_KERNEL, op.origin, message)
+    for side in () if kernel is None else dict.fromkeys(sides(kernel)):
+        found = table.of(side) if isinstance(side, (Var, Apply)) else None
+        if found is None or not any(map(is_even, found.options)):
+            continue
+        at = table.witness(side, is_even)
+        if at is not None:
+            message = f"the kernel would be {value_at(side, at)}, an even number, at {listed(at, choices)}"
+            findings.report(EVEN_KERNEL, op.origin, message)
 
 
 def is_even(value: Option) -> bool:
@@ -141,7 +143,7 @@ def sizes_of(graph: Graph) -> Iterator[Size]:
         for name, what in COUNTED.items():
             value = getattr(op.params, name, None)
             if value is not None:
-                yield Size(value, op.origin, what, True)
+                yield from (Size(side, op.origin, what, True) for side in dict.fromkeys(sides(value)))
 
 
 def numbers_of(graph: Graph) -> Iterator[Expr]:

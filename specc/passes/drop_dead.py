@@ -15,7 +15,7 @@ from specc.ir.rewrite import rewrite_graph, substitution, values_of
 def drop_dead(graph: Graph, findings: Findings) -> Graph:
     """The graph of what its outputs need, with choices among one option replaced by it."""
     graph = settled(graph)
-    needed = {output.tensor for output in graph.outputs} | {graph.answer()}
+    needed = {output.tensor for output in graph.outputs} | {graph.prediction()}
     ops: list[Op] = []
     for op in reversed(graph.ops):
         if not needed.isdisjoint(op.outputs):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 from specc.ir.expr import Apply, Expr, apply, both
 from specc.ir.graph import Graph, Op
-from specc.passes.all_answers import all_answers
+from specc.passes.all_outputs import all_outputs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ def importance_view(graph: Graph) -> View:
 
     Linear in its size but for the search for identity paths through regions, which ends where the region begins.
     """
-    graph = all_answers(graph)
+    graph = all_outputs(graph)
     inner = folded_ops(graph)
     homes = folded(graph, inner, tensor_uses(graph, inner))
     readers = node_readers(graph, inner, homes)

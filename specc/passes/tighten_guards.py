@@ -35,9 +35,9 @@ def tighten_guards(graph: Graph, findings: Findings) -> Graph:
 def missing_guards(graph: Graph) -> dict[str, Expr]:
     """What the guard of an operation lacks, for those that are not always read where they are present."""
     choices = graph.choice_table()
-    answers = {output.tensor for output in graph.outputs if output.kind != "features"}
-    ends = {output.tensor for output in graph.outputs} - answers
-    kept = answers | {graph.answer()} | asked(graph.root, graph.ops)
+    predictions = {output.tensor for output in graph.outputs if output.kind != "features"}
+    ends = {output.tensor for output in graph.outputs} - predictions
+    kept = predictions | {graph.prediction()} | asked(graph.root, graph.ops)
     wanted: dict[str, list[Expr]] = {}
     extra: dict[str, Expr] = {}
     covered: dict[tuple[Expr, tuple[Expr, ...]], bool] = {}

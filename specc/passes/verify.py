@@ -40,7 +40,7 @@ def problems(graph: Graph) -> Iterator[str]:
     for output in graph.outputs:
         if output.tensor not in known:
             yield f"the output {output.name} is not written"
-    if graph.answer() not in known:
+    if graph.prediction() not in known:
         yield "the answer of a plain call is not written"
     choices = graph.choice_table()
     if len(choices) != len(graph.choices):

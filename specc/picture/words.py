@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from specc.ir.expr import Expr, free, show
+from specc.ir.expr import free
 from specc.ir.extent import Extents, percent, short
 from specc.ir.graph import Op, Tensor
+from specc.ir.window import Window, choices_of, show_window
 
 
 def label(op: Op, extents: Extents) -> tuple[str, bool]:
     """What an operation does, in a few characters, and whether a choice decides that."""
-    kernel: Expr | None = getattr(op.params, "kernel", None)
-    elastic = kernel is not None and bool(free(kernel)) and extents.at is None
+    kernel: Window | None = getattr(op.params, "kernel", None)
+    elastic = kernel is not None and bool(choices_of(kernel)) and extents.at is None
     return op.operator.label(op, extents), elastic
 
 
@@ -21,9 +22,9 @@ def shape_of(tensor: Tensor, extents: Extents) -> str:
     return " × ".join(extents.range(size) for size in tensor.shape)
 
 
-def condition(guard: Expr) -> str:
-    """A guard as text."""
-    text = show(guard)
+def condition(guard: Window) -> str:
+    """A guard or another value as text."""
+    text = show_window(guard)
     for plain, sign in ((">=", "≥"), ("<=", "≤"), ("!=", "≠"), ("==", "=")):
         text = text.replace(plain, sign)
     return text

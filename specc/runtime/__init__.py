@@ -1,6 +1,6 @@
 """What a project runs that does not depend on its network, copied from specc: a folder a subject.
 
-    net      the network: plans, binding, straight lines of operations
+    net      the network: plans, extraction, fused sub-networks
     layers   the elastic layers
     space    choices, costs and budgets
     data     data sets and batches

@@ -3,7 +3,7 @@
     python verify.py < cases.json
 
 A case is {"at": assignment or null, "inputs": [shape, ..]}. For each, a line of JSON says what torch counts: parameters
-of the bound sub-network, MACs by torch's own FLOP counter, and how far its answers are from the sliced network's.
+of the extracted sub-network, MACs by torch's own FLOP counter, and how far its answers are from the sliced network's.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def check(net: Any, at: dict[str, Any] | None, shapes: Sequence[Sequence[int]]) 
         return {"params": size(net), "macs": macs(net, inputs), "difference": 0.0, "folded": 0.0}
     plan = net.plan(at)
     sliced = net(*inputs, plan)
-    bound = net.bind(plan, fold=False)
-    folded = net.bind(plan, fold=True), net.straight(plan), net.straight(plan, share=True)
+    extracted = net.extract(plan, fold=False)
+    folded = net.extract(plan, fold=True), net.fused(plan), net.fused(plan, share=True)
     return {
-        "params": size(bound),
-        "macs": macs(bound, inputs),
-        "difference": relative(bound(*inputs), sliced),
+        "params": size(extracted),
+        "macs": macs(extracted, inputs),
+        "difference": relative(extracted(*inputs), sliced),
         "folded": max(relative(made(*inputs), sliced) for made in folded),
     }
 

@@ -69,6 +69,7 @@ SCHEMAS: Final = (
     Schema("elastify", (files.Elastic,)),
     Schema("explain", (told.ExplainedRule, told.ExplainedTopic)),
     Schema("fmt", (files.Formatted,)),
+    Schema("import", (files.Imported,)),
     Schema("importance", (importance.Importance,)),
     Schema("new", (files.Started,)),
     Schema("plan", (costs.Plan,)),

@@ -38,7 +38,7 @@ class LatencyTable(Document):
     processor: Text = Field(default="", description="the device's name")
     threads: Several = Field(description="of the CPU")
     batch_size: Several = Field(description="images at a time")
-    form: Text = Field(default="", description="how sub-networks ran: straight (extracted and fused) or sliced")
+    form: Text = Field(default="", description="how sub-networks ran: fused or sliced")
     largest: LargestCost = LargestCost()
     choices: dict[str, tuple[Option, ...]] = Field(description="the choices that blocks read, with their options")
     blocks: tuple[BlockTimes, ...]

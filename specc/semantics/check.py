@@ -416,7 +416,10 @@ class Checker:
                 for part in (value.low, value.high, value.step):
                     if part is not None:
                         self.expression(part, inside)
-            case ast.SetExpr() | ast.ListExpr():
+            case ast.ListExpr():
+                for item in value.items:
+                    self.expression(item, inside)
+            case ast.SetExpr():
                 for item in value.items:
                     if isinstance(
                         item, ast.Name

@@ -89,7 +89,7 @@ class Tried:
 def tried_in(part: Part, window: Window, number: int, rng: random.Random) -> Tried | None:
     """Tries in one part, with the logarithm of its upper bound; None where it is known that nothing is there."""
     elimination = eliminate_uncached(part.space, with_costs=True)
-    kinds = [kind for kind, limits in enumerate(window) if limits != ANY] or [0]
+    kinds = [kind for kind, interval in enumerate(window) if interval != ANY] or [0]
     goals = [goal(line_along(elimination, kind), window[kind]) for kind in kinds]
     if any(one is None for one in goals):
         return None

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from specc.space.elimination import Elimination, Ints, reach
 
-Limits = tuple[float, float]
+Interval = tuple[float, float]
 """The least and the most that a cost may be, both included."""
-Window = tuple[Limits, ...]
+Window = tuple[Interval, ...]
 """Limits for every kind of cost of a space: MACs and parameters, as a rule."""
-ANY: Limits = (-inf, inf)
+ANY: Interval = (-inf, inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,10 +33,10 @@ class Line:
     least: tuple[Ints, ...]
     most: tuple[Ints, ...]
 
-    def within(self, limits: Limits) -> tuple[int, int]:
+    def within(self, interval: Interval) -> tuple[int, int]:
         """The first and the last whole unit within limits that the range of costs allows; none where first > last."""
         first, last = int(self.least[0][0]), int(self.most[0][0])
-        low, high = limits
+        low, high = interval
         if isfinite(low):
             first = max(first, -((self.base - ceil(low)) // self.unit))
         if isfinite(high):
@@ -82,7 +82,7 @@ class Goal:
         return kept
 
 
-def goal(along: Line, limits: Limits) -> Goal | None:
+def goal(along: Line, interval: Interval) -> Goal | None:
     """The goal of keeping one window; None where no whole unit is within."""
-    first, last = along.within(limits)
+    first, last = along.within(interval)
     return Goal(along, last - first, last, last) if first <= last else None

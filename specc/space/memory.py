@@ -1,8 +1,8 @@
 """The most memory that the activations of a sub-network take at once, counted on the graph.
 
-What is counted is the sub-network as it is deployed, `net.bind(plan, fold=True)`: norms are folded into the layer that
-they alone read, an activation overwrites what nothing reads after it, views take nothing, and the image is there from
-the beginning to the end. A tensor lives from the operation that writes it until the last one that reads it has run.
+The sub-network is counted as it is deployed, `net.extract(plan, fold=True)`: norms are folded into the layer that they
+alone read, an activation overwrites what nothing reads after it, views take nothing, and the image is there from the
+beginning to the end. A tensor lives from the operation that writes it until the last one that reads it has run.
 Weights are not counted, nor what kernels need for themselves while they run.
 
 `Memory` reads a project's ir.json, in which an expression is a number, {"choice": name} or [function, arguments...].
@@ -48,7 +48,7 @@ def most_alive(
     steps: Sequence[Step],
     elements: Mapping[str, int],
     inputs: Sequence[str],
-    answer: str,
+    prediction: str,
     views: Mapping[str, str],
 ) -> int:
     """The most elements alive while the steps run in order, the network's inputs among them all the time.
@@ -66,7 +66,7 @@ def most_alive(
     for step in steps:
         for name in dict.fromkeys(map(viewed(views), step.reads)):
             readers[name] = readers.get(name, 0) + 1
-    readers[viewed(views)(answer)] = readers.get(viewed(views)(answer), 0) + 1
+    readers[viewed(views)(prediction)] = readers.get(viewed(views)(prediction), 0) + 1
     maker = {name: step for step in steps for name in step.writes}
     shared: list[bool] = []
     for step in steps:  # what is an output's memory, before it is known how long it lives
@@ -80,7 +80,7 @@ def most_alive(
     for at, step in enumerate(steps):
         for name in step.reads:
             ends[real(name)] = at
-    ends[real(answer)] = len(steps)
+    ends[real(prediction)] = len(steps)
     readers_of: dict[str, list[Step]] = {}
     for step in steps:
         for name in map(viewed(views), step.reads):
@@ -147,7 +147,7 @@ class Memory:
     def __init__(self, graph: Mapping[str, Any]) -> None:
         self.ops: Sequence[Mapping[str, Any]] = graph["ops"]
         self.inputs: Sequence[str] = graph["inputs"]
-        self.answer: str = graph["answer"]
+        self.prediction: str = graph["answer"]
         self.first = {
             row["name"]: (row.get("options") or row["range"])[0] for row in graph["choices"]
         }
@@ -179,11 +179,11 @@ class Memory:
         names = dict.fromkeys(name for op in kept for name in (*op["inputs"], *op["outputs"]))
         written = {name: elements(name) for name in (*names, *self.inputs)}
         steps = [step_of(op, at) for op in kept]
-        return BYTES * most_alive(steps, written, self.inputs, self.answer, views)
+        return BYTES * most_alive(steps, written, self.inputs, self.prediction, views)
 
     def present(self, at: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
         """The operations that the answer depends on, in order, and what each view of them goes on with."""
-        needed = {self.answer}
+        needed = {self.prediction}
         kept: list[Mapping[str, Any]] = []
         views: dict[str, str] = {}
         for op in reversed(self.ops):

@@ -10,7 +10,7 @@ import numpy as np
 from specc.space.catch import found_in
 from specc.space.choices import Space
 from specc.space.elimination import Elimination, Ints
-from specc.space.line import ANY, Limits, Window
+from specc.space.line import ANY, Interval, Window
 
 NARROWINGS = 40
 """The most times that what lies between a window and the nearest cost found is searched."""
@@ -26,7 +26,7 @@ def nearest(
     elimination: Elimination, window: Window, certain: bool
 ) -> tuple[str, tuple[Costs, ...]]:
     """A message, and the costs that it names, of sub-networks next to the window. `certain`: that it is empty."""
-    limited = [kind for kind, limits in enumerate(window) if limits != ANY]
+    limited = [kind for kind, interval in enumerate(window) if interval != ANY]
     unmet = [
         kind
         for kind in limited
@@ -58,7 +58,7 @@ def told(elimination: Elimination, window: Window, kind: int) -> tuple[list[str]
         return [], []
     sure = all(certain for _, certain in sides)
     words = named("nearest" if sure else "nearest found", elimination.space.kinds[kind], kind, ends)
-    alone = sum(limits != ANY for limits in window) == 1
+    alone = sum(interval != ANY for interval in window) == 1
     if sure and alone and len(ends) == 1:
         words += ", the most there are" if sides[1][0] is None else ", the least there are"
     return [words], ends
@@ -76,7 +76,7 @@ def nearest_of(
     """What `nearest` says, of some sub-networks none of which lies in the window: their costs are [n, kinds]. Where
     choices are too entangled for an elimination, these are all that is known."""
     inside = np.stack([(c >= lo) & (c <= hi) for c, (lo, hi) in zip(costs.T, window, strict=True)])
-    limited = [kind for kind, limits in enumerate(window) if limits != ANY]
+    limited = [kind for kind, interval in enumerate(window) if interval != ANY]
     unmet = [kind for kind in limited if not inside[kind].any()]
     words, found = [], []
     for kind in unmet or limited:
@@ -99,7 +99,7 @@ def nearest_of(
 
 def only(window: Window, kind: int) -> Window:
     """A window without all limits but one."""
-    return tuple(limits if at == kind else ANY for at, limits in enumerate(window))
+    return tuple(interval if at == kind else ANY for at, interval in enumerate(window))
 
 
 def beside(
@@ -113,17 +113,17 @@ def beside(
     low, high = window[kind]
     if not isfinite(low if below else high):
         return None, True
-    limits: Limits = (-inf, ceil(low) - 1) if below else (floor(high) + 1, inf)
+    interval: Interval = (-inf, ceil(low) - 1) if below else (floor(high) + 1, inf)
     best: Costs | None = None
-    several = sum(limits != ANY for limits in window) > 1
+    several = sum(interval != ANY for interval in window) > 1
     for _ in range(FEW_NARROWINGS if several else NARROWINGS):
-        if limits[0] > limits[1]:
+        if interval[0] > interval[1]:
             return best, True
-        costs = found_in(elimination, (*window[:kind], limits, *window[kind + 1 :]), MANY)
+        costs = found_in(elimination, (*window[:kind], interval, *window[kind + 1 :]), MANY)
         if not costs:
             return best, costs is None
         best = max(costs, key=lambda one: one[kind] if below else -one[kind])
-        limits = (best[kind] + 1, limits[1]) if below else (limits[0], best[kind] - 1)
+        interval = (best[kind] + 1, interval[1]) if below else (interval[0], best[kind] - 1)
     return best, False
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from specc.space.choices import Space
 from specc.space.latency_table import NANOSECONDS, LatencyTable, latency_space
-from specc.space.line import ANY, Limits
+from specc.space.line import ANY, Interval
 from specc.space.window import Draws, draw_in_window
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def draw_timed(
     table: LatencyTable,
     number: int,
     rng: random.Random,
-    latency: Limits,
-    macs: Limits = ANY,
-    params: Limits = ANY,
+    latency: Interval,
+    macs: Interval = ANY,
+    params: Interval = ANY,
 ) -> TimedDraws:
     """`number` draws, uniform over the sub-networks within all limits, both ends included; latencies are in seconds.
 
@@ -58,12 +58,12 @@ def timed_space(space: Space, table: LatencyTable) -> Space:
     return Space(space.choices, space.active, together, costs, kinds)
 
 
-def in_nanoseconds(limits: Limits) -> Limits:
+def in_nanoseconds(interval: Interval) -> Interval:
     """Limits in seconds as whole nanoseconds within them.
 
     Seconds come rounded: what differs from a whole nanosecond by their last bits alone is meant to be it.
     """
-    low, high = limits
+    low, high = interval
     return (
         float(ceil(round(low * NANOSECONDS, 3))) if isfinite(low) else low,
         float(floor(round(high * NANOSECONDS, 3))) if isfinite(high) else high,

@@ -29,7 +29,7 @@ from specc.space.catch import (
 from specc.space.choices import Option, Space, assignments_at, largest, positions, smallest
 from specc.space.conditioned import parts_of, tries_in_parts
 from specc.space.elimination import Elimination, TooEntangled, eliminate
-from specc.space.line import ANY, Limits, Window
+from specc.space.line import ANY, Interval, Window
 from specc.space.listing import Listing, drawn_from, listing, members
 from specc.space.nearest import nearest, nearest_of
 from specc.space.tilting import tries_at
@@ -81,7 +81,7 @@ class Draws:
         return self.costs[1]
 
 
-def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limits) -> Draws:
+def draw_in_window(space: Space, number: int, rng: random.Random, *intervals: Interval) -> Draws:
     """`number` draws, uniform over the canonical assignments with all costs within their limits (inclusive).
 
     Limits are given in the order of the costs: for MACs, for parameters; those left out are none. Raises EmptyWindow
@@ -89,9 +89,9 @@ def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limit
     """
     whole = [
         (ceil(low) if isfinite(low) else low, floor(high) if isfinite(high) else high)
-        for low, high in limits
+        for low, high in intervals
     ]
-    window: Window = (*whole, *[ANY] * (len(space.kinds) - len(limits)))
+    window: Window = (*whole, *[ANY] * (len(space.kinds) - len(intervals)))
     try:
         elimination = eliminate(space, with_costs=True)
     except TooEntangled:

@@ -11,7 +11,7 @@ from specc.activity.entangled import refused
 from specc.diagnostics import Rule
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
-from specc.subnets.space import ANY, Limits, found_by, space_of
+from specc.subnets.space import ANY, Interval, found_by, space_of
 
 if TYPE_CHECKING:
     from specc.schemas.latency import LatencyTable as Document
@@ -83,9 +83,9 @@ def draw_timed(
     path: Path,
     number: int,
     seed: int,
-    latency: Limits,
-    macs: Limits = ANY,
-    params: Limits = ANY,
+    latency: Interval,
+    macs: Interval = ANY,
+    params: Interval = ANY,
 ) -> TimedDraws:
     """`number` independent draws, uniform over the sub-networks within all limits. Raises SpecError where there are
     none."""

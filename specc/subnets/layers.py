@@ -17,6 +17,7 @@ from specc.cost.totals import OpCost, costs_of, volume
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Graph, Op, Scope, Tensor
 from specc.ir.operator import Weight
+from specc.ir.window import SIDES
 
 Product: TypeAlias = tuple[Expr, ...]
 """Factors, as they stand in the shapes of weights and maps."""
@@ -87,11 +88,20 @@ def unit(graph: Graph, block: Scope | None, rows: Sequence[Row]) -> Iterator[Uni
     tensors = graph.tensor_table()
     first = tensors[rows[0].op.inputs[0]]
     last = tensors[rows[-1].op.output]
-    arguments = {name: value for name, value in block.args if is_size(value)}
+    arguments = {name: value for name, value in arguments_of(block) if is_size(value)}
     came, went = spaces(first), spaces(last)
     sizes: dict[str, Expr] = {"in_": first.features, **arguments, "out": last.features}
     sizes |= {f"{name}_in": size for name, size in came.items()} | {f"{name}_out": size for name, size in went.items()}
     yield Unit(block.path, block.block, tuple(rows), sizes)
+
+
+def arguments_of(block: Scope) -> Iterator[tuple[str, Expr]]:
+    """What a block is called with; of a pair each number, as `kernel_height` and `kernel_width`."""
+    for name, value in block.args:
+        if isinstance(value, tuple):
+            yield from ((f"{name}_{side}", number) for side, number in zip(SIDES, value, strict=True))
+        else:
+            yield name, value
 
 
 def is_size(value: object) -> bool:

@@ -45,8 +45,8 @@ __all__ = [
 
 Distribution: TypeAlias = Literal["uniform", "independent"]
 Found = TypeVar("Found")
-Limits: TypeAlias = tuple[float, float]
-ANY: Limits = (-inf, inf)
+Interval: TypeAlias = tuple[float, float]
+ANY: Interval = (-inf, inf)
 
 EMPTY_WINDOW = Rule(
     "E611",
@@ -174,8 +174,8 @@ def draw(
     number: int,
     seed: int,
     distribution: Distribution = "uniform",
-    macs: Limits = ANY,
-    params: Limits = ANY,
+    macs: Interval = ANY,
+    params: Interval = ANY,
 ) -> Draws:
     """`number` independent draws, the same for the same seed everywhere.
 

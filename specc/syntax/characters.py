@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from specc.diagnostics import Findings, Rule
-from specc.diagnostics.elsewhere import SQUARE
+from specc.diagnostics.elsewhere import PAIR
 from specc.portable.run.numerals import FORM
 from specc.source import Source, Span
 
@@ -67,7 +67,7 @@ def report_piece(source: Source, start: int, findings: Findings) -> int:
     span, text = Span(source, start, match.end()), match.group()
     if match["number"]:
         shown = text if len(text) <= 20 else text[:20] + "..."
-        help = SQUARE if re.fullmatch(r"[0-9]+x[0-9]+", text) else FORM
+        help = PAIR if re.fullmatch(r"[0-9]+x[0-9]+", text) else FORM
         findings.report(BAD_NUMBER, span, f"`{shown}` is not a number", help=help)
     elif match["string"]:
         ends = len(text) > 1 and text.endswith('"') and not text.endswith('\\"')

@@ -89,7 +89,7 @@ class Node:
         value = self.args.get(argument)
         if value is None:
             return ()
-        return tuple(value) if isinstance(value, (tuple, list)) else (value,)  # type: ignore[return-value, arg-type]
+        return tuple(value) if isinstance(value, (tuple, list)) else (value,)  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)

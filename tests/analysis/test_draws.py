@@ -22,7 +22,7 @@ from specc.space.aim import Effort
 from specc.space.choices import Space, positions
 from specc.space.conditioned import parts_of, tries_in_parts
 from specc.space.constraints import ladder
-from specc.space.line import ANY, Limits, Window
+from specc.space.line import ANY, Interval, Window
 from specc.space.listing import listing, members
 from specc.space.ranges import ranges_of
 from specc.space.terms import TooEntangled
@@ -79,7 +79,7 @@ WAYS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
 }
 
 
-def window_in(costs: Ints, seed: int) -> tuple[Limits, Limits]:
+def window_in(costs: Ints, seed: int) -> tuple[Interval, Interval]:
     """Limits on MACs, in some windows on parameters too, about the costs of a few sub-networks."""
     rng = random.Random(seed)
     ends = sorted(rng.choice(costs[:, 0].tolist()) for _ in range(2))

@@ -114,7 +114,7 @@ def check_peaks(spec: Compiled, folder: Path, count: int = 3) -> None:
     for at in ats:
         full = {choice.name: at.get(choice.name, choice.largest) for choice in graph.choices}
         x = torch.zeros(1, *image_shape(graph, full))
-        static = made.bind.bind(net, net.plan(plain(graph, at)) if graph.choices else None, fold=True)
+        static = made.extract.extract(net, net.plan(plain(graph, at)) if graph.choices else None, fold=True)
         assert cost(graph, at).peak_bytes == memory(plain(graph, at)) == peak_bytes(static, x), at
 
 

@@ -20,7 +20,7 @@ from specc.space.aim import Effort
 from specc.space.choices import Space, assignment_at, assignments_at, every, positions
 from specc.space.elimination import Ints, cost_ranges, eliminate
 from specc.space.latency_table import Block, LatencyTable
-from specc.space.line import ANY, Limits
+from specc.space.line import ANY, Interval
 from specc.space.marginals import chooser
 from specc.space.multipliers import impossible
 from specc.space.timed import timed_space
@@ -45,7 +45,7 @@ def everything(name: str) -> tuple[Ints, Ints]:
     return rows, np.stack(space.costs(rows), axis=1)
 
 
-def inside(costs: Ints, limits: tuple[Limits, ...]) -> Ints:
+def inside(costs: Ints, limits: tuple[Interval, ...]) -> Ints:
     """The indices of those within all limits."""
     fits = [(c >= low) & (c <= high) for c, (low, high) in zip(costs.T, limits, strict=False)]
     return np.flatnonzero(np.all(fits, axis=0))
@@ -59,12 +59,12 @@ def evenness(drawn: Ints, members: Ints) -> float:
     return float(stats.chisquare([counts[name] for name in names]).pvalue)
 
 
-def share(values: Ints, low: float, high: float) -> Limits:
+def share(values: Ints, low: float, high: float) -> Interval:
     """Limits that hold the costs between two quantiles."""
     return float(np.quantile(values, low)), float(np.quantile(values, high))
 
 
-CASES: dict[str, tuple[str, Callable[[Ints], tuple[Limits, ...]]]] = {
+CASES: dict[str, tuple[str, Callable[[Ints], tuple[Interval, ...]]]] = {
     "inactive choices, MACs": (SKIPS_AND_DEPTHS, lambda c: (share(c[:, 0], 0.5, 0.503),)),
     "inactive choices, both": (SKIPS_AND_DEPTHS, lambda c: (share(c[:, 0], 0.3, 0.4), share(c[:, 1], 0.3, 0.31))),
     "resolution, 10 M MACs": (RESOLUTION, lambda c: ((140e6, 142e6),)),

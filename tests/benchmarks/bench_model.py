@@ -1,4 +1,4 @@
-"""Generated networks beside torchvision's, their own static code and their own bound twins.
+"""Generated networks beside torchvision's, their own static code and their own extracted twins.
 
 One torch thread, eval mode, no gradients; processor time, so that what else runs on the machine hardly counts.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
 from tests.helpers.projects import compiled, project
 
@@ -69,15 +69,15 @@ def whole_rows(name: str, folder: str) -> Iterator[Row]:
 def narrow_rows(net: Any, folder: str) -> Iterator[Row]:
     """MobileNetV2 at width 0.35, sliced from the supernet's weights, and in weights of its own."""
     plan = net.plan({"width": 0.35})
-    plain, folded = net.bind(plan, fold=False), net.bind(plan)
+    plain, folded = net.extract(plan, fold=False), net.extract(plan)
     code = static_code(folder)
     code.load_state_dict(plain.state_dict())
-    sliced, shared = with_plan(net, plan), net.straight(plan, share=True)
+    sliced, shared = with_plan(net, plan), net.fused(plan, share=True)
     for shape in (*SHAPES, WHOLE[0]):
         yield row("width 0.35, net(x, plan) / static code", sliced, code, shape, 1.10)
-        yield row("width 0.35, net(x, plan) / bound, norms kept", sliced, plain, shape, 1.10)
-        yield row("width 0.35, net(x, plan) / bound, norms folded", sliced, folded, shape, 1.10)
-        yield row("width 0.35, sliced straight / bound, norms folded", shared, folded, shape, 1.10)
+        yield row("width 0.35, net(x, plan) / extracted, norms kept", sliced, plain, shape, 1.10)
+        yield row("width 0.35, net(x, plan) / extracted, norms folded", sliced, folded, shape, 1.10)
+        yield row("width 0.35, shared, fused / extracted, norms folded", shared, folded, shape, 1.10)
 
 
 def network(name: str, folder: str) -> Any:
@@ -87,7 +87,7 @@ def network(name: str, folder: str) -> Any:
 def static_code(folder: str) -> nn.Module:
     """What the compiler writes for the network of width 0.35 alone."""
     spec = compiled("mobilenet_v2_us")
-    graph = bind(spec.graph, {"width": Fraction(35, 100)})
+    graph = specialise(spec.graph, {"width": Fraction(35, 100)})
     static: nn.Module = project(spec, Path(folder) / "narrow", graph).model.Model().eval()
     return static
 

@@ -15,7 +15,7 @@ from specc import pipeline
 from specc.space.budgets import budgets_of
 from specc.space.choices import Space
 from specc.space.elimination import cost_ranges
-from specc.space.line import ANY, Limits
+from specc.space.line import ANY, Interval
 from specc.space.window import draw_in_window
 from specc.subnets.space import space_of
 from tests.benchmarks.rows import Row, processor_seconds
@@ -56,7 +56,7 @@ def space_named(name: str) -> Space:
     return space_of(pipeline.load(SPECS / f"{name}.specc").graph)
 
 
-def joint(name: str) -> tuple[Space, Limits, Limits]:
+def joint(name: str) -> tuple[Space, Interval, Interval]:
     """Windows of both kinds about a sub-network drawn at random."""
     space = space_named(name)
     about = draw_in_window(space, 1, random.Random(0), ANY)
@@ -66,7 +66,7 @@ def joint(name: str) -> tuple[Space, Limits, Limits]:
     return space, found[0], found[1]
 
 
-def rows(what: str, space: Space, *limits: Limits, bars: bool = True) -> Iterator[Row]:
+def rows(what: str, space: Space, *limits: Interval, bars: bool = True) -> Iterator[Row]:
     """The first draw, with all that goes before it; further ones, many at once; and tries, which no clock tells."""
     first = median(
         processor_seconds(lambda: draw_in_window(replace(space), 1, random.Random(0), *limits)) for _ in range(5)

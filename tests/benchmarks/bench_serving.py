@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.cost.report import cost
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from specc.runtime.deploy.serving import Runtime, Subnet
 from tests.benchmarks.bench_model import WHOLE, copy_weights, network, per_call, row, set_up
 from tests.benchmarks.rows import Row, processor_seconds, side_by_side
@@ -35,7 +35,7 @@ def run() -> Iterator[Row]:
     set_up()
     with tempfile.TemporaryDirectory() as folder:
         net = network("mobilenet_v2_us", folder)
-        yield from straight_rows(net)
+        yield from fused_rows(net)
         yield from making_rows(net)
         yield from switch_rows(net)
         yield from skipping_rows(folder)
@@ -44,21 +44,21 @@ def run() -> Iterator[Row]:
 
 
 @torch.no_grad()
-def straight_rows(net: Any) -> Iterator[Row]:
+def fused_rows(net: Any) -> Iterator[Row]:
     """Beside torchvision's networks as they come, and as somebody would set them up who wants them fast."""
     from torchvision.models import mobilenet_v2
 
     for width, bar in ((1.0, 0.85), (0.35, 0.80)):
         theirs = mobilenet_v2(width_mult=width).eval()
         plan = net.plan({"width": width})
-        line = net.straight(plan)
+        line = net.fused(plan)
         for side in SIDES:
             shape = "1", (1, 3, side, side), 31
-            yield row(f"width {width:g}, straight / torchvision's", line, theirs, shape, bar if side == 224 else None)
+            yield row(f"width {width:g}, fused / torchvision's", line, theirs, shape, bar if side == 224 else None)
         theirs = theirs.to(memory_format=torch.channels_last)
-        yield row(f"width {width:g}, straight / torchvision's channels last", line, last(theirs), WHOLE[0], None)
-        yield row(f"width {width:g}, straight / bound, norms folded", line, net.bind(plan), WHOLE[0], None)
-        yield row(f"width {width:g}, sliced straight / straight", net.straight(plan, share=True), line, WHOLE[0], None)
+        yield row(f"width {width:g}, fused / torchvision's channels last", line, last(theirs), WHOLE[0], None)
+        yield row(f"width {width:g}, fused / extracted, norms folded", line, net.extract(plan), WHOLE[0], None)
+        yield row(f"width {width:g}, shared / fused", net.fused(plan, share=True), line, WHOLE[0], None)
 
 
 def last(net: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -72,17 +72,17 @@ def making_rows(net: Any) -> Iterator[Row]:
 
     for width in (0.35, 1.0):
         plan = net.plan({"width": width})
-        make = partial(net.straight, plan)
+        make = partial(net.fused, plan)
         layers = [m for m in mobilenet_v2(width_mult=width).modules() if isinstance(m, nn.Conv2d)]
         weights = [layer.weight for layer in layers]
         multiply = partial(torch._foreach_mul, weights, [torch.rand(len(w), 1, 1, 1) for w in weights])
-        yield Row(f"binding: a straight line of width {width:g}", 1e3 * per_call(make, 100), 1.5, "ms")
+        yield Row(f"extraction: a fused one of width {width:g}", 1e3 * per_call(make, 100), 1.5, "ms")
         kept: list[object] = []
         yield Row("  the same in memory never used before", 1e3 * keeping(make, kept), None, "ms")
         yield Row("  its floor: its weights times its scales", 1e3 * per_call(multiply, 100), None, "ms")
         yield Row("  its floor in memory never used before", 1e3 * keeping(multiply, kept), None, "ms")
     plan = net.plan({"width": 0.35})
-    yield Row("binding: a module of width 0.35", 1e3 * per_call(lambda: net.bind(plan), 5), None, "ms")
+    yield Row("extraction: a module of width 0.35", 1e3 * per_call(lambda: net.extract(plan), 5), None, "ms")
     yield Row("net.plan(assignment)", 1e6 * per_call(lambda: net.plan({"width": 0.35}), 200), None, "us")
 
 
@@ -102,7 +102,7 @@ def switch_rows(net: Any) -> Iterator[Row]:
     plans = [net.plan({"width": float(width)}) for width in widths]
     costs = [cost(graph, {"width": width}) for width in widths]
     subnets = [Subnet(p.assignment, c.macs, c.params, None) for p, c in zip(plans, costs, strict=True)]
-    runtime = Runtime(net, plans, subnets, straight=True)
+    runtime = Runtime(net, plans, subnets, fused=True)
     for name, switch in (("Runtime.switch", runtime.switch), ("net.use", lambda number: net.use(plans[number]))):
         took = per_call(partial(round_trip, switch, len(plans)), 25_000) / len(plans)
         yield Row(f"switch: {name}", 1e6 * took, 3, "us")
@@ -116,20 +116,20 @@ def round_trip(switch: Callable[[int], None], count: int) -> None:
 @torch.no_grad()
 def skipping_rows(folder: str) -> Iterator[Row]:
     net = network("resnet50_adn", folder)
-    whole, base = net.straight(net.plan("max")), net.straight(net.plan("min"))
+    whole, base = net.fused(net.plan("max")), net.fused(net.plan("min"))
     yield row("resnet50_adn, TTTT / FFFF (its share of MACs is 0.63)", base, whole, WHOLE[0], 0.66)
 
 
 @torch.no_grad()
 def compile_rows(net: Any) -> Iterator[Row]:
     """torch.compile with its own backend, which needs a C++ compiler."""
-    bound, x = net.bind(net.plan({"width": 0.35})), torch.randn(1, 3, 224, 224)
-    explained = torch._dynamo.explain(bound)(x)
-    yield Row("torch.compile of a bound sub-network: graph breaks", explained.graph_break_count, 0, "")
+    extracted, x = net.extract(net.plan({"width": 0.35})), torch.randn(1, 3, 224, 224)
+    explained = torch._dynamo.explain(extracted)(x)
+    yield Row("torch.compile of an extracted sub-network: graph breaks", explained.graph_break_count, 0, "")
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         return
-    fast: Callable[[Tensor], Tensor] = torch.compile(bound, fullgraph=True)
-    yield row("width 0.35, bound and compiled / bound", fast, bound, WHOLE[0], None)
+    fast: Callable[[Tensor], Tensor] = torch.compile(extracted, fullgraph=True)
+    yield row("width 0.35, extracted and compiled / extracted", fast, extracted, WHOLE[0], None)
 
 
 def training_rows(net: Any, folder: str) -> Iterator[Row]:
@@ -138,7 +138,7 @@ def training_rows(net: Any, folder: str) -> Iterator[Row]:
     spec = compiled("mobilenet_v2_us")
     statics = []
     for width in (*WIDTHS, 1.0):
-        graph = bind(spec.graph, {"width": Fraction(width).limit_denominator(100)})
+        graph = specialise(spec.graph, {"width": Fraction(width).limit_denominator(100)})
         statics.append(project(spec, Path(folder) / f"static{width}", graph).model.Model().train())
     copy_weights(statics[-1], net)
     plans = [net.plan({"width": width}) for width in (1.0, *WIDTHS)]

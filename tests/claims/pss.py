@@ -94,7 +94,7 @@ def judged(at):
 def tuned(at, epochs):
     """Test accuracies of a sub-network alone, before and after more training."""
     plan = calibrated(net, net.plan(at), fitting)
-    static = net.bind(plan, fold=False)
+    static = net.extract(plan, fold=False)
     size = plan.resolution or train.IMAGE[-1]
     batches = [(resize(images, size), labels) for images, labels in testing]
     accuracies = [evaluate(static, None, batches, world).accuracy]

@@ -33,7 +33,7 @@ PYTHON = (
 MODULE = (
     "train",
     "eval",
-    "bind",
+    "extract",
     "use",
     "parameters",
     "modules",
@@ -180,7 +180,7 @@ def test_networks_with_python_words_for_names_run(place: str, tmp_path: Path) ->
         "    net = importlib.import_module('model').Model().eval()\n"
         "    for at in ('max', 'min'):\n"
         "        assert net(torch.zeros(2, 1, 8, 8), net.plan(at)).shape == (2, 10), word\n"
-        "    net.bind(net.plan('min'))(torch.zeros(2, 1, 8, 8))\n"
+        "    net.extract(net.plan('min'))(torch.zeros(2, 1, 8, 8))\n"
         "    sys.path.pop(0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

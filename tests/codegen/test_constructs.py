@@ -1,4 +1,4 @@
-"""Small networks that use what the paper networks do not: each against torch's counter and its own bound twins."""
+"""Small networks that use what the paper networks do not: each against torch's counter and its own extracted twins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from specc.cost.report import cost
-from specc.passes.bind import bind as bind_graph
+from specc.passes.specialise import specialise
 from tests.helpers.comparing import assert_plain, counted, relative, scramble
 from tests.helpers.formatting import formatted
 from tests.helpers.projects import assignments, from_text, image_shape, plain, project
@@ -16,6 +16,11 @@ from tests.helpers.projects import assignments, from_text, image_shape, plain, p
 STAGES = {
     "elastic kernel": "stage s { conv(8, kernel={3, 5, 7}); norm; relu; depthwise(kernel={3, 5}); norm }",
     "elastic kernel, dilated": "stage s { conv(8, kernel={1, 3, 5}, dilation=2, stride=2); norm; relu }",
+    "kernels of a height and a width": "width per_group 0.5..1.0 round 2\n"
+    "  stage s { oblong(8, [{3, 5}, 1]); norm; relu; oblong(8, [1, 7]); oblong(8, 3, stride=[2, 1])\n"
+    "    depthwise(kernel=[{1, 3}, {3, 5}], dilation=[1, 2]); tall(8, {1, 3}); tall(8, 3) }",
+    "pairs beside the kernel": "stage s { conv(8, kernel=[2, 4], padding=[0, 1], stride=[1, 3], dilation=[2, 1])\n"
+    "    pool(avg, [1, 2], count_padding=no); maxpool([3, 1], stride=1, dilation=[2, 1]); conv(8, kernel={1, 3}) }",
     "a padding that is said": "stage s { conv(8, kernel={1, 3}, padding=0); norm; relu; pool(avg, size=2) }",
     "elastic expansion": "choice e in {2, 4}\n  stage s { part(8, e); part(8, e) }",
     "own expansion each": "stage s { part(8, {2, 3}); part(8, {2, 3}) }",
@@ -63,6 +68,8 @@ def text(stage: str, head: str = HEADS["pooled"]) -> str:
     lines = (
         "block part(out, expand) {\n  residual {\n    conv(in * expand, kernel=1)\n    norm\n    relu6\n"
         "    conv(out, kernel=3)\n    norm\n  }\n}\n"
+        "block oblong(out, kernel, stride=1) {\n  conv(out, kernel=kernel, stride=stride)\n}\n"
+        "block tall(out, k) {\n  conv(out, kernel=[k, 1])\n  conv(out, kernel=[1, k], bias=yes)\n}\n"
         "block mixed(other) {\n  residual {\n    conv(8, kernel=1, from=other)\n  }\n}\n"
         f"supernet small {{\n  input image(3, 10, 10)\n  classes 4\n  norm batch\n  {body}\n  head {{ {head} }}\n}}\n"
     )
@@ -88,18 +95,18 @@ def test_construct(stage: str, head: str, tmp_path: Path) -> None:
         assert counted(meta, image_shape(graph, at), plan) == report.macs
         if plan is None:
             continue
-        static = project(spec, tmp_path / str(number), bind_graph(graph, at))
+        static = project(spec, tmp_path / str(number), specialise(graph, at))
         assert_plain((static.folder / "model.py").read_text())
         twin = static.model.Model().eval()
-        bound = net.bind(plan, fold=False)
-        twin.load_state_dict(bound.state_dict())
+        extracted = net.extract(plan, fold=False)
+        twin.load_state_dict(extracted.state_dict())
         assert sum(p.numel() for p in twin.parameters()) == report.params
         with torch.no_grad():
             sliced = net(x, plan)
-            for other, bar in ((twin, 1e-5), (bound, 1e-5), (net.bind(plan), 1e-4)):
+            for other, bar in ((twin, 1e-5), (extracted, 1e-5), (net.extract(plan), 1e-4)):
                 assert relative(other(x), sliced) <= bar, at
             for share in (False, True):
-                assert relative(net.straight(plan, share=share)(x), sliced) <= 1e-4, at
+                assert relative(net.fused(plan, share=share)(x), sliced) <= 1e-4, at
         net.train()
         net(x, plan).logsumexp(1).mean().backward()  # in-place operations leave autograd what it needs
         net.eval()
@@ -128,5 +135,5 @@ def test_a_network_of_two_inputs_takes_both(tmp_path: Path) -> None:
         assert sliced.shape == (2, 4)
         smaller = torch.nn.functional.interpolate(right, (8, 8), mode="bilinear", align_corners=False, antialias=True)
         for fold in (False, True):
-            whole = made.bind.bind(net, plan, fold)(left, right if at == "max" else smaller)
+            whole = made.extract.extract(net, plan, fold)(left, right if at == "max" else smaller)
             assert relative(sliced, whole) < 1e-5

@@ -1,4 +1,4 @@
-"""The elastic layers alone: what a cut computes, that its views are never stale, banks, and binding."""
+"""The elastic layers alone: what a cut computes, that its views are never stale, banks, and extraction."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from specc.ops.batch_norm.torch import BatchNorm1d, BatchNorm2d
 from specc.ops.conv.torch import Conv2d, ConvCut
 from specc.ops.linear.torch import Linear, LinearCut
 from specc.runtime.net.plan import Cut
+from specc.runtime.net.sizes import OneOf
 from tests.helpers.layers import CHANGES, scrambled
 
 
@@ -44,7 +45,7 @@ def test_a_grouped_convolution_keeps_the_size_of_its_groups() -> None:
     assert cut is not None
     assert cut.groups == 4
     assert conv(x, cut).shape == (1, 16, 5, 5)
-    assert torch.equal(conv.bound(cut)(x), conv(x, cut))
+    assert torch.equal(conv.extracted(cut)(x), conv(x, cut))
 
 
 def test_a_smaller_kernel_is_the_centre_of_the_largest() -> None:
@@ -71,7 +72,7 @@ def test_a_cut_linear_layer() -> None:
     cut = linear.cut(4, 5)
     assert torch.equal(linear(x, cut), F.linear(x, linear.weight[:5, :4], linear.bias[:5]))
     assert cut is not None
-    assert torch.equal(linear.bound(cut)(x), linear(x, cut))
+    assert torch.equal(linear.extracted(cut)(x), linear(x, cut))
 
 
 LAYERS: tuple[tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]], ...] = (
@@ -135,9 +136,27 @@ def test_meta_tensors_are_not_remembered() -> None:
     assert cut._memory == ((), ())
 
 
+def test_a_kernel_of_height_and_width_is_cut_on_both_sides() -> None:
+    height, width = OneOf(1, 3, 5), OneOf(3, 7)
+    conv = Conv2d(6, 8, (height, width), stride=(2, 1), padding=(height // 2, width // 2), dilation=(1, 2))
+    x = torch.randn(2, 4, 20, 20)
+    assert conv.bias is not None
+    weight, bias = conv.weight[:5, :4, 1:4, 2:5], conv.bias[:5]  # 3 of 5 taps, 3 of 7
+    expected = F.conv2d(x, weight, bias, (2, 1), (1, 1), (1, 2))
+    cut = conv.cut(4, 5, (3, 3), (1, 1))
+    assert torch.equal(conv(x, cut), expected)
+    plain = conv.extracted(cut)
+    assert (plain.kernel_size, plain.stride, plain.padding, plain.dilation) == ((3, 3), (2, 1), (1, 1), (1, 2))
+    assert torch.allclose(plain(x), expected)
+    assert conv.cut(6, 8, (5, 7), (2, 3)) is None
+    without = Conv2d(6, 8, (5, 7), padding=(2, 3)).cut(4, 5, (3, 3))  # the border as much narrower as the kernel
+    assert without is not None
+    assert without.padding == (1, 1)
+
+
 def test_cuts_are_immutable_and_travel_without_their_views() -> None:
     conv = Conv2d(6, 8, 3)
-    cut = ConvCut(4, 6, 3, 1, (0, 0))
+    cut = ConvCut(4, 6, (3, 3), 1, (0, 0))
     with torch.no_grad():
         conv(torch.randn(1, 4, 5, 5), cut)
     with pytest.raises(AttributeError, match="immutable"):
@@ -146,7 +165,7 @@ def test_cuts_are_immutable_and_travel_without_their_views() -> None:
     assert again.values() == cut.values()
     assert again._memory == ((), ())
     assert copy.deepcopy(cut) is cut
-    assert repr(cut) == "ConvCut(in_=4, out=6, kernel=3, groups=1, padding=(0, 0))"
+    assert repr(cut) == "ConvCut(in_=4, out=6, kernel=(3, 3), groups=1, padding=(0, 0))"
 
 
 def test_a_norm_in_train_mode_updates_what_is_active() -> None:
@@ -178,8 +197,8 @@ def test_a_norm_takes_vectors() -> None:
     norm = BatchNorm1d(6).eval()
     x = torch.randn(5, 4)
     cut = norm.cut(4)
-    assert isinstance(norm.bound(cut), nn.BatchNorm1d)
-    assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+    assert isinstance(norm.extracted(cut), nn.BatchNorm1d)
+    assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
 
 
 def test_calibrated_statistics_override_the_running_ones() -> None:
@@ -189,7 +208,7 @@ def test_calibrated_statistics_override_the_running_ones() -> None:
     with torch.no_grad():
         for _ in range(2):
             assert torch.allclose(norm(x, cut), (x - 2) / (4 + norm.eps) ** 0.5, atol=1e-6)
-        assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+        assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
 
 
 def test_banks_have_parameters_and_statistics_of_their_own() -> None:
@@ -205,9 +224,9 @@ def test_banks_have_parameters_and_statistics_of_their_own() -> None:
     assert second.num_batches_tracked == 1
 
 
-def test_binding_draws_no_random_numbers() -> None:
+def test_extraction_draws_no_random_numbers() -> None:
     layers = [Conv2d(6, 8, 3), Linear(6, 8), BatchNorm2d(6)]
     state = torch.get_rng_state()
     for layer in layers:
-        layer.bound(None)  # type: ignore[operator]
+        layer.extracted(None)  # type: ignore[operator]
     assert torch.equal(torch.get_rng_state(), state)

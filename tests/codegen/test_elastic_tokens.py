@@ -1,4 +1,4 @@
-"""The elastic layers of transformers alone, and group norm: what a cut computes, banks, and binding."""
+"""The elastic layers of transformers alone, and group norm: what a cut computes, banks, and extraction."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def test_a_layer_norm_takes_mean_and_variance_of_the_active_features() -> None:
     x, cut = torch.randn(2, 5, 6), norm.cut(6)
     expected = F.layer_norm(x, (6,), norm.weight[:6], norm.bias[:6], 1e-3)
     assert torch.equal(norm(x, cut), expected)
-    bound = norm.bound(cut)
-    assert type(bound) is nn.LayerNorm
-    assert torch.equal(bound(x), expected)
+    extracted = norm.extracted(cut)
+    assert type(extracted) is nn.LayerNorm
+    assert torch.equal(extracted(x), expected)
 
 
 def test_a_group_norm_keeps_the_size_of_its_groups() -> None:
@@ -124,9 +124,9 @@ def test_a_group_norm_keeps_the_size_of_its_groups() -> None:
     x, cut = torch.randn(2, 8, 3, 3), norm.cut(8)
     expected = F.group_norm(x, 2, norm.weight[:8], norm.bias[:8])
     assert torch.equal(norm(x, cut), expected)
-    bound = norm.bound(cut)
-    assert type(bound) is nn.GroupNorm
-    assert torch.equal(bound(x), expected)
+    extracted = norm.extracted(cut)
+    assert type(extracted) is nn.GroupNorm
+    assert torch.equal(extracted(x), expected)
 
 
 @pytest.mark.parametrize("norm", [LayerNorm(8, banks=3), GroupNorm(4, 8, banks=3)], ids=["layer", "group"])
@@ -136,7 +136,7 @@ def test_banks_have_parameters_of_their_own(norm: Any) -> None:
     x, cut = torch.randn(2, 4), norm.cut(4, True)
     norm(x, cut).square().sum().backward()
     assert [bank.weight.grad is not None for bank in norm] == [False, True, False]
-    assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+    assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
 
 
 @pytest.mark.parametrize("norm", [LayerNorm(8), GroupNorm(4, 8)], ids=["layer", "group"])
@@ -161,10 +161,10 @@ def test_tokens_and_positions_of_a_sub_network() -> None:
     assert torch.equal(y[:, 0], token.weight[0, :, :6].expand(2, 6))
     assert torch.equal(y[:, 1:], x)
     assert torch.equal(position(y, position.cut(6)), y + position.weight[:, :, :6])
-    assert torch.equal(token.bound(token.cut(6))(x), y)
-    assert torch.equal(position.bound(position.cut(6))(y), position(y, position.cut(6)))
-    assert not isinstance(token.bound(None), ElasticClassToken)
-    assert not isinstance(position.bound(None), ElasticPosition)
+    assert torch.equal(token.extracted(token.cut(6))(x), y)
+    assert torch.equal(position.extracted(position.cut(6))(y), position(y, position.cut(6)))
+    assert not isinstance(token.extracted(None), ElasticClassToken)
+    assert not isinstance(position.extracted(None), ElasticPosition)
 
 
 def test_tokens_start_as_zeros_and_positions_near_them() -> None:
@@ -172,11 +172,11 @@ def test_tokens_start_as_zeros_and_positions_near_them() -> None:
     assert float(Position(50, 64).weight.detach().std()) == pytest.approx(0.02, rel=0.05)
 
 
-def test_binding_draws_no_random_numbers() -> None:
+def test_extraction_draws_no_random_numbers() -> None:
     layers = (LayerNorm(8), GroupNorm(2, 8), ElasticClassToken(8), ElasticPosition(3, 8))
     qkv = ElasticAttention(8, 2).qkv
     state = torch.get_rng_state()
     for layer in layers:
-        layer.bound(None)
-    qkv.bound(AttentionCut(4, 1, 4))
+        layer.extracted(None)
+    qkv.extracted(AttentionCut(4, 1, 4))
     assert torch.equal(torch.get_rng_state(), state)

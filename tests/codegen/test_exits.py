@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from specc.cost import cost
 from specc.ir.expr import Option
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from specc.pipeline import load
 from specc.subnets.space import complete
 from tests.helpers.exits import BY_K, EXITS
@@ -80,14 +80,14 @@ def test_what_a_plan_asks_for_it_gets(exits: Any) -> None:
     early = exits(IMAGES, exits.plan({"exit": "e2"}, outputs=("e1", "s1", "e2")))
     assert {name: tuple(x.shape) for name, x in early.items()} == {"e1": (2, 10), "s1": (2, 8, 8, 8), "e2": (2, 10)}
     assert list(exits(IMAGES, exits.plan({"exit": "e1"}, outputs="all"))) == ["e0", "e1"]
-    assert exits.plan({"exit": "e1"}).answer == "e1"
+    assert exits.plan({"exit": "e1"}).prediction == "e1"
     assert exits.plan("max").outputs is None
 
 
 @pytest.mark.parametrize(
     ("at", "outputs", "message"),
     [
-        ({"exit": "e1"}, ("head",), r"'head' is not computed here.*answers with 'e1' and computes e0, e1"),
+        ({"exit": "e1"}, ("head",), r"'head' is not computed here.*returns 'e1' and computes e0, e1"),
         ({"exit": "e0"}, ("s1",), r"'s1' is not computed here"),
         ({"exit": "e1"}, ("s1",), r"'s1' is not computed here"),
         ("max", ("e9",), r"no output 'e9'; there are head, e0, e1, e2, s1, s2, s3"),
@@ -129,26 +129,26 @@ def test_what_is_left_out_reaches_no_gradient(exits: Any) -> None:
 @pytest.mark.parametrize("at", [{"exit": "e0"}, {"exit": "e1"}, {"exit": "e2", "s2.keep": False}, {"exit": "head"}])
 def test_a_bound_exit_is_static_and_exports(exits: Any, at: Mapping[str, Any]) -> None:
     plan = exits.plan(at)
-    bound = exits.bind(plan)
-    torch.testing.assert_close(bound(IMAGES), exits(IMAGES, plan), rtol=1e-5, atol=1e-5)
+    extracted = exits.extract(plan)
+    torch.testing.assert_close(extracted(IMAGES), exits(IMAGES, plan), rtol=1e-5, atol=1e-5)
     graph = from_text(EXITS).graph
     meant = complete(graph, {name: int(o) if isinstance(o, bool) else o for name, o in at.items()})
-    unfolded = exits.bind(plan, fold=False)
+    unfolded = exits.extract(plan, fold=False)
     assert sum(p.numel() for p in unfolded.parameters()) == cost(graph, meant).params
-    exported = torch.export.export(bound, (IMAGES,)).module()
-    torch.testing.assert_close(exported(IMAGES), bound(IMAGES))
+    exported = torch.export.export(extracted, (IMAGES,)).module()
+    torch.testing.assert_close(exported(IMAGES), extracted(IMAGES))
 
 
 def test_binding_follows_what_is_asked_for(exits: Any) -> None:
     plan = exits.plan("max", outputs=("e0", "head"))
-    bound = exits.bind(plan)
-    found, wanted = bound(IMAGES), exits(IMAGES, plan)
+    extracted = exits.extract(plan)
+    found, wanted = extracted(IMAGES), exits(IMAGES, plan)
     assert list(found) == ["e0", "head"]
     for name, answer in wanted.items():
         torch.testing.assert_close(found[name], answer, rtol=1e-5, atol=1e-5)
-    early = exits.bind(exits.plan("max", outputs=("e0",)))
+    early = exits.extract(exits.plan("max", outputs=("e0",)))
     assert {name.partition(".")[0] for name, _ in early.named_parameters()} == {"stem", "e0"}
-    exported = torch.export.export(bound, (IMAGES,)).module()
+    exported = torch.export.export(extracted, (IMAGES,)).module()
     torch.testing.assert_close(exported(IMAGES)["e0"], found["e0"])
 
 
@@ -162,8 +162,8 @@ def test_exits_in_blocks_and_stages_leave_their_modules(tmp_path: Path) -> None:
         for name in ("deep", "last", "head"):
             at = {"width": width, "exit": name}
             assert torch.equal(net(IMAGES, net.plan(at)), found[name])
-            bound = net.bind(net.plan(at))
-            torch.testing.assert_close(bound(IMAGES), found[name], rtol=1e-5, atol=1e-5)
+            extracted = net.extract(net.plan(at))
+            torch.testing.assert_close(extracted(IMAGES), found[name], rtol=1e-5, atol=1e-5)
     assert not re.search(r"^ +(if|elif) .*\bexit\b.*\bNone\b.*:$", (made.folder / "model.py").read_text(), re.MULTILINE)
 
 
@@ -172,7 +172,7 @@ def test_a_static_network_of_an_exit_computes_the_same(tmp_path: Path) -> None:
     net, _ = network(NESTED, tmp_path / "elastic")
     for name in ("deep", "head"):
         values: dict[str, Option] = {**{c.name: c.largest for c in spec.graph.choices}, "exit": name}
-        static = project(spec, tmp_path / name, bind(spec.graph, values)).model.Model().eval()
+        static = project(spec, tmp_path / name, specialise(spec.graph, values)).model.Model().eval()
         theirs = net.state_dict()
         static.load_state_dict({key: theirs[key] for key in static.state_dict()})
         at = plain(spec.graph, values)
@@ -195,9 +195,9 @@ def test_heads_by_a_choice_read_the_first_channels(tmp_path: Path) -> None:
         torch.testing.assert_close(net(IMAGES, net.plan({"k": k})), wanted)
         # A larger sub-network has these channels too, so the head can be asked for beside its own.
         torch.testing.assert_close(net(IMAGES, net.plan("max", (f"head{k}",)))[f"head{k}"], wanted)
-        bound = net.bind(net.plan({"k": k}))
-        torch.testing.assert_close(bound(IMAGES), wanted, rtol=1e-5, atol=1e-5)
-        assert isinstance(bound.get_submodule(f"head{k}.linear" if k < 3 else "head3.linear2"), nn.Linear)
+        extracted = net.extract(net.plan({"k": k}))
+        torch.testing.assert_close(extracted(IMAGES), wanted, rtol=1e-5, atol=1e-5)
+        assert isinstance(extracted.get_submodule(f"head{k}.linear" if k < 3 else "head3.linear2"), nn.Linear)
     with pytest.raises(ValueError, match=r"'head2' is not computed here: .*'head1' and computes head1"):
         net.plan({"k": 1}, ("head2",))
 
@@ -226,8 +226,8 @@ def test_levels_are_asked_for_by_name(tmp_path: Path) -> None:
         "e1_half": (2, 2),
     }
     assert tuple(net(IMAGES, net.plan({"exit": "e1"})).shape) == (2, 4)
-    bound = net.bind(net.plan({"exit": "e1"}))
-    assert {name for name, _ in bound.named_parameters()} == {
+    extracted = net.extract(net.plan({"exit": "e1"}))
+    assert {name for name, _ in extracted.named_parameters()} == {
         "stem.conv.weight",
         "e1_fine.linear.weight",
         "e1_fine.linear.bias",
@@ -260,8 +260,8 @@ def test_a_stage_that_no_answer_needs_runs_for_who_asks(tmp_path: Path) -> None:
     assert ran == ["s1", "b", "c", "d"]
     assert tuple(found["c"].shape) == (2, 8, 8, 8)
     assert cost(from_text(BESIDE).graph, {"width": 1}).macs == 64 * (27 * 8 + 72 * 8 + 72 * 8) + 80
-    bound = net.bind(net.plan("max"))
-    assert {name.partition(".")[0] for name, _ in bound.named_parameters()} == {"stem", "s1", "d", "head"}
+    extracted = net.extract(net.plan("max"))
+    assert {name.partition(".")[0] for name, _ in extracted.named_parameters()} == {"stem", "s1", "d", "head"}
 
 
 SHARED = """
@@ -287,7 +287,7 @@ def test_what_only_a_later_part_reads_is_made_for_it_alone(tmp_path: Path) -> No
         plan = net.plan({"exit": exit_, "s2.keep": keep})
         answer = net(IMAGES, plan)
         assert len(ran) == runs
-        torch.testing.assert_close(net.bind(plan)(IMAGES), answer, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(net.extract(plan)(IMAGES), answer, rtol=1e-5, atol=1e-5)
         macs[exit_, keep] = cost(graph, complete(graph, {"exit": exit_, "s2.keep": int(keep)})).macs
     conv, classifier = 64 * 8 * 9, 80
     assert macs["e1", False] == macs["head", False] == (3 + 8) * conv + classifier

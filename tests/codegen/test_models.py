@@ -13,7 +13,7 @@ from torch import nn
 
 from specc.cost.report import cost
 from specc.ir.graph import Graph
-from specc.passes.bind import bind as bind_graph
+from specc.passes.specialise import specialise
 from specc.runtime.verify import macs, scatter, size
 from tests.helpers.comparing import assert_plain, counted, images, relative, scramble
 from tests.helpers.folders import spec_names
@@ -32,7 +32,7 @@ from tests.helpers.projects import (
 MANY = 50
 FEW = 2
 SMALL = ("digits", "mobilenet_v2_us", "mobilenet_v1_pss", "resnet34_tips", "resnet50_adn", "mlp80_tips")
-"""What the default run compares with bound networks, at images small enough to be quick."""
+"""What the default run compares with extracted networks, at images small enough to be quick."""
 
 
 def masked(graph: Graph) -> bool:
@@ -53,11 +53,11 @@ def check_macs(name: str, folder: Path, count: int) -> None:
         plan = net.plan(plain(spec.graph, at)) if spec.graph.choices else None
         shape, expected = image_shape(spec.graph, at), cost(spec.graph, at)
         if masked(spec.graph):
-            bound = net.bind(plan, fold=False)
-            found = macs(bound, [torch.randn(1, *shape)]), size(bound)
+            extracted = net.extract(plan, fold=False)
+            found = macs(extracted, [torch.randn(1, *shape)]), size(extracted)
             assert found == (expected.macs, expected.params), at
         elif spec.model.method.name == "ofa":
-            assert counted(net.bind(plan, fold=False), shape, None) == expected.macs, at
+            assert counted(net.extract(plan, fold=False), shape, None) == expected.macs, at
         else:
             assert counted(net, shape, plan) == expected.macs, at
 
@@ -106,18 +106,18 @@ def check_bound(name: str, folder: Path, count: int, side: int) -> None:
     bar = 1e-4 if deep else 1e-5
     for number, at in enumerate(assignments(graph, count)):
         plan = net.plan(plain(graph, at))
-        static = project(spec, folder / str(number), bind_graph(graph, at))
+        static = project(spec, folder / str(number), specialise(graph, at))
         assert_plain((static.folder / "model.py").read_text())
         twin = static.model.Model().eval()
-        bound = net.bind(plan, fold=False)
-        twin.load_state_dict(bound.state_dict())
+        extracted = net.extract(plan, fold=False)
+        twin.load_state_dict(extracted.state_dict())
         assert size(twin) == cost(graph, at).params
         x = images(graph, at, side)
         with torch.no_grad():
             sliced = net(x, plan)
             assert relative(twin(x), sliced) <= bar, at
-            assert relative(bound(x), sliced) <= bar, at
-            assert relative(net.bind(plan)(x), sliced) <= 10 * bar, at
+            assert relative(extracted(x), sliced) <= bar, at
+            assert relative(net.extract(plan)(x), sliced) <= 10 * bar, at
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -138,7 +138,7 @@ def test_static_networks_run_and_fold(name: str, tmp_path: Path) -> None:
     net = made.model.Model().eval()
     scramble(net)
     x = images(compiled(name).graph, {}, 64)
-    folded = made.bind.bind(net, fold=True)
+    folded = made.extract.extract(net, fold=True)
     assert sum(isinstance(m, nn.BatchNorm2d) for m in folded.modules()) == len(lasting_norms(compiled(name).graph))
     with torch.no_grad():
         assert relative(folded(x), net(x)) <= 1e-4

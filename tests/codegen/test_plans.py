@@ -1,4 +1,4 @@
-"""Plans, binding, calibration and export of a generated network."""
+"""Plans, extraction, calibration and export of a generated network."""
 
 from __future__ import annotations
 
@@ -156,12 +156,12 @@ def test_training_shows_through_plans_made_before(net: Any) -> None:
 def test_gradients_are_those_of_the_bound_network(net: Any) -> None:
     """In-place operations leave autograd right, in train mode as well."""
     plan, x = net.plan(HALF), torch.randn(8, 1, 8, 8)
-    bound = net.bind(plan, fold=False).train()
+    extracted = net.extract(plan, fold=False).train()
     net.train()
     net(x, plan).logsumexp(1).mean().backward()
-    bound(x).logsumexp(1).mean().backward()
+    extracted(x).logsumexp(1).mean().backward()
     own = dict(net.named_parameters())
-    for name, parameter in bound.named_parameters():
+    for name, parameter in extracted.named_parameters():
         whole = own[name].grad
         part = whole[tuple(slice(size) for size in parameter.shape)]
         assert torch.allclose(part, parameter.grad, rtol=1e-4, atol=1e-6), name
@@ -173,23 +173,23 @@ def test_a_bound_network_is_plain_and_its_own(net: Any) -> None:
     plan = net.plan(HALF)
     with torch.no_grad():
         expected = net(x, plan)
-        bound, folded = net.bind(plan), net.bind(plan, fold=True)
+        extracted, folded = net.extract(plan), net.extract(plan, fold=True)
         for parameter in net.parameters():
             parameter.zero_()
-        assert torch.allclose(bound(x), expected, rtol=1e-5, atol=1e-6)
+        assert torch.allclose(extracted(x), expected, rtol=1e-5, atol=1e-6)
         assert torch.allclose(folded(x), expected, rtol=1e-4, atol=1e-5)
-    kinds = {type(m) for m in bound.modules() if not list(m.children())}
+    kinds = {type(m) for m in extracted.modules() if not list(m.children())}
     assert kinds == {nn.Conv2d, nn.BatchNorm2d, nn.Linear}
     assert {type(m) for m in folded.modules() if list(m.parameters(recurse=False))} == {nn.Conv2d, nn.Linear}
-    assert all(p.is_contiguous() for p in bound.parameters())
-    assert not bound.training
+    assert all(p.is_contiguous() for p in extracted.parameters())
+    assert not extracted.training
 
 
-def test_binding_leaves_the_network_as_it_is(net: Any) -> None:
+def test_extraction_leaves_the_network_as_it_is(net: Any) -> None:
     net.train()
     state = {name: value.clone() for name, value in net.state_dict().items()}
     numbers = torch.get_rng_state()
-    net.bind(net.plan(HALF))
+    net.extract(net.plan(HALF))
     assert torch.equal(torch.get_rng_state(), numbers)
     assert all(torch.equal(state[name], value) for name, value in net.state_dict().items())
     assert all(module.training for module in net.modules())
@@ -197,13 +197,13 @@ def test_binding_leaves_the_network_as_it_is(net: Any) -> None:
 
 def test_a_bound_network_travels_and_exports(net: Any, tmp_path: Path) -> None:
     x = torch.randn(2, 1, 8, 8)
-    bound = net.bind(net.plan(HALF))
+    extracted = net.extract(net.plan(HALF))
     with torch.no_grad():
-        expected = bound(x)
-        torch.save(bound, tmp_path / "bound.pt")  # needs nothing of the project
+        expected = extracted(x)
+        torch.save(extracted, tmp_path / "bound.pt")  # needs nothing of the project
         again = torch.load(tmp_path / "bound.pt", weights_only=False)
         assert torch.equal(again(x), expected)
-        exported = torch.export.export(bound, (x,)).module()
+        exported = torch.export.export(extracted, (x,)).module()
         assert torch.allclose(exported(x), expected, atol=1e-6)
 
 
@@ -266,7 +266,7 @@ def test_calibration_leaves_the_network_as_it_is(digits: Project, net: Any) -> N
     x = images(4)
     with torch.no_grad():
         assert not torch.equal(net(x, calibrated), net(x, plan))
-        assert torch.allclose(net.bind(calibrated)(x), net(x, calibrated), rtol=1e-4, atol=1e-5)
+        assert torch.allclose(net.extract(calibrated)(x), net(x, calibrated), rtol=1e-4, atol=1e-5)
         with digits.known():
             again = pickle.loads(pickle.dumps(calibrated))
         assert torch.equal(net(x, again), net(x, calibrated))
@@ -300,7 +300,7 @@ def test_images_are_resized_to_the_plans_resolution(tmp_path: Path) -> None:
     small = torch.randn(2, 3, 8, 8)
     plan = net.plan({"resolution": 8})
     with torch.no_grad():
-        assert torch.allclose(net.bind(plan, fold=False)(small), net(small, plan), atol=1e-6)
+        assert torch.allclose(net.extract(plan, fold=False)(small), net(small, plan), atol=1e-6)
 
 
 def test_two_networks_have_nothing_in_common(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.write import model_text
 from specc.codegen.names import MODULE_ATTRIBUTES, attribute, class_name, comment, fresh, identifier
 from specc.ir.graph import Graph, Scope
+from specc.runtime.net.elastic import Elastic
+from specc.runtime.net.network import ElasticNet
+from specc.runtime.net.slices import SlicedNet
 from specc.source import Source, Span
 from tests.helpers.counting import calls
 from tests.helpers.folders import spec_names
@@ -98,11 +101,20 @@ def test_the_same_spec_gives_the_same_bytes() -> None:
     assert len(hashes) == 1
 
 
+def test_whatever_a_network_has_already_is_reserved() -> None:
+    for base in (ElasticNet, Elastic, SlicedNet):
+        assert {name for name in dir(base) if not name.startswith("_")} <= MODULE_ATTRIBUTES
+        own = vars(base()).keys() - vars(nn.Module()).keys()
+        assert {name for name in own if not name.startswith("_")} <= MODULE_ATTRIBUTES
+
+
 HOSTILE = (
+    "fused",
+    "prediction",
     "forward",
     "plan",
     "training",
-    "bind",
+    "extract",
     "self",
     "F",
     "nn",

@@ -1,4 +1,4 @@
-"""Vision transformers: torchvision's as an oracle, and elastic ones against their own bound twins."""
+"""Vision transformers: torchvision's as an oracle, and elastic ones against their own extracted twins."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_static_transformer_computes_what_torchvisions_does(tmp_path: Path) ->
     x = torch.randn(3, 3, 16, 16)
     with torch.no_grad():
         assert relative(net(x), other(x)) <= 1e-5
-        assert relative(made.bind.bind(net)(x), other(x)) <= 1e-5
+        assert relative(made.extract.extract(net)(x), other(x)) <= 1e-5
     net.train()
     torch.testing.assert_close(gradients(net, x), gradients(other.train(), x), rtol=1e-4, atol=1e-6)
     assert formatted(tmp_path / "model.py") == ""
@@ -101,28 +101,28 @@ def test_a_transformer_without_a_class_token(tmp_path: Path) -> None:
     check(spec(body, settings, stem="position", take="mean"), tmp_path)
 
 
-def test_a_network_in_training_is_bound_as_it_answers_in_use(tmp_path: Path) -> None:
+def test_a_network_in_training_is_extracted_in_eval_mode(tmp_path: Path) -> None:
     """Neither the dropout inside attention nor any other is recorded, and the network goes on training."""
     settings, stage = STAGES["noise"]
     net = project(from_text(spec(stage, settings)), tmp_path).model.Model()
     scramble(net)
     x, plan = torch.randn(2, 3, 16, 16), net.plan("min")
-    bound = net.bind(plan)
+    extracted = net.extract(plan)
     assert net.training
     assert net.s.b1.attention.training
     with torch.no_grad():
         assert not torch.equal(net(x, plan), net(x, plan))
-        assert relative(bound(x), net.eval()(x, plan)) <= 1e-5
+        assert relative(extracted(x), net.eval()(x, plan)) <= 1e-5
 
 
 def test_bound_transformers_hold_plain_layers_and_can_be_exported(tmp_path: Path) -> None:
     settings, stage = STAGES["one width"]
     net = project(from_text(spec(stage, settings)), tmp_path).model.Model().eval()
     scramble(net)
-    bound = net.bind(net.plan("min"))
-    assert not [m for m in bound.modules() if "Elastic" in type(m).__name__ or "Banked" in type(m).__name__]
+    extracted = net.extract(net.plan("min"))
+    assert not [m for m in extracted.modules() if "Elastic" in type(m).__name__ or "Banked" in type(m).__name__]
     x = torch.randn(3, 3, 16, 16)
     batch = torch.export.Dim("batch", min=1, max=64)
-    program = torch.export.export(bound, (x,), dynamic_shapes=({0: batch},))
+    program = torch.export.export(extracted, (x,), dynamic_shapes=({0: batch},))
     with torch.no_grad():
-        assert relative(program.module()(x[:2]), bound(x[:2])) <= 1e-5
+        assert relative(program.module()(x[:2]), extracted(x[:2])) <= 1e-5

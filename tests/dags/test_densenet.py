@@ -49,13 +49,13 @@ def test_densenet_121_runs_bound_and_sliced(tmp_path: Path) -> None:
     net = project(spec, tmp_path).model.Model().eval()
     x = torch.randn(1, 3, 32, 32)
     plan = net.plan({"width": 0.75})
-    bound = net.bind(plan, fold=False)
+    extracted = net.extract(plan, fold=False)
     at = {"width": spec.graph.choices[0].options[1]}
-    assert sum(p.numel() for p in bound.parameters()) == cost(spec.graph, at).params
+    assert sum(p.numel() for p in extracted.parameters()) == cost(spec.graph, at).params
     with torch.no_grad(), FlopCounterMode(display=False) as sliced_count:
         sliced = net(x, plan)
     with torch.no_grad(), FlopCounterMode(display=False) as bound_count:
-        assert torch.allclose(bound(x), sliced, atol=1e-4)
+        assert torch.allclose(extracted(x), sliced, atol=1e-4)
     assert sliced_count.get_total_flops() == bound_count.get_total_flops()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from specc.cost.report import cost
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from tests.helpers.checks import check, text_of
 from tests.helpers.projects import files_of, from_text, project
 
@@ -123,7 +123,7 @@ def test_a_stage_of_several_tensors_can_be_asked_for(tmp_path: Path) -> None:
 def test_some_choices_of_a_concatenation_may_be_bound(tmp_path: Path) -> None:
     """What is left of the network is elastic in the others, and allocates no more than it can use."""
     spec = from_text(text_of("stage a { concat(here, conv(6, kernel=1)); norm; relu; conv(4, kernel=1) }"))
-    graph = bind(spec.graph, {"a.conv1.width": 2})
+    graph = specialise(spec.graph, {"a.conv1.width": 2})
     net = project(spec, tmp_path, graph).model.Model()
     at = {choice.name: choice.largest for choice in graph.choices}
     assert net.a.norm.num_features == 10

@@ -60,7 +60,7 @@ def test_a_convolution_reads_the_first_channels_of_every_run(out: int, grad: boo
     with torch.set_grad_enabled(grad):
         for _ in range(2):
             assert torch.equal(conv(x, cut), expected)
-    assert torch.equal(conv.bound(cut)(x), expected)
+    assert torch.equal(conv.extracted(cut)(x), expected)
 
 
 def test_nothing_cut_off_is_no_cut() -> None:
@@ -82,7 +82,7 @@ def test_a_depthwise_convolution_keeps_the_runs() -> None:
     cut = conv.cut(COUNTS, COUNTS)
     expected = F.conv2d(x, conv.weight[KEPT], conv.bias[KEPT], 1, 1, 1, 9)
     assert torch.equal(conv(x, cut), expected)
-    assert torch.equal(conv.bound(cut)(x), expected)
+    assert torch.equal(conv.extracted(cut)(x), expected)
 
 
 def test_a_grouped_convolution_keeps_whole_groups_of_every_run() -> None:
@@ -92,7 +92,7 @@ def test_a_grouped_convolution_keeps_whole_groups_of_every_run() -> None:
     rows = torch.tensor([*range(4), *range(8, 16)])
     cut = conv.cut((2, 4), (4, 8))
     assert torch.equal(conv(x, cut), F.conv2d(x, conv.weight[rows], None, 1, 1, 1, 3))
-    assert torch.equal(conv.bound(cut)(x), conv(x, cut))
+    assert torch.equal(conv.extracted(cut)(x), conv(x, cut))
 
 
 def test_a_linear_layer_on_vectors_and_tokens() -> None:
@@ -103,7 +103,7 @@ def test_a_linear_layer_on_vectors_and_tokens() -> None:
         assert torch.equal(linear(x, cut), expected)
         with torch.no_grad():
             assert torch.equal(linear(x, cut), expected)
-        assert torch.equal(linear.bound(cut)(x), expected)
+        assert torch.equal(linear.extracted(cut)(x), expected)
 
 
 def twin(norm: nn.Module, width: int, kept: Tensor) -> nn.BatchNorm2d:
@@ -147,9 +147,9 @@ def test_a_norm_in_eval_mode_reads_the_first_channels_of_every_run() -> None:
         for _ in range(2):
             assert torch.equal(norm(x, cut), plain(x))
     assert torch.equal(norm(x, cut), plain(x))
-    assert torch.equal(norm.bound(cut)(x), plain(x))  # type: ignore[operator]
+    assert torch.equal(norm.extracted(cut)(x), plain(x))  # type: ignore[operator]
     vectors = SegmentedBatchNorm1d(SIZES).eval()
-    assert isinstance(vectors.bound(vectors.cut(COUNTS)), nn.BatchNorm1d)
+    assert isinstance(vectors.extracted(vectors.cut(COUNTS)), nn.BatchNorm1d)
 
 
 def test_calibrated_statistics_keep_the_runs() -> None:
@@ -161,7 +161,7 @@ def test_calibrated_statistics_keep_the_runs() -> None:
     expected = (x - 2) / (4 + norm.eps) ** 0.5 * KEPT.float()[:, None, None]
     with torch.no_grad():
         assert torch.allclose(norm(x, cut), expected, atol=1e-5)
-        assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+        assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
     again = pickle.loads(pickle.dumps(cut))
     assert again.runs == ((0, 2), (4, 7))
 
@@ -213,8 +213,8 @@ def test_layer_and_group_norms_read_the_first_channels_of_every_run(grad: bool) 
         for _ in range(2):
             assert torch.equal(layer(x, cut), expected)
             assert torch.equal(group(y, group_cut), group_expected)
-    assert torch.equal(layer.bound(cut)(x), expected)
-    assert torch.equal(group.bound(group_cut)(y), group_expected)
+    assert torch.equal(layer.extracted(cut)(x), expected)
+    assert torch.equal(group.extracted(group_cut)(y), group_expected)
     assert layer.cut(SIZES) is None
     assert group.cut((4, 6, 2)) is None
 
@@ -227,7 +227,7 @@ def test_banks_of_layer_and_group_norms_are_cut_alike() -> None:
         norm(x, cut).square().sum().backward()
         grads = [parameter.grad is not None for parameter in norm.parameters()]
         assert grads == [False, False, True, True]
-        assert torch.equal(norm.bound(cut)(x), norm(x, cut))
+        assert torch.equal(norm.extracted(cut)(x), norm(x, cut))
 
 
 def test_banks_are_cut_alike() -> None:
@@ -238,7 +238,7 @@ def test_banks_are_cut_alike() -> None:
     assert isinstance(second, SegmentedBatchNorm2d)
     assert first.weight.grad is None
     assert second.weight.grad is not None
-    assert norm.bound(norm.cut(COUNTS, 1)).num_features == 9
+    assert norm.extracted(norm.cut(COUNTS, 1)).num_features == 9
 
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...], tuple[int, ...]]] = {
@@ -306,6 +306,6 @@ def test_stochastic_depth_is_torchvisions(rate: float, shape: tuple[int, ...]) -
     assert torch.equal(y, theirs(x))
     assert (y.flatten(1).abs().sum(1) == 0).float().mean().sub(rate).abs() < 0.2
     assert ours.eval()(x) is x
-    bound = ours.bound()  # kept where a sub-network is trained further, nothing in use
-    assert isinstance(bound, DropPath)
-    assert bound.eval()(x) is x
+    extracted = ours.extracted()  # kept where a sub-network is trained further, nothing in use
+    assert isinstance(extracted, DropPath)
+    assert extracted.eval()(x) is x

@@ -208,7 +208,7 @@ def test_calibration_measures_the_runs_in_use(tmp_path: Path) -> None:
     plan = made.calibrate.calibrate(net, net.plan("min"), [x])  # type: ignore[union-attr]
     with torch.no_grad():
         assert torch.allclose(net.eval()(x, plan), net.train()(x, net.plan("min")), atol=1e-2)
-        assert torch.equal(net.eval().bind(plan, fold=False)(x), net(x, plan))
+        assert torch.equal(net.eval().extract(plan, fold=False)(x), net(x, plan))
 
 
 def stages_output(stage: str, folder: Path, x: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from specc.pipeline import compile_project, load
 from specc.runtime.deploy.bundle import index_text
 from specc.runtime.deploy.choosing import read_points
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion
-from specc.runtime.files.tensors import load_tensors
+from specc.runtime.files.whole import load_tensors
 from specc.runtime.train.subnets import parse, resolved
 from specc.space.choices import Space
 from specc.space.latency_table import WrongTable, read_table
@@ -286,6 +286,8 @@ def test_a_latency_table_of_the_first_version(tmp_path: Path) -> None:
     assert (block.name, block.choices) == ("s.b", ("s.b",))
     with pytest.raises(WrongTable, match=r"no choice 's\.a'"):
         read_table(file, space)
+    file.write_text(json.dumps({**head, "form": "straight", "choices": {"s.a": [1, 2]}, "blocks": [row]}))
+    assert read_table(file, space, FIRST.renamed).form == "fused"
 
 
 class Renamed(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""What every network must keep, whatever its form: its costs, and one meaning for sliced, bound and static code."""
+"""What every network must keep, whatever its form: its costs, and one meaning for sliced, extracted and static code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from specc.cost.report import cost
-from specc.passes.bind import bind as bind_graph
+from specc.passes.specialise import specialise
 from specc.pipeline import Compiled
 from tests.helpers.comparing import assert_plain, counted, relative, scramble
 from tests.helpers.projects import Project, assignments, from_text, image_shape, plain, project
@@ -51,29 +51,29 @@ def check(text: str, folder: Path, count: int = 1) -> tuple[Compiled, Project, n
             check_bound(spec, net, plan, at, x, folder / str(number), expected.params)
         else:
             with torch.no_grad():
-                assert relative(made.bind.bind(net)(x), net(x)) <= 1e-4
+                assert relative(made.extract.extract(net)(x), net(x)) <= 1e-4
     return spec, made, net
 
 
 def check_bound(spec: Compiled, net: Any, plan: Any, at: Any, x: torch.Tensor, folder: Path, params: int) -> None:
-    """The supernet under a plan, bound by torch.fx, folded, a straight line, and compiled as a static network."""
-    static = project(spec, folder, bind_graph(spec.graph, at))
+    """The supernet under a plan, extracted by torch.fx, folded, fused, and compiled as a static network."""
+    static = project(spec, folder, specialise(spec.graph, at))
     text = (folder / "model.py").read_text()
     assert_plain("\n".join(line for line in text.split("\n") if "drop_path" not in line))
     twin = static.model.Model().eval()
-    bound = net.bind(plan, fold=False)
+    extracted = net.extract(plan, fold=False)
     # On tensors without memory attention is counted by its products, whichever kernel a CPU has for it.
-    assert counted(deepcopy(bound).to("meta"), (*x.shape[1:],)) == cost(spec.graph, at).macs, at
+    assert counted(deepcopy(extracted).to("meta"), (*x.shape[1:],)) == cost(spec.graph, at).macs, at
     assert sum(p.numel() for p in twin.parameters()) == params
-    twin.load_state_dict(bound.state_dict())
+    twin.load_state_dict(extracted.state_dict())
     with torch.no_grad():
         sliced = net(x, plan)
         assert relative(net(x, plan), sliced) == 0
         assert relative(twin(x), sliced) <= 1e-5, at
-        assert relative(bound(x), sliced) <= 1e-5, at
-        assert relative(net.bind(plan)(x), sliced) <= 1e-4, at
+        assert relative(extracted(x), sliced) <= 1e-5, at
+        assert relative(net.extract(plan)(x), sliced) <= 1e-4, at
         for share in (False, True):
-            assert relative(net.straight(plan, share=share)(x), sliced) <= 1e-4, at
+            assert relative(net.fused(plan, share=share)(x), sliced) <= 1e-4, at
     with torch.enable_grad():
         assert relative(net(x, plan).detach(), sliced) <= 1e-5, at
 

@@ -46,7 +46,7 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def assert_plain(text: str) -> None:
-    """A fully bound network knows neither elastic layers nor plans."""
+    """A fully extracted network knows neither elastic layers nor plans."""
     for word in ("Elastic", "Banked", "Segmented", "plan", "Cut"):
         assert word not in text, word
 

@@ -291,7 +291,7 @@ class Facts:
 def facts(graph: Graph, full: Mapping[str, Option]) -> Facts:
     """What DESIGN says of presence and activity, read literally."""
     tensors = graph.tensor_table()
-    needed = {graph.answer()}
+    needed = {graph.prediction()}
     reads: set[str] = set()
     present: list[Op] = []
     for op in reversed(graph.ops):

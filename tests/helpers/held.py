@@ -14,7 +14,7 @@ from specc.diagnostics import Findings, SpecError
 from specc.diagnostics.render import render_all
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
-from specc.passes.bind import bind as bind_graph
+from specc.passes.specialise import specialise
 from specc.pipeline import Compiled, compile_project, load
 from specc.runtime.verify import macs, scatter, size
 from specc.source import Source
@@ -71,33 +71,33 @@ def compare(compiled: Compiled, folder: Path, random_subnets: int, exported: boo
                 continue
             plan = net.plan(plain(graph, at))
             sliced = net(*inputs, plan)
-            bound = net.bind(plan, fold=False)
-            assert (macs(bound, inputs), size(bound)) == (expected.macs, expected.params), at
-            agree(sliced, bound(*inputs), at, "bound")
-            agree(sliced, net.bind(plan)(*inputs), at, "folded")
-            agree(sliced, net.straight(plan)(*inputs), at, "straight")
-            agree(sliced, net.straight(plan, share=True)(*inputs), at, "straight, shared")
+            extracted = net.extract(plan, fold=False)
+            assert (macs(extracted, inputs), size(extracted)) == (expected.macs, expected.params), at
+            agree(sliced, extracted(*inputs), at, "extracted")
+            agree(sliced, net.extract(plan)(*inputs), at, "folded")
+            agree(sliced, net.fused(plan)(*inputs), at, "fused")
+            agree(sliced, net.fused(plan, share=True)(*inputs), at, "fused, shared")
     if graph.choices:
         static(compiled, net, drawn[-1], folder)
         if exported:
             plan, inputs = net.plan(plain(graph, drawn[-1])), inputs_at(graph, drawn[-1])
-            bound = net.bind(plan)
-            program = torch.export.export(bound, tuple(inputs)).module()
+            extracted = net.extract(plan)
+            program = torch.export.export(extracted, tuple(inputs)).module()
             with torch.no_grad():
-                agree(bound(*inputs), program(*inputs), drawn[-1], "exported")
+                agree(extracted(*inputs), program(*inputs), drawn[-1], "exported")
     trains(net, graph, drawn[0])
 
 
 def static(compiled: Compiled, net: Any, at: Mapping[str, Option], folder: Path) -> None:
     """The network that the compiler makes of one sub-network takes the weights of the bound one."""
     graph, inputs = compiled.graph, inputs_at(compiled.graph, at)
-    made = project(compiled, folder / "static", bind_graph(graph, at))
+    made = project(compiled, folder / "static", specialise(graph, at))
     twin = made.model.Model().eval().double()
     plan = net.plan(plain(graph, at))
-    twin.load_state_dict(net.bind(plan, fold=False).state_dict())
+    twin.load_state_dict(net.extract(plan, fold=False).state_dict())
     with torch.no_grad():
         agree(net(*inputs, plan), twin(*inputs), at, "static")
-    assert cost(bind_graph(graph, at), {}).macs == cost(graph, complete(graph, at)).macs
+    assert cost(specialise(graph, at), {}).macs == cost(graph, complete(graph, at)).macs
 
 
 def trains(net: Any, graph: Graph, at: Mapping[str, Option]) -> None:

@@ -54,7 +54,7 @@ class Project:
 
     folder: Path
     model: ModuleType
-    bind: ModuleType
+    extract: ModuleType
     calibrate: ModuleType | None
     modules: dict[str, ModuleType]
 
@@ -85,11 +85,11 @@ def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project
         target.write_text(text)
     with importing(folder):
         model = importlib.import_module("model")
-        bind = importlib.import_module("elastic.net.bind")
+        extract = importlib.import_module("elastic.net.extract")
         elastic = (spec.graph if graph is None else graph).choices
         calibrate = importlib.import_module("elastic.train.calibrate") if elastic else None
         modules = {name: module for name, module in sys.modules.items() if is_projects(name)}
-    return Project(folder, model, bind, calibrate, modules)
+    return Project(folder, model, extract, calibrate, modules)
 
 
 def is_projects(name: str) -> bool:

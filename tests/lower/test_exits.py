@@ -12,8 +12,8 @@ from specc.cost import cost
 from specc.diagnostics import SpecError
 from specc.ir.expr import Option, Var, apply, evaluate
 from specc.ir.graph import Graph, Scope
-from specc.passes.bind import bind
 from specc.passes.importance_view import importance_view
+from specc.passes.specialise import specialise
 from specc.pipeline import load
 from specc.subnets.space import complete, enumerate_space, size
 from tests.helpers.exits import BY_K, EXITS
@@ -104,12 +104,12 @@ def test_the_space_knows_what_an_exit_leaves_out() -> None:
 
 @pytest.mark.parametrize("exit_", ALONE)
 def test_a_bound_exit_is_the_network_up_to_it(exit_: str) -> None:
-    static = bind(graph_of(EXITS), {"exit": exit_, "s2.keep": 1})
+    static = specialise(graph_of(EXITS), {"exit": exit_, "s2.keep": 1})
     alone = graph_of(ALONE[exit_])
-    alone = bind(alone, {c.name: 1 for c in alone.choices})
+    alone = specialise(alone, {c.name: 1 for c in alone.choices})
     assert [op.kind for op in static.ops] == [op.kind for op in alone.ops]
     assert [o.kind for o in static.outputs if o.kind != "features"] == ["head" if exit_ == "head" else "exit"]
-    assert static.answer() == static.ops[-1].output
+    assert static.prediction() == static.ops[-1].output
     assert cost(static, {}).params_total == cost(alone, {}).params_total
 
 
@@ -141,7 +141,7 @@ def test_exits_and_heads_by_a_choice_stand_in_one_network() -> None:
     assert [o.name for o in graph.outputs] == ["head1", "head2", "head3", "early"]
     assert size(graph) == 6
     for at in assignments(graph):
-        static = bind(graph, at)
+        static = specialise(graph, at)
         (answer,) = [o.name for o in static.outputs]
         assert answer == ("early" if at["exit"] == "early" else f"head{at['k']}")
 

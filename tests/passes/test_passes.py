@@ -9,7 +9,7 @@ import pytest
 
 from specc.ir.expr import Var, evaluate
 from specc.ir.graph import Graph, Op
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from specc.passes.verify import BrokenGraph, verify
 from tests.helpers.networks import assignments, graph_of, network, reported, size_at, spec
 
@@ -129,7 +129,7 @@ def test_bind_leaves_a_static_network() -> None:
     stages = "stage s1 { conv(32, kernel=3); repeat 0..2 { residual { conv(in * 2, kernel=1); conv(32, kernel=1) } } }"
     graph = network(stages, "norm batch; width per_group 0.5..1.0 round 8")
     for assignment in assignments(graph):
-        static = bind(graph, assignment)
+        static = specialise(graph, assignment)
         assert static.choices == ()
         assert all(o.guard == 1 and o.kind != "select" for o in static.ops)
         assert size_at(static, "s1.conv1", {}) == size_at(graph, "s1.conv1", assignment)
@@ -141,14 +141,14 @@ def test_bind_leaves_a_static_network() -> None:
 
 def test_bind_may_leave_choices_open() -> None:
     graph = network("stage s1 { skippable a { relu }; skippable b { relu } }")
-    part = bind(graph, {"a": 1})
+    part = specialise(graph, {"a": 1})
     assert [c.name for c in part.choices] == ["b"]
     assert [o.kind for o in part.ops if o.name.startswith("s1")] == ["relu", "relu", "select"]
 
 
 def test_bind_keeps_the_bank_in_use_only() -> None:
     graph = graph_of(spec(BANKS_BY_SKIP))
-    static = bind(graph, {"s1.keep": 0})
+    static = specialise(graph, {"s1.keep": 0})
     assert op(static, "s1.norm1").bank.count == 1
 
 

@@ -19,9 +19,8 @@ from specc.codegen.blocks import blocks_of
 from specc.cost import cost
 from specc.ir.graph import Graph
 from specc.runtime.latency import block_times, marks
-from specc.runtime.latency.block_times import write_table
-from specc.runtime.latency.covering import covering
-from specc.runtime.latency.marks import Marks, Straightened
+from specc.runtime.latency.block_times import covering, write_table
+from specc.runtime.latency.marks import FusedMarks, Marks
 from specc.space.choices import draw
 from specc.subnets.latency import latency
 from specc.subnets.space import space_of
@@ -119,7 +118,7 @@ def test_blocks_of_very_many_shapes_are_measured_layer_by_layer(monkeypatch: pyt
     assert {"stem", "s1.b1", "head"} <= set(blocks)
 
 
-@pytest.mark.parametrize("form", ["straight", "sliced"])
+@pytest.mark.parametrize("form", ["fused", "sliced"])
 def test_sums_over_blocks_are_the_whole(
     graph: Graph, made: tuple[Any, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
@@ -132,7 +131,7 @@ def test_sums_over_blocks_are_the_whole(
         )
     assert "on 12 whole sub-networks, RMSE 0.00% of the mean" in said
     assert "1.000 (Spearman), 1.000 (Kendall)" in said
-    path = tmp_path / ("latency.cpu.json" if form == "straight" else "latency.cpu.sliced.json")
+    path = tmp_path / ("latency.cpu.json" if form == "fused" else "latency.cpu.sliced.json")
     assert f"1 thread, 1 image at a time, {form}" in said
     rng = random.Random(3)
     for _ in range(10):
@@ -259,7 +258,7 @@ def test_moments_on_a_gpu_are_events(made: tuple[Any, Any], monkeypatch: pytest.
     monkeypatch.setattr(torch.cuda, "synchronize", wait)
     net, space = made
     kept = Marks(torch.device("cuda"))
-    _, marked = Straightened(net, ["stem", "s1", "s2.conv", "s2", "head"], kept)(net.plan(space.largest()))
+    _, marked = FusedMarks(net, ["stem", "s1", "s2.conv", "s2", "head"], kept)(net.plan(space.largest()))
     marked(torch.randn(1, 1, 8, 8))
     assert kept.names == ["stem", "s1", "s2.conv", "s2", "head", ""]
     assert kept.seconds() == {"stem": 0.001, "s1": 0.002, "s2.conv": 0.003, "s2": 0.004, "head": 0.005}
@@ -272,7 +271,7 @@ def test_marks_change_no_answer(made: tuple[Any, Any], graph: Graph) -> None:
     kept = Marks(torch.device("cpu"))
     images = torch.randn(2, 1, 6, 6)
     rng = random.Random(0)
-    for form in (Straightened(net, blocks_of(graph), kept), marks.Sliced(net, blocks_of(graph), kept)):
+    for form in (FusedMarks(net, blocks_of(graph), kept), marks.Sliced(net, blocks_of(graph), kept)):
         for _ in range(5):
             at = {**space.draw(rng), "resolution": 6}
             whole, marked = form(net.plan(at))

@@ -27,7 +27,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
 
 def exported(made: Project, net: Any, plan: Any, x: Tensor, folder: Path) -> nn.Module:
     """The plain source file that export.py writes, imported, with its weights."""
-    static = net.bind(plan, fold=False)
+    static = net.extract(plan, fold=False)
     exporting = part(made, "deploy.exporting")
     with made.known(), torch.no_grad():
         exporting.write_source(static, "a test", (x,), static(x), folder)
@@ -42,9 +42,9 @@ def exported(made: Project, net: Any, plan: Any, x: Tensor, folder: Path) -> nn.
 
 
 KINDS: dict[str, Callable[..., Any]] = {
-    "bound": lambda made, net, plan, x, folder: net.bind(plan),
-    "bound, norms kept": lambda made, net, plan, x, folder: net.bind(plan, fold=False),
-    "straight": lambda made, net, plan, x, folder: net.straight(plan),
+    "extracted": lambda made, net, plan, x, folder: net.extract(plan),
+    "bound, norms kept": lambda made, net, plan, x, folder: net.extract(plan, fold=False),
+    "fused": lambda made, net, plan, x, folder: net.fused(plan),
     "exported": exported,
 }
 

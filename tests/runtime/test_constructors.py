@@ -176,7 +176,7 @@ def test_every_layer_of_a_written_source_has_the_options_of_the_network_s(text: 
     for at in ("max", "min", drawn):
         plan = net.plan(at)
         for fold in (False, True):
-            static = made.bind.bind(net, plan, fold)
+            static = made.extract.extract(net, plan, fold)
             twin = source_of(made, static, x)
             mine = {path: options(layer) for path, layer in static.named_modules() if path}
             theirs = {path: options(layer) for path, layer in twin.named_modules() if path}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from specc.runtime.files.tensors import load_tensors
+from specc.runtime.files.whole import load_tensors
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
 from tests.helpers.projects import Project, from_text, project
@@ -52,7 +52,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
 def test_the_source_of_a_sub_network_runs_where_nothing_of_the_project_is(
     made: dict[str, Project], tmp_path: Path
 ) -> None:
-    """To 1e-6, with the bound network's state; as a formatter leaves it, and without unused names."""
+    """To 1e-6, with the extracted network's state; as a formatter leaves it, and without unused names."""
     count = 0
     for name, (_, _, ats) in SPECS.items():
         net, inputs, exporting = network(made[name]), inputs_of(name), part(made[name], "deploy.exporting")
@@ -60,7 +60,7 @@ def test_the_source_of_a_sub_network_runs_where_nothing_of_the_project_is(
         if name == "elastic":
             plans.append(net.plan({"width": 0.5}, outputs=["early", "head"]))
         for plan in plans:
-            static = net.bind(plan, fold=False)
+            static = net.extract(plan, fold=False)
             wanted = static(*inputs)
             folder = tmp_path / f"sub{count}"
             with made[name].known():
@@ -103,7 +103,7 @@ def scrambled(x: torch.Tensor) -> torch.Tensor:
 def test_written_weights_with_a_bit_changed_are_refused(made: dict[str, Project], tmp_path: Path) -> None:
     """By the source that stands beside them, and by the project. What is said of tensors counts, too."""
     net, inputs = network(made["tokens"]), inputs_of("tokens")
-    static = net.bind(net.plan("min"))
+    static = net.extract(net.plan("min"))
     exporting = part(made["tokens"], "deploy.exporting")
     with made["tokens"].known():
         exporting.write_source(static, "A sub-network.", inputs, static(*inputs), tmp_path)
@@ -132,10 +132,10 @@ def json_blank(changed: bytes | bytearray, content: bytes, first: int) -> bool:
     return changed[8:first].rstrip() == content[8:first].rstrip() and changed[first:] == content[first:]
 
 
-@pytest.mark.parametrize("straight", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
 @torch.no_grad()
-def test_sliced_bound_straight_and_bundled_sub_networks_agree(
-    made: dict[str, Project], tmp_path: Path, straight: bool
+def test_sliced_extracted_fused_and_bundled_sub_networks_agree(
+    made: dict[str, Project], tmp_path: Path, fused: bool
 ) -> None:
     for name in SPECS:
         net, inputs = network(made[name]), inputs_of(name)
@@ -148,7 +148,7 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
             plans = [calibrate.calibrate(net, plan, [images]) for plan in plans]
         part(made[name], "deploy.bundle").save(tmp_path / name, net, plans)
         serving = part(made[name], "deploy.serving")
-        runtime = serving.Runtime.load(tmp_path / name, made[name].model.Model, straight=straight)
+        runtime = serving.Runtime.load(tmp_path / name, made[name].model.Model, fused=fused)
         assert len(runtime) == len(ats)
         assert [dict(subnet.at) for subnet in runtime.subnets] == ats
         for number, plan in enumerate(plans):
@@ -158,7 +158,7 @@ def test_sliced_bound_straight_and_bundled_sub_networks_agree(
                 sized = tuple(part(made[name], "net.resizing").resize(x, plan.resolution) for x in inputs)
             runtime.switch(number)
             assert runtime.current == number
-            for found in (net.bind(plan)(*sized), net.straight(plan)(*sized), runtime.run(*inputs)):
+            for found in (net.extract(plan)(*sized), net.fused(plan)(*sized), runtime.run(*inputs)):
                 assert relative(found, wanted) < 1e-5, (name, plan.chosen)
 
 
@@ -171,7 +171,7 @@ def test_programs_of_all_kinds_of_networks_are_exported(
     programs = part(made[name], "deploy.programs")
     net, inputs = network(made[name]), inputs_of(name)
     for at in SPECS[name][2]:
-        static = net.bind(net.plan(at))
+        static = net.extract(net.plan(at))
         with torch.no_grad():
             wanted = static(*inputs)
         names = ["left", "right"][: len(inputs)]

@@ -1,4 +1,4 @@
-"""Of every spec: what runs sliced, bound, straight, as plain source and from a bundle gives the same answers; so do
+"""Of every spec: what runs sliced, extracted, fused, as plain source and from a bundle gives the same answers; so do
 torch.export and ONNX programs. The small twins decide in every run, the networks at paper size at night."""
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def cases(it: Shipped, count: int) -> list[Case]:
 
 
 def answers(it: Shipped, case: Case, file: Path) -> Iterator[tuple[str, Tensor]]:
-    """The sub-network's answers as a module of its own, as a straight line and as source, `file`, with its weights."""
-    yield "bound", it.made.bind.bind(it.net, case.plan)(case.x)
+    """The sub-network's answers as a module of its own, fused and as source, `file`, with its weights."""
+    yield "extracted", it.made.extract.extract(it.net, case.plan)(case.x)
     if case.plan is not None:
-        yield "straight", it.net.straight(case.plan)(case.x)
-    static = it.made.bind.bind(it.net, case.plan, fold=False)
+        yield "fused", it.net.fused(case.plan)(case.x)
+    static = it.made.extract.extract(it.net, case.plan, fold=False)
     writer = part(it.made, "deploy.static_source")
     with it.made.known():
         text = writer.static_source(static, "A sub-network.", (case.x,))
@@ -92,7 +92,7 @@ def answers(it: Shipped, case: Case, file: Path) -> Iterator[tuple[str, Tensor]]
 
 @torch.no_grad()
 def check_answers(name: str, folder: Path, count: int = 20, at_once: int = 22) -> None:
-    """Sliced answers are the oracle. Of a large network only some straight lines are in memory at a time."""
+    """Sliced answers are the oracle. Of a large network only some fused ones are in memory at a time."""
     it = shipped(name, folder / "project")
     every = cases(it, count)
     (folder / "written").mkdir()
@@ -102,18 +102,18 @@ def check_answers(name: str, folder: Path, count: int = 20, at_once: int = 22) -
     assert formatted(folder / "written") == ""
     if not it.graph.choices:
         return
-    check_bundle(it, folder / "anytime", every, straight=False)
+    check_bundle(it, folder / "anytime", every, fused=False)
     for start in range(0, len(every), at_once):
-        check_bundle(it, folder / "anytime", every[start : start + at_once], straight=True)
+        check_bundle(it, folder / "anytime", every[start : start + at_once], fused=True)
 
 
-def check_bundle(it: Shipped, folder: Path, every: Sequence[Case], straight: bool) -> None:
+def check_bundle(it: Shipped, folder: Path, every: Sequence[Case], fused: bool) -> None:
     """A bundle, read into another network, answers as the one that it was made of."""
     part(it.made, "deploy.bundle").save(folder, it.net, [case.plan for case in every])
-    runtime = part(it.made, "deploy.serving").Runtime.load(folder, it.made.model.Model, straight=straight)
+    runtime = part(it.made, "deploy.serving").Runtime.load(folder, it.made.model.Model, fused=fused)
     for number, case in enumerate(every):
         runtime.switch(number)
-        assert relative(runtime.run(case.x), case.wanted) < 1e-4, ("bundle", straight, case.at)
+        assert relative(runtime.run(case.x), case.wanted) < 1e-4, ("bundle", fused, case.at)
     del runtime
     gc.collect()
 
@@ -124,7 +124,7 @@ def check_programs(name: str, folder: Path) -> None:
     it = shipped(name, folder / "project")
     programs = part(it.made, "deploy.programs")
     for case in cases(it, 2)[-2:]:
-        static = it.made.bind.bind(it.net, case.plan)
+        static = it.made.extract.extract(it.net, case.plan)
         programs.write_program(static, (case.x,), case.wanted, folder / "net.pt2")
         programs.write_onnx(static, (case.x,), ["images"], case.wanted, folder / "net.onnx")
 

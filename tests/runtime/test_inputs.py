@@ -61,7 +61,7 @@ def resized(x: Tensor, size: int | None) -> Tensor:
 @pytest.mark.parametrize("name", SPECS)
 @torch.no_grad()
 def test_each_input_is_brought_to_its_own_resolution(name: str, tmp_path: Path) -> None:
-    """In every sub-network: sliced, bound, straight and served; and the multiply-accumulates are those of torch."""
+    """In every sub-network: sliced, extracted, fused and served; and the multiply-accumulates are those of torch."""
     torch.manual_seed(0)
     found, inputs = made(name, tmp_path)
     net, space = found.model.Model().eval(), found.modules["space"]
@@ -69,7 +69,7 @@ def test_each_input_is_brought_to_its_own_resolution(name: str, tmp_path: Path) 
     assert len(plans) == {"elastic": 6, "fixed": 3, "shared": 2, "vector": 3}[name]
     part(found, "deploy.bundle").save(tmp_path / "bundle", net, plans)
     load = part(found, "deploy.serving").Runtime.load
-    runtimes = [load(tmp_path / "bundle", lambda: net, straight=straight) for straight in (True, False)]
+    runtimes = [load(tmp_path / "bundle", lambda: net, fused=fused) for fused in (True, False)]
     stem, head = net.stem, net.head.linear
     for number, (at, plan) in enumerate(zip(space.every(), plans, strict=True)):
         sized = [resized(x, size) for x, size in zip(inputs, sizes_of(name, at), strict=True)]
@@ -77,7 +77,7 @@ def test_each_input_is_brought_to_its_own_resolution(name: str, tmp_path: Path) 
         a = stem.a(first) if name == "vector" else stem.a1(first).mean((2, 3))
         wanted = head(torch.cat((a, stem.b1(second).mean((2, 3))), 1))
         torch.testing.assert_close(net(*inputs, plan), wanted)
-        for static in (net.bind(plan), net.straight(plan), net.straight(plan, share=True)):
+        for static in (net.extract(plan), net.fused(plan), net.fused(plan, share=True)):
             torch.testing.assert_close(static(*sized), wanted)
         for runtime in runtimes:
             runtime.switch(number)

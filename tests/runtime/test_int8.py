@@ -61,10 +61,10 @@ def test_the_file_is_made_checked_and_measured(folder: Path, capsys: pytest.Capt
         wanted = static(x)
     write_onnx(static, (x,), ["images"], wanted, folder / "subnet.onnx")
 
-    def judge(net: nn.Module) -> float:
+    def accuracy_of(net: nn.Module) -> float:
         return float((net(x).argmax(1) == wanted.argmax(1)).float().mean())
 
-    figures = write_int8(static, (x,), ["images"], batches, folder, judge)
+    figures = write_int8(static, (x,), ["images"], batches, folder, accuracy_of)
     assert [*figures] == ["float32", "subnet.onnx", "int8.onnx"]
     assert figures["float32"]["accuracy"] == 1
     assert figures["int8.onnx"]["accuracy"] > 0.8

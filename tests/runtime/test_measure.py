@@ -16,8 +16,7 @@ from specc.codegen.blocks import blocks_of
 from specc.codegen.graph_json import graph_json
 from specc.runtime.latency import timing as latency
 from specc.runtime.latency.block_times import read_blocks
-from specc.runtime.latency.options import bench_flags
-from specc.runtime.latency.timing import clock_of, device_name, measure, running
+from specc.runtime.latency.timing import bench_flags, clock_of, device_name, measure, running
 from tests.helpers.projects import compiled
 
 IMAGES = torch.zeros(1)
@@ -121,7 +120,7 @@ def test_flags_of_a_network_without_choices_name_no_sub_networks(capsys: pytest.
         False,
         Path("runs"),
     )
-    assert bench_flags(elastic=True, blocks=True, argv=[]).form == "straight"
+    assert bench_flags(elastic=True, blocks=True, argv=[]).form == "fused"
     for words in ({"elastic": False}, {"elastic": True}):
         with pytest.raises(SystemExit):
             bench_flags(**words, argv=["--table"])

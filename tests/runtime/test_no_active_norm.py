@@ -62,8 +62,8 @@ def test_it_is_trained_searched_and_exported(name: str, tmp_path: Path) -> None:
     run(
         folder,
         "import torch\nfrom elastic.deploy.serving import Runtime\nfrom model import Model\n"
-        "for straight in (True, False):\n"
-        "    runtime = Runtime.load('runs/anytime', Model, straight=straight)\n"
+        "for fused in (True, False):\n"
+        "    runtime = Runtime.load('runs/anytime', Model, fused=fused)\n"
         "    for number in range(len(runtime)):\n"
         "        runtime.switch(number)\n"
         "        assert runtime.run(torch.randn(2, 1, 8, 8)).shape == (2, 10)\n",

@@ -105,7 +105,7 @@ def test_smaller_kernels_are_transforms_of_the_next_larger_ones_and_learn() -> N
     with torch.inference_mode():
         before = conv(x, small)
         assert torch.equal(before, conv(x, small))
-        torch.testing.assert_close(conv.bound(small)(x), before, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(conv.extracted(small)(x), before, rtol=1e-4, atol=1e-4)
     with torch.no_grad():
         conv.get_parameter("transform3").zero_()
         assert conv(x, small).abs().sum() == 0
@@ -119,12 +119,12 @@ def test_transforms_are_allocated_and_cost_no_sub_network_anything(tmp_path: Pat
     without = from_text(EXPAND.replace("method ofa", "method ofa(transforms=no)"))
     assert found.params == cost(without.graph, complete(without.graph, {}, "min")).params
     assert found.params_total - cost(without.graph, complete(without.graph, {}, "min")).params_total == 2 * (625 + 81)
-    bound = net.bind(net.plan("min"))
-    assert not any("transform" in name for name, _ in bound.named_parameters())
-    assert sum(p.numel() for p in net.bind(net.plan("min"), fold=False).parameters()) == found.params
+    extracted = net.extract(net.plan("min"))
+    assert not any("transform" in name for name, _ in extracted.named_parameters())
+    assert sum(p.numel() for p in net.extract(net.plan("min"), fold=False).parameters()) == found.params
     net.eval()
     with torch.inference_mode():
-        torch.testing.assert_close(bound(IMAGES), net(IMAGES, net.plan("min")), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(extracted(IMAGES), net(IMAGES, net.plan("min")), rtol=1e-4, atol=1e-5)
 
 
 def sets_of(spec: str) -> list[ChannelSet]:
@@ -221,7 +221,7 @@ def test_phases_let_go_in_turn(tmp_path: Path) -> None:
         return {name: {at[name] for at in every if name in at} for name in space.CHOICES}
 
     assert memory.begin(0, 60, trainer) == "phase full"
-    assert memory.answers(IMAGES, [], space) is None
+    assert memory.teacher_logits(IMAGES, [], space) is None
     assert memory.draws(space, rng) == [space.largest()]
     assert seen(17)["s1.b1.kernel"] == {7}
     kernels = seen(18)
@@ -303,7 +303,7 @@ def test_the_teacher_answers_by_the_statistics_of_the_batch(tmp_path: Path) -> N
                 buffer.fill_(7)
     before = {name: b.clone() for name, b in memory.teacher.named_buffers() if "running" in name}
     images = drawn(6, 2, 8, 8)
-    answers = memory.answers(images, [net.plan({**space.smallest(), "resolution": 8})], space)
+    answers = memory.teacher_logits(images, [net.plan({**space.smallest(), "resolution": 8})], space)
     assert answers is not None
     reference = copy.deepcopy(net).train()
     for module in reference.modules():
@@ -367,7 +367,7 @@ def test_a_resumed_run_has_the_teacher_and_the_phases_that_the_run_had(tmp_path:
     resumed.restore(memory.state())
     assert resumed.begin(20, 60, trainer_of(again)) == ""
     plans = [again.plan(at) for at in resumed.draws(space, random.Random(1))]
-    mine, theirs = memory.answers(IMAGES, plans, space), resumed.answers(IMAGES, plans, space)
+    mine, theirs = memory.teacher_logits(IMAGES, plans, space), resumed.teacher_logits(IMAGES, plans, space)
     assert mine is not None
     assert theirs is not None
     assert torch.equal(mine, theirs)
@@ -405,7 +405,7 @@ def test_a_step_learns_the_labels_and_the_teachers_answers(tmp_path: Path, disti
     small = {"s1.depth": 1, "s1.b1.kernel": 3, "s1.b1.expand": 2}
     middle = {f"s1.b{b}.{name}": value for b in (1, 2) for name, value in (("kernel", 5), ("expand", 3))}
     plans = [net.plan(small), net.plan({"s1.depth": 2, **middle})]
-    answers = memory.answers(IMAGES, plans, space)
+    answers = memory.teacher_logits(IMAGES, plans, space)
     assert answers is not None
     assert memory.teacher is not None
     taught = snapshot(memory.teacher)
@@ -443,6 +443,6 @@ def test_a_resolution_is_one_for_the_step_and_for_its_teacher(tmp_path: Path) ->
     images = drawn(2, 2, 8, 8)
     assert memory.teacher is not None
     wanted = memory.teacher(images, memory.teacher.plan({"resolution": 6}))  # type: ignore[operator]
-    answers = memory.answers(images, [net.plan({**space.smallest(), "resolution": 6})], space)
+    answers = memory.teacher_logits(images, [net.plan({**space.smallest(), "resolution": 6})], space)
     assert answers is not None
     assert torch.equal(answers, wanted)

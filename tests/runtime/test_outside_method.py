@@ -101,7 +101,7 @@ TEMPLATES = {
 """,
     "memory": "    trainer.memory = toy.Tally()\n",
     "epoch": '            bar.say(f"toys from step {trainer.memory.steps} on")\n',
-    "judged": '    subnets = {"whole": space.largest()}\n',
+    "validated": '    subnets = {"whole": space.largest()}\n',
     "finish": '    print(f"{trainer.memory.steps} steps of a toy")\n',
 }
 SPEC = """

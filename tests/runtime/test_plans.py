@@ -91,7 +91,7 @@ def equal(one: Any, other: Any) -> bool:
 
 def names(net: Any) -> list[str]:
     """All outputs, one by one; "" for all answers together."""
-    return ["", *(net.answers or net.outputs), *net.features]
+    return ["", *(net.predictions or net.outputs), *net.features]
 
 
 def answered(net: Any, x: Tensor, at: Any, outputs: Any) -> Any:
@@ -118,11 +118,11 @@ def check(pair: Pair, count: int, forms: bool = True) -> None:
         pair.twin.use(derived)
         assert equal(pair.twin(pair.x), pair.written(pair.x)), at
         for fold in (False, True):
-            old, new = pair.written.bind(fold=fold), pair.twin.bind(fold=fold)
+            old, new = pair.written.extract(fold=fold), pair.twin.extract(fold=fold)
             assert equal(new.state_dict(), old.state_dict()), at  # what it costs is what it has
             assert equal(new(pair.x), old(pair.x)), at
         for share in (False, True):
-            old, new = pair.written.straight(share=share), pair.twin.straight(share=share)
+            old, new = pair.written.fused(share=share), pair.twin.fused(share=share)
             assert equal(new(pair.x), old(pair.x)), at
         for name in names(pair.twin):
             asked = "all" if name == "" else [name]
@@ -362,7 +362,7 @@ def test_blocks_of_a_stage_are_numbered_through_its_groups() -> None:
     for first, second, keep in itertools.product((0, 1, 2), (1, 2), (False, True)):
         plan = net.plan({"s1.depth1": first, "s1.depth2": second, "s1.keep": keep})
         present = [blocks[0], *blocks[1 : 1 + first], *(blocks[3 : 4 + second] if keep else ())]
-        for run in (net, net.bind(plan), net.straight(plan), net.straight(plan, share=True)):
+        for run in (net, net.extract(plan), net.fused(plan), net.fused(plan, share=True)):
             found = net(x, plan) if run is net else run(x)
             assert torch.allclose(found, through(present, x), atol=1e-5)
 
@@ -396,8 +396,8 @@ def test_a_layer_under_a_condition_has_a_cut_wherever_it_is_there() -> None:
             answer = net(x, plan)
             assert answer.shape == ((2, w, 3, 3) if m else (2, 4, 6, 6))
             for share in (False, True):
-                assert torch.allclose(net.straight(plan, share=share)(x), answer, atol=1e-5)
-            assert torch.equal(net.bind(plan)(x), answer)
+                assert torch.allclose(net.fused(plan, share=share)(x), answer, atol=1e-5)
+            assert torch.equal(net.extract(plan)(x), answer)
 
 
 def test_modules_may_be_replaced() -> None:

@@ -61,12 +61,12 @@ method us_net
 SHAPES = {CEIL: (1, 13, 17), ADAPTIVE: (1, 9, 8), UNET: (1, 16, 16)}
 
 
-def bound(text: str, folder: Path) -> tuple[Any, tuple[torch.Tensor, ...], torch.Tensor]:
+def extracted(text: str, folder: Path) -> tuple[Any, tuple[torch.Tensor, ...], torch.Tensor]:
     """A sub-network with its norms folded, two images and their answers."""
     torch.manual_seed(0)
     net = project(from_text(text), folder).model.Model().eval()
     scramble(net)
-    static = net.bind(net.plan("min"), fold=True)
+    static = net.extract(net.plan("min"), fold=True)
     x = torch.randn(2, *SHAPES[text])
     with torch.no_grad():
         return static, (x,), static(x)
@@ -85,7 +85,7 @@ def axes(path: Path) -> list[str | int]:
 @pytest.mark.parametrize("text", [CEIL, ADAPTIVE], ids=["ceil", "adaptive"])
 def test_batches_of_any_size_give_the_answers_of_the_network(text: str, tmp_path: Path) -> None:
     """Pooling that reaches over the border, adaptive max pooling, which ONNX does not have."""
-    static, inputs, wanted = bound(text, tmp_path / "project")
+    static, inputs, wanted = extracted(text, tmp_path / "project")
     write_program(static, inputs, wanted, tmp_path / "net.pt2")
     write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx")
     program = torch.export.load(tmp_path / "net.pt2").module()
@@ -98,7 +98,7 @@ def test_batches_of_any_size_give_the_answers_of_the_network(text: str, tmp_path
 
 
 def test_one_image_is_enough_to_export_for_all_batches(tmp_path: Path) -> None:
-    static, inputs, wanted = bound(CEIL, tmp_path / "project")
+    static, inputs, wanted = extracted(CEIL, tmp_path / "project")
     write_program(static, (inputs[0][:1],), wanted[:1], tmp_path / "net.pt2")
     x = torch.randn(4, 1, 13, 17)
     with torch.no_grad():
@@ -107,7 +107,7 @@ def test_one_image_is_enough_to_export_for_all_batches(tmp_path: Path) -> None:
 
 def test_height_and_width_are_free_where_they_are_wished_to_be(tmp_path: Path) -> None:
     """In steps of four, where a network halves its maps twice and joins them again."""
-    static, inputs, wanted = bound(UNET, tmp_path / "project")
+    static, inputs, wanted = extracted(UNET, tmp_path / "project")
     assert multiple(static, inputs) == 4
     wish = Wish(free=True)
     write_program(static, inputs, wanted, tmp_path / "net.pt2", wish=wish)
@@ -123,7 +123,7 @@ def test_height_and_width_are_free_where_they_are_wished_to_be(tmp_path: Path) -
 def test_networks_of_one_size_say_so(tmp_path: Path) -> None:
     text = CEIL.replace("head { pool(avg);", "head { flatten;")
     SHAPES[text] = SHAPES[CEIL]
-    static, inputs, _ = bound(text, tmp_path)
+    static, inputs, _ = extracted(text, tmp_path)
     with pytest.raises(ValueError, match="the network takes inputs of 1x13x17 alone: mat1 and mat2"):
         multiple(static, inputs)
     with pytest.raises(ValueError, match="it has no images as inputs"):
@@ -132,7 +132,7 @@ def test_networks_of_one_size_say_so(tmp_path: Path) -> None:
 
 def test_the_opset_is_the_one_that_was_wished_for_or_none(tmp_path: Path) -> None:
     """The exporter takes 18 for what is lower or unknown, and says nothing."""
-    static, inputs, wanted = bound(CEIL, tmp_path / "project")
+    static, inputs, wanted = extracted(CEIL, tmp_path / "project")
     for opset in (17, 18, 21):
         write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", Wish(opset=opset))
         (row,) = onnx.load(tmp_path / "net.onnx").opset_import

@@ -127,13 +127,13 @@ def test_latencies_of_sliced_and_bound_sub_networks(project: Path) -> None:
     out = run(project, "bench.py", "--at", "max", "min", "--rounds", "5")
     rows = [line.split() for line in out.splitlines()[2:4]]
     assert [row[0] for row in rows] == ["width=1,keep=yes", "width=0.5,keep=no"]
-    assert out.split("\n", 1)[0].split() == ["sub-network", "MACs", "sliced", "bound", "straight"]
+    assert out.split("\n", 1)[0].split() == ["sub-network", "MACs", "sliced", "extracted", "fused"]
 
 
 def test_a_latency_table_is_made_and_searched_by(project: Path) -> None:
     said = run(project, "bench.py", "--table", "--batch-size", "2")
     assert said.startswith("wrote latency.cpu.batch2.json: cpu (")
-    assert ", 1 thread, 2 images at a time, straight\non 4 whole sub-networks, RMSE " in said
+    assert ", 1 thread, 2 images at a time, fused\non 4 whole sub-networks, RMSE " in said
     table = json.loads((project / "latency.cpu.batch2.json").read_text())
     assert not list(project.glob("latency*.jsonl"))
     out = run(project, "search.py", "--objectives", "accuracy", "latency", "--latency-table", "latency.cpu.batch2.json")

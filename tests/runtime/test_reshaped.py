@@ -114,10 +114,10 @@ def test_every_form_computes_with_the_weights_that_tools_make(made: Project, too
     for _ in range(2):
         forms: list[Any] = [
             lambda x, plan: net(x, plan),
-            lambda x, plan: net.bind(plan)(x),
-            lambda x, plan: net.bind(plan, fold=True)(x),
-            lambda x, plan: net.straight(plan)(x),
-            lambda x, plan: net.straight(plan, share=True)(x),
+            lambda x, plan: net.extract(plan)(x),
+            lambda x, plan: net.extract(plan, fold=True)(x),
+            lambda x, plan: net.fused(plan)(x),
+            lambda x, plan: net.fused(plan, share=True)(x),
             lambda x, plan: copy.deepcopy(net)(x, plan),
         ]
         found = []
@@ -131,7 +131,7 @@ def test_every_form_computes_with_the_weights_that_tools_make(made: Project, too
         optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], 0.05)
         sum(net(x, plan).square().mean() for plan in plans).backward()
         optimizer.step()
-    kinds = {type(layer) for layer in net.bind(plans[0]).modules() if isinstance(layer, LAYERS)}
+    kinds = {type(layer) for layer in net.extract(plans[0]).modules() if isinstance(layer, LAYERS)}
     assert kinds == {*LAYERS}
 
 
@@ -141,7 +141,7 @@ def test_pruned_weights_stay_pruned_in_training_and_in_what_is_bound(made: Proje
     x = torch.randn(4, 1, 8, 8)
     net(x, net.plan("max")).sum().backward()
     torch.optim.SGD(net.parameters(), 0.1).step()
-    for path, layer in net.bind(net.plan("max")).named_modules():
+    for path, layer in net.extract(net.plan("max")).named_modules():
         if isinstance(layer, LAYERS):
             mask = net.get_submodule(path).weight_mask
             assert bool((layer.weight[mask == 0] == 0).all())

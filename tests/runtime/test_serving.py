@@ -76,7 +76,7 @@ def test_latencies_are_measured_once_and_kept_in_the_bundle(made: dict[str, Proj
     with pytest.raises(ValueError, match="the least are"):
         runtime.run(x, budget_ms=1e-6)
     (found,) = json.loads((tmp_path / "anytime" / "index.json").read_text())["latency"].items()
-    assert found[0] == "cpu, 1 threads, 2x3x16x16, straight"
+    assert found[0] == "cpu, 1 threads, 2x3x16x16, fused"
     assert len(found[1]) == 3
     again = part(made["elastic"], "deploy.serving").Runtime.load(tmp_path / "anytime", made["elastic"].model.Model)
     assert again.measured(x) == found[1]
@@ -199,14 +199,14 @@ def test_damaged_bundles_and_those_of_other_networks_are_refused(made: dict[str,
         deploy.load(folder, made["nested"].model.Model())
 
 
-@pytest.mark.parametrize("straight", [False, True])
+@pytest.mark.parametrize("fused", [False, True])
 def test_a_call_runs_one_sub_network_whatever_is_switched_meanwhile(
-    made: dict[str, Project], tmp_path: Path, straight: bool
+    made: dict[str, Project], tmp_path: Path, fused: bool
 ) -> None:
     """Two threads run while a third one switches: every answer is one sub-network's, to the last bit."""
     bundle(made["elastic"], tmp_path / "anytime")
     runtime = part(made["elastic"], "deploy.serving").Runtime.load(
-        tmp_path / "anytime", made["elastic"].model.Model, straight=straight
+        tmp_path / "anytime", made["elastic"].model.Model, fused=fused
     )
     (x,) = inputs_of("elastic")
     with torch.inference_mode():
@@ -266,7 +266,13 @@ def test_times_are_measured_once_by_many_threads_and_again_when_asked(
     with pytest.raises(ValueError, match="budget_ms needs example inputs"):
         runtime.choose(budget_ms=1)
     kept = serving.Runtime.load(tmp_path / "anytime", made["elastic"].model.Model).latencies
-    assert sorted(kept) == ["cpu, 1 threads, 1x3x16x16, straight", "cpu, 1 threads, 2x3x16x16, straight"]
+    assert sorted(kept) == ["cpu, 1 threads, 1x3x16x16, fused", "cpu, 1 threads, 2x3x16x16, fused"]
+    index = json.loads((tmp_path / "anytime" / "index.json").read_text())
+    head = "cpu, 1 threads, 1x3x16x16"
+    index["latency"] = {f"{head}, straight": [3, 3, 3], f"{head}, sliced": [4, 4, 4]}
+    (tmp_path / "anytime" / "index.json").write_text(part(made["elastic"], "deploy.bundle").index_text(index))
+    kept = serving.Runtime.load(tmp_path / "anytime", made["elastic"].model.Model).latencies
+    assert kept == {f"{head}, fused": [3, 3, 3], f"{head}, sliced": [4, 4, 4]}
 
 
 @torch.no_grad()

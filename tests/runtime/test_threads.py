@@ -46,7 +46,7 @@ def test_sub_networks_are_bound_while_others_run(training: bool, tmp_path: Path)
     def prepare(turn: int) -> list[torch.Tensor]:
         with torch.inference_mode():
             net.__dict__.pop("_lines", None)
-            return [make(plans[turn % 2])(images) for make in (net.bind, net.straight)]
+            return [make(plans[turn % 2])(images) for make in (net.extract, net.fused)]
 
     def serve() -> int:
         turn = 0

@@ -15,7 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from specc.methods.ofa import step_shrinking
 from specc.methods.tips import step_importance
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.deploy import bundle
 from specc.runtime.run import journal, progress
 from specc.runtime.search import front
@@ -44,7 +44,7 @@ TABLE = {
     "processor": "EPYC",
     "threads": 1,
     "batch_size": 2,
-    "form": "straight",
+    "form": "fused",
     "largest": {"macs": 20, "params": 9},
     "choices": {"width": [0.5, 1.0], "keep": [False, True], "op": ["a", "b"]},
     "blocks": [{"name": "stem", "choices": ["width"], "seconds": [0, 0.5]}],

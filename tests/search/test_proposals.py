@@ -91,9 +91,9 @@ def test_small_spaces_are_listed_and_large_ones_never_repeated() -> None:
 @pytest.mark.parametrize("budget", [{"most": 150}, {"least": 150}, {"most": 220, "least": 120}])
 def test_limits_are_kept_and_what_lies_within_is_found(tmp_path: Path, name: str, budget: Mapping[str, int]) -> None:
     space = blocks()
-    judge = evaluator_of(space, by(good), tmp_path / "j", [{"name": "macs", **budget}])
-    inside = [at for at in space.every() if judge.allowed(at)]
-    evaluated, _ = searched(space, judge, strategy(name, 40))
+    evaluator = evaluator_of(space, by(good), tmp_path / "j", [{"name": "macs", **budget}])
+    inside = [at for at in space.every() if evaluator.allowed(at)]
+    evaluated, _ = searched(space, evaluator, strategy(name, 40))
     assert all(budget.get("least", 0) <= p.macs <= budget.get("most", 10**9) for p in evaluated)
     assert len(evaluated) == (len(inside) if name == "exhaustive" else min(40, len(inside)))
 
@@ -101,20 +101,20 @@ def test_limits_are_kept_and_what_lies_within_is_found(tmp_path: Path, name: str
 def test_nothing_within_the_limits_ends_the_search(tmp_path: Path) -> None:
     space = blocks()
     for name in STRATEGIES:
-        judge = evaluator_of(space, by(good), tmp_path / "j", [{"name": "macs", "most": 3}])
-        assert searched(space, judge, strategy(name, 5)) == ([], [])
+        evaluator = evaluator_of(space, by(good), tmp_path / "j", [{"name": "macs", "most": 3}])
+        assert searched(space, evaluator, strategy(name, 5)) == ([], [])
 
 
 def test_limits_that_draws_do_not_know_are_kept_by_trying(tmp_path: Path) -> None:
     """Measured latencies, and memory."""
     space = blocks()
-    judge = evaluator_of(space, by(good), tmp_path / "j", [{"name": "latency", "most": 0.0005}], timed=True)
-    evaluated, front = searched(space, judge, strategy("evolution", 60), costs=("latency", "macs"))
+    evaluator = evaluator_of(space, by(good), tmp_path / "j", [{"name": "latency", "most": 0.0005}], timed=True)
+    evaluated, front = searched(space, evaluator, strategy("evolution", 60), costs=("latency", "macs"))
     assert 0 < len(evaluated) < 60
     assert all(p.cost("latency") <= 0.0005 for p in evaluated)
     assert front
-    judge = evaluator_of(space, by(good), tmp_path / "k", [{"name": "memory", "most": 3}])
-    assert searched(space, judge, strategy("random", 5)) == ([], [])
+    evaluator = evaluator_of(space, by(good), tmp_path / "k", [{"name": "memory", "most": 3}])
+    assert searched(space, evaluator, strategy("random", 5)) == ([], [])
 
 
 def test_pools_cover_all_windows_alike(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_latencies_that_a_table_tells_are_kept_by_drawing_within_them() -> None:
     took = predicted(space.SPACE, table, everything)
     most = sorted(took)[len(took) // 10]
     inside = [key(at) for at, time in zip(everything, took, strict=True) if time <= most]
-    limits = [{"name": "latency", "most": most}]
-    proposals = Proposals(space, strategy("random", 5), random.Random(1), budgets=limits, table=table)
+    constraints = [{"name": "latency", "most": most}]
+    proposals = Proposals(space, strategy("random", 5), random.Random(1), budgets=constraints, table=table)
     drawn = Counter(key(at) for at in islice(proposals.drawn(50), 600))
     assert set(drawn) <= set(inside)
     assert chisquare([drawn[name] for name in inside]).pvalue > 1e-3

@@ -47,7 +47,7 @@ def flat_table(space: Any, seconds: float) -> dict[str, Any]:
         "processor": "x",
         "threads": 1,
         "batch_size": 1,
-        "form": "straight",
+        "form": "fused",
         "largest": {"macs": space.macs(space.largest()), "params": space.params(space.largest())},
         "choices": {name: list(options) for name, options in space.CHOICES.items()},
         "blocks": [{"name": "between blocks", "choices": [], "seconds": [seconds]}],
@@ -98,7 +98,7 @@ class Constant:
     def __call__(self, images: Tensor, plan: Any) -> Tensor:
         return torch.tensor([plan.logits]).expand(len(images), -1)
 
-    def straight(self, plan: Any) -> Any:
+    def fused(self, plan: Any) -> Any:
         return lambda images: self.timed.append(tuple(images.shape))
 
 

@@ -136,4 +136,4 @@ def test_a_search_marks_what_lies_between_the_listed_sub_networks(tmp_path: Path
     assert ("trained" in index["columns"]) == any(not point["trained"] for point in points)
     # what train.py judges is what it trains
     assert "test accuracy, smallest" in out
-    assert "judge" in (project / "train.py").read_text()
+    assert "def validate(" in (project / "train.py").read_text()

@@ -87,7 +87,7 @@ def test_the_answer_is_that_of_the_masked_weight(index: int, gradients: bool) ->
         with torch.set_grad_enabled(gradients):
             y = layer(x, cut)
         torch.testing.assert_close(y, function(x, weight[:high, :wide], bias, **extra), rtol=1e-5, atol=1e-6)
-        plain = layer.bound(cut)
+        plain = layer.extracted(cut)
         assert type(plain) in (nn.Conv2d, nn.Linear)
         torch.testing.assert_close(plain(x), y, rtol=1e-5, atol=1e-6)
 
@@ -113,7 +113,7 @@ def test_diagonal_blocks_of_a_linear_layer() -> None:
     torch.testing.assert_close(layer(x), x @ weight.T + layer.bias)
     cut = layer.cut(4, 6)
     torch.testing.assert_close(layer(x[:, :4], cut), (x[:, :4] @ weight[:6, :4].T) + layer.bias[:6])
-    torch.testing.assert_close(layer.bound(cut)(x[:, :4]), layer(x[:, :4], cut))
+    torch.testing.assert_close(layer.extracted(cut)(x[:, :4]), layer(x[:, :4], cut))
     torch.testing.assert_close(layer.added(x[:, 4:6], 6), layer(x)[:, 6:9])
 
 

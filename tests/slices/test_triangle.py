@@ -11,7 +11,7 @@ from specc.cost import compile_cost, cost
 from specc.ir.choice import Range
 from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph
-from specc.passes.bind import bind
+from specc.passes.specialise import specialise
 from specc.space.triangle import seen, support
 from tests.helpers.networks import graph_of
 from tests.helpers.sliced import any_width, sliced
@@ -72,8 +72,8 @@ def test_costs_of_any_width_are_the_mask_counted_by_hand() -> None:
         report = cost(graph, at)
         assert (report.macs, report.params) == by_hand(graph, width) == compiled.one(at)
         assert report.params_total == 9 * 2 * 9 + 14 * 9 * 9 + 14 * 9 + 6 * 14 + 96 * 3 + 9 + 14 + 3 + 2 * (9 + 28 + 6)
-        # what is bound keeps the triangle of the whole
-        bound = bind(graph, at)
+        # what is specialised keeps the triangle of the whole
+        bound = specialise(graph, at)
         assert (cost(bound, {}).macs, cost(bound, {}).params) == (report.macs, report.params)
 
 
@@ -87,4 +87,4 @@ def test_costs_of_blocks_are_those_on_and_below_the_diagonal(k: int) -> None:
     assert blocks["s1.b1.conv2"].params == 9 * k
     assert blocks["s1.b1.conv3"].params == 2 * k
     assert blocks["s2.b2.conv1"].params == 4 * 2 * k * (k + 1) // 2
-    assert cost(bind(graph, {"k": k}), {}).macs == report.macs
+    assert cost(specialise(graph, {"k": k}), {}).macs == report.macs

@@ -142,7 +142,7 @@ def test_torch_counts_what_is_stated(test: SpecTest, tmp_path: Path) -> None:
     model = project(compiled, tmp_path / "project").model.Model().eval()
     scatter(model)
     for end, at in zip(ENDS, extremes(graph) if graph.choices else [{}], strict=False):
-        bound = model.bind(model.plan(end), fold=False) if graph.choices else model
+        extracted = model.extract(model.plan(end), fold=False) if graph.choices else model
         inputs = [torch.zeros(1, *shape) for shape in input_shapes(graph, at)]
         stated = net.cost(end)
-        assert (size(bound), macs(bound, inputs)) == (stated.params, stated.macs)
+        assert (size(extracted), macs(extracted, inputs)) == (stated.params, stated.macs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elastic.data.images import Images, Parts
-from elastic.data.shapes import shown
+from elastic.data.images import Images, Parts, shown
+from elastic.run.raised import raised
 
 WANTED = "training and test data, each a pair (inputs, labels)"
 
@@ -36,6 +36,8 @@ def own(folder: Path, settings: Mapping[str, Any]) -> Parts:
         if not callable(load):
             raise SystemExit(f"{folder} has no function `load(settings)`")
         loaded = load(dict(settings))
+    except Exception as error:
+        raise SystemExit(f"{folder}: {raised(error, folder.parent)}") from error
     finally:
         sys.path.remove(str(folder.parent))
     try:
@@ -44,13 +46,20 @@ def own(folder: Path, settings: Mapping[str, Any]) -> Parts:
             for name, part in zip(("training", "test"), pair_of(loaded), strict=True)
         )
         alike(train, test)
-        names = tuple(map(str, made.get("classes", ())))
+        names = names_of(made.get("classes", ()))
         most = max(*train.labels, *test.labels)
         if names and most >= len(names):
             raise ValueError(f"`classes` names {len(names)}, and there are labels up to {most}")
     except ValueError as error:
         raise SystemExit(f"{folder}: {error}") from None
     return Parts(train, test, names, notes=ranges(train))
+
+
+def names_of(classes: Any) -> tuple[str, ...]:
+    """The names of the classes. Raises ValueError where they are no list."""
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise ValueError(f"`classes` is {classes!r}, not a list of names")
+    return tuple(map(str, classes))
 
 
 def pair_of(loaded: Any) -> tuple[Any, Any]:

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from elastic.files import documents
+from elastic.files.documents import read_json
 from elastic.files.first_version import first_version
-from elastic.files.strict_json import read_json
-from elastic.files.tensors import load_tensors, save_tensors
-from elastic.files.whole import put_back, whole_folder, write_text
+from elastic.files.whole import load_tensors, put_back, save_tensors, whole_folder, write_text
 from elastic.net.parts import Part, Plan, map_cuts
 from elastic.net.plan import Cut, Option
 
@@ -144,8 +143,8 @@ def differences(
     return worst
 
 
-def listed(answers: Any) -> list[Tensor]:
-    return [*answers.values()] if isinstance(answers, dict) else [answers]
+def listed(outputs: Any) -> list[Tensor]:
+    return [*outputs.values()] if isinstance(outputs, dict) else [outputs]
 
 
 def options_of(net: Any) -> Mapping[str, Sequence[Option]]:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor
 
-Answers: TypeAlias = "Tensor | dict[str, Tensor]"
+Outputs: TypeAlias = "Tensor | dict[str, Tensor]"
 
 TOLERANCE: Final = 1e-4
 """Of the largest answer."""
@@ -83,17 +83,17 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def named(answers: Answers) -> dict[str, Tensor]:
+def named(outputs: Outputs) -> dict[str, Tensor]:
     """The answers by name; a lone one is called `logits`."""
-    return answers if isinstance(answers, dict) else {"logits": answers}
+    return outputs if isinstance(outputs, dict) else {"logits": outputs}
 
 
-def compare(name: str, found: Answers, wanted: Answers) -> None:
+def compare(name: str, found: Outputs, wanted: Outputs) -> None:
     """Prints the largest difference. Exits where it is more than rounding explains."""
     compare_all(name, [(found, wanted)])
 
 
-def compare_all(name: str, pairs: Sequence[tuple[Answers, Answers]]) -> None:
+def compare_all(name: str, pairs: Sequence[tuple[Outputs, Outputs]]) -> None:
     """`compare`, of answers to several inputs: what was found, and what was wanted."""
     errors = [
         difference(mine, own)

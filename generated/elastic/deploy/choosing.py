@@ -1,4 +1,4 @@
-"""Which sub-networks to export: by name, by number, by limits, or several of a front."""
+"""Which sub-networks to export: by name, by number, by constraints, or several of a front."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from elastic.deploy.options import add_file_flags
+from elastic.files.documents import read_json
 from elastic.files.first_version import UNCHANGED, FirstVersion
-from elastic.files.strict_json import read_json
 from elastic.run.distributed import warn
-from elastic.run.flag_types import cost, whole
+from elastic.run.flags import Flags, cost, whole
 from elastic.run.settings import read_settings
 from elastic.search.front import Point, best, points_of, thrifty, within
 from elastic.train.interfaces import Assignment, Space
@@ -24,7 +24,7 @@ COSTS: Final = ("macs", "params", "latency", "memory")
 
 def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The flags of export.py for a network with choices. Exits with status 2 where they contradict each other."""
-    parser = argparse.ArgumentParser(description="Exports sub-networks.")
+    parser = Flags(description="Exports sub-networks.")
     add = parser.add_argument
     add("--at", metavar="SUBNET", help="max, min, choice=option,..., a file or a number")
     add("--pareto", metavar="N", help="export N points of the Pareto front, or all")
@@ -47,13 +47,13 @@ def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def clash(flags: argparse.Namespace) -> str:
     """Why the flags of export.py cannot all be followed; "" where they can."""
-    limits = [
+    constraints = [
         name for name, value in vars(flags).items() if name.startswith("max_") and value is not None
     ]
     if flags.at is not None and flags.pareto:
         return "--at is one sub-network and --pareto several: only one of both can be asked for"
-    if flags.at is not None and limits:
-        return f"--at says which sub-network: --{limits[0].replace('_', '-')} would choose another"
+    if flags.at is not None and constraints:
+        return f"--at says which sub-network: --{constraints[0].replace('_', '-')} would choose another"
     if flags.bundle and flags.int8:
         return "--int8 is of single sub-networks: a bundle shares its weights"
     single = [name for name in ("formats", "opset", "dynamic_size") if getattr(flags, name, None)]
@@ -128,14 +128,14 @@ def wanted(
     where that is but a few sub-networks: points say whether they are of these. `first` is how files of the first
     version name the network, its weights and its choices.
     """
-    limits = {name: getattr(flags, f"max_{name}") for name in COSTS}
-    if limits["latency"] is not None:
-        limits["latency"] = round(limits["latency"] / 1000, 12)
+    constraints = {name: getattr(flags, f"max_{name}") for name in COSTS}
+    if constraints["latency"] is not None:
+        constraints["latency"] = round(constraints["latency"] / 1000, 12)
     if flags.pareto or (flags.bundle and flags.at is None):
         points = read_points(flags.front, space, of, first)
-        places = several(flags.pareto or "all", points, limits)
+        places = several(flags.pareto or "all", points, constraints)
     else:
-        at = chosen(space, flags.at, flags.front, limits, of, first)
+        at = chosen(space, flags.at, flags.front, constraints, of, first)
         points, places = [Point(at, space.macs(at), space.params(at))], [0]
     if listed is not None:
         run = [resolved(space, at) for at in listed]
@@ -166,11 +166,11 @@ def chosen(
     space: Space,
     at: str | None,
     front: Path,
-    limits: Mapping[str, float | None],
+    constraints: Mapping[str, float | None],
     of: Mapping[str, str] = MappingProxyType({}),
     first: FirstVersion = UNCHANGED,
 ) -> dict[str, Any]:
-    """What --at spells, or of a front the best within limits, without limits a thrifty one."""
+    """What --at spells, or of a front the best that satisfies the constraints; without any a thrifty one."""
     if at is not None and not at.isdecimal():
         try:
             return resolved(space, parse(at, first), first)
@@ -181,14 +181,18 @@ def chosen(
         if not 1 <= int(at) <= len(points):
             raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
         return dict(points[int(at) - 1].at)
-    budgets = budgets_of(limits, points)
+    budgets = budgets_of(constraints, points)
     kept = within(points, budgets)
     return dict((best(kept) if budgets else thrifty(kept)).at)
 
 
-def budgets_of(limits: Mapping[str, float | None], points: Sequence[Point]) -> list[dict[str, Any]]:
-    """The limits that were given, as points are judged by them. Exits where the points say nothing of one."""
-    budgets = [{"name": name, "most": most} for name, most in limits.items() if most is not None]
+def budgets_of(
+    constraints: Mapping[str, float | None], points: Sequence[Point]
+) -> list[dict[str, Any]]:
+    """The given constraints as budgets. Exits where the points lack the cost of one."""
+    budgets = [
+        {"name": name, "most": most} for name, most in constraints.items() if most is not None
+    ]
     for name in (str(budget["name"]) for budget in budgets):
         if all(getattr(point, name) is None for point in points):
             raise SystemExit(f"--max-{name}: the {name} of these sub-networks is not known")
@@ -212,9 +216,11 @@ def spread(points: Sequence[Point], count: int) -> list[int]:
     return [place for place in order if place in taken]
 
 
-def several(text: str, points: Sequence[Point], limits: Mapping[str, float | None]) -> list[int]:
-    """The places of the points that --pareto asks for: a number of them, or all, within the limits."""
-    kept = within(points, budgets_of(limits, points))
+def several(
+    text: str, points: Sequence[Point], constraints: Mapping[str, float | None]
+) -> list[int]:
+    """The places of the points that --pareto asks for: a number of them, or all, that satisfy the constraints."""
+    kept = within(points, budgets_of(constraints, points))
     places = [place for place, point in enumerate(points) if point in kept]
     if text == "all":
         return places

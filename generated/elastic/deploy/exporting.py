@@ -11,13 +11,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
+from elastic.data.images import Inputs
 from elastic.data.loading import Loading
-from elastic.data.shapes import Inputs
-from elastic.deploy.checked import FILES, Answers, compare
+from elastic.deploy.checked import FILES, Outputs, compare
 from elastic.deploy.programs import Wish, multiple
 from elastic.deploy.static_source import static_source
-from elastic.files.tensors import save_tensors
-from elastic.files.whole import write_text
+from elastic.files.whole import save_tensors, write_text
 
 DOC: Final = """\
 {title}
@@ -92,10 +91,10 @@ def write_source(
     static: fx.GraphModule,
     title: str,
     inputs: tuple[Tensor, ...],
-    wanted: Answers,
+    wanted: Outputs,
     folder: Path,
 ) -> None:
-    """model.py and weights.safetensors of a bound network. What they make is compared with `wanted`.
+    """model.py and weights.safetensors of an extracted network. What they make is compared with `wanted`.
 
     Raises ValueError, or what Python makes of a text that it cannot run, where the network has no plain source; the
     weights are there all the same, and fit what `specc compile --at` writes.

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from elastic.data.images import Inputs, each_input
 from elastic.data.loading import Loading
-from elastic.data.shapes import Inputs, each_input
-from elastic.deploy.checked import FILES, Answers, Written, checksums, compare, named
+from elastic.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from elastic.deploy.exporting import OnImages, described, wish_of, write_source
 from elastic.deploy.int8_files import IMAGES, write_int8
 from elastic.deploy.programs import write_onnx, write_program
 from elastic.files.whole import whole_folder, write_text, writing
-from elastic.net.bind import bind
+from elastic.net.extract import extract
 from elastic.net.resizing import sized
 from elastic.train.evaluate import evaluate
 from elastic.train.trained import Trained
@@ -47,9 +47,9 @@ def export(
     resolution = None if plan is None else plan.resolution
     images = first_batch(loading)
     examples = sized(each_input(images), resolution)
-    static = bind(net, plan, fold=True, resized=False)
+    static = extract(net, plan, fold=True, resized=False)
     with torch.inference_mode():
-        wanted: Answers = run(net, images, plan)
+        wanted: Outputs = run(net, images, plan)
         compare("static module", static(*examples), wanted)
     about: dict[str, Any] = {
         "network": name,
@@ -65,7 +65,7 @@ def export(
     written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
-        plain = bind(net, plan, resized=False)
+        plain = extract(net, plan, resized=False)
         written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
         written.attempt(
             program, partial(write_program, static, examples, wanted, program, wish=wish)
@@ -78,8 +78,10 @@ def export(
                 sized(each_input(batch[0]), resolution)
                 for batch in loading.calibration(IMAGES) or ()
             ]
-            judge = None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
-            about["int8"] = write_int8(static, examples, inputs, fitting, aside, judge)
+            accuracy_of = (
+                None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
+            )
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")

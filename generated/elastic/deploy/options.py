@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from elastic.deploy.checked import FILES
-from elastic.run.flag_types import whole
+from elastic.run.flags import Flags, whole
 
 
 def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The flags of export.py for a network without choices."""
-    parser = argparse.ArgumentParser(description="Exports the network.")
+    parser = Flags(description="Exports the network.")
     add_file_flags(parser)
     flags = parser.parse_args(argv)
     flags.checkpoint = flags.checkpoint or flags.output_dir / "checkpoint.pt"

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from elastic.deploy.checked import Answers, compare_all, named
+from elastic.deploy.checked import Outputs, compare_all, named
 
 AXES: Final = ("batch", "", "height", "width")
 """The names of the axes of images that may be free."""
@@ -73,8 +73,8 @@ def larger(x: Tensor, down: int, right: int) -> Tensor:
 
 
 def checks(
-    static: nn.Module, inputs: tuple[Tensor, ...], wanted: Answers, wish: Wish
-) -> list[tuple[tuple[Tensor, ...], Answers]]:
+    static: nn.Module, inputs: tuple[Tensor, ...], wanted: Outputs, wish: Wish
+) -> list[tuple[tuple[Tensor, ...], Outputs]]:
     """Inputs that a program is tried on, with their answers: all, one alone, and larger ones where sizes are free."""
     found = [(inputs, wanted), first_of(inputs, wanted)]
     if wish.free:
@@ -85,8 +85,8 @@ def checks(
     return found
 
 
-def first_of(inputs: tuple[Tensor, ...], wanted: Answers) -> tuple[tuple[Tensor, ...], Answers]:
-    one: Answers = (
+def first_of(inputs: tuple[Tensor, ...], wanted: Outputs) -> tuple[tuple[Tensor, ...], Outputs]:
+    one: Outputs = (
         wanted[:1] if isinstance(wanted, Tensor) else {k: v[:1] for k, v in wanted.items()}
     )
     return tuple(x[:1] for x in inputs), one
@@ -106,7 +106,7 @@ def exported(static: nn.Module, inputs: tuple[Tensor, ...], wish: Wish) -> Expor
 def write_program(
     static: nn.Module,
     inputs: tuple[Tensor, ...],
-    wanted: Answers,
+    wanted: Outputs,
     path: Path,
     name: str = "torch.export",
     wish: Wish = Wish(),
@@ -120,14 +120,14 @@ def write_program(
     path.write_bytes(written.getvalue())
     loaded = torch.export.load(path).module()
     with torch.inference_mode():
-        compare_all(name, [(loaded(*given), answers) for given, answers in tried])
+        compare_all(name, [(loaded(*given), outputs) for given, outputs in tried])
 
 
 def write_onnx(
     static: nn.Module,
     inputs: tuple[Tensor, ...],
     names: Sequence[str],
-    wanted: Answers,
+    wanted: Outputs,
     path: Path,
     wish: Wish = Wish(),
 ) -> None:
@@ -163,9 +163,9 @@ def write_onnx(
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     keys = [*named(wanted)]
     found = []
-    for given, answers in tried:
+    for given, outputs in tried:
         rows = session.run(keys, {key: x.numpy() for key, x in zip(names, given, strict=True)})
-        found.append((dict(zip(keys, map(torch.from_numpy, rows), strict=True)), answers))
+        found.append((dict(zip(keys, map(torch.from_numpy, rows), strict=True)), outputs))
     compare_all("onnxruntime", found)
 
 

@@ -10,7 +10,7 @@ So the weight `s1.b1.conv.weight` is `s1.b1.conv2.weight` now, and the choice `s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TypeAlias
 
 Renamed: TypeAlias = Mapping[str, Mapping[str, str]]
@@ -35,6 +35,15 @@ def present(name: str, table: Renamed) -> str:
     return ".".join(
         table.get(scope, {}).get(part, part) for scope, part in zip(scopes, parts, strict=True)
     )
+
+
+def names_now(names: Iterable[str], known: Set[str], table: Renamed) -> dict[str, str]:
+    """What each name of a file is called now, where the file does not say of which version it is.
+
+    They are the names of now if all are `known`, and else first names.
+    """
+    found = {*names}
+    return {name: name if found <= known else present(name, table) for name in found}
 
 
 def inverse(table: Renamed) -> Renamed:

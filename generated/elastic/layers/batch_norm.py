@@ -111,7 +111,7 @@ class BatchNorm(_BatchNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: NormCut | None) -> _BatchNorm:
+    def extracted(self, cut: NormCut | None) -> _BatchNorm:
         """A plain `nn.BatchNorm1d` or `2d` with copies of what the cut uses."""
         weight, bias, mean, var = self.own() if cut is None else slices(cut, self.own())
         plain = self.plain(len(weight), self.eps, self.momentum, device="meta")

@@ -23,7 +23,7 @@ class DropPath(nn.Module):
         kept = x.new_empty(x.shape[:1] + (1,) * (x.dim() - 1)).bernoulli_(1 - self.rate)
         return x * kept.div_(1 - self.rate)
 
-    def bound(self, cut: None = None) -> DropPath:
+    def extracted(self, cut: None = None) -> DropPath:
         """A copy; `only_training` says that it does nothing in eval mode."""
         return DropPath(self.rate).train(self.training)
 

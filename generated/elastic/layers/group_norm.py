@@ -76,7 +76,7 @@ class GroupNorm(nn.GroupNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: GroupNormCut | None) -> nn.GroupNorm:
+    def extracted(self, cut: GroupNormCut | None) -> nn.GroupNorm:
         """A plain `nn.GroupNorm` with copies of what the cut uses."""
         n = self.num_channels if cut is None else cut.channels
         groups = self.num_groups if cut is None else cut.groups

@@ -69,7 +69,7 @@ class LayerNorm(nn.LayerNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: LayerNormCut | None) -> nn.LayerNorm:
+    def extracted(self, cut: LayerNormCut | None) -> nn.LayerNorm:
         """A plain `nn.LayerNorm` with copies of what the cut uses."""
         n = self.normalized_shape[0] if cut is None else cut.features
         plain = nn.LayerNorm(n, self.eps, device="meta")

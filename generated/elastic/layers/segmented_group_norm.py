@@ -58,10 +58,10 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: GroupNormCut | None) -> nn.GroupNorm:
+    def extracted(self, cut: GroupNormCut | None) -> nn.GroupNorm:
         """A plain `nn.GroupNorm` with copies of what the cut uses."""
         if cut is None:
-            return super().bound(None)
+            return super().extracted(None)
         assert isinstance(cut, SegmentedGroupNormCut)
         plain = nn.GroupNorm(cut.groups, cut.channels, self.eps, device="meta")
         plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())

@@ -51,10 +51,10 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: LayerNormCut | None) -> nn.LayerNorm:
+    def extracted(self, cut: LayerNormCut | None) -> nn.LayerNorm:
         """A plain `nn.LayerNorm` with copies of what the cut uses."""
         if cut is None:
-            return super().bound(None)
+            return super().extracted(None)
         assert isinstance(cut, SegmentedLayerNormCut)
         plain = nn.LayerNorm(cut.features, self.eps, device="meta")
         plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())

@@ -1,1 +1,1 @@
-"""The network: plans that say which sub-network runs, and the ways to run one - sliced, bound, straight."""
+"""The network: plans that say which sub-network runs, and the ways to run one - sliced, extracted, fused."""

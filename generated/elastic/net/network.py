@@ -1,4 +1,4 @@
-"""What all generated elastic networks share: the plan in use, and binding."""
+"""What all generated elastic networks share: the plan in use, and extraction."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import nn
 
-from elastic.net.bind import bind
 from elastic.net.derive import Planner
 from elastic.net.elastic import Elastic
+from elastic.net.extract import extract
+from elastic.net.fused import Fused, Line, fused
 from elastic.net.parts import Plan
 from elastic.net.plan import Option, Space
 from elastic.net.resizing import resize as resize  # for model.py
 from elastic.net.resizing import sized as sized
 from elastic.net.sizes import Condition, Expr
-from elastic.net.straight import Line, Straight, straight
 
 
 class ElasticNet(Elastic):
@@ -39,9 +39,9 @@ class ElasticNet(Elastic):
         super().__init__()
         self.planner = None if space is None else Planner(space)
         self.outputs: Sequence[str] = ("head",)
-        self.answers: Mapping[str, Condition] = {}
+        self.predictions: Mapping[str, Condition] = {}
         self.features: Mapping[str, Condition] = {}
-        self.answer: str | Expr | None = None
+        self.prediction: str | Expr | None = None
         self.resolution: Any = None
 
     def plan(
@@ -70,19 +70,19 @@ class ElasticNet(Elastic):
         """Makes `plan` the one that `net(x)` runs. One pointer is written; no module changes."""
         object.__setattr__(self, "_plan", plan)  # nn.Module's own setter is 20 times as slow
 
-    def bind(self, plan: Plan | None = None, fold: bool = False) -> nn.Module:
+    def extract(self, plan: Plan | None = None, fold: bool = False) -> nn.Module:
         """Extracts one sub-network: a plain static module with copies of its weights, in eval mode.
 
         As it is, it can be trained further. With `fold` its norms are folded into the layers before them: faster,
-        for inference alone. It resizes images as `net(x, plan)` does. See `bind.bind`.
+        for inference alone. It resizes images as `net(x, plan)` does. See `extract.extract`.
         """
-        return bind(self, self._plan if plan is None else plan, fold)
+        return extract(self, self._plan if plan is None else plan, fold)
 
-    def straight(self, plan: Plan | None = None, share: bool = False) -> Straight:
-        """One sub-network for serving, made in a millisecond or two: see `straight.straight`.
+    def fused(self, plan: Plan | None = None, share: bool = False) -> Fused:
+        """One sub-network for serving, made in a millisecond or two: see `fused.fused`.
 
         With `share` it has no weights of its own, and reads the network's at every call. It resizes images as
         `net(x, plan)` does.
         """
         lines: dict[Any, Line] = self.__dict__.setdefault("_lines", {})
-        return straight(self, self._plan if plan is None else plan, lines, share)
+        return fused(self, self._plan if plan is None else plan, lines, share)

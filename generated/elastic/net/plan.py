@@ -151,8 +151,8 @@ def known_outputs(
 
 def wanted_outputs(
     outputs: Sequence[str] | str | None,
-    answer: str,
-    answers: Mapping[str, bool],
+    prediction: str,
+    predictions: Mapping[str, bool],
     features: Mapping[str, bool],
 ) -> tuple[str, ...]:
     """The outputs that a plan computes: its answer, or those asked for; "all" is every answer that there is.
@@ -161,15 +161,15 @@ def wanted_outputs(
     for one that it does not get to, or that the network does not have.
     """
     if outputs is None:
-        return (answer,)
+        return (prediction,)
     if outputs == "all":
-        return tuple(name for name, there in answers.items() if there)
-    computed = {**answers, **features}
+        return tuple(name for name, there in predictions.items() if there)
+    computed = {**predictions, **features}
     for name in known_outputs(outputs, list(computed)) or ():
         if not computed[name]:
             there = ", ".join(other for other, is_there in computed.items() if is_there)
             raise ValueError(
                 f"the output {name!r} is not computed here: "
-                f"this sub-network answers with {answer!r} and computes {there}"
+                f"this sub-network returns {prediction!r} and computes {there}"
             )
     return tuple(outputs)

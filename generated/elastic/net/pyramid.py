@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from elastic.net.bind import evaluating
+from elastic.net.extract import evaluating
 from elastic.net.network import ElasticNet
 from elastic.net.parts import Plan
 from elastic.net.plan import Option

@@ -14,9 +14,13 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 OVERWRITING: Final = (F.relu, F.relu6, F.hardswish, F.silu)
-ACTIVATIONS: Final = (*OVERWRITING, F.hardsigmoid, F.gelu, torch.sigmoid, torch.tanh)
+ACTIVATIONS: Final = (
+    *(*OVERWRITING, F.hardsigmoid, F.gelu, torch.sigmoid, torch.tanh, F.mish, F.selu, F.leaky_relu),
+    *(F.elu, F.celu, F.softplus, F.hardtanh, torch.softmax),
+)
 FUNCTIONS: Final = (
-    *(*ACTIVATIONS, operator.add, operator.mul, torch.add, torch.mul, torch.cat, F.pad),
+    *(*ACTIVATIONS, operator.add, operator.sub, operator.mul, torch.add, torch.sub, torch.mul),
+    *(torch.cat, F.pad),
     F.scaled_dot_product_attention,
 )
 """Functions whose result lies in memory of its own, if they are not told to work in place."""
@@ -26,6 +30,8 @@ METHODS: Final = ("mean", "amax", "sum")
 LAYERS: Final = (
     *(nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
     *(nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample),
+    *(nn.InstanceNorm2d, nn.RMSNorm, nn.LocalResponseNorm),
+    *(nn.LeakyReLU, nn.ELU, nn.CELU, nn.Softplus, nn.Hardtanh),
 )
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from elastic.net.bind import is_elastic
+from elastic.net.extract import is_elastic
 from elastic.net.network import ElasticNet, sized
 from elastic.net.plan import Option, Space
 from elastic.net.stepwise import Place, Step, steps_of
@@ -102,8 +102,8 @@ class Walk:
                 self.done[place.key] = value
             elif place.kept:
                 self.parts.setdefault(place.key, []).append(value)
-        answer: Tensor = whole(step.answer)
-        return answer
+        output: Tensor = whole(step.output)
+        return output
 
     def layer(self, place: Place) -> Any:
         return self.net.get_submodule(str(place.node.target))

@@ -75,7 +75,7 @@ def crossed(budgets: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def written(value: float, name: str) -> str:
-    """A cost or a limit of one, for people."""
+    """A cost or a constraint on one, for people."""
     return f"{1e3 * value:g} ms" if name == "latency" else f"{value:,.15g}"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from elastic.run.flag_types import cost, whole
+from elastic.run.flags import Flags, cost, whole
 from elastic.run.settings import common_flags, complete, data_settings, known
 from elastic.search.checks import (
     OBJECTIVES,
@@ -43,9 +43,7 @@ class SearchOptions:
 
 def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
     """`[search]` and the command line."""
-    parser = argparse.ArgumentParser(
-        description="Finds the Pareto-optimal sub-networks of a trained network."
-    )
+    parser = Flags(description="Finds the Pareto-optimal sub-networks of a trained network.")
     add = parser.add_argument
     common_flags(parser)
     add(
@@ -105,21 +103,23 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
 
 
 UNITS: Final[Mapping[str, int]] = {"macs": 1, "params": 1, "latency": 1000, "memory": 1}
-"""The costs that can be limited, and how many of the flags' units make one of the settings'."""
+"""The costs that can be constrained, and how many of the flags' units make one of the settings'."""
 
 
 def budgets(
     settings: Sequence[Mapping[str, Any]], flags: argparse.Namespace
 ) -> list[dict[str, Any]]:
-    """The limits of settings.toml; where there are flags for a cost, theirs alone."""
+    """The constraints of settings.toml; where there are flags for a cost, theirs alone."""
     found = [dict(budget) for budget in settings]
     for name, unit in UNITS.items():
-        limits = {
+        constraints = {
             "most": getattr(flags, f"max_{name}"),
             "least": getattr(flags, f"min_{name}"),
         }
-        # Rounded, so that a limit of 2.466049 ms is what a latency of 2466049 ns is in seconds.
-        given = {end: round(value / unit, 12) for end, value in limits.items() if value is not None}
+        # Rounded, so that a constraint of 2.466049 ms is what a latency of 2466049 ns is in seconds.
+        given = {
+            end: round(value / unit, 12) for end, value in constraints.items() if value is not None
+        }
         if given:
             found = [budget for budget in found if budget["name"] != name]
             found.append({"name": name, **given})

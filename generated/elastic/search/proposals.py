@@ -9,14 +9,14 @@ from math import prod
 from typing import Any
 
 from elastic.run.journal import key
-from elastic.search.constraints import Limits, limits_of, windows_of
+from elastic.search.constraints import constraints_of, windows_of
 from elastic.search.front import Point
 from elastic.search.nsga import Values, hypervolume, ranked, survivors, tournament
 from elastic.space import choices
 from elastic.space.counting import draw_uniform
 from elastic.space.elimination import TooEntangled
 from elastic.space.latency_table import LatencyTable
-from elastic.space.line import ANY
+from elastic.space.line import ANY, Window
 from elastic.space.timed import timed_space
 from elastic.space.window import NothingFound, draw_in_window
 from elastic.train.interfaces import Assignment, Space
@@ -69,7 +69,7 @@ class Proposals:
         self.strategy = strategy
         self.rng = rng
         self.costs = costs
-        self.limits = limits_of(budgets, timed=table is not None)
+        self.constraints = constraints_of(budgets, timed=table is not None)
         self.allowed = allowed
         self.mutation = strategy["mutation"] or 1 / max(1, len(space.CHOICES))
         self.seen: set[str] = set()
@@ -119,13 +119,13 @@ class Proposals:
             self.seen.add(name)
             yield candidate
 
-    def drawn(self, at_once: int, limits: Limits | None = None) -> Iterator[Assignment]:
+    def drawn(self, at_once: int, constraints: Window | None = None) -> Iterator[Assignment]:
         """Endless random sub-networks, uniform within the constraints; none where none satisfies them.
 
         Twice as many at once every time: where most are known already, it takes many to find the rest.
         """
         while True:
-            found = random_ones(self.drawable, at_once, self.rng, limits or self.limits)
+            found = random_ones(self.drawable, at_once, self.rng, constraints or self.constraints)
             if not found:
                 return
             yield from found
@@ -136,8 +136,8 @@ class Proposals:
         while it has new ones."""
         left = len(self)
         at_once = max(8, left // self.strategy["windows"])
-        windows = windows_of(self.drawable, self.costs, self.limits, self.strategy["windows"])
-        pools = [self.fresh(self.drawn(at_once, limits)) for limits in windows]
+        windows = windows_of(self.drawable, self.costs, self.constraints, self.strategy["windows"])
+        pools = [self.fresh(self.drawn(at_once, constraints)) for constraints in windows]
         while pools and left:
             nexts = [(pool, next(pool, None)) for pool in pools[:left]]
             pools = [pool for pool, at in nexts if at is not None] + pools[left:]
@@ -212,15 +212,15 @@ def chunks(items: Iterable[Assignment], size: int) -> Iterator[list[Assignment]]
 
 
 def random_ones(
-    space: choices.Space, count: int, rng: random.Random, limits: Limits
+    space: choices.Space, count: int, rng: random.Random, constraints: Window
 ) -> Sequence[Assignment]:
     """Uniform samples within constraints; from the `independent` distribution where choices are too entangled."""
-    if all(one == ANY for one in limits):
+    if all(one == ANY for one in constraints):
         try:
             return draw_uniform(space, count, rng)
         except TooEntangled:
             return [choices.draw(space, rng) for _ in range(count)]
     try:
-        return draw_in_window(space, count, rng, *limits).assignments
+        return draw_in_window(space, count, rng, *constraints).assignments
     except NothingFound:
         return ()

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from elastic.data.shapes import Shapes, random_inputs
+from elastic.data.images import Shapes, random_inputs
 from elastic.files.first_version import UNCHANGED, FirstVersion, first_version
 from elastic.latency.timing import measure
 from elastic.net.resizing import sized
@@ -208,7 +208,7 @@ def measuring(trained: Trained, plans: Callable[[Assignment], Any], shapes: Shap
         plan = plans(at)
         if what == "latency":
             inputs = sized(random_inputs(shapes, 1, loading.world.device), plan.resolution)
-            timing = measure(net.straight(plan), inputs)
+            timing = measure(net.fused(plan), inputs)
             return {"latency": timing.median, "latency_p90": timing.p90}
         score = evaluate(net, plan, images[what], loading.world)
         return {what: score.accuracy} | ({"broken": score.broken} if score.broken else {})

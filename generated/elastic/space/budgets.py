@@ -10,8 +10,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from elastic.files.renames import Renamed
 from elastic.space.choices import Option, Space
 from elastic.space.constraints import Constraint, Kept, Ladder, ladder
 from elastic.space.latency_table import NANOSECONDS, WrongTable, latency_space, read_table
@@ -90,17 +92,19 @@ def budgets_of(
     pool: int,
     folder: Path,
     sampler: str = "uniform",
+    renamed: Renamed = MappingProxyType({}),
 ) -> Budgets:
     """The constraints of budgets such as {"name": "macs", "step": 10_000_000}. A latency's step is in seconds.
 
-    `sampler` is "uniform", or "paper" for Eq. 4. Latency tables lie in `folder`. Raises NoBudget.
+    `sampler` is "uniform", or "paper" for Eq. 4. Latency tables lie in `folder`; `renamed` are
+    names of the first version, by which they may go. Raises NoBudget.
     """
     ladders = []
     notes: list[str] = []
     for budget in settings:
         kind = budget["name"]
         try:
-            costed, step, note = costed_by(space, budget, folder)
+            costed, step, note = costed_by(space, budget, folder, renamed)
             notes += [note] if note else []
             found = ladder(kind, costed, step, pool)
         except (OSError, ValueError) as error:
@@ -111,7 +115,9 @@ def budgets_of(
     return Budgets(tuple(ladders), tuple(notes))
 
 
-def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Space, int, str]:
+def costed_by(
+    space: Space, budget: Mapping[str, Any], folder: Path, renamed: Renamed
+) -> tuple[Space, int, str]:
     """The space with the cost that a budget limits in the first place, the step in whole units of it, and a note."""
     if budget["name"] == "latency":
         device = str(budget["device"])
@@ -121,7 +127,7 @@ def costed_by(space: Space, budget: Mapping[str, Any], folder: Path) -> tuple[Sp
                 f"a latency budget needs measured blocks: there is no {path.name} beside train.py; "
                 f"{how_to_measure(device)}"
             )
-        table = read_table(path, space)
+        table = read_table(path, space, renamed)
         if not device.endswith(".json") and table.device != device:
             raise WrongTable(f"{path.name} was measured on {table.device}, not on {device}")
         step = round(budget["step"] * NANOSECONDS)

@@ -3,15 +3,16 @@
 The latency of a sub-network is predicted as the sum over its blocks (PSS-Net, appendix). A table is a JSON file:
 
     {"format": "specc latency 1", "network": "net", "device": "cpu", "processor": "EPYC", "threads": 1,
-     "batch_size": 1, "form": "straight", "largest": {"macs": 69000000, "params": 2000000},
+     "batch_size": 1, "form": "fused", "largest": {"macs": 69000000, "params": 2000000},
      "choices": {"width": [16, 32], "keep": [false, true]},
      "blocks": [{"name": "stem", "choices": ["width"], "seconds": [0.0011, 0.0019]},
                 {"name": "s1.b1", "choices": ["width", "keep"], "seconds": [0, 0.0021, 0, 0.0040]}]}
 
 `seconds` goes through the options of a block's choices like the digits of a number, the last choice changing fastest. A
-block that is not there takes no time, one without choices always the same. "form" says how the sub-networks ran (as a
-"straight" line, or "sliced" from the network), "largest" what the largest of them costs; these two and the processor's
-name may be missing in tables that others made, and the format in those of the first version.
+block that is not there takes no time, one without choices always the same. "form" says how the sub-networks ran:
+"fused" ("straight" in tables of the first version) or "sliced" from the network; "largest" what the largest of them
+costs. These two and the processor's name may be missing in tables that others made, and the format in those of the
+first version.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from elastic.files.documents import (
     number,
     one_of,
     option,
+    read_json,
     text,
     whole,
 )
 from elastic.files.renames import Renamed, present
-from elastic.files.strict_json import read_json
 from elastic.space.choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class LatencyTable:
 
     @property
     def conditions(self) -> str:
-        """What the latencies hold for: `cpu (EPYC), 1 thread, 1 image at a time, straight`."""
+        """What the latencies hold for: `cpu (EPYC), 1 thread, 1 image at a time, fused`."""
         where = f"{self.device} ({self.processor})" if self.processor else self.device
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         images = "1 image" if self.batch_size == 1 else f"{self.batch_size} images"
@@ -93,12 +94,12 @@ class LatencyTable:
         )
 
 
-def file_name(device: str, threads: int = 1, batch_size: int = 1, form: str = "straight") -> str:
+def file_name(device: str, threads: int = 1, batch_size: int = 1, form: str = "fused") -> str:
     """`latency.cpu.json`; with what is not as usual: `latency.cpu.threads4.batch16.sliced.json`."""
     unusual = {
         f"threads{threads}": threads != 1,
         f"batch{batch_size}": batch_size != 1,
-        form: form != "straight",
+        form: form != "fused",
     }
     return ".".join(
         ["latency", device, *(word for word, is_so in unusual.items() if is_so), "json"]
@@ -187,7 +188,7 @@ def table_of(content: Any) -> LatencyTable:
         processor=content.get("processor", ""),
         threads=content["threads"],
         batch_size=content["batch_size"],
-        form=content.get("form", ""),
+        form={"straight": "fused"}.get(form := content.get("form", ""), form),
         largest={kind: cost for kind, cost in costs.items() if cost is not None},
         choices={name: tuple(options) for name, options in content["choices"].items()},
         blocks=tuple(

@@ -28,7 +28,7 @@ GOLDEN = (5**0.5 - 1) / 2
 
 def impossible(elimination: Elimination, window: Window) -> bool:
     """Whether two of the windows are known to exclude one another."""
-    limited = [kind for kind, limits in enumerate(window) if limits != ANY]
+    limited = [kind for kind, interval in enumerate(window) if interval != ANY]
     for first, second in combinations(limited, 2):
         # A sign of 1 stands for what may not cost too much, -1 for what may not cost too little.
         for signs in product((1, -1), repeat=2):

@@ -45,7 +45,7 @@ class Tries:
 def tries_at(elimination: Elimination, window: Window, effort: Effort) -> Tries | None:
     """Tries at a window, which are uniform over what is in it; None where it is known that nothing is."""
     goals: dict[int, Goal] = {}
-    for kind in [kind for kind, limits in enumerate(window) if limits != ANY] or [0]:
+    for kind in [kind for kind, interval in enumerate(window) if interval != ANY] or [0]:
         one = goal(line(elimination, kind), window[kind])
         if one is None:
             return None

@@ -29,7 +29,7 @@ from elastic.space.catch import (
 from elastic.space.choices import Option, Space, assignments_at, largest, positions, smallest
 from elastic.space.conditioned import parts_of, tries_in_parts
 from elastic.space.elimination import Elimination, TooEntangled, eliminate
-from elastic.space.line import ANY, Limits, Window
+from elastic.space.line import ANY, Interval, Window
 from elastic.space.listing import Listing, drawn_from, listing, members
 from elastic.space.nearest import nearest, nearest_of
 from elastic.space.tilting import tries_at
@@ -81,7 +81,7 @@ class Draws:
         return self.costs[1]
 
 
-def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limits) -> Draws:
+def draw_in_window(space: Space, number: int, rng: random.Random, *intervals: Interval) -> Draws:
     """`number` draws, uniform over the canonical assignments with all costs within their limits (inclusive).
 
     Limits are given in the order of the costs: for MACs, for parameters; those left out are none. Raises EmptyWindow
@@ -89,9 +89,9 @@ def draw_in_window(space: Space, number: int, rng: random.Random, *limits: Limit
     """
     whole = [
         (ceil(low) if isfinite(low) else low, floor(high) if isfinite(high) else high)
-        for low, high in limits
+        for low, high in intervals
     ]
-    window: Window = (*whole, *[ANY] * (len(space.kinds) - len(limits)))
+    window: Window = (*whole, *[ANY] * (len(space.kinds) - len(intervals)))
     try:
         elimination = eliminate(space, with_costs=True)
     except TooEntangled:

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from elastic.data.augment import coarse
 from elastic.data.images import Data
-from elastic.data.labels import coarse
 from elastic.train.interfaces import Criterion
 
 GRAPH = Path(__file__).parents[2] / "ir.json"
@@ -47,21 +47,23 @@ class Levels:
         }
 
     def losses(
-        self, criterion: Criterion, answers: Mapping[str, Tensor], labels: Tensor
+        self, criterion: Criterion, predictions: Mapping[str, Tensor], labels: Tensor
     ) -> dict[str, Tensor]:
         """L(y_d, f_{k,d}(x)) of slicing's Eq. 2: the loss of every answer against the labels of its level."""
         wanted = self.labels(labels)
-        return {name: criterion(logits, wanted[self.of[name]]) for name, logits in answers.items()}
+        return {
+            name: criterion(logits, wanted[self.of[name]]) for name, logits in predictions.items()
+        }
 
-    def beside(self, answer: str) -> tuple[str, ...]:
+    def beside(self, prediction: str) -> tuple[str, ...]:
         """The answers of one classifier at all levels, given its finest one: head3_fine, head3_coarse."""
-        stem = self.stem(answer)
+        stem = self.stem(prediction)
         return tuple(name for name in self.of if self.stem(name) == stem)
 
-    def stem(self, answer: str) -> str:
+    def stem(self, prediction: str) -> str:
         """An answer's name without its level: `head3` of head3_coarse."""
-        level = self.of[answer]
-        return answer.removesuffix(f"_{level}") if level else answer
+        level = self.of[prediction]
+        return prediction.removesuffix(f"_{level}") if level else prediction
 
 
 def total(losses: Iterable[Tensor]) -> Tensor:
@@ -94,5 +96,5 @@ def read_levels(path: Path = GRAPH) -> Levels:
         )
         for row in rows
     )
-    answers = [output for output in graph["outputs"] if output["kind"] != "features"]
-    return Levels(levels, {output["name"]: output.get("level", "") for output in answers})
+    predictions = [output for output in graph["outputs"] if output["kind"] != "features"]
+    return Levels(levels, {output["name"]: output.get("level", "") for output in predictions})

@@ -2,7 +2,7 @@
 
 params        parameters of the sub-network          params_total  parameters allocated, with all norm banks
 macs          multiply-accumulates                   activations   elements written by all operations
-peak_bytes    peak activation memory of `net.bind(plan, fold=True)` in float32: with the input image, norms folded,
+peak_bytes    peak activation memory of `net.extract(plan, fold=True)` in float32: with the input image, norms folded,
               in-place activations, without weights
 """
 

@@ -83,14 +83,14 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
 def drawn(args: Namespace, graph: Graph) -> tuple[Draws, tuple[float, ...]]:
     """The draws, and their latencies where there is a table of them."""
-    from specc.api import limits
+    from specc.api import interval
     from specc.subnets.latency import draw_timed, latencies
     from specc.subnets.space import draw
 
-    macs, params, table = limits(args.macs), limits(args.params), args.latency_table
+    macs, params, table = interval(args.macs), interval(args.params), args.latency_table
     try:
         if args.latency is not None:
-            timed = draw_timed(graph, table, args.number, args.seed, limits(args.latency), macs, params)
+            timed = draw_timed(graph, table, args.number, args.seed, interval(args.latency), macs, params)
             return timed.draws, timed.latencies
         draws = draw(graph, args.number, args.seed, args.distribution, macs, params)
         assignments = cast("tuple[dict[str, Option], ...]", draws.assignments)

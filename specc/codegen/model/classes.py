@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from specc.codegen.model.answers import WANTED
 from specc.codegen.model.context import Class, Context, Flag
 from specc.codegen.model.definitions import argument, definition_of, given, held_operator
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, places
+from specc.codegen.model.outputs import WANTED
 from specc.codegen.model.sizes import (
     BlockSizes,
     Need,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from specc.codegen.model.answers import Answers
 from specc.codegen.model.definitions import Definition
 from specc.codegen.model.merge import Mask, Merged
+from specc.codegen.model.outputs import Outputs
 from specc.codegen.model.sizes import BlockSizes, Need, Parameter, SingleSizes
 from specc.codegen.model.structure import Part, Structure, is_repeated
 from specc.ir.choice import Choice
@@ -76,7 +76,7 @@ class Context:
     sources: dict[str, set[str]] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
-    answers: Answers | None = None
+    outputs: Outputs | None = None
 
     @property
     def elastic(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from specc.codegen.model.answers import WANTED, is_rest
+from specc.codegen.model.outputs import WANTED, is_rest
 from specc.codegen.model.render import size_text
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
 from specc.python import inline, quoted

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from specc.codegen.identity import Identity
-from specc.codegen.model.answers import Answers
 from specc.codegen.model.classes import init_lines
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import exits_text, text_of
 from specc.codegen.model.layout import call, guarded, lay_out
+from specc.codegen.model.outputs import Outputs
 from specc.codegen.model.render import number
 from specc.codegen.model.sizes import Need
 from specc.codegen.model.steps import noted_here, statements
@@ -39,7 +39,7 @@ def network_lines(context: Context, cls: Class, of: Identity) -> list[str]:
             f"    slices = {quoted(slices)}",
             f"    counts = {number(tuple(context.choices[slices].options))}",
         ]
-    after = answer_lines(context, cls) if elastic else []
+    after = output_lines(context, cls) if elastic else []
     init = init_lines(context, cls, after=[*after, *(["        self.use(self.plan())"] if elastic else [])])
     if elastic:
         init[init.index("        super().__init__()")] = "        super().__init__(space)"
@@ -67,22 +67,24 @@ def table_text(table: Renamed) -> str:
 def network_needs(context: Context) -> list[Need]:
     """The numbers that the network's own statements read beside those of its parts."""
     found = [Need("choice", (Var(choice),), "resolution") for choice in resolution_choices(context) if choice]
-    answers = context.answers
-    if answers is None:
+    outputs = context.outputs
+    if outputs is None:
         return found
     exits = next((c.name for c in context.choices.values() if c.kind == "exit"), None)
-    for _, (at, condition) in answers.reached.items():
+    for _, (at, condition) in outputs.reached.items():
         if at is not None and exits is not None and at != frozenset(context.choices[exits].options):
             found.append(Need("choice", (Var(exits),), "exit"))
         if condition != 1:
-            found.append(Need("choice", (condition,), "answer"))
+            found.append(Need("choice", (condition,), "prediction"))
     found += [
-        Need("choice", (c,), "answer") for condition, _ in answers.candidates for c in map(Var, sorted(free(condition)))
+        Need("choice", (c,), "prediction")
+        for condition, _ in outputs.candidates
+        for c in map(Var, sorted(free(condition)))
     ]
     return found
 
 
-def answer_lines(context: Context, cls: Class) -> list[str]:
+def output_lines(context: Context, cls: Class) -> list[str]:
     """What `__init__` says of resolutions and of outputs: which there are, and when a sub-network computes them."""
     lines: list[str] = []
     resolutions = resolution_choices(context)
@@ -90,25 +92,25 @@ def answer_lines(context: Context, cls: Class) -> list[str]:
         texts = ["None" if c is None else cls.sizes.text(Need("choice", (Var(c),), "resolution")) for c in resolutions]
         text = texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
         lines += guarded(lay_out(f"self.resolution = {text}", 8))
-    answers = context.answers
-    if answers is None:
+    outputs = context.outputs
+    if outputs is None:
         names = ", ".join(quoted(output.name) for output in context.graph.outputs)
         return [
             *lines,
             *guarded(lay_out(f"self.outputs = ({names}{',' if len(context.graph.outputs) == 1 else ''})", 8)),
         ]
-    for target, features in (("answers", False), ("features", True)):
+    for target, features in (("predictions", False), ("features", True)):
         rows = [
-            f"{quoted(output.name)}: {reached_text(context, cls, answers, output)}"
+            f"{quoted(output.name)}: {reached_text(context, cls, outputs, output)}"
             for output in context.graph.outputs
             if (output.kind == "features") is features
         ]
         exits = next((choice for choice in context.choices.values() if choice.kind == "exit"), None)
         if exits is not None and not features and set(rows) == set(in_order(choice_text(cls, Var(exits.name)), exits)):
-            lines.append(f"        self.answers = exit_answers({choice_text(cls, Var(exits.name))})")
+            lines.append(f"        self.predictions = exit_predictions({choice_text(cls, Var(exits.name))})")
             continue
         lines += guarded(lay_out(f"self.{target} = {{{', '.join(rows)}}}", 8))
-    return [*lines, *guarded(lay_out(f"self.answer = {answer_text(context, cls, answers)}", 8))]
+    return [*lines, *guarded(lay_out(f"self.prediction = {prediction_text(context, cls, outputs)}", 8))]
 
 
 def in_order(name: str, exits: Choice) -> list[str]:
@@ -117,9 +119,9 @@ def in_order(name: str, exits: Choice) -> list[str]:
     return [f"{quoted(str(option))}: {test}" for option, test in zip(exits.options, ["True", *before], strict=True)]
 
 
-def reached_text(context: Context, cls: Class, answers: Answers, output: Output) -> str:
+def reached_text(context: Context, cls: Class, outputs: Outputs, output: Output) -> str:
     """When a sub-network gets to an output, as a condition over choices; True for always."""
-    at, condition = answers.reached[output.name]
+    at, condition = outputs.reached[output.name]
     exits = next((choice for choice in context.choices.values() if choice.kind == "exit"), None)
     texts: list[str] = []
     if at is not None and exits is not None and at != frozenset(exits.options):
@@ -135,10 +137,10 @@ def choice_text(cls: Class, expr: Expr) -> str:
     return cls.sizes.text(Need("choice", (expr,), "choice"))
 
 
-def answer_text(context: Context, cls: Class, answers: Answers) -> str:
+def prediction_text(context: Context, cls: Class, outputs: Outputs) -> str:
     """The output that a plain call returns: a name, a choice of names, or a table from options to names."""
-    exits = [(c, o) for c, o in answers.candidates if isinstance(c, Apply) and free(c) == {"exit"}]
-    heads = [(c, o) for c, o in answers.candidates if (c, o) not in exits]
+    exits = [(c, o) for c, o in outputs.candidates if isinstance(c, Apply) and free(c) == {"exit"}]
+    heads = [(c, o) for c, o in outputs.candidates if (c, o) not in exits]
     head = head_text(context, cls, heads)
     if not exits:
         return head
@@ -193,7 +195,7 @@ def given_inputs(context: Context, cls: Class) -> tuple[tuple[str, ...], tuple[s
 
 def static_forward(context: Context, cls: Class) -> list[str]:
     tensors, names = given_inputs(context, cls)
-    main = inner_names(context, cls)[context.graph.answer()]
+    main = inner_names(context, cls)[context.graph.prediction()]
     body = forward_body(statements(context, cls), tensors, [main], names, 8)
     parameters = ["self", *(f"{name}: Tensor" for name in names)]
     return [*guarded(call("def forward", parameters, ") -> Tensor:", 4)), *body]
@@ -201,7 +203,7 @@ def static_forward(context: Context, cls: Class) -> list[str]:
 
 def elastic_forward(context: Context, cls: Class) -> list[str]:
     """The plan's parts one after another, and every output noted for a plan that asks for some."""
-    main = inner_names(context, cls).get(context.graph.answer(), "")
+    main = inner_names(context, cls).get(context.graph.prediction(), "")
     several = len(context.graph.outputs) > 1
     result = "Tensor | dict[str, Tensor]" if several else "Tensor"
     tensors, names = given_inputs(context, cls)
@@ -218,7 +220,7 @@ def elastic_forward(context: Context, cls: Class) -> list[str]:
         return [*lines, *forward_body(statements(context, cls), tensors, [main], names, 8)]
     lines.append("        outputs: dict[str, Tensor] = {}")
     prefixes = noted_here(context, cls)
-    if context.answers is not None:
+    if context.outputs is not None:
         body = forward_body(statements(context, cls), tensors, [], names, 8, prefixes, "p.result(outputs)")
         return [*lines, *body]
     body = forward_body(statements(context, cls), tensors, [main], names, 8, prefixes)

@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
 from specc.codegen.model.merge import Merged
 from specc.codegen.model.render import ATOM, Text, in_brackets, number, parenthesised, quotient, size_text
-from specc.codegen.names import fresh, identifier
+from specc.codegen.names import choice_leaf, fresh, identifier
 from specc.ir.choice import Choice
 from specc.ir.expr import INFIX, Apply, Expr, Option, Var, apply, is_whole
 from specc.ir.expr import evaluate as value_at
@@ -171,15 +171,39 @@ class BlockSizes:
             return number(first_of(values)), ATOM
         if template is None and need.role != "channels" and is_constant(values) and not need.half:
             return number(first_of(values)), ATOM
+        if isinstance(template, ast.ListExpr) and not need.half:
+            return self.pair(need, template)
         written = self.by_template(need) if template is not None else None
         if written is not None:
             return written
         if need.half:
-            kernel = self.spell(Need("kernel", need.half, "kernel", need.half_template, need.inward))
-            if kernel[0].isdigit():
+            kernel_need = Need("kernel", need.half, "kernel", need.half_template, need.inward)
+            kernel = self.spell(kernel_need)
+            pair = isinstance(first_of(need.half), tuple)
+            if kernel[0].isdigit() or (pair and is_constant(need.half) and not kernel[0].isidentifier()):
                 return number(first_of(values)), ATOM
+            if pair and isinstance(need.half_template, ast.ListExpr):
+                return in_brackets([halved(text) for text in self.pair_texts(kernel_need, need.half_template)]), ATOM
+            if pair:
+                return f"tuple(side // 2 for side in {kernel[0]})", ATOM
             return f"{parenthesised(kernel, 6)} // 2", 6
         return self.lookup(need.role, values) or self.composed(need) or self.parameter(need)
+
+    def pair(self, need: Need, template: ast.ListExpr) -> Text:
+        """A height and a width, each as the definition writes it: `(kernel, 1)`."""
+        if is_constant(need.values):
+            return number(first_of(need.values)), ATOM
+        return in_brackets([text for text, _ in self.pair_texts(need, template)]), ATOM
+
+    def pair_texts(self, need: Need, template: ast.ListExpr) -> list[Text]:
+        rows = [
+            None if value is None else value if isinstance(value, tuple) else (value, value) for value in need.values
+        ]
+        columns = [tuple(None if row is None else row[at] for row in rows) for at in range(2)]
+        return [
+            self.spell(replace(need, values=column, template=item))
+            for column, item in zip(columns, template.items, strict=True)
+        ]
 
     def lookup(self, role: str, values: Vector) -> Text | None:
         for known_role, vector, text in self.known:
@@ -596,6 +620,11 @@ def reads_order_of_sizes(node: ast.Expression) -> bool:
     return isinstance(node, ast.Unary) and reads_order_of_sizes(node.operand)
 
 
+def halved(text: Text) -> str:
+    """Half of a number, rounded down."""
+    return str(int(text[0]) // 2) if text[0].isdigit() else f"{parenthesised(text, 6)} // 2"
+
+
 def product_text(texts: Sequence[Text]) -> Text:
     if len(texts) == 1:
         return texts[0]
@@ -674,9 +703,9 @@ class SingleSizes:
         if isinstance(expr, Var):
             if self.uses[expr.choice] <= 1:
                 return f"choice({quoted(expr.choice)})", ATOM
-            leaf = expr.choice.rsplit(".", 1)[-1]
+            leaf = choice_leaf(expr.choice)
             if not self.leaves:
-                self.leaves.update(name.rsplit(".", 1)[-1] for name in self.choices)
+                self.leaves.update(map(choice_leaf, self.choices))
             alone = self.leaves[leaf] == 1
             name = leaf if alone else f"{expr.choice.split('.')[0]}_{leaf}"
             return self.local(expr, name, f"choice({quoted(expr.choice)})")

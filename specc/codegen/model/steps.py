@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from specc.codegen.model.answers import WANTED, exit_test, is_rest, wanted_text
 from specc.codegen.model.flow import Branch, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
 from specc.codegen.model.layout import WIDTH, call, guarded
 from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place
+from specc.codegen.model.outputs import WANTED, exit_test, is_rest, wanted_text
 from specc.codegen.model.render import condition, number
 from specc.codegen.model.shapes import shape_comment
 from specc.codegen.model.sizes import first_of, is_constant, is_elastic
@@ -165,7 +165,7 @@ def statement(context: Context, cls: Class, place: Place, text_of: object) -> St
         child = context.of(entry)
         inputs = [f"{{{i}}}" for i in range(len(place.inputs))]
         more = [f"p.{place.attribute}"] if child.has_plan else []
-        args = ", ".join([*inputs, *more, *(["outputs"] if entry.notes and context.answers else [])])
+        args = ", ".join([*inputs, *more, *(["outputs"] if entry.notes and context.outputs else [])])
         alone = len(place.outputs) == 1 and not entry.notes
         return Step(f"self.{place.attribute}({args})", place.inputs, place.outputs, shape=shape, folds=alone)
     if id(place) in cls.functions:
@@ -214,7 +214,7 @@ def forward_lines(context: Context, cls: Class) -> list[str]:
         else tuple(f"x{i + 1}" for i in range(len(inputs)))
     )
     more = ["p: Part"] if cls.has_plan else []
-    noted = cls.first.notes and context.answers is not None
+    noted = cls.first.notes and context.outputs is not None
     more += ["outputs: dict[str, Tensor]"] if noted else []
     outputs = cls.merged.outputs
     one = "None" if not outputs else "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"

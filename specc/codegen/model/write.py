@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from specc.codegen.identity import identity
-from specc.codegen.model.answers import answers_of, flag_choices, is_rest, written_graph
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.layout import WIDTH
 from specc.codegen.model.merge import Merged, classes
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_lines, network_needs
+from specc.codegen.model.outputs import flag_choices, is_rest, outputs_of, written_graph
 from specc.codegen.model.render import number as literal
 from specc.codegen.model.shapes import peaks
 from specc.codegen.model.sizes import SingleSizes
@@ -36,7 +36,7 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.stage": ("Repeat", "Skippable", "Stage"),
     "net.parts": ("Part", "Plan"),
     "net.sizes": (
-        "OneOf", "Size", "ceil", "divisible", "exit_answers", "floor", "greatest", "half_up", "named", "pick",
+        "OneOf", "Size", "ceil", "divisible", "exit_predictions", "floor", "greatest", "half_up", "named", "pick",
         "position", "smallest", "wanted",
     ),
     "net.slices": ("SlicedNet",),
@@ -55,12 +55,12 @@ class ModelText:
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
     of = identity(graph)
-    answers = answers_of(graph)
-    graph = written_graph(graph, answers)
+    outputs = outputs_of(graph)
+    graph = written_graph(graph, outputs)
     found = structure(graph)
-    choices = {**graph.choice_table(), **flag_choices(answers, graph.origin)}
+    choices = {**graph.choice_table(), **flag_choices(outputs, graph.origin)}
     largest = {name: choice.largest for name, choice in choices.items()}
-    context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), answers=answers)
+    context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), outputs=outputs)
     reserved = MODEL_GLOBALS | layer_names(graph)
     network = class_name(graph.name, reserved)
     merged = classes(found)

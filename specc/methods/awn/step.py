@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.run.progress import amount, table
 from specc.runtime.train.evaluate import Score, evaluate
@@ -42,9 +42,9 @@ def spaced(space: Space, count: int) -> list[dict[str, Any]]:
     return [{choice: options[i]} for i in dict.fromkeys(places)]
 
 
-def judge(trainer: Trainer, space: Space, judging: Batches, count: int) -> dict[str, Score]:
+def validate(trainer: Trainer, space: Space, batches: Batches, count: int) -> dict[str, Score]:
     """The scores of the widest, the narrowest, and of the mean of evenly spaced widths (AUC)."""
-    scores = list(curve(trainer, space, judging, count).values())
+    scores = list(curve(trainer, space, batches, count).values())
     mean = Score(
         sum(score.accuracy for score in scores) / len(scores),
         sum(score.loss for score in scores) / len(scores),
@@ -54,18 +54,18 @@ def judge(trainer: Trainer, space: Space, judging: Batches, count: int) -> dict[
     return {"widest": scores[-1], "narrowest": scores[0], "auc": mean}
 
 
-def curve(trainer: Trainer, space: Space, judging: Batches, count: int) -> dict[int, Score]:
+def curve(trainer: Trainer, space: Space, batches: Batches, count: int) -> dict[int, Score]:
     """The score of each of some evenly spaced widths, narrowest first. No norm is calibrated: one fits all."""
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     found = {}
     for at in spaced(space, count):
         (width,) = at.values()
-        found[int(width)] = evaluate(net, net.plan(at), judging, trainer.world)
+        found[int(width)] = evaluate(net, net.plan(at), batches, trainer.world)
     return found
 
 
-def curve_table(trainer: Trainer, space: Space, judging: Batches, count: int) -> str:
+def curve_table(trainer: Trainer, space: Space, batches: Batches, count: int) -> str:
     """The curve of accuracy over width, with costs."""
     (choice,) = space.CHOICES
     rows = [
@@ -75,6 +75,6 @@ def curve_table(trainer: Trainer, space: Space, judging: Batches, count: int) ->
             amount(space.params({choice: width})),
             f"{score.accuracy:.2%}",
         ]
-        for width, score in curve(trainer, space, judging, count).items()
+        for width, score in curve(trainer, space, batches, count).items()
     ]
     return table(["width", "MACs", "params", "test accuracy"], rows)

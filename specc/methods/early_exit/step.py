@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
-from specc.runtime.train.answers import evaluate_answers, report, subnets
 from specc.runtime.train.evaluate import Score
 from specc.runtime.train.interfaces import Batches, Passes, Space
 from specc.runtime.train.levels import Levels, read_levels, total
+from specc.runtime.train.outputs import evaluate_outputs, report, subnets
 from specc.runtime.train.trainer import Trainer
 
 
@@ -36,17 +36,17 @@ def step(
     `plan` asks for all answers. Returns the loss of each, unweighted, in the plan's order.
     """
     (plan,) = trainer.passes([plan])
-    losses = levels.losses(trainer.criterion, trainer.answers(images, plan), labels)
+    losses = levels.losses(trainer.criterion, trainer.outputs(images, plan), labels)
     weighted = (loss if weights is None else loss * weights[name] for name, loss in losses.items())
     trainer.backward(total(weighted))
     return [loss.detach() for loss in losses.values()]
 
 
-def judge(trainer: Trainer, judging: Batches) -> dict[str, Score]:
+def validate(trainer: Trainer, batches: Batches) -> dict[str, Score]:
     """The score of every exit and of the head, at every level, from one pass over the images."""
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
-    return evaluate_answers(net, net.plan("max", "all"), judging, trainer.world, read_levels())
+    return evaluate_outputs(net, net.plan("max", "all"), batches, trainer.world, read_levels())
 
 
 def table(
@@ -55,14 +55,14 @@ def table(
     testing: Batches,
     target: float | None,
     folder: Path,
-    judging: Batches | None = None,
+    validation: Batches | None = None,
 ) -> str:
     """Every exit with its costs and its accuracy at every level; written as answers.json too.
 
-    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    The finest level that reaches the target is picked on the `validation` batches, not on the test set.
     """
     net: Any = trainer.evaluated
     plans = [net.plan({"exit": name}) for name in space.CHOICES["exit"]]
-    picking = None if judging is None else judge(trainer, judging)
-    rows = subnets(space, read_levels(), plans, judge(trainer, testing), picking)
+    picking = None if validation is None else validate(trainer, validation)
+    rows = subnets(space, read_levels(), plans, validate(trainer, testing), picking)
     return report(rows, target, folder)

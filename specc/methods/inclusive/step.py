@@ -8,19 +8,19 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
-from specc.runtime.train.answers import evaluate_answers, report, subnets
 from specc.runtime.train.evaluate import Score
 from specc.runtime.train.interfaces import Batches, Passes, Space
 from specc.runtime.train.levels import Levels, read_levels, total
+from specc.runtime.train.outputs import evaluate_outputs, report, subnets
 from specc.runtime.train.trainer import Trainer
 
 
 def nested(net: Any, space: Space, choice: str, levels: Levels) -> list[Any]:
     """A plan for every nested sub-network, largest first, that asks for its own classifiers at all levels."""
     assignments = [{choice: option} for option in reversed(space.CHOICES[choice])]
-    return [net.plan(at, outputs=levels.beside(net.plan(at).answer)) for at in assignments]
+    return [net.plan(at, outputs=levels.beside(net.plan(at).prediction)) for at in assignments]
 
 
 def step(
@@ -32,21 +32,21 @@ def step(
     """
     losses = []
     for plan in trainer.passes(plans):
-        answers = trainer.answers(images, plan)
-        loss = total(levels.losses(trainer.criterion, answers, labels).values())
+        outputs = trainer.outputs(images, plan)
+        loss = total(levels.losses(trainer.criterion, outputs, labels).values())
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses
 
 
-def judge(trainer: Trainer, space: Space, choice: str, judging: Batches) -> dict[str, Score]:
+def validate(trainer: Trainer, space: Space, choice: str, batches: Batches) -> dict[str, Score]:
     """The score of every sub-network at every level, each with its own norms and classifiers."""
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
     levels = read_levels()
     found: dict[str, Score] = {}
     for plan in nested(net, space, choice, levels):
-        found |= evaluate_answers(net, plan, judging, trainer.world, levels)
+        found |= evaluate_outputs(net, plan, batches, trainer.world, levels)
     return found
 
 
@@ -57,14 +57,14 @@ def table(
     testing: Batches,
     target: float | None,
     folder: Path,
-    judging: Batches | None = None,
+    validation: Batches | None = None,
 ) -> str:
     """Every sub-network with its costs and its accuracy at every level; written as answers.json too.
 
-    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    The finest level that reaches the target is picked on the `validation` batches, not on the test set.
     """
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
-    picking = None if judging is None else judge(trainer, space, choice, judging)
-    rows = subnets(space, read_levels(), plans, judge(trainer, space, choice, testing), picking)
+    picking = None if validation is None else validate(trainer, space, choice, validation)
+    rows = subnets(space, read_levels(), plans, validate(trainer, space, choice, testing), picking)
     return report(rows, target, folder)

@@ -7,15 +7,15 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
-from specc.runtime.train.answers import evaluate_answers, report, subnets
 from specc.runtime.train.evaluate import Score
 from specc.runtime.train.interfaces import Batches, Passes, Space
 from specc.runtime.train.levels import Levels, read_levels, total
+from specc.runtime.train.outputs import evaluate_outputs, report, subnets
 from specc.runtime.train.trainer import Trainer
 
-__all__ = ["everything", "judge", "read_levels", "step", "table"]
+__all__ = ["everything", "read_levels", "step", "table", "validate"]
 
 
 def everything(net: Any) -> Any:
@@ -32,16 +32,16 @@ def step(
     Returns the loss of every answer, in the plan's order.
     """
     (plan,) = trainer.passes([plan])
-    losses = levels.losses(trainer.criterion, trainer.answers(images, plan), labels)
+    losses = levels.losses(trainer.criterion, trainer.outputs(images, plan), labels)
     trainer.backward(total(losses.values()))
     return [loss.detach() for loss in losses.values()]
 
 
-def judge(trainer: Trainer, judging: Batches) -> dict[str, Score]:
+def validate(trainer: Trainer, batches: Batches) -> dict[str, Score]:
     """The score of every number of slices at every level, from one pass over the images."""
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
-    return evaluate_answers(net, everything(net), judging, trainer.world, read_levels())
+    return evaluate_outputs(net, everything(net), batches, trainer.world, read_levels())
 
 
 def table(
@@ -51,14 +51,14 @@ def table(
     testing: Batches,
     target: float | None,
     folder: Path,
-    judging: Batches | None = None,
+    validation: Batches | None = None,
 ) -> str:
     """Every number of slices with its costs and its accuracy at every level; written as answers.json too.
 
-    The finest level that reaches the target is picked by the images of `judging`, which are no test images.
+    The finest level that reaches the target is picked on the `validation` batches, not on the test set.
     """
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
-    picking = None if judging is None else judge(trainer, judging)
-    rows = subnets(space, read_levels(), plans, judge(trainer, testing), picking)
+    picking = None if validation is None else validate(trainer, validation)
+    rows = subnets(space, read_levels(), plans, validate(trainer, testing), picking)
     return report(rows, target, folder)

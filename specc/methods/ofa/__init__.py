@@ -13,6 +13,7 @@ from specc.ir.choice import Kind
 from specc.ir.expr import Expr, evaluate, free
 from specc.ir.graph import DENSE, Graph, Op
 from specc.ir.parameter import Call, ListOf, Parameter, Signature, Words
+from specc.ir.window import choices_of
 from specc.methods.ofa.phases import RELEASES, restarting, shrinking_json, stages_of
 from specc.methods.protocol import Basics, Found, Method, Report, needs_choices
 from specc.ops.conv.rules import ConvParams
@@ -75,6 +76,16 @@ PHASE_SHARES: Final = Rule(
     "Right:  method ofa(phases=[full, depth], epochs=[2, 1])",
 )
 
+SQUARE_TRANSFORMS: Final = Rule(
+    "E637",
+    "square-transforms",
+    "an elastic kernel that is not square is to have learned transforms",
+    "Once-for-all learns a matrix for each smaller kernel of a square one. Kernels of other shapes are cut out of the\n"
+    "centre of the largest, as all are with `transforms=no`.\n"
+    "Wrong:  conv(64, kernel=[{3, 5}, 1]) .. method ofa\n"
+    "Right:  conv(64, kernel=[{3, 5}, 1]) .. method ofa(transforms=no)",
+)
+
 
 class Ofa(Basics):
     """First the largest network on the labels; then drawn sub-networks on the labels and on its answers."""
@@ -135,6 +146,15 @@ class Ofa(Basics):
                 )
         if 0 in cast("tuple[object, ...]", call["peaks"]):
             report(PHASE_SHARES, "a phase with a highest rate of 0 trains nothing", at="peaks", help="0.1 is usual")
+        oblong = next((op for op in graph.ops if has_oblong_kernel(op)), None) if call["transforms"] else None
+        if oblong is not None:
+            report(
+                SQUARE_TRANSFORMS,
+                f"the kernel of `{oblong.name}` ({oblong.origin.location()}) is not square, and the transforms of "
+                "smaller kernels are learned for square ones",
+                at="transforms",
+                help="write `transforms=no`: smaller kernels are then the centres of larger ones",
+            )
         kinds: tuple[Kind, ...] = tuple(kind for phase in phases for kind in RELEASES.get(phase, ()))
         for choice in graph.choices:
             if choice.kind not in (*kinds, "resolution") and len(choice.options) > 1:
@@ -148,12 +168,20 @@ class Ofa(Basics):
                 return
 
 
+def has_oblong_kernel(op: Op) -> bool:
+    """Whether an operation is a convolution with an elastic kernel that is not square."""
+    p = op.params
+    return isinstance(p, ConvParams) and isinstance(p.kernel, tuple) and bool(choices_of(p.kernel))
+
+
 def transformed(graph: Graph, op: Op) -> Op:
     """A convolution of elastic kernel with a learned transform for each of its smaller kernels."""
     p = op.params
-    if not isinstance(p, ConvParams) or isinstance(p.kernel, int) or op.connection != DENSE:
+    if not isinstance(p, ConvParams) or not choices_of(p.kernel) or op.connection != DENSE:
         return op
-    sizes = tuple(size for size in sizes_of(graph, p.kernel) if size < p.full_kernel)
+    if isinstance(p.kernel, tuple):  # which is reported by `check`
+        return op
+    sizes = tuple(size for size in sizes_of(graph, p.kernel) if size != p.full_kernel)
     return replace(op, params=replace(p, transforms=sizes))
 
 

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from specc.methods.ofa.step_shrinking import read_shrinking
 from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.interfaces import Passes, Space
 from specc.runtime.train.optim import nearest_epoch
@@ -130,7 +130,7 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def answers(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
         """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -160,7 +160,7 @@ def step(
     images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
-    answers: Tensor | None,
+    teacher: Tensor | None,
     distill: float = 1.0,
 ) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order.
@@ -171,8 +171,8 @@ def step(
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
         loss = trainer.criterion(logits, labels)
-        if answers is not None:
-            loss = loss + distill * soft_cross_entropy(logits, answers)
+        if teacher is not None:
+            loss = loss + distill * soft_cross_entropy(logits, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

@@ -47,7 +47,7 @@ def sort_channels(trainer: Trainer, channels: ChannelSet, first: int) -> Tensor:
 
 @torch.no_grad()
 def importance(net: nn.Module, channels: ChannelSet) -> Tensor:
-    """(C): the l1 norm of the judges' weights that read a channel; of those that write it where nothing reads it."""
+    """(C): the l1 norm of the weights of `judges` that read a channel; if none reads it, of those that write it."""
     total: Tensor | None = None
     for name, dim in [(n, 1) for n in channels.judges] or [(n, 0) for n in channels.rows[:1]]:
         weight = net.get_submodule(name).weight

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.methods.pss.keep_step import keep_best, write_kept
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.files.first_version import first_version
 from specc.runtime.run.distributed import World, total
 from specc.runtime.train.interfaces import Passes
@@ -72,15 +72,15 @@ def step(
     batch's labels, as it answered in this step, before the update, over all processes.
     """
     losses: list[Tensor] = []
-    answers: Tensor | None = None
+    teacher: Tensor | None = None
     heard: list[Tensor] = []
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
-        if answers is None:
-            answers = logits.detach()
+        if teacher is None:
+            teacher = logits.detach()
             loss = trainer.criterion(logits, labels)
         else:
-            loss = kullback_leibler(logits, answers)
+            loss = kullback_leibler(logits, teacher)
             heard.append(logits.detach())
         trainer.backward(loss)
         losses.append(loss.detach())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from specc.methods.tips.step_importance import read_importance
 from specc.methods.us_net.step import soft_cross_entropy
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.progress import table
 from specc.runtime.train.interfaces import Passes, Space
 
@@ -94,14 +94,14 @@ def step(
     `distill`, its answers: detached, as soft cross-entropy.
     """
     losses = []
-    answers: Tensor | None = None
+    teacher: Tensor | None = None
     for plan in trainer.passes(plans):
         logits = trainer.forward(images, plan)
         loss = trainer.criterion(logits, labels)
-        if answers is None:
-            answers = logits.detach()
+        if teacher is None:
+            teacher = logits.detach()
         else:
-            loss = loss + distill * soft_cross_entropy(logits, answers)
+            loss = loss + distill * soft_cross_entropy(logits, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

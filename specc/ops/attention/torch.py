@@ -70,7 +70,7 @@ class ElasticProjection(nn.Linear):
         return F.linear(x, *self.weights(cut))
 
     @torch.no_grad()
-    def bound(self, cut: AttentionCut | None) -> nn.Linear:
+    def extracted(self, cut: AttentionCut | None) -> nn.Linear:
         """A plain `nn.Linear` with a copy of the weights that the cut uses."""
         weight, bias = self.weights(cut)
         plain = nn.Linear(weight.shape[1], weight.shape[0], device="meta")

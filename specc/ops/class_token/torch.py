@@ -53,7 +53,7 @@ class ElasticClassToken(ClassToken):
         return torch.cat((token.expand(x.shape[0], -1, -1), x), 1)
 
     @torch.no_grad()
-    def bound(self, cut: ClassTokenCut | None) -> ClassToken:
+    def extracted(self, cut: ClassTokenCut | None) -> ClassToken:
         """A plain token with a copy of the features that the cut uses."""
         weight = self.weight if cut is None else self.weight[:, :, : cut.features]
         plain = ClassToken(weight.shape[2])

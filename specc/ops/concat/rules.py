@@ -14,6 +14,7 @@ class Concat(Operator):
     """`concat(a, b, ..)`. Each input stays a segment of its own, so that what reads them finds each one's weights."""
 
     kind = "concat"
+    associative = True
     example = "concat(here, conv(16, kernel=3))"
     branched = Branched(refused="the channels of its operands would not stand branch by branch")
     drawn = Drawn("join")

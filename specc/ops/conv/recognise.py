@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.traced.found import Found, Recognise, Seen, like, taken
+from specc.traced.found import Found, Recognise, Seen, both, like, pair, taken
 from specc.traced.graph import Node
 from specc.traced.views import arranged
 
@@ -20,8 +20,6 @@ def convolution(node: Node, seen: Seen) -> Found | None:
     out, _, *kernel = shape
     groups = node["groups"]
     window = window_arguments(node, tuple(kernel))
-    if window is None:
-        return None
     bias = {"bias": True} if "bias" in weights else {}
     axes = arranged("nchw", node.shape)
     if groups == read.channels == out and groups != 1:
@@ -30,22 +28,25 @@ def convolution(node: Node, seen: Seen) -> Found | None:
     return Found("conv", (read,), parameters, weights, axes=axes)
 
 
-def window_arguments(node: Node, kernel: tuple[int, ...]) -> Mapping[str, object] | None:
-    """Kernel, stride, padding and dilation as a call has them; None where they are not square."""
-    stride, dilation = node.ints("stride") or (1,), node.ints("dilation") or (1,)
+def window_arguments(node: Node, kernel: tuple[int, ...]) -> Mapping[str, object]:
+    """Kernel, stride, padding and dilation as a call has them."""
+    stride, dilation = both(node.ints("stride") or (1,)), both(node.ints("dilation") or (1,))
+    centred = tuple(d * (size - 1) for size, d in zip(kernel, dilation, strict=True))
     padding: tuple[int, ...]
     if node["padding"] == "valid":
-        padding = (0,)
+        padding = (0, 0)
     elif node["padding"] == "same":
-        padding = tuple((size - 1) * d // 2 for size, d in zip(kernel, dilation * 2, strict=False))
+        padding = tuple(whole // 2 for whole in centred)
     else:
-        padding = node.ints("padding") or (0,)
-    if any(len(set(values)) != 1 for values in (kernel, stride, padding, dilation)):
-        return None
-    found: dict[str, object] = {"kernel": kernel[0], "stride": stride[0], "dilation": dilation[0]}
-    if 2 * padding[0] != dilation[0] * (kernel[0] - 1):
-        found["padding"] = padding[0]
-    return {name: value for name, value in found.items() if name in ("kernel", "padding") or value != 1}
+        padding = both(node.ints("padding") or (0,))
+    found: dict[str, object] = {"kernel": pair(kernel[0], kernel[-1])}
+    if stride != (1, 1):
+        found["stride"] = pair(*stride)
+    if dilation != (1, 1):
+        found["dilation"] = pair(*dilation)
+    if tuple(2 * size for size in padding) != centred:
+        found["padding"] = pair(padding[0], padding[-1])
+    return found
 
 
 def pixels(node: Node, seen: Seen) -> Found | None:

@@ -11,6 +11,7 @@ from specc.ir.expr import Expr, apply
 from specc.ir.graph import DENSE, Connection, Op, Segment, Tensor
 from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Sizes, Weight
 from specc.ir.parameter import Parameter, Signature
+from specc.ir.window import Window, sides, window_of
 from specc.ops.runs import grouped_runs, total
 from specc.ops.shapes import GROUPS_DIVIDE, one, product, require_map, same_padding, window_label, window_space
 from specc.ops.triangular.rules import connected, connected_channels, pairs
@@ -28,7 +29,8 @@ EVEN_NEEDS_PADDING = Rule(
 
 @dataclass(frozen=True, slots=True)
 class ConvParams:
-    """`inputs`, `out`, `groups` and `kernel` are active sizes; `full_*` are those of the largest sub-network.
+    """`inputs`, `out`, `groups` and `kernel` are active sizes; `full_*` are those of the largest sub-network. Windows
+    that are not square are pairs of height and width.
 
     `transforms` are kernel sizes, smaller than the largest, that are learned transforms of the next larger one.
     `group_inputs` and `group_out` are the channels of one group: fixed, so that an elastic grouped convolution
@@ -37,29 +39,30 @@ class ConvParams:
 
     inputs: Expr
     out: Expr
-    kernel: Expr
-    stride: int
-    padding: Expr
-    dilation: int
+    kernel: Window
+    stride: Window
+    padding: Window
+    dilation: Window
     groups: Expr
     bias: bool
     full_inputs: int
     full_out: int
-    full_kernel: int
+    full_kernel: Window
     full_groups: int
     transforms: tuple[int, ...] = ()
 
 
 WINDOW = (
-    Parameter("kernel", "integer", doc="height and width of the window", elastic=True),
-    Parameter("stride", "integer", 1, "step of the window"),
+    Parameter("kernel", "integer", doc="height and width of the window", elastic=True, pair=True),
+    Parameter("stride", "integer", 1, "step of the window", pair=True),
     Parameter(
         "padding",
         "count",
         None,
         "zeros on every side; (kernel - 1) / 2 of an odd kernel if not given, which keeps the size",
+        pair=True,
     ),
-    Parameter("dilation", "integer", 1, "distance between the window's taps"),
+    Parameter("dilation", "integer", 1, "distance between the window's taps", pair=True),
 )
 BIAS = Parameter("bias", "flag", False, "add a learned offset per output channel")
 
@@ -114,13 +117,13 @@ class Convolution(Operator):
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(ConvParams, op.params)
-        full = (p.full_out, p.full_inputs // p.full_groups, p.full_kernel, p.full_kernel)
-        weight = Weight("weight", full, (*connected_pairs(op), p.kernel, p.kernel))
+        full = (p.full_out, p.full_inputs // p.full_groups, *full_taps(p))
+        weight = Weight("weight", full, (*connected_pairs(op), *sides(p.kernel)))
         return (weight, *bias_and_transforms(p))
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(ConvParams, op.params)
-        return product(*connected_pairs(op), p.kernel, p.kernel, *outputs[0].space)
+        return product(*connected_pairs(op), *sides(p.kernel), *outputs[0].space)
 
     def label(self, op: Op, sizes: Sizes) -> str:
         """`3×3/2`, with a sign for its connection and the most groups where there are several."""
@@ -160,12 +163,12 @@ class Depthwise(Convolution):
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(ConvParams, op.params)
-        weight = Weight("weight", (p.full_out, 1, p.full_kernel, p.full_kernel), (p.out, 1, p.kernel, p.kernel))
+        weight = Weight("weight", (p.full_out, 1, *full_taps(p)), (p.out, 1, *sides(p.kernel)))
         return (weight, *bias_and_transforms(p))
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(ConvParams, op.params)
-        return product(p.out, p.kernel, p.kernel, *outputs[0].space)
+        return product(p.out, *sides(p.kernel), *outputs[0].space)
 
     def label(self, op: Op, sizes: Sizes) -> str:
         p = cast(ConvParams, op.params)
@@ -180,8 +183,13 @@ def connected_pairs(op: Op) -> tuple[Expr, ...]:
     return (pairs(op.connection, p.inputs, p.out, p.full_inputs, p.full_out),)
 
 
+def full_taps(p: ConvParams) -> tuple[int, int]:
+    """Height and width of the largest kernel."""
+    return cast("tuple[int, int]", sides(p.full_kernel))
+
+
 def bias_and_transforms(p: ConvParams) -> tuple[Weight, ...]:
-    """The weights beside the filters. A sub-network's filters are transformed once, when it is bound: it keeps none."""
+    """The weights beside the filters. Extraction transforms the filters once: an extracted sub-network keeps none."""
     bias = (Weight("bias", (p.full_out,), (p.out,)),) if p.bias else ()
     sizes = () if isinstance(p.kernel, int) else p.transforms
     return (*bias, *(Weight(f"transform{size}", (size**2, size**2), (0,)) for size in sizes))
@@ -197,10 +205,8 @@ def build_convolution(
     channels: tuple[Segment, ...] | None = None,
 ) -> Built:
     """Params and output shape of either kind. `channels` are the output's, one run of `out` if not given."""
-    kernel = cast(Expr, call.args["kernel"])
-    stride = cast(int, call.args["stride"])
-    dilation = cast(int, call.args["dilation"])
-    padding = cast("Expr | None", call.args["padding"])
+    kernel, stride = cast(Window, call.args["kernel"]), cast(Window, call.args["stride"])
+    dilation, padding = cast(Window, call.args["dilation"]), cast("Window | None", call.args["padding"])
     if padding is None:
         check_centred(call, kernel, dilation)
         padding = same_padding(kernel, dilation)
@@ -215,22 +221,29 @@ def build_convolution(
         bias=cast(bool, call.args["bias"]),
         full_inputs=call.maximum(inputs),
         full_out=call.maximum(out),
-        full_kernel=call.maximum(kernel),
+        full_kernel=largest_window(call, kernel),
         full_groups=call.maximum(groups),
     )
     space = window_space(call, tensor.space, kernel, stride, padding, dilation)
     return Built(params, ((channels or one(out), space),), connection)
 
 
-def check_centred(call: OpCall, kernel: Expr, dilation: int) -> None:
+def largest_window(call: OpCall, window: Window) -> Window:
+    """The window where every choice is at its last option."""
+    return window_of(*map(call.maximum, window)) if isinstance(window, tuple) else call.maximum(window)
+
+
+def check_centred(call: OpCall, kernel: Window, dilation: Window) -> None:
     """Reports a window without `padding` that has no pixel in its middle: nothing says where it stands."""
-    if isinstance(kernel, int) and dilation * (kernel - 1) % 2:
-        call.report(
-            EVEN_NEEDS_PADDING,
-            f"a kernel of {kernel} has no pixel in its middle, so no padding keeps the size of the map",
-            at="kernel",
-            help="say which is meant: `padding=0` for windows that lie inside the map, or another number",
-        )
+    for taps, apart in zip(sides(kernel), sides(dilation), strict=True):
+        if isinstance(taps, int) and isinstance(apart, int) and apart * (taps - 1) % 2:
+            call.report(
+                EVEN_NEEDS_PADDING,
+                f"a kernel of {taps} has no pixel in its middle, so no padding keeps the size of the map",
+                at="kernel",
+                help="say which is meant: `padding=0` for windows that lie inside the map, or another number",
+            )
+            return
 
 
 OPERATORS = (Convolution(), Depthwise())

@@ -9,39 +9,48 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.runtime.net.plan import Cut, weight_and_bias
-from specc.runtime.net.sizes import Expr, Size, largest, total
+from specc.runtime.net.sizes import Size, is_plain, largest, total
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 """A weight and a bias."""
+Pair: TypeAlias = tuple[int, int]
+"""Height and width."""
+Window: TypeAlias = int | Pair
+"""One number for height and width, or a pair."""
 
 
 class ConvCut(Cut):
-    """The first `out` output channels and, of each group, the first `in_` input channels; the central `kernel` taps."""
+    """The first `out` output channels and, of each group, the first `in_` input channels; the central taps, `kernel`
+    in height and width."""
 
     __slots__ = fields = ("in_", "out", "kernel", "groups", "padding")
 
     in_: int
     out: int
-    kernel: int
+    kernel: Pair
     groups: int
-    padding: tuple[int, ...] | str
+    padding: Pair
 
 
 class Conv2d(nn.Conv2d):
     """`nn.Conv2d` at its largest size, called with the cut of a sub-network.
 
     Input [N, in, H, W] with the cut's channels; output [N, out, H', W']. A grouped convolution keeps the
-    size of its groups and uses fewer of them. A smaller kernel is the centre of the largest.
+    size of its groups and uses fewer of them. A smaller kernel is the centre of the largest. `kernel` and `padding`
+    may be pairs of height and width, either of them elastic.
     """
+
+    kernel_size: Pair
+    padding: Pair
 
     def __init__(
         self,
         in_: Size,
         out: Size,
         kernel: Size,
-        stride: int = 1,
+        stride: Window = 1,
         padding: Size = 0,
-        dilation: int = 1,
+        dilation: Window = 1,
         groups: Size = 1,
         bias: bool = True,
     ) -> None:
@@ -56,26 +65,27 @@ class Conv2d(nn.Conv2d):
             bias,
         )
         self.width, self.kernel = out, kernel  # choices have their names from these
-        window = (kernel, padding) if isinstance(kernel, Expr) or isinstance(padding, Expr) else ()
+        window = () if is_plain(kernel) and is_plain(padding) else (kernel, padding)
         self.sizes = (in_, out, *window)
 
     def cut(
-        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+        self, in_: int, out: int, kernel: Window | None = None, padding: Window | None = None
     ) -> ConvCut | None:
         """The cut for these channel counts and kernel; None where nothing is cut off.
 
         Without `padding` the border is as much narrower as a smaller kernel reaches, so that the map keeps its size.
         """
-        whole = self.kernel_size[0]
-        if (in_, out, kernel or whole) == (self.in_channels, self.out_channels, whole):
+        whole = self.kernel_size
+        taps = whole if kernel is None else pair(kernel)
+        if (in_, out, taps) == (self.in_channels, self.out_channels, whole):
             return None
-        return self.part(in_, out, kernel, padding)
+        return self.part(in_, out, taps, padding)
 
     def part(
-        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+        self, in_: int, out: int, kernel: Window | None = None, padding: Window | None = None
     ) -> ConvCut:
         """The cut for these channel counts and kernel, also of all."""
-        kernel = kernel or self.kernel_size[0]
+        kernel = self.kernel_size if kernel is None else pair(kernel)
         groups = self.groups if self.groups == 1 else in_ * self.groups // self.in_channels
         return ConvCut(in_ // groups, out, kernel, groups, border(self, kernel, padding))
 
@@ -105,13 +115,10 @@ class Conv2d(nn.Conv2d):
             bias = None if bias is None else bias[: cut.out]
         if cut.in_ != weight.shape[1]:
             weight = weight[:, : cut.in_]
-        if cut.kernel != self.kernel_size[0]:
-            start = (self.kernel_size[0] - cut.kernel) // 2
-            weight = weight[:, :, start : start + cut.kernel, start : start + cut.kernel]
-        return weight, bias
+        return central(weight, cut.kernel), bias
 
     @torch.no_grad()
-    def bound(self, cut: ConvCut | None) -> nn.Conv2d:
+    def extracted(self, cut: ConvCut | None) -> nn.Conv2d:
         """A plain `nn.Conv2d` with a copy of the weights that the cut uses."""
         if cut is None:
             weight, bias, padding, groups = self.weight, self.bias, self.padding, self.groups
@@ -123,7 +130,7 @@ class Conv2d(nn.Conv2d):
             weight.shape[0],
             pair(weight.shape[2:]),
             pair(self.stride),
-            padding if isinstance(padding, str) else pair(padding),
+            padding,
             pair(self.dilation),
             groups,
             bias is not None,
@@ -135,17 +142,31 @@ class Conv2d(nn.Conv2d):
         return plain.train(self.training)
 
 
-def pair(values: tuple[int, ...]) -> tuple[int, int]:
-    first, second = values
-    return first, second
+def pair(window: int | tuple[int, ...]) -> Pair:
+    """Height and width of a window."""
+    if isinstance(window, int):
+        return window, window
+    height, width = window
+    return height, width
 
 
-def border(conv: nn.Conv2d, kernel: int, padding: int | None) -> tuple[int, ...] | str:
+def central(weight: Tensor, kernel: Pair) -> Tensor:
+    """The taps in the middle of a weight [.., height, width], as many as `kernel` has: a view."""
+    height, width = weight.shape[-2:]
+    if (height, width) == kernel:
+        return weight
+    top, left = (height - kernel[0]) // 2, (width - kernel[1]) // 2
+    return weight[..., top : top + kernel[0], left : left + kernel[1]]
+
+
+def border(conv: Conv2d, kernel: Pair, padding: Window | None) -> Pair:
     """The zeros around the map for a smaller kernel: as many fewer as it reaches less far, where it is not said."""
     if padding is not None:
-        return padding, padding
-    if kernel == conv.kernel_size[0]:
+        return pair(padding)
+    if kernel == conv.kernel_size:
         return conv.padding
-    assert not isinstance(conv.padding, str)
-    less = conv.dilation[0] * (conv.kernel_size[0] - kernel) // 2
-    return tuple(size - less for size in conv.padding)
+    less = [
+        apart * (whole - taps) // 2
+        for apart, whole, taps in zip(conv.dilation, conv.kernel_size, kernel, strict=True)
+    ]
+    return conv.padding[0] - less[0], conv.padding[1] - less[1]

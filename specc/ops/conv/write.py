@@ -26,7 +26,8 @@ def write(sites: Sites, elastic: bool) -> Written:
 
     inputs, out, kernel = arg("inputs", "channels"), arg("out", "channels"), arg("kernel", "kernel")
     padding = arg("padding", "padding", "padding", 0)
-    if all(centred(params(site)) and params(site).dilation == 1 for site in sites):
+    pairs = {isinstance(value, tuple) for value in kernel.values}
+    if len(pairs) == 1 and all(centred(params(site)) and params(site).dilation == 1 for site in sites):
         padding = replace(padding, half=kernel.values)
     in_runs = segmented(sites)
     if in_runs:

@@ -64,7 +64,7 @@ class Linear(nn.Linear):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: LinearCut | None) -> nn.Linear:
+    def extracted(self, cut: LinearCut | None) -> nn.Linear:
         """A plain `nn.Linear` with a copy of the weights that the cut uses."""
         weight, bias = (
             (self.weight, self.bias) if cut is None else slices(cut, self.weight, self.bias)

@@ -11,6 +11,7 @@ from specc.ir.expr import Expr, apply
 from specc.ir.graph import Op, Tensor
 from specc.ir.operator import Built, Memory, OpCall, Operator, Sizes
 from specc.ir.parameter import Parameter, Signature, Words
+from specc.ir.window import Window, sides
 from specc.ops.shapes import product, require_map, same_padding, window_label, window_space
 
 POOL_SIZE = Rule(
@@ -36,19 +37,27 @@ POOL_PADDING = Rule(
 
 @dataclass(frozen=True, slots=True)
 class PoolParams:
-    """`kernel` None is the whole map, giving a vector - or `size` x `size` windows where that is given.
+    """`kernel` None is the whole map, giving a vector - or `size` windows where that is given, as many as it says in
+    height and width.
 
-    `ceil` lets a last window reach over the border.
+    ceil           lets a last window reach over the border
+    count_padding  of a mean: whether the border's zeros count
     """
 
     mode: Literal["avg", "max"]
-    kernel: int | None
-    stride: int
-    padding: int
-    size: int | None
+    kernel: Window | None
+    stride: Window
+    padding: Window
+    size: Window | None
     ceil: bool = False
+    dilation: Window = 1
+    count_padding: bool = True
 
 
+PADDING = Parameter(
+    "padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given", pair=True
+)
+STRIDE = Parameter("stride", "integer", None, "step of the window; the kernel if not given", pair=True)
 CEIL = Parameter("ceil", "flag", False, "also take a last window that reaches over the border")
 
 
@@ -62,11 +71,14 @@ class Pool(Operator):
         "pool",
         (
             Parameter("mode", Words(("avg", "max")), doc="mean or maximum of a window"),
-            Parameter("kernel", "integer", None, "height and width of the window; the whole map if not given"),
-            Parameter("stride", "integer", None, "step of the window; the kernel if not given"),
-            Parameter("padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given"),
-            Parameter("size", "integer", None, "adapt the windows to give this height and width"),
+            Parameter(
+                "kernel", "integer", None, "height and width of the window; the whole map if not given", pair=True
+            ),
+            STRIDE,
+            PADDING,
+            Parameter("size", "integer", None, "adapt the windows to give this height and width", pair=True),
             CEIL,
+            Parameter("count_padding", "flag", True, "whether the zeros of the border count in a mean"),
         ),
         "Pools windows; without a kernel the whole map, which leaves a vector.",
     )
@@ -74,11 +86,11 @@ class Pool(Operator):
     def build(self, call: OpCall) -> Built:
         tensor = require_map(call, "a pool")
         mode = cast(Literal["avg", "max"], call.args["mode"])
-        kernel, size = cast("int | None", call.args["kernel"]), cast("int | None", call.args["size"])
+        kernel, size = cast("Window | None", call.args["kernel"]), cast("Window | None", call.args["size"])
         if kernel is not None and size is not None:
             call.report(POOL_SIZE, "a pool takes a kernel or a size, not both", at="size")
         if kernel is None:
-            space: tuple[Expr, ...] = () if size is None else (size, size)
+            space: tuple[Expr, ...] = () if size is None else sides(size)
             return Built(PoolParams(mode, None, 1, 0, size), ((tensor.channels, space),))
         return window_pool(call, mode, kernel)
 
@@ -102,21 +114,22 @@ class MaxPool(Operator):
     signature = Signature(
         "maxpool",
         (
-            Parameter("kernel", "integer", doc="height and width of the window"),
-            Parameter("stride", "integer", None, "step of the window; the kernel if not given"),
-            Parameter("padding", "count", None, "border on every side; (kernel - 1) / 2 rounded down if not given"),
+            Parameter("kernel", "integer", doc="height and width of the window", pair=True),
+            STRIDE,
+            PADDING,
             CEIL,
+            Parameter("dilation", "integer", 1, "distance between the window's taps", pair=True),
         ),
         "The maximum of every window.",
     )
 
     def build(self, call: OpCall) -> Built:
         require_map(call, "a max pool")
-        return window_pool(call, "max", cast(int, call.args["kernel"]))
+        return window_pool(call, "max", cast(Window, call.args["kernel"]))
 
     def label(self, op: Op, sizes: Sizes) -> str:
         p = cast(PoolParams, op.params)
-        return f"max {window_label(cast(int, p.kernel), p.stride, sizes)}"
+        return f"max {window_label(cast(Window, p.kernel), p.stride, sizes)}"
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
         return Memory(more=maxima(outputs))
@@ -127,27 +140,39 @@ def maxima(outputs: Sequence[Tensor]) -> Expr:
     return product(2, outputs[0].features, *outputs[0].space)
 
 
-def window_pool(call: OpCall, mode: Literal["avg", "max"], kernel: int) -> Built:
+def window_pool(call: OpCall, mode: Literal["avg", "max"], kernel: Window) -> Built:
     """A sliding pool's params and output shape."""
     tensor = call.inputs[0]
-    stride = cast("int | None", call.args["stride"]) or kernel
-    given = cast("int | None", call.args["padding"])
-    padding = cast(int, same_padding(kernel)) if given is None else given
-    if padding > kernel // 2:
-        message = f"a border of {padding} is more than half of the kernel, {kernel}, so that windows would be empty"
-        call.report(POOL_PADDING, message, at="padding", help=f"use {kernel // 2} at most")
-    space = window_space(call, tensor.space, kernel, stride, padding)
+    stride = cast("Window | None", call.args["stride"]) or kernel
+    given = cast("Window | None", call.args["padding"])
+    dilation = cast(Window, call.args.get("dilation", 1))
+    padding = same_padding(kernel) if given is None else given
+    for border, taps in zip(sides(padding), sides(kernel), strict=True):
+        if given is not None and call.maximum(border) > call.maximum(taps) // 2:
+            message = f"a border of {border} is more than half of the kernel, {taps}, so that windows would be empty"
+            call.report(POOL_PADDING, message, at="padding", help=f"use {call.maximum(taps) // 2} at most")
+            break
+    space = window_space(call, tensor.space, kernel, stride, padding, dilation)
     ceil = cast(bool, call.args["ceil"])
     if ceil and space != tensor.space:
-        space = tuple(reaching_over(size, kernel, stride, padding) for size in tensor.space)
-    return Built(PoolParams(mode, kernel, stride, padding, None, ceil), ((tensor.channels, space),))
+        axes = zip(tensor.space, *map(sides, (kernel, stride, padding, dilation)), strict=True)
+        space = tuple(reaching_over(*axis) for axis in axes)
+    counts = cast(bool, call.args.get("count_padding", True))
+    return Built(PoolParams(mode, kernel, stride, padding, None, ceil, dilation, counts), ((tensor.channels, space),))
 
 
-def reaching_over(size: Expr, kernel: int, stride: int, padding: int) -> Expr:
+def reaching_over(size: Expr, kernel: Expr, stride: Expr, padding: Expr, dilation: Expr) -> Expr:
     """The number of windows of which the last may reach over the border, but begins inside the map or before it."""
-    windows = apply("add", apply("ceil", apply("div", apply("add", size, 2 * padding - kernel), stride)), 1)
-    begin_inside = apply("add", apply("floor", apply("div", apply("add", size, padding - 1), stride)), 1)
+    room = apply("add", size, apply("sub", product(2, padding), reach(kernel, dilation)))
+    windows = apply("add", apply("ceil", apply("div", room, stride)), 1)
+    last = apply("add", size, apply("sub", padding, 1))
+    begin_inside = apply("add", apply("floor", apply("div", last, stride)), 1)
     return apply("min", windows, begin_inside)
+
+
+def reach(kernel: Expr, dilation: Expr) -> Expr:
+    """How many pixels a window covers from its first tap to its last."""
+    return apply("add", apply("mul", dilation, apply("sub", kernel, 1)), 1)
 
 
 OPERATORS = (Pool(), MaxPool())

@@ -24,8 +24,11 @@ def write(sites: Sites, elastic: bool) -> Written:
         ceil = Arg(each(sites, lambda site: params(site).ceil), "extra", "ceil_mode", False)
         whole = all(params(site).stride == params(site).kernel for site in sites)
         stride = () if whole else (arg("stride", "stride"),)  # torch's windows stand side by side, too
-        args = (arg("kernel", "kernel"), *stride, arg("padding", "padding", "padding", 0), ceil)
-        return Written(layer, args=args)
+        args = (arg("kernel", "kernel"), *stride, arg("padding", "padding", "padding", 0))
+        if average:
+            counts = Arg(each(sites, lambda site: params(site).count_padding), "extra", "count_include_pad", True)
+            return Written(layer, args=(*args, ceil, counts))
+        return Written(layer, args=(*args, arg("dilation", "dilation", "dilation", 1), ceil))
     if params(sites[0]).size is not None:
         return Written("nn.AdaptiveAvgPool2d" if average else "nn.AdaptiveMaxPool2d", args=(arg("size", "size"),))
     return Written(call="{0}.mean((2, 3))" if average else "{0}.amax((2, 3))")

@@ -52,7 +52,7 @@ class ElasticPosition(Position):
         return x + (self.weight if cut is None else self.weight[:, :, : cut.features])
 
     @torch.no_grad()
-    def bound(self, cut: PositionCut | None) -> Position:
+    def extracted(self, cut: PositionCut | None) -> Position:
         """Plain positions with a copy of the features that the cut uses."""
         weight = self.weight if cut is None else self.weight[:, :, : cut.features]
         with torch.device("meta"):  # no random numbers for weights that come next

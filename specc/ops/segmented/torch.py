@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.ops.batch_norm.torch import BatchNorm, NormCut, Statistics
-from specc.ops.conv.torch import Conv2d, ConvCut, border
+from specc.ops.conv.torch import Conv2d, ConvCut, Window, border, central, pair
 from specc.runtime.layers.segments import Counts, Remembers, Runs, gathered, listed, runs, scatter
 from specc.runtime.layers.synced import normalised
 from specc.runtime.net.plan import Cut, weight_and_bias
@@ -25,7 +25,7 @@ Views: TypeAlias = tuple[Tensor, Tensor | None]
 
 
 class SegmentedConvCut(ConvCut):
-    """The output channels `rows` and, of each group, the input channels `columns`; the central `kernel` taps."""
+    """The output channels `rows` and, of each group, the input channels `columns`; the central taps."""
 
     __slots__ = ("columns", "rows")
     fields = ("rows", "columns", "kernel", "groups", "padding")
@@ -45,9 +45,9 @@ class SegmentedConv2d(Remembers, Conv2d):
         in_: Size,
         out: Size,
         kernel: Size,
-        stride: int = 1,
+        stride: Window = 1,
         padding: Size = 0,
-        dilation: int = 1,
+        dilation: Window = 1,
         groups: Size = 1,
         bias: bool = True,
     ) -> None:
@@ -58,25 +58,25 @@ class SegmentedConv2d(Remembers, Conv2d):
         self,
         in_: Counts,
         out: Counts,
-        kernel: int | None = None,
-        padding: int | None = None,
+        kernel: Window | None = None,
+        padding: Window | None = None,
     ) -> SegmentedConvCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
-        whole = self.kernel_size[0]
-        given = listed(in_), listed(out), kernel or whole
-        if given == (self.run_sizes, self.out_sizes, whole):
+        whole = self.kernel_size
+        taps = whole if kernel is None else pair(kernel)
+        if (listed(in_), listed(out), taps) == (self.run_sizes, self.out_sizes, whole):
             return None
-        return self.part(in_, out, kernel, padding)
+        return self.part(in_, out, taps, padding)
 
     def part(
         self,
         in_: Counts,
         out: Counts,
-        kernel: int | None = None,
-        padding: int | None = None,
+        kernel: Window | None = None,
+        padding: Window | None = None,
     ) -> SegmentedConvCut:
         """The cut for these counts, one a run, also of all."""
-        kernel = kernel or self.kernel_size[0]
+        kernel = self.kernel_size if kernel is None else pair(kernel)
         inputs, outputs = listed(in_), listed(out)
         zeros = border(self, kernel, padding)
         rows = runs(outputs, self.out_sizes)
@@ -101,10 +101,7 @@ class SegmentedConv2d(Remembers, Conv2d):
 
     def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:
         assert isinstance(cut, SegmentedConvCut)
-        if cut.kernel != self.kernel_size[0]:
-            start = (self.kernel_size[0] - cut.kernel) // 2
-            weight = weight[:, :, start : start + cut.kernel, start : start + cut.kernel]
-        weight = gathered(gathered(weight, cut.rows), cut.columns, 1)
+        weight = gathered(gathered(central(weight, cut.kernel), cut.rows), cut.columns, 1)
         return weight, None if bias is None else gathered(bias, cut.rows)
 
 
@@ -154,7 +151,7 @@ class SegmentedLinear(Remembers, nn.Linear):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: SegmentedLinearCut | None) -> nn.Linear:
+    def extracted(self, cut: SegmentedLinearCut | None) -> nn.Linear:
         """A plain `nn.Linear` with a copy of the weights that the cut uses."""
         own: Views = self.weight, self.bias
         weight, bias = own if cut is None else linear_slices(cut, *own)
@@ -227,10 +224,10 @@ class SegmentedBatchNorm(Remembers, BatchNorm):
         return views
 
     @torch.no_grad()
-    def bound(self, cut: NormCut | None) -> _BatchNorm:
+    def extracted(self, cut: NormCut | None) -> _BatchNorm:
         """A plain `nn.BatchNorm1d` or `2d` with copies of what the cut uses."""
         if cut is None:
-            return super().bound(None)
+            return super().extracted(None)
         assert isinstance(cut, SegmentedNormCut)
         weight, bias, mean, var = norm_slices(cut, self.own())
         plain = self.plain(len(weight), self.eps, self.momentum, device="meta")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from specc.ops.conv.torch import Conv2d, ConvCut, Views
+from specc.ops.conv.torch import Conv2d, ConvCut, Views, Window, central
 from specc.runtime.net.plan import weight_and_bias
 from specc.runtime.net.sizes import OneOf, Size
 
@@ -31,9 +31,9 @@ class TransformedConv2d(Conv2d):
         in_: Size,
         out: Size,
         kernel: Size,
-        stride: int = 1,
+        stride: Window = 1,
         padding: Size = 0,
-        dilation: int = 1,
+        dilation: Window = 1,
         groups: Size = 1,
         bias: bool = True,
         transforms: Sequence[int] | None = None,
@@ -48,25 +48,24 @@ class TransformedConv2d(Conv2d):
             self.register_parameter(f"transform{size}", nn.Parameter(torch.eye(size * size)))
 
     def part(
-        self, in_: int, out: int, kernel: int | None = None, padding: int | None = None
+        self, in_: int, out: int, kernel: Window | None = None, padding: Window | None = None
     ) -> TransformedConvCut:
         return TransformedConvCut(*super().part(in_, out, kernel, padding).values())
 
     def weights(self, cut: ConvCut) -> Views:
         """As `Conv2d.weights`; a transformed kernel is no view of the parameters, and made anew each time."""
-        if cut.kernel == self.kernel_size[0]:
+        if cut.kernel == self.kernel_size:
             return super().weights(cut)
         weight, bias = weight_and_bias(self)
         return self.slices(cut, weight, bias)
 
     def slices(self, cut: ConvCut, weight: Tensor, bias: Tensor | None) -> Views:
-        whole = ConvCut(cut.in_, cut.out, self.kernel_size[0], cut.groups, cut.padding)
+        whole = ConvCut(cut.in_, cut.out, self.kernel_size, cut.groups, cut.padding)
         weight, bias = super().slices(whole, weight, bias)
         for size in self.transforms:
-            if size < cut.kernel:
+            if size < cut.kernel[0]:
                 break
-            start = (weight.shape[-1] - size) // 2
-            centre = weight[:, :, start : start + size, start : start + size]
+            centre = central(weight, (size, size))
             taps = F.linear(centre.flatten(2), self._parameters[f"transform{size}"])  # type: ignore[arg-type]
             weight = taps.view(*centre.shape)
         return weight, bias

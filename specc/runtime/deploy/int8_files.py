@@ -15,12 +15,12 @@ from typing import Any, Final, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from specc.runtime.deploy.checked import Answers
+from specc.runtime.deploy.checked import Outputs
 from specc.runtime.latency.alive import peak_bytes
 from specc.runtime.latency.timing import measure
 
 Inputs: TypeAlias = tuple[Tensor, ...]
-Judge: TypeAlias = Callable[[nn.Module], float]
+AccuracyOf: TypeAlias = Callable[[nn.Module], float]
 
 IMAGES: Final = 512
 """Training images that say which numbers occur."""
@@ -32,19 +32,19 @@ def write_int8(
     names: Sequence[str],
     batches: Sequence[Inputs],
     folder: Path,
-    judge: Judge | None,
+    accuracy_of: AccuracyOf | None,
 ) -> dict[str, dict[str, float]]:
     """int8.onnx of the folder's subnet.onnx. Returns and prints figures of both, and of the network in torch.
 
-    static   a bound network, norms folded
+    static   an extracted network, norms folded
     inputs   what it is checked and timed with; `names` are theirs in the ONNX file
     batches  inputs of training images
-    judge    accuracy of a network of these inputs, None where there is none to ask for
+    accuracy_of  the accuracy of a network of these inputs; None where it has several outputs
 
     The figures are accuracy, bytes of the file, peak activation memory in torch, and ms
     an image: of one image, on one thread of this CPU, the fastest of many. Where there is no int8.onnx, it says why.
     """
-    figures = {"float32": measured(static, inputs, folder / "weights.safetensors", judge)}
+    figures = {"float32": measured(static, inputs, folder / "weights.safetensors", accuracy_of)}
     floats, small = folder / "subnet.onnx", folder / "int8.onnx"
     try:
         if not floats.is_file():
@@ -53,7 +53,7 @@ def write_int8(
             raise ValueError("there are no training images to calibrate with")
         quantise(floats, small, names, batches)
         figures[floats.name] = measured(OnnxNet(floats, names), inputs, floats, None)
-        figures[small.name] = measured(OnnxNet(small, names), inputs, small, judge)
+        figures[small.name] = measured(OnnxNet(small, names), inputs, small, accuracy_of)
     except ImportError as error:
         print(f"no {small.name}: {error}; pip install onnx onnxruntime")
     except ValueError as error:
@@ -62,11 +62,13 @@ def write_int8(
     return figures
 
 
-def measured(net: nn.Module, inputs: Inputs, file: Path, judge: Judge | None) -> dict[str, float]:
+def measured(
+    net: nn.Module, inputs: Inputs, file: Path, accuracy_of: AccuracyOf | None
+) -> dict[str, float]:
     """A network's figures."""
     one = tuple(x[:1] for x in inputs)
     ms = 1000 * measure(net, one).fastest
-    known = {} if judge is None else {"accuracy": round(judge(net), 5)}
+    known = {} if accuracy_of is None else {"accuracy": round(accuracy_of(net), 5)}
     size = {} if isinstance(net, OnnxNet) else {"peak_bytes": peak_bytes(net, *one)}
     return {**known, "bytes": file.stat().st_size, **size, "ms": round(ms, 4)}
 
@@ -99,7 +101,7 @@ class OnnxNet(nn.Module):
         )
         self.names = tuple(names)
 
-    def forward(self, *inputs: Tensor) -> Answers:
+    def forward(self, *inputs: Tensor) -> Outputs:
         given = {name: x.numpy() for name, x in zip(self.names, inputs, strict=True)}
         keys = [output.name for output in self.session.get_outputs()]
         found = [*map(torch.from_numpy, self.session.run(keys, given))]

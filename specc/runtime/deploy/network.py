@@ -13,14 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Inputs, each_input
-from specc.runtime.deploy.checked import FILES, Answers, Written, checksums, compare, named
+from specc.runtime.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from specc.runtime.deploy.exporting import OnImages, described, wish_of, write_source
 from specc.runtime.deploy.int8_files import IMAGES, write_int8
+from specc.runtime.deploy.original import write_original
 from specc.runtime.deploy.programs import write_onnx, write_program
 from specc.runtime.files.whole import whole_folder, write_text, writing
-from specc.runtime.net.bind import bind
+from specc.runtime.net.extract import extract
 from specc.runtime.net.resizing import sized
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.trained import Trained
@@ -47,9 +48,9 @@ def export(
     resolution = None if plan is None else plan.resolution
     images = first_batch(loading)
     examples = sized(each_input(images), resolution)
-    static = bind(net, plan, fold=True, resized=False)
+    static = extract(net, plan, fold=True, resized=False)
     with torch.inference_mode():
-        wanted: Answers = run(net, images, plan)
+        wanted: Outputs = run(net, images, plan)
         compare("static module", static(*examples), wanted)
     about: dict[str, Any] = {
         "network": name,
@@ -65,7 +66,9 @@ def export(
     written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
-        plain = bind(net, plan, resized=False)
+        plain = extract(net, plan, resized=False)
+        if flags.to_original is not None:
+            write_original(plain, flags.to_original, aside)
         written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
         written.attempt(
             program, partial(write_program, static, examples, wanted, program, wish=wish)
@@ -78,8 +81,10 @@ def export(
                 sized(each_input(batch[0]), resolution)
                 for batch in loading.calibration(IMAGES) or ()
             ]
-            judge = None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
-            about["int8"] = write_int8(static, examples, inputs, fitting, aside, judge)
+            accuracy_of = (
+                None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
+            )
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.deploy.bundle import INDEX, index_text, plans_of, read_index, space_of
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.timing import synchronise
@@ -38,16 +38,16 @@ class Runtime:
     """The sub-networks of a bundle, ready to run, also from several threads at once: a call runs one of them from its
     beginning to its end, whatever is switched meanwhile.
 
-    With `straight` each has weights of its own, contiguous and with its norms folded in: the fastest, at the price of
+    With `fused` each has weights of its own, contiguous and with its norms folded in: the fastest, at the price of
     its size in memory. Without, all share the network's weights and slice them at every call.
     """
 
-    def __init__(self, net: Any, plans: Sequence[Any], subnets: Sequence[Subnet], straight: bool):
+    def __init__(self, net: Any, plans: Sequence[Any], subnets: Sequence[Subnet], fused: bool):
         self.net = net
         self.plans = tuple(plans)
         self.subnets = tuple(subnets)
-        self.straight = straight
-        self.calls = tuple(prepared(net, plan, straight) for plan in plans)
+        self.fused = fused
+        self.calls = tuple(prepared(net, plan, fused) for plan in plans)
         self.folder: Path | None = None
         self.rows: list[dict[str, Any]] = []
         self.latencies: dict[str, list[float]] = {}
@@ -60,7 +60,7 @@ class Runtime:
         folder: Path | str,
         model: Callable[[], Any],
         *,
-        straight: bool = True,
+        fused: bool = True,
         device: torch.device | str = "cpu",
     ) -> Runtime:
         """What `export.py --bundle` wrote, for the class `Model` of model.py. The most accurate one is switched on.
@@ -80,9 +80,9 @@ class Runtime:
             )
             for row in index["subnets"]
         ]
-        runtime = cls(net, plans, subnets, straight)
+        runtime = cls(net, plans, subnets, fused)
         runtime.folder, runtime.rows = Path(folder), index["subnets"]
-        runtime.latencies = dict(index["latency"])
+        runtime.latencies = {present_form(key): times for key, times in index["latency"].items()}
         return runtime
 
     def __len__(self) -> int:
@@ -105,7 +105,8 @@ class Runtime:
         macs: float | None = None,
         params: float | None = None,
     ) -> Any:
-        """The answer of the most accurate sub-network within the limits; without limits, of the one switched on.
+        """The output of the most accurate sub-network that satisfies the constraints; without
+        constraints, of the one switched on.
 
         `budget_ms` limits the time that these inputs take: it is measured when first asked for, here and for inputs of
         this shape, and kept in the bundle. Raises ValueError where no sub-network satisfies the constraints.
@@ -123,21 +124,23 @@ class Runtime:
         macs: float | None = None,
         params: float | None = None,
     ) -> int:
-        """The number of the most accurate sub-network within the limits; the inputs are only looked at for a time."""
-        limits: dict[str, tuple[float, list[Any]]] = {}
+        """The number of the most accurate sub-network that satisfies the constraints; only a time needs the inputs."""
+        constraints: dict[str, tuple[float, list[Any]]] = {}
         if macs is not None:
-            limits["MACs"] = macs, [subnet.macs for subnet in self.subnets]
+            constraints["MACs"] = macs, [subnet.macs for subnet in self.subnets]
         if params is not None:
-            limits["parameters"] = params, [subnet.params for subnet in self.subnets]
+            constraints["parameters"] = params, [subnet.params for subnet in self.subnets]
         if budget_ms is not None:
-            limits["ms"] = budget_ms, self.measured(*inputs)
+            constraints["ms"] = budget_ms, self.measured(*inputs)
         kept = [
             number
             for number in range(len(self.calls))
-            if all(values[number] <= most for most, values in limits.values())
+            if all(values[number] <= most for most, values in constraints.values())
         ]
         if not kept:
-            least = ", ".join(f"{min(values):g} {name}" for name, (_, values) in limits.items())
+            least = ", ".join(
+                f"{min(values):g} {name}" for name, (_, values) in constraints.items()
+            )
             raise ValueError(
                 f"no prepared sub-network satisfies the constraints; the least are {least}"
             )
@@ -170,7 +173,7 @@ class Runtime:
         device = inputs[0].device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         shapes = " ".join("x".join(map(str, x.shape)) for x in inputs)
-        how = "straight" if self.straight else "sliced"
+        how = "fused" if self.fused else "sliced"
         return f"{name}, {torch.get_num_threads()} threads, {shapes}, {how}"
 
     def keep(self) -> None:
@@ -188,9 +191,15 @@ class Runtime:
             return  # a bundle on a read-only disk: every process measures for itself
 
 
-def prepared(net: Any, plan: Any, straight: bool) -> Callable[..., Any]:
+def present_form(conditions: str) -> str:
+    """The conditions of latencies that version 0.1 measured, which called the fused form `straight`."""
+    before, _, form = conditions.rpartition(", ")
+    return f"{before}, fused" if form == "straight" else conditions
+
+
+def prepared(net: Any, plan: Any, fused: bool) -> Callable[..., Any]:
     """One sub-network as a function of the inputs."""
-    line: Callable[..., Any] = net.straight(plan, share=not straight).forward
+    line: Callable[..., Any] = net.fused(plan, share=not fused).forward
     return line
 
 

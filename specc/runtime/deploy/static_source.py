@@ -1,7 +1,7 @@
-"""A bound sub-network as the source of a plain module: `static_source` writes what `bind` has traced.
+"""An extracted sub-network as the source of a plain module: `static_source` writes what `extract` has traced.
 
-Layers stand in `__init__` with their numbers, under the names that they have in the bound network, so that both have
-the same state; the forward is the traced graph, a line an operation. The text needs torch alone.
+`__init__` makes the layers with numbers as sizes, under their names in the extracted network, so that both have the
+same state; the forward is the traced graph, a line an operation. The text needs torch alone.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
     forward = Forward(static, shapes.found).lines()
     parts = "Parts" if name != "Parts" else "Layers"
     layers = Layers(static, f"{parts}(")
-    answer = "dict[str, Tensor]" if isinstance(output_of(static.graph), dict) else "Tensor"
+    returned = "dict[str, Tensor]" if isinstance(output_of(static.graph), dict) else "Tensor"
     given = ", ".join(f"{n.target}: Tensor" for n in static.graph.nodes if n.op == "placeholder")
     body = [
         f"class {name}(nn.Module):",
@@ -100,7 +100,7 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
         *laid(
             Call("def forward(", (("", "self"), *(("", text) for text in given.split(", ")))),
             4,
-            after=f" -> {answer}:",
+            after=f" -> {returned}:",
         ),
         *forward,
     ]
@@ -141,7 +141,7 @@ class Shapes(fx.Interpreter):
 
 
 class Layers:
-    """The layers of a bound network as lines of `__init__`; `sources` are the classes that are not torch's."""
+    """The layers of an extracted network as lines of `__init__`; `sources` are the classes that are not torch's."""
 
     def __init__(self, static: fx.GraphModule, parts: str) -> None:
         self.static = static

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from specc.runtime.latency.timing import clock_of, synchronise
-from specc.runtime.net.straight import LINES, Line, straight
+from specc.runtime.net.fused import LINES, Line, fused
 
 Call: TypeAlias = Callable[[Tensor], Any]
 
@@ -86,7 +86,7 @@ class Form(Protocol):
     def __call__(self, plan: Any) -> tuple[Call, Call]: ...
 
 
-class Straightened:
+class FusedMarks:
     """Sub-networks as they are deployed: cut out, norms folded in, as a straight line of operations."""
 
     def __init__(self, net: nn.Module, blocks: Collection[str], marks: Marks) -> None:
@@ -99,7 +99,7 @@ class Straightened:
     def __call__(self, plan: Any) -> tuple[Call, Call]:
         if len(self.marked) > LINES:
             self.marked.clear()
-        made = straight(self.net, plan, self.lines)
+        made = fused(self.net, plan, self.lines)
 
         def marked(images: Tensor) -> Any:
             if made.line not in self.marked:
@@ -127,12 +127,12 @@ class Sliced:
                 for path, module in self.modules.items()
             ]
             try:
-                answer = self.net(images, plan)
+                output = self.net(images, plan)
                 self.marks("")
             finally:
                 for hook in hooks:
                     hook.remove()
-            return answer
+            return output
 
         return whole, marked
 

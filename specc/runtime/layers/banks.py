@@ -34,6 +34,6 @@ class Banks(nn.ModuleList):
         y: Tensor = self[cut.bank](x, cut)
         return y
 
-    def bound(self, cut: Any) -> Any:
+    def extracted(self, cut: Any) -> Any:
         """The bank in use as a plain norm."""
-        return self.norm(cut.bank).bound(cut)
+        return self.norm(cut.bank).extracted(cut)

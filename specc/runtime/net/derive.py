@@ -175,9 +175,9 @@ class Derivation:
     steps: Sequence[Step]
     first: int
     names: Sequence[str]
-    answers: Mapping[str, int]
+    predictions: Mapping[str, int]
     features: Mapping[str, int]
-    answer: int | None
+    prediction: int | None
     resolution: int
     network: str
 
@@ -190,7 +190,7 @@ class Derivation:
             values[place] = assignment[name]
         for place, function, read in self.steps[: self.first]:
             values[place] = function(*read(values))
-        asked, answer, wanted = self.asked(outputs, values)
+        asked, prediction, wanted = self.asked(outputs, values)
         for place, name in self.wanted:
             values[place] = name in wanted
         for place, function, read in self.steps[self.first :]:
@@ -200,7 +200,7 @@ class Derivation:
             tuple(chosen.items()),
             values[self.resolution],
             asked,
-            answer,
+            prediction,
             wanted,
             self.network,
         )
@@ -209,20 +209,20 @@ class Derivation:
         self, outputs: Any, values: Sequence[Any]
     ) -> tuple[tuple[str, ...] | None, str, tuple[str, ...]]:
         """The outputs to return in a dict, if any, the main one, and those to compute."""
-        if self.answer is None:
+        if self.prediction is None:
             return known_outputs(outputs, self.names), "head", ("head",)
-        answer = values[self.answer]
-        answers = {name: bool(values[place]) for name, place in self.answers.items()}
+        prediction = values[self.prediction]
+        predictions = {name: bool(values[place]) for name, place in self.predictions.items()}
         features = {name: bool(values[place]) for name, place in self.features.items()}
-        wanted = wanted_outputs(outputs, answer, answers, features)
-        return None if outputs is None else wanted, answer, wanted
+        wanted = wanted_outputs(outputs, prediction, predictions, features)
+        return None if outputs is None else wanted, prediction, wanted
 
 
 def derivation_of(net: Any, space: Space, whole: bool) -> Derivation:
     """Walks a network. Raises ValueError where its choices are not those of the space, all of them if `whole`."""
     program = Program()
-    answer = None if net.answer is None else program.place(net.answer)
-    answers = {name: program.place(condition) for name, condition in net.answers.items()}
+    prediction = None if net.prediction is None else program.place(net.prediction)
+    predictions = {name: program.place(condition) for name, condition in net.predictions.items()}
     features = {name: program.place(condition) for name, condition in net.features.items()}
     resolution = program.place(net.resolution)
     first = len(program.steps)
@@ -237,9 +237,9 @@ def derivation_of(net: Any, space: Space, whole: bool) -> Derivation:
         program.steps,
         first,
         tuple(net.outputs),
-        answers,
+        predictions,
         features,
-        answer,
+        prediction,
         resolution,
         type(net).__name__,
     )
@@ -251,9 +251,20 @@ def called(net: nn.Module) -> dict[int, str]:
     for path, module in net.named_modules():
         for name, value in vars(module).items():
             size = value.size if isinstance(value, Value) else value
-            if isinstance(size, OneOf) and not size.name:
-                found.setdefault(id(size), f"{path}.{name}" if path else name)
+            for leaf, choice in sides(name, size):
+                if isinstance(choice, OneOf) and not choice.name:
+                    found.setdefault(id(choice), f"{path}.{leaf}" if path else leaf)
     return found
+
+
+def sides(name: str, size: Any) -> Sequence[tuple[str, Any]]:
+    """An attribute and what it holds; of a kernel that is not square, its height and its width."""
+    if name == "kernel" and isinstance(size, tuple):
+        return [
+            (f"{name}.{side}", number)
+            for side, number in zip(("height", "width"), size, strict=True)
+        ]
+    return [(name, size)]
 
 
 def check_choices(program: Program, names: dict[int, str], space: Space, whole: bool) -> None:

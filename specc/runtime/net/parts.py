@@ -78,12 +78,12 @@ class Plan(Part):
     Two plans are equal if they run the same sub-network for the same outputs.
     """
 
-    __slots__ = ("answer", "chosen", "network", "outputs", "resolution", "wanted")
+    __slots__ = ("chosen", "network", "outputs", "prediction", "resolution", "wanted")
 
     chosen: tuple[tuple[str, Option], ...]
     resolution: Resolution
     outputs: tuple[str, ...] | None
-    answer: str
+    prediction: str
     wanted: tuple[str, ...]
     network: str
 
@@ -94,7 +94,7 @@ class Plan(Part):
         chosen: tuple[tuple[str, Option], ...] = (),
         resolution: Resolution = None,
         outputs: tuple[str, ...] | None = None,
-        answer: str = "head",
+        prediction: str = "head",
         wanted: tuple[str, ...] = ("head",),
         network: str = "",
     ) -> None:
@@ -102,14 +102,14 @@ class Plan(Part):
         set_slot(self, "chosen", chosen)
         set_slot(self, "resolution", resolution)
         set_slot(self, "outputs", outputs)
-        set_slot(self, "answer", answer)
+        set_slot(self, "prediction", prediction)
         set_slot(self, "wanted", wanted)
         set_slot(self, "network", network)
 
     def result(self, outputs: Mapping[str, Tensor]) -> Tensor | dict[str, Tensor]:
         """What a network with several answers returns, from the outputs that it has computed."""
         if self.outputs is None:
-            return outputs[self.answer]
+            return outputs[self.prediction]
         return {name: outputs[name] for name in self.outputs}
 
     @property
@@ -146,7 +146,7 @@ class Plan(Part):
         return f"Plan({', '.join(f'{name}={option}' for name, option in self.chosen)})"
 
 
-SETTINGS: Final = ("chosen", "resolution", "outputs", "answer", "wanted", "network")
+SETTINGS: Final = ("chosen", "resolution", "outputs", "prediction", "wanted", "network")
 set_slot: Final[Callable[[object, str, object], None]] = object.__setattr__
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.runtime.net.affine import affine, for_maps
-from specc.runtime.net.bind import is_elastic
+from specc.runtime.net.extract import is_elastic
 from specc.runtime.net.parts import Plan
 from specc.runtime.net.plan import weight_and_bias
 from specc.runtime.net.reshaped import refresh
@@ -174,7 +174,7 @@ def own_piece(step: Step, layer: Any, cut: Any) -> Piece:
     if step.kind == "norm":
         return ()
     if step.kind == "module":
-        return (layer.bound(cut).eval() if is_elastic(layer) else layer,)
+        return (layer.extracted(cut).eval() if is_elastic(layer) else layer,)
     weight, bias = weights(layer, cut)
     if step.kind == "linear":
         return weight, bias
@@ -200,6 +200,6 @@ def weights(layer: Any, cut: Any) -> tuple[Tensor, Tensor | None]:
     elif hasattr(layer, "weights") and not hasattr(layer, "remembered"):
         weight, bias = layer.weights(cut)
     else:
-        plain = layer.bound(cut)
+        plain = layer.extracted(cut)
         weight, bias = plain.weight, plain.bias
     return weight.detach(), None if bias is None else bias.detach()

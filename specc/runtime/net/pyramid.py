@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from specc.runtime.net.bind import evaluating
+from specc.runtime.net.extract import evaluating
 from specc.runtime.net.network import ElasticNet
 from specc.runtime.net.parts import Plan
 from specc.runtime.net.plan import Option

@@ -318,7 +318,7 @@ def named(value: Any, names: Mapping[Any, str]) -> Any:
     return apply("named", value, *(part for pair in names.items() for part in pair))
 
 
-def exit_answers(exit: OneOf) -> dict[str, Any]:
+def exit_predictions(exit: OneOf) -> dict[str, Any]:
     """When a sub-network gets to each exit and to the head, of a network whose outputs are called after its exits: the
     head's first, which stands last in the choice."""
     *exits, head = map(str, exit.options)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.runtime.net.bind import is_elastic
+from specc.runtime.net.extract import is_elastic
 from specc.runtime.net.network import ElasticNet, sized
 from specc.runtime.net.plan import Option, Space
 from specc.runtime.net.stepwise import Place, Step, steps_of
@@ -102,8 +102,8 @@ class Walk:
                 self.done[place.key] = value
             elif place.kept:
                 self.parts.setdefault(place.key, []).append(value)
-        answer: Tensor = whole(step.answer)
-        return answer
+        output: Tensor = whole(step.output)
+        return output
 
     def layer(self, place: Place) -> Any:
         return self.net.get_submodule(str(place.node.target))

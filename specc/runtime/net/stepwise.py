@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.runtime.net.bind import PlanTracer, is_elastic
+from specc.runtime.net.extract import PlanTracer, is_elastic
 from specc.runtime.net.parts import Plan
 
 Action: TypeAlias = Literal["once", "grow", "new", "whole"]
@@ -43,7 +43,7 @@ class Step:
     """The forward pass of one step. `answer` is the key of what it returns."""
 
     places: tuple[Place, ...]
-    answer: str
+    output: str
 
 
 class StepTracer(PlanTracer):
@@ -141,7 +141,7 @@ def width(layer: nn.Module, cut: Any) -> int:
 
 def with_kept(steps: Sequence[Step]) -> list[Step]:
     """The steps with what later operations read all slices of marked as such."""
-    read = {step.answer for step in steps}
+    read = {step.output for step in steps}
     for step in steps:
         read.update(key for p in step.places if p.action in ("whole", "grow") for key in p.inputs)
     return [

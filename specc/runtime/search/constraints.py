@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from specc.runtime.search.checks import written
 from specc.runtime.search.front import Point
@@ -19,13 +19,11 @@ from specc.space.ranges import ranges_of
 from specc.space.timed import in_nanoseconds, timed_space
 from specc.space.window import NothingFound, draw_in_window
 
-Limits: TypeAlias = Window
-"""The (least, most) MACs and the (least, most) parameters; where a table predicts latencies, also of nanoseconds."""
 COUNTED: Final = ("macs", "params", "latency")
 
 
-def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limits:
-    """What budgets say of MACs and of parameters, and of predicted latencies where they are `timed`."""
+def constraints_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Window:
+    """The (least, most) MACs and parameters that budgets allow; where `timed`, also predicted nanoseconds."""
 
     def of(kind: str) -> tuple[float, float]:
         found = [budget for budget in budgets if budget["name"] == kind]
@@ -38,13 +36,13 @@ def limits_of(budgets: Sequence[Mapping[str, Any]], timed: bool = False) -> Limi
 
 
 def windows_of(
-    drawable: choices.Space, costs: Sequence[str], limits: Limits, count: int
-) -> list[Limits]:
-    """The limits, cut into `count` windows along the first of the costs that can be drawn by, by rising cost.
+    drawable: choices.Space, costs: Sequence[str], constraints: Window, count: int
+) -> list[Window]:
+    """The constraints, cut into `count` windows along the first of the costs that can be drawn by, by rising cost.
 
     These are MACs and parameters, and latencies where the space has those of a table; MACs where there is none of them.
     """
-    kinds = COUNTED[: len(limits)]
+    kinds = COUNTED[: len(constraints)]
     kind = next((kinds.index(name) for name in costs if name in kinds), 0)
     try:
         low, high = ranges_of(drawable)[kind]
@@ -52,10 +50,10 @@ def windows_of(
         ends = [choices.smallest(drawable), choices.largest(drawable)]
         assert drawable.costs is not None
         low, high = drawable.costs(choices.positions(drawable, ends))[kind].tolist()
-    low, high = int(max(low, limits[kind][0])), int(min(high, limits[kind][1]))
+    low, high = int(max(low, constraints[kind][0])), int(min(high, constraints[kind][1]))
     edges = [low + (high + 1 - low) * n // count for n in range(count + 1)]
     windows = [(float(a), float(b - 1)) for a, b in pairwise(edges) if a < b]
-    return [(*limits[:kind], window, *limits[kind + 1 :]) for window in windows]
+    return [(*constraints[:kind], window, *constraints[kind + 1 :]) for window in windows]
 
 
 def why_none(
@@ -69,11 +67,11 @@ def why_none(
     Of MACs and parameters, and of latencies that a table predicts, these are the nearest of the whole space; of the
     others the nearest of what was looked at.
     """
-    limits, points = limits_of(budgets, timed=table is not None), [*looked_at]
-    if any(one != ANY for one in limits):
+    constraints, points = constraints_of(budgets, timed=table is not None), [*looked_at]
+    if any(one != ANY for one in constraints):
         drawable = timed_space(space.SPACE, table) if table else space.SPACE
         try:
-            draw_in_window(drawable, 1, random.Random(0), *limits)
+            draw_in_window(drawable, 1, random.Random(0), *constraints)
         except NothingFound as empty:
             if empty.nearest:
                 return str(empty)
@@ -85,7 +83,7 @@ def why_none(
 
 
 def beside(budget: Mapping[str, Any], points: Sequence[Point]) -> str:
-    """The nearest costs on both sides of a limit, of those that are known; nothing where some keep it."""
+    """The nearest costs on both sides of a constraint, of those that are known; nothing where some satisfy it."""
     name, least, most = budget["name"], budget.get("least", 0), budget.get("most", inf)
     known = [value for point in points if (value := getattr(point, name)) is not None]
     if not known or any(least <= value <= most for value in known):

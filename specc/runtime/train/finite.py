@@ -10,10 +10,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.run.distributed import World
 from specc.runtime.train import checkpoint
-from specc.runtime.train.schema import few
+from specc.runtime.train.checkpoint import few
 
 EVIDENCE: Final = "not_finite.pt"
 """What the last batch is kept in."""
@@ -57,15 +57,15 @@ class Watch:
             arrived.record()
         before = self.last
         self.last = Step(epoch, number, rate, batch, [plan for plan, _ in seen], losses, arrived)
-        judged = self.last if arrived is None else before
-        if judged is not None:
-            self.judge(judged)
+        checked = self.last if arrived is None else before
+        if checked is not None:
+            self.check(checked)
 
     def finish(self, net: nn.Module) -> None:
         """Looks at what is left of an epoch: the last step, and the weights that it made. Exits as `see` does."""
         if self.last is None:
             return
-        self.judge(self.last)
+        self.check(self.last)
         if broken := not_finite(net):
             step = self.last
             kept = self.keep(step, None, float(step.losses[0]))
@@ -75,7 +75,7 @@ class Watch:
                 f"The last batch is in {kept}, checkpoint.pt stays as it was"
             )
 
-    def judge(self, step: Step) -> None:
+    def check(self, step: Step) -> None:
         if step.arrived is not None:
             step.arrived.synchronize()
         finite = step.losses.isfinite().tolist()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 
 Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""
@@ -60,7 +60,7 @@ class Passes(Protocol):
         """The logits (B, classes) of one sub-network."""
         ...
 
-    def answers(self, images: Inputs, plan: Any, /) -> dict[str, Tensor]:
+    def outputs(self, images: Inputs, plan: Any, /) -> dict[str, Tensor]:
         """The outputs of one sub-network, by name, for a plan that asks for several."""
         ...
 

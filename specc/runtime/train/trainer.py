@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.run.distributed import World, warn
 from specc.runtime.train.checkpoint import check_finite, check_network, fill, renewed
 from specc.runtime.train.finite import Watch
@@ -113,7 +113,7 @@ class Trainer:
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
 
-    def answers(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
+    def outputs(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
         """The outputs that the plan asks for, by name, in float32."""
         with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             found: Any = run(self.parallel or self.net, images, plan)

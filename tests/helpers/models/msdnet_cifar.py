@@ -37,7 +37,7 @@ class Grown(Elastic):
         return self.unit2(self.unit1(x, p.unit1), p.unit2)
 
 
-class Answer(nn.Module):
+class Classifier(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.linear = nn.Linear(channels, 100)
@@ -49,7 +49,7 @@ class Answer(nn.Module):
 class Head(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.b1 = Answer(channels)
+        self.b1 = Classifier(channels)
 
     def forward(self, x: Tensor) -> Any:
         return self.b1(x)
@@ -195,13 +195,13 @@ class Model(ElasticNet):
         self.head = Head(334)
         exits = [str(option) for option in exit.options[:-1]]
         reached: list[Any] = [1, *(exit.after(name) for name in exits)]
-        self.answers = {"head": exit.is_("head"), **dict(zip(exits, reached[:-1], strict=True))}
+        self.predictions = {"head": exit.is_("head"), **dict(zip(exits, reached[:-1], strict=True))}
         self.features = {
             "three_scales": exit.after("e8"),
             "two_scales": exit.after("e16"),
             "one_scale": exit.is_("head"),
         }
-        self.answer = exit
+        self.prediction = exit
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:

@@ -74,9 +74,9 @@ class Model(ElasticNet):
         heads = {option: f"head{option}" for option in k.options}
         for name in heads.values():
             self.add_module(name, when(wanted(name), Head()))
-        self.answers = {name: k.is_(option) for option, name in heads.items()}
+        self.predictions = {name: k.is_(option) for option, name in heads.items()}
         self.features = {"s1": 1, "s2": 1, "s3": 1}
-        self.answer = named(k, heads)
+        self.prediction = named(k, heads)
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:
@@ -86,7 +86,7 @@ class Model(ElasticNet):
         outputs["s1"] = x = self.s1(x, p.s1)
         outputs["s2"] = x = self.s2(x, p.s2)
         outputs["s3"] = x = self.s3(x, p.s3)
-        for name in self.answers:
+        for name in self.predictions:
             if name in p.wanted:
                 outputs[name] = getattr(self, name)(x, getattr(p, name))
         return p.result(outputs)

@@ -82,15 +82,15 @@ class Model(SlicedNet):
         self.s1 = stage(16, 16, k)
         self.s2 = stage(16, 32, k, 2)
         self.s3 = stage(32, 64, k, 2)
-        answers: dict[str, Any] = {}
+        predictions: dict[str, Any] = {}
         for count in self.counts:
             for level, classes in (("fine", 100), ("coarse", 20)):
                 name = f"head{count}_{level}"
                 self.add_module(name, when(wanted(name), Head(64 * count, classes)))
-                answers[name] = k >= count
-        self.answers = answers
+                predictions[name] = k >= count
+        self.predictions = predictions
         self.features = {"s1": 1, "s2": 1, "s3": 1}
-        self.answer = named(k, {count: f"head{count}_fine" for count in self.counts})
+        self.prediction = named(k, {count: f"head{count}_fine" for count in self.counts})
         self.use(self.plan())
 
     def forward(self, x: Tensor, plan: Plan | None = None) -> Outputs:
@@ -100,7 +100,7 @@ class Model(SlicedNet):
         outputs["s1"] = x = self.s1(x, p.s1)
         outputs["s2"] = x = self.s2(x, p.s2)
         outputs["s3"] = x = self.s3(x, p.s3)
-        for name in self.answers:
+        for name in self.predictions:
             if name in p.wanted:
                 outputs[name] = getattr(self, name)(x, getattr(p, name))
         return p.result(outputs)

@@ -1,0 +1,228 @@
+"""Extraction: one sub-network as a plain static module.
+
+The forward of the network is traced with torch.fx under a plan. Elastic layers become plain `nn.Conv2d`, `nn.Linear`
+and `nn.BatchNorm` at the same attribute paths, with contiguous copies of the weights that the plan uses. In eval mode a
+norm is an affine map per channel, so it can be folded into the convolution or linear layer before it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from elastic.net.reshaped import refresh, settled
+from elastic.net.reuse import overwrite
+
+TRACING: Final = threading.Lock()
+"""While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""
+
+
+def is_elastic(layer: nn.Module) -> bool:
+    """Whether a layer is called with a cut and knows its plain twin."""
+    return callable(getattr(type(layer), "extracted", None))
+
+
+class InplaceProxy(fx.Proxy):
+    """Records `y += x` as what it is; torch.fx's own proxy makes it a sum in a new tensor."""
+
+    def __iadd__(self, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
+class PlanTracer(fx.Tracer):
+    """Records a forward pass in which every layer - of torch, of the elastic parts, and whatever has parameters of its
+    own - is one step. What other threads run meanwhile is none of it."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.paths = {module: path for path, module in net.named_modules()}
+        self.layers: dict[str, nn.Module] = {}
+        self.cuts: dict[str, Any] = {}
+        self.thread = threading.get_ident()
+        self.settling = False
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """While a layer's plain twin is made, the modules that make its weight are called as always."""
+        self.settling = True
+        try:
+            yield
+        finally:
+            self.settling = False
+
+    def path_of_module(self, mod: nn.Module) -> str:
+        path: str = self.paths[mod]
+        return path
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return InplaceProxy(node, self)
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        if is_elastic(m) or super().is_leaf_module(m, module_qualified_name):
+            return True
+        return next(m.parameters(recurse=False), None) is not None
+
+    def call_module(
+        self,
+        m: nn.Module,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if threading.get_ident() != self.thread or self.settling:
+            return forward(*args, **kwargs)
+        path = self.path_of_module(m)
+        if is_elastic(m):
+            x, cut = (*args, None)[:2]
+            self.cuts[path] = cut
+            with self.off():
+                refresh(m)
+                self.layers[path] = m.extracted(cut)  # type: ignore[operator]
+            return self.create_proxy("call_module", path, (x,), {})
+        if self.is_leaf_module(m, path):
+            with self.off():
+                self.layers[path] = settled(m)
+                vars(self.layers[path]).pop("present", None)  # it is there, whatever the plan
+        return super().call_module(m, forward, args, kwargs)
+
+
+class Folded(fx.GraphModule):
+    """A extracted network whose norms are folded into the layers before them: for inference alone."""
+
+    def train(self, mode: bool = True) -> Folded:
+        if mode:
+            raise RuntimeError(
+                "the norms of this network are folded into its weights, and it cannot be trained: "
+                "net.extract(plan) keeps them"
+            )
+        return super().train(mode)
+
+
+def extract(
+    net: nn.Module, plan: Any = None, fold: bool = False, resized: bool = True
+) -> fx.GraphModule:
+    """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
+
+    Its forward takes the inputs only, and resizes them as `net(x, plan)` does; with `resized=False` they have to come
+    at the plan's resolution. Parameters and buffers are copies under the same names, of the sizes in use; with norm
+    banks, the bank in use takes the name of the norm. The result can be saved, compiled and exported.
+
+    To train it further, take it as it is and call `.train()`: it has norms, dropout and stochastic depth of its own
+    (only dropout inside an attention is left out); weights that a triangular connection keeps at zero are free. With
+    `fold` the norms are folded into the layers before them, which is faster and computes the same, and the network
+    refuses to be trained: without its norms it would lose most of what it knows.
+    """
+    if plan is not None and not resized:
+        plan = plan.replaced(resolution=None)
+    graph, layers, _ = traced(net, plan)
+    if fold:
+        fold_norms(graph, layers)
+        layers = {path: at_rest(layer) for path, layer in layers.items()}
+        overwrite(graph, layers)
+    # a graph of its own: the traced one keeps its tracer, which would be saved with it
+    clean = fx.Graph()
+    clean.output(clean.graph_copy(graph, {}))
+    return (Folded if fold else fx.GraphModule)(layers, clean, type(net).__name__).eval()
+
+
+def at_rest(layer: nn.Module) -> nn.Module:
+    """A layer as it is in eval mode: nothing, where it does something in training alone."""
+    return nn.Identity() if getattr(type(layer), "only_training", False) else layer
+
+
+def traced(net: nn.Module, plan: Any) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
+    """The steps of one sub-network in eval mode, without what no output reads; its plain layers by path, and the cuts
+    that those of elastic layers were made with."""
+    tracer = PlanTracer(net)
+    names = input_names(net)
+    plans = [] if plan is None else [plan]
+    with TRACING, evaluating(net):
+        if len(names) == 1:
+            graph = tracer.trace(lambda x: net(x, *plans))
+        else:
+            graph = tracer.trace(
+                lambda inputs: net(*(inputs[i] for i in range(len(names))), *plans)
+            )
+            part_inputs(graph, names)
+    drop_unread(graph)
+    return graph, tracer.layers, tracer.cuts
+
+
+def input_names(net: nn.Module) -> list[str]:
+    """What the forward of a network takes, its plan aside."""
+    parameters = inspect.signature(type(net).forward).parameters
+    return [name for name in parameters if name not in ("self", "plan")]
+
+
+def drop_unread(graph: fx.Graph) -> None:
+    """Leaves out what no output depends on: a plan may ask for an early output alone."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Eval mode for a while; afterwards every module is in the mode it was in."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def part_inputs(graph: fx.Graph, names: Sequence[str]) -> None:
+    """Turns the one tuple of inputs that a graph takes into an input each, by these names."""
+    (whole,) = graph.find_nodes(op="placeholder")
+    with graph.inserting_before(whole):
+        parts = [graph.placeholder(name) for name in names]
+    for item in list(whole.users):
+        item.replace_all_uses_with(parts[item.args[1]])
+        graph.erase_node(item)
+    graph.erase_node(whole)
+
+
+def fold_norms(graph: fx.Graph, layers: dict[str, nn.Module]) -> None:
+    """Folds every batch norm that alone reads a convolution or linear layer into it."""
+    for node in graph.nodes:
+        norm = layers.get(node.target) if node.op == "call_module" else None
+        if not isinstance(norm, _BatchNorm):
+            continue
+        before = node.args[0]
+        layer = layers.get(before.target) if before.op == "call_module" else None
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and len(before.users) == 1:
+            fold_norm(layer, norm)
+            node.replace_all_uses_with(before)
+            graph.erase_node(node)
+            del layers[node.target]
+
+
+@torch.no_grad()
+def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
+    """Makes `layer` compute norm(layer(x)) in eval mode.
+
+    w' = s w and b' = s (b - mean) + beta, with s = gamma / sqrt(var + eps).
+    """
+    mean, var = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert var is not None
+    scale = wide(norm.weight) / torch.sqrt(wide(var) + norm.eps)
+    bias = -wide(mean) if layer.bias is None else wide(layer.bias) - wide(mean)
+    weight = wide(layer.weight) * scale.view(-1, *[1] * (layer.weight.dim() - 1))
+    layer.weight.copy_(weight)
+    layer.bias = nn.Parameter((scale * bias + wide(norm.bias)).to(layer.weight))
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor in double precision, on the CPU if its device has none."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()

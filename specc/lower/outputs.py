@@ -1,0 +1,326 @@
+"""The outputs of a network: early exits, heads for every option of a choice, a classifier for every label level.
+
+The choice `exit` says where a network ends: at one of its exits, in their order, or at its head. An exit is present
+where it is that choice, and leaves the incoming tensor as it was; what stands after it is present where the choice is
+another. A head by a choice is one head an option, each reading what is active at its own. What a plain call returns is
+a select over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import pairwise
+
+from specc.diagnostics import Rule
+from specc.ir.expr import Apply, Expr, Option, Var, show, substitute
+from specc.ir.graph import LabelLevel, Tensor
+from specc.ir.rewrite import rewrite_segment
+from specc.lower.builder import TOO_LARGE, Builder, ChoiceItem, Prediction, ScopeItem, Value
+from specc.lower.operators import BAD_SIZE, plain_op
+from specc.lower.values import Env, evaluate, foresee
+from specc.semantics.labels import BAD_LABELS, LABELS_FILE, ancestors
+from specc.semantics.names import DUPLICATE_NAME
+from specc.source import Span
+from specc.syntax import ast
+
+EXIT_MISPLACED = Rule(
+    "E381",
+    "exit-misplaced",
+    "an exit stands where the network can't end",
+    "An exit is a classifier beside the way from the input to the head; it may stand between stages, in a stage and in "
+    "a\n"
+    "block. What a choice may leave out has none: whether the network can end there would depend on that choice. Nor "
+    "has\n"
+    "a head or another exit, which are ends themselves.\n"
+    "Wrong:  stage s1 { skippable { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } }\n"
+    "Right:  stage s1 { skippable { conv(16, kernel=3) }; exit e1 { pool(avg); linear(classes) } }",
+)
+HEAD_BY = Rule(
+    "E382",
+    "head-by",
+    "a head or exit stands `by` something that it can't be made for",
+    "`head by k` makes a head for every option of the choice k, `head by level` one for every level of the labels, "
+    "`head by\n"
+    "k, level` one for both. An exit is made for every level at most: which exit it is is a choice already.\n"
+    "Wrong:  head by k, m { pool(avg); linear(classes) }     exit e1 by k { pool(avg); linear(classes) }\n"
+    "Right:  head by k { pool(avg); linear(classes) }        exit e1 by level { pool(avg); linear(level.classes) }",
+)
+NARROW_RUNS = Rule(
+    "E383",
+    "head-by-of-several-runs",
+    "a head by a choice reads channels in several runs that depend on that choice",
+    "A head for one option reads the first channels of what arrives; joined channels (`concat`) have several runs.\n"
+    "Wrong:  concat(a, b); head by k { pool(avg); linear(classes) }\n"
+    "Right:  concat(a, b); conv(64, kernel=1, width=fixed) ... head by k { pool(avg); linear(classes) }",
+)
+HEAD_SHAPE = Rule(
+    "E361",
+    "head-shape",
+    "the head does not end in one value a class",
+    "A classifier's head ends in a vector of `classes` values; so does an exit. By level, it is `level.classes`.\n"
+    "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
+    "Right:  classes 10 ... head { pool(avg); linear(classes) }",
+)
+MOST_EXITS = 100
+"""All that follows an exit stands in what it leaves, so many deep."""
+EXIT = "exit"
+HEAD = "head"
+LEVEL = "level"
+
+
+def fits(b: Builder, statement: ast.Exit) -> bool:
+    """Whether an exit may stand here."""
+    name, place = statement.name, outside(b.scope)
+    reason = {
+        "region": "this exit stands in what a choice may leave out, and so could not always be taken",
+        "head": "this exit stands in a head, where the network ends anyway",
+        "exit": "this exit stands in another exit, where the network ends anyway",
+    }.get(place.kind if place is not None else "")
+    if place is not None and reason is not None:
+        help = "put it before or behind"
+        b.findings.report(EXIT_MISPLACED, statement.span, reason, secondary=[(place.origin, "this one")], help=help)
+        return False
+    if b.branches is not None:
+        message = "this exit stands in branches, which are computed together and end in one sum or concatenation"
+        b.findings.report(EXIT_MISPLACED, statement.span, message, help="put it before or behind")
+        return False
+    if any(a.kind == "head" for a in b.predictions):
+        b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
+        return False
+    if len(b.exits) >= MOST_EXITS:
+        b.findings.report(TOO_LARGE, name.span, f"there are more than {MOST_EXITS} exits by now")
+        return False
+    earlier = b.exits.get(name.name)
+    if earlier is not None or name.name == HEAD:
+        told = f"there is an exit `{name.name}` already" if earlier is not None else "`head` is what the head answers"
+        places = [(earlier, "it is here")] if earlier is not None and earlier is not statement.span else []
+        help = "in a repeat or a block that is called twice, an exit is made each time: write the rounds out"
+        b.findings.report(DUPLICATE_NAME, name.span, told, secondary=places, help=help)
+        return False
+    b.exits[name.name] = statement.span
+    return True
+
+
+def outside(scope: ScopeItem | None) -> ScopeItem | None:
+    """The innermost scope around in which no exit may stand."""
+    while scope is not None and scope.kind not in ("region", "head", "exit"):
+        scope = scope.scope
+    return scope
+
+
+def exit_choice(b: Builder, statement: ast.Exit) -> ChoiceItem:
+    """The choice of where the network ends, made with the first exit."""
+    for item in b.choices:
+        if item.variable == EXIT and item.kind == "exit":
+            return item
+    b.serial += 1
+    item = ChoiceItem(EXIT, None, EXIT, (HEAD,), "exit", statement.span, b.serial)
+    b.add_choice(item)
+    return item
+
+
+def narrow(b: Builder, choice: str, option: Option, span: Span) -> None:
+    """What arrives, cut to what is active where the choice stands at one option."""
+    tensor = b.incoming(span)
+    values: dict[str, Expr] = {choice: option}
+    kept = tuple(rewrite_segment(s, lambda e: substitute(e, values)) for s in tensor.channels)
+    if kept == tensor.channels or tensor.name in b.broken:
+        return
+    if len(kept) > 1:
+        message = f"{len(kept)} runs of channels arrive here, and the head for {choice} = {show(option)} reads one"
+        b.findings.report(NARROW_RUNS, span, message, help="put a convolution of fixed width before the head")
+        return
+    plain_op(b, "narrow", "narrow", (tensor,), span, out=kept[0].features)
+
+
+@contextmanager
+def at_option(b: Builder, choice: ast.Name | None, option: Option | None) -> Iterator[None]:
+    """While a head for one option is lowered, its choice has this option alone: sizes and conditions are its own."""
+    if choice is None or option is None:
+        yield
+        return
+    name = choice.name
+    kept = b.options[name], b.peak[name], b.peaks
+    b.options[name], b.peak[name], b.peaks = (option,), option, {}
+    try:
+        yield
+    finally:
+        b.options[name], b.peak[name], b.peaks = kept
+
+
+def options_of(b: Builder, choice: ast.Name | None) -> Sequence[Option | None]:
+    """The options that a head is made for; (None,) for a single head."""
+    if choice is None:
+        return (None,)
+    foresee(b, choice.name, choice.span)
+    options = b.options[choice.name]
+    if any(isinstance(option, Fraction) for option in options):
+        message = f"`{choice.name}` has ratios for options, and heads are called after theirs"
+        b.findings.report(HEAD_BY, choice.span, message, help="a head stands by a choice of whole numbers or words")
+        return (None,)
+    return tuple(options)
+
+
+def levels_by(b: Builder, by: Sequence[ast.Name], allowed: Sequence[str]) -> Sequence[LabelLevel | None]:
+    """The levels that a classifier is made for; (None,) where it does not stand by level."""
+    found: list[LabelLevel | None] = [None]
+    seen: list[str] = []
+    for name in by:
+        if name.name not in allowed or name.name in seen:
+            twice = name.name in seen
+            message = f"it stands by `{name.name}` twice" if twice else f"it can't stand by `{name.name}` too"
+            b.findings.report(HEAD_BY, name.span, message, help="it stands by one choice, by `level`, or by both")
+            continue
+        seen.append(name.name)
+        if name.name == LEVEL:
+            if not b.levels:
+                help = 'say what they are: `labels { fine = classes; coarse = 20 from "coarse.csv" }`'
+                b.findings.report(HEAD_BY, name.span, "there are no levels: the spec has no `labels` before", help=help)
+            found = [*b.levels] or [LabelLevel(LEVEL, 1, None, name.span)]
+            b.levelled = True
+    return found
+
+
+def with_level(env: Env, level: LabelLevel | None) -> Env:
+    """The names inside a classifier of one level: `level.classes`."""
+    if level is not None:
+        env.names["level.classes"] = Value(level.classes, follows=True)
+    return env
+
+
+def prediction(
+    b: Builder,
+    name: str,
+    kind: str,
+    level: LabelLevel | None,
+    condition: Expr,
+    levels: Sequence[LabelLevel | None],
+    span: Span,
+) -> None:
+    """Notes the output of a classifier: a plain call returns the finest level's."""
+    if b.here is None:
+        return
+    finest = level is levels[0]
+    own = b.levels[0].name if level is None and b.levels else "" if level is None else level.name
+    b.predictions.append(Prediction(name, kind, b.here, own, condition if finest else None, span))  # type: ignore[arg-type]
+
+
+def word(option: Option) -> str:
+    """An option as a part of a name: 3, or 0_5 for a half."""
+    return show(option).replace(".", "_").replace("/", "_").replace("-", "_")
+
+
+def returned(b: Builder) -> Tensor | None:
+    """The tensor that a plain call returns: a select where there are several candidates."""
+    predictions = list(candidates(b))
+    if len(predictions) < 2:
+        return predictions[0].tensor if predictions else None
+    b.passed.clear()
+    b.guard = 1
+    conditions = (*(a.condition for a in predictions[:-1]), 1)
+    tensors = tuple(a.tensor for a in predictions)
+    return plain_op(b, "select", "answer", tensors, b.model.names.supernet.name.span, conditions=conditions)
+
+
+def candidates(b: Builder) -> Iterator[Prediction]:
+    """The predictions that a plain call may return, exits first."""
+    return (a for a in b.predictions if a.condition is not None)
+
+
+def check_predictions(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
+    """Reports predictions that are no fixed vectors of one value a class, outputs of one name (`features` are the
+    stages'), and levels without a classifier."""
+    for found in b.predictions:
+        wanted = next((level.classes for level in b.levels if level.name == found.level), classes)
+        tensor = found.tensor
+        if tensor.space or b.maximum(tensor.features) != wanted or isinstance(tensor.features, (Var, Apply)):
+            ends = f"the {found.kind} ends here: {b.describe(tensor)[9:]}, not in a fixed vector of {wanted} values"
+            values = "classes" if found.level in ("", b.levels[0].name if b.levels else "") else "level.classes"
+            before = {2: "pool(avg)", 1: "take(mean)"}.get(len(tensor.space), "")
+            right = b.maximum(tensor.features) == wanted and not isinstance(tensor.features, (Var, Apply))
+            end = [step for step in (before, "" if right and before else f"linear({values})") if step]
+            b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `{'; '.join(end)}`")
+    seen: dict[str, Span] = {}
+    for name, span in (*features, *((found.name, found.origin) for found in b.predictions)):
+        if name in seen:
+            places = [(seen[name], "the other is made here")]
+            b.findings.report(DUPLICATE_NAME, span, f"two outputs would be called `{name}`", secondary=places)
+        seen[name] = span
+    if b.levels and not b.levelled:
+        message = "these labels have several levels, and nothing classifies any but the finest"
+        help = "write `head by level { ... linear(level.classes) }`"
+        b.findings.report(HEAD_BY, b.levels[0].origin, message, help=help)
+
+
+def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, classes: int | None) -> None:
+    """The finest level first, which is the data's own; every other with the class that each finest one belongs to."""
+    if classes is None:
+        message = "the labels stand before the number of classes is known"
+        b.findings.report(BAD_LABELS, statement.span, message, help="write `classes 100` before them")
+    elif b.levels:
+        b.findings.report(BAD_LABELS, statement.span, "the labels are said a second time")
+    before = len(b.findings.diagnostics)
+    levels: list[LabelLevel] = []
+    for distance, (name, node, file) in enumerate(statement.levels):
+        count = evaluate(b, node, env).x
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            b.findings.report(BAD_SIZE, node.span, "the number of classes is a positive whole number")
+            count = 1
+        if any(level.name == name.name for level in levels):
+            b.findings.report(DUPLICATE_NAME, name.span, f"there is a level `{name.name}` already")
+        span = Span(name.span.source, name.span.start, (file or node).span.end)
+        parents: tuple[int, ...] | None = None
+        names: tuple[str, ...] = ()
+        if distance == 0:
+            check_finest(b, name, count, file, classes or count, span)
+        elif file is None:
+            message = f"the level `{name.name}` does not say which classes it joins"
+            b.findings.report(LABELS_FILE, span, message, help=f'write `{name.name} = {count} from "{name.name}.csv"`')
+        elif (table := b.model.tables.get(file.value)) is not None and classes is not None:
+            parents, names = ancestors(table, name, distance, classes, count, b.findings)
+        levels.append(LabelLevel(name.name, count, parents, span, names))
+    if len(b.findings.diagnostics) == before:
+        check_names(b, levels)
+        check_nesting(b, levels)
+    b.levels = tuple(levels)
+
+
+def check_finest(b: Builder, name: ast.Name, count: int, file: ast.Text | None, classes: int, span: Span) -> None:
+    """The finest level is the data's own."""
+    if file is not None:
+        message = f"`{name.name}` is the first level, the data's own labels, and needs no file"
+        b.findings.report(BAD_LABELS, file.span, message, help="the first level is the finest: `fine = classes`")
+    elif count != classes:
+        message = f"the first level has {count} classes, and the network {classes}"
+        b.findings.report(BAD_LABELS, span, message, help=f"write `{name.name} = classes`")
+
+
+def check_names(b: Builder, levels: list[LabelLevel]) -> None:
+    """Files that name the data's classes do so in one order: that of the data."""
+    named = [level for level in levels if level.names]
+    for first, other in pairwise(named):
+        if first.names != other.names:
+            at = next(i for i, pair in enumerate(zip(first.names, other.names)) if pair[0] != pair[1])
+            message = (
+                f"class {at} is `{first.names[at]}` for `{first.name}`, and `{other.names[at]}` for `{other.name}`"
+            )
+            help = "name the classes in the data's order in every file"
+            b.findings.report(BAD_LABELS, other.origin, message, help=help)
+            return
+
+
+def check_nesting(b: Builder, levels: list[LabelLevel]) -> None:
+    """A class of one level lies within one class of the next."""
+    for finer, coarser in pairwise(levels):
+        if finer.parents is None or coarser.parents is None:
+            continue
+        inside: dict[int, int] = {}
+        for mine, above in zip(finer.parents, coarser.parents):
+            if inside.setdefault(mine, above) != above:
+                message = (
+                    f"class {mine} of `{finer.name}` lies in the classes {inside[mine]} and {above} of `{coarser.name}`"
+                )
+                help = "write the levels from the finest to the coarsest, each a part of the next"
+                b.findings.report(BAD_LABELS, coarser.origin, message, help=help)
+                return
