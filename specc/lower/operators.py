@@ -167,6 +167,9 @@ class Call:
     def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
         self.builder.tie_space(left, right, what, self.span)
 
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        return self.builder.cut_apart(size, places, self.span)
+
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         if not self.follows_error():
             self.builder.findings.report(rule, self.place(at), message, help=help)

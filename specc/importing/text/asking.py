@@ -142,6 +142,9 @@ class FixedCall:
     def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
         self.reported |= left.space != right.space
 
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        return None
+
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         self.reported = True
 
