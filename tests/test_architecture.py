@@ -49,6 +49,7 @@ LAYERS = {
     "pipeline": 9,
     "api": 9,
     "elastify": 9,
+    "imported": 9,
     "cli": 10,
     "__main__": 11,
     "__init__": 11,
@@ -62,7 +63,7 @@ STRANGERS = [
     *({"importing", room} for room in ("codegen", "query", "picture")),
 ]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
-TORCH_FACING = {f"importing/{name}.py" for name in ("sources", "trace")}
+TORCH_FACING = {f"importing/{name}.py" for name in ("sources", "trace", "weights", "prove")} | {"imported.py"}
 """What reads networks in PyTorch, and imports it inside functions only."""
 COMMON = ("space", "portable")
 """What the compiler runs and projects have, too."""
@@ -333,7 +334,7 @@ LINES = {
 
 
 def test_every_command_is_listed_above() -> None:
-    assert sorted([*LINES, "verify"]) == sorted(command_names())  # verify alone needs PyTorch
+    assert sorted([*LINES, "import", "verify"]) == sorted(command_names())  # these two need PyTorch
 
 
 @pytest.mark.parametrize("name", sorted(LINES))

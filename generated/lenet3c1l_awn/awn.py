@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.run.progress import amount, table
 from elastic.train.evaluate import Score, evaluate

@@ -13,12 +13,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import space
-from elastic.data.shapes import random_inputs
+from elastic.data.images import random_inputs
 from elastic.deploy.choosing import sub_networks
 from elastic.files.first_version import first_version
 from elastic.latency.block_times import read_blocks, write_table
-from elastic.latency.options import bench_flags
-from elastic.latency.timing import milliseconds
+from elastic.latency.timing import bench_flags, milliseconds
 from elastic.net.resizing import sized
 from elastic.net.spelling import short
 from elastic.run.distributed import usable

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.train.interfaces import Assignment, Passes, Space
 from elastic.train.subnets import resolved
 

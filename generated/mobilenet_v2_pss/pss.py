@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.files.first_version import first_version
 from elastic.run.distributed import World, total
 from elastic.space.budgets import Budgets, NoBudget, budgets_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.progress import table
 from elastic.train.interfaces import Passes, Space
 from tips_importance import read_importance

@@ -8,10 +8,18 @@ from typing import Any, Final
 
 from torch import nn
 
-from elastic.files.documents import fields, flag, listed, maybe, number, text, whole
+from elastic.files.documents import (
+    fields,
+    flag,
+    listed,
+    maybe,
+    number,
+    read_json,
+    text,
+    whole,
+)
 from elastic.files.first_version import first_version
 from elastic.files.renames import names_now
-from elastic.files.strict_json import read_json
 from elastic.train.interfaces import Space
 
 SCORE: Final = number(0)

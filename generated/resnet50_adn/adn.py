@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.progress import amount, table
 from elastic.train.calibrate import calibrated
 from elastic.train.evaluate import evaluate

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.train.evaluate import Score
 from elastic.train.interfaces import Batches, Passes, Space

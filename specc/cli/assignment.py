@@ -11,7 +11,7 @@ from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 from specc.diagnostics import Findings, Rule
 from specc.ir.expr import Option
-from specc.portable.files.strict_json import refused
+from specc.portable.files.documents import refused
 from specc.portable.run.numerals import read
 
 if TYPE_CHECKING:

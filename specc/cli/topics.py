@@ -22,8 +22,7 @@ LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("recurrent layers, embeddings, text and audio", "`patch_embed` makes tokens of images"),
     ("cross-attention, windows and shifts of tokens", "`attention` is between all tokens that arrive"),
     ("matrix products", "`multiply(a, b)` and `scale(x, gate)` multiply number by number"),
-    ("instance, local response, RMS, weight and spectral norms", "batch, layer and group norms"),
-    ("learned scales of channels (layer scale)", "a `norm`, or nothing"),
+    ("weight and spectral norms", "batch, layer, group, instance and RMS norms"),
     ("deformable and dynamic convolutions", "`conv`, and choices between paths with `when`"),
     ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),
     ("elastic strides, paddings and rates", "widths, kernels, depths, paths and resolutions are elastic"),
@@ -104,7 +103,7 @@ def takes(signature: Signature, type_: Plain) -> bool:
 
 
 def doc(signature: Signature) -> str:
-    return signature.doc or "The norm that a `norm` setting names: batch, layer or group."
+    return signature.doc or "The norm that a `norm` setting names: batch, layer, group, instance or rms."
 
 
 def taken(signature: Signature) -> str:

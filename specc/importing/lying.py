@@ -31,6 +31,7 @@ IDENTITY: Final = (
     "aten.lift_fresh_copy",
     "aten._assert_tensor_metadata",
 )
+PADS: Final = ("aten.pad", "aten.constant_pad_nd")
 CASTS: Final = ("aten.to", "aten._to_copy", "aten.type_as", "aten.float")
 PARTS: Final = ("aten.chunk", "aten.split", "aten.split_with_sizes", "aten.unbind", "aten.tensor_split")
 CUTS: Final = ("aten.select", "aten.slice", "aten.narrow")
@@ -98,7 +99,7 @@ def view_of(node: Node, seen: Recognition) -> View | None:
         return None
     if node.target in RESHAPES:
         return reshaped(view, node.shape)
-    if node.target in IDENTITY:
+    if node.target in IDENTITY or (node.target in PADS and not any(node.ints("pad"))):
         return view
     if node.target in CUTS and len(view.axes[axis_of(node, view)]) > 1:
         view = settled(view, seen)

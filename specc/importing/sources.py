@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.nn import Module
 
 LIBRARIES: Final = ("torchvision", "timm")
+
+
+PRETRAINED: Final = "pretrained"
 
 
 class CannotImport(Exception):
@@ -47,12 +50,25 @@ class Loaded:
     file: str = ""
 
 
-def load_source(source: str) -> Loaded:
-    """The network that a source names. Runs Python only of the file that is named. Raises CannotImport."""
+def load_source(source: str, weights: str | None = None) -> Loaded:
+    """The network that a source names, with the weights of a file or, for a library's, `pretrained` ones.
+
+    Runs Python only of the file that is named. Raises CannotImport.
+    """
     require("torch", "importing reads networks in PyTorch")
+    library, colon, _ = source.partition(":")
+    if weights == PRETRAINED and not (colon and library in LIBRARIES):
+        raise CannotImport("only networks of a library have pretrained weights", "name a file: --weights FILE")
+    loaded = network_of(source, weights == PRETRAINED)
+    if weights not in (None, PRETRAINED):
+        load_weights(loaded, Path(str(weights)))
+    return loaded
+
+
+def network_of(source: str, pretrained: bool) -> Loaded:
     library, colon, name = source.partition(":")
     if colon and library in LIBRARIES:
-        return of_library(library, name)
+        return of_library(library, name, pretrained)
     if source.endswith(".pt2"):
         return of_program(Path(source))
     path, colon, function = source.rpartition(":")
@@ -66,25 +82,56 @@ def load_source(source: str) -> Loaded:
     )
 
 
+def load_weights(loaded: Loaded, path: Path) -> None:
+    """Loads a state_dict into the network, as data: a .safetensors, or what torch.save wrote of tensors alone."""
+    import torch
+    from safetensors.torch import load_file
+
+    try:
+        state: Any
+        if path.suffix == ".safetensors":
+            state = load_file(str(path))
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CannotImport(f"there is no file {path}") from None
+    except Exception as error:
+        message = f"{path} holds no weights that can be read as data: {first_line(error)}"
+        raise CannotImport(message, "save a state_dict: torch.save(module.state_dict(), FILE)") from error
+    for key in ("state_dict", "model", "model_state_dict"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict):
+        raise CannotImport(f"{path} holds {type(state).__name__}, and a state_dict is needed")
+    found = {str(name).removeprefix("module."): value for name, value in state.items()}
+    wanted = loaded.module.state_dict()
+    wrong = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
+    if wrong or len(found) > len(wanted):
+        extra = [name for name in found if name not in wanted]
+        told = f"`{wrong[0]}` is missing or of another shape" if wrong else f"the network has no `{extra[0]}`"
+        raise CannotImport(f"the weights of {path} are those of another network: {told}")
+    loaded.module.load_state_dict(found)
+
+
 def require(package: str, why: str) -> None:
     if find_spec(package) is None:
         extra = {"timm": "timm", "torch": "train", "torchvision": "train"}.get(package, package)
         raise CannotImport(f"{why}, and {package} is not installed", f"pip install 'specc[{extra}]'")
 
 
-def of_library(library: str, name: str) -> Loaded:
-    """A model by its name, with random weights where the name says no others: nothing is downloaded."""
+def of_library(library: str, name: str, pretrained: bool) -> Loaded:
+    """A model by its name: with random weights nothing is downloaded."""
     require(library, f"`{library}:{name}` is a network of {library}")
     if library == "timm":
         import timm
 
         names: Sequence[str] = timm.list_models()
-        build: Callable[[], Module] = lambda: timm.create_model(name, pretrained=False)  # noqa: E731
+        build: Callable[[], Module] = lambda: timm.create_model(name, pretrained=pretrained)  # noqa: E731
     else:
         from torchvision.models import get_model, list_models
 
         names = list_models()
-        build = lambda: get_model(name, weights=None)  # noqa: E731
+        build = lambda: get_model(name, weights="DEFAULT" if pretrained else None)  # noqa: E731
     if name not in names and name.split(".")[0] not in names:
         near = get_close_matches(name, names, 3, 0.5)
         help = f"did you mean {' or '.join(f'{library}:{other}' for other in near)}?" if near else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,9 +96,13 @@ def check_runs(loaded: Loaded, inputs: tuple[Tensor, ...]) -> None:
         shown = " and ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
         raise CannotImport(
             f"the network does not run on an input of {shown}: {first_line(error)}",
-            "say another with --input 1,3,224,224",
+            "say another with --input 1,3,224,224" if isinstance(error, OF_SHAPES) else "",
             place_of(error, loaded.folder),
         ) from error
+
+
+OF_SHAPES: Final = (RuntimeError, ValueError, AssertionError, IndexError)
+"""What networks raise where an input does not fit."""
 
 
 def user_line(text: str, folder: Path | None) -> str:
@@ -113,14 +118,15 @@ def user_line(text: str, folder: Path | None) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without torch's own log lines: what goes wrong is told once."""
+    """Without torch's own lines: what goes wrong is told once."""
     import logging
 
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with redirect_stderr(StringIO()):
+            yield
     finally:
         logger.setLevel(level)
 
@@ -186,6 +192,30 @@ def drop_path_rate(part: Module) -> float | None:
     return next((r for r in rates if len(left) and abs(float(left[0]) * (1 - r) - 1) < 1e-5), None)
 
 
+def multiplications(traced: Traced, program: ExportedProgram) -> int:
+    """Multiply-accumulates of one image on the way to the output, by torch's counter; attention is counted as its
+    products of matrices. Nothing is computed: torch counts by shapes."""
+    import torch
+    from torch.fx import Interpreter
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    live = reached(traced.nodes, traced.output)
+
+    class Live(Interpreter):
+        def run_node(self, n: FxNode) -> Any:
+            if n.op == "placeholder":
+                return n.meta["val"]
+            return super().run_node(n) if n.op == "call_function" and n.name in live else None
+
+    fake = next(
+        node.meta["val"].fake_mode for node in program.graph.nodes if hasattr(node.meta.get("val"), "fake_mode")
+    )
+    with torch.no_grad(), fake, sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        Live(program.graph_module).run(*(None for node in program.graph.nodes if node.op == "placeholder"))
+    return int(counter.get_total_flops()) // 2 // traced.batch
+
+
 def read_program(
     loaded: Loaded, program: ExportedProgram, batch: int, drops: Mapping[str, float], output: str | None
 ) -> Traced:
@@ -208,7 +238,8 @@ def read_program(
     trained = {n.state.name for n in nodes if n.state is not None and n.state.trained}
     result = chosen_output(program, loaded, output)
     result = latest(result, instead)
-    used = reached(nodes, result)
+    table = {node.name: node for node in nodes}
+    used = {state.name for name in reached(nodes, result) if (state := table[name].state) is not None}
     frozen = [name for name, value in loaded.module.named_parameters() if not value.requires_grad]
     return Traced(
         name=loaded.name,
@@ -221,20 +252,17 @@ def read_program(
     )
 
 
-def reached(nodes: list[Node], result: str) -> set[str]:
-    """The states that a result depends on."""
+def reached(nodes: Sequence[Node], result: str) -> set[str]:
+    """The nodes that a result depends on."""
     table = {node.name: node for node in nodes}
-    waiting, done, states = [result], set[str](), set[str]()
+    waiting, done = [result], {result}
     while waiting:
-        node = table[waiting.pop()]
-        if node.state is not None:
-            states.add(node.state.name)
-        for value in node.args.values():
+        for value in table[waiting.pop()].args.values():
             for item in value if isinstance(value, tuple) else (value,):
                 if isinstance(item, Ref) and item.name not in done:
                     done.add(item.name)
                     waiting.append(item.name)
-    return states
+    return done
 
 
 def chosen_output(program: ExportedProgram, loaded: Loaded, wanted: str | None) -> str:
@@ -253,7 +281,7 @@ def chosen_output(program: ExportedProgram, loaded: Loaded, wanted: str | None) 
     if len(choices) > 1:
         shown = ", ".join(f"`{name}`" for name in choices)
         first = next(iter(choices))
-        raise CannotImport(f"the network returns {len(choices)} tensors: {shown}", f"say which: --output {first}")
+        raise CannotImport(f"the network returns {len(choices)} tensors: {shown}", f"say which: --returns {first}")
     return str(next(iter(choices.values())))
 
 

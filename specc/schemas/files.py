@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from specc.schemas.costs import Change
-from specc.schemas.document import Count, Document, Flag, Text
+from specc.schemas.document import Count, Document, Flag, Number, Text
 from specc.schemas.told import OfSpec
 
 
@@ -68,6 +68,36 @@ class Elastic(OfSpec):
     size: Text = Field(description="the number of sub-networks")
     params: tuple[Count, Count] = Field(description="of the smallest and the largest")
     macs: tuple[Count, Count] = Field(description="of the smallest and the largest")
+
+
+class ForeignModule(Document):
+    """A module of the user's that `specc import` kept, as the language has no word for it."""
+
+    path: Text = Field(description="in the network: layers.2.attn")
+    file: Text = Field(description="that it stands in, as the spec names it")
+    name: Text = Field(description="its class")
+    operator: Text = Field(description="what no operator of the language stands for")
+    place: Text = Field(description="where it is called, as in mine.py:12")
+
+
+class Imported(OfSpec):
+    """What `specc import` wrote, and what it was held against."""
+
+    spec: Text = Field(description="the network's name")
+    source: Text = Field(description="as it was named on the command line")
+    files: tuple[Text, ...] = Field(description="the spec, its weights, and the files of kept modules")
+    lines: Count = Field(description="of the spec")
+    operations: Count
+    params: Count = Field(description="of the original and the spec")
+    macs: Count = Field(description="of the original and the spec, for one image")
+    difference: Number = Field(description="the largest of the outputs on three inputs, as a share of their spread")
+    difference_trained: Number | None = Field(
+        description="likewise after a step of training; null where the original cannot be trained"
+    )
+    modules: tuple[ForeignModule, ...] = Field(description="what the language has no word for")
+    unused: tuple[Text, ...] = Field(description="parameters of the original that its output does not depend on")
+    frozen: tuple[Text, ...] = Field(description="parameters that the original does not train")
+    seconds: dict[str, Number] = Field(description="of each phase")
 
 
 class Drawing(OfSpec):

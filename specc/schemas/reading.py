@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -33,11 +33,11 @@ from specc.portable.files.documents import (
     number,
     one_of,
     option,
+    read_json,
     text,
     whole,
 )
 from specc.portable.files.renames import Renamed, present
-from specc.portable.files.strict_json import read_json
 from specc.space.choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:

@@ -149,3 +149,13 @@ def taken(seen: Seen, node: Node, names: Sequence[str] = ("weight", "bias")) -> 
             return None
         weights[name] = Weight((state.name,))
     return weights
+
+
+def both(values: tuple[int, ...]) -> tuple[int, int]:
+    """What torch has for height and width, where it may have one number for both."""
+    return (values[0], values[-1])
+
+
+def pair(height: int, width: int) -> int | tuple[int, int]:
+    """How a call writes a height and a width: one number where they are equal."""
+    return height if height == width else (height, width)

@@ -10,7 +10,7 @@ import pytest
 
 from specc.runtime.deploy.choosing import export_flags
 from specc.runtime.deploy.options import export_flags as static_flags
-from specc.runtime.latency.options import bench_flags
+from specc.runtime.latency.timing import bench_flags
 from tests.helpers.commands import SMALL, specc
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import specc
 from specc.diagnostics import Findings
 from specc.portable.run import numerals
-from specc.runtime.run.flag_types import cost, whole
+from specc.portable.run.flags import cost, whole
 from specc.runtime.train.subnets import own_option, parse
 from specc.source import Source
 from specc.syntax.ast import LetStatement, Number

@@ -1,5 +1,5 @@
-"""The activations that have numbers of their own, products and differences: sliced, bound and static code agree, and
-each is what torch says it is."""
+"""Activations with numbers of their own, products and differences: sliced, extracted and static code agree, and each
+is what torch says it is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BLOCK = "block b(act) { conv(16, kernel=3); act(norm(here)) }"
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("settings", ["norm batch", "norm batch; width per_group 0.25..1.0 round 2"])
-def test_sliced_bound_and_static_code_agree(stage: str, settings: str, tmp_path: Path) -> None:
+def test_sliced_extracted_and_static_code_agree(stage: str, settings: str, tmp_path: Path) -> None:
     check(text_of(f"stage {{ {STAGES[stage]} }}", settings, blocks=BLOCK), tmp_path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -169,3 +170,91 @@ def test_channels_last_is_the_same_map() -> None:
             return self.head((x + y).mean([-2, -1]))  # type: ignore[no-any-return]
 
     assert Counter(words(network(Net())).split()) == Counter(conv=3, layer_norm=1, gelu=1, add=1, pool=1, linear=1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind", "parameters"),
+    [
+        (nn.PReLU(), "prelu", {}),
+        (nn.PReLU(3), "prelu", {"channels": True}),
+        (
+            nn.LocalResponseNorm(3, alpha=0.02, beta=0.5, k=2),
+            "local_response_norm",
+            {"size": 3, "alpha": 0.02, "beta": 0.5, "k": 2.0},
+        ),
+        (nn.InstanceNorm2d(3), "instance_norm", {"eps": 1e-5, "affine": False}),
+        (nn.InstanceNorm2d(3, affine=True, eps=1e-3), "instance_norm", {"eps": 1e-3}),
+        (nn.GroupNorm(3, 3), "group_norm", {"groups": 3, "eps": 1e-5}),
+        (nn.LeakyReLU(0.2), "leaky_relu", {"slope": 0.2}),
+        (nn.ELU(0.5), "elu", {"alpha": 0.5}),
+        (nn.CELU(0.5), "celu", {"alpha": 0.5}),
+        (nn.SELU(), "selu", {}),
+        (nn.Mish(), "mish", {}),
+        (nn.Softplus(2.0), "softplus", {"beta": 2.0, "threshold": 20.0}),
+        (nn.GELU("tanh"), "gelu_tanh", {}),
+        (nn.Hardtanh(-2, 2), "hardtanh", {"low": -2.0, "high": 2.0}),
+        (nn.ReLU6(), "relu6", {}),
+        (nn.Softmax(1), "softmax", {}),
+        (nn.Conv2d(3, 4, (1, 7), padding=(0, 3)), "conv", {"out": 4, "kernel": (1, 7), "bias": True}),
+        (
+            nn.Conv2d(3, 4, 3, stride=(2, 1), padding="valid"),
+            "conv",
+            {"out": 4, "kernel": 3, "stride": (2, 1), "padding": 0, "bias": True},
+        ),
+        (nn.Conv2d(3, 6, 3, padding=1, groups=3), "conv", {"out": 6, "kernel": 3, "groups": 3, "bias": True}),
+        (nn.Conv2d(3, 3, 5, padding=2, groups=3, bias=False), "depthwise", {"kernel": 5}),
+        (
+            nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+            "pool",
+            {"mode": "avg", "kernel": 3, "stride": 2, "count_padding": False},
+        ),
+        (nn.AvgPool2d(2, ceil_mode=True), "pool", {"mode": "avg", "kernel": 2, "ceil": True}),
+        (nn.AvgPool2d(8), "pool", {"mode": "avg"}),
+        (nn.AdaptiveMaxPool2d(1), "pool", {"mode": "max"}),
+        (nn.AdaptiveAvgPool2d((2, 4)), "pool", {"mode": "avg", "size": (2, 4)}),
+        (nn.MaxPool2d(3, 2, 1), "maxpool", {"kernel": 3, "stride": 2}),
+        (nn.Upsample(scale_factor=2, mode="bilinear"), "upsample", {"factor": 2, "mode": "bilinear"}),
+        (nn.Upsample(scale_factor=3), "upsample", {"factor": 3, "mode": "nearest"}),
+        (nn.ZeroPad2d(0), "", {}),
+        (
+            nn.Sequential(nn.ZeroPad2d(2), nn.Conv2d(3, 4, 3, padding=1)),
+            "conv",
+            {"out": 4, "kernel": 3, "padding": 3, "bias": True},
+        ),
+    ],
+    ids=repr,
+)
+def test_layers(layer: nn.Module, kind: str, parameters: dict[str, object]) -> None:
+    """One layer of torch, between the image and a vector of it."""
+    found = network(nn.Sequential(layer, nn.Flatten()))
+    assert words(found).removesuffix("flatten").strip() == kind
+    if kind:
+        assert found.operations[0].parameters == parameters
+
+
+@pytest.mark.parametrize(
+    ("formula", "kind"),
+    [
+        (lambda x: x * torch.sigmoid(x), "silu"),
+        (lambda x: F.hardsigmoid(x) * x, "hswish"),
+        (lambda x: x * F.relu6(x + 3) / 6, "hswish"),
+        (lambda x: x * (F.relu6(x + 3) / 6), "hswish"),
+        (lambda x: F.relu6(x + 3) / 6, "hsigmoid"),
+        (lambda x: x * torch.sigmoid(1.702 * x), "quick_gelu"),
+        (lambda x: x.clamp(0, 6), "relu6"),
+        (lambda x: x.clamp(min=0), "relu"),
+        (lambda x: x * x.mean(1, keepdim=True), None),
+        (lambda x: x - torch.tanh(x), "tanh subtract"),
+        (lambda x: torch.tanh(x) * torch.sigmoid(x), "tanh sigmoid multiply"),
+    ],
+)
+def test_formulas(formula: Callable[[Tensor], Tensor], kind: str | None) -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return formula(x).flatten(1)
+
+    traced = trace(Loaded("net", Net().eval()), ((3, 8, 8),)).traced
+    found = recognise(traced)
+    assert (kind is None) == isinstance(found, Unread)
+    if isinstance(found, Network):
+        assert words(found) == f"{kind} flatten"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from specc.runtime.latency.agreement import agreement
+from specc.runtime.latency.block_times import agreement
 
 
 def test_agreement_is_relative_and_by_rank() -> None:

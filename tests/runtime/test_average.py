@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from specc.runtime.train.schema import check_checkpoint
+from specc.runtime.train.checkpoint import check_checkpoint
 from specc.runtime.train.trainer import Average
 
 

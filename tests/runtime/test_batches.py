@@ -13,10 +13,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from specc.runtime.data.images import Data, Images
+from specc.runtime.data.images import Data, Images, Inputs
 from specc.runtime.data.loading import Loading
 from specc.runtime.data.reading import Example, Files
-from specc.runtime.data.shapes import Inputs
 from specc.runtime.run.distributed import World
 from tests.helpers.steps import trainer_of
 

@@ -19,8 +19,7 @@ from specc.codegen.blocks import blocks_of
 from specc.cost import cost
 from specc.ir.graph import Graph
 from specc.runtime.latency import block_times, marks
-from specc.runtime.latency.block_times import write_table
-from specc.runtime.latency.covering import covering
+from specc.runtime.latency.block_times import covering, write_table
 from specc.runtime.latency.marks import FusedMarks, Marks
 from specc.space.choices import draw
 from specc.subnets.latency import latency

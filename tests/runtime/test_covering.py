@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from specc.runtime.latency.covering import covering, reachable, refuse_too_many, seen
+from specc.runtime.latency.block_times import covering, reachable, refuse_too_many, seen
 from specc.space import choices
 from specc.space.choices import Space
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import torch
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.deploy.choosing import read_points
-from specc.runtime.files.tensors import load_tensors, save_tensors
+from specc.runtime.files.whole import load_tensors, save_tensors
 from specc.runtime.search.front import from_json
-from specc.runtime.train.schema import PARTS, check_checkpoint, few
+from specc.runtime.train.checkpoint import PARTS, check_checkpoint, few
 from tests.helpers.documents import check_file
 from tests.helpers.scripted import Scripts
 from tests.helpers.scripts import write_project

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from specc.runtime.data import augment
 from specc.runtime.data.datasets import IMAGENET_MEAN, READERS, load_data, plain
-from specc.runtime.data.fitting import fitted
-from specc.runtime.data.images import Data, Images, split
+from specc.runtime.data.images import Data, Images, Inputs, split
 from specc.runtime.data.loading import Loading, PlainBatches
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.reading import fitted
 from specc.runtime.run.distributed import World
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from specc.runtime.files.tensors import load_tensors
+from specc.runtime.files.whole import load_tensors
 from tests.helpers.comparing import relative
 from tests.helpers.parts import SPECS, inputs_of, network, part
 from tests.helpers.projects import Project, from_text, project

@@ -12,8 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from specc.runtime.files.tensors import load_tensors, save_tensors
-from specc.runtime.files.whole import put_back, whole_file, whole_folder
+from specc.runtime.files.whole import load_tensors, put_back, save_tensors, whole_file, whole_folder
 
 
 def test_tensors_are_read_and_written_as_the_package_does(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from specc.runtime.data import decoding, folders
+from specc.runtime.data import folders
 from specc.runtime.data.augment import ResizedCrop
 from specc.runtime.data.datasets import load_data
-from specc.runtime.data.decoding import decoded
+from specc.runtime.data.folders import decoded
 from specc.runtime.data.images import Data
 from specc.runtime.data.loading import Loading
 from specc.runtime.run.distributed import World
@@ -306,8 +306,9 @@ def test_files_are_decoded_once_and_again_when_they_change(
 
     def noted(path: Path) -> str | None:
         looked_at.append(f"{path.parent.parent.name}/{path.parent.name}")
-        return decoding.damage(path)
+        return damage(path)
 
+    damage = folders.damage
     monkeypatch.setattr(folders, "damage", noted)
     folder(root)
     assert len(looked_at) == 12

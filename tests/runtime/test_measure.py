@@ -16,8 +16,7 @@ from specc.codegen.blocks import blocks_of
 from specc.codegen.graph_json import graph_json
 from specc.runtime.latency import timing as latency
 from specc.runtime.latency.block_times import read_blocks
-from specc.runtime.latency.options import bench_flags
-from specc.runtime.latency.timing import clock_of, device_name, measure, running
+from specc.runtime.latency.timing import bench_flags, clock_of, device_name, measure, running
 from tests.helpers.projects import compiled
 
 IMAGES = torch.zeros(1)

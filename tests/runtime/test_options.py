@@ -18,16 +18,17 @@ import torch
 from specc.codegen.toml import toml
 from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
+from specc.portable.run.flags import whole
 from specc.python import literal
 from specc.runtime.data import augment, datasets
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.spelling import short, spelled
 from specc.runtime.run.distributed import join
-from specc.runtime.run.flag_types import whole
 from specc.runtime.run.progress import Bar, Log, Mean, amount, seconds, table
 from specc.runtime.run.settings import at_path, read_settings
 from specc.runtime.search.options import search_options
-from specc.runtime.train import checkpoint, recipe
+from specc.runtime.train import checkpoint
+from specc.runtime.train import options as recipe
 from specc.runtime.train.options import train_options
 from specc.runtime.train.subnets import parse, resolved
 from specc.space.latency_table import NANOSECONDS
@@ -42,6 +43,10 @@ SETTINGS: dict[str, Any] = {
         "schedule": {"name": "cosine", "warmup": 2, "final": 0, "warmup_from": 0.01},
         "no_decay": [],
         "init": {"name": "default"},
+        "start": "",
+        "sort": "l1",
+        "freeze": [],
+        "layer_decay": 1,
         "zero_init_residual": False,
         "label_smoothing": 0,
         "mixup": 0,

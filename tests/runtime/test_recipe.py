@@ -15,13 +15,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.us_net import step as us_net
 from specc.pipeline import load
-from specc.runtime.data.images import Data, Images
-from specc.runtime.data.labels import coarse, soft
+from specc.runtime.data.augment import Mixing, coarse, cutmix, soft
+from specc.runtime.data.images import Data, Images, each_input
 from specc.runtime.data.loading import Loading, repeated
-from specc.runtime.data.mixing import Mixing, cutmix
-from specc.runtime.data.shapes import each_input
 from specc.runtime.run.distributed import World
-from specc.runtime.train.initial import initialise, residual_ends
+from specc.runtime.train.optim import initialise, residual_ends
 from specc.runtime.train.trainer import Trainer
 from specc.source import Source
 from tests.helpers.projects import project

@@ -31,6 +31,7 @@ LINES = [
     ["explain", "conv"],
     ["fmt", "-"],
     ["fmt", "SPEC", "--check"],
+    ["import", "NET", "-o", "IMPORTED", "--input", "1,4"],
     ["importance", "SPEC"],
     ["importance", "SPEC", "--directed", "--nodes", "17", "--top", "3"],
     ["importance", "SPEC", "--expected"],
@@ -56,10 +57,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What the words of a line stand for."""
     folder = tmp_path_factory.mktemp("outputs")
     (folder / "small.specc").write_text(SMALL)
+    (folder / "net.py").write_text("from torch import nn\n\ndef build():\n    return nn.Linear(4, 2)\n")
     (folder / "broken.specc").write_text(BROKEN)
     (folder / "graph.json").write_text(GRAPH)
     names = {"SPEC": "small.specc", "BROKEN": "broken.specc", "OUT": "out", "OUT.specc": "o.specc", "OUT.svg": "o.svg"}
-    names |= {"GRAPH": "graph.json"}
+    names |= {"GRAPH": "graph.json", "NET": "net.py:build", "IMPORTED": "net.specc"}
     return {word: str(folder / name) for word, name in names.items()}
 
 

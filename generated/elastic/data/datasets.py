@@ -23,12 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elastic.data.decoding import decoded, is_deep
-from elastic.data.folders import by_folder, check_files, visible_folders
+from elastic.data.folders import by_folder, check_files, decoded, is_deep, visible_folders
 from elastic.data.glyphs import CHARACTERS, glyphs
-from elastic.data.images import Data, Images, Parts, split
+from elastic.data.images import Data, Images, Parts, shown, split
 from elastic.data.own import own
-from elastic.data.shapes import shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

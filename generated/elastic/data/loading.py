@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elastic.data.augment import PER_IMAGE, batch_augmentation, image_augmentation
-from elastic.data.fitting import cut, fitted, forms, unit
-from elastic.data.images import Data, Images
-from elastic.data.mixing import Mixing
-from elastic.data.reading import Arrays, Example, Files, Reader
-from elastic.data.shapes import Inputs, Shapes, each_shape, together
+from elastic.data.augment import PER_IMAGE, Mixing, batch_augmentation, image_augmentation
+from elastic.data.images import Data, Images, Inputs, Shapes, each_shape, together
+from elastic.data.reading import Arrays, Example, Files, Reader, cut, fitted, forms, unit
 from elastic.run.distributed import World
 
 

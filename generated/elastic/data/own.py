@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from elastic.data.images import Images, Parts
-from elastic.data.shapes import shown
+from elastic.data.images import Images, Parts, shown
 from elastic.run.raised import raised
 
 WANTED = "training and test data, each a pair (inputs, labels)"

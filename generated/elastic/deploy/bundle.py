@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from elastic.files import documents
+from elastic.files.documents import read_json
 from elastic.files.first_version import first_version
-from elastic.files.strict_json import read_json
-from elastic.files.tensors import load_tensors, save_tensors
-from elastic.files.whole import put_back, whole_folder, write_text
+from elastic.files.whole import load_tensors, put_back, save_tensors, whole_folder, write_text
 from elastic.net.parts import Part, Plan, map_cuts
 from elastic.net.plan import Cut, Option
 

@@ -10,11 +10,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from elastic.deploy.options import add_file_flags
+from elastic.files.documents import read_json
 from elastic.files.first_version import UNCHANGED, FirstVersion
-from elastic.files.strict_json import read_json
 from elastic.run.distributed import warn
-from elastic.run.flag_types import cost, whole
-from elastic.run.flags import Flags
+from elastic.run.flags import Flags, cost, whole
 from elastic.run.settings import read_settings
 from elastic.search.front import Point, best, points_of, thrifty, within
 from elastic.train.interfaces import Assignment, Space

@@ -11,13 +11,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
+from elastic.data.images import Inputs
 from elastic.data.loading import Loading
-from elastic.data.shapes import Inputs
 from elastic.deploy.checked import FILES, Outputs, compare
 from elastic.deploy.programs import Wish, multiple
 from elastic.deploy.static_source import static_source
-from elastic.files.tensors import save_tensors
-from elastic.files.whole import write_text
+from elastic.files.whole import save_tensors, write_text
 
 DOC: Final = """\
 {title}

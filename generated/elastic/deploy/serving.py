@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from elastic.deploy.bundle import INDEX, index_text, plans_of, read_index, space_of
-from elastic.files.strict_json import read_json
+from elastic.files.documents import read_json
 from elastic.files.whole import write_text
 from elastic.latency.timing import synchronise
 

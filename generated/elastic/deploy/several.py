@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from elastic.data.shapes import Inputs, each_input
+from elastic.data.images import Inputs, each_input
 from elastic.deploy import bundle
 from elastic.deploy.checked import Written, agree
 from elastic.deploy.choosing import figures, left_over

@@ -1,6 +1,7 @@
-"""JSON documents, checked by plain code: which keys an object has, and what kind of value each holds.
+"""JSON that anybody may have written, checked by plain code: which keys an object has, what kind of value each holds.
 
-A kind is a function that raises Wrong where a value is none of it, with the place in the document:
+Whatever is wrong with a text is a ValueError, and every number is finite. A kind is a function that raises Wrong where
+a value is none of it, with the place in the document:
 
     POINT = fields({"at": mapping(option), "macs": whole()}, {"accuracy": maybe(number(0, 1))})
     POINT(read_json(text))                        # 'macs' is no whole number of at least 0: "many"
@@ -12,7 +13,36 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, isfinite
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+MOST_DIGITS: Final = 4000
+"""Python's own limit, nearly: reading a number takes time by the square of its length."""
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value that a text holds. Raises ValueError: no JSON, nested too deeply, NaN, or a number beyond floats."""
+    try:
+        return json.loads(text, parse_constant=refused, parse_float=finite, parse_int=of_digits)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
+def finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits} is beyond all floating-point numbers")
+    return number
+
+
+def of_digits(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits is too long")
+    return int(digits)
+
 
 Kind: TypeAlias = Callable[[Any], None]
 

@@ -1,33 +1,190 @@
 """Latency tables: what every block of a network takes, for every combination of the choices that it reads.
 
-Sub-networks that cover all combinations run one after the other, with marks between their blocks. Of the rounds of one
-sub-network the lower quartile counts, of the sub-networks in which a block is alike the middle one. A latency is
-predicted as the sum over blocks: `elastic.space.latency_table` says how a table is kept. In between, random
-sub-networks run as a whole, without marks, which the table is then held against: so other load slows down both.
+A few sub-networks, which together have every block in every shape, run one after the other, with marks between their
+blocks. Of the rounds of one sub-network the lower quartile counts, of the sub-networks in which a block is alike the
+middle one. A latency is predicted as the sum over blocks: `elastic.space.latency_table` says how a table is kept. In
+between, random sub-networks run as a whole, without marks, which the table is then held against: so other load slows
+down both. Rank correlations are computed here, as projects do without scipy; tests hold them to scipy.stats.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from elastic.data.shapes import Shape
+from elastic.data.images import Shape
 from elastic.files.whole import write_text
-from elastic.latency.agreement import Agreement, agreement
-from elastic.latency.covering import Combination, covering, options_of, refuse_too_many, seen
 from elastic.latency.marks import Form, FusedMarks, Marks, Sliced
 from elastic.latency.timing import device_name, running, timed
 from elastic.run.journal import Journal, fingerprint
 from elastic.run.progress import Bar
 from elastic.space.latency_table import FORMAT, LatencyTable, file_name, predicted, table_of
+
+Combination: TypeAlias = tuple[Any, ...]
+"""An option for each of the choices that a block reads; an inactive choice stands at its first one."""
+
+MOST = 100_000
+"""The most combinations of options that one block may read."""
+LOOKED = 64
+"""How many of a block's combinations are looked at for one that goes with what is fixed already."""
+
+
+def number_of(space: Any, choices: Sequence[str]) -> int:
+    return prod(len(space.CHOICES[name]) for name in choices)
+
+
+def options_of(space: Any, choices: Sequence[str]) -> Iterator[Combination]:
+    """All combinations of some choices, the last one changing fastest."""
+    return itertools.product(*(space.CHOICES[name] for name in choices))
+
+
+def refuse_too_many(space: Any, blocks: Mapping[str, Sequence[str]]) -> None:
+    """Exits where a block reads too many choices for a table."""
+    path = max(blocks, key=lambda path: number_of(space, blocks[path]))
+    most = number_of(space, blocks[path])
+    if most > MOST:
+        raise SystemExit(
+            f"the block {path} reads choices of {most:,} combinations; a table has {MOST:,} at most"
+        )
+
+
+def covering(
+    space: Any, blocks: Mapping[str, Sequence[str]], least: int, rng: random.Random
+) -> list[dict[str, Any]]:
+    """Sub-networks in which every block has every combination of its choices, `least` of them or more.
+
+    Canonical assignments, in the order in which they cover most first; where they are few, all is covered once more.
+    Otherwise choices are drawn at random, so that a block is met among different ones; those that decide what there is
+    stay at their largest, for each structure has to be traced.
+    """
+    wanted = {path: reachable(space, choices) for path, choices in blocks.items()}
+    found: list[dict[str, Any]] = []
+    while not found or len(found) < least:
+        found += covered_once(space, blocks, wanted, rng)
+    return found
+
+
+def reachable(space: Any, choices: Sequence[str]) -> list[Combination]:
+    """The different combinations, as they stand in canonical assignments."""
+    largest = {name: options[-1] for name, options in space.CHOICES.items()}
+    found = {
+        seen(space, space.canonical({**largest, **dict(zip(choices, given, strict=True))}), choices)
+        for given in options_of(space, choices)
+    }
+    return [given for given in options_of(space, choices) if given in found]
+
+
+def seen(space: Any, at: Mapping[str, Any], choices: Sequence[str]) -> Combination:
+    """A block's combination in a canonical assignment."""
+    return tuple(at[name] if name in at else space.CHOICES[name][0] for name in choices)
+
+
+def covered_once(
+    space: Any,
+    blocks: Mapping[str, Sequence[str]],
+    wanted: Mapping[str, Sequence[Combination]],
+    rng: random.Random,
+) -> Iterator[dict[str, Any]]:
+    """Every combination at least once, greedily: the block that lacks most chooses first."""
+    largest = {name: options[-1] for name, options in space.CHOICES.items()}
+    deciding = {name for terms in space.SPACE.active.values() for term in terms for name in term}
+    usual = {name: space.CHOICES[name][-1] for name in deciding}
+    # Dictionaries serve as sets that keep a random order.
+    lacking = {path: dict.fromkeys(rng.sample(given, len(given))) for path, given in wanted.items()}
+    while any(lacking.values()):
+        fixed: dict[str, Any] = {}
+        order = sorted(lacking, key=lambda path: -len(lacking[path]))
+        for path in order:
+            for given in itertools.islice(lacking[path], LOOKED):
+                meant = dict(zip(blocks[path], given, strict=True))
+                if all(fixed.get(name, option) == option for name, option in meant.items()):
+                    fixed |= meant
+                    break
+        first, choices = next(iter(lacking[order[0]])), blocks[order[0]]
+        drawn = {name: rng.choice(options) for name, options in space.CHOICES.items()}
+        at = space.canonical(drawn | usual | fixed)
+        if seen(space, at, choices) != first:
+            # Something else that is fixed makes a choice inactive.
+            at = space.canonical(largest | dict(zip(choices, first, strict=True)))
+        for path, choices in blocks.items():
+            lacking[path].pop(seen(space, at, choices), None)
+        yield at
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Agreement:
+    """Predicted against measured latencies of whole sub-networks.
+
+    error     root mean square error as a share of the mean latency
+    spearman  correlation of their ranks
+    kendall   pairs in the same order less those in the other, as a share of all (tau-b)
+    mean      the mean latency in seconds
+    noise     by what share of the mean two measurements of one sub-network differ (root mean square); it makes an
+              error of half of it, as what is predicted is the mean of the two
+    """
+
+    error: float
+    spearman: float
+    kendall: float
+    mean: float
+    noise: float
+
+    @property
+    def text(self) -> str:
+        return (
+            f"RMSE {self.error:.2%} of the mean, {1e3 * self.mean:.3f} ms; rank correlation "
+            f"{self.spearman:.3f} (Spearman), {self.kendall:.3f} (Kendall); "
+            f"measured twice they differ by {self.noise:.2%}, which alone makes {self.noise / 2:.2%}"
+        )
+
+
+def agreement(
+    predicted: Sequence[float], measured: Sequence[float], again: Sequence[float]
+) -> Agreement:
+    """How well predictions tell the mean of two measurements."""
+    p, m = np.array(predicted), (np.array(measured) + np.array(again)) / 2
+    apart = np.array(measured) - np.array(again)
+    return Agreement(
+        error=float(np.sqrt(np.mean((p - m) ** 2)) / np.mean(m)),
+        spearman=correlation(ranks(p), ranks(m)),
+        kendall=correlation(orders(p), orders(m), centred=False),
+        mean=float(np.mean(m)),
+        noise=float(np.sqrt(np.mean(apart**2)) / np.mean(m)),
+    )
+
+
+def correlation(left: np.ndarray, right: np.ndarray, centred: bool = True) -> float:
+    """The cosine between two series, or between what they are apart from their means; 0 where one is constant."""
+    if centred:
+        left, right = left - left.mean(), right - right.mean()
+    size = float(np.sqrt((left**2).sum() * (right**2).sum()))
+    return float((left * right).sum() / size) if size else 0.0
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """The ranks of values; equal ones share the mean of theirs."""
+    _, back, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    shared: np.ndarray = ((2 * last - counts - 1) / 2)[back.reshape(-1)]
+    return shared
+
+
+def orders(values: np.ndarray) -> np.ndarray:
+    """-1, 0 or 1 for every pair of values: which one is larger."""
+    signs: np.ndarray = np.sign(values[:, None] - values[None, :])
+    return signs
+
 
 LEAST = 100
 """A small space is covered several times, until so many sub-networks ran."""

@@ -1,4 +1,4 @@
-"""Latency: many rounds, and the figures that survive a busy machine.
+"""Latency: many rounds, and the figures that survive a busy machine; and the flags of bench.py.
 
 One thread on the CPU is timed by its own processor time, in which other processes have no part; several threads and
 other devices by the clock on the wall.
@@ -6,10 +6,11 @@ other devices by the clock on the wall.
 
 from __future__ import annotations
 
+import argparse
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any
 
 import torch
 
-from elastic.data.shapes import Inputs, each_input
+from elastic.data.images import Inputs, each_input
+from elastic.run.flags import Flags, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +117,43 @@ def device_name(device: torch.device) -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def bench_flags(
+    elastic: bool = False, blocks: bool = False, argv: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """`elastic` for a network with sub-networks, `blocks` where a table of its blocks can be made."""
+    parser = Flags(description="Measures latencies on this machine.")
+    add = parser.add_argument
+    if elastic:
+        add(
+            "--at",
+            nargs="+",
+            metavar="SUBNET",
+            help="max, min, a .json file or choice=option,...",
+        )
+    if blocks:
+        add(
+            "--table", action="store_true", help="write latency.DEVICE.json, for budgets in latency"
+        )
+        add(
+            "--sliced",
+            dest="form",
+            action="store_const",
+            const="sliced",
+            default="fused",
+            help="a table of blocks that slice the shared weights",
+        )
+    add("-b", "--batch-size", type=whole(1), default=1)
+    add("--device", default="cpu")
+    add("--threads", type=whole(1), default=1, metavar="N", help="torch threads on the CPU (1)")
+    add("--rounds", type=whole(1), default=200)
+    if elastic:
+        add(
+            "--output-dir",
+            type=Path,
+            default=Path("runs"),
+            metavar="DIR",
+            help="folder of pareto.json",
+        )
+    return parser.parse_args(argv)

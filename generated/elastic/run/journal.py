@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from elastic.files.documents import fields, mapping, number, option, text
-from elastic.files.strict_json import read_json
+from elastic.files.documents import fields, mapping, number, option, read_json, text
 from elastic.files.whole import writing
 from elastic.run.distributed import World, gather
 

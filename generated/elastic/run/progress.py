@@ -12,8 +12,7 @@ from typing import Any, Final, Self
 
 from torch import Tensor
 
-from elastic.files.documents import fields, number, whole
-from elastic.files.strict_json import read_json
+from elastic.files.documents import fields, number, read_json, whole
 from elastic.files.whole import claimed, write_text, writing
 
 LINE: Final = fields({"epoch": whole()}, others=number())

@@ -33,11 +33,11 @@ from elastic.files.documents import (
     number,
     one_of,
     option,
+    read_json,
     text,
     whole,
 )
 from elastic.files.renames import Renamed, present
-from elastic.files.strict_json import read_json
 from elastic.space.choices import Option, Space, largest, positions
 
 if TYPE_CHECKING:

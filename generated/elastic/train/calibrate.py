@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from elastic.data.shapes import each_input
+from elastic.data.images import each_input
 from elastic.net.extract import evaluating, wide
 from elastic.net.parts import SomePart, map_cuts
 from elastic.net.plan import Cut

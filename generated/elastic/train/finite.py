@@ -10,10 +10,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from elastic.data.shapes import Inputs, each_input
+from elastic.data.images import Inputs, each_input
 from elastic.run.distributed import World
 from elastic.train import checkpoint
-from elastic.train.schema import few
+from elastic.train.checkpoint import few
 
 EVIDENCE: Final = "not_finite.pt"
 """What the last batch is kept in."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from elastic.data.shapes import Inputs
+from elastic.data.images import Inputs
 
 Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""

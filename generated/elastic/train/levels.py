@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from elastic.data.augment import coarse
 from elastic.data.images import Data
-from elastic.data.labels import coarse
 from elastic.train.interfaces import Criterion
 
 GRAPH = Path(__file__).parents[2] / "ir.json"

@@ -1,26 +1,111 @@
-"""Optimizers, the parameters that weight decay spares, and learning rates as functions of the step."""
+"""How weights start (`init` of the recipe), the parameters that weight decay spares, optimizers, and learning rates
+as functions of the step.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
+
+
+@torch.no_grad()
+def initialise(net: nn.Module, settings: Mapping[str, Any], zeroed: Sequence[str] = ()) -> None:
+    """Fills the weights of `net` in place.
+
+    default       as PyTorch does
+    msra          convolutions: normal, variance 2 / fan; linear layers: normal with the deviation
+                  `linear`, or as PyTorch does where it is 0
+    trunc_normal  all weights, positions and class tokens: normal, cut at two deviations
+    xavier        linear layers: uniform, variance 2 / (inputs + outputs); convolutions: normal,
+                  variance 1 / inputs
+
+    All but the first set biases to 0. `zeroed` names norms that start at 0: a residual whose body
+    ends in one is the identity at first. Raises ValueError on an unknown name.
+    """
+    name = settings["name"]
+    if name not in ("default", "msra", "trunc_normal", "xavier"):
+        raise ValueError(f"unknown init {name!r}: default, msra, trunc_normal or xavier")
+    for module in net.modules():
+        if name != "default":
+            for own, parameter in module.named_parameters(recurse=False):
+                fill(module, own, parameter, settings)
+        keep_zeros = getattr(module, "keep_zeros", None)
+        if keep_zeros is not None:
+            keep_zeros()
+    for path in zeroed:
+        for own, parameter in net.get_submodule(path).named_parameters():
+            if own.rpartition(".")[2] == "weight":
+                parameter.zero_()
+
+
+def fill(module: nn.Module, name: str, parameter: Tensor, settings: Mapping[str, Any]) -> None:
+    """One parameter, by what it is: norms, and what decays as they do, stay as they are made."""
+    kind = getattr(module, "decays_as", "")
+    if hasattr(module, "eps") or kind == "norm" or name.startswith("transform"):
+        return
+    if kind:  # a position or a class token
+        if settings["name"] == "trunc_normal":
+            truncated(parameter, float(settings["std"]))
+        return
+    if name.endswith("bias"):
+        linear = parameter.ndim == 1 and isinstance(module, nn.Linear)
+        if not (linear and settings["name"] == "msra" and not settings["linear"]):
+            parameter.zero_()
+        return
+    match settings["name"]:
+        case "trunc_normal":
+            truncated(parameter, float(settings["std"]))
+        case "msra" if parameter.ndim > 2:
+            # The weights that one channel feeds (outwards, as torch counts them, of all groups) or is fed by.
+            fan = parameter.numel() // parameter.shape[settings["fan"] == "out"]
+            nn.init.normal_(parameter, std=math.sqrt(2 / fan))
+        case "msra" if settings["linear"]:
+            nn.init.normal_(parameter, std=float(settings["linear"]))
+        case "xavier" if parameter.ndim > 2:
+            nn.init.normal_(parameter, std=1 / math.sqrt(parameter[0].numel()))
+        case "xavier":
+            nn.init.xavier_uniform_(parameter)
+
+
+def residual_ends(graph: Path) -> list[str]:
+    """The norms at the ends of residuals' bodies, from ir.json: there they are the first operand of a sum."""
+    ops = json.loads(graph.read_text(encoding="utf-8"))["ops"]
+    norms = {op["outputs"][0]: op["name"] for op in ops if op.get("effect") == "normalises"}
+    sums = [op["inputs"][0] for op in ops if op.get("effect") == "sums"]
+    return [norms[tensor] for tensor in sums if tensor in norms]
+
+
+def truncated(parameter: Tensor, std: float) -> None:
+    nn.init.trunc_normal_(parameter, std=std, a=-2 * std, b=2 * std)
+
 
 KINDS = ("bias", "norm", "depthwise", "position", "class_token")
 """The kinds of parameters that weight decay may spare."""
 
 
 def build_optimizer(
-    net: nn.Module, settings: Mapping[str, Any], no_decay: Collection[str] = ()
+    net: nn.Module,
+    settings: Mapping[str, Any],
+    no_decay: Collection[str] = (),
+    layer_decay: float = 1.0,
 ) -> Optimizer:
-    """The optimizer of `[train.optimizer]`; `no_decay` lists the kinds of parameters that weight decay spares."""
+    """The optimizer of `[train.optimizer]`; `no_decay` lists the kinds of parameters that weight decay spares.
+
+    `layer_decay` is the learning rate of a block as a share of the next one's; the head has the whole rate.
+    """
     groups = parameter_groups(net, float(settings["weight_decay"]), no_decay)
+    if layer_decay < 1:
+        groups = by_depth(net, groups, float(settings["lr"]), layer_decay)
     match settings["name"]:
         case "sgd":
             return SGD(
@@ -64,6 +149,34 @@ def parameter_groups(
         {"params": spared, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def by_depth(
+    net: nn.Module, groups: list[dict[str, Any]], lr: float, layer_decay: float
+) -> list[dict[str, Any]]:
+    """The groups split by block, the last block first: block i of n learns at lr * layer_decay ** (n - 1 - i).
+
+    Blocks stand in the order of the network's parameters: the stem, each block of a stage, the head. Clark et al.,
+    "ELECTRA" (2020), and Bao et al., "BEiT" (2022).
+    """
+    names = {parameter: name for name, parameter in net.named_parameters()}
+    blocks = [*dict.fromkeys(block_of(net, name) for name in names.values())]
+    found = []
+    for depth, block in enumerate(reversed(blocks)):
+        for group in groups:
+            own = [p for p in group["params"] if block_of(net, names[p]) == block]
+            if own:
+                found.append({**group, "params": own, "lr": lr * layer_decay**depth})
+    return found
+
+
+def block_of(net: nn.Module, name: str) -> str:
+    """The block that a parameter is in: a part of a stage, where that consists of parts, or the stage itself."""
+    path = name.split(".")[:-1]
+    inner = path[:2]
+    if len(path) > 2 and any(True for _ in net.get_submodule(".".join(inner)).children()):
+        return ".".join(inner)
+    return ".".join(path[:1])
 
 
 def kind_of(module: nn.Module, name: str, parameter: nn.Parameter) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from elastic.data.shapes import each_input
+from elastic.data.images import each_input
 from elastic.files.whole import write_text, writing
 from elastic.net.spelling import short
 from elastic.run.distributed import World, total

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from elastic.files import documents
+from elastic.files.documents import read_json
 from elastic.files.first_version import UNCHANGED, FirstVersion
-from elastic.files.strict_json import read_json
 from elastic.run.numerals import read, same, written
 from elastic.train.interfaces import Assignment, Space
 

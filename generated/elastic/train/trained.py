@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from elastic.data.datasets import check_classes, load_data
+from elastic.data.images import Shapes
 from elastic.data.loading import Loading
-from elastic.data.shapes import Shapes
 from elastic.files.first_version import FirstVersion, first_version
 from elastic.run.distributed import World
 from elastic.run.settings import at_path

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from elastic.data.shapes import Inputs, each_input
+from elastic.data.images import Inputs, each_input
 from elastic.run.distributed import World, warn
 from elastic.train.checkpoint import check_finite, check_network, fill, renewed
 from elastic.train.finite import Watch

@@ -9,9 +9,9 @@ from specc.importing.text.asking import channels
 from specc.importing.text.modules import CONTAINERS
 from specc.importing.text.naming import legal, snake, without
 from specc.importing.text.solve import Block, Solving
-from specc.importing.text.stack import Stack, common_share, key, merged, unit
+from specc.importing.text.stack import Stack, common_share, has_alternatives, key, merged, unit
 from specc.importing.text.terms import Value
-from specc.importing.text.tree import Body, Group, Node, Operand, Residual, Step, groups, leaves, operands
+from specc.importing.text.tree import Body, Group, Node, Operand, Residual, Step, leaves, operands
 
 Rows = list[tuple[tuple[str, Value], ...]]
 Library = Callable[[Sequence[Group]], "tuple[Block, Rows] | None"]
@@ -30,10 +30,10 @@ class Folding:
         """The network's statements with calls of blocks in the place of modules."""
         together: dict[str, list[Group]] = {}
         inside: dict[str, set[str]] = {}
-        for group, around in with_owner(root, ""):
-            name = class_of(group, around)
+        for group, owner in with_owner(root, None):
+            name = class_of(group, owner)
             together.setdefault(name, []).append(group)
-            held = {class_of(inner, group.type) for inner in groups(group.body)}
+            held = {class_of(inner, around or group) for inner, around in with_owner(group.body, group)}
             inside.setdefault(name, set()).update(held - {name})
         for name in by_height(inside):
             self.define(together[name])
@@ -76,7 +76,7 @@ class Folding:
         return made
 
     def is_shorter(self, both: Stack, one: Stack, other: Stack) -> bool:
-        if common_share(both) < 0.5:
+        if common_share(both) < 0.5 or has_alternatives(both.body):
             return False
         flags = Solving(both, self.blocks).block("")[0].flags
         return flags <= 2 and leaves(both.body) + 2 * flags <= leaves(one.body) + leaves(other.body) - 2
@@ -97,6 +97,9 @@ class Folding:
             if isinstance(node, Step):
                 return replace(node, tensors=tensors, source=source, place=inner)
             number, row = self.calls[id(node)]
+            if tensors and not self.blocks[number].tensors:
+                source = tensors[0]
+                tensors = ()
             return Step(f"@{number}", row, tensors, source, node.results, node.arriving, inner, node.shape)
 
         def operand(each: Operand) -> Operand:
@@ -114,11 +117,12 @@ class Folding:
         return tuple(map(statement, body))
 
 
-def class_of(group: Group, around: str) -> str:
-    """What groups are put together by. Containers of one class have nothing in common but by where they stand."""
+def class_of(group: Group, owner: Group | None) -> str:
+    """What groups are put together by: their class, and for containers the class and the place that they stand in."""
     if not group.type.startswith(CONTAINERS):
         return group.type
-    return f"{around}/{'.'.join(p for p in group.place.split('.')[-2:] if not p.isdigit())}"
+    inner = group.place if owner is None else without(group.place, owner.place)
+    return f"{'' if owner is None else owner.type}/{inner}"
 
 
 def called_after(group: Group) -> str:
@@ -129,9 +133,9 @@ def called_after(group: Group) -> str:
     return words[-1] if words else ""
 
 
-def with_owner(body: Body, around: str) -> list[tuple[Group, str]]:
-    """Every group, and the class of the module around it."""
-    found: list[tuple[Group, str]] = []
+def with_owner(body: Body, around: Group | None) -> list[tuple[Group, Group | None]]:
+    """Every group, and the one around it."""
+    found: list[tuple[Group, Group | None]] = []
     for node in body:
         match node:
             case Step() | Group():
@@ -139,7 +143,7 @@ def with_owner(body: Body, around: str) -> list[tuple[Group, str]]:
                     if isinstance(operand, (Step, Group)):
                         found += with_owner((operand,), around)
                 if isinstance(node, Group):
-                    found += with_owner(node.body, node.type)
+                    found += with_owner(node.body, node)
                     found.append((node, around))
             case Residual():
                 found += with_owner(node.body, around) + with_owner(node.shortcut, around)

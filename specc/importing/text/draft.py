@@ -75,6 +75,7 @@ def braces(body: ast.Body, begins: Begins, indent: str, tight: bool = False) -> 
     open_line = False
     for node, text in zip(body.statements, inner, strict=True):
         whole = "\n" in text or isinstance(node, (ast.Stage, ast.LetStatement, ast.Residual, ast.When))
+        whole = whole or (isinstance(node, ast.NormSetting) and indent == "")
         if open_line and not begins(node) and not whole and len(lines[-1]) + len(text) + 2 <= COLUMNS:
             lines[-1] += f"; {text}"
         else:

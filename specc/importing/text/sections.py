@@ -106,9 +106,10 @@ def place(node: Node) -> str:
 
 def parted(root: Body, trunk: str, blocks: Sequence[Block]) -> list[Unit]:
     made: list[Unit] = []
-    for node in root:
-        inner = below(place(node), trunk)
-        container = inner.split(".")[0] if inner and "." in inner else ""
+    inside = [below(place(node), trunk) or "" for node in root]
+    containers = {path.split(".")[0] for path in inside if "." in path}
+    for node, inner in zip(root, inside, strict=True):
+        container = inner.split(".")[0] if inner.split(".")[0] in containers else ""
         stage = is_stage(node, blocks)
         last = made[-1] if made else None
         if last is not None and container and container == last.container:
@@ -182,8 +183,14 @@ def flat(root: Body, trunk: str, blocks: Sequence[Block]) -> tuple[Section, ...]
 
 
 def is_stage(node: Node, blocks: Sequence[Block]) -> bool:
-    """Whether a statement holds several layers."""
-    return layers((node,), blocks) > 1
+    """Whether a statement holds several layers, or a residual."""
+    return layers((node,), blocks) > 1 or has_residual((node,), blocks)
+
+
+def has_residual(body: Body, blocks: Sequence[Block]) -> bool:
+    inside = [node.word for node in nodes(body) if isinstance(node, Step)]
+    called = [blocks[int(str(word)[1:])].body for word in inside if is_block(word)]
+    return any(isinstance(node, Residual) for node in nodes(body)) or any(has_residual(b, blocks) for b in called)
 
 
 def layers(body: Body, blocks: Sequence[Block]) -> int:
@@ -198,7 +205,8 @@ def layers_of(operand: Operand | Step, blocks: Sequence[Block]) -> int:
     if not isinstance(operand, Step) or not isinstance(operand.word, str):
         return 0
     if is_block(operand.word):
-        return layers(blocks[int(operand.word[1:])].body, blocks)
+        block = blocks[int(operand.word[1:])]
+        return block.size[1] if block.home else layers(block.body, blocks)
     return int(is_layer(operand.word))
 
 
@@ -213,8 +221,8 @@ def size(node: Node, blocks: Sequence[Block]) -> int:
         if isinstance(inside, Step):
             for each in (*operands(inside), inside):
                 if isinstance(each, Step):
-                    of_block = isinstance(each.word, str) and is_block(each.word)
-                    count += leaves(blocks[int(str(each.word)[1:])].body) if of_block else 1
+                    block = blocks[int(str(each.word)[1:])] if is_block(each.word) else None
+                    count += 1 if block is None else block.size[0] or leaves(block.body)
     return count
 
 

@@ -50,12 +50,18 @@ class Parameter:
     default: object = REQUIRED
 
 
+Setting = tuple[str, tuple[tuple[str, Argument], ...]]
+"""A norm: its operator, and all that its setting may say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A block: its parameters, with tensors before them, and its statements.
 
-    type    the class of the module that it was
-    home    the file of the library that has it, "" for one of its own
+    type     the class of the module that it was
+    home     the file of the library that has it, "" for one of its own
+    setting  the norm that must be set where one of the library is called
+    size     operations and layers of one of the library
     """
 
     type: str
@@ -65,6 +71,8 @@ class Block:
     home: str = ""
     name: str = ""
     flags: int = 0
+    setting: Setting | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -157,13 +165,16 @@ class Solving:
 
     def solved(self, slot: Slot, slots: Sequence[Slot]) -> Argument:
         column = slot.column
-        if is_constant(column):
+        constant = is_constant(column)
+        if constant and MISSING not in column.values:
             return cast(Value, column.present[0])
         for known in self.known:
             alike = slot.type == "channels" or known.origin == slot.name
             if known.type == slot.type and alike and agree(known.column, column):
                 known.column = filled(known.column, column)
                 return Par(known.name)
+        if constant:
+            return cast(Value, column.present[0])
         return self.formula(slot) or self.parameter(slot, slots)
 
     def formula(self, slot: Slot) -> Term | None:
@@ -386,6 +397,8 @@ class Solving:
             known.column = Column(tuple(absent if v is MISSING else v for v in known.column.values))
             if known.type in ("integer", "channels"):
                 known.type = "count"
+            elif known.default is REQUIRED and not absent:
+                known.default = 0
             return Apply("!=" if absent else ">", (Par(known.name), absent))
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 from specc.importing.text.asking import is_activation, operator_of
@@ -370,6 +371,25 @@ def common_share(stack: Stack) -> float:
     """How much of a body all its instances have."""
     sometimes = sum(leaves(node.body) for node in nodes(stack.body) if isinstance(node, When))
     return 1 - sometimes / max(leaves(stack.body), 1)
+
+
+def has_alternatives(body: Body) -> bool:
+    """Whether layers of one part of the instances stand beside others of the rest: two blocks then read better."""
+    bodies = [body, *(inside for node in nodes(body) for inside in bodies_in(node))]
+    for each in bodies:
+        for one, other in pairwise(each):
+            if isinstance(one, When) and isinstance(other, When):
+                return True
+    return False
+
+
+def bodies_in(node: Node) -> tuple[Body, ...]:
+    match node:
+        case Residual():
+            return node.body, node.shortcut
+        case When():
+            return (node.body,)
+    return ()
 
 
 def unit(bodies: Sequence[Body], arriving: Sequence[int], leaving: Sequence[int], parameters: int) -> Stack:

@@ -8,12 +8,12 @@ in turn, so that whatever is around it is found in the same way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from specc.importing.network import Network, Operation
-from specc.importing.text.asking import arguments, channels, operator_of, takes_tensors
-from specc.importing.text.modules import Item, Module, module_tree, operations_of
+from specc.importing.text.asking import arguments, channels, is_layer, operator_of, takes_tensors
+from specc.importing.text.modules import CONTAINERS, Item, Module, module_tree, operations_of
 from specc.importing.text.tree import (
     HERE,
     Body,
@@ -24,8 +24,10 @@ from specc.importing.text.tree import (
     Ref,
     Residual,
     Step,
+    groups,
     nodes,
     operands,
+    steps,
 )
 
 Emit = Callable[[str | None], list[Node]]
@@ -51,16 +53,101 @@ class Vertex:
     joins: bool = False
 
 
-def structured(network: Network) -> Body:
-    """The whole network as statements; tensors that are read by name are Refs of the network's own names."""
-    return Structure(network).root()
+def structured(network: Network, is_known: Callable[[Sequence[Group]], bool]) -> Body:
+    """The whole network as statements; tensors that are read by name are Refs of the network's own names.
+
+    Modules that say nothing by being modules are opened: what they hold stands where they are called. `is_known` says
+    of all calls of a class whether they are a block that has a name already.
+    """
+    network = step_by_step(network)
+    closed = Structure(network, frozenset()).root()
+    return Structure(network, opened_classes(closed, is_known)).root()
+
+
+def step_by_step(network: Network) -> Network:
+    """Where an operation joins what an earlier one has joined and more, it joins what that one made and the rest: the
+    layers of a DenseNet each concatenate all that came before."""
+    earlier: dict[tuple[str, tuple[str, ...]], str] = {}
+    made: list[Operation] = []
+    for operation in network.operations:
+        inputs = operation.inputs
+        if operator_of(operation.operator).associative:
+            for count in range(len(inputs) - 1, 1, -1):
+                if (before := earlier.get((operation.operator, inputs[:count]))) is not None:
+                    operation = replace(operation, inputs=(before, *inputs[count:]))
+                    break
+            earlier.setdefault((operation.operator, inputs), operation.outputs[0])
+        made.append(operation)
+    return replace(network, operations=tuple(made))
+
+
+def opened_classes(root: Body, is_known: Callable[[Sequence[Group]], bool]) -> frozenset[str]:
+    """The classes that are no blocks: a layer with its norm and activation, and a row of calls of one larger class,
+    as a stage of a network is. A class stays that is called in a tensor's place."""
+    found: dict[str, list[Group]] = {}
+    for group in groups(root):
+        found.setdefault(group.type, []).append(group)
+    beside = {each.type for body in (root, *(g.body for g in groups(root))) for each in calls_beside(body)}
+    small = {
+        type
+        for type, calls in found.items()
+        if type not in beside
+        and not any(g.parameters for g in calls)
+        and all(is_small(g.body) for g in calls)
+        and (all(len(g.body) < 4 for g in calls) or not is_known(calls))
+    }
+    return frozenset(small | {type for type, calls in found.items() if all(is_row(g.body, small) for g in calls)})
+
+
+def calls_beside(body: Body) -> Iterator[Group]:
+    """The modules that are called in a tensor's place."""
+    for node in nodes(body):
+        if isinstance(node, (Step, Group)):
+            yield from (each for each in operands(node) if isinstance(each, Group))
+
+
+def is_small(body: Body) -> bool:
+    """Whether a body is at most one layer with what follows it."""
+    words = [node.word for node in body if isinstance(node, Step) and not node.tensors]
+    return len(words) == len(body) <= 4 and layer_count(body) <= 1
+
+
+def is_row(body: Body, small: set[str]) -> bool:
+    """Whether a body calls one class of several layers again and again, and has hardly a layer beside."""
+    inside: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    total = layer_count(body)
+    for group in called_in(body):
+        count = layer_count(group.body)
+        if count > 1 and group.type not in small:
+            inside[group.type] += 1
+            held[group.type] += count
+    return any(inside[type] > 1 and held[type] >= total - 1 for type in inside)
+
+
+def called_in(body: Body) -> Iterator[Group]:
+    """The modules that a body calls itself; containers are looked through."""
+    for node in nodes(body):
+        if isinstance(node, (Step, Group)):
+            for each in (*operands(node), node):
+                if isinstance(each, Group):
+                    if each.type.startswith(CONTAINERS):
+                        yield from called_in(each.body)
+                    else:
+                        yield each
+
+
+def layer_count(body: Body) -> int:
+    return sum(is_layer(step.word) for step in steps(body) if isinstance(step.word, str))
 
 
 class Structure:
-    """A network being structured. `flat` are the sums that can be no residual, as their result needs a name."""
+    """A network being structured. `flat` are the sums that can be no residual, as their result needs a name; `opened`
+    are the classes of modules whose parts stand where they are called."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, opened: frozenset[str]) -> None:
         self.network = network
+        self.opened = opened
         self.shapes = network.shapes
         self.readers: dict[str, set[str]] = {}
         self.flat: set[str] = set()
@@ -127,6 +214,8 @@ class Structure:
         A join of what comes in from several places, at its start, is taken out of it where that leaves one tensor.
         """
         inside, ahead = list(module.items), list[Item]()
+        while len(inside) == 1 and isinstance(inside[0], Module) and inside[0].is_container:
+            inside = list(inside[0].items)
         outer, given = self.border(inside)
         while (len(outer) > 1 or len(given) != 1) and is_join(inside[0]) and len(inside) > 1:
             ahead.append(inside.pop(0))
@@ -165,7 +254,7 @@ class Structure:
             return self.group(module, *inner[0], outer, output, here)
 
         def emit(here: str | None) -> list[Node]:
-            if not module.is_container:
+            if not module.is_container and module.type not in self.opened:
                 return [group(here)]
             return self.statements(vertices, here, output)
 
@@ -316,9 +405,9 @@ class Structure:
         (left, _), (right, _) = sides
         if set(left) & set(right) or (not left and not right):
             return None
-        if left and right and all(len(side) == 1 and side[0].call is not None for side in (left, right)):
-            return None
         weight = [sum(vertex.size for vertex in side) for side, _ in sides]
+        if weight[0] == weight[1] and all(len(side) == 1 and side[0].call is not None for side in (left, right)):
+            return None
         return (sides[0], sides[1]) if weight[0] >= weight[1] else (sides[1], sides[0])
 
     # --- statements ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -13,9 +13,9 @@ from specc.importing.text.draft import text_of
 from specc.importing.text.inline import called, used
 from specc.importing.text.naming import attribute, free_name, legal, snake
 from specc.importing.text.sections import Section
-from specc.importing.text.solve import Block
+from specc.importing.text.solve import Block, Setting
 from specc.importing.text.stack import is_block
-from specc.importing.text.terms import SPAN, Apply, Par, expression
+from specc.importing.text.terms import SPAN, Apply, Par, evaluated, expression
 from specc.importing.text.tree import (
     HERE,
     Argument,
@@ -33,9 +33,6 @@ from specc.importing.text.tree import (
 from specc.ir.parameter import REQUIRED
 from specc.semantics.files import library_blocks
 from specc.syntax import ast
-
-Setting = tuple[str, tuple[tuple[str, Argument], ...]]
-"""A norm: its operator, and all that its setting may say."""
 
 
 def spec_text(network: Network, parts: Sequence[Section], blocks: Sequence[Block]) -> str:
@@ -69,6 +66,8 @@ def begins_line(node: ast.Statement) -> bool:
     if not isinstance(node, ast.CallStatement):
         return not isinstance(node, (ast.ClassesStatement, ast.NormSetting))
     word = node.call.name.name
+    if node.targets or any(arg.name is not None and arg.name.name == "from" for arg in node.call.args):
+        return True
     if word == "norm":
         return False
     try:
@@ -76,7 +75,10 @@ def begins_line(node: ast.Statement) -> bool:
     except ValueError:
         return bool(node.call.args) or "_" in word
     tensors = bool(operator.signature.parameters) and operator.signature.parameters[0].type == "tensors"
-    return is_layer(word) or tensors or bool(node.targets)
+    return is_layer(word) or tensors
+
+
+SIDES = ("left", "right")
 
 
 def name(text: str) -> ast.Name:
@@ -165,6 +167,10 @@ class Writing:
             setting = only
             statements.append(norm_setting(only))
         for node in body:
+            for_library = self.library_setting(node)
+            if for_library is not None and setting != for_library:
+                setting = for_library
+                statements.append(norm_setting(setting))
             needed = norm_of(node)
             if needed is not None and (setting is None or setting[0] != needed[0]):
                 setting = (needed[0], tuple(arg for arg in needed[1] if not isinstance(arg[1], (Par, Apply))))
@@ -172,11 +178,19 @@ class Writing:
             statements.append(self.statement(node, frame, setting))
         return ast.Body(tuple(statements), SPAN)
 
+    def library_setting(self, node: Node) -> Setting | None:
+        """The norm that must be set where a statement calls a block of the library."""
+        words = [step.word for step, _ in called((node,)) if is_block(step.word)] if isinstance(node, Step) else []
+        found = [self.blocks[int(str(word)[1:])].setting for word in words]
+        return next((setting for setting in found if setting is not None), None)
+
     def statement(self, node: Node, frame: Frame, setting: Setting | None) -> ast.Statement:
         match node:
             case Step():
                 call = self.call(node, frame, setting)
-                targets = tuple(name(frame.name(result, node)) for result in node.results)
+                sides = SIDES if len(node.results) == 2 else tuple(f"part{i + 1}" for i in range(len(node.results)))
+                wanted = sides if len(node.results) > 1 else ("",)
+                targets = tuple(name(frame.name(result, node, side)) for result, side in zip(node.results, wanted))
                 return ast.CallStatement(targets, call, SPAN)
             case Residual():
                 condition = None if node.adds is True else expression(node.adds)
@@ -222,7 +236,7 @@ class Writing:
         required = [p for p in block.parameters if p.default is REQUIRED]
         for parameter in block.parameters:
             value = given[parameter.name]
-            if parameter.default is not REQUIRED and same_value(value, parameter.default):
+            if parameter.default is not REQUIRED and same_value(value, told_by(parameter.default, given)):
                 in_order = False
                 continue
             by_order = in_order and parameter in required and (parameter.type == "channels" or len(required) == 1)
@@ -252,9 +266,11 @@ class Frame:
     def parameter(self, number: int, count: int) -> str:
         return self.give(number, "x" if count == 1 or number == 0 else f"x{number + 1}")
 
-    def name(self, key: str | int, step: Step | None = None) -> str:
+    def name(self, key: str | int, step: Step | None = None, wanted: str = "") -> str:
         if key in self.tensors:
             return self.tensors[key]
+        if wanted:
+            return self.give(key, wanted)
         own = "" if step is None else attribute(step.place)
         word = "" if step is None or not isinstance(step.word, str) or is_block(step.word) else step.word
         return self.give(key, own or (f"{word}_out" if word else "") or "t")
@@ -276,6 +292,7 @@ def operator_arguments(step: Step) -> list[ast.Arg]:
         if parameter.name not in given or same_value(given[parameter.name], parameter.default):
             continue
         by_order = number == 0 and parameter.default is REQUIRED and not step.tensors
+        by_order = by_order and (parameter.type == "channels" or not operator_of(word).layer)
         made.append(
             ast.Arg(None if by_order else name(parameter.name), argument(given[parameter.name], parameter.type), SPAN)
         )
@@ -286,6 +303,12 @@ def argument(value: Argument, type: object) -> ast.Expression:
     if type == "text" and isinstance(value, str):
         return ast.Text(value, SPAN)
     return expression(value)
+
+
+def told_by(default: object, given: Mapping[str, Argument]) -> object:
+    """A default that may read the other arguments; a word of the library's own stands for itself."""
+    value = evaluated(default, given)
+    return value.name if isinstance(value, Par) and value == default else value
 
 
 def same_value(value: object, default: object) -> bool:

@@ -24,7 +24,7 @@ from specc.importing.text.tree import executed
 
 def write(network: Network) -> Written:
     """The spec of a network. Raises ValueError for an operation that the language does not have."""
-    statements = structured(network)
+    statements = structured(network, lambda calls: library_block(calls) is not None)
     folding = Folding(library_block)
     root = folding.fold(statements)
     parts = sections(root, folding.blocks)

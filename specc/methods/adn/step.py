@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.progress import amount, table
 from specc.runtime.train.calibrate import calibrated
 from specc.runtime.train.evaluate import evaluate

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.evaluate import Score
 from specc.runtime.train.interfaces import Batches, Passes, Space

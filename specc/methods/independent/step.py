@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.train.interfaces import Assignment, Passes, Space
 from specc.runtime.train.subnets import resolved
 

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from torch import nn
 
-from specc.portable.files.documents import fields, listed, mapping, number, text, whole
+from specc.portable.files.documents import fields, listed, mapping, number, read_json, text, whole
 from specc.portable.files.renames import names_now
-from specc.portable.files.strict_json import read_json
 from specc.runtime.files.first_version import first_version
 from specc.runtime.train.interfaces import Space
 

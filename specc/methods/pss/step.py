@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.methods.pss.keep_step import keep_best, write_kept
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.files.first_version import first_version
 from specc.runtime.run.distributed import World, total
 from specc.runtime.train.interfaces import Passes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from specc.methods.tips.step_importance import read_importance
 from specc.methods.us_net.step import soft_cross_entropy
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.run.progress import table
 from specc.runtime.train.interfaces import Passes, Space
 

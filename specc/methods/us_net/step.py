@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 from specc.runtime.train.interfaces import Passes, Space
 
 

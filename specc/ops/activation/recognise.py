@@ -20,9 +20,27 @@ def plain(kind: str) -> Recognise:
     return recognise
 
 
+def curve(kind: str, **names: str) -> Recognise:
+    """The recogniser of an activation with numbers, by our names and ATen's."""
+
+    def recognise(node: Node, seen: Seen) -> Found | None:
+        read = seen.read(node["self"])
+        return None if read is None else Found(kind, (read,), {ours: node[theirs] for ours, theirs in names.items()})
+
+    return recognise
+
+
+def elu(node: Node, seen: Seen) -> Found | None:
+    """`aten.elu`, which is also what selu and celu are where they are written with it."""
+    read = seen.read(node["self"])
+    if read is None or node["scale"] not in (None, 1) or node["input_scale"] not in (None, 1):
+        return None
+    return Found("elu", (read,), {"alpha": node["alpha"]})
+
+
 def gelu(node: Node, seen: Seen) -> Found | View | None:
-    """The exact one: `approximate="tanh"` is another function."""
-    return plain("gelu")(node, seen) if node["approximate"] == "none" else None
+    """The exact one, or that with a tanh."""
+    return plain("gelu" if node["approximate"] == "none" else "gelu_tanh")(node, seen)
 
 
 def clamped(node: Node, seen: Seen) -> Found | None:
@@ -33,7 +51,9 @@ def clamped(node: Node, seen: Seen) -> Found | None:
         return None
     if bounds == (0, 6):
         return Found("relu6", (read,))
-    return Found("relu", (read,)) if bounds in ((0, None), (0, float("inf"))) else None
+    if bounds in ((0, None), (0, float("inf"))):
+        return Found("relu", (read,))
+    return Found("hardtanh", (read,), {"low": bounds[0], "high": bounds[1]}) if None not in bounds else None
 
 
 def gated(node: Node, seen: Seen) -> Found | None:
@@ -44,12 +64,26 @@ def gated(node: Node, seen: Seen) -> Found | None:
             read = seen.read(node[one])
             if read is not None:
                 return Found(GATES[gate.target], (read,), nodes=(gate, node))
+        quick = quick_gate(node[other], node[one], seen)
+        if quick is not None:
+            read = seen.read(node[one])
+            return None if read is None else Found("quick_gelu", (read,), nodes=(*quick, node))
         inner = shifted_relu6(node[other], seen, divided=True)
         if inner is not None and same(inner[0], node[one], seen):
             read = seen.read(node[one])
             if read is not None:
                 return Found("hswish", (read,), nodes=(*inner[1], node))
     return sixth(node, seen) if is_sixth(node) else None
+
+
+def quick_gate(argument: object, x: object, seen: Seen) -> tuple[Node, ...] | None:
+    """The nodes of `sigmoid(1.702 x)`."""
+    gate = seen.node(argument, "aten.sigmoid")
+    inner = None if gate is None else seen.node(gate["self"], "aten.mul")
+    if gate is None or inner is None or not same(inner["self"], x, seen):
+        return None
+    by = inner["other"]
+    return (inner, gate) if isinstance(by, float) and abs(by - 1.702) < 1e-6 else None
 
 
 def sixth(node: Node, seen: Seen) -> Found | None:
@@ -118,6 +152,12 @@ NODES: Final[Mapping[str, Recognise]] = {
     "aten.gelu": gelu,
     "aten.sigmoid": plain("sigmoid"),
     "aten.tanh": plain("tanh"),
+    "aten.leaky_relu": curve("leaky_relu", slope="negative_slope"),
+    "aten.elu": elu,
+    "aten.celu": curve("celu", alpha="alpha"),
+    "aten.selu": plain("selu"),
+    "aten.mish": plain("mish"),
+    "aten.softplus": curve("softplus", beta="beta", threshold="threshold"),
     "aten.mul": gated,
     "aten.div": lambda node, seen: sixth(node, seen) if is_sixth(node) else None,
 }

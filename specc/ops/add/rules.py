@@ -17,6 +17,7 @@ class Add(Operator):
     kind = "add"
     example = "add(here, conv(16, kernel=3))"
     sums = True
+    associative = True
     nests = True
     drawn = Drawn("sum")
     channelwise = True

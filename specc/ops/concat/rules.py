@@ -14,9 +14,11 @@ class Concat(Operator):
     """`concat(a, b, ..)`. Each input stays a segment of its own, so that what reads them finds each one's weights."""
 
     kind = "concat"
+    associative = True
     example = "concat(here, conv(16, kernel=3))"
     branched = Branched(refused="the channels of its operands would not be grouped branch by branch")
     drawn = Drawn("join")
+    passes_runs = True
     signature = Signature(
         "concat",
         (Parameter("inputs", "tensors", doc="two or more of one height and width"),),

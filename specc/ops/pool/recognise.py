@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.traced.found import Found, Read, Recognise, Seen
+from specc.traced.found import Found, Read, Recognise, Seen, both, pair
 from specc.traced.graph import Node
 from specc.traced.views import arranged
 
@@ -16,22 +16,24 @@ def windows(node: Node, seen: Seen) -> Found | None:
     if read is None:
         return None
     average = node.target == "aten.avg_pool2d"
-    kernel = node.ints("kernel_size")
-    stride, padding = node.ints("stride") or kernel, node.ints("padding") or (0,)
-    dilation = node.ints("dilation") or (1,)
-    if average and (node["divisor_override"] is not None or (set(padding) != {0} and not node["count_include_pad"])):
+    kernel = both(node.ints("kernel_size"))
+    stride, padding = both(node.ints("stride") or kernel), both(node.ints("padding") or (0,))
+    dilation = both(node.ints("dilation") or (1,))
+    if average and node["divisor_override"] is not None:
         return None
-    if average and kernel * 2 == (*read.space, *read.space) and set(padding) == {0}:
+    if average and kernel == read.space and padding == (0, 0):
         return whole(node, read, "avg")
-    if any(len(set(values)) != 1 for values in (kernel, stride, padding)) or set(dilation) != {1}:
-        return None
-    found: dict[str, object] = {"kernel": kernel[0]}
+    found: dict[str, object] = {"kernel": pair(*kernel)}
     if stride != kernel:
-        found["stride"] = stride[0]
-    if padding[0] != (kernel[0] - 1) // 2:
-        found["padding"] = padding[0]
+        found["stride"] = pair(*stride)
+    if padding != tuple((size - 1) // 2 for size in kernel):
+        found["padding"] = pair(*padding)
     if node["ceil_mode"]:
         found["ceil"] = True
+    if dilation != (1, 1):
+        found["dilation"] = pair(*dilation)
+    if average and padding != (0, 0) and not node["count_include_pad"]:
+        found["count_padding"] = False
     axes = arranged("nchw", node.shape)
     if average:
         return Found("pool", (read,), {"mode": "avg", **found}, axes=axes)
@@ -47,9 +49,7 @@ def adaptive(node: Node, seen: Seen) -> Found | None:
     size = node.shape[2:]
     if size == (1, 1):
         return whole(node, read, mode)
-    if len(set(size)) != 1:
-        return None
-    return Found("pool", (read,), {"mode": mode, "size": size[0]}, axes=arranged("nchw", node.shape))
+    return Found("pool", (read,), {"mode": mode, "size": pair(*size)}, axes=arranged("nchw", node.shape))
 
 
 def reduced(node: Node, seen: Seen) -> Found | None:

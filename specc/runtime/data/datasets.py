@@ -23,12 +23,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from specc.runtime.data.decoding import decoded, is_deep
-from specc.runtime.data.folders import by_folder, check_files, visible_folders
+from specc.runtime.data.folders import by_folder, check_files, decoded, is_deep, visible_folders
 from specc.runtime.data.glyphs import CHARACTERS, glyphs
-from specc.runtime.data.images import Data, Images, Parts, split
+from specc.runtime.data.images import Data, Images, Parts, shown, split
 from specc.runtime.data.own import own
-from specc.runtime.data.shapes import shown
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

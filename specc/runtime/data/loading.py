@@ -10,12 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.runtime.data.augment import PER_IMAGE, batch_augmentation, image_augmentation
-from specc.runtime.data.fitting import cut, fitted, forms, unit
-from specc.runtime.data.images import Data, Images
-from specc.runtime.data.mixing import Mixing
-from specc.runtime.data.reading import Arrays, Example, Files, Reader
-from specc.runtime.data.shapes import Inputs, Shapes, each_shape, together
+from specc.runtime.data.augment import PER_IMAGE, Mixing, batch_augmentation, image_augmentation
+from specc.runtime.data.images import Data, Images, Inputs, Shapes, each_shape, together
+from specc.runtime.data.reading import Arrays, Example, Files, Reader, cut, fitted, forms, unit
 from specc.runtime.run.distributed import World
 
 

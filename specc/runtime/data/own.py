@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from specc.portable.run.raised import raised
-from specc.runtime.data.images import Images, Parts
-from specc.runtime.data.shapes import shown
+from specc.runtime.data.images import Images, Parts, shown
 
 WANTED = "training and test data, each a pair (inputs, labels)"
 

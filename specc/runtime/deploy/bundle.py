@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from specc.portable.files import documents
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.files.first_version import first_version
-from specc.runtime.files.tensors import load_tensors, save_tensors
-from specc.runtime.files.whole import put_back, whole_folder, write_text
+from specc.runtime.files.whole import load_tensors, put_back, save_tensors, whole_folder, write_text
 from specc.runtime.net.parts import Part, Plan, map_cuts
 from specc.runtime.net.plan import Cut, Option
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from specc.portable.files.strict_json import read_json
-from specc.portable.run.flags import Flags
+from specc.portable.files.documents import read_json
+from specc.portable.run.flags import Flags, cost, whole
 from specc.runtime.deploy.options import add_file_flags
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.run.distributed import warn
-from specc.runtime.run.flag_types import cost, whole
 from specc.runtime.run.settings import read_settings
 from specc.runtime.search.front import Point, best, points_of, thrifty, within
 from specc.runtime.train.interfaces import Assignment, Space

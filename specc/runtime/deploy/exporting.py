@@ -11,13 +11,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
+from specc.runtime.data.images import Inputs
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Inputs
 from specc.runtime.deploy.checked import FILES, Outputs, compare
 from specc.runtime.deploy.programs import Wish, multiple
 from specc.runtime.deploy.static_source import static_source
-from specc.runtime.files.tensors import save_tensors
-from specc.runtime.files.whole import write_text
+from specc.runtime.files.whole import save_tensors, write_text
 
 DOC: Final = """\
 {title}

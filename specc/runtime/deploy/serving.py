@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.runtime.deploy.bundle import INDEX, index_text, plans_of, read_index, space_of
 from specc.runtime.files.whole import write_text
 from specc.runtime.latency.timing import synchronise

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.deploy import bundle
 from specc.runtime.deploy.checked import Written, agree
 from specc.runtime.deploy.choosing import figures, left_over

@@ -30,7 +30,8 @@ METHODS: Final = ("mean", "amax", "sum")
 LAYERS: Final = (
     *(nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
     *(nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample),
-    *(nn.LeakyReLU, nn.ELU, nn.CELU, nn.Softplus, nn.Hardtanh, nn.PReLU, nn.LocalResponseNorm),
+    *(nn.InstanceNorm2d, nn.RMSNorm, nn.LocalResponseNorm),
+    *(nn.LeakyReLU, nn.ELU, nn.CELU, nn.Softplus, nn.Hardtanh),
 )
 
 

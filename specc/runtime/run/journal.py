@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from specc.portable.files.documents import fields, mapping, number, option, text
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import fields, mapping, number, option, read_json, text
 from specc.runtime.files.whole import writing
 from specc.runtime.run.distributed import World, gather
 

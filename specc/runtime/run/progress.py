@@ -12,8 +12,7 @@ from typing import Any, Final, Self
 
 from torch import Tensor
 
-from specc.portable.files.documents import fields, number, whole
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import fields, number, read_json, whole
 from specc.runtime.files.whole import claimed, write_text, writing
 
 LINE: Final = fields({"epoch": whole()}, others=number())

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from specc.runtime.run.flag_types import integer, whole
+from specc.portable.run.flags import integer, whole
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -79,6 +79,7 @@ FLAGS_ONLY = (
     "output_dir",
     "resume",
     "settings",
+    "start_from",
     "target",
     "test_only",
     "workers",

@@ -18,10 +18,10 @@ from specc.portable.files.documents import (
     number,
     one_of,
     option,
+    read_json,
     text,
     whole,
 )
-from specc.portable.files.strict_json import read_json
 
 
 @dataclass(frozen=True, slots=True)

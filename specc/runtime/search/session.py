@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from specc.runtime.data.shapes import Shapes, random_inputs
+from specc.runtime.data.images import Shapes, random_inputs
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion, first_version
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.resizing import sized
@@ -26,6 +26,8 @@ from specc.runtime.search.options import SearchOptions
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Assignment, Space
+from specc.runtime.train.sorting import sort_all
+from specc.runtime.train.start import keep_start, start
 from specc.runtime.train.subnets import resolved
 from specc.runtime.train.trained import Trained, load_trained
 from specc.space.latency_table import LatencyTable, predicted, read_table
@@ -98,9 +100,17 @@ def begin(
     `shapes` is what the network takes; its ir.json lies in the folder `project`. `listed` is what its training runs,
     where that is but a few sub-networks.
     """
+    net = net.to(world.device).to(memory_format=torch.channels_last)
+    file = options.checkpoint
+    if options.start_from is not None:
+        assert options.data is not None
+        file = options.output_dir / "start.safetensors"
+        start(net, options.start_from, classes, world)
+        sort_all(net, "l1", project / "channels.json", None, world)
+        keep_start(file, net, options.data, world)
     trained = load_trained(
-        net.to(world.device).to(memory_format=torch.channels_last),
-        options.checkpoint,
+        net,
+        file,
         shapes,
         classes,
         world.device,

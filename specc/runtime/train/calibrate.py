@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from specc.runtime.data.shapes import each_input
+from specc.runtime.data.images import each_input
 from specc.runtime.net.extract import evaluating, wide
 from specc.runtime.net.parts import SomePart, map_cuts
 from specc.runtime.net.plan import Cut

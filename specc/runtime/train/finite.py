@@ -10,10 +10,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.run.distributed import World
 from specc.runtime.train import checkpoint
-from specc.runtime.train.schema import few
+from specc.runtime.train.checkpoint import few
 
 EVIDENCE: Final = "not_finite.pt"
 """What the last batch is kept in."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from specc.runtime.data.shapes import Inputs
+from specc.runtime.data.images import Inputs
 
 Assignment: TypeAlias = Mapping[str, Any]
 """One option for each choice, by the choice's name. The choices it leaves out are at their largest option."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from specc.runtime.data.augment import coarse
 from specc.runtime.data.images import Data
-from specc.runtime.data.labels import coarse
 from specc.runtime.train.interfaces import Criterion
 
 GRAPH = Path(__file__).parents[2] / "ir.json"

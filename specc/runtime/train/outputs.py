@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from specc.runtime.data.shapes import each_input
+from specc.runtime.data.images import each_input
 from specc.runtime.files.whole import write_text, writing
 from specc.runtime.net.spelling import short
 from specc.runtime.run.distributed import World, total

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from specc.portable.files import documents
-from specc.portable.files.strict_json import read_json
+from specc.portable.files.documents import read_json
 from specc.portable.run.numerals import read, same, written
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.train.interfaces import Assignment, Space

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from specc.runtime.data.datasets import check_classes, load_data
+from specc.runtime.data.images import Shapes
 from specc.runtime.data.loading import Loading
-from specc.runtime.data.shapes import Shapes
 from specc.runtime.files.first_version import FirstVersion, first_version
 from specc.runtime.run.distributed import World
 from specc.runtime.run.settings import at_path

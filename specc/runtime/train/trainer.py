@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from specc.runtime.data.shapes import Inputs, each_input
+from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.run.distributed import World, warn
 from specc.runtime.train.checkpoint import check_finite, check_network, fill, renewed
 from specc.runtime.train.finite import Watch

@@ -1,0 +1,168 @@
+"""Writes the spec of a network in PyTorch, and its weights beside it under the spec's names.
+
+SOURCE is one of
+
+  torchvision:resnet50          a network of torchvision, with random weights
+  timm:mobilenetv4_conv_small   one of timm, likewise
+  my_file.py:build              what a function in a file returns: an nn.Module, with whatever weights it has
+  network.pt2                   what torch.export.save wrote
+
+The network is traced with torch.export, its operations are recognised, and the text is compiled again. Parameters,
+multiply-accumulates, outputs on three inputs and a step of training must be the original's, or nothing is written.
+What the language has no word for stays a module of the user's, which is told with its file and line.
+
+Python is run of the named file alone; weights are read as data, never unpickled.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specc.cli import arguments as shared
+from specc.cli.failure import Failure, UsageError, reason
+from specc.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from specc.imported import Imported
+
+SUMMARY = "write the spec of a network in PyTorch, and its weights"
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("source", metavar="SOURCE", help="torchvision:NAME, timm:NAME, FILE.py:FUNCTION or FILE.pt2")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the spec; its weights go beside it")
+    text = "sizes of an input with the batch, as in 1,3,224,224; once for each input (1,3,224,224)"
+    parser.add_argument("--input", action="append", default=[], metavar="SIZES", help=text)
+    text = "weights for the network first: a .safetensors or a state_dict; `pretrained` for those of the library"
+    parser.add_argument("--weights", metavar="FILE", help=text)
+    parser.add_argument("--returns", metavar="NAME", help="which of several returned tensors is the network's output")
+    parser.add_argument("--elastic", metavar="WORDS", help="what becomes elastic, as for `specc elastify`")
+    parser.add_argument("--method", metavar="METHOD", help="how it is to be trained, as for `specc elastify`")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
+    shared.strict(parser)
+    shared.common(parser)
+
+
+def run(args: Namespace, terminal: Terminal) -> int:
+    from specc.imported import import_network, install
+    from specc.importing.sources import CannotImport
+
+    output = Path(args.output)
+    if output.suffix != ".specc":
+        raise UsageError(f"a spec's file ends in .specc, unlike {args.output}")
+    shapes = [sizes(text) for text in args.input]
+    asked = elasticity(args)
+    for path in (output, output.with_suffix(".safetensors")):
+        if path.exists() and not args.force:
+            raise Failure(f"{path} exists", "--force overwrites it, -o FILE writes elsewhere")
+    try:
+        with terminal.busy("importing"):
+            found = import_network(args.source, shapes, args.returns, args.weights, output.name)
+    except CannotImport as error:
+        raise Failure(str(error), error.help) from None
+    text = found.written.text
+    notes: list[str] = []
+    if asked is not None:
+        text, notes = elastic_text(found, asked, output)
+    terminal.warn(found.compiled.warnings)
+    try:
+        files = install(found, text, output)
+    except OSError as error:
+        raise Failure(f"cannot write {args.output}: {reason(error)}") from None
+    report(found, args, text, files, terminal)
+    for note in notes:
+        terminal.note(note)
+    return 0
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """`1,3,224,224` without its batch. Raises UsageError."""
+    try:
+        found = tuple(int(word) for word in text.replace("x", ",").split(","))
+    except ValueError:
+        found = ()
+    if len(found) < 2 or any(size < 1 for size in found):
+        raise UsageError(f"`--input {text}` is no size", "write the batch and the sizes of one image: 1,3,224,224")
+    return found[1:]
+
+
+def elasticity(args: Namespace) -> tuple[str, str, object] | None:
+    """What --elastic and --method ask for; None where neither is there. Raises UsageError."""
+    if args.elastic is None and args.method is None:
+        return None
+    from specc.cli.commands.elastify import asked
+
+    return asked(args.elastic, args.method)
+
+
+def elastic_text(found: Imported, asked: tuple[str, str, object], output: Path) -> tuple[str, list[str]]:
+    """The text of the elastic network, and what is to be said of it. Raises Failure where nothing became elastic."""
+    from specc.cli.commands.elastify import told
+    from specc.elastify import CannotTrain, NothingElastic, elastify
+    from specc.source import Source
+
+    method, banks, wishes = asked
+    try:
+        made = elastify(Source(output.name, found.written.text), wishes, method, banks, {})  # type: ignore[arg-type]
+    except NothingElastic as error:
+        raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
+    except CannotTrain as error:
+        raise Failure(str(error), "\n".join(filter(None, (error.help, told(error.kept))))) from None
+    return made.source.text, [*(f"elastic: {line}" for line in made.made), *told(made.kept).splitlines()]
+
+
+def report(found: Imported, args: Namespace, text: str, files: list[Path], terminal: Terminal) -> None:
+    """What was written, and what it was held against."""
+    proof, lines = found.proof, len(text.splitlines())
+    if terminal.as_json:
+        from specc.schemas.files import ForeignModule, Imported
+
+        foreign = tuple(
+            ForeignModule(path=part.path, file=part.file, name=part.name, operator=part.operator, place=part.place)
+            for part in found.foreign
+        )
+        document = Imported(
+            spec=found.compiled.name,
+            source=args.source,
+            files=tuple(path.as_posix() for path in files),
+            lines=lines,
+            operations=len(found.network.operations),
+            params=proof.params[1],
+            macs=proof.macs[1],
+            difference=proof.outputs,
+            difference_trained=proof.trained,
+            modules=foreign,
+            unused=found.unused,
+            frozen=found.frozen,
+            seconds={name: round(value, 3) for name, value in found.seconds.items()},
+        )
+        terminal.json(document)
+        return
+    rows = [
+        ("parameters", f"{proof.params[0]:,}", f"{proof.params[1]:,}"),
+        ("MACs", f"{proof.macs[0]:,}", f"{proof.macs[1]:,}"),
+        ("outputs", "three inputs", f"differ by {proof.outputs:.0e} of their spread"),
+        ("a step of training", *trained_row(proof.trained)),
+    ]
+    terminal.table(("", "original", "spec"), rows, right=("original", "spec"))
+    for part in found.foreign:
+        terminal.message(f"kept as a module: {part.name} ({part.path}), for {part.operator} at {part.place}")
+    if found.unused:
+        terminal.note(f"left out, as the output does not depend on them: {listed(found.unused)}")
+    if found.frozen:
+        terminal.note(f"not trained in the original, and trained here: {listed(found.frozen)}; --freeze keeps them")
+    terminal.note(f"wrote {', '.join(map(str, files))}: {lines} lines, {sum(found.seconds.values()):.1f} s")
+    terminal.note(f"next: specc plan {args.output}")
+
+
+def trained_row(trained: float | None) -> tuple[str, str]:
+    if trained is None:
+        return "cannot be taken", "not compared"
+    return "two images", f"differ by {trained:.0e} of their spread"
+
+
+def listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,52 @@
+"""The plainest text of a network: a named statement for each operation. It stands in where no better text is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from specc.importing.network import Network, Operation, Written
+from specc.ops import find_operator
+from specc.portable.run.numerals import written as shown
+
+
+def write_flat(network: Network) -> Written:
+    """The text; its operations stand in the network's own order."""
+    names = {
+        value: f"v{i}"
+        for i, value in enumerate(value for operation in network.operations for value in operation.outputs)
+    }
+    for i, given in enumerate(network.inputs):
+        names[given.name] = "x" if len(network.inputs) == 1 else f"x{i + 1}"
+    lines = [f"supernet {network.name} {{"]
+    for given in network.inputs:
+        lines.append(f"  input {names[given.name]} {given.kind}({', '.join(map(str, given.shape))})")
+    lines += [f"  classes {network.shapes[network.output][-1]}", "", "  head {"]
+    norm = ""
+    for operation in network.operations:
+        operator = find_operator(operation.operator)
+        assert operator is not None, operation.operator
+        if operator.normalises and not operator.written and norm != operator.signature.name:
+            norm = operator.signature.name
+            lines.append(f"    norm {norm}")
+        lines.append(f"    {statement(operation, names)}")
+    return Written("\n".join([*lines, "  }", "}"]) + "\n", tuple(operation.name for operation in network.operations))
+
+
+def statement(operation: Operation, names: Mapping[str, str]) -> str:
+    operator = find_operator(operation.operator)
+    assert operator is not None
+    word = "norm" if operator.normalises and not operator.written else operator.signature.name
+    inputs = [names[value] for value in operation.inputs]
+    takes = any(parameter.type == "tensors" for parameter in operator.signature.parameters)
+    args = [f"{name}={value_text(value)}" for name, value in operation.parameters.items()]
+    args = [*inputs, *args] if takes else [*args, f"from={inputs[0]}"]
+    outputs = [names[value] for value in operation.outputs]
+    made = outputs[0] if len(outputs) == 1 else f"({', '.join(outputs)})"
+    return f"{made} = {word}({', '.join(args)})"
+
+
+def value_text(value: object) -> str:
+    """A value as a spec writes it."""
+    if isinstance(value, (tuple, list)):
+        return f"[{', '.join(map(value_text, value))}]"
+    return shown(value)

@@ -1,0 +1,5 @@
+"""Instance norm."""
+
+from typing import Final
+
+NORMS: Final = ("instance",)

@@ -1,0 +1,5 @@
+"""RMS norm."""
+
+from typing import Final
+
+NORMS: Final = ("rms",)

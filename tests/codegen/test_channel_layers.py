@@ -1,0 +1,93 @@
+"""Layers with a number for each channel, and norms over a channel, a pixel or neighbouring channels: sliced, extracted
+and static code agree, and each is what torch, or its formula, says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from specc.ops.layer_scale.torch import ElasticLayerScale
+from specc.ops.prelu.torch import ElasticPReLU
+from specc.runtime.train.optim import fill, parameter_groups
+from tests.helpers.checks import check, text_of
+from tests.helpers.projects import from_text, project
+
+STAGES = {
+    "layer scale": "residual { conv(in, kernel=3); layer_scale }; residual { conv(in, kernel=1); layer_scale(0.1) }",
+    "prelu": "conv(12, kernel=3); prelu; conv(12, kernel=3); prelu(channels=yes); prelu(start=0.1)",
+    "instance norm": "norm instance; conv(12, kernel=3); norm; norm(eps=1e-3); norm(affine=no)",
+    "rms norm": "norm rms(eps=1e-6); conv(12, kernel=3); norm; relu",
+    "local response norm": "conv(12, kernel=3); local_response_norm(3); relu; local_response_norm(5, 1e-2, 0.5, k=2)",
+    "banks": "norm rms(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1); norm } }",
+    "other banks": "norm instance(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1) } }",
+}
+HEADS = {
+    "tokens": "patch_embed(2, dim=16); norm rms; norm; layer_scale(0.5); prelu(channels=yes); take(mean); layer_scale\n"
+    "prelu(channels=yes); linear(classes)",
+    "vectors": "pool(avg); norm rms; norm; prelu(channels=yes); layer_scale(1); linear(classes)",
+}
+SETTINGS = ("norm batch", "norm batch; width per_group 0.25..1.0 round 2")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_sliced_extracted_and_static_code_agree_on_maps(stage: str, settings: str, tmp_path: Path) -> None:
+    check(text_of(f"stage {{ {STAGES[stage]} }}", settings), tmp_path)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_and_on_tokens_and_vectors(head: str, settings: str, tmp_path: Path) -> None:
+    check(text_of("", settings, HEADS[head]), tmp_path)
+
+
+SLOPES = torch.tensor([0.5, -0.3, 2.0])
+NORMED = "norm {0}; norm"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("layer_scale(0.5)", lambda x: x * SLOPES[:, None, None]),
+        ("prelu(channels=yes)", lambda x: F.prelu(x, SLOPES)),
+        ("norm instance(eps=1e-3); norm", lambda x: F.instance_norm(x, weight=SLOPES, eps=1e-3)),
+        ("norm instance(affine=no); norm", F.instance_norm),
+        ("norm rms(eps=1e-3); norm", lambda x: x / (x.square().mean(1, True) + 1e-3).sqrt() * SLOPES[:, None, None]),
+        (
+            "local_response_norm(3, 0.1, 0.75, k=2)",
+            lambda x: (
+                x / (2 + 0.1 / 3 * F.conv2d(x.square(), torch.ones(3, 3).tril(1).triu(-1)[:, :, None, None])) ** 0.75
+            ),
+        ),
+    ],
+    ids=lambda value: value.split("(")[0] if isinstance(value, str) else "",
+)
+def test_each_is_what_its_formula_says(written: str, expected: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
+    text = f"supernet net {{ input image(3, 4, 4); classes 3; stem {{ {written} }}; head {{ pool(avg) }} }}"
+    net = project(from_text(text), tmp_path).model.Model()
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.copy_(SLOPES if name.endswith("weight") else torch.zeros(3))
+    x = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+    torch.testing.assert_close(net(x), expected(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("layer", [ElasticLayerScale(4), ElasticPReLU(4)], ids=["layer scale", "prelu"])
+def test_recipes_leave_them_as_norms(layer: nn.Module) -> None:
+    """Neither weight decay, where norms are spared, nor an `init` reaches them."""
+    before = {name: parameter.clone() for name, parameter in layer.named_parameters()}
+    for name, parameter in layer.named_parameters():
+        fill(layer, name, parameter.data, {"name": "trunc_normal", "std": 0.02})
+        assert torch.equal(parameter, before[name])
+    (group,) = parameter_groups(layer, 0.1, ("norm",))
+    assert group["weight_decay"] == 0
+
+
+def test_they_begin_as_they_are_told_to() -> None:
+    assert torch.equal(ElasticLayerScale(3, start=0.5).weight, torch.full((3,), 0.5))
+    assert torch.equal(ElasticPReLU(3).weight, torch.full((3,), 0.25))

@@ -1,0 +1,287 @@
+"""`specc import`: what it writes, what it is held against, and what it says of what it can't import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from specc.imported import check, import_network
+from specc.importing.prove import Proof, model_of
+from specc.importing.sources import CannotImport
+from specc.importing.weights import taken, write_weights
+from specc.pipeline import compile_project, load
+from specc.portable.files.original import METADATA, Entry, given_back, read_entries, to_original
+from specc.runtime.deploy.original import write_original
+from specc.runtime.files.whole import load_tensors
+from tests.helpers.commands import Done, specc
+
+NET = """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    class Block(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+            self.norm = nn.BatchNorm2d(channels)
+
+        def forward(self, x):
+            return F.relu(x + self.norm(self.conv(x)))
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = nn.Conv2d(3, 8, 3, padding=1)
+            self.blocks = nn.ModuleList(Block(8) for _ in range(2))
+            self.drop = nn.Dropout(0.5)
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x):
+            x = self.stem(x)
+            for block in self.blocks:
+                x = block(x)
+            return self.head(self.drop(x.mean((2, 3))))
+
+    def build():
+        torch.manual_seed(0)
+        net = Net()
+        for name, value in net.named_buffers():
+            if value.is_floating_point():
+                value.uniform_(0.5, 1.5)
+        return net
+"""
+
+
+def imported(folder: Path, code: str, *words: object, source: str = "mine.py:build") -> Done:
+    (folder / "mine.py").write_text(dedent(code))
+    return specc("import", folder / source, "-o", folder / "net.specc", *words)
+
+
+def refused(folder: Path, code: str, *words: object, source: str = "mine.py:build") -> str:
+    """The message of an import that fails, which writes nothing."""
+    done = imported(folder, code, *words, source=source)
+    assert done.code == 1, done.err
+    assert done.err.startswith("error: ")
+    assert "Traceback" not in done.err
+    assert not (folder / "net.specc").exists()
+    assert not (folder / "net.safetensors").exists()
+    return done.err
+
+
+def line_of(code: str, word: str) -> int:
+    return next(i for i, line in enumerate(dedent(code).splitlines(), 1) if word in line)
+
+
+def test_a_users_network(tmp_path: Path) -> None:
+    done = imported(tmp_path, NET, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    told = done.json
+    assert told["params"] == 224 + 2 * (576 + 16) + 45
+    assert told["macs"] == 64 * (216 + 2 * 576) + 40
+    assert told["difference"] <= 1e-5
+    assert told["difference_trained"] <= 1e-5
+    assert told["modules"] == []
+    compiled = load(tmp_path / "net.specc")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        from mine import build  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(tmp_path))
+    original = build().eval()
+    state = load_file(tmp_path / "net.safetensors")
+    with model_of(compile_project(compiled)) as net:
+        net.load_state_dict(state)
+        x = torch.randn(2, 3, 8, 8)
+        assert torch.allclose(net.eval()(x), original(x), atol=1e-6)
+    back, missing = to_original(read_entries(load_tensors(tmp_path / "net.safetensors")[1][METADATA]), state)
+    assert not missing
+    assert back.keys() == original.state_dict().keys()
+    assert all(torch.equal(back[name], value) for name, value in original.state_dict().items())
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "net.safetensors").write_text("mine")
+    (tmp_path / "mine.py").write_text(dedent(NET))
+    done = specc("import", tmp_path / "mine.py:build", "-o", tmp_path / "net.specc")
+    assert done.code == 1
+    assert "net.safetensors exists" in done.err
+    assert (tmp_path / "net.safetensors").read_text() == "mine"
+
+
+def test_weights_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(dedent(NET))
+    torch.save({"head.weight": torch.zeros(5, 8)}, tmp_path / "other.pt")
+    said = refused(tmp_path, NET, "--input", "1,3,8,8", "--weights", tmp_path / "other.pt")
+    assert "another network: `stem.weight` is missing" in said
+    torch.save(nn.Linear(2, 2), tmp_path / "pickled.pt")
+    said = refused(tmp_path, NET, "--input", "1,3,8,8", "--weights", tmp_path / "pickled.pt")
+    assert "no weights that can be read as data" in said
+
+
+def test_a_typo_is_told_with_the_users_line(tmp_path: Path) -> None:
+    said = refused(tmp_path, "from torch import nn\n\ndef build():\n    return nn.Lineer(3, 2)\n")
+    assert "mine.py:4: AttributeError" in said
+    said = refused(tmp_path, "def build(:\n    pass\n")
+    assert "mine.py:1: invalid syntax" in said
+    code = NET.replace("self.drop(x", "self.dropp(x")
+    said = refused(tmp_path, code, "--input", "1,3,8,8")
+    assert f"mine.py:{line_of(code, 'dropp')}: " in said
+    assert "no attribute 'dropp'" in said
+    assert "--input" not in said
+
+
+def test_names_that_are_none(tmp_path: Path) -> None:
+    assert "has no function `biuld`" in refused(tmp_path, NET, source="mine.py:biuld")
+    assert "there is no file" in refused(tmp_path, NET, source="other.py:build")
+    assert "needs the name of a function" in refused(tmp_path, NET, source="mine.py")
+    done = specc("import", "torchvision:resnet5", "-o", tmp_path / "net.specc")
+    assert "did you mean torchvision:resnet50" in done.err
+    assert "names no network" in specc("import", "resnet50", "-o", tmp_path / "net.specc").err
+    assert specc("import", "torchvision:resnet18", "-o", tmp_path / "net.txt").code == 2
+    assert specc("import", "torchvision:resnet18", "-o", tmp_path / "n.specc", "--input", "1,3,a").code == 2
+
+
+def test_control_flow_by_values(tmp_path: Path) -> None:
+    code = NET.replace("x = self.stem(x)", "x = self.stem(x)\n            if x.sum() > 0:\n                x = x * 2")
+    said = refused(tmp_path, code, "--input", "1,3,8,8")
+    assert "depends on the values of the image" in said
+    assert f"mine.py:{line_of(code, 'if x.sum')}: " in said
+
+
+TWO = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right, self.head = nn.Linear(4, 3), nn.Linear(6, 3), nn.Linear(3, 2)
+
+        def forward(self, x, y):
+            return {"logits": self.head(torch.tanh(self.left(x)) + self.right(y)), "features": self.left(x)}
+
+    def build():
+        return Net()
+"""
+
+
+def test_two_inputs_and_several_outputs(tmp_path: Path) -> None:
+    said = refused(tmp_path, TWO, "--input", "1,4")
+    assert "needs more than 1 input" in said
+    assert "--input once for each" in said
+    said = refused(tmp_path, TWO, "--input", "1,4", "--input", "1,6")
+    assert "returns 2 tensors: `logits`, `features`" in said
+    assert "--returns logits" in said
+    done = imported(tmp_path, TWO, "--input", "1,4", "--input", "1,6", "--returns", "logits", "--json")
+    assert done.code == 0, done.err
+    assert done.json["params"] == 15 + 21 + 8
+
+
+def test_what_no_part_stands_for(tmp_path: Path) -> None:
+    """Nothing is written of a network that is another one: here an average of the batch, which no operator is."""
+    code = NET.replace("x = self.stem(x)", "x = self.stem(x)\n            x = torch.cumsum(x, 3)")
+    assert "cumsum" in refused(tmp_path, code, "--input", "1,3,8,8")
+
+
+def test_frozen_and_unused_parameters_are_told(tmp_path: Path) -> None:
+    code = NET.replace(
+        "self.drop = nn.Dropout(0.5)",
+        "self.aux, self.drop = nn.Linear(8, 2), nn.Dropout(0.5)\n            self.stem.requires_grad_(False)",
+    )
+    done = imported(tmp_path, code, "--input", "1,3,8,8", "--json")
+    assert done.json["unused"] == ["aux.bias", "aux.weight"]
+    assert done.json["frozen"] == ["stem.weight", "stem.bias"]
+
+
+def test_a_program(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)).eval()
+    program = torch.export.export(net, (torch.randn(1, 3, 8, 8),))
+    torch.export.save(program, tmp_path / "net.pt2")
+    found = import_network(str(tmp_path / "net.pt2"))
+    assert [operation.operator for operation in found.network.operations] == ["conv", "relu", "flatten", "linear"]
+    assert found.proof.holds
+    (tmp_path / "bad.pt2").write_bytes(b"PK")
+    with pytest.raises(CannotImport, match=r"is no program"):
+        import_network(str(tmp_path / "bad.pt2"))
+
+
+@pytest.mark.parametrize(
+    ("proof", "told"),
+    [
+        (Proof((1, 2), (3, 3), 0.0, 0.0, {}), "1 parameters, and the spec 2"),
+        (Proof((1, 1), (3, 4), 0.0, 0.0, {}), "3 multiply-accumulates, and the spec 4"),
+        (Proof((1, 1), (3, 3), 1e-3, 0.0, {}), "outputs differ"),
+        (Proof((1, 1), (3, 3), float("inf"), None, {}), "outputs differ"),
+        (Proof((1, 1), (3, 3), 0.0, 1e-3, {}), "after a step of training differ"),
+    ],
+)
+def test_what_differs_is_not_written(proof: Proof, told: str) -> None:
+    with pytest.raises(CannotImport, match=told):
+        check(proof)
+
+
+def test_without_torch_it_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys, importlib.util as u; find = u.find_spec; "
+        "u.find_spec = lambda name, *a: None if name == 'torch' else find(name, *a); "
+        "from specc.cli.main import main; sys.exit(main(['import', 'torchvision:resnet18', '-o', 'net.specc']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "torch is not installed" in done.stderr
+    assert "pip install 'specc[train]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "shapes"),
+    [("same", [(6, 4, 1, 1)]), ("join", [(2, 4), (4, 4)]), ("rows 3,2 by 1,0", [(6, 4)]), ("same", [()])],
+)
+def test_weights_go_there_and_back(how: str, shapes: list[tuple[int, ...]]) -> None:
+    sources = [torch.randn(shape) for shape in shapes]
+    ours = taken(sources, how, (6, 4) if shapes != [()] else ())
+    assert all(torch.equal(a, b) for a, b in zip(given_back(ours, how, shapes), sources, strict=True))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]]", "[1]", '[["a", ["b"], "rows 2 by 1", [[2]]]]', '[["a", ["b"], "mixed", [[2]]]]']
+)
+def test_corrupt_names_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="corrupt"):
+        read_entries(text)
+
+
+class Named(nn.Module):
+    """A network whose state has other names."""
+
+    def __init__(self, state: dict[str, torch.Tensor]) -> None:
+        super().__init__()
+        self.state = state
+
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, torch.Tensor]:  # type: ignore[override]
+        return self.state
+
+
+def test_an_exported_network_goes_back_to_its_class(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6))
+    state = net.state_dict()
+    entries = [Entry(f"s1.{name}", (name,), "same", (tuple(value.shape),)) for name, value in state.items()]
+    imported = tmp_path / "net.safetensors"
+    ours = {f"s1.{name}": value + 1 for name, value in state.items()}
+    write_weights(imported, ours, entries)
+    write_original(Named(ours), imported, tmp_path)
+    back, _ = load_tensors(tmp_path / "original.safetensors")
+    net.load_state_dict(back)
+    assert all(torch.equal(value, ours[f"s1.{name}"]) for name, value in net.state_dict().items())
+    narrow = {**ours, "s1.0.weight": torch.zeros(4, 1, 3, 3)}
+    with pytest.raises(SystemExit, match=r"0\.weight would be missing"):
+        write_original(Named(narrow), imported, tmp_path)
+    with pytest.raises(SystemExit, match="--to-original"):
+        write_original(Named(ours), tmp_path / "none.safetensors", tmp_path)
