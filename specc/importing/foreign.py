@@ -213,7 +213,7 @@ class Writer:
         self.count = "len(x)"
 
     def write(self, node: Node, other: Node) -> None:
-        name = f"v{len(self.lines)}"
+        name = f"v{len(self.names)}"
         args = {key: self.value(value, other.args.get(key)) for key, value in node.args.items()}
         if node.target == "item":
             text = f"{args['self']}[{args['index']}]"
@@ -228,6 +228,9 @@ class Writer:
             text = f"aten.{node.call}({', '.join(self.passed(node, args))})"
         self.names[node.name] = name
         self.lines.append(f"        {name} = {text}")
+        counter = args.get("running_mean", "").removeprefix("self.").removesuffix("running_mean") + COUNTER
+        if f"{KIND}.{counter}" in self.states:
+            self.lines.append(f"        self.{counter} += int(self.training)")
 
     def passed(self, node: Node, args: Mapping[str, str]) -> Iterator[str]:
         """Arguments by their places, and by name those that come after `*`."""
