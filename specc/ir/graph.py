@@ -134,7 +134,7 @@ class Op:
         return self.outputs[0]
 
 
-ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region"]
+ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region", "round"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +146,7 @@ class Scope:
     args   the block's arguments as evaluated, for a block
     guard  what this scope adds to its parent's guard: 1 but for a region
     items  op names and scopes, in the order of execution
+    kind   what it is; `round` is of code generation, where the rounds of a repeat are found again
     output the name of the output that this scope computes: asking for it makes the scope present, whatever its guard
     """
 
