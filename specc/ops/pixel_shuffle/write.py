@@ -7,7 +7,9 @@ from typing import Final, cast
 from specc.ops.pixel_shuffle.rules import BlockParams
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 
-BY_PIXEL: Final = "F.pixel_unshuffle({0}, {number}).unflatten(1, (-1, {number} ** 2)).transpose(1, 2).flatten(1, 2)"
+BY_PIXEL: Final = (
+    "F.pixel_unshuffle({0}, {number}).unflatten(1, (-1, {number} * {number})).transpose(1, 2).flatten(1, 2)"
+)
 
 
 def params(site: Site) -> BlockParams:
