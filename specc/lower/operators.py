@@ -325,6 +325,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
                 x = cast("int | Fraction", fallback or 0)
             state.args[parameter.name] = x
         case _:
+            x = b.maximum(x) if parameter.at_largest and value.follows and not isinstance(x, str) else x
             checked = whole(b, x, span, parameter)
             state.args[parameter.name] = checked
             if parameter.type == "channels":

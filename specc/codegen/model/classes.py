@@ -638,6 +638,8 @@ def parameter_type(parameter: Parameter) -> str:
     if parameter.role == "condition":
         return "Condition"
     given = [v for v in parameter.values if v is not None]
+    if parameter.role != "channels" and any(isinstance(v, tuple) for v in given) and not is_elastic(tuple(given)):
+        return "int | tuple[int, ...]" if any(isinstance(v, int) for v in given) else "tuple[int, ...]"
     if is_elastic(tuple(given)) or any(isinstance(v, tuple) for v in given):
         return "Size"
     if all(isinstance(v, bool) for v in given):

@@ -84,7 +84,13 @@ class Convolution(Operator):
         (
             Parameter("out", "channels", doc="output channels"),
             *WINDOW,
-            Parameter("groups", "integer", 1, "independent groups of channels; widths become multiples of a group"),
+            Parameter(
+                "groups",
+                "integer",
+                1,
+                "independent groups of channels, in the largest network; widths become multiples of a group",
+                at_largest=True,
+            ),
             BIAS,
         ),
         "A convolution over a feature map.",
