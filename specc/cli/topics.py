@@ -73,7 +73,7 @@ def limits() -> str:
 def operators() -> str:
     found = (written_operator(name) or outside_operator(name) for name in operator_names())
     lines = [f"  {taken(s)}\n      {doc(s)}\n" for s in found if s is not None]
-    return f"The operators; `specc explain conv` says more of one:\n\n{''.join(lines)}"
+    return f"The operators; `specc explain conv` explains one:\n\n{''.join(lines)}"
 
 
 def operator(signature: Signature) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Final
 
-PAIR: Final = "height and width stand in square brackets: `kernel=[1, 7]`; one number is both: `kernel=3`"
+PAIR: Final = "write height and width in square brackets: `kernel=[1, 7]`; one number is both: `kernel=3`"
 """Said of `kernel=(1, 7)`, which must never lead to `kernel={1, 7}`: that is an elastic kernel."""
 SQUARE: Final = "this is square: one number for height and width"
 """Said of `[8, 16]` where there is no pair."""
@@ -127,7 +127,7 @@ OPERATORS: Final[Mapping[str, str]] = {
     "sum": "write `add(a, b)`, or `residual { }`",
     "plus": "write `add(a, b)`, or `residual { }`",
     "skip": "write `residual { }` for a sum, `skippable { }` for what may be left out",
-    "identity": "leave it out; where a tensor must stand, `here` is what arrives",
+    "identity": "leave it out; where a tensor is needed, `here` is what arrives",
     **dict.fromkeys(
         "view reshape permute transpose squeeze unsqueeze rearrange unflatten slice narrow".split(), _NO_SHAPES
     ),
@@ -260,8 +260,8 @@ STATEMENTS: Final[Mapping[str, str]] = {
 INPUTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("signal", "audio", "sequence", "tokens", "text", "video", "volume", "points", "graph", "series"),
-        "inputs are `image(channels, height, width)` and `vector(features)`; `specc explain limits` says what there "
-        "is not",
+        "inputs are `image(channels, height, width)` and `vector(features)`; `specc explain limits` lists what is "
+        "missing",
     ),
     "picture": "write `image(3, 224, 224)`",
     "features": "write `vector(64)`",
