@@ -302,7 +302,7 @@ def name_flags(context: Context, cls: Class, sizes: BlockSizes) -> None:
                 assert first is not None
                 around: tuple = ()  # type: ignore[type-arg]
                 opposite = tuple(not m for m in node.mask)
-                key = ()
+                key: tuple[tuple[int, bool], ...] = ()
                 if cls.definition is not None:
                     origin = first.first.op.origin if isinstance(first.first, OpEntry) else first.first.scope.origin
                     written = cls.definition.at(origin)
