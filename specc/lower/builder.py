@@ -271,7 +271,7 @@ class Builder:
         self.model = model
         self.calls: tuple[CallSite, ...] = ()
         self.findings: Findings = CallFindings(findings, self)
-        self.file_values: list[dict[str, Value]] = [{} for _ in model.names.files]
+        self.file_values: dict[ast.LetStatement | ast.ParamStatement, Value] = {}
         self.root = ScopeItem(None, "", kind="network", origin=model.names.supernet.span)
         self.scope = self.root
         self.stage: ScopeItem | None = None
