@@ -135,7 +135,8 @@ def test_a_module_that_is_called_twice() -> None:
         return tuple(replace(f, path="s1.b", call=int("b2" in f.path)) if ".b" in f.path else f for f in op.stack)
 
     found = check(with_stacks(net, stack))
-    assert found.count("block twice") == 1 and "twice; relu; twice" in found
+    assert found.count("block twice") == 1
+    assert "twice; relu; twice" in found
 
 
 def test_a_loop_over_modules_and_operations_between_them() -> None:
