@@ -227,10 +227,10 @@ def main() -> None:
     written = {"specc": lines(SPECC), **{name: lines(program) for name, program in PEERS.items()}}
     show(
         "Half the MACs of a trained network, beside Torch-Pruning and Model Optimizer",
-        f"One thread, one seed. The small network is that of `from_trained`, {accuracy:.1%} after {args.before} epochs. "
-        f"All are fine-tuned for {args.epochs} epochs at a tenth of the rate. Lines are commands of a shell for specc, "
-        "lines of Python for the others, without the loop that tunes them. Of resnet50, whose weights are random, ours "
-        "is the mean of 16 sub-networks drawn within half the MACs.",
+        "One thread, one seed. The small network is that of `from_trained`, "
+        f"{accuracy:.1%} after {args.before} epochs; all are fine-tuned for {args.epochs} epochs at a tenth of the rate. "
+        "Lines are commands of a shell for specc, lines of Python for the others, without the loop that tunes them. Of "
+        "resnet50, whose weights are random, ours is the mean of 16 sub-networks drawn within half the MACs.",
         figures(found, written),
     )
 
