@@ -6,9 +6,9 @@ The standard decorator compiles five functions from text for every such class, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Final, TypeVar, dataclass_transform
 
 _Frozen = TypeVar("_Frozen")
 
@@ -73,7 +73,7 @@ def _restore(self: Any, state: list[object]) -> None:
         object.__setattr__(self, f.name, value)
 
 
-_METHODS = {
+_METHODS: Final[Mapping[str, Callable[..., Any]]] = {
     "__setattr__": _refuse,
     "__delattr__": _refuse,
     "__repr__": _shown,
