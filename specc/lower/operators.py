@@ -29,7 +29,7 @@ from specc.ops.shapes import EVEN_KERNEL
 from specc.portable.run.numerals import written
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
-from specc.semantics.meaning import OperatorCall
+from specc.semantics.meaning import Means, OperatorCall
 from specc.semantics.settings import BAD_SETTING
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
@@ -46,7 +46,7 @@ BAD_SIZE = Rule(
 NO_NORM = Rule(
     "E322",
     "no-norm-setting",
-    "`norm` stands where no norm is set",
+    "`norm` is used before a norm is set",
     "`norm` means the norm that is set around it.\n"
     "Wrong:  supernet a { stem { conv(8, kernel=3); norm } ... }\n"
     "Right:  supernet a { norm batch; stem { conv(8, kernel=3); norm } ... }",
@@ -54,7 +54,7 @@ NO_NORM = Rule(
 NOT_ELASTIC = Rule(
     "E323",
     "not-elastic",
-    "a choice stands where only a fixed value may",
+    "a choice is given where a fixed value is needed",
     "Channels, kernels, depth, resolution and conditions may be elastic; strides, paddings and rates may not.\n"
     "Wrong:  conv(64, kernel=3, stride={1, 2})\n"
     "Right:  conv(64, kernel={3, 5}, stride=2)",
@@ -70,10 +70,10 @@ TWO_WIDTH_RULES = Rule(
 NOT_IN_BRANCHES = Rule(
     "E375",
     "not-in-branches",
-    "an operator that can't stand in branches",
+    "an operator is not allowed in branches",
     "Branches that look alike are computed together, as convolutions with groups. So a branch holds convolutions and\n"
     "what works channel by channel: batch norm, activations, pooling, dropout. What all branches do alike before\n"
-    "their first convolution stands before the braces.\n"
+    "their first convolution is written before the braces.\n"
     "Wrong:  branches 8 sum { conv(4, kernel=1); flatten; linear(64) }\n"
     "Right:  branches 8 sum { conv(4, kernel=1); relu; conv(64, kernel=1) }",
 )
@@ -166,6 +166,9 @@ class Call:
 
     def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
         self.builder.tie_space(left, right, what, self.span)
+
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        return self.builder.cut_apart(size, places, self.span)
 
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         if not self.follows_error():
@@ -327,6 +330,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
                 x = cast("int | Fraction", fallback or 0)
             state.args[parameter.name] = x
         case _:
+            x = b.maximum(x) if parameter.at_largest and value.follows and not isinstance(x, str) else x
             checked = whole(b, x, span, parameter)
             state.args[parameter.name] = checked
             if parameter.type == "channels":
@@ -402,7 +406,7 @@ def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:
 
 def bank_of(b: Builder, arg: ast.Arg, env: Env) -> BankRequest:
     """The bank argument: a bank word, or the choice that selects the bank."""
-    if isinstance(arg.value, ast.Name) and arg.value.name not in env.names:
+    if isinstance(arg.value, ast.Name) and b.model.meanings[arg.value] in (Means.WORD, Means.CHOICE):
         return bank_request(b, arg.value.name, arg.value.span)
     x = evaluate(b, arg.value, env).x
     chosen = isinstance(x, str) and isinstance(arg.value, ast.Name) and arg.value.name in b.model.names.choices
@@ -426,7 +430,7 @@ def adapt(branches: Branching, call: Call) -> int:
     if operator.branched.grouped:
         return adapt_convolution(branches, call)
     if not operator.channelwise:
-        call.report(NOT_IN_BRANCHES, f"`{operator.kind}` can't stand in branches: {operator.branched.refused}")
+        call.report(NOT_IN_BRANCHES, f"`{operator.kind}` is not allowed in branches: {operator.branched.refused}")
     elif operator.branched.first and not branches.begun:
         message, help = operator.branched.first
         call.report(NOT_IN_BRANCHES, message, help=help)

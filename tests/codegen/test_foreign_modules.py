@@ -119,7 +119,7 @@ def test_sliced_extracted_and_static_code_agree(
             assert relative(twin(x), sliced) <= 1e-5
             assert relative(net.extract(plan)(x), sliced) <= 1e-4
             for share in (False, True):
-                assert relative(net.straight(plan, share=share)(x), sliced) <= 1e-4
+                assert relative(net.fused(plan, share=share)(x), sliced) <= 1e-4
 
 
 def test_what_it_reads_is_as_wide_in_every_sub_network(tmp_path: Path) -> None:

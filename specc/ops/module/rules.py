@@ -21,7 +21,7 @@ from specc.ir.window import Window, sides
 from specc.ops.shapes import described, one
 
 MODULE_READS = Rule(
-    "E423",
+    "E451",
     "module-reads",
     "a module of the user's is given what it does not read",
     "`module(..)` says what it reads: a map, tokens or a vector, of one size. What stands before it gives that.\n"
@@ -29,7 +29,7 @@ MODULE_READS = Rule(
     'Right:  module(path="mine.py", name="Attn2d", out=64, params=4096, macs=802816, reads=map); pool(avg)',
 )
 MODULE_SAYS = Rule(
-    "E424",
+    "E452",
     "module-says",
     "what is said of a module of the user's makes no sense",
     "`module(..)` says a Python file beside the spec, the name of a class in it, whole numbers of parameters and of\n"
@@ -144,7 +144,7 @@ def check_said(call: OpCall) -> None:
 
 def fix_channels(call: OpCall, tensor: Tensor) -> None:
     """Has what arrives as many channels in every sub-network as in the largest."""
-    whole = replace(tensor, channels=one(call.maximum(tensor.features)))
+    whole = replace(tensor, name="", channels=one(call.maximum(tensor.features)))
     if tensor.channels != whole.channels:
         call.tie(tensor, whole, "what arrives and what this module reads")
 

@@ -82,7 +82,7 @@ class Module(nn.Module):
         if shape != tuple(self.gives):
             raise ValueError(f"{where} gives {shape} of {tuple(self.reads)}, and the spec says {tuple(self.gives)}")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cut: None = None) -> Tensor:
         y: Tensor = self.module(x)
         return y
 

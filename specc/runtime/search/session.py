@@ -26,6 +26,8 @@ from specc.runtime.search.options import SearchOptions
 from specc.runtime.search.proposals import Proposals
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Assignment, Space
+from specc.runtime.train.sorting import sort_all
+from specc.runtime.train.start import keep_start, start
 from specc.runtime.train.subnets import resolved
 from specc.runtime.train.trained import Trained, load_trained
 from specc.space.latency_table import LatencyTable, predicted, read_table
@@ -71,7 +73,7 @@ class Search:
         broken = self.evaluator.broken()
         if broken and self.world.main:
             of = f"{len(broken)} of {len(self.evaluator.looked_at())} sub-networks"
-            print(f"warning: {of} answer NaN or Inf and are left out, {short(broken[0])} for one")
+            print(f"warning: {of} output NaN or Inf and are left out, such as {short(broken[0])}")
         if not front:
             leave(self.world)
             if not self.world.main:
@@ -98,9 +100,17 @@ def begin(
     `shapes` is what the network takes; its ir.json lies in the folder `project`. `listed` is what its training runs,
     where that is but a few sub-networks.
     """
+    net = net.to(world.device).to(memory_format=torch.channels_last)
+    file = options.checkpoint
+    if options.start_from is not None:
+        assert options.data is not None
+        file = options.output_dir / "start.safetensors"
+        start(net, options.start_from, classes, world)
+        sort_all(net, "l1", project / "channels.json", None, world)
+        keep_start(file, net, options.data, world)
     trained = load_trained(
-        net.to(world.device).to(memory_format=torch.channels_last),
-        options.checkpoint,
+        net,
+        file,
         shapes,
         classes,
         world.device,
