@@ -228,7 +228,7 @@ def main() -> None:
     show(
         "Half the MACs of a trained network, beside Torch-Pruning and Model Optimizer",
         "One thread, one seed. The small network is that of `from_trained`, "
-        f"{accuracy:.1%} after {args.before} epochs; all are fine-tuned for {args.epochs} epochs at a tenth of the rate. "
+        f"{accuracy:.1%} after {args.before} epochs; all are fine-tuned for {args.epochs} at a tenth of the rate. "
         "Lines are commands of a shell for specc, lines of Python for the others, without the loop that tunes them. Of "
         "resnet50, whose weights are random, ours is the mean of 16 sub-networks drawn within half the MACs.",
         figures(found, written),
