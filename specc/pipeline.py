@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path, PurePath
@@ -12,6 +11,7 @@ from typing import Final
 from specc.analyses import answers
 from specc.analyses.channels import channels_json
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
+from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.expr import free
 from specc.ir.graph import Graph
@@ -41,7 +41,7 @@ from specc.syntax.parse import parse
 from specc.syntax.read import read_source
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Compiled:
     """A spec that is right: its checked form, its graph, and the files it was made from (the spec first).
 
@@ -184,7 +184,7 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
     if graph.labels and not method.learns_levels:
-        message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
+        message = f"`{method.name}` trains only `{graph.labels[0].name}`, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
     several, least = method.subnets_per_step(graph, model.method), prod(len(choice.options) for choice in graph.choices)
