@@ -34,7 +34,7 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.elastic": ("Elastic", "Value", "when"),
     "net.network": ("ElasticNet", "resize", "sized"),
     "net.stage": ("Repeat", "Skippable", "Stage"),
-    "net.parts": ("Part", "Plan"),
+    "net.plan": ("Part", "Plan"),
     "net.sizes": (
         "OneOf", "Size", "ceil", "divisible", "exit_predictions", "floor", "greatest", "half_up", "named", "pick",
         "position", "smallest", "wanted",
