@@ -231,7 +231,7 @@ def test_no_table_of_bounds_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
         kept.append(sum(table.values.size for table in tables))
         return tables
 
-    monkeypatch.setattr("specc.space.tilting.upper_bounds", counted)
+    monkeypatch.setattr("specc.space.aim.upper_bounds", counted)
     monkeypatch.setattr(window, "listing", none)
     for text in (JOINED, UNET):
         space = space_in(text)
