@@ -23,7 +23,7 @@ from specc.diagnostics import SpecError, SpecWarning, as_warning
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
-from specc.pipeline import Compiled, compile_project
+from specc.pipeline import Compiled, compile_project, start_file
 from specc.pipeline import load as load_spec
 
 if TYPE_CHECKING:
@@ -151,10 +151,12 @@ class Network:
 
         Raises `specc.codegen.install.Refused` where the folder holds what specc did not write and `force` is not given.
         """
-        from specc.codegen.install import install
+        from specc.codegen.install import carry, install
 
         files = compile_project(self.compiled, None if at is None else self.assignment(at))
+        start = start_file(self.compiled)
         install(files, Path(folder), force)
+        carry(start, Path(folder))
         return files
 
 

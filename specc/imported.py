@@ -4,7 +4,7 @@ holds."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from specc.diagnostics import Findings
 from specc.importing.flat import write_flat
 from specc.importing.network import Network, Written
-from specc.importing.prove import Proof, prove
+from specc.importing.prove import Original, Proof, prove
 from specc.importing.recognise import Unread, recognise
 from specc.importing.sources import CannotImport, load_source
 from specc.importing.text.write import write as write_well
@@ -83,9 +83,6 @@ def import_network(
 
     Raises CannotImport where it can't be had: the network does not run, can't be traced or said, or is not the same.
     """
-    from specc.cost import cost
-    from specc.subnets.space import complete
-
     clock = Clock()
     loaded = load_source(source, weights)
     clock.lap("load")
@@ -99,58 +96,86 @@ def import_network(
     clock.lap("recognise")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
     sizes = {key: tuple(value.shape) for key, value in state.items()}
-    written, compiled, entries, plain = as_text(network, file or f"{network.name}.specc", sizes)
-    graph = compiled.graph
-    clock.lap("text")
-    report = cost(graph, complete(graph, {}, "max"))
     used = [key for key, _ in loaded.module.named_parameters() if key not in traced.traced.unused]
-    files = compile_project(compiled)
-    proof = prove(
+    original = Original(
         loaded.module,
-        files,
-        entries,
         shapes,
         traced.traced.batch if loaded.program is not None else None,
         multiplications(traced.traced, traced.program),
-        (report.params_total, report.macs),
         used,
         output,
     )
-    clock.lap("proof")
-    check(proof)
-    ours = to_spec(entries, state, proof.sizes)
+    found = proven(network, file or f"{network.name}.specc", sizes, original, clock)
     return Imported(
         network,
-        written,
-        compiled,
-        ours,
-        entries,
-        proof,
+        found.written,
+        found.compiled,
+        to_spec(found.entries, state, found.proof.sizes),
+        found.entries,
+        found.proof,
         (),
-        plain,
+        found.plain,
         traced.traced.unused,
         traced.traced.frozen,
         clock.laps,
     )
 
 
-def as_text(
-    network: Network, file: str, sizes: Mapping[str, tuple[int, ...]]
-) -> tuple[Written, Compiled, list[Entry], str]:
-    """The network's text, compiled, and where its weights come from: a person's text, or the plainest there is, with
-    the reason."""
-    why = ""
+@dataclass(frozen=True, slots=True, eq=False)
+class Proven:
+    """A text that is the network. `plain` says why it is the plainest there is, where it is."""
+
+    written: Written
+    compiled: Compiled
+    entries: Sequence[Entry]
+    proof: Proof
+    plain: str
+
+
+def proven(
+    network: Network, file: str, sizes: Mapping[str, tuple[int, ...]], original: Original, clock: Clock
+) -> Proven:
+    """A person's text of the network, or the plainest where that does not compile or is another network.
+
+    Raises CannotImport where neither is the network.
+    """
+    why: list[CannotImport] = []
     for write in (write_well, write_flat):
-        findings = Findings()
         try:
-            written = write(network)
-            compiled = compile_spec(Source(file, written.text), {}, findings)
-            if compiled is not None:
-                return written, compiled, entries_of(network, written, compiled.graph, sizes), why
-            why = why or f"it does not compile: {findings.diagnostics[0].primary.message}"
-        except (Differs, ValueError, AssertionError, KeyError, IndexError, RecursionError) as error:
-            why = why or f"{type(error).__name__}: {error}"
-    raise CannotImport(f"no text says this network, which is a bug in specc: {why}")
+            written, compiled, entries = as_text(write, network, file, sizes)
+            clock.lap("text")
+            proof = compare(compiled, entries, original)
+            clock.lap("proof")
+            check(proof)
+            return Proven(written, compiled, entries, proof, str(why[0]) if why else "")
+        except CannotImport as error:
+            why.append(error)
+    raise why[-1]
+
+
+def compare(compiled: Compiled, entries: Sequence[Entry], original: Original) -> Proof:
+    from specc.cost import cost
+    from specc.subnets.space import complete
+
+    graph = compiled.graph
+    report = cost(graph, complete(graph, {}, "max"))
+    return prove(original, compile_project(compiled), entries, (report.params_total, report.macs))
+
+
+def as_text(
+    write: Callable[[Network], Written], network: Network, file: str, sizes: Mapping[str, tuple[int, ...]]
+) -> tuple[Written, Compiled, list[Entry]]:
+    """A text, compiled, and where its weights come from. Raises CannotImport for a mistake of the writer's."""
+    findings = Findings()
+    try:
+        written = write(network)
+        compiled = compile_spec(Source(file, written.text), {}, findings)
+        if compiled is not None:
+            return written, compiled, entries_of(network, written, compiled.graph, sizes)
+    except (Differs, ValueError, AssertionError, KeyError, IndexError, RecursionError) as error:
+        raise CannotImport(f"the text is another network, which is a bug in specc: {error}") from error
+    told = findings.diagnostics[0]
+    raise CannotImport(f"the text does not compile, which is a bug in specc: {told.primary.message}")
 
 
 def check(proof: Proof) -> None:
@@ -194,5 +219,5 @@ class Clock:
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.laps[name] = now - self.last
+        self.laps[name] = self.laps.get(name, 0.0) + now - self.last
         self.last = now

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path, PurePath
+from typing import Final
 
 from specc.analyses import answers
+from specc.analyses.channels import channels_json
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
 from specc.ir.choice import Assignment
 from specc.ir.expr import free
@@ -21,6 +23,7 @@ from specc.passes import run_passes
 from specc.passes.check_sizes import numbers_of
 from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
+from specc.semantics.beside import is_generated, taken
 from specc.semantics.check import check_names
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
@@ -248,11 +251,46 @@ def compile_project(compiled: Compiled, at: Assignment | None = None) -> dict[st
 
         texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
         texts |= method_files(compiled, graph)
+        texts |= channels_file(compiled, graph)
     own = own_files(compiled)
     files = project_files(graph, compiled.model, texts, tuple(own))
     replaced = own.keys() & files.keys()
     assert not replaced, f"{min(replaced)} would be replaced"
     return marked(dict(sorted({**files, **own}.items())))
+
+
+NO_START: Final = Rule(
+    "E251",
+    "no-start",
+    "the weights that training starts from do not exist, or would not go with the project",
+    "`start` names a file beside the spec or in a folder below it, which `specc compile` copies into the project,\n"
+    "or an absolute path, which train.py reads where it is.\n"
+    'Wrong:  train { start="../net.safetensors" }\n'
+    'Right:  train { start="net.safetensors" }, copied beside the spec',
+)
+
+
+def start_file(compiled: Compiled) -> tuple[Path, str] | None:
+    """The file of `train { start=.. }` and its path in the project; None where there is none to copy.
+
+    Raises SpecError where it does not exist, or would stand in the place of a generated file.
+    """
+    name = str(compiled.model.train["start"])
+    if not name or PurePath(name).is_absolute():
+        return None
+    spec = compiled.files[0].shown
+    folder = Path.cwd() if spec in ("", "-", "<stdin>") else Path(spec).parent
+    findings = Findings()
+    section = compiled.model.names.sections["train"]
+    place = next((a.span for a in section.settings if a.name is not None and a.name.name == "start"), section.span)
+    if ".." in PurePath(name).parts or is_generated(PurePath(name)):
+        wrong = taken(PurePath(name)) if is_generated(PurePath(name)) else f"`{name}` lies outside the spec's folder"
+        findings.report(NO_START, place, wrong, help="copy the file beside the spec, under a name of its own")
+    elif not (folder / name).is_file():
+        findings.report(NO_START, place, f"there is no {name} beside the spec", help="or give train.py --start FILE")
+    if findings:
+        raise SpecError(findings.diagnostics)
+    return folder / name, PurePath(name).as_posix()
 
 
 def own_files(compiled: Compiled) -> dict[str, str]:
@@ -268,6 +306,18 @@ def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
     method = find_method(call.name)
     assert method is not None, call.name
     return method.files(graph, call, answers(graph, method.requests(graph, call)))
+
+
+def channels_file(compiled: Compiled, graph: Graph) -> Mapping[str, str]:
+    """channels.json, by which train.py sorts the channels of weights that it starts from."""
+    scores = None
+    if compiled.model.train["sort"] == "tas":
+        from specc.importance import importance, settings_of
+
+        found = importance(graph, settings_of(compiled.model.method))
+        scores = {row.name: row.score for row in found.ops}
+    text = channels_json(graph, scores)
+    return {"channels.json": text} if text else {}
 
 
 def bind_fully(graph: Graph, at: Assignment) -> Graph:

@@ -17,7 +17,8 @@ from elastic.layers.batch_norm import BatchNorm2d
 from elastic.net.elastic import Elastic, Value, when
 from elastic.net.network import ElasticNet
 from elastic.net.parts import Part, Plan
-from elastic.net.sizes import exit_predictions, smallest, wanted
+from elastic.net.rounds import Round, rounds
+from elastic.net.sizes import Condition, exit_predictions, smallest, wanted
 from elastic.net.stage import Stage
 from space import choice
 
@@ -45,10 +46,10 @@ class Stem(Elastic):
         self.coarse = Unit(32, 64, stride=2)
 
     def forward(self, x: Tensor, p: Part) -> tuple[Tensor, Tensor, Tensor]:
-        x = self.fine(x, p.fine)  # [N, 16, 32, 32]
-        y = self.middle(x, p.middle)  # [N, 32, 16, 16]
-        z = self.coarse(y, p.coarse)  # [N, 64, 8, 8]
-        return x, y, z
+        fine = self.fine(x, p.fine)  # [N, 16, 32, 32]
+        middle = self.middle(fine, p.middle)  # [N, 32, 16, 16]
+        coarse = self.coarse(middle, p.coarse)  # [N, 64, 8, 8]
+        return fine, middle, coarse
 
 
 class Grown(Elastic):
@@ -63,6 +64,34 @@ class Grown(Elastic):
     def forward(self, x: Tensor, p: Part) -> Tensor:
         x = self.unit1(x, p.unit1)  # [N, unit1_out, H, W]
         return self.unit2(x, p.unit2)
+
+
+class ThreeScalesRound(Round):
+    """A round of three_scales, msdnet_cifar.specc:20."""
+
+    def __init__(
+        self,
+        fine: int,
+        middle: int,
+        coarse: int,
+        with_middle: Condition = True,
+        with_fine: Condition = True,
+    ) -> None:
+        self.b1 = Grown(middle, 12, 2, stride=2)
+        self.b2 = Grown(coarse, 12, 4)
+        self.b3 = when(with_middle, Grown(fine, 6, 1, stride=2))
+        self.b4 = when(with_middle, Grown(middle, 6, 2))
+        self.b5 = when(with_fine, Grown(fine, 6, 1))
+
+    def forward(
+        self, fine: Tensor, middle: Tensor, coarse: Tensor, p: Part
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        coarse = torch.cat((coarse, self.b1(middle, p.b1), self.b2(coarse, p.b2)), 1)
+        if p.b3 is not None:
+            middle = torch.cat((middle, self.b3(fine, p.b3), self.b4(middle, p.b4)), 1)
+        if p.b5 is not None:
+            fine = torch.cat((fine, self.b5(fine, p.b5)), 1)
+        return fine, middle, coarse
 
 
 class Answer(nn.Module):
@@ -84,94 +113,66 @@ class ThreeScales(Elastic):
         super().__init__()
         exit = choice("exit")
         self.exit = Value(exit)
-        self.b1 = Grown(32, 12, 2, stride=2)
-        self.b2 = Grown(64, 12, 4)
-        self.b3 = Grown(16, 6, 1, stride=2)
-        self.b4 = Grown(32, 6, 2)
-        self.b5 = Grown(16, 6, 1)
-        self.b6 = Grown(44, 12, 2, stride=2)
-        self.b7 = Grown(88, 12, 4)
-        self.b8 = Grown(22, 6, 1, stride=2)
-        self.b9 = Grown(44, 6, 2)
-        self.b10 = Grown(22, 6, 1)
-        self.b11 = Grown(56, 12, 2, stride=2)
-        self.b12 = Grown(112, 12, 4)
-        self.b13 = Grown(28, 6, 1, stride=2)
-        self.b14 = Grown(56, 6, 2)
-        self.b15 = when(exit.after("e4"), Grown(28, 6, 1))
-        self.b16 = Grown(68, 12, 2, stride=2)
-        self.b17 = Grown(136, 12, 4)
-        self.b18 = when(exit.after("e4"), Grown(34, 6, 1, stride=2))
-        self.b19 = when(exit.after("e4"), Grown(68, 6, 2))
-        self.b20 = when(exit.after("e4"), Grown(34, 6, 1))
+        self.rounds1 = rounds(
+            self,
+            ThreeScalesRound(16, 32, 64),
+            ThreeScalesRound(22, 44, 88),
+            ThreeScalesRound(28, 56, 112, with_fine=exit.after("e4")),
+            ThreeScalesRound(34, 68, 136, with_middle=exit.after("e4"), with_fine=exit.after("e4")),
+        )
         self.e4 = when(wanted("e4"), Stage(Answer(160, 100)))
-        self.b21 = when(exit.after("e4"), Grown(80, 12, 2, stride=2))
-        self.b22 = when(exit.after("e4"), Grown(160, 12, 4))
-        self.b23 = when(exit.after("e4"), Grown(40, 6, 1, stride=2))
-        self.b24 = when(exit.after("e4"), Grown(80, 6, 2))
-        self.b25 = when(exit.after("e6"), Grown(40, 6, 1))
-        self.b26 = when(exit.after("e4"), Grown(92, 12, 2, stride=2))
-        self.b27 = when(exit.after("e4"), Grown(184, 12, 4))
-        self.b28 = when(exit.after("e6"), Grown(46, 6, 1, stride=2))
-        self.b29 = when(exit.after("e6"), Grown(92, 6, 2))
-        self.b30 = when(exit.after("e6"), Grown(46, 6, 1))
+        self.rounds2 = rounds(
+            self,
+            ThreeScalesRound(40, 80, 160, with_fine=exit.after("e6")),
+            ThreeScalesRound(46, 92, 184, with_middle=exit.after("e6"), with_fine=exit.after("e6")),
+            present=exit.after("e4"),
+        )
         self.e6 = when(wanted("e6"), Stage(Answer(208, 100)))
-        self.b31 = when(exit.after("e6"), Grown(104, 12, 2, stride=2))
-        self.b32 = when(exit.after("e6"), Grown(208, 12, 4))
-        self.b33 = when(exit.after("e6"), Grown(52, 6, 1, stride=2))
-        self.b34 = when(exit.after("e6"), Grown(104, 6, 2))
-        self.b35 = when(exit.after("e8"), Grown(52, 6, 1))
-        self.b36 = when(exit.after("e6"), Grown(116, 12, 2, stride=2))
-        self.b37 = when(exit.after("e6"), Grown(232, 12, 4))
-        self.b38 = when(exit.after("e8"), Grown(58, 6, 1, stride=2))
-        self.b39 = when(exit.after("e8"), Grown(116, 6, 2))
-        self.b40 = when(exit.after("e8"), Grown(58, 6, 1))
+        self.rounds3 = rounds(
+            self,
+            ThreeScalesRound(52, 104, 208, with_fine=exit.after("e8")),
+            ThreeScalesRound(
+                58, 116, 232, with_middle=exit.after("e8"), with_fine=exit.after("e8")
+            ),
+            present=exit.after("e6"),
+        )
         self.e8 = when(wanted("e8"), Stage(Answer(256, 100)))
 
     def forward(
-        self, x: Tensor, y: Tensor, z: Tensor, p: Part, outputs: dict[str, Tensor]
+        self, fine: Tensor, middle: Tensor, coarse: Tensor, p: Part, outputs: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        y = torch.cat((y, self.b1(x, p.b1), self.b2(y, p.b2)), 1)  # [N, 88, 8, 8]
-        x = torch.cat((x, self.b3(z, p.b3), self.b4(x, p.b4)), 1)  # [N, 44, 16, 16]
-        z = torch.cat((z, self.b5(z, p.b5)), 1)  # [N, 22, 32, 32]
-        y = torch.cat((y, self.b6(x, p.b6), self.b7(y, p.b7)), 1)  # [N, 112, 8, 8]
-        x = torch.cat((x, self.b8(z, p.b8), self.b9(x, p.b9)), 1)  # [N, 56, 16, 16]
-        z = torch.cat((z, self.b10(z, p.b10)), 1)  # [N, 28, 32, 32]
-        y = torch.cat((y, self.b11(x, p.b11), self.b12(y, p.b12)), 1)  # [N, 136, 8, 8]
-        x = torch.cat((x, self.b13(z, p.b13), self.b14(x, p.b14)), 1)  # [N, 68, 16, 16]
-        if p.exit != "e4":
-            z = torch.cat((z, self.b15(z, p.b15)), 1)  # [N, 34, 32, 32]
-        y = torch.cat((y, self.b16(x, p.b16), self.b17(y, p.b17)), 1)  # [N, 160, 8, 8]
-        if p.exit != "e4":
-            x = torch.cat((x, self.b18(z, p.b18), self.b19(x, p.b19)), 1)  # [N, 80, 16, 16]
-            z = torch.cat((z, self.b20(z, p.b20)), 1)  # [N, 40, 32, 32]
+        for layer in self.rounds1:
+            fine, middle, coarse = layer(fine, middle, coarse, p)
         if p.e4 is not None:
-            outputs["e4"] = self.e4(y, p.e4)  # [N, 100]
+            outputs["e4"] = self.e4(coarse, p.e4)  # [N, 100]
         if p.exit == "e4":
-            return y, y, y
-        y = torch.cat((y, self.b21(x, p.b21), self.b22(y, p.b22)), 1)  # [N, 184, 8, 8]
-        x = torch.cat((x, self.b23(z, p.b23), self.b24(x, p.b24)), 1)  # [N, 92, 16, 16]
-        if p.exit != "e6":
-            z = torch.cat((z, self.b25(z, p.b25)), 1)  # [N, 46, 32, 32]
-        y = torch.cat((y, self.b26(x, p.b26), self.b27(y, p.b27)), 1)  # [N, 208, 8, 8]
-        if p.exit != "e6":
-            x = torch.cat((x, self.b28(z, p.b28), self.b29(x, p.b29)), 1)  # [N, 104, 16, 16]
-            z = torch.cat((z, self.b30(z, p.b30)), 1)  # [N, 52, 32, 32]
+            return fine, middle, coarse
+        for layer in self.rounds2:
+            fine, middle, coarse = layer(fine, middle, coarse, p)
         if p.e6 is not None:
-            outputs["e6"] = self.e6(y, p.e6)  # [N, 100]
+            outputs["e6"] = self.e6(coarse, p.e6)  # [N, 100]
         if p.exit == "e6":
-            return y, y, y
-        y = torch.cat((y, self.b31(x, p.b31), self.b32(y, p.b32)), 1)  # [N, 232, 8, 8]
-        x = torch.cat((x, self.b33(z, p.b33), self.b34(x, p.b34)), 1)  # [N, 116, 16, 16]
-        if p.exit != "e8":
-            z = torch.cat((z, self.b35(z, p.b35)), 1)  # [N, 58, 32, 32]
-        y = torch.cat((y, self.b36(x, p.b36), self.b37(y, p.b37)), 1)  # [N, 256, 8, 8]
-        if p.exit != "e8":
-            x = torch.cat((x, self.b38(z, p.b38), self.b39(x, p.b39)), 1)  # [N, 128, 16, 16]
-            z = torch.cat((z, self.b40(z, p.b40)), 1)  # [N, 64, 32, 32]
+            return fine, middle, coarse
+        for layer in self.rounds3:
+            fine, middle, coarse = layer(fine, middle, coarse, p)
         if p.e8 is not None:
-            outputs["e8"] = self.e8(y, p.e8)  # [N, 100]
-        return y, x, z
+            outputs["e8"] = self.e8(coarse, p.e8)  # [N, 100]
+        return fine, middle, coarse
+
+
+class TwoScalesRound(Round):
+    """A round of two_scales, msdnet_cifar.specc:47."""
+
+    def __init__(self, middle: int, coarse: int, with_middle: Condition = True) -> None:
+        self.b1 = Grown(middle, 12, 2, stride=2)
+        self.b2 = Grown(coarse, 12, 4)
+        self.b3 = when(with_middle, Grown(middle, 12, 2))
+
+    def forward(self, middle: Tensor, coarse: Tensor, p: Part) -> tuple[Tensor, Tensor]:
+        coarse = torch.cat((coarse, self.b1(middle, p.b1), self.b2(coarse, p.b2)), 1)
+        if p.b3 is not None:
+            middle = torch.cat((middle, self.b3(middle, p.b3)), 1)
+        return middle, coarse
 
 
 class TwoScales(Elastic):
@@ -191,68 +192,59 @@ class TwoScales(Elastic):
         self.b6 = Grown(140, 12, 4)
         self.b7 = when(exit.after("e10"), Grown(70, 12, 2))
         self.e10 = when(wanted("e10"), Stage(Answer(164, 100)))
-        self.b8 = when(exit.after("e10"), Grown(82, 12, 2, stride=2))
-        self.b9 = when(exit.after("e10"), Grown(164, 12, 4))
-        self.b10 = when(exit.after("e10"), Grown(82, 12, 2))
-        self.b11 = when(exit.after("e10"), Grown(94, 12, 2, stride=2))
-        self.b12 = when(exit.after("e10"), Grown(188, 12, 4))
-        self.b13 = when(exit.after("e12"), Grown(94, 12, 2))
+        self.rounds1 = rounds(
+            self,
+            TwoScalesRound(82, 164),
+            TwoScalesRound(94, 188, with_middle=exit.after("e12")),
+            present=exit.after("e10"),
+        )
         self.e12 = when(wanted("e12"), Stage(Answer(212, 100)))
-        self.b14 = when(exit.after("e12"), Grown(106, 12, 2, stride=2))
-        self.b15 = when(exit.after("e12"), Grown(212, 12, 4))
-        self.b16 = when(exit.after("e12"), Grown(106, 12, 2))
-        self.b17 = when(exit.after("e12"), Grown(118, 12, 2, stride=2))
-        self.b18 = when(exit.after("e12"), Grown(236, 12, 4))
-        self.b19 = when(exit.after("e14"), Grown(118, 12, 2))
+        self.rounds2 = rounds(
+            self,
+            TwoScalesRound(106, 212),
+            TwoScalesRound(118, 236, with_middle=exit.after("e14")),
+            present=exit.after("e12"),
+        )
         self.e14 = when(wanted("e14"), Stage(Answer(260, 100)))
-        self.b20 = when(exit.after("e14"), Grown(130, 12, 2, stride=2))
-        self.b21 = when(exit.after("e14"), Grown(260, 12, 4))
-        self.b22 = when(exit.after("e14"), Grown(130, 12, 2))
-        self.b23 = when(exit.after("e14"), Grown(142, 12, 2, stride=2))
-        self.b24 = when(exit.after("e14"), Grown(284, 12, 4))
-        self.b25 = when(exit.after("e16"), Grown(142, 12, 2))
+        self.rounds3 = rounds(
+            self,
+            TwoScalesRound(130, 260),
+            TwoScalesRound(142, 284, with_middle=exit.after("e16")),
+            present=exit.after("e14"),
+        )
         self.e16 = when(wanted("e16"), Stage(Answer(308, 100)))
 
     def forward(
-        self, x: Tensor, y: Tensor, z: Tensor, p: Part, outputs: dict[str, Tensor]
+        self, fine: Tensor, middle: Tensor, coarse: Tensor, p: Part, outputs: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        y = torch.cat((y, self.b1(x, p.b1), self.b2(y, p.b2)), 1)  # [N, 280, 8, 8]
-        x = torch.cat((x, self.b3(z, p.b3), self.b4(x, p.b4)), 1)  # [N, 140, 16, 16]
-        y = self.coarse2(y, p.coarse2)  # [N, 140, 8, 8]
-        x = self.middle2(x, p.middle2)  # [N, 70, 16, 16]
-        y = torch.cat((y, self.b5(x, p.b5), self.b6(y, p.b6)), 1)  # [N, 164, 8, 8]
+        coarse = torch.cat((coarse, self.b1(middle, p.b1), self.b2(coarse, p.b2)), 1)
+        middle = torch.cat((middle, self.b3(fine, p.b3), self.b4(middle, p.b4)), 1)
+        coarse = self.coarse2(coarse, p.coarse2)  # [N, 140, 8, 8]
+        middle = self.middle2(middle, p.middle2)  # [N, 70, 16, 16]
+        coarse = torch.cat((coarse, self.b5(middle, p.b5), self.b6(coarse, p.b6)), 1)
         if p.exit != "e10":
-            x = torch.cat((x, self.b7(x, p.b7)), 1)  # [N, 82, 16, 16]
+            middle = torch.cat((middle, self.b7(middle, p.b7)), 1)  # [N, 82, 16, 16]
         if p.e10 is not None:
-            outputs["e10"] = self.e10(y, p.e10)  # [N, 100]
+            outputs["e10"] = self.e10(coarse, p.e10)  # [N, 100]
         if p.exit == "e10":
-            return y, y
-        y = torch.cat((y, self.b8(x, p.b8), self.b9(y, p.b9)), 1)  # [N, 188, 8, 8]
-        x = torch.cat((x, self.b10(x, p.b10)), 1)  # [N, 94, 16, 16]
-        y = torch.cat((y, self.b11(x, p.b11), self.b12(y, p.b12)), 1)  # [N, 212, 8, 8]
-        if p.exit != "e12":
-            x = torch.cat((x, self.b13(x, p.b13)), 1)  # [N, 106, 16, 16]
+            return middle, coarse
+        for layer in self.rounds1:
+            middle, coarse = layer(middle, coarse, p)
         if p.e12 is not None:
-            outputs["e12"] = self.e12(y, p.e12)  # [N, 100]
+            outputs["e12"] = self.e12(coarse, p.e12)  # [N, 100]
         if p.exit == "e12":
-            return y, y
-        y = torch.cat((y, self.b14(x, p.b14), self.b15(y, p.b15)), 1)  # [N, 236, 8, 8]
-        x = torch.cat((x, self.b16(x, p.b16)), 1)  # [N, 118, 16, 16]
-        y = torch.cat((y, self.b17(x, p.b17), self.b18(y, p.b18)), 1)  # [N, 260, 8, 8]
-        if p.exit != "e14":
-            x = torch.cat((x, self.b19(x, p.b19)), 1)  # [N, 130, 16, 16]
+            return middle, coarse
+        for layer in self.rounds2:
+            middle, coarse = layer(middle, coarse, p)
         if p.e14 is not None:
-            outputs["e14"] = self.e14(y, p.e14)  # [N, 100]
+            outputs["e14"] = self.e14(coarse, p.e14)  # [N, 100]
         if p.exit == "e14":
-            return y, y
-        y = torch.cat((y, self.b20(x, p.b20), self.b21(y, p.b21)), 1)  # [N, 284, 8, 8]
-        x = torch.cat((x, self.b22(x, p.b22)), 1)  # [N, 142, 16, 16]
-        y = torch.cat((y, self.b23(x, p.b23), self.b24(y, p.b24)), 1)  # [N, 308, 8, 8]
-        if p.exit != "e16":
-            x = torch.cat((x, self.b25(x, p.b25)), 1)  # [N, 154, 16, 16]
+            return middle, coarse
+        for layer in self.rounds3:
+            middle, coarse = layer(middle, coarse, p)
         if p.e16 is not None:
-            outputs["e16"] = self.e16(y, p.e16)  # [N, 100]
-        return y, x
+            outputs["e16"] = self.e16(coarse, p.e16)  # [N, 100]
+        return middle, coarse
 
 
 class OneScale(Elastic):
@@ -276,8 +268,10 @@ class OneScale(Elastic):
         self.b9 = when(exit.after("e22"), Grown(286, 24, 4))
         self.b10 = when(exit.after("e22"), Grown(310, 24, 4))
 
-    def forward(self, x: Tensor, y: Tensor, p: Part, outputs: dict[str, Tensor]) -> Tensor:
-        x = torch.cat((y, self.b1(x, p.b1), self.b2(y, p.b2)), 1)  # [N, 332, 8, 8]
+    def forward(
+        self, middle: Tensor, coarse: Tensor, p: Part, outputs: dict[str, Tensor]
+    ) -> Tensor:
+        x = torch.cat((coarse, self.b1(middle, p.b1), self.b2(coarse, p.b2)), 1)  # [N, 332, 8, 8]
         x = self.b3(x, p.b3)  # [N, 166, 8, 8]
         x = torch.cat((x, self.b4(x, p.b4)), 1)  # [N, 190, 8, 8]
         if p.e18 is not None:
@@ -327,16 +321,16 @@ class MsdnetCifar(ElasticNet):
     def forward(self, x: Tensor, plan: Plan | None = None) -> Tensor | dict[str, Tensor]:
         p = self._plan if plan is None else plan
         outputs: dict[str, Tensor] = {}
-        x, y, z = self.stem(x, p.stem)
-        x, y, z = self.three_scales(y, z, x, p.three_scales, outputs)
-        outputs["three_scales"] = z
+        fine, middle, coarse = self.stem(x, p.stem)
+        fine, middle, coarse = self.three_scales(fine, middle, coarse, p.three_scales, outputs)
+        outputs["three_scales"] = fine
         if p.exit in ("e4", "e6", "e8"):
             return p.result(outputs)
-        x, y = self.two_scales(y, x, z, p.two_scales, outputs)
-        outputs["two_scales"] = y
+        middle, coarse = self.two_scales(fine, middle, coarse, p.two_scales, outputs)
+        outputs["two_scales"] = middle
         if p.exit in ("e10", "e12", "e14", "e16"):
             return p.result(outputs)
-        outputs["one_scale"] = x = self.one_scale(y, x, p.one_scale, outputs)
+        outputs["one_scale"] = x = self.one_scale(middle, coarse, p.one_scale, outputs)
         if p.exit in ("e18", "e20", "e22"):
             return p.result(outputs)
         outputs["head"] = self.head(x, p.head)  # [N, 100]

@@ -3,6 +3,7 @@
     python train.py
     python train.py --epochs 10 --lr 0.05 --amp
     python train.py --data-path DIR
+    python train.py --start net.safetensors
     python train.py --resume runs/checkpoint.pt
     torchrun --nproc-per-node 4 train.py
 
@@ -41,6 +42,7 @@ from elastic.train.resume import (
     restore_random,
     resumed,
 )
+from elastic.train.start import freeze, start
 from elastic.train.trainer import Trainer
 from model import Model
 
@@ -90,9 +92,13 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
     initialise(net, options.init, residual_ends(graph) if options.zero_init_residual else ())
     # Channels last is how convolutions run fastest, on processors and on GPUs.
     net = net.to(world.device).to(memory_format=torch.channels_last)
+    if options.start and not options.resume:
+        here = Path(__file__).parent
+        start(net, here / options.start, CLASSES, world)
+    freeze(net, options.freeze)
     if options.flags.sync_bn:
         synchronise(net)
-    optimizer = build_optimizer(net, options.optimizer, options.no_decay)
+    optimizer = build_optimizer(net, options.optimizer, options.no_decay, options.layer_decay)
     steps = loading.steps(options.batch_size)
     return Trainer(
         net,
@@ -118,7 +124,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
     steps = loading.steps(options.batch_size)
     total = ((options.epochs - begun) * steps - done) * options.accumulate
     mixing = Mixing(options.mixup, options.cutmix, CLASSES)
-    start = time.perf_counter()
+    begun_at = time.perf_counter()
     plans = [net.plan(at, outputs=OUTPUTS) for at in adn.pair(space)]
     with Bar("training", total, world.main) as bar, Stopping(world) as stopping:
         for epoch in range(begun, options.epochs):
@@ -161,7 +167,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
                 metrics |= {f"accuracy/{name}": score.accuracy for name, score in scores.items()}
                 bar.say(
                     f"epoch {epoch + 1:3}/{options.epochs}  loss {metrics['loss']:.3f}  "
-                    f"validation accuracy: {summary(scores)}  ({seconds(start)})"
+                    f"validation accuracy: {summary(scores)}  ({seconds(begun_at)})"
                 )
             log.write(epoch, **metrics)
             if world.main:

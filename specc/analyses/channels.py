@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,9 @@ from specc.codegen.names import attribute
 from specc.ir.expr import free
 from specc.ir.graph import DENSE, Graph, Op, Tensor, of_channels
 from specc.ir.parameter import Call
+
+DIGITS: Final = 8
+"""Significant digits of a score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +133,23 @@ def answer(graph: Graph, request: Call) -> Answer:
             for found in channel_sets(graph)
         ]
     }
+
+
+def channels_json(graph: Graph, scores: Mapping[str, float] | None = None) -> str:
+    """channels.json: the sets, and with `scores` the TAS of the layers that judge; "" where there are none."""
+    sets = channel_sets(graph)
+    rows = []
+    for found in sets:
+        row: dict[str, object] = {
+            "rows": [*map(module, found.rows)],
+            "columns": [*map(module, found.columns)],
+            "judges": [*map(module, found.judges)],
+        }
+        if scores is not None:
+            row["scores"] = [float(f"{scores.get(name, 0.0):.{DIGITS}g}") for name in found.judges]
+        rows.append(f"    {json.dumps(row)}")
+    body = ",\n".join(rows)
+    return f'{{\n  "network": {json.dumps(graph.name)},\n  "channels": [\n{body}\n  ]\n}}\n' if rows else ""
 
 
 def module(op: str) -> str:

@@ -69,6 +69,21 @@ def install(files: Mapping[str, str], folder: Path, force: bool = False) -> None
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def carry(file: tuple[Path, str] | None, folder: Path) -> None:
+    """Copies a file of the user's, which is not text, into an installed project under its name there."""
+    if file is not None:
+        source, name = file
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not (target.exists() and target.samefile(source)):
+            aside = target.with_name(f".{target.name}.specc-{os.getpid()}")
+            try:
+                shutil.copyfile(source, aside)
+                os.replace(aside, target)
+            finally:
+                aside.unlink(missing_ok=True)
+
+
 def refuse_foreign(folder: Path) -> None:
     """Raises Refused where something stands there that specc did not write or that was changed since."""
     if folder.exists() and not folder.is_dir():

@@ -41,9 +41,10 @@ class Sections(Protocol):
     def search(self) -> Call: ...
 
 
-SCRIPTS: Final = ("train.py", "search.py", "export.py", "bench.py", "settings.toml", "README.md")
-STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script != "search.py")
+SCRIPTS: Final = ("train.py", "search.py", "finetune.py", "export.py", "bench.py", "settings.toml", "README.md")
+STATIC_SCRIPTS: Final = tuple(script for script in SCRIPTS if script not in ("search.py", "finetune.py"))
 
+CHANNELS: Final = "channels.json"
 PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 
 BUILT_IN: Final[Mapping[str, str]] = {
@@ -71,6 +72,7 @@ class View:
     values     the method's arguments as Python text, by name
     call       the method with the arguments that are not the usual ones, as Python text: checkpoints name it
     data       files with what the compiler found out for the method
+    sorts      whether channels.json says which channels can be sorted
     validate_doc  the docstring of train.py's `validate`
     data_flag  the flag that says where the data lies, " --data-path DIR"; "" where nobody has to
     own        files of the user's that go with the project
@@ -102,6 +104,7 @@ class View:
     values: Mapping[str, str]
     call: str
     data: tuple[str, ...]
+    sorts: bool
     validate_doc: str
     draws: bool
     calibrated: int
@@ -128,7 +131,8 @@ def training_files(
 ) -> dict[str, str]:
     """The scripts' texts by file name, in the order of SCRIPTS. `data` are the files that the method has written,
     `own` those of the user's that go with the project."""
-    view = replace(training_view(graph, sections), data=data)
+    sorts = CHANNELS in data
+    view = replace(training_view(graph, sections), data=tuple(name for name in data if name != CHANNELS), sorts=sorts)
     if own:
         view = replace(view, data_flag="", dataset_from=f", the function `load` of `{own[0]}`", own=own)
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
@@ -171,6 +175,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         values={name: literal(plain(value)) for name, value in call.values},
         call=literal(call_text(call, method.signature)),
         data=(),
+        sorts=False,
         validate_doc=validate_doc(graph, method),
         slices=separable(graph) or "",
         outputs=several_outputs(graph),

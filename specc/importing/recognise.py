@@ -93,6 +93,7 @@ class Recognition:
         self.names: Counter[str] = Counter()
         self.asked: Node | None = None
         self.foreign = {part.result: part for part in foreign}
+        self.first: dict[View, Node] = {}  # where a view was first looked at: an operation that it becomes stands there
         self.inside = {name for part in foreign for name in part.nodes if name != part.result}
 
     # What operators may ask.
@@ -155,7 +156,7 @@ class Recognition:
                 continue
             name = self.fresh(f"{view.base}_{found.operator}")
             axes = view.axes if found.axes is None else found.axes
-            at = self.asked if self.asked is not None else self.nodes[view.base]
+            at = self.first.get(view) or self.asked or self.nodes[view.base]
             if found.parts:
                 return self.cut(view, found, name, at)
             self.emit(name, found, at, axes)
@@ -227,6 +228,7 @@ class Recognition:
                 continue
             self.asked = node
             self.views[node.name] = self.looked_at(node)
+            self.first.setdefault(self.views[node.name], node)
 
     def looked_at(self, node: Node) -> View:
         part = self.foreign.get(node.name)

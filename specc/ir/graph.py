@@ -134,7 +134,7 @@ class Op:
         return self.outputs[0]
 
 
-ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region"]
+ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region", "round"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,6 +146,7 @@ class Scope:
     args   the block's arguments as evaluated, for a block
     guard  what this scope adds to its parent's guard: 1 but for a region
     items  op names and scopes, in the order of execution
+    kind   what it is; `round` is of code generation, where the rounds of a repeat are found again
     output the name of the output that this scope computes: asking for it makes the scope present, whatever its guard
     """
 
@@ -209,7 +210,10 @@ class WidthRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WidthGroup:
-    """Channels that an operator chose itself and that unification may tie to others. `rule` None means fixed."""
+    """Channels that an operator chose itself and that unification may tie to others. `rule` None means fixed.
+
+    `part` is the number of one of several runs into which the operator's channels are cut.
+    """
 
     variable: str
     maximum: int
@@ -217,11 +221,15 @@ class WidthGroup:
     rule: WidthRule | None
     owner: str
     origin: Span
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tie:
-    """Two sizes that must be equal, and why: the two operands of a sum, the two sides of a skip."""
+    """Two sizes that must be equal, and why: the two operands of a sum, the two sides of a skip.
+
+    `meeting` names the two tensors where these are their channels.
+    """
 
     left: Expr
     right: Expr
@@ -229,6 +237,16 @@ class Tie:
     right_origin: Span
     origin: Span
     what: str
+    meeting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CutApart:
+    """A size whose channels go different ways, as after a split, and the sizes of its parts."""
+
+    size: Expr
+    pieces: tuple[Expr, ...]
+    origin: Span
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,6 +293,7 @@ class Graph:
     listed: tuple[ListedSubnet, ...] = ()
     widths: tuple[WidthGroup, ...] = ()
     ties: tuple[Tie, ...] = ()
+    cuts: tuple[CutApart, ...] = ()
     main: str = ""
     labels: tuple[LabelLevel, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()

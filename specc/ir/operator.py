@@ -81,6 +81,11 @@ class OpCall(Protocol):
         """Demands that two tensors have the same height and width, or as many tokens."""
         ...
 
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        """The sizes of the parts of an elastic run whose channels go different ways, so many each in the largest
+        network; None where it can't be."""
+        ...
+
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         """A diagnostic at the call, or at one of its arguments. `build` should then return its best guess."""
         ...
@@ -209,6 +214,11 @@ class Operator(ABC):
     reads_runs: bool = False
     """Whether its weights find those of its input channels where the active ones are several runs, as after a
     concatenation of elastic tensors."""
+    writes_runs: bool = False
+    """Whether its weights find those of its output channels where the active ones are several runs, because they meet
+    a concatenation. One with groups, or without some weights, does not."""
+    passes_runs: bool = False
+    """Whether its outputs have the runs of its inputs, however these are cut. What is channelwise has."""
     needs_one_run: bool = False
     """Of an operator without weights: whether it needs the active channels to be the first ones."""
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import chain, product
 from math import prod
 from typing import Literal, TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.ir.choice import Kind, Options
-from specc.ir.expr import Apply, Expr, Option, Var, both, evaluate, free, substitute
-from specc.ir.graph import DENSE, Connection, LabelLevel, ScopeKind, Segment, Tensor, Tie, WidthRule
+from specc.ir.expr import Apply, Expr, Option, Var, apply, both, evaluate, free, substitute
+from specc.ir.graph import DENSE, Connection, CutApart, LabelLevel, ScopeKind, Segment, Tensor, Tie, WidthRule
 from specc.ir.operator import Operator
 from specc.ir.window import Window
 from specc.semantics.model import Model
@@ -200,7 +201,8 @@ class ChoiceItem:
 
 @dataclass(slots=True, eq=False)
 class GroupItem:
-    """A width group: channels that one operator chose. `rule` is the width setting it was made under."""
+    """A width group: channels that one operator chose. `rule` is the width setting it was made under, `part` the number
+    of a part of what was cut apart."""
 
     variable: str
     owner: OpItem
@@ -209,6 +211,7 @@ class GroupItem:
     rule: WidthRule
     origin: Span
     serial: int
+    part: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -268,7 +271,7 @@ class Builder:
         self.model = model
         self.calls: tuple[CallSite, ...] = ()
         self.findings: Findings = CallFindings(findings, self)
-        self.file_values: list[dict[str, Value]] = [{} for _ in model.names.files]
+        self.file_values: dict[ast.LetStatement | ast.ParamStatement, Value] = {}
         self.root = ScopeItem(None, "", kind="network", origin=model.names.supernet.span)
         self.scope = self.root
         self.stage: ScopeItem | None = None
@@ -283,6 +286,7 @@ class Builder:
         self.choices: list[ChoiceItem] = []
         self.groups: dict[str, GroupItem] = {}
         self.ties: list[Tie] = []
+        self.cuts: list[CutApart] = []
         self.skippables: dict[int, list[ChoiceItem]] = {}
         self.passed: list[Expr] = []
         self.predictions: list[Prediction] = []
@@ -489,11 +493,10 @@ class Builder:
                 help=f"give both the same number of channels, or project one: `shortcut {{ {projection} }}`",
             )
             return False
-        if self.cuts(left) == self.cuts(right):
-            pairs = [(a.size, b.size) for a, b in zip(left.channels, right.channels, strict=True)]
-        else:
-            pairs = [(left.features, right.features)]
-        self.add_ties(pairs, left, right, what, origin)
+        if left.channels != right.channels:
+            places = left.origin, right.origin, self.reached(origin)
+            meeting = (left.name, right.name) if left.name and right.name else ()
+            self.ties.append(Tie(left.features, right.features, *places, what, meeting))
         return True
 
     def tie_space(self, left: Tensor, right: Tensor, what: str, origin: Span) -> bool:
@@ -514,9 +517,26 @@ class Builder:
         )
         return False
 
-    def cuts(self, tensor: Tensor) -> list[tuple[int, int]]:
-        """How a tensor's channels are cut into segments at the largest sub-network."""
-        return [(self.maximum(s.size), self.maximum(s.spread)) for s in tensor.channels]
+    def cut_apart(self, size: Expr, places: tuple[int, ...], origin: Span) -> tuple[Expr, ...] | None:
+        """The sizes of the parts of an elastic run, so many channels each in the largest network; None where it was cut
+        otherwise before. A width group becomes several; of any other size each part has its share."""
+        known = next((cut for cut in self.cuts if cut.size == size), None)
+        if known is not None:
+            return known.pieces if tuple(map(self.maximum, known.pieces)) == places else None
+        group = self.groups.get(size.choice) if isinstance(size, Var) else None
+        if group is None:
+            pieces = tuple(apply("mul", size, Fraction(place, sum(places))) for place in places)
+        elif any(place % group.multiple for place in places):
+            return None
+        else:
+            for number, place in enumerate(places, start=1):
+                name = f"{group.part}_{number}".lstrip("_")
+                part = replace(group, variable=f"{group.variable}.{number}", maximum=place, part=name)
+                self.groups[part.variable] = part
+                self.peak[part.variable] = place
+            pieces = tuple(Var(f"{group.variable}.{number}") for number in range(1, len(places) + 1))
+        self.cuts.append(CutApart(size, pieces, self.reached(origin)))
+        return pieces
 
     def add_ties(self, pairs: list[tuple[Expr, Expr]], left: Tensor, right: Tensor, what: str, origin: Span) -> None:
         for a, b in pairs:

@@ -20,7 +20,6 @@ from specc.ir.graph import (
     Output,
     Scope,
     Tensor,
-    Tie,
     WidthGroup,
     WidthRule,
 )
@@ -98,11 +97,15 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
         origin=b.model.names.supernet.span,
         listed=listed_subnets(b.model.method),
         widths=tuple(
-            WidthGroup(g.variable, g.maximum, g.multiple, final_rule(g.rule, names), g.owner.path, g.origin)
+            WidthGroup(g.variable, g.maximum, g.multiple, final_rule(g.rule, names), g.owner.path, g.origin, g.part)
             for g in b.groups.values()
         ),
         ties=tuple(
-            Tie(rewrite(t.left), rewrite(t.right), t.left_origin, t.right_origin, t.origin, t.what) for t in b.ties
+            replace(t, left=rewrite(t.left), right=rewrite(t.right), meeting=tuple(tensors[name] for name in t.meeting))
+            for t in b.ties
+        ),
+        cuts=tuple(
+            replace(cut, size=rewrite(cut.size), pieces=tuple(rewrite(piece) for piece in cut.pieces)) for cut in b.cuts
         ),
         main=tensors[main.name] if sum(o.kind != "features" for o in outputs) > 1 else "",
         labels=b.levels,

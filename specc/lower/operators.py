@@ -29,7 +29,7 @@ from specc.ops.shapes import EVEN_KERNEL
 from specc.portable.run.numerals import written
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, WIDTH_WORDS
-from specc.semantics.meaning import OperatorCall
+from specc.semantics.meaning import Means, OperatorCall
 from specc.semantics.settings import BAD_SETTING
 from specc.semantics.signature import bind_arguments
 from specc.source import Span
@@ -166,6 +166,9 @@ class Call:
 
     def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
         self.builder.tie_space(left, right, what, self.span)
+
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        return self.builder.cut_apart(size, places, self.span)
 
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         if not self.follows_error():
@@ -397,7 +400,7 @@ def width_word(b: Builder, arg: ast.Arg, env: Env) -> str | None:
 
 def bank_of(b: Builder, arg: ast.Arg, env: Env) -> BankRequest:
     """The bank argument: a bank word, or the choice that selects the bank."""
-    if isinstance(arg.value, ast.Name) and arg.value.name not in env.names:
+    if isinstance(arg.value, ast.Name) and b.model.meanings[arg.value] in (Means.WORD, Means.CHOICE):
         return bank_request(b, arg.value.name, arg.value.span)
     x = evaluate(b, arg.value, env).x
     chosen = isinstance(x, str) and isinstance(arg.value, ast.Name) and arg.value.name in b.model.names.choices

@@ -13,16 +13,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 from specc.diagnostics import Rule
-from specc.diagnostics.near import near
-from specc.ir.choice import Options
 from specc.ir.expr import Apply, Expr, Option, Var, show, substitute
 from specc.ir.graph import LabelLevel, Tensor
 from specc.ir.rewrite import rewrite_segment
 from specc.lower.builder import TOO_LARGE, Builder, ChoiceItem, Prediction, ScopeItem, Value
 from specc.lower.operators import BAD_SIZE, plain_op
-from specc.lower.values import Env, evaluate
+from specc.lower.values import Env, evaluate, foresee
 from specc.semantics.labels import BAD_LABELS, LABELS_FILE, ancestors
-from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
+from specc.semantics.names import DUPLICATE_NAME
 from specc.source import Span
 from specc.syntax import ast
 
@@ -155,12 +153,8 @@ def options_of(b: Builder, choice: ast.Name | None) -> Sequence[Option | None]:
     """The options that a head is made for; (None,) for a single head."""
     if choice is None:
         return (None,)
-    options: Options | None = b.options.get(choice.name) if choice.name in b.model.names.choices else None
-    if options is None:
-        names = (*b.model.names.choices, LEVEL)
-        help = near(choice.name, names) or "a head stands by a choice that is declared: `choice k in 1..4`"
-        b.findings.report(UNKNOWN_NAME, choice.span, f"there is no choice `{choice.name}`", help=help)
-        return (None,)
+    foresee(b, choice.name, choice.span)
+    options = b.options[choice.name]
     if any(isinstance(option, Fraction) for option in options):
         message = f"`{choice.name}` has ratios for options, and heads are called after theirs"
         b.findings.report(HEAD_BY, choice.span, message, help="a head stands by a choice of whole numbers or words")

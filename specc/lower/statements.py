@@ -25,13 +25,14 @@ from specc.lower.values import (
     declare_choice,
     evaluate,
     evaluate_options,
+    held_value,
     lower_choice,
     static_number,
 )
 from specc.ops import find_operator, norms
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.check import OPERATOR_EXTRAS, by_when, outside_operator, written_operator
-from specc.semantics.meaning import BlockCall, HeldWord, OperatorCall
+from specc.semantics.meaning import BlockCall, Means, OperatorCall
 from specc.semantics.names import UNKNOWN_NAME
 from specc.semantics.signature import bind_arguments, tensor_in_parentheses
 from specc.source import CallSite, Span
@@ -372,7 +373,7 @@ def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
     before = b.incoming(statement.span)
     for level in levels:
         own = name if level is None else f"{name}_{level.name}"
-        inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
+        inner = with_level(Env(dict(env.names), dict(env.frame), dict(env.lost)), level)
         with b.inside("exit", own, statement.span, given=True, guard=taken, output=own):
             lower_body(b, statement.body, inner)
         prediction(b, own, "exit", level, taken, levels, statement.span)
@@ -408,7 +409,7 @@ def call(b: Builder, node: ast.CallExpr, target: ast.Name | None, env: Env) -> t
         b.here = tensor_of(b, source.value, env)
     if isinstance(meaning, BlockCall):
         return call_block(b, meaning, node, target, env)
-    operation = held_operator(b, node, env) if isinstance(meaning, HeldWord) else meaning
+    operation = meaning if isinstance(meaning, OperatorCall) else held_operator(b, node, env)
     if operation is None:
         return ()
     if operation.source is None and operation.args:
@@ -436,9 +437,7 @@ def reading_parameter(b: Builder, operation: OperatorCall, node: ast.CallExpr, e
 
 def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | None:
     """The operator whose name a parameter or a `let` holds; None with a diagnostic where it holds something else."""
-    name = node.name.name
-    held = held_value(b, name, env)
-    word = held.x if held is not None and isinstance(held.x, str) else ""
+    name, word = node.name.name, held_word(b, node.name, env)
     signature = (written_operator(word) or outside_operator(word)) if word else None
     if signature is not None:
         source = tensor_in_parentheses(signature, node.args, lambda value: is_tensor(b, value, env))
@@ -446,6 +445,7 @@ def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | No
         bound = bind_arguments(signature, args, node.span, b.findings, OPERATOR_EXTRAS)
         return OperatorCall(word, signature, bound, args, source)
     message = f"`{name}` holds a value, and an operator or block must stand here"
+    held = held_value(b, node.name, env)
     options = b.options.get(held.x.choice, ()) if held is not None and isinstance(held.x, Var) else ()
     chosen = any(isinstance(option, str) for option in options)
     help = by_when(name) if chosen else f"a word such as `{name}=relu` stands for an operator"
@@ -453,15 +453,11 @@ def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | No
     return None
 
 
-def held_value(b: Builder, name: str, env: Env) -> Value | None:
-    return env.names.get(name) or b.file_values[env.file].get(name)
-
-
 def call_block(
     b: Builder, called: BlockCall, node: ast.CallExpr, target: ast.Name | None, env: Env
 ) -> tuple[Tensor, ...]:
     """Writes out a block where it is called: arguments in the caller's names, defaults in its own."""
-    block, home, bound = called.block, called.home, called.bound
+    block, bound = called.block, called.bound
     in_stage = b.naming_scope().kind in ("stem", "stage", "head", "exit")
     base = target.name if target is not None else b.prefix + ("b" if in_stage else block.name.name)
     tensors = {
@@ -473,7 +469,7 @@ def call_block(
         scope.block = block.name.name
         scope.site = CallSite(node.span, block.name.name, cures=cures(block, bound))
         b.calls = (*b.calls, scope.site)
-        inner = Env({}, home)
+        inner = Env()
         for parameter in block.parameters:
             name = parameter.name.name
             if name in tensors:
@@ -501,24 +497,26 @@ def cures(block: ast.Block, bound: Mapping[str, ast.Arg]) -> tuple[str, ...]:
 
 def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
     """The tensor that a name, `here` or a call stands for. A call reads what arrives, and leaves it as it was."""
+    meaning = b.model.meanings.get(node) if isinstance(node, ast.Name) else None
     match node:
         case ast.Name("here"):
             return b.incoming(node.span)
-        case ast.Name(name) if name in env.frame and name not in env.names:
-            return env.frame[name]
-        case ast.Name() if stands_for_call(b, node, env):
+        case ast.Name(name) if is_tensor(b, node, env):
+            if name in env.frame:
+                return env.frame[name]
+            if name in env.lost:
+                b.findings.report(
+                    UNKNOWN_NAME,
+                    node.span,
+                    f"the tensor `{name}` may not be there",
+                    secondary=[(env.lost[name], "it is made here, in what a choice may leave out")],
+                    help="give it the name before, so that there is always one",
+                )
+            else:
+                help = near(name, env.frame) or "a tensor is named where it is made: `a = conv(64, kernel=3)`"
+                b.findings.report(UNKNOWN_NAME, node.span, f"there is no tensor `{name}` yet", help=help)
+        case ast.Name() if isinstance(meaning, (OperatorCall, BlockCall)) or held_word(b, node, env):
             return tensor_of(b, ast.CallExpr(node, (), node.span), env)
-        case ast.Name(name) if name in env.lost and name not in env.names:
-            b.findings.report(
-                UNKNOWN_NAME,
-                node.span,
-                f"the tensor `{name}` may not be there",
-                secondary=[(env.lost[name], "it is made here, in what a choice may leave out")],
-                help="give it the name before, so that there is always one",
-            )
-        case ast.Name(name) if name not in env.names and name not in b.model.names.choices:
-            help = near(name, env.frame) or "a tensor is named where it is made: `a = conv(64, kernel=3)`"
-            b.findings.report(UNKNOWN_NAME, node.span, f"there is no tensor `{name}` yet", help=help)
         case ast.CallExpr() if node.name in b.model.meanings:
             before, scattered = b.here, b.scattered
             results = call(b, node, None, env)
@@ -534,22 +532,20 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
     return b.guess(node.span)
 
 
-def stands_for_call(b: Builder, node: ast.Name, env: Env) -> bool:
-    """Whether a bare name in a tensor's place is a call without arguments: `concat(relu, here)`."""
-    meaning = b.model.meanings.get(node)
-    if isinstance(meaning, HeldWord):
-        held = held_value(b, node.name, env)
-        return held is not None and isinstance(held.x, str)
-    return meaning is not None
+def held_word(b: Builder, name: ast.Name, env: Env) -> str:
+    """The word that a parameter or a `let` holds, as under `act=relu`; "" for any other name."""
+    held = held_value(b, name, env)
+    return held.x if held is not None and isinstance(held.x, str) else ""
 
 
-def is_tensor(b: Builder, value: ast.Expression, env: Env) -> bool:
-    """Whether an argument is a tensor rather than a value."""
-    match value:
+def is_tensor(b: Builder, node: ast.Expression, env: Env) -> bool:
+    """Whether an expression stands for a tensor rather than a value; a parameter may hold either."""
+    match node:
         case ast.Name(name):
-            return name not in env.names and (name == "here" or name in env.frame)
+            meaning = b.model.meanings.get(node)
+            return meaning is Means.TENSOR or (meaning is Means.LOCAL and name not in env.names)
         case ast.CallExpr():
-            return value.name in b.model.meanings
+            return node.name in b.model.meanings
     return False
 
 
@@ -607,13 +603,10 @@ def names_of_call(b: Builder, node: ast.CallExpr, env: Env, prefix: str, target:
     for arg in node.args:
         if isinstance(arg.value, ast.CallExpr):
             found += names_of_call(b, arg.value, env, prefix, "")
-    name = node.name.name
-    if written_operator(name) is None and name in env.names and isinstance(env.names[name].x, str):
-        name = str(env.names[name].x)  # `act=relu`
-    blocks = b.model.names.files[env.file].blocks
-    base = "norm" if name in norms().values() else name
+    meaning, name = b.model.meanings.get(node.name), node.name.name
     if target:
         found.append((target, True))
-    elif written_operator(name) is not None or name in blocks:
+    elif isinstance(meaning, (OperatorCall, BlockCall)) or (name := held_word(b, node.name, env)):
+        base = "norm" if name in norms().values() else name
         found.append((prefix + base, False))
     return found

@@ -25,10 +25,10 @@ from specc.lower.outputs import (
 )
 from specc.lower.settings import warn_of_settings
 from specc.lower.statements import lower_body, lower_statement
-from specc.lower.values import Env, Place, evaluate, lower_choice
+from specc.lower.values import Env, Place, evaluate, file_value, lower_choice, param_value
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
-from specc.semantics.names import DUPLICATE_NAME, statements_of
+from specc.semantics.names import statements_of
 from specc.syntax import ast
 
 MISSING_PART = Rule(
@@ -61,7 +61,7 @@ def lower(model: Model, findings: Findings) -> Graph | None:
     state = SupernetState(b)
     try:
         bind_file_values(b)
-        env = Env({}, 0)
+        env = Env()
         for statement in model.names.supernet.body.statements:
             env = lower_supernet_statement(b, statement, env, state)
     except TooLarge:
@@ -82,29 +82,13 @@ def lower(model: Model, findings: Findings) -> Graph | None:
 
 
 def bind_file_values(b: Builder) -> None:
-    """Top-level lets, params and choices of every file, in order. Overrides reach params of any file."""
-    done: dict[int, Value] = {}
-    for index, scope in enumerate(b.model.names.files):
+    """Top-level lets, params and choices of every file, in order."""
+    for scope in b.model.names.files:
         for statement in scope.values:
-            name = statement.name.name
-            if id(statement) not in done:
-                env = Env({}, index)
-                if isinstance(statement, ast.ChoiceStatement):
-                    if name not in b.options:
-                        lower_choice(b, statement, env)
-                    done[id(statement)] = Value(Var(name))
-                elif isinstance(statement, ast.ParamStatement):
-                    done[id(statement)] = param_value(b, statement, env)
-                else:
-                    done[id(statement)] = evaluate(b, statement.value, env, Place(None, name), pairs=True)
-            b.file_values[index][name] = done[id(statement)]
-
-
-def param_value(b: Builder, statement: ast.ParamStatement, env: Env) -> Value:
-    """What `-p name=value` said, or the default."""
-    override = b.model.params.get(statement.name.name)
-    value = evaluate(b, statement.value, env)
-    return value if override is None else Value(override)  # type: ignore[arg-type]
+            if not isinstance(statement, ast.ChoiceStatement):
+                file_value(b, statement)
+            elif statement.name.name not in b.options:
+                lower_choice(b, statement, Env())
 
 
 class SupernetState:
@@ -116,7 +100,6 @@ class SupernetState:
         self.classes: int | None = None
         self.stages: list[tuple[ScopeItem, Tensor]] = []
         self.head: ScopeItem | None = None
-        self.names: dict[str, ast.Stage] = {}
 
     def outputs(self) -> tuple[Wanted, ...]:
         """The predictions of the heads, then those of the exits, then the end of every stage."""
@@ -143,11 +126,12 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
         case ast.ClassesStatement():
             if state.classes is not None:
                 b.findings.report(MISPLACED, statement.span, "`classes` is said a second time")
+            earlier = len(b.findings.diagnostics)
             classes = evaluate(b, statement.value, env).x
             if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
                 b.findings.report(BAD_SIZE, statement.value.span, "the number of classes is a positive whole number")
                 classes = 1
-            elif classes == 1:
+            elif classes == 1 and len(b.findings.diagnostics) == earlier:
                 b.findings.report(BAD_SIZE, statement.value.span, ONE_CLASS, help="write `classes 2` for yes and no")
             state.classes = classes
             return env.with_("classes", Value(classes, follows=True))
@@ -195,6 +179,7 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
     shape = statement.shape
     sizes: list[Expr] = []
     resolution: Expr | None = None
+    earlier = len(b.findings.diagnostics)
     for arg in shape.args:
         elastic = arg.name is not None  # `resolution=`
         leaf = "resolution" if statement.name is None else f"{statement.name.name}.resolution"
@@ -204,6 +189,8 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
             b.findings.report(WRONG_TYPE, arg.value.span, "a list can't stand here", help=help)
             return None
         x = evaluate(b, arg.value, env, place).scalar
+        if len(b.findings.diagnostics) > earlier:
+            return None
         options = b.options.get(x.choice, ()) if isinstance(x, Var) else (x,)
         if not options or any(isinstance(o, (bool, str)) or not isinstance(o, int) or o < 1 for o in options):
             b.findings.report(BAD_SIZE, arg.value.span, "the sizes of an input are positive whole numbers")
@@ -228,40 +215,17 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
         b.findings.report(MISSING_PART, statement.span, "this input is not complete", help=help)
         return None
     name = input_name(statement)
-    if any(tensor.name == name for tensor in state.inputs):
-        span = statement.span if statement.name is None else statement.name.span
-        b.findings.report(
-            DUPLICATE_NAME, span, f"there is an input `{name}` already", help="name each: `input left image(..)`"
-        )
-        return None
     return Tensor(name, (Segment(sizes[0]),), space, statement.span)
 
 
 def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: SupernetState) -> None:
-    """A stem, stage or head under its name; a stage without one is called by its number."""
-    number = 1 + sum(s.kind == "stage" for s in state.names.values())
-    name = (
-        statement.name.name
-        if statement.name is not None
-        else f"s{number}"
-        if statement.kind == "stage"
-        else statement.kind
-    )
-    if name in state.names:
-        span = statement.name.span if statement.name is not None else statement.span
-        b.findings.report(
-            DUPLICATE_NAME,
-            span,
-            f"there is a `{name}` already",
-            secondary=[(state.names[name].span, "it is here")],
-        )
-        return
+    """A stem, stage or head."""
+    name = b.model.names.stages[statement]
     if state.head is not None:
         b.findings.report(
             MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")]
         )
         return
-    state.names[name] = statement
     before = b.here
     if statement.kind == "head":
         state.head = lower_head(b, statement, env, name)
@@ -297,7 +261,7 @@ def lower_head(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeIt
         guard: Expr = 1 if choice is None or len(options) == 1 else apply("eq", Var(choice.name), option)  # type: ignore[arg-type]
         for level in levels:
             own = name + ("" if option is None else word(option)) + ("" if level is None else f"_{level.name}")
-            inner = with_level(Env(dict(env.names), env.file, dict(env.frame), dict(env.lost)), level)
+            inner = with_level(Env(dict(env.names), dict(env.frame), dict(env.lost)), level)
             b.here = before
             output = own if option is not None or level is not None else ""
             with (

@@ -24,6 +24,7 @@ from specc.semantics.arithmetic import (
     shown,
     word_in,
 )
+from specc.semantics.meaning import FileValue, Means
 from specc.semantics.names import UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
@@ -93,20 +94,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Env:
-    """The names a piece of a spec sees: its own, then those of its file.
+    """What the names hold that a block, or the supernet, defines, as far as lowering has come.
 
-    `frame` holds the tensors that have a name in the block (or supernet) around. All its braces share the frame, so
-    that a name given again in one of them is seen after it. `lost` has the names that only what a choice may leave
-    out gives, and where it does.
+    `names` has the values, `frame` the tensors. All braces of a block share the frame, so that a name given again in
+    one of them is seen after it. `lost` has the names that only what a choice may leave out gives, and where it does.
     """
 
-    names: dict[str, Value]
-    file: int
+    names: dict[str, Value] = field(default_factory=dict)
     frame: dict[str, Tensor] = field(default_factory=dict)
     lost: dict[str, Span] = field(default_factory=dict)
 
     def with_(self, name: str, value: Value) -> Env:
-        return Env({**self.names, name: value}, self.file, self.frame, self.lost)
+        return Env({**self.names, name: value}, self.frame, self.lost)
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -191,45 +190,67 @@ def computed(b: Builder, function: str, args: tuple[Value, ...], span: Span) -> 
 
 
 def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool, pairs: bool = False) -> Value:
-    name = node.name
-    if name == "in":
+    """What a name holds, by what checking found that it means."""
+    meaning = b.model.meanings[node]
+    if meaning is Means.INCOMING:
         features = b.incoming(node.span).features
         if b.branches is not None and b.branches.begun:
             features = b.branches.own_channels(b.maximum(features))
         return Value(b.maximum(features) if peak else features, follows=True)
-    value = env.names.get(name) or b.file_values[env.file].get(name)
-    if value is not None:
-        if isinstance(value.x, tuple) and not pairs:
-            message = f"`{name}` is a height and a width, and one number must stand here"
-            b.findings.report(WRONG_TYPE, node.span, message)
-            return ONE
-        if peak and isinstance(value.x, (Var, Apply)):
-            x = b.at_peak_widths(value.x)
-            settled = isinstance(x, int) and isinstance(value.x, Apply) and value.x.function in TRUTHS
-            return Value(bool(x) if settled else x, value.follows)
-        return value
-    if name in b.model.names.choices:
-        foresee(b, name, node.span)
-        return Value(Var(name))
-    if name == "here" or name in env.frame:
-        b.findings.report(WRONG_TYPE, node.span, f"`{name}` is a tensor, and a value must stand here")
+    if meaning is Means.CHOICE:
+        foresee(b, node.name, node.span)
+        return Value(Var(node.name))
+    if meaning is Means.WORD:
+        return Value(node.name)
+    value = held_value(b, node, env)
+    if value is None:
+        b.findings.report(WRONG_TYPE, node.span, f"`{node.name}` is a tensor, and a value must stand here")
         return ONE
-    if name == "classes":
-        help = "say how many there are, before the stem: `classes 10`"
-        b.findings.report(UNKNOWN_NAME, node.span, "the number of classes is not known here", help=help)
+    if isinstance(value.x, tuple) and not pairs:
+        message = f"`{node.name}` is a height and a width, and one number must stand here"
+        b.findings.report(WRONG_TYPE, node.span, message)
         return ONE
-    if "." in name:
-        b.findings.report(UNKNOWN_NAME, node.span, f"there is no value `{name}` here")
-    return Value(name)
+    if peak and isinstance(value.x, (Var, Apply)):
+        x = b.at_peak_widths(value.x)
+        settled = isinstance(x, int) and isinstance(value.x, Apply) and value.x.function in TRUTHS
+        return Value(bool(x) if settled else x, value.follows)
+    return value
+
+
+def held_value(b: Builder, name: ast.Name, env: Env) -> Value | None:
+    """What a name holds, of those to which a spec gives values; None for any other, and for a tensor."""
+    meaning = b.model.meanings.get(name)
+    if isinstance(meaning, FileValue):
+        return file_value(b, meaning.statement)
+    return env.names.get(name.name) if meaning is Means.LOCAL else None
+
+
+def file_value(b: Builder, statement: ast.LetStatement | ast.ParamStatement) -> Value:
+    """What a `let` or `param` at the top of a file holds."""
+    if statement not in b.file_values:
+        if isinstance(statement, ast.ParamStatement):
+            value = param_value(b, statement, Env())
+        else:
+            value = evaluate(b, statement.value, Env(), Place(None, statement.name.name), pairs=True)
+        b.file_values[statement] = value
+    return b.file_values[statement]
+
+
+def param_value(b: Builder, statement: ast.ParamStatement, env: Env) -> Value:
+    """What `-p name=value` said, in any file, or the default."""
+    override = b.model.params.get(statement.name.name)
+    value = evaluate(b, statement.value, env)
+    return value if override is None else Value(override)  # type: ignore[arg-type]
 
 
 def foresee(b: Builder, name: str, span: Span) -> None:
-    """Finds the options of a choice that is declared further on."""
+    """Finds the options of a choice that is declared further on, as far as names at the top of the file make them."""
     statement = b.ahead.pop(name, None)
     if statement is None:
         return
     findings, b.findings = b.findings, Findings()
-    options = evaluate_options(b, statement.options, Env({}, 0))
+    values = [s for s in b.model.names.files[0].values if not isinstance(s, ast.ChoiceStatement)]
+    options = evaluate_options(b, statement.options, Env({s.name.name: file_value(b, s) for s in values}))
     failed, b.findings = bool(b.findings), findings
     if failed:
         b.findings.report(
@@ -344,7 +365,7 @@ def reads_choices_alone(b: Builder, node: ast.Expression, env: Env) -> bool:
     """Whether a condition speaks of choices by their names and of nothing that differs from call to call."""
     match node:
         case ast.Name(name):
-            return name in b.options and name not in env.names and len(b.options[name]) > 1
+            return b.model.meanings[node] is Means.CHOICE and len(b.options[name]) > 1
         case ast.Binary(_, left, right):
             return all(is_option(b, n) or reads_choices_alone(b, n, env) for n in (left, right))
         case ast.Unary(_, operand):

@@ -175,3 +175,8 @@ def leaving(sites: Sites) -> Values:
 def segmented(sites: Sites) -> bool:
     """Whether the channels that enter an op come in several runs anywhere."""
     return any(isinstance(value, tuple) for value in entering(sites))
+
+
+def written_in_runs(sites: Sites) -> bool:
+    """Whether the channels that leave an op come in several runs anywhere."""
+    return any(isinstance(value, tuple) for value in leaving(sites))

@@ -10,6 +10,7 @@ from specc.passes.check_limits import BEYOND_LIMITS, check_options, check_totals
 from specc.passes.check_runs import check_runs
 from specc.passes.check_sizes import check_sizes
 from specc.passes.connections import check_connections
+from specc.passes.cut_runs import cut_runs
 from specc.passes.drop_dead import drop_dead
 from specc.passes.resolve_banks import resolve_banks
 from specc.passes.tighten_guards import tighten_guards
@@ -19,6 +20,7 @@ from specc.passes.verify import verify
 Pass = Callable[[Graph, Findings], Graph]
 
 PASSES: tuple[Pass, ...] = (
+    cut_runs,
     unify_channels,
     check_options,
     check_connections,

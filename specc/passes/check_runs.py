@@ -17,9 +17,10 @@ RUNS_DIFFER = Rule(
     "runs-differ",
     "tensors that must agree are put together from different elastic parts",
     "A narrow sub-network keeps the first channels of every part of a concatenation. Added to channels that are cut\n"
-    "otherwise, they would meet different ones in each sub-network.\n"
-    "Wrong:  width per_group 0.5..1.0 ... add(concat(a, b), conv(64, kernel=1))         where a and b are elastic\n"
-    "Right:  add(conv(64, kernel=1, from=both), conv(64, kernel=1))                     where both = concat(a, b)",
+    "otherwise, they would meet different ones in each sub-network. A convolution or linear layer writes its channels\n"
+    "in the runs that they meet, one in groups does not, and what is shuffled or padded has runs of its own.\n"
+    "Wrong:  width per_group 0.5..1.0 ... add(concat(a, b), conv(64, kernel=1, groups=4))   where a and b are elastic\n"
+    "Right:  width per_group 0.5..1.0 ... add(concat(a, b), conv(64, kernel=1))",
 )
 NEEDS_ONE_RUN = Rule(
     "E504",

@@ -21,6 +21,7 @@ from specc.ir.graph import Graph, Tie, WidthGroup, WidthRule
 from specc.ir.rewrite import Rewrite, rewrite_graph, substitution
 from specc.ir.values import ValueTable
 from specc.ir.whole import factor_beside, needed_multiple
+from specc.source import Span
 
 SIZES_DIFFER = Rule(
     "E501",
@@ -59,8 +60,12 @@ def unify_channels(graph: Graph, findings: Findings) -> Graph:
         table = ValueTable(options)
         for variable in union.bound:
             union.check_follower(variable, rewrite, table)
+    reported: set[tuple[Span, Span, Span]] = set()
     for tie in union.later:
-        check_equal(rewrite(union.resolve(tie.left)), rewrite(union.resolve(tie.right)), tie, options, findings)
+        places = tie.origin, tie.left_origin, tie.right_origin
+        left, right = rewrite(union.resolve(tie.left)), rewrite(union.resolve(tie.right))
+        if places not in reported and not check_equal(left, right, tie, options, findings):
+            reported.add(places)
     return unified
 
 
@@ -172,7 +177,7 @@ class Union:
             options = group_options(group.maximum, rule, multiple)
             if len(options) == 1:
                 return group.maximum, None
-            choice = Choice(f"{group.owner}.width", options, "width", group.origin)
+            choice = Choice(f"{group.owner}.width{group.part}", options, "width", group.origin)
             return Var(choice.name), choice
         if rule.kind == "uniform":
             return uniform_size(group.maximum, rule, lcm(rule.round, multiple)), None
@@ -296,15 +301,15 @@ def any_options(rule: WidthRule, widest: dict[str, int]) -> Range:
     return Range(max(1, round_half_up(rule.ratios[0] * most)), most)
 
 
-def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], findings: Findings) -> None:
-    """Compares two sizes at every option of what they read."""
+def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], findings: Findings) -> bool:
+    """Whether two sizes are equal at every option of what they read; reported where they are not."""
     names = sorted(free(a) | free(b))
     count = 1
     for name in names:
         count *= len(options[name])
     differs: dict[str, Option] | None = {}
     if a == b:
-        return
+        return True
     if count <= TABLE_LIMIT:
         differs = None
         for combination in product(*(tuple(options[n]) for n in names)):
@@ -313,7 +318,7 @@ def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], finding
                 differs = values
                 break
     if differs is None:
-        return
+        return True
     where = ", ".join(f"{name}={value}" for name, value in differs.items())
     if differs and all(name.rpartition(".")[2] == "resolution" for name in names):
         help = "leave out the resolutions at which a stride does not divide the size"
@@ -327,3 +332,4 @@ def check_equal(a: Expr, b: Expr, tie: Tie, options: dict[str, Options], finding
         secondary=[(tie.left_origin, "one side"), (tie.right_origin, "the other side")],
         help=help,
     )
+    return False

@@ -83,6 +83,7 @@ SCHEMAS: Final = (
     Schema("adjacency.json", (adjacency.AdjacencyFile,)),
     Schema("at.json", (assignment.AssignmentFile,)),
     Schema("answers.json", (fronts.Answers,)),
+    Schema("channels.json", (training.ChannelsFile,)),
     Schema("constraints.json", (fronts.Constraints,)),
     Schema("importance.json", (training.ImportanceFile,)),
     Schema("index.json", (bundle.Bundle,)),

@@ -77,6 +77,22 @@ class Channels(Document):
     sorted: dict[str, Count] = Field(description="how many are sorted before a stage, by the stage's number")
 
 
+class ChannelRow(Document):
+    """Channels that stand in the same place everywhere, and may change places there."""
+
+    rows: tuple[Text, ...] = Field(description="modules with an entry for each channel in their first dimension")
+    columns: tuple[Text, ...] = Field(description="modules whose weight has one in its second dimension")
+    judges: tuple[Text, ...] = Field(description="modules whose weights say how important a channel is")
+    scores: tuple[Positive, ...] = Field(default=(), description="the TAS of each of `judges`")
+
+
+class ChannelsFile(Document):
+    """`channels.json`, which the compiler writes: the channels that `train.py --start` may sort by importance."""
+
+    network: Text = Field(description="its name")
+    channels: tuple[ChannelRow, ...]
+
+
 class Shrinking(Document):
     """`shrinking.json`, which the compiler writes for `method ofa`: its stages and the channels that are sorted."""
 

@@ -9,8 +9,8 @@ from specc.methods import project_modules
 
 GENERATED: Final = frozenset(
     (
-        *("model.py", "space.py", "costs.py", "train.py", "search.py", "export.py", "bench.py"),
-        *("spec.specc", "settings.toml", "readme.md", "ir.json", "importance.json", ".specc"),
+        *("model.py", "space.py", "costs.py", "train.py", "search.py", "finetune.py", "export.py", "bench.py"),
+        *("spec.specc", "settings.toml", "readme.md", "ir.json", "importance.json", "channels.json", ".specc"),
     )
 )
 """What specc writes into every project, in small letters: some file systems do not tell these from large ones."""

@@ -1,12 +1,12 @@
 """Names over the syntax tree: each is resolved, every call is given what it takes, no block calls itself.
 
-All blocks are checked, called or not, so that a library block that nobody uses is still sound. What the names of calls
-mean is kept (`semantics.meaning`), so that it is looked up here alone.
+All blocks are checked, called or not, so that a library block that nobody uses is still sound. What each name means is
+kept (`semantics.meaning`), so that it is looked up here alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cache, lru_cache, partial
 
 from specc.diagnostics import Findings
@@ -17,8 +17,17 @@ from specc.ops import find_norm, find_operator, norms, operators, outside_norms
 from specc.plugins import BrokenPackage, brought
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.files import library_home
-from specc.semantics.meaning import BlockCall, HeldWord, Meaning, Meanings, OperatorCall
-from specc.semantics.names import RECURSION, UNKNOWN_NAME, Names, no_operator, not_reserved, once, statements_of
+from specc.semantics.meaning import BlockCall, FileValue, Meaning, Meanings, Means, OperatorCall
+from specc.semantics.names import (
+    DUPLICATE_NAME,
+    RECURSION,
+    UNKNOWN_NAME,
+    Names,
+    no_operator,
+    not_reserved,
+    once,
+    statements_of,
+)
 from specc.semantics.signature import EXTRA_ARGUMENT, MISSING_ARGUMENT, bind_arguments, tensor_in_parentheses
 from specc.source import Span
 from specc.syntax import ast
@@ -103,26 +112,20 @@ def known_words() -> frozenset[str]:
 
 
 def check_names(names: Names, findings: Findings) -> Meanings:
-    """Reports unknown names, wrong arguments and recursion in every file; what the names of calls mean."""
+    """Reports unknown names, wrong arguments and recursion in every file; what each name means."""
     meanings: dict[ast.Name, Meaning] = {}
     for index, scope in enumerate(names.files):
         checker = Checker(names, index, findings, meanings)
-        values = {v.name.name for v in scope.values}
-        for block, home in scope.blocks.values():
-            if home == index:
-                checker.block(block, values)
-        for value in scope.values:
-            checker.expression(value.options if isinstance(value, ast.ChoiceStatement) else value.value, values)
+        for value in scope.values:  # each sees those before it; imported ones were seen in their own file
+            if value not in scope.imported:
+                checker.expression(value.options if isinstance(value, ast.ChoiceStatement) else value.value)
+            if not isinstance(value, ast.ChoiceStatement):
+                checker.values[value.name.name] = FileValue(value)
+        for block in scope.own_blocks:
+            checker.block(block)
         if index == 0:
-            inside = values | {
-                s.name.name
-                for s in names.supernet.body.statements
-                if isinstance(s, (ast.LetStatement, ast.ParamStatement))
-            }
-            inside.add("classes")
-            checker.tensors = outer_tensors(names.supernet.body) - inside
-            checker.body(names.supernet.body, inside | checker.tensors)
-    check_recursion(names, findings)
+            checker.supernet(names.supernet.body, names.stages)
+    check_recursion(names, meanings, findings)
     return meanings
 
 
@@ -132,19 +135,12 @@ def named_tensors(body: ast.Body) -> set[str]:
     return {target.name for statement in calls for target in statement.targets}
 
 
-def outer_tensors(body: ast.Body) -> set[str]:
-    """The tensors with a name in a supernet: inputs, the ends of stages, and what calls are named."""
-    found = named_tensors(body) | {"input"}
-    stages = [s for s in body.statements if isinstance(s, ast.Stage)]
-    numbered = [s for s in stages if s.kind == "stage"]
-    found.update(s.name.name for s in stages if s.name is not None)
-    found.update(s.kind if s.kind != "stage" else f"s{1 + numbered.index(s)}" for s in stages if s.name is None)
-    found.update(s.name.name for s in body.statements if isinstance(s, ast.InputStatement) and s.name is not None)
-    return found
-
-
 class Checker:
-    """One file's walk: what its blocks and values see, and where to report."""
+    """One file's walk: what its blocks and values see, and where to report.
+
+    `values` are those of the file, `tensors` the names that the block or supernet around gives to tensors; `inside`, in
+    the methods, has the names of other things that it defines up to there.
+    """
 
     def __init__(self, names: Names, file: int, findings: Findings, meanings: dict[ast.Name, Meaning]) -> None:
         self.scope = names.files[file]
@@ -152,21 +148,41 @@ class Checker:
         self.option_words = names.option_words
         self.findings = findings
         self.meanings = meanings
+        self.values: dict[str, FileValue] = {}
         self.tensors: set[str] = set()
-        self.in_block = False
+        self.in_block = True
 
-    def block(self, block: ast.Block, values: set[str]) -> None:
-        inside = set(values)
+    def block(self, block: ast.Block) -> None:
+        inside: set[str] = set()
+        self.tensors = set()
         for parameter in block.parameters:
             if parameter.default is not None:
                 self.expression(parameter.default, inside)
             inside.add(parameter.name.name)
-        self.tensors = named_tensors(block.body) - inside
-        self.in_block = True
-        self.body(block.body, inside | self.tensors)
-        self.in_block = False
+        self.tensors = named_tensors(block.body)
+        self.body(block.body, inside)
 
-    def body(self, body: ast.Body, outside: set[str]) -> None:
+    def supernet(self, body: ast.Body, stages: Mapping[ast.Stage, str]) -> None:
+        inputs: set[str] = set()
+        first: dict[str, ast.Stage] = {}
+        for statement in body.statements:
+            if isinstance(statement, ast.InputStatement):
+                name = "input" if statement.name is None else statement.name.name
+                if name in inputs:
+                    span, help = (statement.name or statement).span, "name each: `input left image(..)`"
+                    self.findings.report(DUPLICATE_NAME, span, f"there is an input `{name}` already", help=help)
+                inputs.add(name)
+            elif isinstance(statement, ast.Stage):
+                name = stages[statement]
+                if name in first:
+                    span, there = (statement.name or statement).span, [(first[name].span, "it is here")]
+                    self.findings.report(DUPLICATE_NAME, span, f"there is a `{name}` already", secondary=there)
+                first.setdefault(name, statement)
+        self.tensors = {*named_tensors(body), "input", *inputs, *first}
+        self.in_block = False
+        self.body(body, set())
+
+    def body(self, body: ast.Body, outside: Set[str]) -> None:
         inside = outside
         lets: dict[str, Span] = {}
         for statement in body.statements:
@@ -178,8 +194,10 @@ class Checker:
                     inside = inside | {statement.name.name}
                 case ast.ParamStatement():
                     self.expression(statement.value, inside)
+                    inside = inside | {statement.name.name}
                 case ast.ClassesStatement():
                     self.expression(statement.value, inside)
+                    inside = inside | {"classes"}
                 case ast.CallStatement():
                     for target in statement.targets:
                         not_reserved(target, self.findings)
@@ -224,9 +242,7 @@ class Checker:
                     for _, count, _ in statement.levels:
                         self.expression(count, inside)
                 case ast.Stage() | ast.Exit():
-                    by = statement.by if isinstance(statement, ast.Stage) else (statement.by,)
-                    levels = {"level.classes"} if any(b is not None and b.name == "level" for b in by) else set()
-                    self.body(statement.body, inside | levels)
+                    self.body(statement.body, self.classifier(statement, inside))
                 case ast.Skippable():
                     self.body(statement.body, inside)
                     if self.in_block and statement.name is not None:
@@ -247,7 +263,7 @@ class Checker:
             help = near(name.name, words) or otherwise
             self.findings.report(UNKNOWN_NAME, name.span, f"there is no {what} `{name.name}`", help=help)
 
-    def norm_setting(self, setting: ast.NormSetting, inside: set[str]) -> None:
+    def norm_setting(self, setting: ast.NormSetting, inside: Set[str]) -> None:
         kind = setting.norm.name
         found = find_operator(find_norm(kind.name) or "")
         if found is None:
@@ -256,13 +272,27 @@ class Checker:
             bind_arguments(found.signature, setting.norm.args, setting.span, self.findings)
         self.arguments(setting.norm.args, inside)
 
-    def call(self, call: ast.CallExpr, inside: set[str]) -> None:
+    def classifier(self, statement: ast.Stage | ast.Exit, inside: Set[str]) -> Set[str]:
+        """The names in the braces of a stage, head or exit. What it stands `by` has one option, or level, there."""
+        by = statement.by if isinstance(statement, ast.Stage) else (statement.by,)
+        names = [name for name in by if name is not None]
+        found = {"level.classes"} if any(name.name == "level" for name in names) else set()
+        choice = next((name for name in names if name.name != "level"), None)
+        if choice is None or not isinstance(statement, ast.Stage) or statement.kind != "head":
+            return inside | found
+        if choice.name not in self.choices:
+            help = near(choice.name, (*self.choices, "level"))
+            help = help or "a head stands by a choice that is declared: `choice k in 1..4`"
+            self.findings.report(UNKNOWN_NAME, choice.span, f"there is no choice `{choice.name}`", help=help)
+        return inside | found | {choice.name}
+
+    def call(self, call: ast.CallExpr, inside: Set[str]) -> None:
         """Checks a call, and keeps what its name means."""
         name, args = call.name, call.args
-        meaning = self.meaning(call, inside)
+        meaning = self.called(call, inside)
         if meaning is not None:
             self.meanings[name] = meaning
-        elif name.name in inside:
+        elif name.name in self.tensors:
             message = f"`{name.name}` is a tensor, and an operator or block must stand here"
             self.findings.report(WRONG_TYPE, name.span, message)
         elif name.name in self.choices:
@@ -280,19 +310,18 @@ class Checker:
                     if arg.name is None:
                         self.tensor(arg.value, inside)
                 args = tuple(arg for arg in args if arg.name is not None)
-        self.arguments(args, inside)
+        self.arguments(args, inside, tensors=not isinstance(meaning, OperatorCall))
 
-    def meaning(self, call: ast.CallExpr, inside: set[str]) -> Meaning | None:
+    def called(self, call: ast.CallExpr, inside: Set[str]) -> Meaning | None:
         """What a call is of: an operator, what a name in a block holds, a block, an operator that a package brings."""
         name = call.name.name
         signature = written_operator(name)
-        if signature is None and name in inside and name not in self.tensors:
-            return HeldWord()
-        if signature is None and name in self.scope.blocks:
-            block, home = self.scope.blocks[name]
+        if signature is None and (held := self.held(name, inside)) is not None:
+            return held
+        if signature is None and (block := self.scope.blocks.get(name)) is not None:
             bound = bind_arguments(block_signature(block), call.args, call.span, self.findings, also=("from",))
-            return BlockCall(block, home, bound)
-        if signature is None and name not in inside and name not in self.choices:
+            return BlockCall(block, bound)
+        if signature is None and name not in self.tensors and name not in self.choices:
             signature = outside_operator(name)
         if signature is None:
             return None
@@ -305,7 +334,7 @@ class Checker:
         bound = bind_arguments(signature, args, call.span, self.findings, also=OPERATOR_EXTRAS)
         return OperatorCall(name, signature, bound, args, source)
 
-    def stands_for_tensor(self, signature: Signature, inside: set[str], value: ast.Expression) -> bool:
+    def stands_for_tensor(self, signature: Signature, inside: Set[str], value: ast.Expression) -> bool:
         """Whether a value in an operator's parentheses is a tensor. Of an operator with parameters a parameter of the
         block around it may be either, which is known where the block is called."""
         match value:
@@ -317,25 +346,34 @@ class Checker:
                 return name not in FUNCTION_ARITY
             case ast.Name(name):
                 words = {w for p in signature.parameters if isinstance(p.type, Words) for w in p.type.words}
-                operation = name not in inside and self.is_operation(value, inside)
-                return name in self.tensors or (operation and name not in words)
+                operation = not self.is_given(name, inside) and self.is_operation(value, inside)
+                return name in self.tensors - inside or (operation and name not in words)
         return False
 
-    def tensor(self, value: ast.Expression, inside: set[str]) -> None:
+    def held(self, name: str, inside: Set[str]) -> Meaning | None:
+        """What a name means that holds a value: one in the block or supernet around, or else one of the file."""
+        if name in inside:
+            return Means.LOCAL
+        return None if name in self.tensors else self.values.get(name)
+
+    def tensor(self, value: ast.Expression, inside: Set[str]) -> None:
         """What stands where a tensor must: a name of one, `here`, a call, or a call without arguments."""
         if isinstance(value, ast.CallExpr) and value.name.name not in FUNCTION_ARITY:
             self.call(value, inside)
-        elif not isinstance(value, ast.Name) or value.name == "here":
+        elif not isinstance(value, ast.Name):
             self.expression(value, inside)
-        elif value.name in inside:
-            if value.name not in self.tensors:
-                self.meanings[value] = HeldWord()
+        elif value.name == "here":
+            self.meanings[value] = Means.TENSOR
+        elif (held := self.held(value.name, inside)) is not None:
+            self.meanings[value] = held
+        elif value.name in self.tensors:
+            self.meanings[value] = Means.TENSOR
         elif self.is_operation(value, inside):
             self.call(ast.CallExpr(value, (), value.span), inside)
         else:
             self.unknown(value.name, value.span, "tensor", ("here", *self.tensors))
 
-    def word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: set[str]) -> bool:
+    def word(self, signature: Signature, bound: Mapping[str, ast.Arg], arg: ast.Arg, inside: Set[str]) -> bool:
         """Whether a name stands for one of a few words. Reports one that is none of them, nor a value."""
         for parameter in signature.parameters:
             value = arg.value
@@ -343,25 +381,29 @@ class Checker:
                 continue
             words = parameter.type.words
             if isinstance(value, ast.Name) and value.name in words:
+                self.meanings[value] = self.valued(value.name, inside)
                 return True
-            if isinstance(value, ast.Name) and value.name not in inside:
+            if isinstance(value, ast.Name) and not self.is_given(value.name, inside):
                 message = f"`{parameter.name}` of `{signature.name}` is one of {', '.join(words)}"
                 help = near(value.name, words) or VALUES.get(value.name, "")
                 self.findings.report(WRONG_TYPE, value.span, message, help=help)
                 return True
         return False
 
-    def arguments(self, args: tuple[ast.Arg, ...], inside: set[str]) -> None:
+    def arguments(self, args: tuple[ast.Arg, ...], inside: Set[str], tensors: bool = False) -> None:
+        """What is given to a call. With `tensors`, as to a block, a name that stands for a tensor is meant as one."""
         for arg in args:
             named = arg.name is not None and arg.name.name == "connect"
             if arg.name is not None and arg.name.name == "from":
                 self.tensor(arg.value, inside)
             elif named and isinstance(arg.value, ast.CallExpr) and arg.value.name.name in CONNECT_WORDS:
                 self.arguments(arg.value.args, inside)  # triangular(6)
+            elif tensors and isinstance(arg.value, ast.Name) and arg.value.name in self.tensors - inside:
+                self.meanings[arg.value] = Means.TENSOR
             else:
                 self.expression(arg.value, inside)
 
-    def expression(self, value: ast.Expression, inside: set[str]) -> None:
+    def expression(self, value: ast.Expression, inside: Set[str] = frozenset()) -> None:
         match value:
             case ast.Name():
                 self.name(value, inside)
@@ -379,8 +421,11 @@ class Checker:
                     self.expression(item, inside)
             case ast.SetExpr():
                 for item in value.items:
-                    # In `choice op in {conv3, conv5}` the options are words of the spec's own.
-                    if not isinstance(item, ast.Name):
+                    if isinstance(
+                        item, ast.Name
+                    ):  # in `choice op in {conv3, conv5}` it may be a word of the spec's own
+                        self.meanings[item] = self.valued(item.name, inside)
+                    else:
                         self.expression(item, inside)
             case ast.CallExpr() if self.is_operation(value.name, inside):
                 self.call(value, inside)
@@ -388,20 +433,43 @@ class Checker:
                 self.function(value)
                 self.arguments(value.args, inside)
 
-    def name(self, name: ast.Name, inside: set[str]) -> None:
+    def name(self, name: ast.Name, inside: Set[str]) -> None:
+        """A name in the place of a value."""
         word = name.name
-        if word in inside or word in self.choices or word in self.option_words or word in SETTING_WORDS:
+        meaning = self.meanings[name] = self.valued(word, inside)
+        if meaning is not Means.WORD or word in self.option_words or word in SETTING_WORDS:
             return
-        if word not in operators() and word not in known_words() and find_operator(word) is None:
-            self.unknown(name.name, name.span, "value", {*(inside - self.tensors), *self.choices, *self.option_words})
+        if word == "classes" and not self.in_block:
+            help = "say how many there are, before the stem: `classes 10`"
+            self.findings.report(UNKNOWN_NAME, name.span, "the number of classes is not known here", help=help)
+        elif word not in operators() and word not in known_words() and find_operator(word) is None:
+            candidates = {*(inside - self.tensors), *self.values, *self.choices, *self.option_words}
+            candidates |= set() if self.in_block else {"classes"}
+            self.unknown(name.name, name.span, "value", candidates)
 
-    def is_operation(self, name: ast.Name, inside: set[str]) -> bool:
+    def valued(self, name: str, inside: Set[str]) -> Meaning:
+        """What a name means in the place of a value; a word where it is nothing else."""
+        if name == "in":
+            return Means.INCOMING
+        if name in inside:
+            return Means.LOCAL
+        if name in self.values:
+            return self.values[name]
+        if name in self.choices:
+            return Means.CHOICE
+        return Means.TENSOR if name in self.tensors or name == "here" else Means.WORD
+
+    def is_operation(self, name: ast.Name, inside: Set[str]) -> bool:
         """Whether a name stands for a call that gives a tensor: of an operator, a block, or a name that holds one."""
         word = name.name
         if word in FUNCTION_ARITY:
             return False
-        own = written_operator(word) is not None or word in self.scope.blocks or word in inside
+        own = written_operator(word) is not None or word in self.scope.blocks or self.is_given(word, inside)
         return own or (word not in self.choices and outside_operator(word) is not None)
+
+    def is_given(self, name: str, inside: Set[str]) -> bool:
+        """Whether the spec gives a name to a value or a tensor, choices apart."""
+        return name in inside or name in self.tensors or name in self.values
 
     def function(self, call: ast.CallExpr) -> None:
         name = call.name.name
@@ -443,51 +511,54 @@ def by_when(choice: str) -> str:
     return f"write `when {choice} == a {{ a }} else {{ b }}`, with the operators of its options in the place of a and b"
 
 
-def check_recursion(names: Names, findings: Findings) -> None:
+def check_recursion(names: Names, meanings: Meanings, findings: Findings) -> None:
     """Follows the calls of every block; a call that leads back to an open one is reported, with the way it takes."""
-    done: set[int] = set()
+    done: set[ast.Block] = set()
 
-    def visit(block: ast.Block, home: int) -> None:
+    def visit(block: ast.Block) -> None:
         """Goes down the calls without recursion: a chain of blocks may be longer than Python's stack."""
         path = [block]
-        ahead = [iter(calls_of(block.body, names, home))]
+        ahead = [calls_of(block.body, meanings)]
         while path:
             found = next(ahead[-1], None)
             if found is None:
-                done.add(id(path.pop()))
+                done.add(path.pop())
                 ahead.pop()
                 continue
             call, target = found
-            if target[0] in path:
-                way = [b.name.name for b in path[path.index(target[0]) :]]
+            if target in path:
+                way = [b.name.name for b in path[path.index(target) :]]
                 findings.report(
                     RECURSION,
                     call.span,
-                    f"`{target[0].name.name}` calls itself: {' -> '.join([*way, target[0].name.name])}",
-                    secondary=[(target[0].name.span, "the block is defined here")],
+                    f"`{target.name.name}` calls itself: {' -> '.join([*way, target.name.name])}",
+                    secondary=[(target.name.span, "the block is defined here")],
                     help="`repeat n { ... }` writes a body out n times",
                 )
-            elif id(target[0]) not in done:
-                path.append(target[0])
-                ahead.append(iter(calls_of(target[0].body, names, target[1])))
+            elif target not in done:
+                path.append(target)
+                ahead.append(calls_of(target.body, meanings))
 
-    for index, scope in enumerate(names.files):
-        for block, home in scope.blocks.values():
-            if home == index and id(block) not in done:
-                visit(block, home)
+    for scope in names.files:
+        for block in scope.own_blocks:
+            if block not in done:
+                visit(block)
 
 
-def calls_of(body: ast.Body, names: Names, home: int) -> Iterable[tuple[ast.CallExpr, tuple[ast.Block, int]]]:
-    """The block calls in a body, those in arguments included, with the blocks that they mean in their file."""
+def calls_of(body: ast.Body, meanings: Meanings) -> Iterator[tuple[ast.Expression, ast.Block]]:
+    """The block calls in a body, those in arguments included, with the blocks that they mean."""
     for statement in statements_of(body):
         for call in nested_calls(statement.call) if isinstance(statement, ast.CallStatement) else ():
-            if call.name.name in names.files[home].blocks:
-                yield call, names.files[home].blocks[call.name.name]
+            meaning = meanings.get(call.name if isinstance(call, ast.CallExpr) else call)
+            if isinstance(meaning, BlockCall):
+                yield call, meaning.block
 
 
-def nested_calls(call: ast.CallExpr) -> Iterable[ast.CallExpr]:
-    """A call and the calls among its arguments."""
+def nested_calls(call: ast.CallExpr) -> Iterator[ast.CallExpr | ast.Name]:
+    """A call, and the calls and bare names among its arguments."""
     yield call
     for arg in call.args:
         if isinstance(arg.value, ast.CallExpr):
             yield from nested_calls(arg.value)
+        elif isinstance(arg.value, ast.Name):
+            yield arg.value

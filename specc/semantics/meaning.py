@@ -1,9 +1,10 @@
-"""What the names of calls mean: found once, when names are checked, and looked up by whoever reads the tree later."""
+"""What names mean: found once, when names are checked, and asked for by whoever reads the tree later."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from specc.ir.parameter import Signature
@@ -34,18 +35,29 @@ class OperatorCall:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockCall:
-    """A call of a block that the file of number `home` defines."""
+    """A call of a block."""
 
     block: ast.Block
-    home: int
     bound: Mapping[str, ast.Arg]
 
 
-@dataclass(frozen=True, slots=True)
-class HeldWord:
-    """A call of the operator whose name a parameter or a `let` holds: `act` under `act=relu`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class FileValue:
+    """What a `let` or `param` at the top of a file holds. Called, it is the operator whose name it holds."""
+
+    statement: ast.LetStatement | ast.ParamStatement
 
 
-Meaning: TypeAlias = OperatorCall | BlockCall | HeldWord
+class Means(Enum):
+    """What a name means that needs no more to be said of it."""
+
+    LOCAL = "what a parameter, let, param or repeat around it holds; called, the operator whose name that is"
+    TENSOR = "a tensor that the block or the supernet around it names, or `here`"
+    CHOICE = "a choice of the supernet"
+    INCOMING = "the channels of what arrives: `in`"
+    WORD = "a word: a mode, an option, an operator to be called elsewhere"
+
+
+Meaning: TypeAlias = OperatorCall | BlockCall | FileValue | Means
 Meanings: TypeAlias = Mapping[ast.Name, Meaning]
-"""By the name of a call, or the bare name that stands for one: `relu` in `concat(relu, here)`."""
+"""By the name itself. A bare name may stand for a call: `relu` in `concat(relu, here)`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from specc.diagnostics import Findings, Rule
 from specc.ops import operators
@@ -55,12 +56,18 @@ TWO_SECTIONS = Rule(
 )
 
 
+FileStatement: TypeAlias = ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement
+"""What gives a value at the top of a file."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FileNames:
-    """What one file sees: its own top-level definitions and those of the files it imports."""
+    """What one file sees: its own top-level definitions and those of the files it imports, imported values first."""
 
-    blocks: Mapping[str, tuple[ast.Block, int]]
-    values: tuple[ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement, ...]
+    blocks: Mapping[str, ast.Block]
+    own_blocks: tuple[ast.Block, ...]
+    values: tuple[FileStatement, ...]
+    imported: tuple[FileStatement, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +75,8 @@ class Names:
     """The names of all files of a spec.
 
     `choices` are those of the supernet's scope, wherever they are declared in it; `option_words` are the words among
-    their options, as in `choice op in {conv3, pool3}`, and among those of the choices in blocks.
+    their options, as in `choice op in {conv3, pool3}`, and among those of the choices in blocks; `stages` are what the
+    stem, the stages and the head are called, those without a name by their number.
     """
 
     files: tuple[FileNames, ...]
@@ -76,6 +84,7 @@ class Names:
     sections: Mapping[str, ast.Section]
     choices: Mapping[str, Span]
     option_words: frozenset[str]
+    stages: Mapping[ast.Stage, str]
 
 
 def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | None:
@@ -83,36 +92,36 @@ def collect_names(files: tuple[LoadedFile, ...], findings: Findings) -> Names | 
     own = [own_names(file.tree, findings) for file in files]
     scopes = []
     for index in range(len(files)):
-        blocks: dict[str, tuple[ast.Block, int]] = {b.name.name: (b, index) for b in own[index][0]}
-        values = list(own[index][1])
+        blocks = {b.name.name: b for b in own[index][0]}
+        own_blocks, imported_values = tuple(blocks.values()), list[FileStatement]()
         for imported in files[index].imports:
             for block in own[imported][0]:
                 earlier = blocks.get(block.name.name)
-                if earlier is not None and earlier[0] is not block:
+                if earlier is not None and earlier is not block:
                     findings.report(
                         DUPLICATE_NAME,
-                        earlier[0].name.span,
+                        earlier.name.span,
                         f"the block `{block.name.name}` is also imported",
                         secondary=[(block.name.span, "from here")],
                     )
-                blocks.setdefault(block.name.name, (block, imported))
-            values[:0] = [v for v in own[imported][1] if v not in values]
-        scopes.append(FileNames(blocks, tuple(values)))
+                blocks.setdefault(block.name.name, block)
+            imported_values[:0] = [v for v in own[imported][1] if v not in imported_values]
+        values = (*imported_values, *own[index][1])
+        scopes.append(FileNames(blocks, own_blocks, values, tuple(imported_values)))
     supernet = the_supernet(files, findings)
     sections = the_sections(files[0].tree, findings)
     if supernet is None:
         return None
     declared = choice_statements(files, supernet)
     words = option_words([*declared, *block_choices(files)])
-    return Names(tuple(scopes), supernet, sections, choice_names(declared, findings), words)
+    choices, stages = choice_names(declared, findings), stage_names(supernet.body)
+    return Names(tuple(scopes), supernet, sections, choices, words, stages)
 
 
-def own_names(
-    tree: ast.SpecFile, findings: Findings
-) -> tuple[list[ast.Block], list[ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement]]:
+def own_names(tree: ast.SpecFile, findings: Findings) -> tuple[list[ast.Block], list[FileStatement]]:
     """One file's blocks and values, duplicates reported."""
     blocks: list[ast.Block] = []
-    values: list[ast.LetStatement | ast.ParamStatement | ast.ChoiceStatement] = []
+    values: list[FileStatement] = []
     seen: dict[str, Span] = {}
     for item in tree.items:
         if isinstance(item, ast.Block):
@@ -221,6 +230,16 @@ def choice_names(declared: list[ast.ChoiceStatement | ast.Skippable], findings: 
         if statement.name is not None:
             once(statement.name, seen, findings)
     return seen
+
+
+def stage_names(body: ast.Body) -> dict[ast.Stage, str]:
+    """What the stem, the stages and the head of a supernet are called."""
+    names: dict[ast.Stage, str] = {}
+    for stage in (s for s in body.statements if isinstance(s, ast.Stage)):
+        number = 1 + sum(s.kind == "stage" for s in names)
+        named = f"s{number}" if stage.kind == "stage" else stage.kind
+        names[stage] = named if stage.name is None else stage.name.name
+    return names
 
 
 def option_words(declared: list[ast.ChoiceStatement | ast.Skippable]) -> frozenset[str]:

@@ -294,4 +294,4 @@ def test_what_only_a_later_part_reads_is_made_for_it_alone(tmp_path: Path) -> No
     assert macs["head", True] == (3 + 8 + 8 + 16) * conv + classifier
     # Where it is left out, the stage hands on what arrives in its place.
     text = (made.folder / "model.py").read_text()
-    assert 'y = x  # handed on where this is left out:\n        if p.exit != "e1" and p.keep:\n' in text
+    assert 'a = x  # handed on where this is left out:\n        if p.exit != "e1" and p.keep:\n' in text

@@ -174,6 +174,7 @@ def meaning(statements: list[Statement], outputs: list[str], flags: Mapping[str,
                 first, second = (values[t] for t in statement.inputs)
                 values[statement.outputs[0]] = f"({second}+{first})"
             else:
+                assert isinstance(statement, Step)
                 layer = statement.call.removeprefix("self.").partition("(")[0]
                 values[statement.outputs[0]] = f"{layer}({values[statement.inputs[0]]})"
 

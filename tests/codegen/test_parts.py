@@ -22,7 +22,7 @@ from tests.helpers.projects import compiled, from_text
         ("specc.portable.run.numerals", "elastic/run/numerals.py"),
         ("specc.ops.conv.torch", "elastic/layers/conv.py"),
         ("specc.methods.us_net.step", "us_net.py"),
-        ("specc.methods.ofa.step_sorting", "ofa_sorting.py"),
+        ("specc.methods.ofa.step_shrinking", "ofa_shrinking.py"),
         ("specc.methods.pss.keep_step", "pss_keep.py"),
         ("acme.toy.shares", "toy_shares.py"),
     ],

@@ -347,9 +347,9 @@ def test_phases_of_the_first_version(tmp_path: Path) -> None:
     memory = Shrinking(file, space, Renamed())
     assert memory.always == ("s.b",)
     assert memory.stages[0].drawn == {"s.b": 2}
-    assert memory.sets[0].rows == ["s.b2"]
+    assert memory.sets[0].channels.rows == ["s.b2"]
     with pytest.raises(SystemExit, match=r"different network: it has the choice 's\.a'"):
         Shrinking(file, space, torch.nn.Module())
     file.write_text(json.dumps(phases("s.b", "s.b")))
     memory = Shrinking(file, space, Renamed())
-    assert (memory.always, memory.sets[0].rows) == (("s.b",), ["s.b"])
+    assert (memory.always, memory.sets[0].channels.rows) == (("s.b",), ["s.b"])

@@ -1,4 +1,4 @@
-"""What the names of calls mean: found when names are checked, and asked for afterwards."""
+"""What names mean: found when names are checked, and asked for afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from specc.diagnostics import Findings
 from specc.pipeline import compile_spec, load, read_named
 from specc.semantics.check import check_names
 from specc.semantics.files import load_files
-from specc.semantics.meaning import BlockCall, HeldWord, OperatorCall
+from specc.semantics.meaning import BlockCall, Means, OperatorCall
 from specc.semantics.names import collect_names
 from specc.source import Source
 from specc.syntax.parse import parse
@@ -29,22 +29,22 @@ supernet net {
 """
 
 
-def test_every_call_has_a_meaning_with_its_arguments() -> None:
+def test_every_name_has_a_meaning_and_calls_have_their_arguments() -> None:
     findings = Findings()
     tree = parse(Source("net.specc", TEXT), findings)
     assert tree is not None
     files = load_files(tree, Path(), "net.specc", parse, read_named, findings)
     names = None if files is None else collect_names(files, findings)
     assert names is not None
-    found = [
-        (name.name, type(meaning).__name__, *([*meaning.bound] if not isinstance(meaning, HeldWord) else []))
-        for name, meaning in check_names(names, findings).items()
-        if name.span.source.name == "net.specc"
+    meanings = check_names(names, findings)
+    calls = [
+        (name.name, type(meaning).__name__, *meaning.bound)
+        for name, meaning in meanings.items()
+        if isinstance(meaning, (OperatorCall, BlockCall)) and name.span.source.name == "net.specc"
     ]
     assert not findings.diagnostics
-    assert found == [
+    assert calls == [
         ("conv", "OperatorCall", "out", "kernel"),
-        ("act", "HeldWord"),
         ("conv", "OperatorCall", "out", "kernel", "bias"),
         ("conv_norm_relu", "BlockCall", "out"),
         ("twice", "BlockCall", "out", "act"),
@@ -52,19 +52,38 @@ def test_every_call_has_a_meaning_with_its_arguments() -> None:
         ("relu", "OperatorCall"),
         ("conv", "OperatorCall", "out", "kernel"),
         ("norm", "OperatorCall", "eps"),
-        ("last", "HeldWord"),
         ("pool", "OperatorCall", "mode"),
         ("linear", "OperatorCall", "out"),
     ]
-    meanings = {name.name: meaning for name, meaning in check_names(names, findings).items()}
-    twice = meanings["twice"]
+    others = [
+        (
+            name.name,
+            name.span.source.text[: name.span.start].count("\n") + 1,
+            meaning.name if isinstance(meaning, Means) else type(meaning).__name__,
+        )
+        for name, meaning in meanings.items()
+        if not isinstance(meaning, (OperatorCall, BlockCall)) and name.span.source.name == "net.specc"
+    ]
+    assert others == [
+        ("tanh", 3, "WORD"),
+        ("relu", 4, "WORD"),
+        ("out", 4, "LOCAL"),
+        ("act", 4, "LOCAL"),
+        ("out", 4, "LOCAL"),
+        ("hswish", 8, "WORD"),
+        ("last", 8, "FileValue"),
+        ("avg", 9, "WORD"),
+        ("classes", 9, "LOCAL"),
+    ]
+    by_text = {name.name: meaning for name, meaning in meanings.items()}
+    twice = by_text["twice"]
     assert isinstance(twice, BlockCall)
-    assert (twice.block.name.name, twice.home) == ("twice", 0)
-    library = meanings["conv_norm_relu"]
+    assert (twice.block.name.name, twice.block.span.source.name) == ("twice", "net.specc")
+    library = by_text["conv_norm_relu"]
     assert isinstance(library, BlockCall)
-    assert files[library.home].tree.source.name == "std/plain.specc"
-    assert isinstance(meanings["concat"], OperatorCall)
-    assert meanings["concat"].takes_tensors
+    assert library.block.span.source.name == "std/plain.specc"
+    assert isinstance(by_text["concat"], OperatorCall)
+    assert by_text["concat"].takes_tensors
 
 
 def test_a_word_that_a_let_of_the_file_holds_stands_for_its_operator() -> None:
@@ -100,3 +119,25 @@ def test_words_of_settings_and_inputs_are_told_beside_other_names() -> None:
         ("unifrm", "did you mean `uniform`?"),
         ("convv", "did you mean `conv`?"),
     ]
+
+
+def test_a_block_that_calls_itself_by_its_bare_name_is_told() -> None:
+    text = "block a(n=8) { conv(n, kernel=1); concat(a, here) }\n" + spec("stage s1 { a }")
+    assert reported(text) == ["recursion"]
+
+
+def test_a_parameter_that_is_called_like_its_block_is_no_recursion() -> None:
+    assert reported("block act(act) { act }\n" + spec("stage s1 { act(relu) }")) == []
+
+
+def test_a_value_is_read_after_it_is_given() -> None:
+    assert reported(spec("stage s1 { conv(c, kernel=1); let c = 4 }")) == ["unknown-name"]
+    assert reported("let a = b\nlet b = 4\n" + spec("stage s1 { conv(a, kernel=1) }")) == ["unknown-name"]
+
+
+def test_a_file_sees_the_values_of_its_own_imports(tmp_path: Path) -> None:
+    (tmp_path / "far.specc").write_text("let width = 24\n")
+    (tmp_path / "near.specc").write_text("import far\nlet half = width / 2\nblock b() { conv(half, kernel=1) }\n")
+    (tmp_path / "net.specc").write_text("import near\n" + spec("stage s1 { b }"))
+    graph = load(tmp_path / "net.specc").graph
+    assert [t.features for t in graph.tensors if t.name.endswith("conv") and t.name.startswith("s1")] == [12]

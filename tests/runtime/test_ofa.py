@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from specc.analyses.channels import channel_sets
 from specc.cost import cost
 from specc.methods.ofa import step as ofa
-from specc.methods.ofa.step_sorting import ChannelSet, importance, reorder, sort_channels
+from specc.methods.ofa.step import sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
 from specc.ops.transformed.torch import TransformedConv2d
 from specc.pipeline import compile_project, load
 from specc.runtime.train.optim import learning_rate
+from specc.runtime.train.sorting import ChannelSet, importance, reorder
 from specc.runtime.train.trainer import Average
 from specc.source import Source
 from specc.subnets.space import complete
@@ -128,7 +129,7 @@ def test_transforms_are_allocated_and_cost_no_sub_network_anything(tmp_path: Pat
 
 
 def sets_of(spec: str) -> list[ChannelSet]:
-    return [ChannelSet(s.rows, s.columns, s.judges, {}) for s in channel_sets(from_text(spec).graph)]
+    return [ChannelSet(s.rows, s.columns, s.judges) for s in channel_sets(from_text(spec).graph)]
 
 
 @pytest.mark.parametrize("spec", [EXPAND, WIDTHS], ids=["expand", "widths"])

@@ -19,7 +19,7 @@ from specc.portable.files.documents import read_json
 from specc.runtime.deploy import bundle
 from specc.runtime.run import journal, progress
 from specc.runtime.search import front
-from specc.runtime.train import subnets
+from specc.runtime.train import sorting, subnets
 from specc.schemas.catalogue import SCHEMAS, schema
 from specc.schemas.reading import read
 from specc.space import latency_table
@@ -84,6 +84,14 @@ SHRINKING = {
     "channels": [{"rows": ["s1.conv1"], "columns": ["s1.conv2"], "judges": ["s1.conv2"], "sorted": {"1": 16}}],
 }
 
+CHANNELS = {
+    "network": "n",
+    "channels": [
+        {"rows": ["stem.conv", "stem.norm"], "columns": ["s1.conv"], "judges": ["s1.conv"]},
+        {"rows": [], "columns": ["a"], "judges": ["a"], "scores": [0.25]},
+    ],
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -129,6 +137,11 @@ READERS = {
         lambda text: step_shrinking.SHRINKING(read_json(text)),
         ("shrinking.json",),
         (SHRINKING, SHRINKING | {"stages": [], "channels": []}),
+    ),
+    "channels": Reader(
+        lambda text: sorting.CHANNELS(read_json(text)),
+        ("channels.json",),
+        (CHANNELS, CHANNELS | {"channels": []}),
     ),
     "assignments": Reader(
         lambda text: subnets.assignment_in(read_json(text)),

@@ -25,6 +25,12 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     add("--opset", type=whole(7), metavar="N", help="ONNX opset (default: the exporter's)")
     add("--dynamic-size", action="store_true", help="dynamic height and width")
     add("--int8", action="store_true", help="also quantize to int8, and report it")
+    add(
+        "--to-original",
+        type=Path,
+        metavar="FILE",
+        help="also write the weights of the class it was imported from; FILE: import's .safetensors",
+    )
     add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
     add("--data-path", metavar="DIR", help="new location of the data set")
     add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")

@@ -66,7 +66,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         return self.weight[: cut.channels], self.bias[: cut.channels]
 
     @torch.no_grad()
-    def bound(self, cut: InstanceNormCut | None) -> nn.InstanceNorm2d:
+    def extracted(self, cut: InstanceNormCut | None) -> nn.InstanceNorm2d:
         """A plain `nn.InstanceNorm2d` with copies of what the cut uses."""
         n = self.num_features if cut is None else cut.channels
         plain = nn.InstanceNorm2d(n, self.eps, affine=self.affine, device="meta")

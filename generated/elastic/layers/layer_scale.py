@@ -40,7 +40,7 @@ class ElasticLayerScale(PerChannel, LayerScale):
         return x * beside(self.active(cut), x)
 
     @torch.no_grad()
-    def bound(self, cut: ChannelsCut | None) -> LayerScale:
+    def extracted(self, cut: ChannelsCut | None) -> LayerScale:
         """Plain factors, copies of those that the cut uses."""
         weight = self.active(cut)
         plain = LayerScale(len(weight), self.start)

@@ -41,7 +41,7 @@ class ElasticPReLU(PerChannel, PReLU):
         return torch.where(x > 0, x, x * beside(self.active(cut), x))
 
     @torch.no_grad()
-    def bound(self, cut: ChannelsCut | None) -> PReLU:
+    def extracted(self, cut: ChannelsCut | None) -> PReLU:
         """Plain slopes, copies of those that the cut uses."""
         weight = self.active(cut)
         plain = PReLU(len(weight), self.start)

@@ -54,7 +54,7 @@ class RMSNorm(nn.RMSNorm):
         return F.rms_norm(x, (n,), self.weight[:n], self.eps)
 
     @torch.no_grad()
-    def bound(self, cut: RMSNormCut | None) -> nn.RMSNorm:
+    def extracted(self, cut: RMSNormCut | None) -> nn.RMSNorm:
         """A plain `nn.RMSNorm` with a copy of what the cut uses."""
         n = self.normalized_shape[0] if cut is None else cut.features
         plain = nn.RMSNorm(n, self.eps, device="meta")

@@ -35,9 +35,9 @@ class SegmentedConvCut(ConvCut):
 
 
 class SegmentedConv2d(Remembers, Conv2d):
-    """`Conv2d` on runs of input channels. Grouped ones, which keep whole groups, have runs of outputs as well.
+    """`Conv2d` on runs of channels, in or out. Grouped ones keep whole groups of each run.
 
-    Input [N, sum of in_, H, W], output [N, out or its sum, H', W'], with the cut's channels.
+    Input [N, sum of in_, H, W], output [N, sum of out, H', W'], with the cut's channels.
     """
 
     def __init__(
@@ -106,34 +106,35 @@ class SegmentedConv2d(Remembers, Conv2d):
 
 
 class SegmentedLinearCut(Cut):
-    """The input features `columns` and the first `out` output features."""
+    """The output features `rows` and the input features `columns`."""
 
-    __slots__ = fields = ("columns", "out")
+    __slots__ = fields = ("rows", "columns")
 
+    rows: Runs
     columns: Runs
-    out: int
 
 
 class SegmentedLinear(Remembers, nn.Linear):
-    """`nn.Linear` at its largest size on runs of features, called with the cut of a sub-network.
+    """`nn.Linear` at its largest size on runs of features, in or out, called with the cut of a sub-network.
 
-    Input [N, sum of in_] or [N, T, sum of in_], output [N, out] or [N, T, out].
+    Input [N, sum of in_] or [N, T, sum of in_], output [N, sum of out] or [N, T, sum of out].
     """
 
     def __init__(self, in_: Size, out: Size, bias: bool = True) -> None:
         super().__init__(largest(total(in_)), largest(total(out)), bias)
-        self.run_sizes = listed(largest(in_))
+        self.run_sizes, self.out_sizes = listed(largest(in_)), listed(largest(out))
         self.width = out  # a choice has its name from this
         self.sizes = (in_, out)
 
-    def cut(self, in_: Counts, out: int) -> SegmentedLinearCut | None:
+    def cut(self, in_: Counts, out: Counts) -> SegmentedLinearCut | None:
         """The cut for these counts, one a run; None where nothing is cut off."""
-        whole = (listed(in_), out) == (self.run_sizes, self.out_features)
+        whole = (listed(in_), listed(out)) == (self.run_sizes, self.out_sizes)
         return None if whole else self.part(in_, out)
 
-    def part(self, in_: Counts, out: int) -> SegmentedLinearCut:
+    def part(self, in_: Counts, out: Counts) -> SegmentedLinearCut:
         """The cut for these counts, one a run, also of all."""
-        return SegmentedLinearCut(runs(listed(in_), self.run_sizes), out)
+        rows, columns = runs(listed(out), self.out_sizes), runs(listed(in_), self.run_sizes)
+        return SegmentedLinearCut(rows, columns)
 
     def forward(self, x: Tensor, cut: SegmentedLinearCut | None = None) -> Tensor:
         self.counts(False)
@@ -251,8 +252,8 @@ class SegmentedBatchNorm2d(SegmentedBatchNorm):
 
 
 def linear_slices(cut: SegmentedLinearCut, weight: Tensor, bias: Tensor | None) -> Views:
-    weight = gathered(weight[: cut.out], cut.columns, 1)
-    return weight, None if bias is None else bias[: cut.out]
+    weight = gathered(gathered(weight, cut.rows), cut.columns, 1)
+    return weight, None if bias is None else gathered(bias, cut.rows)
 
 
 def norm_slices(cut: SegmentedNormCut, own: Statistics) -> Statistics:

@@ -28,6 +28,8 @@ from elastic.space.latency_table import LatencyTable, predicted, read_table
 from elastic.space.memory import read_memory
 from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Assignment, Space
+from elastic.train.sorting import sort_all
+from elastic.train.start import keep_start, start
 from elastic.train.subnets import resolved
 from elastic.train.trained import Trained, load_trained
 
@@ -98,9 +100,17 @@ def begin(
     `shapes` is what the network takes; its ir.json lies in the folder `project`. `listed` is what its training runs,
     where that is but a few sub-networks.
     """
+    net = net.to(world.device).to(memory_format=torch.channels_last)
+    file = options.checkpoint
+    if options.start_from is not None:
+        assert options.data is not None
+        file = options.output_dir / "start.safetensors"
+        start(net, options.start_from, classes, world)
+        sort_all(net, "l1", project / "channels.json", None, world)
+        keep_start(file, net, options.data, world)
     trained = load_trained(
-        net.to(world.device).to(memory_format=torch.channels_last),
-        options.checkpoint,
+        net,
+        file,
         shapes,
         classes,
         world.device,

@@ -30,7 +30,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.pipeline import compile_project
+    from specc.pipeline import compile_project, start_file
 
     with terminal.busy("compiling"):
         compiled = shared.load(args, terminal)
@@ -40,9 +40,10 @@ def run(args: Namespace, terminal: Terminal) -> int:
 
             at = assignment(compiled, args.at, args.seed, terminal)
         files = compile_project(compiled, at)
+        start = start_file(compiled)
     if args.check:
         return compare(files, args.output, terminal)
-    return write(files, compiled, args, terminal)
+    return write(files, start, compiled, args, terminal)
 
 
 def compare(files: dict[str, str], output: str, terminal: Terminal) -> int:
@@ -62,11 +63,14 @@ def compare(files: dict[str, str], output: str, terminal: Terminal) -> int:
     return 1 if found else 0
 
 
-def write(files: dict[str, str], compiled: Compiled, args: Namespace, terminal: Terminal) -> int:
-    from specc.codegen.install import Refused, install
+def write(
+    files: dict[str, str], start: tuple[Path, str] | None, compiled: Compiled, args: Namespace, terminal: Terminal
+) -> int:
+    from specc.codegen.install import Refused, carry, install
 
     try:
         install(files, Path(args.output), args.force)
+        carry(start, Path(args.output))
     except Refused as error:
         raise Failure(str(error), error.help) from None
     except OSError as error:

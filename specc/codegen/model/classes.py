@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from specc.codegen.model.context import Class, Context, Flag
 from specc.codegen.model.definitions import argument, definition_of, given, held_operator
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
-from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, places
+from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, RoundsDiffer, places
+from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import WANTED
+from specc.codegen.model.rounds import local
 from specc.codegen.model.sizes import (
     BlockSizes,
     Need,
@@ -22,8 +26,8 @@ from specc.codegen.model.sizes import (
     is_elastic,
     same,
 )
-from specc.codegen.model.stages import chain_items, chain_needs, options_text
-from specc.codegen.model.steps import forward_lines
+from specc.codegen.model.stages import chain_items, chain_needs, options_text, repeated
+from specc.codegen.model.steps import forward_lines, input_names
 from specc.codegen.model.structure import OpEntry, Part, is_repeated, walk
 from specc.codegen.names import choice_leaf, comment, fresh
 from specc.ir.expr import Var
@@ -51,6 +55,11 @@ def prepare(context: Context, name: str, merged: Merged) -> Class:
         any(has_plan(context, cls, place) for place in merged.places()) or any(True for _ in guards(merged.nodes))
     )
     cls.shown = shown(context, cls)
+    cls.loops = loops(cls)
+    if cls.loops:
+        check_rounds(context, cls)
+    if first.scope.kind == "round" and len(first.inputs) > 1 and isinstance(sizes, BlockSizes):
+        sizes.enter_by(input_names(merged.inputs, tensor_names(context, cls)))
     needs = list(collect(context, cls))
     name_choices(cls)
     sizes.prepare(needs)
@@ -123,6 +132,10 @@ def collect(context: Context, cls: Class) -> Iterator[Need]:
                 cls.choices.setdefault(choice, ("", need))
         yield need
     for place, around in with_guards(cls.merged.nodes):
+        for node in around:
+            if node.partial and id(node) not in cls.presence:
+                cls.presence[id(node)] = Need("condition", node.guards, presence_name(context, cls, node))
+                yield cls.presence[id(node)]
         if around and not cls.chain:
             yield from (Need("choice", (Var(c),) * count, c) for c in present_choices(context, around))
         found: list[tuple[str, Need]] = []
@@ -154,7 +167,9 @@ def with_guards(nodes: Iterable[Node], around: tuple[Guarded, ...] = ()) -> Iter
 def present_choices(context: Context, around: Sequence[Guarded]) -> list[str]:
     """The choices that `when(..)` reads for what stands under conditions, in a class that stands once."""
     guards = [node.guard for node in around]
-    if any(isinstance(g, Var) and g.choice.startswith(WANTED) for g in guards) or len(around[0].guards) > 1:
+    if any(isinstance(g, Var) and g.choice.startswith(WANTED) for g in guards):
+        return []
+    if len(around[0].guards) > 1 or around[0].partial:
         return []
     return list(dict.fromkeys(c for g in guards for c in choices_in(g)))
 
@@ -221,6 +236,8 @@ def part_needs(context: Context, cls: Class, place: Place) -> list[tuple[str, Ne
         leaf = (
             choice_leaf(first.choice) if isinstance(first, Var) else f"{place.attribute}_{parameter.name}".rstrip("_")
         )
+        if cls.first.scope.kind == "round" and parameter.role != "condition":
+            leaf = parameter.name
         inward = arriving(context, place) if template is not None else ()
         found.append((parameter.name, Need(parameter.role, values, leaf, template, inward)))
     return found
@@ -242,7 +259,8 @@ def choice_columns(cls: Class) -> list[tuple[str | None, ...]]:
             columns.setdefault(tuple(None if row is None else row[i] for row in rows))
 
     for node in guards(cls.merged.nodes):
-        add(node.guards)
+        if not node.partial:
+            add(node.guards)
     for place in cls.merged.places():
         if isinstance(place.first, OpEntry) and place.first.op.operator.selects:
             for i in range(len(conditions(place.first))):
@@ -356,8 +374,10 @@ def class_doc(cls: Class) -> str:
         return f"{comment(scope.block)}, {comment(span.location())}."
     parts = cls.merged.parts
     if len(parts) > 1:
-        paths = [part.scope.path for part in parts]
+        paths = list(dict.fromkeys(part.scope.path for part in parts))
         names = comment(", ".join(paths) if len(paths) < 4 else f"{paths[0]} to {paths[-1]}")
+        if scope.kind == "round":
+            return f"A round of {names}, {comment(scope.origin.location())}."
         return f"{scope.kind}s {names}, {comment(scope.origin.location())}."
     title = comment(scope.path) if scope.path == scope.kind else f"{scope.kind} {comment(scope.path)}"
     return f"{title}, {comment(scope.origin.location())}."
@@ -365,7 +385,7 @@ def class_doc(cls: Class) -> str:
 
 def class_lines(context: Context, cls: Class) -> list[str]:
     """The whole class."""
-    base = "Elastic" if cls.has_plan else "nn.Module"
+    base = "Round" if cls.first.scope.kind == "round" else "Elastic" if cls.has_plan else "nn.Module"
     lines = [f"class {cls.name}({base}):", f'    """{class_doc(cls)}"""', ""]
     lines += init_lines(context, cls)
     lines += ["", *forward_lines(context, cls)]
@@ -374,7 +394,7 @@ def class_lines(context: Context, cls: Class) -> list[str]:
 
 def init_lines(context: Context, cls: Class, before: Sequence[str] = (), after: Sequence[str] = ()) -> list[str]:
     """`__init__`: a layer or part a line, in the order of the graph's ops."""
-    body = [line for node in cls.merged.nodes for line in node_lines(context, cls, node, 8, ())]
+    body = nodes_lines(context, cls, cls.merged.nodes, 8, ())
     values: list[str] = []
     for choice, (_, need) in cls.choices.items():
         name = attribute_of(cls, choice)
@@ -386,7 +406,8 @@ def init_lines(context: Context, cls: Class, before: Sequence[str] = (), after: 
     values = list(dict.fromkeys(values))
     parameters = [f"{p.name}: {parameter_type(p)}{f' = {p.default}' if p.default else ''}" for p in cls.parameters]
     lines = list(guarded(call("def __init__", ["self", *parameters], ") -> None:", indent=4)))
-    lines.append("        super().__init__()")
+    if cls.first.scope.kind != "round":
+        lines.append("        super().__init__()")
     lines += before
     lines += [line for name, text in cls.sizes.locals for line in guarded([f"        {name} = {text}"])]
     if cls.held:
@@ -418,12 +439,89 @@ def name_choices(cls: Class) -> None:
         cls.choices[choice] = names[id(need)], need
 
 
+def nodes_lines(
+    context: Context, cls: Class, nodes: Sequence[Node], indent: int, around: tuple[Guarded, ...]
+) -> list[str]:
+    """Layers and parts, the rounds of a repeat as one list."""
+    found: list[str] = []
+    for run, group in groupby(nodes, run_of):
+        if run:
+            items = [one_line(*construction(context, cls, place, around)) for place in group]  # type: ignore[arg-type]
+            there = [f"present={presence_text(context, cls, around)}"] if around and context.elastic else []
+            text = f"self.{cls.loops[run]} = rounds({', '.join(['self', *repeated(items), *there])})"
+            found += guarded(lay_out(text, indent))
+        else:
+            found += [line for node in group for line in node_lines(context, cls, node, indent, around)]
+    return found
+
+
+def run_of(node: Node) -> int:
+    """The loop that a node is a round of, 0 for none."""
+    return node.first.run if isinstance(node, Place) and isinstance(node.first, Part) else 0
+
+
+def loops(cls: Class) -> dict[int, str]:
+    """The attributes for the rounds of a class's repeats."""
+    runs = list(dict.fromkeys(run for place in cls.merged.places() if (run := run_of(place))))
+    taken = {place.attribute for place in cls.merged.places()}
+    names = ["rounds"] if len(runs) == 1 else [f"rounds{i}" for i in range(1, len(runs) + 1)]
+    return {run: fresh(name, taken) for run, name in zip(runs, names, strict=True)}
+
+
+def check_rounds(context: Context, cls: Class) -> None:
+    """Raises RoundsDiffer where `rounds(self, ..)` would give modules other names than the graph's, or a round would
+    read a number of the plan."""
+    count: Counter[str] = Counter()
+    for place in cls.merged.places():
+        if not run_of(place):
+            count[local(place.attribute)] += is_module(cls, place)
+            continue
+        assert isinstance(place.first, Part)
+        child = context.of(place.first)
+        if any(written.number is not None and is_elastic(written.number.values) for written in child.written.values()):
+            raise RoundsDiffer(frozenset({run_of(place)}))
+        for inner in child.merged.places():
+            entry = inner.column[place.first.index]
+            if entry is not None and is_module(child, inner):
+                base = local(entry.attribute)
+                count[base] += 1
+                if entry.stage_name != f"{base}{count[base]}":
+                    raise RoundsDiffer(frozenset({run_of(place)}))
+
+
+def is_module(cls: Class, place: Place) -> bool:
+    """Whether a place has a module."""
+    return isinstance(place.first, Part) or (id(place) in cls.written and bool(cls.written[id(place)].layer))
+
+
+def presence_name(context: Context, cls: Class, node: Guarded) -> str:
+    """What to call the condition of something: after the last tensor that it makes, if the spec names that."""
+    made = [tensor for place in places(node.nodes) for tensor in place.outputs]
+    names = tensor_names(context, cls)
+    named = [names[tensor] for tensor in made if tensor in names]
+    return f"with_{named[-1]}" if named else "present"
+
+
+def made_text(context: Context, cls: Class, name: str, args: Sequence[str], around: tuple[Guarded, ...]) -> str:
+    """A layer or part, under the condition of its presence."""
+    if not around or not context.elastic:
+        return one_line(name, args)
+    return f"when({presence_text(context, cls, around)}, {one_line(name, args)})"
+
+
+def presence_text(context: Context, cls: Class, around: tuple[Guarded, ...]) -> str:
+    """The condition of all that stands under some conditions."""
+    if around[-1].partial:
+        return cls.sizes.text(cls.presence[id(around[-1])])
+    return present_text(context, cls, [node.guard for node in around])
+
+
 def node_lines(context: Context, cls: Class, node: Node, indent: int, around: tuple[Guarded, ...]) -> list[str]:
     match node:
         case Place():
             return place_lines(context, cls, node, indent, around)
         case Guarded():
-            return [line for n in node.nodes for line in node_lines(context, cls, n, indent, (*around, node))]
+            return nodes_lines(context, cls, node.nodes, indent, (*around, node))
         case Arm():
             return arm_lines(context, cls, node, indent, around)
     return []
@@ -467,18 +565,15 @@ def place_lines(context: Context, cls: Class, place: Place, indent: int, around:
     if made is None:
         return []
     name, args = made
-    before = f"self.{place.attribute} = "
-    if around and context.elastic:
-        guard = present_text(context, cls, [node.guard for node in around])
-        return list(guarded(lay_out(f"{before}when({guard}, {one_line(name, args)})", indent)))
-    return list(guarded(lay_out(f"{before}{one_line(name, args)}", indent)))
+    text = made_text(context, cls, name, args, around)
+    return list(guarded(lay_out(f"self.{place.attribute} = {text}", indent)))
 
 
 def one_line(name: str, args: Sequence[str]) -> str:
     return f"{name}({', '.join(args)})"
 
 
-def construction(context: Context, cls: Class, place: Place) -> tuple[str, list[str]]:
+def construction(context: Context, cls: Class, place: Place, around: tuple[Guarded, ...] = ()) -> tuple[str, list[str]]:
     """The class of a part and the arguments that it is made with."""
     part = place.first
     assert isinstance(part, Part)
@@ -490,7 +585,7 @@ def construction(context: Context, cls: Class, place: Place) -> tuple[str, list[
     started = False
     for parameter in child.parameters:
         need = needs[parameter.name]
-        text = argument_text(context, cls, part, parameter, need)
+        text = argument_text(context, cls, part, parameter, need, around)
         if parameter.default and text == parameter.default and is_constant_default(need):
             started = True
             continue
@@ -506,10 +601,17 @@ def is_constant_default(need: Need) -> bool:
     return (is_constant(need.values) and None not in need.values) or all(v is not None for v in need.values)
 
 
-def argument_text(context: Context, cls: Class, entry: Part, parameter: Parameter, need: Need) -> str:
+def argument_text(
+    context: Context, cls: Class, entry: Part, parameter: Parameter, need: Need, around: tuple[Guarded, ...]
+) -> str:
     """An argument of a part: an unnamed choice, or a number in the class's own terms."""
     if parameter.role == "function":
         return function_text(context, cls, need)
+    if parameter.role == "condition":
+        (value,) = need.values
+        assert value is not None
+        assert not isinstance(value, tuple)
+        return "True" if value == 1 else present_text(context, cls, [*(node.guard for node in around), value])
     if len(cls.merged.parts) == 1 and is_unnamed(context, entry, parameter, need.values[0]):
         value = need.values[0]
         assert isinstance(value, Var)
@@ -533,6 +635,8 @@ def function_text(context: Context, cls: Class, need: Need) -> str:
 def parameter_type(parameter: Parameter) -> str:
     if parameter.role == "function":
         return "Callable[[Tensor], Tensor]"
+    if parameter.role == "condition":
+        return "Condition"
     given = [v for v in parameter.values if v is not None]
     if is_elastic(tuple(given)) or any(isinstance(v, tuple) for v in given):
         return "Size"

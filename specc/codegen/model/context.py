@@ -34,6 +34,8 @@ class Class:
     flags       for each set of instances that have something by themselves
     held        parameters that are attributes as well: unnamed choices are called after these
     functions   parameters that are functions, `act`, by place
+    presence    the condition of what is always there in some rounds, by its node
+    loops       the attributes that hold rounds of repeats
     shown       the part whose presence in the plan shows that an output is wanted
     """
 
@@ -48,6 +50,8 @@ class Class:
     flags: dict[Mask, Flag] = field(default_factory=dict)
     held: dict[str, None] = field(default_factory=dict)
     functions: dict[int, str] = field(default_factory=dict)
+    presence: dict[int, Need] = field(default_factory=dict)
+    loops: dict[int, str] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
     chain: bool = False
     has_plan: bool = False

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from specc.codegen.model.spec_text import tree_of
 from specc.codegen.model.structure import OpEntry, Part, walk
-from specc.diagnostics import Findings
 from specc.ir.expr import FUNCTIONS, Expr, apply
 from specc.ops import norms, operators
 from specc.semantics.arithmetic import FUNCTION_ARITY, OPERATIONS
 from specc.source import Source, Span
 from specc.syntax import ast
-from specc.syntax.parse import parse
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +61,8 @@ def definition_of(part: Part) -> Definition | None:
 
 @lru_cache(maxsize=32)
 def definitions(source: Source) -> tuple[Definition, ...]:
-    """All blocks that a source defines. It has been parsed without errors before."""
-    tree = parse(source, Findings())
-    blocks = [] if tree is None else [s for s in tree.items if isinstance(s, ast.Block)]
-    return tuple(map(read_block, blocks))
+    """All blocks that a source defines."""
+    return tuple(read_block(item) for item in tree_of(source).items if isinstance(item, ast.Block))
 
 
 def read_block(block: ast.Block) -> Definition:

@@ -59,7 +59,23 @@ class Branch:
     unless: str = ""
 
 
-Statement: TypeAlias = Step | Select | Branch
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """Rounds of a repeat one after another: `for layer in self.rounds: x = layer(x, p)`.
+
+    `args` is what a round is given, with `{0}`, `{1}` for the inputs; `carried` says which input is which output of the
+    round before; `shape` is a comment about what the last puts out.
+    """
+
+    rounds: str
+    args: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    carried: tuple[tuple[int, int], ...]
+    shape: str = ""
+
+
+Statement: TypeAlias = Step | Select | Branch | Loop
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +88,7 @@ class Flow:
     under: dict[str, tuple[Expr, ...]] = field(default_factory=dict)
     selects: list[tuple[int, Select]] = field(default_factory=list)
     joins: dict[int, Select] = field(default_factory=dict)
+    loops: list[tuple[int, Loop]] = field(default_factory=list)
     at: dict[int, tuple[Expr, ...]] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     length: int = 0
@@ -103,6 +120,12 @@ def visit(flow: Flow, statements: Sequence[Statement], under: tuple[Expr, ...]) 
             flow.under[tensor] = under
             if isinstance(statement, Step):
                 flow.maker[tensor] = statement
+        if isinstance(statement, Loop):  # its inputs live on while it makes its outputs
+            flow.length += 1
+            flow.at[flow.length] = under
+            for tensor in statement.inputs:
+                flow.reads[tensor].append(flow.length)
+            flow.loops.append((flow.length, statement))
         if isinstance(statement, Select):
             flow.selects.append((flow.length, statement))
             flow.joins[flow.length] = statement
@@ -127,6 +150,7 @@ def coalesce(flow: Flow) -> dict[str, str]:
                 for tensor in members[other]:
                     web[tensor] = head
                 members[head].extend(members.pop(other))
+    join_loops(flow, web, members)
     join_regions(flow, web, members)
     alone = {head for head, group in members.items() if len(group) == 1}
     for tensor, step in flow.maker.items():
@@ -134,6 +158,19 @@ def coalesce(flow: Flow) -> dict[str, str]:
             alone.discard(tensor)
             web[tensor] = web[step.inputs[0]]
     return web
+
+
+def join_loops(flow: Flow, web: dict[str, str], members: dict[str, list[str]]) -> None:
+    """Lets a loop go on in the variables that it begins with, where nothing reads these later."""
+    for place, loop in flow.loops:
+        for i, j in loop.carried:
+            before, after = web[loop.inputs[i]], web[loop.outputs[j]]
+            ended = all(max(flow.reads.get(t, [0])) <= place for t in members[before])
+            begins = all(flow.made[t] >= place - 1 for t in members[after])
+            if before != after and ended and begins and loop.inputs.count(loop.inputs[i]) == 1:
+                for tensor in members[after]:
+                    web[tensor] = before
+                members[before].extend(members.pop(after))
 
 
 def join_regions(flow: Flow, web: dict[str, str], members: dict[str, list[str]]) -> None:
@@ -211,14 +248,19 @@ def stays_out(flow: Flow, web: Sequence[str], guard: Expr, other: Sequence[str],
     return True
 
 
-def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """A variable for every web: the one its maker's first input leaves free, or else the first that is free."""
+def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str], called: Mapping[str, str]) -> dict[str, str]:
+    """A variable for every web: what the spec calls one of its tensors, the one its maker's first input leaves free, or
+    else the first that is free. Two webs that live at one time never share."""
     start: dict[str, int] = {}
     stop: dict[str, int] = {}
     for tensor, head in web.items():
         start[head] = min(start.get(head, flow.made[tensor]), flow.made[tensor])
         stop[head] = max(stop.get(head, 0), flow.made[tensor], *flow.reads.get(tensor, [0]))
     variables: dict[str, str] = {web[tensor]: name for tensor, name in given.items()}
+    names: dict[str, list[str]] = {}
+    for tensor, head in web.items():
+        if tensor in called:
+            names.setdefault(head, []).append(called[tensor])
     busy: dict[str, int] = {}
     for tensor, name in given.items():
         busy[name] = max(busy.get(name, 0), stop[web[tensor]])
@@ -227,7 +269,8 @@ def allocate(flow: Flow, web: Mapping[str, str], given: Mapping[str, str]) -> di
         maker = flow.maker.get(head)
         wanted = [variables[web[t]] for t in maker.inputs] if maker is not None else []
         wanted.sort(key=lambda name: VARIABLES.index(name) if name in VARIABLES else len(VARIABLES))
-        free = [name for name in (*wanted, *VARIABLES) if busy.get(name, -1) <= start[head]]
+        candidates = (*names.get(head, ()), *(name for name in wanted if name in VARIABLES), *VARIABLES)
+        free = [name for name in candidates if busy.get(name, -1) <= start[head]]
         name = free[0] if free else fresh("t", taken)
         variables[head] = name
         busy[name] = stop[head]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from specc.codegen.model.flow import (
     Branch,
     Flow,
+    Loop,
     Select,
     Statement,
     Step,
@@ -29,10 +30,12 @@ def forward_body(
     indent: int,
     noted: Mapping[str, str] | None = None,
     ending: str = "",
+    called: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """The lines of a forward that takes `inputs` as its `parameters` and returns `outputs`, or the expression `ending`.
 
-    `noted` has text to write before the assignment of some tensors; these are always assigned.
+    `noted` has text to write before the assignment of some tensors; these are always assigned. `called` says what the
+    spec calls tensors.
     """
     flow = read_flow(statements, inputs, outputs)
     flow.kept = frozenset((*outputs, *(noted or {})))
@@ -40,7 +43,7 @@ def forward_body(
         if tensor in flow.maker and len(flow.maker[tensor].outputs) > 1:  # noted on a line of its own
             flow.reads.setdefault(tensor, []).insert(0, flow.made[tensor] + 1)
     web = coalesce(flow)
-    variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)))
+    variables = allocate(flow, web, dict(zip(inputs, parameters, strict=True)), called or {})
     writer = Writer(flow, web, variables, noted or {}, outputs, ending)
     lines = writer.block(statements, indent)
     pad = " " * indent
@@ -113,7 +116,9 @@ class Writer:
                 excluded = apply("not", statement.guard) if inner else None
                 continue
             excluded = None
-            if isinstance(statement, Select):
+            if isinstance(statement, Loop):
+                lines.extend([*self.flush(indent), *self.loop(statement, indent)])
+            elif isinstance(statement, Select):
                 lines.extend(self.flush(indent))
                 if statement not in self.begun:
                     lines.extend(self.select(statement, indent))
@@ -151,15 +156,28 @@ class Writer:
         return lines
 
     def leave(self, branch: Branch, indent: int) -> list[str]:
-        """The end of forward where nothing of what follows is wanted. Instead of what is not made yet it returns what
-        arrives there, which nobody reads."""
-        step = first_step(branch.body)
-        made = (self.flow.made[tensor] for tensor in made_in(branch.body))
-        here = min(made, default=self.flow.length + 1)  # what only answers, as a stage of exits does, makes nothing
-        names = [self.variable(t if self.flow.made[t] < here else step.inputs[0]) for t in self.outputs]
+        """The end of forward where nothing of what follows is wanted. Nobody reads what it returns instead of what is
+        not made yet."""
+        arriving = self.variable(first_step(branch.body).inputs[0])
+        names = [name if name in self.bound else arriving for name in map(self.variable, self.outputs)]
         text = self.ending or ", ".join(names)
         pad = " " * indent
         return [*guarded([f"{pad}if {branch.unless}:"]), *guarded([f"{pad}    return {text}"])]
+
+    def loop(self, loop: Loop, indent: int) -> list[str]:
+        """`for layer in self.rounds:`, after what it would overwrite and others read has been copied."""
+        pad = " " * indent
+        names = [self.variable(t) for t in loop.inputs]
+        lines: list[str] = []
+        for i, j in loop.carried:
+            target = self.variable(loop.outputs[j])
+            if names[i] != target:
+                lines.append(f"{pad}{target} = {names[i]}")
+                names[i] = target
+        targets = [self.variable(t) for t in loop.outputs]
+        self.bound.update(targets)
+        lines.append(with_comment(f"{pad}for layer in {loop.rounds}:", f"to {loop.shape}" if loop.shape else ""))
+        return [*lines, *guarded([f"{pad}    {', '.join(targets)} = layer({loop.args.format(*names)})"])]
 
     def select(self, select: Select, indent: int) -> list[str]:
         names = [self.variable(t) for t in select.inputs]
@@ -238,12 +256,12 @@ def read_in(statements: Sequence[Statement]) -> Iterator[str]:
             yield from statement.inputs
 
 
-def first_step(statements: Sequence[Statement]) -> Step:
+def first_step(statements: Sequence[Statement]) -> Step | Loop:
     """The first call in some statements."""
     for statement in statements:
         if isinstance(statement, Branch):
             return first_step(statement.body)
-        if isinstance(statement, Step):
+        if isinstance(statement, (Step, Loop)):
             return statement
     raise ValueError("there is no step")
 

@@ -40,10 +40,17 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Guarded:
-    """What a choice may leave out: nodes under a condition, in every instance one over choices of its own."""
+    """What a choice may leave out: nodes under a condition, in every instance one over choices of its own.
+
+    A `partial` one is always there in some instances; whether it is, its parts in the plan say.
+    """
 
     guards: tuple[Expr | None, ...]
     nodes: list[Node]
+    partial: bool = False
+
+    def places(self) -> Iterator[Place]:
+        return places(self.nodes)
 
     @property
     def guard(self) -> Expr:
@@ -100,6 +107,14 @@ class Differs(Exception):
     """Parts cannot be one class."""
 
 
+class RoundsDiffer(Exception):
+    """Rounds of a repeat cannot be a loop: `runs` says which."""
+
+    def __init__(self, runs: frozenset[int]) -> None:
+        super().__init__(runs)
+        self.runs = runs
+
+
 def classes(found: Structure) -> list[Merged]:
     """All parts in as few classes as can be, parts before wholes; notes in each part its class and place in it."""
     kinds: dict[Hashable, list[Part]] = {}
@@ -128,6 +143,8 @@ def classes(found: Structure) -> list[Merged]:
 def kind_of(part: Part) -> Hashable:
     """What parts of one class have in common at least: the block's definition, or what the spec calls them."""
     scope = part.scope
+    if scope.kind == "round":
+        return "round", part.kind, len(part.inputs), len(part.outputs)
     if scope.kind == "block":
         return "block", scope.block, source_of(part), part.notes, len(part.inputs), len(part.outputs)
     blocks = all(isinstance(entry, Part) for entry in part.entries)
@@ -243,6 +260,8 @@ def keyed(row: Sequence[Entry]) -> dict[Hashable, Entry]:
 def place_of(entry: Entry) -> Hashable:
     if isinstance(entry, Region):
         return "region", place_of(entry.entries[0])
+    if entry.place >= 0:
+        return "round", entry.place, entry.place
     if isinstance(entry, Part):
         return "part", entry.scope.origin.start, entry.scope.origin.end
     return "op", entry.op.origin.start, entry.op.origin.end, entry.op.operator.selects
@@ -255,10 +274,10 @@ def merged_node(found: Structure, column: Sequence[Entry | None]) -> Node:
     if isinstance(entries[0], Region):
         regions = [entry if isinstance(entry, Region) else None for entry in column]
         guards = tuple(None if region is None else region.guard for region in regions)
-        if len({shape_of(guard, {}) for guard in guards if guard is not None}) > 1:
+        if not entries[0].partial and len({shape_of(guard, {}) for guard in guards if guard is not None}) > 1:
             raise Differs
         inner = merged_entries(found, [None if region is None else region.entries for region in regions])
-        return Guarded(guards, inner)
+        return Guarded(guards, inner, entries[0].partial)
     if len({signature(found, entry) for entry in entries}) > 1:
         raise Differs
     return Place(entries[0].attribute, tuple(column))  # type: ignore[arg-type]
@@ -320,7 +339,8 @@ def form(found: Structure, part: Part) -> Hashable:
 
     def entry_form(entry: Entry) -> Hashable:
         if isinstance(entry, Region):
-            return "region", shape_of(entry.guard, choices), tuple(map(entry_form, entry.entries))
+            guard = None if entry.partial else shape_of(entry.guard, choices)
+            return "region", guard, tuple(map(entry_form, entry.entries))
         inputs = tuple(numbers[t] for t in entry.inputs)
         for tensor in entry.outputs:
             numbers[tensor] = len(numbers)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence, Set
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from specc.codegen.model.structure import OpEntry, Part, walk
-from specc.codegen.names import camel, class_name
+from specc.codegen.model.structure import OpEntry, Part, given_at, walk
+from specc.codegen.names import camel, class_name, identifier
 from specc.ir.expr import Expr
+
+if TYPE_CHECKING:
+    from specc.codegen.model.context import Class, Context
 
 
 def class_names(groups: Sequence[Sequence[Part]], network: str, reserved: Set[str]) -> list[str]:
@@ -30,6 +34,25 @@ def class_names(groups: Sequence[Sequence[Part]], network: str, reserved: Set[st
     return names
 
 
+def tensor_names(context: Context, cls: Class) -> dict[str, str]:
+    """What the spec calls a class's tensors, by what the class calls them: `coarse` of `coarse = concat(..)`."""
+    found: dict[str, str] = {}
+    parts, inputs = cls.merged.parts, cls.merged.inputs
+    entering = [{context.structure.called.get(part.inputs[i], "") for part in parts} for i in range(len(inputs))]
+    for place in cls.merged.places():
+        entry = place.first
+        names = given_at(entry.op.origin if isinstance(entry, OpEntry) else entry.scope.origin, len(place.outputs))
+        if not names and isinstance(entry, Part) and entry.scope.kind != "block":
+            names = tuple(context.structure.called.get(tensor, "") for tensor in entry.outputs)
+        found.update(zip(place.outputs, names, strict=False))
+    if len(inputs) > 1:
+        found.update(
+            (tensor, next(iter(names))) for tensor, names in zip(inputs, entering, strict=True) if len(names) == 1
+        )
+    taken = {"self", "p", "plan", "outputs", *context.reserved}
+    return {tensor: identifier(name) for tensor, name in found.items() if name and identifier(name) not in taken}
+
+
 def numbered(name: str, taken: set[str]) -> str:
     """The name, or with the first number that makes it new: `Basic2`, but `MbV3_2`, as operations are."""
     joint = "_" if name[-1:].isdigit() else ""
@@ -46,6 +69,10 @@ def plain_name(group: Sequence[Part]) -> str:
     scope = group[0].scope
     if scope.kind == "block":
         return scope.block
+    if scope.kind == "round":
+        blocks = {entry.scope.block for entry in walk(group[0].entries) if isinstance(entry, Part)}
+        alone = len({part.scope.path for part in group}) == 1 or len(blocks) != 1
+        return scope.name if alone else f"{blocks.pop()}_round"
     return scope.kind if scope.output and len(group) > 1 else scope.path
 
 

@@ -8,6 +8,7 @@ from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import exits_text, text_of
 from specc.codegen.model.layout import call, guarded, lay_out
+from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import Outputs
 from specc.codegen.model.render import number
 from specc.codegen.model.sizes import Need
@@ -196,7 +197,7 @@ def given_inputs(context: Context, cls: Class) -> tuple[tuple[str, ...], tuple[s
 def static_forward(context: Context, cls: Class) -> list[str]:
     tensors, names = given_inputs(context, cls)
     main = inner_names(context, cls)[context.graph.prediction()]
-    body = forward_body(statements(context, cls), tensors, [main], names, 8)
+    body = forward_body(statements(context, cls), tensors, [main], names, 8, called=tensor_names(context, cls))
     parameters = ["self", *(f"{name}: Tensor" for name in names)]
     return [*guarded(call("def forward", parameters, ") -> Tensor:", 4)), *body]
 
@@ -207,6 +208,7 @@ def elastic_forward(context: Context, cls: Class) -> list[str]:
     several = len(context.graph.outputs) > 1
     result = "Tensor | dict[str, Tensor]" if several else "Tensor"
     tensors, names = given_inputs(context, cls)
+    called = tensor_names(context, cls)
     parameters = ["self", *(f"{name}: Tensor" for name in names), "plan: Plan | None = None"]
     lines = list(call("def forward", parameters, f") -> {result}:", 4))
     lines.append("        p = self._plan if plan is None else plan")
@@ -217,13 +219,13 @@ def elastic_forward(context: Context, cls: Class) -> list[str]:
         together = ", ".join(names)
         lines.extend(call(f"{together} = sized", [f"({together})", "p.resolution"], indent=8))
     if not several:
-        return [*lines, *forward_body(statements(context, cls), tensors, [main], names, 8)]
+        return [*lines, *forward_body(statements(context, cls), tensors, [main], names, 8, called=called)]
     lines.append("        outputs: dict[str, Tensor] = {}")
     prefixes = noted_here(context, cls)
     if context.outputs is not None:
-        body = forward_body(statements(context, cls), tensors, [], names, 8, prefixes, "p.result(outputs)")
+        body = forward_body(statements(context, cls), tensors, [], names, 8, prefixes, "p.result(outputs)", called)
         return [*lines, *body]
-    body = forward_body(statements(context, cls), tensors, [main], names, 8, prefixes)
+    body = forward_body(statements(context, cls), tensors, [main], names, 8, prefixes, called=called)
     last = body[-1].removeprefix("        return ")
     final = f"        return {last} if p.outputs is None else {{name: outputs[name] for name in p.outputs}}"
     return [*lines, *body[:-1], final]

@@ -29,7 +29,7 @@ from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
 Vector: TypeAlias = tuple[Value | None, ...]
-DEFAULTS: Final[Mapping[str, str]] = {"banks": "1", "bank": "0"}
+DEFAULTS: Final[Mapping[str, str]] = {"banks": "1", "bank": "0", "condition": "True"}
 """Of parameters that a definition does not have: one norm bank, and that one."""
 ARITHMETIC: Final = ("add", "sub", "mul", "div")
 
@@ -130,6 +130,7 @@ class BlockSizes:
     needs: list[Need] = field(default_factory=list)
     counting: bool = True
     entering: Vector | None = None
+    arriving: list[tuple[str, Vector]] = field(default_factory=list)
     leaving: Vector | None = None
     reserved: dict[str, str] = field(default_factory=dict)
     rounding: bool = False
@@ -169,7 +170,8 @@ class BlockSizes:
         template = need.template
         if isinstance(template, (ast.Number, ast.Flag)) and is_constant(values):
             return number(first_of(values)), ATOM
-        if template is None and need.role != "channels" and is_constant(values) and not need.half:
+        literal = need.role != "channels" or self.merged.parts[0].scope.kind == "round"
+        if template is None and literal and is_constant(values) and not need.half:
             return number(first_of(values)), ATOM
         if isinstance(template, ast.ListExpr) and not need.half:
             return self.pair(need, template)
@@ -211,7 +213,18 @@ class BlockSizes:
                 return text
         if role == "channels" and self.entering is not None and agrees(self.entering, values):
             return self.incoming()
+        for name, vector in self.arriving if role == "channels" else ():
+            if agrees(vector, values):
+                return self.add(role, vector, name, "")
         return None
+
+    def enter_by(self, names: Sequence[str]) -> None:
+        """Says what the channels of several inputs are called."""
+        for i, name in enumerate(names):
+            vector = channel_values([self.tensors[part.inputs[i]] for part in self.merged.parts])
+            if not is_constant(vector):
+                self.arriving.append((name, vector))
+        self.entering = None
 
     def incoming(self) -> Text:
         """The channels that come in: the parameter `in_`."""
@@ -601,7 +614,7 @@ class BlockSizes:
 
     def ordered(self) -> tuple[Parameter, ...]:
         """Parameters in the order of the definition, what comes in first; those with defaults last."""
-        names = list(self.definition.parameters) if self.definition is not None else []
+        names = list(self.definition.parameters) if self.definition is not None else [n for n, _ in self.arriving]
 
         def place(parameter: Parameter) -> tuple[bool, int]:
             if parameter.name == "in_":

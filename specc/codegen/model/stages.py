@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from specc.codegen.model.merge import Guarded, Merged, Node, Place
 from specc.codegen.model.sizes import Need
@@ -225,7 +226,7 @@ def cls_in(outer: Class, cls: Class) -> Class:
 
 
 def repeated(texts: Sequence[str]) -> list[str]:
-    """Texts with runs of equal ones as loops."""
+    """Texts with runs of equal ones as loops, and runs in which numbers grow evenly."""
     found: list[str] = []
     at = 0
     while at < len(texts):
@@ -233,12 +234,45 @@ def repeated(texts: Sequence[str]) -> list[str]:
         while end < len(texts) and texts[end] == texts[at]:
             end += 1
         count = end - at
-        if count > 1 and (count > 2 or len(texts[at]) > 30):
+        grown, length = growing(texts, at)
+        if length > max(count, 2):
+            found.append(f"*({grown} for i in range({length}))")
+            end = at + length
+        elif count > 1 and (count > 2 or len(texts[at]) > 30):
             found.append(f"*({texts[at]} for _ in range({count}))")
         else:
             found += [texts[at]] * count
         at = end
     return found
+
+
+WHOLE_NUMBER: Final = re.compile(r"""(?<![\w."'])\d+(?![\w."'])""")
+
+
+def growing(texts: Sequence[str], at: int) -> tuple[str, int]:
+    """The text of which texts from a place on are what `i` = 0, 1, 2, .. gives, and how many these are."""
+    first = WHOLE_NUMBER.split(texts[at])
+    rows = [list(map(int, WHOLE_NUMBER.findall(texts[at])))]
+    for text in texts[at + 1 :]:
+        row = list(map(int, WHOLE_NUMBER.findall(text)))
+        if WHOLE_NUMBER.split(text) != first:
+            break
+        if len(rows) > 1 and any(c - b != b - a for a, b, c in zip(rows[-2], rows[-1], row, strict=True)):
+            break
+        rows.append(row)
+    if len(rows) < 3:
+        return "", 0
+    found = first[0]
+    for start, second, rest in zip(rows[0], rows[1], first[1:], strict=True):
+        step = abs(second - start)
+        growth = "i" if step == 1 else f"{step} * i"
+        number = (
+            str(start) if not step else growth if not start else f"{start} {'+' if second > start else '-'} {growth}"
+        )
+        bound = found.rstrip().endswith(("*", "/", "-")) or rest.lstrip().startswith(("*", "/"))
+        found += f"({number})" if step and bound else number
+        found += rest
+    return found, len(rows)
 
 
 def grouped(name: str, args: Sequence[str]) -> str:

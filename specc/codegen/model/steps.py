@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from specc.codegen.model.flow import Branch, Select, Statement, Step
+from specc.codegen.model.flow import Branch, Loop, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
 from specc.codegen.model.layout import WIDTH, call, guarded
-from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place
+from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place, RoundsDiffer
+from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import WANTED, exit_test, is_rest, wanted_text
 from specc.codegen.model.render import condition, number
 from specc.codegen.model.shapes import shape_comment
@@ -31,7 +33,7 @@ FLAG: Final = "%flag."
 
 def statements(context: Context, cls: Class) -> list[Statement]:
     """A class's nodes as statements of its forward."""
-    from specc.codegen.model.classes import attribute_of, flag_of
+    from specc.codegen.model.classes import attribute_of, flag_of, is_module, run_of
 
     def called(choice: str) -> str:
         if choice.startswith(WANTED) and choice in cls.shown:
@@ -59,7 +61,18 @@ def statements(context: Context, cls: Class) -> list[Statement]:
             following = nodes[number_] if number_ < len(nodes) else None
             if node is skipped:
                 continue
+            run = run_of(node)
+            if run:
+                if number_ == 1 or run_of(nodes[number_ - 2]) != run:
+                    found.append(loop(context, cls, run, [n for n in nodes if run_of(n) == run]))  # type: ignore[misc]
+                continue
             match node:
+                case Guarded() if node.partial:
+                    there = next((place.attribute for place in node.places() if is_module(cls, place)), "")
+                    if not there:
+                        raise RoundsDiffer(frozenset(part.run for part in cls.merged.parts))
+                    body = tuple(convert(node.nodes, False))
+                    found.append(Branch(f"p.{there} is not None", Var(f"%there.{there}"), body))
                 case Guarded():
                     rest = last and number_ == len(nodes) and is_rest(context.choices, node.guard)
                     body = tuple(convert(node.nodes, rest))
@@ -93,7 +106,29 @@ def statements(context: Context, cls: Class) -> list[Statement]:
     return folded(found, Counter(read for s in flat(found) for read in s.inputs), kept)
 
 
-def flat(statements: Iterable[Statement]) -> Iterator[Step | Select]:
+def loop(context: Context, cls: Class, run: int, places: Sequence[Place]) -> Loop:
+    """The rounds of a repeat. Raises RoundsDiffer where the rounds do not hand on their tensors in one way."""
+    first, last = places[0], places[-1]
+    ways = set()
+    if len({place.first.cls for place in places if isinstance(place.first, Part)}) > 1:
+        raise RoundsDiffer(frozenset({run}))
+    for before, after in pairwise(places):
+        ways.add(tuple(before.outputs.index(t) if t in before.outputs else -1 for t in after.inputs))
+        if any(t not in before.outputs and t != first.inputs[i] for i, t in enumerate(after.inputs)):
+            raise RoundsDiffer(frozenset({run}))
+    (way,) = ways if len(ways) == 1 else (None,)
+    used = [] if way is None else [j for j in way if j >= 0]
+    if way is None or len(set(used)) < len(used):
+        raise RoundsDiffer(frozenset({run}))
+    child = context.of(last.first) if isinstance(last.first, Part) else None
+    cut = ", p" if child is not None and child.has_plan else ""
+    args = ", ".join(f"{{{i}}}" for i in range(len(first.inputs)))
+    carried = tuple((i, j) for i, j in enumerate(way) if j >= 0)
+    shape = shape_comment(context.structure, cls, last, context.largest)
+    return Loop(f"self.{cls.loops[run]}", f"{args}{cut}", first.inputs, last.outputs, carried, shape)
+
+
+def flat(statements: Iterable[Statement]) -> Iterator[Step | Select | Loop]:
     for statement in statements:
         if isinstance(statement, Branch):
             yield from flat(statement.body)
@@ -208,11 +243,8 @@ def step(context: Context, cls: Class, place: Place, written: Written, shape: st
 def forward_lines(context: Context, cls: Class) -> list[str]:
     """`forward` of a block, stage, stem, head or exit."""
     inputs = cls.merged.inputs
-    names = (
-        INPUT_NAMES[: len(inputs)]
-        if len(inputs) <= len(INPUT_NAMES)
-        else tuple(f"x{i + 1}" for i in range(len(inputs)))
-    )
+    called = tensor_names(context, cls)
+    names = input_names(inputs, called)
     more = ["p: Part"] if cls.has_plan else []
     noted = cls.first.notes and context.outputs is not None
     more += ["outputs: dict[str, Tensor]"] if noted else []
@@ -220,8 +252,17 @@ def forward_lines(context: Context, cls: Class) -> list[str]:
     one = "None" if not outputs else "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
     parameters = ["self", *(f"{name}: Tensor" for name in names), *more]
     notes = noted_here(context, cls) if noted else {}
-    body = forward_body(statements(context, cls), inputs, outputs, names, 8, notes)
+    body = forward_body(statements(context, cls), inputs, outputs, names, 8, notes, called=called)
     return [*guarded(call("def forward", parameters, f") -> {one}:", 4)), *body]
+
+
+def input_names(inputs: Sequence[str], called: Mapping[str, str]) -> tuple[str, ...]:
+    """The parameters of a forward: the spec's names where all inputs have one of their own, else x, y, z."""
+    given = tuple(called[tensor] for tensor in inputs if tensor in called)
+    if len(set(given)) == len(inputs):
+        return given
+    many = len(inputs) > len(INPUT_NAMES)
+    return tuple(f"x{i + 1}" for i in range(len(inputs))) if many else INPUT_NAMES[: len(inputs)]
 
 
 def noted_here(context: Context, cls: Class) -> dict[str, str]:

@@ -11,15 +11,16 @@ from specc.codegen.identity import identity
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.layout import WIDTH
-from specc.codegen.model.merge import Merged, classes
+from specc.codegen.model.merge import Merged, RoundsDiffer, classes
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_lines, network_needs
 from specc.codegen.model.outputs import flag_choices, is_rest, outputs_of, written_graph
 from specc.codegen.model.render import number as literal
+from specc.codegen.model.rounds import find_rounds, join_boundaries
 from specc.codegen.model.shapes import peaks
 from specc.codegen.model.sizes import SingleSizes
 from specc.codegen.model.stages import is_chain
-from specc.codegen.model.structure import Entry, Part, Region, Structure, structure, walk
+from specc.codegen.model.structure import Entry, Part, Region, Structure, completed, nesting, walk
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment
 from specc.codegen.parts import module_file, place
 from specc.ir.choice import Choice
@@ -35,9 +36,10 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.network": ("ElasticNet", "resize", "sized"),
     "net.stage": ("Repeat", "Skippable", "Stage"),
     "net.plan": ("Part", "Plan"),
+    "net.rounds": ("Round", "rounds"),
     "net.sizes": (
-        "OneOf", "Size", "ceil", "divisible", "exit_predictions", "floor", "greatest", "half_up", "named", "pick",
-        "position", "smallest", "wanted",
+        "Condition", "OneOf", "Size", "ceil", "divisible", "exit_predictions", "floor", "greatest", "half_up", "named",
+        "pick", "position", "smallest", "wanted",
     ),
     "net.slices": ("SlicedNet",),
 }  # fmt: skip
@@ -52,12 +54,65 @@ class ModelText:
     network: str
 
 
+STATIC_ROUNDS: Final = (
+    (
+        "class Round:",
+        '    """What a stage does once in each round of a repeat. Its modules are the stage\'s."""',
+        "",
+        "    stage: nn.Module",
+        "    names: dict[str, str]",
+        "",
+        "    def __getattr__(self, name: str) -> nn.Module:",
+        '        if name not in vars(self).get("names", {}):',
+        "            raise AttributeError(name)",
+        "        return getattr(self.stage, self.names[name])",
+        "",
+        "    def __call__(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:",
+        "        return self.forward(*inputs)",
+    ),
+    (
+        "def rounds(stage: nn.Module, *items: Round) -> list[Round]:",
+        '    """Rounds whose modules become the stage\'s, under their names with the next free numbers."""',
+        '    count = Counter(name.rstrip("0123456789") for name, _ in stage.named_children())',
+        "    for item in items:",
+        "        modules = {name: part for name, part in vars(item).items() if isinstance(part, nn.Module)}",
+        "        item.names = {}",
+        "        for name, module in modules.items():",
+        '            base = name.rstrip("0123456789")',
+        "            count[base] += 1",
+        '            item.names[name] = f"{base}{count[base]}"',
+        "            delattr(item, name)",
+        "            stage.add_module(item.names[name], module)",
+        "        item.stage = stage",
+        "    return list(items)",
+    ),
+)
+"""What `specc/runtime/net/rounds.py` is, in a network without choices, whose module needs torch alone."""
+
+
 def model_text(graph: Graph) -> ModelText:
     """The module of the network and of all its parts, innermost first."""
+    apart: frozenset[int] = frozenset()
+    while True:
+        try:
+            return written(graph, apart)
+        except RoundsDiffer as found:
+            apart |= found.runs
+
+
+def written(graph: Graph, apart: frozenset[int] | None) -> ModelText:
+    """The module. The rounds of repeats are parts of their own, but for those `apart`, by number; None: none are.
+
+    Raises RoundsDiffer where some cannot be.
+    """
     of = identity(graph)
     outputs = outputs_of(graph)
     graph = written_graph(graph, outputs)
-    found = structure(graph)
+    found = nesting(graph)
+    if apart is not None:
+        find_rounds(found, apart)
+    completed(found)
+    join_boundaries(found)
     choices = {**graph.choice_table(), **flag_choices(outputs, graph.origin)}
     largest = {name: choice.largest for name, choice in choices.items()}
     context = Context(graph, found, choices, largest, readers_of(graph), reach_of(found, choices), outputs=outputs)
@@ -167,6 +222,8 @@ def helper_lines(context: Context, body: str) -> list[list[str]]:
         written = writers()[kind].write((), context.elastic)
         text = (written.inplace or written.call).format("x")
         found.append([f"def {kind}(x: Tensor) -> Tensor:", f"    return {text}"])
+    if not context.elastic and re.search(r"(?<![\w.])rounds\(", body):
+        found += [list(lines) for lines in STATIC_ROUNDS]
     if re.search(r"(?<![\w.])stage\(", body):
         found.append(
             [
@@ -193,8 +250,9 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     lines: list[str] = []
     if "Callable[" in body:
         lines.append("from collections.abc import Callable")
-    if "OrderedDict(" in body:
-        lines.insert(0, "from collections import OrderedDict")
+    found = [name for name in ("Counter", "OrderedDict") if f"{name}(" in body]
+    if found:
+        lines.insert(0, f"from collections import {', '.join(found)}")
     if "Fraction(" in body:
         lines.append("from fractions import Fraction")
     third = ["import torch"] if "torch." in body else []

@@ -142,6 +142,9 @@ class FixedCall:
     def tie_space(self, left: Tensor, right: Tensor, what: str) -> None:
         self.reported |= left.space != right.space
 
+    def cut_apart(self, size: Expr, places: tuple[int, ...]) -> tuple[Expr, ...] | None:
+        return None
+
     def report(self, rule: Rule, message: str, *, at: str | None = None, help: str = "") -> None:
         self.reported = True
 
@@ -157,11 +160,20 @@ def tensor(shape: Shape) -> Tensor:
     return Tensor("%input", (Segment(channels(shape)),), space, SPAN)
 
 
+def exact_number(value: float) -> int | Fraction:
+    """The number that a float stands for: 1e-5 is one hundred-thousandth, 0.0058823529411764705 is 1/170."""
+    short = Fraction(f"{value:.12g}")
+    if len(str(short.numerator)) > 6:
+        simple = Fraction(value).limit_denominator(10_000)
+        if abs(simple - Fraction(value)) <= abs(Fraction(value)) / 10**9:
+            return plain(simple)
+    return plain(short)
+
+
 def exact(value: object) -> Value:
-    """A number as the language has it: 1e-5 is one hundred-thousandth, and so is what arithmetic on floats made of it.
-    Sequences become tuples."""
+    """A value as the language has it. Sequences become tuples."""
     if isinstance(value, float):
-        return plain(Fraction(f"{value:.12g}"))
+        return exact_number(value)
     if isinstance(value, (list, tuple)):
         return tuple(exact(each) for each in value)
     if value is None or isinstance(value, (bool, int, Fraction, str)):

@@ -183,8 +183,14 @@ def flat(root: Body, trunk: str, blocks: Sequence[Block]) -> tuple[Section, ...]
 
 
 def is_stage(node: Node, blocks: Sequence[Block]) -> bool:
-    """Whether a statement holds several layers."""
-    return layers((node,), blocks) > 1
+    """Whether a statement holds several layers, or a residual."""
+    return layers((node,), blocks) > 1 or has_residual((node,), blocks)
+
+
+def has_residual(body: Body, blocks: Sequence[Block]) -> bool:
+    inside = [node.word for node in nodes(body) if isinstance(node, Step)]
+    called = [blocks[int(str(word)[1:])].body for word in inside if is_block(word)]
+    return any(isinstance(node, Residual) for node in nodes(body)) or any(has_residual(b, blocks) for b in called)
 
 
 def layers(body: Body, blocks: Sequence[Block]) -> int:

@@ -397,6 +397,8 @@ class Solving:
             known.column = Column(tuple(absent if v is MISSING else v for v in known.column.values))
             if known.type in ("integer", "channels"):
                 known.type = "count"
+            elif known.default is REQUIRED and not absent:
+                known.default = 0
             return Apply("!=" if absent else ">", (Par(known.name), absent))
         return None
 

@@ -66,6 +66,8 @@ def begins_line(node: ast.Statement) -> bool:
     if not isinstance(node, ast.CallStatement):
         return not isinstance(node, (ast.ClassesStatement, ast.NormSetting))
     word = node.call.name.name
+    if node.targets or any(arg.name is not None and arg.name.name == "from" for arg in node.call.args):
+        return True
     if word == "norm":
         return False
     try:
@@ -73,7 +75,10 @@ def begins_line(node: ast.Statement) -> bool:
     except ValueError:
         return bool(node.call.args) or "_" in word
     tensors = bool(operator.signature.parameters) and operator.signature.parameters[0].type == "tensors"
-    return is_layer(word) or tensors or bool(node.targets)
+    return is_layer(word) or tensors
+
+
+SIDES = ("left", "right")
 
 
 def name(text: str) -> ast.Name:
@@ -183,7 +188,9 @@ class Writing:
         match node:
             case Step():
                 call = self.call(node, frame, setting)
-                targets = tuple(name(frame.name(result, node)) for result in node.results)
+                sides = SIDES if len(node.results) == 2 else tuple(f"part{i + 1}" for i in range(len(node.results)))
+                wanted = sides if len(node.results) > 1 else ("",)
+                targets = tuple(name(frame.name(result, node, side)) for result, side in zip(node.results, wanted))
                 return ast.CallStatement(targets, call, SPAN)
             case Residual():
                 condition = None if node.adds is True else expression(node.adds)
@@ -259,9 +266,11 @@ class Frame:
     def parameter(self, number: int, count: int) -> str:
         return self.give(number, "x" if count == 1 or number == 0 else f"x{number + 1}")
 
-    def name(self, key: str | int, step: Step | None = None) -> str:
+    def name(self, key: str | int, step: Step | None = None, wanted: str = "") -> str:
         if key in self.tensors:
             return self.tensors[key]
+        if wanted:
+            return self.give(key, wanted)
         own = "" if step is None else attribute(step.place)
         word = "" if step is None or not isinstance(step.word, str) or is_block(step.word) else step.word
         return self.give(key, own or (f"{word}_out" if word else "") or "t")
@@ -283,6 +292,7 @@ def operator_arguments(step: Step) -> list[ast.Arg]:
         if parameter.name not in given or same_value(given[parameter.name], parameter.default):
             continue
         by_order = number == 0 and parameter.default is REQUIRED and not step.tensors
+        by_order = by_order and (parameter.type == "channels" or not operator_of(word).layer)
         made.append(
             ast.Arg(None if by_order else name(parameter.name), argument(given[parameter.name], parameter.type), SPAN)
         )

@@ -103,9 +103,10 @@ class Ofa(Basics):
     def prepared(self, graph: Graph, call: Call) -> Graph:
         if not call["transforms"]:
             return graph
-        # what reads elastic tensors that are joined keeps the centres of its kernels
+        # what reads or writes elastic tensors that are joined keeps the centres of its kernels
         in_runs = {tensor.name for tensor in graph.tensors if len(runs(tensor.channels)) > 1}
-        return graph.with_(ops=tuple(op if op.inputs[0] in in_runs else transformed(graph, op) for op in graph.ops))
+        ops = (op if {op.inputs[0], op.output} & in_runs else transformed(graph, op) for op in graph.ops)
+        return graph.with_(ops=tuple(ops))
 
     def requests(self, graph: Graph, call: Call) -> tuple[Call, ...]:
         return (Call("channels"),)

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.methods.ofa.step_shrinking import read_shrinking
-from specc.methods.ofa.step_sorting import ChannelSet, sort_channels
 from specc.methods.us_net.step import soft_cross_entropy
 from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.interfaces import Passes, Space
 from specc.runtime.train.optim import nearest_epoch
+from specc.runtime.train.sorting import ChannelSet, importance, reorder
 from specc.runtime.train.trainer import Trainer, run
 
 
@@ -38,6 +38,14 @@ class Stage:
     drawn: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """Channels, and how many of them, the first ones, are sorted before a stage; by the stage's number."""
+
+    channels: ChannelSet
+    sorted: Mapping[int, int]
+
+
 class Shrinking:
     """What may shrink by now. The memory of a run: the teacher, and how many stages have begun.
 
@@ -50,7 +58,10 @@ class Shrinking:
         self.stages = [Stage(**row) for row in found["stages"]]
         self.always: tuple[str, ...] = tuple(found["always"])
         self.sets = [
-            ChannelSet(**row | {"sorted": {int(k): n for k, n in row["sorted"].items()}})
+            Sorted(
+                ChannelSet(row["rows"], row["columns"], row["judges"]),
+                {int(stage): count for stage, count in row["sorted"].items()},
+            )
             for row in found["channels"]
         ]
         self.net = net
@@ -93,9 +104,9 @@ class Shrinking:
             if number > 0 and self.teacher is None:
                 self.teacher = frozen(trainer.evaluated)
                 same_buffers(self.teacher, trainer.world)
-            fresh = [channels for channels in self.sets if number in channels.sorted]
-            for channels in fresh:
-                sort_channels(trainer, channels, channels.sorted[number])
+            fresh = [each for each in self.sets if number in each.sorted]
+            for each in fresh:
+                sort_channels(trainer, each.channels, each.sorted[number])
             if number > 0:
                 trainer.optimizer.state.clear()
             self.begun = number + 1
@@ -139,6 +150,21 @@ class Shrinking:
         at = space.largest() | {name: chosen[name] for name in self.always}
         with torch.no_grad():
             return run(teacher, images, teacher.plan(at)).float()
+
+
+def sort_channels(trainer: Trainer, channels: ChannelSet, first: int) -> Tensor:
+    """Reorders the first so many of a set of channels in the network, its moving average and its optimizer: the most
+    important first.
+
+    No sub-network that has all of them changes its output. Returns the order (C): which channel comes first, second, ..
+    """
+    norm = importance(trainer.net, channels)
+    order = torch.arange(len(norm), device=norm.device)
+    order[:first] = norm[:first].argsort(descending=True, stable=True)
+    reorder(trainer.net, channels, order, trainer.optimizer)
+    if trainer.evaluated is not trainer.net:
+        reorder(trainer.evaluated, channels, order)
+    return order
 
 
 def frozen(net: nn.Module) -> nn.Module:

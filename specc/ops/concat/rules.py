@@ -18,6 +18,7 @@ class Concat(Operator):
     example = "concat(here, conv(16, kernel=3))"
     branched = Branched(refused="the channels of its operands would not stand branch by branch")
     drawn = Drawn("join")
+    passes_runs = True
     signature = Signature(
         "concat",
         (Parameter("inputs", "tensors", doc="two or more of one height and width"),),

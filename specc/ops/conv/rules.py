@@ -78,6 +78,7 @@ class Convolution(Operator):
     branched = Branched(grouped=True)
     drawn = Drawn(family="conv")
     reads_runs = True
+    writes_runs = True
     signature = Signature(
         "conv",
         (

@@ -8,7 +8,20 @@ from typing import cast
 from specc.ops.conv.rules import ConvParams
 from specc.ops.shapes import same_padding
 from specc.ops.triangular.write import connected
-from specc.ops.writing import Arg, Role, Site, Sites, Writer, Written, each, entering, leaving, segmented, varies
+from specc.ops.writing import (
+    Arg,
+    Role,
+    Site,
+    Sites,
+    Writer,
+    Written,
+    each,
+    entering,
+    leaving,
+    segmented,
+    varies,
+    written_in_runs,
+)
 
 
 def params(site: Site) -> ConvParams:
@@ -18,7 +31,7 @@ def params(site: Site) -> ConvParams:
 def write(sites: Sites, elastic: bool) -> Written:
     """`nn.Conv2d(in, out, kernel, ..)`, or its elastic twin where one of these varies.
 
-    Where channels come in several runs, `in` has the number of each, and so has `out` of a grouped convolution.
+    Where channels come in several runs, `in` has the number of each, and so has `out` where they leave in several.
     """
 
     def arg(field: str, role: Role, name: str = "", default: int | None = None) -> Arg:
@@ -29,7 +42,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     pairs = {isinstance(value, tuple) for value in kernel.values}
     if len(pairs) == 1 and all(centred(params(site)) and params(site).dilation == 1 for site in sites):
         padding = replace(padding, half=kernel.values)
-    in_runs = segmented(sites)
+    in_runs = segmented(sites) or written_in_runs(sites)
     if in_runs:
         inputs, out = Arg(entering(sites), "channels"), Arg(leaving(sites), "channels", parameter="out")
     args = (

@@ -33,6 +33,7 @@ class LayerNorm(Operator):
     drawn = Drawn(word="norm")
     reads_runs = True
     folds = True
+    passes_runs = True
     signature = Signature(
         "layer",
         (

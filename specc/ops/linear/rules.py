@@ -40,6 +40,7 @@ class Linear(Operator):
     branched = Branched(refused="it mixes all features of a vector, and branches share one")
     drawn = Drawn(family="linear")
     reads_runs = True
+    writes_runs = True
     signature = Signature(
         "linear",
         (

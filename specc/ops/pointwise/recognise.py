@@ -7,38 +7,42 @@ from typing import Final
 
 from specc.traced.found import Found, Read, Recognise, Seen
 from specc.traced.graph import Node
+from specc.traced.views import View
 
 
-def multiplied(node: Node, seen: Seen) -> Found | None:
-    """`a * b` of one shape, or of one with a number for each place of the other."""
-    reads = operands(node, seen)
-    return None if reads is None else Found("multiply", reads, axes=wider(*reads).view.axes)
+def pointwise(kind: str) -> Recognise:
+    """The recogniser of `a * b` or `a - b`, both of one shape, or one with a number for each channel or place."""
+
+    def recognise(node: Node, seen: Seen) -> Found | None:
+        if node["alpha"] not in (None, 1):
+            return None
+        left, right = unexpanded(node["self"], seen), unexpanded(node["other"], seen)
+        if left is None or right is None or left.kind != right.kind:
+            return None
+        whole = left if left.view.shape == node.shape else right
+        if whole.view.shape != node.shape or not (meets(whole, left) and meets(whole, right)):
+            return None
+        return Found(kind, (left, right), axes=whole.view.axes)
+
+    return recognise
 
 
-def subtracted(node: Node, seen: Seen) -> Found | None:
-    """`a - b`."""
-    reads = operands(node, seen) if node["alpha"] in (None, 1) else None
-    return None if reads is None else Found("subtract", reads, axes=wider(*reads).view.axes)
-
-
-def operands(node: Node, seen: Seen) -> tuple[Read, Read] | None:
-    left, right = seen.read(node["self"]), seen.read(node["other"])
-    if left is None or right is None or left.kind != right.kind or left.space != right.space:
+def unexpanded(argument: object, seen: Seen) -> Read | None:
+    """A tensor as it was before it was repeated to the size of another."""
+    view = seen.view(argument)
+    if view is None:
         return None
-    if left.view.axes == right.view.axes or per_place(left, right) or per_place(right, left):
-        return left, right
-    return None
+    axes = tuple(() if axis and axis[0].axis == "*" else axis for axis in view.axes)
+    return seen.read(View(view.base, axes, view.picks))
 
 
-def per_place(one: Read, whole: Read) -> bool:
-    """Whether one has a single channel that meets all of the other's."""
-    if one.channels != 1 or whole.kind == "vector" or len(one.view.axes) != len(whole.view.axes):
+def meets(whole: Read, part: Read) -> bool:
+    """Whether each axis of a tensor counts what that of the other does, or has size 1; all of channels or of places."""
+    if len(whole.view.axes) != len(part.view.axes):
         return False
-    return all(mine == axis or not mine for mine, axis in zip(one.view.axes, whole.view.axes, strict=True))
+    if not all(mine in (axis, ()) for mine, axis in zip(part.view.axes, whole.view.axes, strict=True)):
+        return False
+    return part.channels in (1, whole.channels) and (part.space == whole.space or set(part.space) == {1})
 
 
-def wider(left: Read, right: Read) -> Read:
-    return left if left.channels >= right.channels else right
-
-
-NODES: Final[Mapping[str, Recognise]] = {"aten.mul": multiplied, "aten.sub": subtracted}
+NODES: Final[Mapping[str, Recognise]] = {"aten.mul": pointwise("multiply"), "aten.sub": pointwise("subtract")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from specc.diagnostics import Rule
@@ -56,8 +56,11 @@ class Shuffle(Operator):
             return built
         if not any(is_elastic(segment.features) for segment in tensor.channels):
             return Built(ShuffleParams(groups), ((one(total), tensor.space),))
-        first, *others = tensor.channels
         size = total // groups
+        if len(tensor.channels) == 1 and tensor.channels[0].spread == 1:
+            pieces = call.cut_apart(tensor.channels[0].size, (size,) * groups)
+            tensor = tensor if pieces is None else replace(tensor, channels=tuple(map(Segment, pieces)))
+        first, *others = tensor.channels
         if len(tensor.channels) != groups or any(call.maximum(s.features) != size for s in tensor.channels):
             runs = " and ".join(str(call.maximum(segment.features)) for segment in tensor.channels)
             arrive = f"runs of {runs} arrive, not all fixed" if others else f"{runs} that are elastic as one arrive"
@@ -73,8 +76,8 @@ class Shuffle(Operator):
 
 
 def alone(tensor: Tensor, segment: Segment) -> Tensor:
-    """One segment of a tensor as if it were a tensor."""
-    return Tensor(tensor.name, (segment,), tensor.space, tensor.origin)
+    """One segment of a tensor as if it were a tensor, which has no name."""
+    return Tensor("", (segment,), tensor.space, tensor.origin)
 
 
 OPERATORS = (Shuffle(),)

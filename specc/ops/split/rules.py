@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Expr, apply
@@ -26,11 +26,14 @@ CUTS_ELASTIC = Rule(
     "elastic-run-cut-apart",
     "channels that are elastic as one are cut apart or mixed",
     "A sub-network keeps the first channels of an elastic run. If its parts went different ways, a narrow sub-network\n"
-    "would send channels one way that the largest sends another. Parts may be cut where one run ends and the next\n"
-    "begins, and anywhere in channels that are fixed.\n"
-    "Wrong:  width per_group 0.5..1.0 round 8; conv(64, kernel=3); (l, r) = split(2)\n"
-    "Right:  width per_group 0.5..1.0 round 8; conv(64, kernel=3, width=fixed); (l, r) = split(2)",
+    "would send channels one way that the largest sends another. Where convolutions and linear layers write such\n"
+    "channels, they write each part as a run of its own; channels that are shuffled, or written in groups, can't be\n"
+    "told apart.\n"
+    "Wrong:  width per_group 0.5..1.0 round 8; conv(64, kernel=3, groups=2); (l, r) = split(2)\n"
+    "Right:  width per_group 0.5..1.0 round 8; conv(64, kernel=3); (l, r) = split(2)",
 )
+
+FIX_THEM: Final = "fix them where they are made, with `width=fixed`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Split(Operator):
     kind = "split"
     example = "(l, r) = split(2); concat(l, conv(8, kernel=3, from=r))"
     branched = Branched(refused="it would part the branches from one another, not the channels of each")
+    passes_runs = True
     signature = Signature(
         "split",
         (Parameter("parts", "integer", doc="number of parts, each with a name: `(l, r) = split(2)`"),),
@@ -77,9 +81,19 @@ def parted(call: OpCall, tensor: Tensor, count: int, size: int) -> list[tuple[Se
         spread = call.maximum(segment.spread)
         left = call.maximum(segment.features)
         room = size - place % size
-        if left > room and (is_elastic(segment.size) or room % spread or size % spread):
+        if left > room and (room % spread or size % spread):
             report_cut(call, segment, room)
             return [[Segment(size)] for _ in range(count)]  # type: ignore[misc]
+        if left > room and is_elastic(segment.size):
+            places = tuple(taken // spread for taken in shares(left, room, size))
+            pieces = call.cut_apart(segment.size, places)
+            if pieces is None:
+                report_cut(call, segment, room)
+                return [[Segment(size)] for _ in range(count)]  # type: ignore[misc]
+            for piece, channels in zip(pieces, places, strict=True):
+                parts[place // size].append(Segment(piece, segment.spread))
+                place += channels * spread
+            continue
         if left <= room:
             parts[place // size].append(segment)
             place += left
@@ -92,12 +106,20 @@ def parted(call: OpCall, tensor: Tensor, count: int, size: int) -> list[tuple[Se
     return [tuple(part) for part in parts]
 
 
+def shares(left: int, room: int, size: int) -> list[int]:
+    """How many of `left` features go to each part: what has room in the first, then as many as a part takes."""
+    found = [room]
+    while sum(found) < left:
+        found.append(min(size, left - sum(found)))
+    return found
+
+
 def report_cut(call: OpCall, segment: Segment, room: int) -> None:
     """Says which run would be cut apart, and where."""
     whole = call.maximum(segment.features)
     if is_elastic(segment.size):
         message = f"{whole} channels that are elastic as one would be cut after {room} of them"
-        call.report(CUTS_ELASTIC, message, help="fix them where they are made, with `width=fixed`")
+        call.report(CUTS_ELASTIC, message, help=FIX_THEM)
     else:
         message = f"{whole} flattened features would be cut inside a channel"
         call.report(SPLIT_DIVIDES, message, help="split before `flatten`")

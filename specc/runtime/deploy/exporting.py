@@ -167,20 +167,25 @@ def export(
     plan: Any = None,
     called: str = "",
     known: Mapping[str, float] = MappingProxyType({}),
+    tuned: nn.Module | None = None,
 ) -> Written:
     """Writes and checks all that there is of the network `name`, or of its sub-network of `plan`, into a folder of its
     own, which is replaced as a whole.
 
     `inputs` are the names of what it takes. Of a sub-network `called` names it, and `known` has figures to keep.
+    `tuned` is the sub-network extracted and trained further, for inputs of its resolution: it is what is written then.
     """
     net, loading = trained.net, trained.loading
     title = f"{type(net).__name__}{f' at {called}' if called else ''}: a plain static network."
     resolution = None if plan is None else plan.resolution
     images = first_batch(loading)
     examples = sized(each_input(images), resolution)
-    static = extract(net, plan, fold=True, resized=False)
+    plain = extract(net, plan, resized=False) if tuned is None else extract(tuned)
+    static = (
+        extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
+    )
     with torch.inference_mode():
-        wanted: Outputs = run(net, images, plan)
+        wanted: Outputs = run(net, images, plan) if tuned is None else plain(*examples)
         compare("static module", static(*examples), wanted)
     about: dict[str, Any] = {
         "network": name,
@@ -196,7 +201,6 @@ def export(
     written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
-        plain = extract(net, plan, resized=False)
         if flags.to_original is not None:
             write_original(plain, flags.to_original, aside)
         written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))

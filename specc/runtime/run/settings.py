@@ -79,6 +79,7 @@ FLAGS_ONLY = (
     "output_dir",
     "resume",
     "settings",
+    "start_from",
     "target",
     "test_only",
     "workers",

@@ -114,6 +114,7 @@ class SearchOptions:
     checkpoint: Path
     latency_table: Path | None = None
     data_path: str | None = None
+    start_from: Path | None = None
 
 
 def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
@@ -128,6 +129,12 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         help="default: checkpoint.pt in the output folder",
     )
     text = "objectives beside accuracy, which always counts"
+    add(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="search weights that were not trained here: calibration alone",
+    )
     add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
     add("--strategy", choices=STRATEGIES)
     add(
@@ -148,6 +155,8 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         help="images for batch-norm calibration of each candidate",
     )
     flags = parser.parse_args(argv)
+    if flags.start is not None and flags.checkpoint is not None:
+        parser.error("--checkpoint is of a trained network, and --start of another: name one")
 
     complete(settings["search"], SearchOptions, "search")
     check_search(settings["search"])
@@ -167,13 +176,14 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
     folder = flags.output_dir or Path("runs")
     return SearchOptions(
         **known(search, SearchOptions, "search"),
-        data=data_settings(settings, flags) if flags.dataset else None,
+        data=data_settings(settings, flags) if flags.dataset or flags.start else None,
         data_path=flags.data_path,
         device=flags.device,
         workers=flags.workers,
         output_dir=folder,
         checkpoint=flags.checkpoint or folder / "checkpoint.pt",
         latency_table=flags.latency_table,
+        start_from=flags.start,
     )
 
 

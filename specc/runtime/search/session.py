@@ -31,6 +31,8 @@ from specc.runtime.search.picture import Series, draw
 from specc.runtime.search.proposals import Proposals, covered
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Assignment, Space
+from specc.runtime.train.sorting import sort_all
+from specc.runtime.train.start import keep_start, start
 from specc.runtime.train.subnets import resolved
 from specc.runtime.train.trained import Trained, load_trained
 from specc.space.latency_table import LatencyTable, predicted, read_table
@@ -103,9 +105,17 @@ def begin(
     `shapes` is what the network takes; its ir.json lies in the folder `project`. `listed` is what its training runs,
     where that is but a few sub-networks.
     """
+    net = net.to(world.device).to(memory_format=torch.channels_last)
+    file = options.checkpoint
+    if options.start_from is not None:
+        assert options.data is not None
+        file = options.output_dir / "start.safetensors"
+        start(net, options.start_from, classes, world)
+        sort_all(net, "l1", project / "channels.json", None, world)
+        keep_start(file, net, options.data, world)
     trained = load_trained(
-        net.to(world.device).to(memory_format=torch.channels_last),
-        options.checkpoint,
+        net,
+        file,
         shapes,
         classes,
         world.device,

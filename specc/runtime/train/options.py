@@ -26,6 +26,7 @@ SCHEDULES: Mapping[str, Mapping[str, Any]] = {
     "multistep": {"milestones": [0.5, 0.75], "gamma": 0.1},
     "exponential": {"gamma": 0.97, "every": 1},
 }
+SORTS = ("l1", "l2", "taylor", "tas", "none")
 POLICIES: Mapping[str, Mapping[str, Any]] = {
     "ra": {"name": "randaugment", "operations": 2, "magnitude": 9},
     "ta_wide": {"name": "trivialaugment"},
@@ -217,6 +218,7 @@ BETWEEN: Final[Mapping[str, tuple[float, float]]] = {
     "gamma": (0, inf),
     "every": (0, inf),
     "std": (0, inf),
+    "layer_decay": (0, 1),
 }
 """Numbers, those of the optimizer and of the schedule among them, and the ends that they lie between."""
 
@@ -232,8 +234,10 @@ BELOW: Final = ("ema", "momentum", "beta1", "beta2", "alpha")
 """Numbers that stay below their upper end."""
 
 TABLES: Final = ("optimizer", "schedule", "init")
-LISTS: Final = ("no_decay", "augment")
+LISTS: Final = ("no_decay", "augment", "freeze")
 FLAGS: Final = ("amp", "zero_init_residual")
+TEXTS: Final[Mapping[str, tuple[str, ...]]] = {"start": (), "sort": SORTS}
+"""Texts, and what they may be where that is not anything."""
 
 
 def check_train(train: Mapping[str, Any]) -> None:
@@ -257,6 +261,9 @@ def faults(train: Mapping[str, Any]) -> Iterator[str]:
         elif name in FLAGS:
             if not isinstance(value, bool):
                 yield f"{name} must be true or false: {value!r}"
+        elif name in TEXTS:
+            if not isinstance(value, str) or (TEXTS[name] and value not in TEXTS[name]):
+                yield f"{name} must be {' or '.join(TEXTS[name]) or 'text'}: {value!r}"
         elif fault := of_number(name, value):
             yield fault
 
@@ -277,6 +284,8 @@ def of_number(name: str, value: Any) -> str:
     low, high = BETWEEN[name]
     if not is_number(value):
         return f"{name} must be a number: {value!r}"
+    if name == "layer_decay" and value == 0:
+        return "layer_decay must be above 0: 0"
     if name in BELOW and value == high:
         return f"{name} must be below {high:g}: {value:g}"
     if not low <= value <= high:
@@ -302,6 +311,10 @@ class TrainOptions:
     schedule: Mapping[str, Any]
     no_decay: Sequence[str]
     init: Mapping[str, Any]
+    start: str
+    sort: str
+    freeze: Sequence[str]
+    layer_decay: float
     zero_init_residual: bool
     label_smoothing: float
     mixup: float
@@ -341,6 +354,11 @@ def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None
         help="images for batch-norm calibration before evaluation",
     )
     add("--evaluate-every", type=integer, metavar="EPOCHS")
+    add("--start", metavar="FILE", help="weights to start from, safetensors or checkpoint.pt")
+    add("--sort", choices=SORTS, help="importance by which channels are sorted at the start")
+    add("--freeze", metavar="NAME,...", help="stages and layers that do not learn")
+    text = "learning rate of a block, as a share of the next one's"
+    add("--layer-decay", type=share, metavar="SHARE", help=text)
     add("--sync-bn", action="store_true", help="synchronise batch norms across processes")
     add("--resume", type=Path, metavar="FILE", help="continue from a checkpoint")
     add(
@@ -389,5 +407,12 @@ def overridden_train(train: Mapping[str, Any], flags: argparse.Namespace) -> dic
     for name in ("calibrate", "evaluate_every", "seed"):
         if getattr(flags, name) is not None:
             found[name] = getattr(flags, name)
+    for name in ("sort", "layer_decay"):
+        if getattr(flags, name) is not None:
+            found[name] = getattr(flags, name)
+    if flags.start is not None:
+        found["start"] = str(Path(flags.start).absolute()) if flags.start else ""
+    if flags.freeze is not None:
+        found["freeze"] = [name.strip() for name in flags.freeze.split(",") if name.strip()]
     check_train(found)
     return found

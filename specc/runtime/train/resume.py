@@ -122,10 +122,15 @@ MAY_CHANGE: Final[Mapping[str, str]] = {
     "amp": "",
     "calibrate": "",
     "evaluate_every": "",
+    "start": "weights are those of the checkpoint",
+    "sort": "channels are sorted at the start alone",
 }
 """The settings that a resumed run may change by flags, and what that does. Every other one has to stay as it was: the
 optimizer, the schedule, augmentation and regularisation, the seed. Flags that say nothing of the recipe (--output-dir,
 --device, --workers, --target, and --data-path, where the same data lies elsewhere) are free."""
+
+LATER: Final[Mapping[str, Any]] = {"start": "", "sort": "l1", "freeze": [], "layer_decay": 1}
+"""Settings that recipes of the first version do not have, and what these stand at."""
 
 
 def resumed(options: TrainOptions, method: str) -> tuple[TrainOptions, dict[str, Any]]:
@@ -194,7 +199,8 @@ def completed(path: Path, recipe: Mapping[str, Any], settings: Mapping[str, Any]
         raise SystemExit(
             f"the recipe in {path} has settings that nobody knows here: {few(foreign)}"
         )
-    if lacking := [name for name in settings if name not in recipe]:
+    lacking = [name for name in settings if name not in recipe]
+    if lacking := [name for name in lacking if settings[name] != LATER.get(name)]:
         warn(f"the recipe in {path} lacks {few(lacking)}: taken from settings.toml")
     return {**settings, **recipe}
 

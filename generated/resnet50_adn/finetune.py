@@ -1,0 +1,88 @@
+"""Trains one sub-network further, alone, and exports it as export.py does.
+
+    python finetune.py --at 3 --epochs 10     the third of pareto.json; or max, min, CHOICE=OPTION,...
+    python finetune.py --max-macs 200e3       of pareto.json, the most accurate within a limit
+    python finetune.py --at min --teacher 0.5 half of the loss is the distance to the largest's outputs
+
+It has norms of its own and starts from runs/checkpoint.pt, at a tenth of the recipe's learning rate.
+Flags of train.py change the recipe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import space
+from elastic.data.augment import Mixing
+from elastic.deploy.checked import finish
+from elastic.deploy.choosing import calibration, wanted
+from elastic.deploy.finetuning import Tuning, extracted, finetune_flags, gain
+from elastic.deploy.network import export
+from elastic.deploy.several import announce
+from elastic.net.spelling import short
+from elastic.run.progress import Bar
+from elastic.run.settings import read_settings
+from elastic.train import checkpoint
+from elastic.train.calibrate import calibrated
+from elastic.train.evaluate import evaluate
+from elastic.train.trained import Trained, load_trained
+from model import Model
+
+NAME = "resnet50_adn"
+IMAGE = (3, 224, 224)  # channels, height, width
+CLASSES = 1000
+NAMES = ["images"]  # of the inputs, in the ONNX file
+SETTINGS = Path(__file__).with_name("settings.toml")
+
+
+def main() -> None:
+    flags, options = finetune_flags(read_settings(SETTINGS))
+    data = flags.data_path
+    trained = load_trained(Model(), flags.checkpoint, IMAGE, CLASSES, data_path=data)
+    ((_, point),) = wanted(space, flags, trained.origin(), first=trained.first()).items()
+    announce(point)
+    images = trained.loading.calibration(calibration(flags, SETTINGS))
+    plan = calibrated(trained.net, trained.net.plan(point.at), images)
+    tuning = extracted(trained, plan, flags, options)
+    tests = trained.loading.evaluation(trained.loading.data.test)
+    before = evaluate(tuning.trainer.net, None, tests, trained.loading.world)
+    train(tuning, trained)
+    after = evaluate(tuning.trainer.net, None, tests, trained.loading.world)
+    print(gain(before, after))
+    folder, called = flags.output_dir / "export", f"{short(point.at, 60)}, trained further"
+    known = {"macs": point.macs, "params": point.params, "accuracy": round(after.accuracy, 5)}
+    finish([export(trained, NAME, NAMES, folder, flags, plan, called, known, tuning.static)])
+
+
+def train(tuning: Tuning, trained: Trained) -> None:
+    """To the last epoch."""
+    trainer, options = tuning.trainer, tuning.options
+    loading = trained.loading
+    mixing = Mixing(options.mixup, options.cutmix, CLASSES)
+    steps = loading.steps(options.batch_size) * options.accumulate
+    with Bar("training", options.epochs * steps) as bar:
+        for epoch in range(options.epochs):
+            checkpoint.seed_epoch(options.seed, epoch)
+            trainer.net.train()
+            batches = loading.training(
+                options.batch_size,
+                options.augment,
+                options.seed,
+                epoch,
+                repeats=options.repeats,
+                parts=options.accumulate,
+                mixing=mixing,
+            )
+            for images, labels in trainer.watched(batches, epoch, options.output_dir):
+                for _ in trainer.passes([None]):
+                    trainer.backward(tuning.loss(images, labels))
+                trainer.update()
+                bar.advance(f"epoch {epoch + 1}/{options.epochs}")
+    trainer.net.eval()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted: nothing was written") from None

@@ -1,0 +1,154 @@
+"""What the operators that were added for imports recognise: under ATen's names, and written out; and that an import of
+them all computes what the original does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from specc.importing.recognise import Unread, recognise
+from specc.importing.sources import Loaded
+from specc.importing.trace import trace
+from tests.helpers.commands import specc
+
+
+class Net(nn.Module):
+    """A function between a convolution and a head. `wide` and `mask` are convolutions, `factors` a parameter."""
+
+    def __init__(self, function: Callable[[Any, Tensor], Tensor], layer: nn.Module) -> None:
+        super().__init__()
+        self.function, self.layer = function, layer
+        self.stem, self.wide, self.mask = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 1, 1)
+        self.factors = nn.Parameter(torch.randn(8))
+        self.tall = nn.Parameter(torch.randn(8, 1, 1))
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(self.function(self, self.stem(x)).mean((2, 3)))
+        return y
+
+
+def last(function: Callable[[Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor]:
+    """A function of tensors with the channels last, on a map."""
+    return lambda net, x: function(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def rms(net: Net, x: Tensor) -> Tensor:
+    return last(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6) * net.factors)(net, x)
+
+
+NOTHING = nn.Identity()
+CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str, object]]] = {
+    "a product": (lambda net, x: x * net.wide(x), NOTHING, "conv multiply", {}),
+    "a difference": (lambda net, x: x - net.wide(x), NOTHING, "conv subtract", {}),
+    "a mask": (lambda net, x: net.mask(x).sigmoid() * x, NOTHING, "conv sigmoid multiply", {}),
+    "an expanded mask": (lambda net, x: x * net.mask(x).expand_as(x), NOTHING, "conv multiply", {}),
+    "squeeze-excite": (lambda net, x: x * net.wide(x.mean((2, 3), True)), NOTHING, "pool linear scale", {}),
+    "GELU by a tanh": (lambda net, x: F.gelu(x, approximate="tanh"), NOTHING, "gelu_tanh", {}),
+    "GELU by a sigmoid": (lambda net, x: x * torch.sigmoid(1.702 * x), NOTHING, "quick_gelu", {}),
+    "mish": (lambda net, x: F.mish(x), NOTHING, "mish", {}),
+    "SELU": (lambda net, x: F.selu(x), NOTHING, "selu", {}),
+    "a leak": (lambda net, x: F.leaky_relu(x, 0.2), NOTHING, "leaky_relu", {"slope": 0.2}),
+    "ELU": (lambda net, x: F.elu(x, 0.5), NOTHING, "elu", {"alpha": 0.5}),
+    "CELU": (lambda net, x: F.celu(x, 2.0), NOTHING, "celu", {"alpha": 2.0}),
+    "softplus": (lambda net, x: F.softplus(x, 2, 10), NOTHING, "softplus", {"beta": 2, "threshold": 10}),
+    "a clamp": (lambda net, x: x.clamp(-2, 3), NOTHING, "hardtanh", {"low": -2, "high": 3}),
+    "a hard tanh": (lambda net, x: F.hardtanh(x), NOTHING, "hardtanh", {"low": -1, "high": 1}),
+    "a softmax": (lambda net, x: x.softmax(1), NOTHING, "softmax", {}),
+    "a slope": (lambda net, x: net.layer(x), nn.PReLU(), "prelu", {}),
+    "slopes": (lambda net, x: net.layer(x), nn.PReLU(8), "prelu", {"channels": True}),
+    "factors": (lambda net, x: net.tall * x, NOTHING, "layer_scale", {}),
+    "reshaped factors": (lambda net, x: x * net.factors.reshape(1, -1, 1, 1), NOTHING, "layer_scale", {}),
+    "factors of last channels": (lambda net, x: last(net.factors.mul)(net, x), NOTHING, "layer_scale", {}),
+    "an instance norm": (
+        lambda net, x: net.layer(x),
+        nn.InstanceNorm2d(8),
+        "instance_norm",
+        {"eps": 1e-5, "affine": False},
+    ),
+    "with a scale": (
+        lambda net, x: net.layer(x),
+        nn.InstanceNorm2d(8, eps=1e-3, affine=True),
+        "instance_norm",
+        {"eps": 1e-3},
+    ),
+    "an RMS norm": (lambda net, x: last(net.layer)(net, x), nn.RMSNorm(8, eps=1e-6), "rms_norm", {"eps": 1e-6}),
+    "an RMS norm, written out": (rms, NOTHING, "rms_norm", {"eps": 1e-6}),
+    "a norm of neighbours": (
+        lambda net, x: net.layer(x),
+        nn.LocalResponseNorm(3, k=2.0),
+        "local_response_norm",
+        {"size": 3, "alpha": 1e-4, "beta": 0.75, "k": 2.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_recognised(case: str) -> None:
+    function, layer, words, parameters = CASES[case]
+    found = recognise(trace(Loaded("net", Net(function, layer).eval()), ((3, 8, 8),)).traced)
+    assert not isinstance(found, Unread), found.node.target
+    kinds = [operation.operator for operation in found.operations]
+    assert kinds == ["conv", *words.split(), "pool", "linear"]
+    assert dict(found.operations[-3].parameters) == parameters
+
+
+NOT_THESE: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "factors of places": lambda net, x: last(lambda y: y.transpose(1, 3) * net.factors)(net, x),
+    "half of the factors": lambda net, x: x * net.factors[:1].reshape(1, 1, 1, 1),
+    "a number a pixel": lambda net, x: x * net.wide(x)[:, :, :1],
+    "another sigmoid": lambda net, x: x * torch.sigmoid(1.5 * x),
+}
+
+
+@pytest.mark.parametrize("case", NOT_THESE)
+def test_what_is_no_operator_is_not_taken_for_one(case: str) -> None:
+    found = recognise(trace(Loaded("net", Net(NOT_THESE[case], NOTHING).eval()), ((3, 8, 8),)).traced)
+    assert isinstance(found, Unread)
+
+
+ALL = """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.wide, self.mask = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 1, 1)
+            self.other = nn.Conv2d(8, 8, 1)
+            self.slope, self.slopes = nn.PReLU(), nn.PReLU(8)
+            self.gamma = nn.Parameter(torch.full((8,), 0.5))
+            self.norm, self.local = nn.InstanceNorm2d(8, affine=True), nn.LocalResponseNorm(3)
+            self.rms = nn.RMSNorm(8, eps=1e-6)
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x):
+            x = self.norm(self.stem(x))
+            x = self.local(self.slopes(x) * self.mask(x).sigmoid())
+            x = x + self.gamma.view(1, -1, 1, 1) * self.slope(self.wide(x) - x)
+            x = self.rms(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+            x = F.mish(F.leaky_relu(x, 0.2)) * F.elu(F.hardtanh(x, -2, 2)) + F.gelu(x, approximate="tanh")
+            x = F.softplus(x) * self.other(x).softmax(1) + x * torch.sigmoid(1.702 * x)
+            return self.head(x.mean((2, 3)))
+
+    def build():
+        torch.manual_seed(0)
+        return Net()
+"""
+
+
+def test_an_import_of_them_computes_the_same(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(dedent(ALL))
+    done = specc("import", f"{tmp_path}/mine.py:build", "--input", "1,3,8,8", "-o", tmp_path / "net.specc", "--json")
+    assert done.code == 0, done.err
+    assert done.json["difference"] <= 1e-5
+    assert done.json["difference_trained"] <= 1e-5
+    assert done.json["modules"] == []
