@@ -7,20 +7,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Findings
 from specc.importing.flat import write_flat
+from specc.importing.foreign import KIND, File, code_of, foreign_of, part_around
 from specc.importing.network import Network, Written
 from specc.importing.prove import Original, Proof, prove
-from specc.importing.recognise import Unread, recognise
-from specc.importing.sources import CannotImport, load_source
+from specc.importing.recognise import Foreign, Unread, recognise
+from specc.importing.sources import CannotImport, Loaded, load_source
 from specc.importing.text.write import write as write_well
 from specc.importing.trace import multiplications, trace
 from specc.importing.weights import Differs, entries_of, to_spec, write_weights
+from specc.ops import find_operator
 from specc.pipeline import Compiled, compile_project, compile_spec
 from specc.portable.files.original import Entry
 from specc.source import Source
+from specc.traced.graph import Traced
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +51,7 @@ class Imported:
     """A network that became a spec.
 
     state    its weights under the spec's names, and `entries` the way back
-    foreign  modules of the user's that were kept
+    foreign  modules of the user's that were kept, and `files`, the texts of the files that they stand in, by name
     plain    why the text is the plainest there is, with a statement an operation; empty where it is a person's
     unused   parameters that the output does not depend on
     frozen   parameters that the original does not train
@@ -61,6 +65,7 @@ class Imported:
     entries: Sequence[Entry]
     proof: Proof
     foreign: tuple[Kept, ...]
+    files: Mapping[str, str]
     plain: str
     unused: tuple[str, ...]
     frozen: tuple[str, ...]
@@ -89,10 +94,9 @@ def import_network(
     shapes = tuple(shapes) or loaded.shapes or ((3, 224, 224),)
     traced = trace(loaded, tuple(shapes), output)
     clock.lap("trace")
-    network = recognise(traced.traced)
-    if isinstance(network, Unread):
-        node = network.node
-        raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
+    macs = multiplications(traced.traced, traced.program)
+    beside = f"{Path(file or loaded.name).stem}_modules.py"
+    network, foreign, kept = recognised(loaded, traced.traced, tuple(shapes), output, macs, beside)
     clock.lap("recognise")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
     sizes = {key: tuple(value.shape) for key, value in state.items()}
@@ -101,11 +105,11 @@ def import_network(
         loaded.module,
         shapes,
         traced.traced.batch if loaded.program is not None else None,
-        multiplications(traced.traced, traced.program),
+        sum(macs.values()),
         used,
         output,
     )
-    found = proven(network, file or f"{network.name}.specc", sizes, original, clock)
+    found = proven(network, file or f"{network.name}.specc", foreign, sizes, original, clock)
     return Imported(
         network,
         found.written,
@@ -113,7 +117,8 @@ def import_network(
         to_spec(found.entries, state, found.proof.sizes),
         found.entries,
         found.proof,
-        (),
+        kept,
+        {foreign.path: foreign.text()} if kept else {},
         found.plain,
         traced.traced.unused,
         traced.traced.frozen,
@@ -132,8 +137,46 @@ class Proven:
     plain: str
 
 
+def recognised(
+    loaded: Loaded,
+    traced: Traced,
+    shapes: tuple[tuple[int, ...], ...],
+    output: str | None,
+    macs: Mapping[str, int],
+    path: str,
+) -> tuple[Network, File, tuple[Kept, ...]]:
+    """The network in words, and a file at `path` of the parts that have none. Raises CannotImport for what can't stay
+    a part."""
+    file = File(path, loaded.name)
+    parts: list[tuple[Foreign, Kept]] = []
+    twin: Traced | None = None
+    while True:
+        network = recognise(traced, [part for part, _ in parts])
+        if not isinstance(network, Unread):
+            return network, file, tuple(kept for _, kept in parts)
+        node, seen = network.node, network.seen
+        part = part_around(seen, node, network.together)
+        if loaded.program is not None or find_operator(KIND) is None:
+            raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
+        if twin is None:
+            twin = trace(loaded, shapes, output, traced.batch + 1).traced
+        code = code_of(part, traced, twin, seen, loaded.module.state_dict().keys())
+        names = {other.name for other in part.nodes}
+        name = file.named(code, part.name)
+        counted = sum(macs.get(other, 0) for other in names)
+        found = foreign_of(part, code, name, path, seen, counted)
+        told = "weights that are used twice" if network.together else node.target
+        parts = [(other, kept) for other, kept in parts if not {*other.nodes} <= names]
+        parts.append((found, Kept(part.path, path, name, told, node.place)))
+
+
 def proven(
-    network: Network, file: str, sizes: Mapping[str, tuple[int, ...]], original: Original, clock: Clock
+    network: Network,
+    file: str,
+    foreign: File,
+    sizes: Mapping[str, tuple[int, ...]],
+    original: Original,
+    clock: Clock,
 ) -> Proven:
     """A person's text of the network, or the plainest where that does not compile or is another network.
 
@@ -142,7 +185,7 @@ def proven(
     why: list[CannotImport] = []
     for write in (write_well, write_flat):
         try:
-            written, compiled, entries = as_text(write, network, file, sizes)
+            written, compiled, entries = as_text(write, network, file, foreign, sizes)
             clock.lap("text")
             proof = compare(compiled, entries, original)
             clock.lap("proof")
@@ -163,13 +206,20 @@ def compare(compiled: Compiled, entries: Sequence[Entry], original: Original) ->
 
 
 def as_text(
-    write: Callable[[Network], Written], network: Network, file: str, sizes: Mapping[str, tuple[int, ...]]
+    write: Callable[[Network], Written],
+    network: Network,
+    file: str,
+    foreign: File,
+    sizes: Mapping[str, tuple[int, ...]],
 ) -> tuple[Written, Compiled, list[Entry]]:
     """A text, compiled, and where its weights come from. Raises CannotImport for a mistake of the writer's."""
     findings = Findings()
     try:
         written = write(network)
-        compiled = compile_spec(Source(file, written.text), {}, findings)
+        with TemporaryDirectory(prefix="specc-import-") as folder:
+            Path(folder, foreign.path).write_text(foreign.text(), encoding="utf-8")
+            source = Source(file, written.text, Path(folder, file).as_posix())
+            compiled = compile_spec(source, {}, findings)
         if compiled is not None:
             return written, compiled, entries_of(network, written, compiled.graph, sizes)
     except (Differs, ValueError, AssertionError, KeyError, IndexError, RecursionError) as error:
@@ -196,10 +246,12 @@ def install(found: Imported, text: str, output: Path) -> list[Path]:
     Everything is written under other names first, so that what fails leaves nothing behind.
     """
     weights = output.with_suffix(".safetensors")
-    beside = {path: path.with_name(f".{path.name}.tmp") for path in (output, weights)}
+    texts = {output: text} | {output.with_name(name): code for name, code in found.files.items()}
+    beside = {path: path.with_name(f".{path.name}.tmp") for path in (*texts, weights)}
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        beside[output].write_text(text, encoding="utf-8", newline="")
+        for path, content in texts.items():
+            beside[path].write_text(content, encoding="utf-8", newline="")
         write_weights(beside[weights], found.state, found.entries)
         beside[weights].chmod(beside[output].stat().st_mode)  # as any file of the user's, not private
         for path, written in beside.items():

@@ -184,7 +184,7 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
     if graph.labels and not method.learns_levels:
-        message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
+        message = f"`{method.name}` trains only `{graph.labels[0].name}`, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
     several, least = method.subnets_per_step(graph, model.method), prod(len(choice.options) for choice in graph.choices)

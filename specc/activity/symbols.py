@@ -77,7 +77,7 @@ class Symbols:
         if isinstance(expr, (int, Fraction)):
             return {(): expr} if expr else {}
         if isinstance(expr, str):
-            raise ValueError(f"the word {expr!r} stands where a number is needed")
+            raise ValueError(f"the word {expr!r} is used as a number")
         known = self._polys.get(id(expr))
         if known is None:
             known = self._polys[id(expr)] = (expr, (yield self._fresh_poly(expr)))
@@ -135,7 +135,7 @@ class Symbols:
         """The polynomial of a function given by its values: a constant, a line over the options, or a symbol."""
         numbers = [value for value in values if not isinstance(value, str)]
         if len(numbers) < len(values):
-            raise ValueError("a word stands where a number is needed")
+            raise ValueError("a word is used as a number")
         if all(value == numbers[0] for value in numbers):
             return {(): normal(numbers[0])} if numbers[0] else {}  # type: ignore[dict-item]
         if len(scope) == 1:

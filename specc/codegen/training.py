@@ -184,7 +184,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         draws=method.draws,
         calibrated=calibrated(graph, sections),
         blocks=has_table(graph),
-        method_text=method.signature.doc if graph.choices else "plain training: the network learns the labels",
+        method_text=method.signature.doc if graph.choices else "plain training on the labels",
         version=__version__,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
@@ -267,7 +267,7 @@ def validate_doc(graph: Graph, method: Method) -> str:
         return "The network's score."
     calibrated = ", each with its norms calibrated" if method.calibrates else ""
     hooks = [hook for hook in ("validate", "validated") if hook_template(method.name, hook)]
-    which = "those that stand for all sub-networks" if hooks else "the largest and the smallest sub-network"
+    which = "those that represent all sub-networks" if hooks else "the largest and the smallest sub-network"
     return f"Scores of {which}{calibrated}."
 
 

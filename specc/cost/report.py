@@ -126,7 +126,7 @@ def step(op: Op, memory: Memory, at: Assignment) -> Step:
 
 
 def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:
-    """(op, the path of the stem, stage or head it stands in) for every op."""
+    """(op, the path of the stem, stage or head it is in) for every op."""
     stack = [(graph.root, "")]
     while stack:
         scope, stage = stack.pop()

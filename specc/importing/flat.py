@@ -38,7 +38,11 @@ def statement(operation: Operation, names: Mapping[str, str]) -> str:
     word = "norm" if operator.normalises and not operator.written else operator.signature.name
     inputs = [names[value] for value in operation.inputs]
     takes = any(parameter.type == "tensors" for parameter in operator.signature.parameters)
-    args = [f"{name}={value_text(value)}" for name, value in operation.parameters.items()]
+    texts = {parameter.name for parameter in operator.signature.parameters if parameter.type == "text"}
+    args = [
+        f'{name}="{value}"' if name in texts else f"{name}={value_text(value)}"
+        for name, value in operation.parameters.items()
+    ]
     args = [*inputs, *args] if takes else [*args, f"from={inputs[0]}"]
     outputs = [names[value] for value in operation.outputs]
     made = outputs[0] if len(outputs) == 1 else f"({', '.join(outputs)})"

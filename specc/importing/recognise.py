@@ -32,11 +32,16 @@ class Made:
     space: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unread:
-    """A node that no operator found itself at, though the output depends on it."""
+    """A node that no operator found itself at, though the output depends on it, or one of several that share weights.
+
+    `together` are nodes that must stay in one part with it.
+    """
 
     node: Node
+    seen: Recognition
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Foreign:
     """Nodes that stay what they are: a module of the user's, with one tensor in and one out.
 
     found  how it is called, without its input
+    roles  how its result lies: `nchw`, `nhwc`, `ntc`, `nc`
     """
 
     path: str
@@ -76,6 +82,7 @@ class Foreign:
     read: str
     result: str
     found: Found
+    roles: str
 
 
 class Recognition:
@@ -270,7 +277,7 @@ class Recognition:
         if read is None:
             return View(node.name, unknown(node.shape))
         kind: Kind = "map" if len(node.shape) == 4 else "tokens" if len(node.shape) == 3 else "vector"
-        axes = arranged(ROLES[kind], node.shape)
+        axes = arranged(part.roles, node.shape)
         self.emit(node.name, replace(part.found, inputs=(read,), kind=kind), node, axes)
         return View(node.name, axes)
 
@@ -299,14 +306,27 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
     seen.run()
     output = seen.read(Ref(traced.output))
     if output is None:
-        return Unread(culprit(seen, seen.nodes[traced.output]))
+        return Unread(culprit(seen, seen.nodes[traced.output]), seen)
     live = alive(seen.operations, output.value)
+    shared = sharing(live)
+    if shared:
+        nodes = [seen.nodes[operation.name] for operation in shared if operation.name in seen.nodes]
+        return Unread(nodes[0], seen, tuple(node.name for node in nodes))
     inputs = tuple(
         Input(name, "image" if len(seen.shapes[name]) == 3 else "vector", seen.shapes[name])
         for name in traced.inputs
         if name in seen.shapes
     )
     return Network(traced.name, inputs, live, seen.shapes, output.value)
+
+
+def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """The first operations that use one parameter; () where each has its own."""
+    users: dict[str, list[Operation]] = {}
+    for operation in operations:
+        for source in {source for weight in operation.weights.values() for source in weight.sources}:
+            users.setdefault(source, []).append(operation)
+    return next((tuple(found) for found in users.values() if len(found) > 1), ())
 
 
 def alive(operations: Mapping[str, Operation], output: str) -> tuple[Operation, ...]:

@@ -38,14 +38,13 @@ class Trace:
     drops: Mapping[str, float]
 
 
-def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | None = None) -> Trace:
+def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | None = None, batch: int = BATCH) -> Trace:
     """Traces a network for inputs of these shapes, without the batch. `output` names one of several that it returns.
 
     Raises CannotImport where it can't be traced, with the user's line.
     """
     drops: dict[str, float] = {}
     program = loaded.program
-    batch = BATCH
     if program is None:
         with ExitStack() as stack:
             drops = dict(stack.enter_context(drop_paths_shown(loaded.module)))
@@ -192,28 +191,35 @@ def drop_path_rate(part: Module) -> float | None:
     return next((r for r in rates if len(left) and abs(float(left[0]) * (1 - r) - 1) < 1e-5), None)
 
 
-def multiplications(traced: Traced, program: ExportedProgram) -> int:
-    """Multiply-accumulates of one image on the way to the output, by torch's counter; attention is counted as its
-    products of matrices. Nothing is computed: torch counts by shapes."""
+def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
+    """Multiply-accumulates of one image by torch's counter, of each node on the way to the output that has any;
+    attention is counted as its products of matrices. Nothing is computed: torch counts by shapes."""
     import torch
     from torch.fx import Interpreter
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     live = reached(traced.nodes, traced.output)
+    found: dict[str, int] = {}
 
     class Live(Interpreter):
         def run_node(self, n: FxNode) -> Any:
             if n.op == "placeholder":
                 return n.meta["val"]
-            return super().run_node(n) if n.op == "call_function" and n.name in live else None
+            if n.op != "call_function" or n.name not in live:
+                return None
+            before = counter.get_total_flops()
+            result = super().run_node(n)
+            if counter.get_total_flops() != before:
+                found[n.name] = (counter.get_total_flops() - before) // 2 // traced.batch
+            return result
 
     fake = next(
         node.meta["val"].fake_mode for node in program.graph.nodes if hasattr(node.meta.get("val"), "fake_mode")
     )
     with torch.no_grad(), fake, sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         Live(program.graph_module).run(*(None for node in program.graph.nodes if node.op == "placeholder"))
-    return int(counter.get_total_flops()) // 2 // traced.batch
+    return found
 
 
 def read_program(
@@ -435,7 +441,8 @@ def called(fx: FxNode, instead: Mapping[str, str], drops: Mapping[str, float]) -
     place, code = line_of(fx)
     plain = {name: plain_value(item, instead) for name, item in args.items()}
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
-    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code)
+    call = overload_of(fx) if target != "item" else ""
+    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code, call)
 
 
 def by_name(fx: FxNode) -> dict[str, Any]:
@@ -461,6 +468,11 @@ def schema_of(fx: FxNode) -> Any:
     twin = getattr(torch.ops.aten, short(fx.target), None) if schema is not None and works_in_place(fx) else None
     overload = getattr(twin, schema.overload_name or "default", None) if twin is not None else None
     return schema if overload is None else overload._schema
+
+
+def overload_of(fx: FxNode) -> str:
+    schema = schema_of(fx)
+    return "" if schema is None else f"{short(fx.target)}.{schema.overload_name or 'default'}"
 
 
 def plain_value(value: Any, instead: Mapping[str, str]) -> object:

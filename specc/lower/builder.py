@@ -27,7 +27,7 @@ from specc.syntax import ast
 NO_INPUT = Rule(
     "E311",
     "no-input",
-    "there is no incoming tensor",
+    "an operator has no input tensor",
     "The supernet says what goes in before its first operator.\n"
     "Wrong:  supernet a { stem { conv(8, kernel=3) } ... }\n"
     "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
@@ -313,7 +313,7 @@ class Builder:
         if self.written > MOST_STATEMENTS or self.depth > DEEPEST_NESTING:
             deep = self.depth > DEEPEST_NESTING
             message = (
-                f"calls and braces stand more than {DEEPEST_NESTING} deep inside each other here"
+                f"calls and braces nest more than {DEEPEST_NESTING} deep here"
                 if deep
                 else f"more than {MOST_STATEMENTS:,} statements are written out by now"
             )

@@ -80,7 +80,7 @@ def check_slices(graph: Graph, method: str, findings: Findings) -> None:
         return
     for problem in found.problems:
         message = f"`{problem.op.name}` breaks the slices that `{method}` needs: {problem.reason}"
-        findings.report(LATER_SLICE, problem.op.origin, message, help="`specc explain E522` says what keeps them")
+        findings.report(LATER_SLICE, problem.op.origin, message, help="`specc explain E522` lists what is allowed")
 
 
 def sliced_by(tensor: Tensor, choice: Choice) -> bool:

@@ -32,8 +32,8 @@ OPS = Table(
     (
         Column("name", "TEXT", "its path: s3.b1.conv2"),
         Column("kind", "TEXT", "conv, depthwise, linear, batch_norm, relu, add, select, ..."),
-        Column("stage", "TEXT", "the stem, stage or head it stands in"),
-        Column("block", "TEXT", "the innermost block call it stands in"),
+        Column("stage", "TEXT", "the stem, stage or head it is in"),
+        Column("block", "TEXT", "the innermost block call it is in"),
         Column("position", "INTEGER", "its place in the order, from 0"),
         Column("guard", "TEXT", "the condition under which it is present; 1 for always"),
         Column("output", "TEXT", "the first tensor it writes"),

@@ -151,7 +151,7 @@ def load_files(
             findings.report(
                 IMPORT_OUTSIDE,
                 item.span,
-                "this file lies outside the spec's folder",
+                "this file is outside the spec's folder",
                 help="copy it beside the spec, or into a folder below it",
             )
             return None

@@ -25,7 +25,7 @@ DUPLICATE_NAME = Rule(
 UNKNOWN_NAME = Rule(
     "E212",
     "unknown-name",
-    "a name stands for nothing here",
+    "a name is not defined here",
     "Names come from parameters, lets, choices, params, repeat indices, blocks of this file and of its imports.\n"
     "Wrong:  stem { convv(32, kernel=3) }\n"
     "Right:  stem { conv(32, kernel=3) }",
@@ -49,7 +49,7 @@ ONE_SUPERNET = Rule(
 TWO_SECTIONS = Rule(
     "E215",
     "duplicate-section",
-    "a section stands twice",
+    "a section is given twice",
     "There is one `method`, one `data`, one `train` and one `search` in a spec.\n"
     "Wrong:  train { epochs=1 }   train { epochs=2 }\n"
     "Right:  train { epochs=2 }",
@@ -162,7 +162,7 @@ def no_operator(name: ast.Name, findings: Findings) -> None:
 def not_reserved(name: ast.Name, findings: Findings) -> None:
     """Reports a definition that what `in` and `here` always mean would hide."""
     if name.name in ("in", "here"):
-        findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` always means what arrives where it stands")
+        findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` always means the tensor that arrives at its place")
 
 
 def the_supernet(files: tuple[LoadedFile, ...], findings: Findings) -> ast.Supernet | None:

@@ -68,6 +68,8 @@ class Node:
     args     all arguments by the names of the operator's schema, defaults included; tensors are `Ref`s
     shape    the result's, batch included; of several results, of each its own in `shapes`
     dtype    of the result: `float32`
+    place    the line that makes the call, outside of torch, and `code`, what stands there
+    call     the overload: `add.Tensor`
     """
 
     name: str
@@ -80,6 +82,7 @@ class Node:
     shapes: tuple[tuple[int, ...], ...] = ()
     dtype: str = "float32"
     code: str = ""
+    call: str = ""
 
     def __getitem__(self, argument: str) -> object:
         return self.args.get(argument)

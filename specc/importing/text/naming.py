@@ -25,7 +25,7 @@ GENERIC = frozenset(
 
 def legal(text: str) -> str:
     """A name's letters, digits and `_`; "" where nothing is left that could begin one. Accents go."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9_]+", "_", plain).strip("_").lstrip("0123456789_")
 
 

@@ -15,7 +15,7 @@ from specc.importing.text.asking import is_layer
 from specc.importing.text.naming import legal, reserved
 from specc.importing.text.solve import Block
 from specc.importing.text.stack import is_block
-from specc.importing.text.tree import Body, Node, Operand, Residual, Step, leaves, nodes, operands
+from specc.importing.text.tree import Body, Node, Operand, Residual, Step, nodes, operands
 
 DOMINANT = 0.6
 """The share of a network that a container holds which is no stage, but all of them."""
@@ -133,11 +133,11 @@ def stages_of(units: Sequence[Unit]) -> list[Section]:
         shape = shape_of(unit.body[-1])
         changed = shape != before if cut_channels else shape[1:] != before[1:]
         name = legal(unit.container)
-        if unit.container or waiting or not alone or changed or not made:
+        if unit.container or not alone or changed or not made:
             made.append(Section("stage", "" if reserved(name) else name, (*waiting, *unit.body)))
         else:
             last = made[-1]
-            made[-1] = Section("stage", last.name, (*last.body, *unit.body))
+            made[-1] = Section("stage", last.name, (*last.body, *waiting, *unit.body))
         waiting, before, alone = [], shape, not unit.container
     return made
 
@@ -215,14 +215,14 @@ def has_layer(node: Node, blocks: Sequence[Block]) -> bool:
 
 
 def size(node: Node, blocks: Sequence[Block]) -> int:
-    """How many operations a statement stands for, roughly: those of the blocks it calls count."""
+    """How many operations a statement stands for; those of the blocks that it calls count."""
     count = 0
     for inside in nodes((node,)):
         if isinstance(inside, Step):
             for each in (*operands(inside), inside):
                 if isinstance(each, Step):
                     block = blocks[int(str(each.word)[1:])] if is_block(each.word) else None
-                    count += 1 if block is None else block.size[0] or leaves(block.body)
+                    count += 1 if block is None else block.size[0] or sum(size(n, blocks) for n in block.body)
     return count
 
 

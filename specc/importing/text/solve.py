@@ -108,6 +108,7 @@ class Solving:
     flags: int = 0
     terms: dict[int, Argument] = field(default_factory=dict)
     whens: dict[int, Term] = field(default_factory=dict)
+    shortcuts: dict[int, Argument] = field(default_factory=dict)
 
     def taken(self) -> set[str]:
         own = {known.name for known in self.known} | {let.name for let in self.lets}
@@ -304,13 +305,16 @@ class Solving:
     def conditions(self, slots: Sequence[Slot]) -> dict[Column, Argument]:
         """A condition for each column of what is there."""
         found: dict[Column, Argument] = {}
+        for known in self.known:
+            if known.name == "stride":
+                known.column = Column(tuple(1 if value is MISSING else value for value in known.column.values))
         for node in nodes(self.stack.body):
             if isinstance(node, Residual):
                 self.add_condition(found, node.adds, node, "adds")
                 if node.shortcut:
                     here = masked(cast(Column, node.shortcut_if), cast(Column, node.adds))
                     self.add_condition(found, here, node, "shortcut")
-                    found[cast(Column, node.shortcut_if)] = found[here]
+                    self.shortcuts[id(node)] = found[here]
             elif isinstance(node, When):
                 self.widened(node, slots)
                 self.add_condition(found, node.condition, node, "")
@@ -353,7 +357,8 @@ class Solving:
         found where the block begins and has a name."""
         term = self.by_value(column, node)
         if term is None:
-            name = free_name("adds", self.taken(), True)
+            equal = "==" in str(found[column])
+            name = free_name("keeps_shape" if equal else "changes_shape", self.taken(), True)
             self.lets.append(Let(name, cast(Term, found[column])))
             term = Par(name)
             found[column] = term
@@ -362,7 +367,7 @@ class Solving:
     def by_shape(self, column: Column, node: Node, what: str) -> Term | None:
         """A sum where the shape stays, a projection where it changes."""
         if not isinstance(node, Residual):
-            return None
+            return self.by_stride(column)
         sizes = next((known for known in self.known if known.name == "out"), None)
         stride = next((known for known in self.known if known.name == "stride"), None)
         verb, joint = ("==", "and") if what == "adds" else ("!=", "or")
@@ -379,9 +384,16 @@ class Solving:
             for known in (sizes, stride):
                 if known is not None:
                     value = known.column.values[i]
-                    row[known.name] = 1 if value is MISSING and known is stride else value
+                    row[known.name] = value
             rows.append(row)
         return next((term for term in tried if holds(term, column, rows)), None)
+
+    def by_stride(self, column: Column) -> Term | None:
+        """What is there where the size of the map changes."""
+        term = Apply("!=", (Par("stride"), 1))
+        strides = [known.column.values for known in self.known if known.name == "stride"]
+        rows: list[dict[str, object]] = [{"stride": value} for values in strides for value in values]
+        return term if rows and holds(term, column, rows) else None
 
     def by_value(self, column: Column, node: Node) -> Term | None:
         """A parameter that only this part reads, and whose value elsewhere says that it isn't there."""
@@ -389,13 +401,13 @@ class Solving:
             return None
         for known in self.known:
             mask = tuple(value is not MISSING for value in known.column.values)
-            if mask != column.values or known.type not in ("number", "integer", "channels", "count"):
+            if mask != column.values or known.type not in ("number", "channels") or known.name == "out":
                 continue
             absent = 1 if known.name.startswith("expand") else 0
             if absent in known.column.present:
                 continue
             known.column = Column(tuple(absent if v is MISSING else v for v in known.column.values))
-            if known.type in ("integer", "channels"):
+            if known.type == "channels":
                 known.type = "count"
             elif known.default is REQUIRED and not absent:
                 known.default = 0
@@ -444,7 +456,7 @@ class Solving:
                 case Residual():
                     inside = all_of(node.body)
                     shortcut = all_of(node.shortcut)
-                    when = conditions[cast(Column, node.shortcut_if)] if node.shortcut else True
+                    when = self.shortcuts[id(node)] if node.shortcut else True
                     adds = conditions[cast(Column, node.adds)]
                     return Residual(inside, shortcut, adds, when)
                 case When():

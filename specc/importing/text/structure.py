@@ -126,8 +126,8 @@ def is_row(body: Body, small: set[str]) -> bool:
 
 
 def called_in(body: Body) -> Iterator[Group]:
-    """The modules that a body calls itself; containers are looked through."""
-    for node in nodes(body):
+    """The modules that a body calls one after another; containers are looked through."""
+    for node in body:
         if isinstance(node, (Step, Group)):
             for each in (*operands(node), node):
                 if isinstance(each, Group):
