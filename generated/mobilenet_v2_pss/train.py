@@ -52,7 +52,7 @@ CLASSES = 1000
 METHOD = "pss(budgets=[macs(step=10000000), latency(device=cpu, step=0.001)])"
 # There is a constraint every step, from the smallest's cost up.
 BUDGETS = [{"name": "macs", "step": 10000000}, {"name": "latency", "device": "cpu", "step": 0.001}]
-# For each a pool of so many sub-networks, and how it is drawn from.
+# The size of each constraint's pool of sub-networks, and how to draw from it.
 POOLS = {
     "capacity": 50,
     "sampler": "uniform",
@@ -60,7 +60,7 @@ POOLS = {
     "temperature_end": 0.01,
     "smoothing": 0.9,
 }
-# Of each pool so many are calibrated at the end.
+# How many of each pool are calibrated at the end.
 CALIBRATE_TOP = 5
 
 
