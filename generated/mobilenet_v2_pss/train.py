@@ -166,7 +166,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
                 # A constraint drawn uniformly and a sub-network that keeps it, from its pool or from
                 # the whole space. The largest learns the labels, this one and the smallest learn its
-                # answers; the pool hears how well this one did before the update.
+                # logits; the pool hears how well this one did before the update.
                 drawn = pools.pick(rng, epoch, options.epochs)
                 subnets = (space.largest(), drawn.at, space.smallest())
                 plans = [net.plan(at) for at in subnets]

@@ -145,7 +145,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             if done:  # the run was stopped in the middle of this epoch
                 restore_random(saved.get("random"), rng, mean, world)
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
-                # Algorithm 1: the super-net learns the labels, the base-net the super-net's answers
+                # Algorithm 1: the super-net learns the labels, the base-net the super-net's logits
                 # and, stage by stage, its features; then one update for both.
                 losses = adn.step(trainer, images, labels, plans)
                 trainer.update()
