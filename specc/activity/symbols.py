@@ -8,7 +8,6 @@ with a kernel k in {3, 5, 7} and padding (k - 1) // 2 the output is as large as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from math import lcm, prod
@@ -16,6 +15,7 @@ from typing import Final, TypeAlias
 
 from specc.activity.diagrams import TRUE, Diagrams, Node, Work, run
 from specc.activity.entangled import TooManyOptions
+from specc.frozen import frozen
 from specc.ir.expr import FUNCTIONS, Apply, Expr, Number, Option, Var, normal
 
 Monomial: TypeAlias = tuple[int, ...]
@@ -32,7 +32,7 @@ BOOLEANS: Final = frozenset({"and", "or", "not", "eq", "ne", "lt", "le", "gt", "
 ONE: Final[Mapping[Monomial, Number]] = {(): 1}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Symbol:
     """A function of the choices of `scope`. `node` is the condition it stands for, where it is 1 or 0 by a condition of
     several choices; such a symbol has no table of values."""

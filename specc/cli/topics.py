@@ -26,7 +26,7 @@ LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),
     ("elastic strides, paddings and rates", "widths, kernels, depths, paths and resolutions are elastic"),
     ("elastic even kernels", "smaller kernels are the centres of larger ones, so all are odd"),
-    ("loops that end by a tensor's values, code in Python", "a network is written out before it runs"),
+    ("loops that end by a tensor's values", "a network is written out before it runs; code in Python is a `module`"),
 )
 """What the language cannot say, and what there is instead. grammar/REFERENCE.md lists the same."""
 

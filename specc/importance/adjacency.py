@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.diagnostics import Findings, Rule, SpecError
+from specc.frozen import frozen
 from specc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Edge:
     droppable: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Adjacency:
     """T graphs over the same nodes.
 

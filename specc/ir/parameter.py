@@ -10,9 +10,10 @@ from typing import Final, Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One of a few words, as in `pool(avg)`."""
+    """One of a few words, as in `pool(avg)`; with `numbers` a whole number may stand there, too."""
 
     words: tuple[str, ...]
+    numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

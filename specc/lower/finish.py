@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, cast
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
+from specc.frozen import frozen
 from specc.ir.choice import Choice, Kind
 from specc.ir.expr import Option, Var, free
 from specc.ir.graph import (
@@ -58,7 +59,7 @@ BANK_SUBNET = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Wanted:
     """An output whose tensor still goes by its provisional name."""
 

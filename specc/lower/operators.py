@@ -286,6 +286,11 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
     if parameter.type == "bank":
         state.item.bank = bank_of(b, arg, env)
         return
+    if parameter.type == "text":
+        state.args[parameter.name] = arg.value.value if isinstance(arg.value, ast.Text) else ""
+        if not isinstance(arg.value, ast.Text):
+            findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a text", help='texts stand in quotes: "a text"')
+        return
     if isinstance(arg.value, ast.Text) or (isinstance(arg.value, ast.ListExpr) and not parameter.pair):
         state.args[parameter.name] = bool(fallback) if parameter.type == "flag" else fallback or 1
         if parameter.type == "channels":
@@ -304,7 +309,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
         return
     state.args[parameter.name] = fallback
     match parameter.type:
-        case Words(words):
+        case Words(words, numbers) if not (numbers and not isinstance(x, (str, bool))):
             if not isinstance(x, str) or x not in words:
                 findings.report(WRONG_TYPE, span, f"`{parameter.name}` is one of {', '.join(words)}")
                 x = words[0]

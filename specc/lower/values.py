@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import lru_cache
 
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, free, normal, show
 from specc.ir.graph import Tensor
@@ -83,7 +84,7 @@ READ_BEFORE = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Place:
     """Where a fresh choice would stand: whose name it gets and what kind it is."""
 
@@ -92,7 +93,7 @@ class Place:
     kind: Kind = "value"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Env:
     """What the names hold that a block, or the supernet, defines, as far as lowering has come.
 

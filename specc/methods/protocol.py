@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from specc.diagnostics import Rule
+from specc.frozen import frozen
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Parameter, Signature
 
@@ -151,7 +152,7 @@ finish   at the end of `main`, 4 columns in, before the processes part
 """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Basics:
     """The answers that most methods give. A method is a class over this, made with its signature and what differs:
     `METHOD = Adn(SIGNATURE, draws=False)`. What the fields say stands at `Method`."""

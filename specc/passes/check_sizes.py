@@ -7,12 +7,13 @@ are whole are written so that they stay whole wherever they are computed (`specc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
 from specc.assignments import show_option
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, apply, evaluate, show
 from specc.ir.graph import Graph, Op, Segment
@@ -53,7 +54,7 @@ COUNTED: Final[Mapping[str, str]] = {
 """What counts something: the field in an operator's params, and what a message calls it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Size:
     """A number that must be whole and positive. One that is `allocated` has weights: no more than the largest's."""
 

@@ -9,9 +9,9 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from specc.frozen import frozen
 from specc.importance.marks import Marks, marks_of
 from specc.ir.graph import Graph
 from specc.query import rows as plain
@@ -51,7 +51,7 @@ READING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Answer:
     """The columns of an answer and its rows; a name that stands twice has `_2` added the second time."""
 

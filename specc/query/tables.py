@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from specc.frozen import frozen
 
 Type: TypeAlias = Literal["TEXT", "INTEGER", "REAL"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Column:
     """One column; flags are 0 and 1, what does not apply is NULL."""
 
@@ -17,7 +18,7 @@ class Column:
     doc: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Table:
     """One table; its first column, with the second where that is needed, is its key."""
 

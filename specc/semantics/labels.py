@@ -20,11 +20,11 @@ Classes are written as numbers from 0, or as names: the finest then in the data'
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
+from specc.frozen import frozen
 from specc.semantics.beside import ANOTHER_NAME, is_generated, taken
 from specc.source import Source, Span
 from specc.syntax import ast
@@ -57,7 +57,7 @@ BAD_LABELS = Rule(
 Read = Callable[[Path, str, str, Findings], Source | None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Cell:
     """One entry of a file, without blanks and quotes."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ops import operators
 from specc.semantics.files import LoadedFile
 from specc.source import Span
@@ -60,7 +60,7 @@ FileStatement: TypeAlias = ast.LetStatement | ast.ParamStatement | ast.ChoiceSta
 """What gives a value at the top of a file."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class FileNames:
     """What one file sees: its own top-level definitions and those of the files it imports, imported values first."""
 
@@ -70,7 +70,7 @@ class FileNames:
     imported: tuple[FileStatement, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Names:
     """The names of all files of a spec.
 

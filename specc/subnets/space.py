@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from specc.activity.entangled import ENTANGLED, refused
 from specc.diagnostics import Diagnostic, Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -104,7 +104,7 @@ TOO_LARGE = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Ranges:
     """The least and the most that any sub-network costs, and the peak activation bytes of the smallest and the largest.
 
