@@ -20,8 +20,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from elastic.net.extract import evaluating
 from elastic.net.network import ElasticNet
-from elastic.net.parts import Plan
-from elastic.net.plan import Option
+from elastic.net.plan import Option, Plan
 
 
 class Pyramid(nn.Module):
@@ -57,7 +56,7 @@ class Pyramid(nn.Module):
         plan = sub_network if isinstance(sub_network, Plan) else self.planned(sub_network)
         if plan.outputs != self.layers:
             raise ValueError(
-                f"the plan does not ask for {', '.join(self.layers)}: planned(..) does"
+                f"the plan lacks the outputs {', '.join(self.layers)}; planned(..) makes one that has them"
             )
         self.net.use(plan)
 
