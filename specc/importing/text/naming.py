@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 from specc.importing.text.asking import operators_written
 from specc.space.functions import FUNCTIONS
@@ -64,8 +64,3 @@ def reserved(name: str) -> bool:
 def without(path: str, outer: str) -> str:
     """A module's path inside another's."""
     return path[len(outer) + 1 :] if outer and path.startswith(f"{outer}.") else "" if path == outer else path
-
-
-def unique(names: Iterable[str]) -> bool:
-    found = list(names)
-    return len(found) == len(set(found))
