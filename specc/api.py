@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from specc.assignments import checked
 from specc.diagnostics import SpecError, SpecWarning, as_warning
+from specc.frozen import frozen
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -48,7 +49,7 @@ class Space:
     size: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Network:
     """A spec that is right, and what can be asked of it. Raises SpecError where a question has no answer."""
 

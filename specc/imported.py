@@ -160,7 +160,7 @@ def recognised(
             raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
         if twin is None:
             twin = trace(loaded, shapes, output, traced.batch + 1).traced
-        code = code_of(part, traced, twin, seen)
+        code = code_of(part, traced, twin, seen, loaded.module.state_dict().keys())
         names = {other.name for other in part.nodes}
         name = file.named(code, part.name)
         counted = sum(macs.get(other, 0) for other in names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from pathlib import Path, PurePath
@@ -12,6 +11,7 @@ from typing import Final
 from specc.analyses import answers
 from specc.analyses.channels import channels_json
 from specc.diagnostics import Diagnostic, Findings, Rule, SpecError
+from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.expr import free
 from specc.ir.graph import Graph
@@ -31,7 +31,7 @@ from specc.semantics.meaning import Meanings
 from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.overrides import read_overrides
-from specc.semantics.own_data import read_own_data
+from specc.semantics.own_data import read_module, read_own_data
 from specc.semantics.recipe import check_colours, check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
@@ -41,7 +41,7 @@ from specc.syntax.parse import parse
 from specc.syntax.read import read_source
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Compiled:
     """A spec that is right: its checked form, its graph, and the files it was made from (the spec first).
 
@@ -99,7 +99,13 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_colours(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     check_counted(graph, findings)
-    sources = (*(f.tree.source for f in files), *tables.values(), *(() if own is None else (own,)))
+    modules = {
+        path: read_module(path, op.origin, folder, source.shown or source.name, read_named, findings)
+        for op in graph.ops
+        for path in op.operator.files(op)
+    }
+    others = {file.name: file for file in (own, *modules.values()) if file is not None}
+    sources = (*(f.tree.source for f in files), *tables.values(), *others.values())
     if findings:
         return None
     warn_of_unused(model, findings)
@@ -184,7 +190,7 @@ def check_method(model: Model, graph: Graph, findings: Findings) -> None:
         findings.report(rule, spans.get(at or "", call.span), message, help=help)
 
     if graph.labels and not method.learns_levels:
-        message = f"`{method.name}` learns `{graph.labels[0].name}` alone, and the network classifies more levels"
+        message = f"`{method.name}` trains only `{graph.labels[0].name}`, and the network classifies more levels"
         report(LEVELS_UNTRAINED, message, help="write `method early_exit` or `inclusive`, or leave `labels` out")
     method.check(graph, model.method, report)
     several, least = method.subnets_per_step(graph, model.method), prod(len(choice.options) for choice in graph.choices)
@@ -294,10 +300,12 @@ def start_file(compiled: Compiled) -> tuple[Path, str] | None:
 
 
 def own_files(compiled: Compiled) -> dict[str, str]:
-    """The Python file of `data own(path=..)`, where it lies beside the spec."""
+    """The Python files of `data own(path=..)`, where it lies beside the spec, and of `module(path=..)`."""
     data = compiled.model.data
-    path = "" if data is None or data.name != "own" else PurePath(str(data["path"])).as_posix()
-    return {source.name: source.text for source in compiled.files[1:] if source.name == path}
+    paths = {path for op in compiled.graph.ops for path in op.operator.files(op)}
+    if data is not None and data.name == "own":
+        paths.add(PurePath(str(data["path"])).as_posix())
+    return {source.name: source.text for source in compiled.files[1:] if source.name in paths}
 
 
 def method_files(compiled: Compiled, graph: Graph) -> Mapping[str, str]:

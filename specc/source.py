@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from specc.frozen import frozen
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@frozen
 class Source:
     """One text that specc reads: a spec file, a library file or standard input.
 
@@ -54,7 +56,7 @@ class CallSite:
     cures: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Span:
     """A piece of a source, `[start, end)` in characters. Every AST node, tensor, op and choice has one.
 

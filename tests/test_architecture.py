@@ -21,6 +21,7 @@ from tests.helpers.folders import PACKAGE, ROOT, SPECS
 LAYERS = {
     "source": 0,
     "cache": 0,
+    "frozen": 0,
     "plugins": 0,
     "python": 0,
     "version": 0,

@@ -179,7 +179,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
 def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
-    """Scores of those that stand for all sub-networks."""
+    """Scores of those that represent all sub-networks."""
     return awn.validate(trainer, space, loading.evaluation(images), JUDGED)
 
 

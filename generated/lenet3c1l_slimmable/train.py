@@ -177,7 +177,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
 def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
-    """Scores of those that stand for all sub-networks, each with its norms calibrated."""
+    """Scores of those that represent all sub-networks, each with its norms calibrated."""
     listed = sorted(independent.listed(space, SUBNETS), key=space.macs)
     subnets = {"largest": listed[-1]} | ({"smallest": listed[0]} if len(listed) > 1 else {})
     net: Any = trainer.evaluated

@@ -146,7 +146,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
                 # The sandwich rule: the largest sub-network at full resolution, random ones and the
                 # smallest at random resolutions. The largest learns the labels, the others learn its
-                # answers; then one update for all of them.
+                # logits; then one update for all of them.
                 subnets = mutualnet.subnets_of_a_step(space, rng, SUBNETS, RESOLUTIONS)
                 plans = [net.plan(at) for at in subnets]
                 losses = mutualnet.step(trainer, images, labels, plans)

@@ -29,7 +29,7 @@ class Best:
     """The best sub-network of a pool, its norms calibrated.
 
     score     its score in the pool
-    cost      of what the constraint limits, in the constraint's unit
+    cost      of the cost that the constraint is on, in the constraint's unit
     accuracy  on the images that decided; `test_accuracy` was looked at afterwards
     """
 

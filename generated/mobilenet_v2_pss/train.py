@@ -52,7 +52,7 @@ CLASSES = 1000
 METHOD = "pss(budgets=[macs(step=10000000), latency(device=cpu, step=0.001)])"
 # There is a constraint every step, from the smallest's cost up.
 BUDGETS = [{"name": "macs", "step": 10000000}, {"name": "latency", "device": "cpu", "step": 0.001}]
-# For each a pool of so many sub-networks, and how it is drawn from.
+# The size of each constraint's pool of sub-networks, and how to draw from it.
 POOLS = {
     "capacity": 50,
     "sampler": "uniform",
@@ -60,7 +60,7 @@ POOLS = {
     "temperature_end": 0.01,
     "smoothing": 0.9,
 }
-# Of each pool so many are calibrated at the end.
+# How many of each pool are calibrated at the end.
 CALIBRATE_TOP = 5
 
 
@@ -166,7 +166,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
                 # A constraint drawn uniformly and a sub-network that keeps it, from its pool or from
                 # the whole space. The largest learns the labels, this one and the smallest learn its
-                # answers; the pool hears how well this one did before the update.
+                # logits; the pool hears how well this one did before the update.
                 drawn = pools.pick(rng, epoch, options.epochs)
                 subnets = (space.largest(), drawn.at, space.smallest())
                 plans = [net.plan(at) for at in subnets]

@@ -146,7 +146,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             if done:  # the run was stopped in the middle of this epoch
                 restore_random(saved.get("random"), rng, mean, world)
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
-                # The super-net learns the labels, drawn sub-networks the labels and its answers
+                # The super-net learns the labels, drawn sub-networks the labels and its logits
                 # (Eq. 21): the more important a group of channels, the wider it is drawn.
                 plans = [net.plan(at) for at in tips.sub_networks(space, rng, draws, SUBNETS)]
                 losses = tips.step(trainer, images, labels, plans)

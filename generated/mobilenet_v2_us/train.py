@@ -143,7 +143,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
                 restore_random(saved.get("random"), rng, mean, world)
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
                 # The sandwich rule: the largest sub-network, random ones, the smallest. The largest
-                # learns the labels, the others learn its answers; then one update for all of them.
+                # learns the labels, the others learn its logits; then one update for all of them.
                 plans = [net.plan(at) for at in us_net.sandwich(space, rng, SUBNETS)]
                 losses = us_net.step(trainer, images, labels, plans)
                 trainer.update()

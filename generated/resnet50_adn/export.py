@@ -7,7 +7,7 @@
     python export.py --bundle          all of pareto.json beside one set of weights
 
 A sub-network becomes a folder with its source and weights, and, norms folded, a torch.export program
-and an ONNX file. All are loaded again and must give the trained network's answers. A bundle is
+and an ONNX file. All are loaded again and must give the trained network's outputs. A bundle is
 served by `elastic.deploy.serving.Runtime`, which changes between its sub-networks while it runs.
 """
 

@@ -49,7 +49,7 @@ from model import Model
 IMAGE = (3, 224, 224)  # channels, height, width
 CLASSES = 1000
 METHOD = "adn"
-# What the two sub-networks answer: the logits, then the features of the stages that can skip.
+# The outputs of the two sub-networks: the logits, then the features of the stages that can skip.
 OUTPUTS = ["head", "s1", "s2", "s3", "s4"]
 
 
@@ -145,7 +145,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             if done:  # the run was stopped in the middle of this epoch
                 restore_random(saved.get("random"), rng, mean, world)
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
-                # Algorithm 1: the super-net learns the labels, the base-net the super-net's answers
+                # Algorithm 1: the super-net learns the labels, the base-net the super-net's logits
                 # and, stage by stage, its features; then one update for both.
                 losses = adn.step(trainer, images, labels, plans)
                 trainer.update()
@@ -180,7 +180,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
 def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
-    """Scores of those that stand for all sub-networks."""
+    """Scores of those that represent all sub-networks."""
     subnets = {"super-net": space.largest(), "base-net": space.smallest()}
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)

@@ -39,26 +39,20 @@ class InclusiveSparse(Elastic):
     """inclusive_sparse, std/resnext.specc:32."""
 
     def __init__(
-        self,
-        in_: Size,
-        out: Size,
-        width: int,
-        slices: int,
-        hidden: Size,
-        hidden2: Size,
-        stride: int = 1,
+        self, in_: Size, out: Size, branches: Size, width: int, slices: int, stride: int = 1
     ) -> None:
         super().__init__()
+        hidden = branches * width
         self.with_pool = stride != 1
         if self.with_pool:
             self.pool = nn.AvgPool2d(stride)
             self.pad_channels = PadSlices(in_, out, slices=slices)
         self.norm1 = BatchNorm2d(out)
-        self.conv1 = BlockConv2d(out, hidden, 1, bias=False, blocks=6)
+        self.conv1 = BlockConv2d(out, hidden, 1, bias=False, blocks=slices)
         self.norm2 = BatchNorm2d(hidden)
-        self.conv2 = Conv2d(hidden, hidden, 3, padding=1, groups=hidden2, bias=False)
+        self.conv2 = Conv2d(hidden, hidden, 3, padding=1, groups=branches, bias=False)
         self.norm3 = BatchNorm2d(hidden)
-        self.conv3 = Conv2d(hidden, out, 1, groups=hidden2, bias=False)
+        self.conv3 = Conv2d(hidden, out, 1, groups=branches, bias=False)
 
     def forward(self, x: Tensor, p: Part) -> Tensor:
         if self.with_pool:
@@ -100,25 +94,14 @@ class Resnext47Hierarchical(SlicedNet):
         super().__init__(space)
         k = choice("k")
         self.stem = Stem()
-        self.s1 = Stage(
-            *(
-                InclusiveSparse(16 * k, 16 * k, 8, slices=6, hidden=8 * k, hidden2=k)
-                for _ in range(5)
-            )
-        )
+        self.s1 = Stage(*(InclusiveSparse(16 * k, 16 * k, k, 8, slices=6) for _ in range(5)))
         self.s2 = Stage(
-            InclusiveSparse(16 * k, 32 * k, 16, slices=6, hidden=16 * k, hidden2=k, stride=2),
-            *(
-                InclusiveSparse(32 * k, 32 * k, 16, slices=6, hidden=16 * k, hidden2=k)
-                for _ in range(4)
-            ),
+            InclusiveSparse(16 * k, 32 * k, k, 16, slices=6, stride=2),
+            *(InclusiveSparse(32 * k, 32 * k, k, 16, slices=6) for _ in range(4)),
         )
         self.s3 = Stage(
-            InclusiveSparse(32 * k, 64 * k, 32, slices=6, hidden=32 * k, hidden2=k, stride=2),
-            *(
-                InclusiveSparse(64 * k, 64 * k, 32, slices=6, hidden=32 * k, hidden2=k)
-                for _ in range(4)
-            ),
+            InclusiveSparse(32 * k, 64 * k, k, 32, slices=6, stride=2),
+            *(InclusiveSparse(64 * k, 64 * k, k, 32, slices=6) for _ in range(4)),
         )
         self.head1_fine = when(wanted("head1_fine"), Head(64, 100))
         self.head1_coarse = when(wanted("head1_coarse"), Head(64, 20))

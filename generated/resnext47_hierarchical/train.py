@@ -151,7 +151,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             if done:  # the run was stopped in the middle of this epoch
                 restore_random(saved.get("random"), rng, mean, world)
             for images, labels in trainer.watched(batches, epoch, file.parent, done, stopping.now):
-                # One pass gives the answers of every number of slices; their losses flow back together.
+                # One pass gives the outputs of every number of slices; their losses flow back together.
                 losses = inclusive_sparse.step(trainer, images, labels, plan, levels)
                 trainer.update()
                 mean.add(losses[0])
@@ -185,7 +185,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
 def validate(
     trainer: Trainer, loading: Loading, options: TrainOptions, images: Images
 ) -> dict[str, Score]:
-    """Scores of those that stand for all sub-networks."""
+    """Scores of those that represent all sub-networks."""
     return inclusive_sparse.validate(trainer, loading.evaluation(images))
 
 

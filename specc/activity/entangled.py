@@ -12,7 +12,7 @@ ENTANGLED = Rule(
     "Sub-networks are counted by variable elimination: one choice after another, with the states that the rest needs.\n"
     "That fails where very many choices together decide what else matters (over 1M joint states).\n"
     "Wrong:  when (a1 + a2 + ... + a30) > 7 { ... }, with thirty choices of many options\n"
-    "Right:  conditions of a few choices each, or one choice that stands for their sum.",
+    "Right:  conditions of a few choices each, or one choice that replaces their sum.",
 )
 
 

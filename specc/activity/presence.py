@@ -9,16 +9,17 @@ holds; a guard is read where the op's output is needed; sizes, parameters and ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 from specc.activity.diagrams import FALSE, TRUE, Diagrams, Node, is_logical
 from specc.activity.entangled import ENTANGLED, TooManyOptions, refused
 from specc.activity.symbols import Symbols
+from specc.frozen import frozen
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Graph, Op, Tensor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Presence:
     """When each op, by its place in the graph, is present, and when each choice, by its name, is active."""
 

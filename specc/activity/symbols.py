@@ -8,7 +8,6 @@ with a kernel k in {3, 5, 7} and padding (k - 1) // 2 the output is as large as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from math import lcm, prod
@@ -16,6 +15,7 @@ from typing import Final, TypeAlias
 
 from specc.activity.diagrams import TRUE, Diagrams, Node, Work, run
 from specc.activity.entangled import TooManyOptions
+from specc.frozen import frozen
 from specc.ir.expr import FUNCTIONS, Apply, Expr, Number, Option, Var, normal
 
 Monomial: TypeAlias = tuple[int, ...]
@@ -32,7 +32,7 @@ BOOLEANS: Final = frozenset({"and", "or", "not", "eq", "ne", "lt", "le", "gt", "
 ONE: Final[Mapping[Monomial, Number]] = {(): 1}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Symbol:
     """A function of the choices of `scope`. `node` is the condition it stands for, where it is 1 or 0 by a condition of
     several choices; such a symbol has no table of values."""
@@ -77,7 +77,7 @@ class Symbols:
         if isinstance(expr, (int, Fraction)):
             return {(): expr} if expr else {}
         if isinstance(expr, str):
-            raise ValueError(f"the word {expr!r} stands where a number is needed")
+            raise ValueError(f"the word {expr!r} is used as a number")
         known = self._polys.get(id(expr))
         if known is None:
             known = self._polys[id(expr)] = (expr, (yield self._fresh_poly(expr)))
@@ -135,7 +135,7 @@ class Symbols:
         """The polynomial of a function given by its values: a constant, a line over the options, or a symbol."""
         numbers = [value for value in values if not isinstance(value, str)]
         if len(numbers) < len(values):
-            raise ValueError("a word stands where a number is needed")
+            raise ValueError("a word is used as a number")
         if all(value == numbers[0] for value in numbers):
             return {(): normal(numbers[0])} if numbers[0] else {}  # type: ignore[dict-item]
         if len(scope) == 1:

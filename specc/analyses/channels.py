@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from specc.analyses.protocol import Analysis, Answer
 from specc.codegen.names import attribute
+from specc.frozen import frozen
 from specc.ir.expr import free
 from specc.ir.graph import DENSE, Graph, Op, Tensor, of_channels
 from specc.ir.parameter import Call
@@ -17,7 +17,7 @@ DIGITS: Final = 8
 """Significant digits of a score."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class ChannelSet:
     """Channels that stand in the same place in several feature maps.
 

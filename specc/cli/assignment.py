@@ -91,5 +91,5 @@ def from_json(path: str) -> dict[str, object]:
     except OSError as error:
         raise Failure(f"cannot read {path}: {reason(error)}") from None
     except (ValueError, RecursionError) as error:
-        shape = 'the file should hold an object such as {"width": 0.5, "s1.keep": true}'
+        shape = 'the file must hold an object such as {"width": 0.5, "s1.keep": true}'
         raise Failure(f"{path} holds no assignment: {error}", shape) from None

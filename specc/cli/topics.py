@@ -17,8 +17,7 @@ from specc.syntax import ast
 LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("patches of two numbers, arithmetic on `[3, 9]`", "kernels, strides, paddings and dilations may be pairs"),
     ("1d and 3d convolutions, pools and inputs", "inputs are images and vectors"),
-    ("transposed convolutions, unpooling, pixel shuffle", "`upsample(2); conv(out, kernel=3)`"),
-    ("padding other than with zeros", "leave `padding` out, or say how much"),
+    ("unpooling", "`upsample(2)`, `conv_transpose(out, kernel=2, stride=2)`, `pixel_shuffle(2)`"),
     ("recurrent layers, embeddings, text and audio", "`patch_embed` makes tokens of images"),
     ("cross-attention, windows and shifts of tokens", "`attention` is between all tokens that arrive"),
     ("matrix products", "`multiply(a, b)` and `scale(x, gate)` multiply number by number"),
@@ -27,7 +26,7 @@ LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),
     ("elastic strides, paddings and rates", "widths, kernels, depths, paths and resolutions are elastic"),
     ("elastic even kernels", "smaller kernels are the centres of larger ones, so all are odd"),
-    ("loops that end by a tensor's values, code in Python", "a network is written out before it runs"),
+    ("loops that end by a tensor's values", "a network is written out before it runs; code in Python is a `module`"),
 )
 """What the language cannot say, and what there is instead. grammar/REFERENCE.md lists the same."""
 
@@ -74,7 +73,7 @@ def limits() -> str:
 def operators() -> str:
     found = (written_operator(name) or outside_operator(name) for name in operator_names())
     lines = [f"  {taken(s)}\n      {doc(s)}\n" for s in found if s is not None]
-    return f"The operators; `specc explain conv` says more of one:\n\n{''.join(lines)}"
+    return f"The operators; `specc explain conv` explains one:\n\n{''.join(lines)}"
 
 
 def operator(signature: Signature) -> str:

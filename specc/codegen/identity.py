@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from specc.codegen.fingerprint import fingerprint, first_fingerprint
+from specc.frozen import frozen
 from specc.ir.graph import Graph
 from specc.portable.files.renames import Renamed, renames
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Identity:
     """A network's fingerprint, the one of the first version, and the names that files of that version have.
 

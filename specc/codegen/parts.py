@@ -11,6 +11,7 @@ A part is copied as it is but for its imports of other parts. Which parts a proj
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -50,7 +51,8 @@ def project_parts(scripts: Mapping[str, str], modules: Iterable[str]) -> dict[st
         assert path not in files, f"two parts would be {path}"
         files[path] = localised(text, roots)
         for package in packages(path):
-            files[f"{package}/__init__.py"] = package_text(package)
+            if (page := f"{package}/__init__.py") not in files:
+                files[page] = package_text(package)
     return files
 
 
@@ -115,7 +117,8 @@ def path_of(module: str) -> str:
 
 def packages(path: str) -> list[str]:
     """The folders above a file, without the project itself: `elastic` and `elastic/net` of elastic/net/plan.py."""
-    return [parent.as_posix() for parent in Path(path).parents if parent != Path()]
+    folders = path.split("/")[:-1]
+    return ["/".join(folders[:count]) for count in range(len(folders), 0, -1)]
 
 
 def package_text(folder: str) -> str:
@@ -149,11 +152,16 @@ def in_order(text: str) -> str:
 
 def module_file(module: str) -> Path:
     """Where a part's text lies; a part is never imported, only the package that it stands in is."""
+    return Path(module_path(module))
+
+
+def module_path(module: str) -> str:
+    """The same as text: a project asks for it a thousand times."""
     root, *names = module.split(".")
     file = import_module(root).__file__
     assert file is not None, module
-    return Path(file).parent.joinpath(*names).with_suffix(".py")
+    return os.path.join(os.path.dirname(file), *names) + ".py"
 
 
 def is_package(module: str) -> bool:
-    return not module_file(module).exists()
+    return not os.path.exists(module_path(module))

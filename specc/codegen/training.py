@@ -6,7 +6,7 @@ All decisions are made here, in a frozen view; the templates hold what is left: 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from specc.codegen.backbone import pyramid_stages
 from specc.codegen.parts import in_order, place
 from specc.codegen.render import render
 from specc.codegen.toml import toml
+from specc.frozen import frozen
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Signature
@@ -54,7 +55,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
 """Where the data sets that lie in no folder come from."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class View:
     """All that the templates of one project read.
 
@@ -184,7 +185,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         draws=method.draws,
         calibrated=calibrated(graph, sections),
         blocks=has_table(graph),
-        method_text=method.signature.doc if graph.choices else "plain training: the network learns the labels",
+        method_text=method.signature.doc if graph.choices else "plain training on the labels",
         version=__version__,
         dataset=data.name,
         dataset_from=BUILT_IN.get(data.name, ""),
@@ -267,7 +268,7 @@ def validate_doc(graph: Graph, method: Method) -> str:
         return "The network's score."
     calibrated = ", each with its norms calibrated" if method.calibrates else ""
     hooks = [hook for hook in ("validate", "validated") if hook_template(method.name, hook)]
-    which = "those that stand for all sub-networks" if hooks else "the largest and the smallest sub-network"
+    which = "those that represent all sub-networks" if hooks else "the largest and the smallest sub-network"
     return f"Scores of {which}{calibrated}."
 
 

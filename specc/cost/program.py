@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm, prod
 
@@ -23,10 +22,11 @@ from specc.cost.combine import SUMS, Joint, Tagged, function, gathered, merged
 from specc.cost.factoring import Sum, contents
 from specc.cost.sharing import shared
 from specc.cost.totals import Count, costs_of, totals
+from specc.frozen import frozen
 from specc.ir.graph import Graph
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Program:
     """The computation of both totals.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 
 from specc.activity.presence import goes_on
 from specc.activity.symbols import Poly, Symbols
 from specc.cost.totals import Count, costs_of, with_norms
+from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.expr import Number, Option, evaluate
 from specc.ir.graph import Graph, Op, Tensor
@@ -16,7 +16,7 @@ from specc.ir.operator import Memory
 from specc.space.memory import BYTES, Step, most_alive
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class OpRow:
     """One present op in a report; `out` is its output's shape without the batch: (channels, height, width) of a map,
     (tokens, features) of tokens."""
@@ -29,7 +29,7 @@ class OpRow:
     out: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class CostReport:
     """The costs of one sub-network, for one image.
 
@@ -126,7 +126,7 @@ def step(op: Op, memory: Memory, at: Assignment) -> Step:
 
 
 def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:
-    """(op, the path of the stem, stage or head it stands in) for every op."""
+    """(op, the path of the stem, stage or head it is in) for every op."""
     stack = [(graph.root, "")]
     while stack:
         scope, stage = stack.pop()

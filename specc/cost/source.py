@@ -6,7 +6,6 @@ Both start by reading choices into variables and go on with the same statements,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,7 @@ from specc.cost.program import Program, program
 from specc.cost.totals import Count
 from specc.cost.variables import Variables
 from specc.cost.writer import functions, tables
+from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 
@@ -29,7 +29,7 @@ class Cost(NamedTuple):
     params: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class CompiledCost:
     """The costs of any sub-network of one graph.
 

@@ -7,7 +7,6 @@ functions of choices, which `specc.cost.program` turns into straight-line Python
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Literal, TypeAlias
@@ -15,6 +14,7 @@ from typing import Literal, TypeAlias
 from specc.activity.entangled import ENTANGLED, TooManyOptions, refused
 from specc.activity.presence import Presence, presence
 from specc.activity.symbols import Monomial, Poly, Symbols, add, multiply, scale
+from specc.frozen import frozen
 from specc.ir.expr import Expr, Number
 from specc.ir.graph import Graph, Op, Tensor
 from specc.ir.operator import Weight
@@ -22,7 +22,7 @@ from specc.ir.operator import Weight
 Count: TypeAlias = Literal["macs", "with_norms"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class OpCost:
     """One op's share where it is present; `total` counts all norm banks at full size."""
 
@@ -32,7 +32,7 @@ class OpCost:
     total: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Costs:
     """The shares of every op of a graph, in its order, and when each is present."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from specc.frozen import frozen
 from specc.source import CallSite, Span
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -31,7 +32,7 @@ class Rule:
         return "warning" if self.code.startswith("W") else "error"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Label:
     """A place in a spec and what is to be said about it."""
 
@@ -39,7 +40,7 @@ class Label:
     message: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Diagnostic:
     """One broken rule: where, what else has a part in it, and what would mend it."""
 

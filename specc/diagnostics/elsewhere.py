@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Mapping
 from typing import Final
 
-PAIR: Final = "height and width stand in square brackets: `kernel=[1, 7]`; one number is both: `kernel=3`"
+PAIR: Final = "write height and width in square brackets: `kernel=[1, 7]`; one number is both: `kernel=3`"
 """Said of `kernel=(1, 7)`, which must never lead to `kernel={1, 7}`: that is an elastic kernel."""
 SQUARE: Final = "this is square: one number for height and width"
 """Said of `[8, 16]` where there is no pair."""
@@ -38,10 +38,10 @@ OPERATORS: Final[Mapping[str, str]] = {
     "depthwiseconv": "write `depthwise(kernel=3)`",
     "dwconv": "write `depthwise(kernel=3)`",
     "separableconv": "write `depthwise(kernel=3); conv(out, kernel=1)`",
-    "convtranspose": "there is no transposed convolution: write `upsample(2); conv(out, kernel=3)`",
-    "convtransposed": "there is no transposed convolution: write `upsample(2); conv(out, kernel=3)`",
-    "transposedconv": "there is no transposed convolution: write `upsample(2); conv(out, kernel=3)`",
-    "deconv": "there is no transposed convolution: write `upsample(2); conv(out, kernel=3)`",
+    "convtranspose": "write `conv_transpose(out, kernel=2, stride=2)`",
+    "convtransposed": "write `conv_transpose(out, kernel=2, stride=2)`",
+    "transposedconv": "write `conv_transpose(out, kernel=2, stride=2)`",
+    "deconv": "write `conv_transpose(out, kernel=2, stride=2)`",
     "deformconv": "there is no deformable convolution: write `conv(out, kernel=3)`",
     "convbnrelu": "write `conv(out, kernel=3); norm; relu`, or `import std.plain` and `conv_norm_relu(out)`",
     "convbnact": "write `conv(out, kernel=3); norm; relu`, or `import std.plain` and `conv_norm_relu(out)`",
@@ -107,14 +107,14 @@ OPERATORS: Final[Mapping[str, str]] = {
     "upsampling": "write `upsample(2)`",
     "resize": "write `upsample(2)`; smaller maps come from strides and pools",
     "downsample": "write a stride: `conv(out, kernel=3, stride=2)`, or `pool(avg, 2)`",
-    "pixelshuffle": "there is no pixel shuffle: write `upsample(2); conv(out, kernel=3)`; `shuffle` mixes channels",
-    "depthtospace": "there is no pixel shuffle: write `upsample(2); conv(out, kernel=3)`; `shuffle` mixes channels",
-    "pixelunshuffle": "there is no such operator: write `conv(out, kernel=2, stride=2, padding=0)`",
-    "spacetodepth": "there is no such operator: write `conv(out, kernel=2, stride=2, padding=0)`",
+    "pixelshuffle": "write `pixel_shuffle(2)`",
+    "depthtospace": "write `pixel_shuffle(2)`",
+    "pixelunshuffle": "write `space_to_depth(2)`",
+    "spacetodepth": "write `space_to_depth(2)`",
     "focus": "there is no such operator: write `conv(out, kernel=6, stride=2, padding=2)`",
     **dict.fromkeys(
-        "pad zeropad zeropadding constantpad reflectionpad replicationpad".split(),
-        "padding is an argument, with zeros: `conv(out, kernel=3, padding=1)`; `pad_channels(out)` adds channels",
+        "zeropad zeropadding constantpad reflectionpad replicationpad circularpad".split(),
+        "write `pad(top=1, bottom=1, left=1, right=1)`, with `mode=reflect` where it is no zeros",
     ),
     "crop": "there is no cropping: images are cropped by `train { augment=[crop] }`",
     "gridsample": "there is no such operator: write `upsample(2)`",
@@ -127,7 +127,7 @@ OPERATORS: Final[Mapping[str, str]] = {
     "sum": "write `add(a, b)`, or `residual { }`",
     "plus": "write `add(a, b)`, or `residual { }`",
     "skip": "write `residual { }` for a sum, `skippable { }` for what may be left out",
-    "identity": "leave it out; where a tensor must stand, `here` is what arrives",
+    "identity": "leave it out; where a tensor is needed, `here` is what arrives",
     **dict.fromkeys(
         "view reshape permute transpose squeeze unsqueeze rearrange unflatten slice narrow".split(), _NO_SHAPES
     ),
@@ -208,7 +208,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
     "inputshape": "leave it out: what arrives is known; `input image(3, 224, 224)` says it once",
     "strides": "write `stride=2`",
     "pad": "write `padding=1`",
-    "paddingmode": "leave it out: padding is with zeros",
+    "paddingmode": "write `pad(top=1, .., mode=reflect)` before it, and `padding=0`",
     "dilationrate": "write `dilation=2`",
     "usebias": "write `bias=yes`",
     "outputsize": "write `size=7`, or nothing for the whole map",
@@ -243,7 +243,7 @@ VALUES: Final[Mapping[str, str]] = {
     "valid": "write `padding=0`",
     **dict.fromkeys(("mean", "average"), "write `avg`"),
     "maximum": "write `max`",
-    **dict.fromkeys(("reflect", "replicate", "circular"), "padding is with zeros: leave the argument out"),
+    **dict.fromkeys(("reflect", "replicate", "circular"), "write `pad(top=1, .., mode=reflect)` before it"),
 }
 
 STATEMENTS: Final[Mapping[str, str]] = {
@@ -260,8 +260,8 @@ STATEMENTS: Final[Mapping[str, str]] = {
 INPUTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("signal", "audio", "sequence", "tokens", "text", "video", "volume", "points", "graph", "series"),
-        "inputs are `image(channels, height, width)` and `vector(features)`; `specc explain limits` says what there "
-        "is not",
+        "inputs are `image(channels, height, width)` and `vector(features)`; `specc explain limits` lists what is "
+        "missing",
     ),
     "picture": "write `image(3, 224, 224)`",
     "features": "write `vector(64)`",

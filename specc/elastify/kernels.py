@@ -73,7 +73,7 @@ def place_of(op: Op, calls: Mapping[tuple[int, int, int], ast.CallExpr], compile
     sites = list(op.origin.calls)
     name = KERNEL
     if "padding" in bound(call, compiled):
-        return Kept(KERNEL, call.span.shown(), "it says its padding, which fits one kernel")
+        return Kept(KERNEL, call.span.shown(), "its explicit padding fits one kernel only")
     while True:
         value = bound(call, compiled).get(name)
         if value is None:
@@ -83,7 +83,7 @@ def place_of(op: Op, calls: Mapping[tuple[int, int, int], ast.CallExpr], compile
             return _Place(size, None, call, name)
         if isinstance(value, ast.Number):
             if not isinstance(value.value, int) or value.value % 2 == 0:
-                return Kept(KERNEL, value.span.shown(), "its kernel is even, so no smaller one lies at its centre")
+                return Kept(KERNEL, value.span.shown(), "its kernel is even, so no smaller one is at its centre")
             return _Place(value.value, value.span, call, name)
         if isinstance(value, (ast.SetExpr, ast.RangeExpr)):
             return Kept(KERNEL, value.span.shown(), "it is elastic already")

@@ -52,7 +52,7 @@ def read_wishes(text: str) -> Wishes:
 
             raise WrongWish(f"`{word}` cannot be made elastic", near_or_all(word, WORDS))
         if word in found:
-            raise WrongWish(f"`{word}` stands twice", f"one `{word}` each, as in {EXAMPLE}")
+            raise WrongWish(f"`{word}` is given twice", f"one `{word}` each, as in {EXAMPLE}")
         found[word] = rest.strip()
     if not found:
         raise WrongWish("nothing is asked to be elastic", f"write, for example: {EXAMPLE}")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.diagnostics import Findings, Rule, SpecError
+from specc.frozen import frozen
 from specc.source import Source, Span
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
 WRONG_ADJACENCY: Final = Rule(
     "E731",
     "wrong-adjacency",
-    "a file holds no graph that the importance analysis can look at",
+    "a file holds no graph that the importance analysis can read",
     "`--adjacency` takes nodes and edges as JSON, or matrices of scipy.sparse as .npz: square, or those of T\n"
-    "sub-networks stacked, with weights that are 0 or more. `specc schema adjacency.json` says all that may be there.\n"
+    "sub-networks stacked, with weights that are 0 or more. `specc schema adjacency.json` describes the format.\n"
     'Wrong:  {"nodes": ["x", "y"], "edges": [{"source": "x", "target": "z"}]}\n'
     'Right:  {"nodes": ["x", "y"], "edges": [{"source": "x", "target": "y"}]}',
 )
@@ -57,7 +58,7 @@ class Edge:
     droppable: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Adjacency:
     """T graphs over the same nodes.
 
@@ -112,7 +113,7 @@ def from_json(path: Path) -> Adjacency:
     try:
         return graph_of(read(AdjacencyFile, path.read_bytes()), path.stem)
     except Malformed as error:
-        raise Wrong(str(error), "`specc schema adjacency.json` says what may be there") from None
+        raise Wrong(str(error), "`specc schema adjacency.json` describes the format") from None
 
 
 def graph_of(found: AdjacencyFile, name: str) -> Adjacency:
@@ -156,7 +157,7 @@ def numbered(names: Iterable[str], what: str) -> dict[str, int]:
     names = tuple(names)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise Wrong(f"the {what} `{twice[0]}` stands twice", "edges between the same nodes need a `name` each")
+        raise Wrong(f"the {what} `{twice[0]}` is given twice", "edges between the same nodes need a `name` each")
     return {name: place for place, name in enumerate(names)}
 
 

@@ -7,8 +7,9 @@ transition matrix is H~ with its rows normalised. Neither that matrix nor an ite
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from specc.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Joined:
     """Which feature maps are joined: pair i leads from `sources[i]` to the later `targets[i]`.
 
@@ -39,7 +40,7 @@ class Joined:
         return int(self.present.shape[1])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Stationary:
     """TAS of every node (Eq. 8); they sum to 1. `damping_share` is the share of all transitions that damping makes.
 

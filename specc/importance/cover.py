@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from itertools import product
 from math import prod
 from typing import Final, TypeAlias
 
+from specc.frozen import frozen
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Option, evaluate
 
@@ -40,7 +41,7 @@ class NotListed(Exception):
     """A component has too many points to be listed."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Component:
     """Choices that some guards read together.
 
@@ -65,7 +66,7 @@ class Component:
         return {choice.name: option for choice, option in zip(self.choices, point, strict=True)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Listed:
     """A component with all its points: `types` groups them by the set of targets, as bits, that hold there."""
 

@@ -54,7 +54,7 @@ def importance_of(path: Path, settings: Settings) -> tuple[str, Importance]:
     try:
         chain = stationary(blocks, settings.coupling, settings.damping)
     except Reducible:
-        message = "not every node leads to every other, and there is no damping"
+        message = "not every node can reach every other, and the damping is 0"
         raise refused(path, NO_STATIONARY, message, "1e-5 is the paper's damping") from None
     except Inexact:
         message = f"a damping of {settings.damping:g} is lost in rounding"

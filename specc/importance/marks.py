@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from specc.frozen import frozen
 from specc.ir.expr import Option
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from specc.ir.graph import Graph
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Edge:
     """One operation of the importance view, an edge between two feature maps.
 
@@ -38,7 +39,7 @@ class Edge:
         return self.name.partition("#")[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Path:
     """The best path of one node count."""
 
@@ -47,7 +48,7 @@ class Path:
     mean_tas: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Marks:
     """TAS by tensor, the operations, the best path of every node count; the marked one and its edges in order.
 

@@ -13,10 +13,11 @@ more MACs than any path has as the grade says, less the path's MACs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import gcd
 from operator import add
 from typing import TYPE_CHECKING, Any, Final
+
+from specc.frozen import frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ STOP: Final = -1
 """The way on that ends here, at a head."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Ways:
     """The edges of a view, in graph order, with the MACs of each, and its first and last nodes."""
 
@@ -60,7 +61,7 @@ class Table:
         self.moved = moved
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Marks:
     """What is summed along paths: a tuple of numbers for every head and for every edge with the node that it leaves.
 
@@ -95,7 +96,7 @@ class Fork:
         return self.ways[0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class BestPaths:
     """The best path of every node count.
 

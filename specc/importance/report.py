@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from specc.cost.report import stages_of
+from specc.frozen import frozen
 from specc.importance.chain import Joined, Stationary, directed, undirected
 from specc.importance.cover import NotListed, Uncovered
 from specc.importance.paths import BestPaths, Ways, best_paths, grades_of
@@ -67,7 +67,7 @@ def importance(graph: Graph, settings: Settings | None = None) -> Importance:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Presence:
     """Whether each guard holds in each sampled sub-network, (guards, T) of 0 and 1; `at` says what was drawn.
 

@@ -21,7 +21,7 @@ NO_SUBNETS: Final = Rule(
 DIRECTED_DAMPING: Final = Rule(
     "E714",
     "directed-needs-damping",
-    "the directed reading has no damping",
+    "directed edges need a damping above 0",
     "Along directed edges everything ends at the heads and never comes back: without a damping above 0 the chain\n"
     "has no stationary distribution but the one that rests there.\n"
     "Wrong:  specc importance net.specc --directed --damping 0\n"
@@ -39,7 +39,7 @@ NO_SUCH_LENGTH: Final = Rule(
 TOO_FEW: Final = Rule(
     "E716",
     "too-few-subnets-to-cover",
-    "so few sub-networks can't keep every operation once",
+    "too few sub-networks to include every operation at least once",
     "The sampled sub-networks keep every operation at least once between them, so there must be as many of them as\n"
     "there are operations that exclude one another.\n"
     "Wrong:  when k == 1 { conv(16, kernel=1) } else { conv(16, kernel=3) }     --subnets 1\n"
@@ -56,7 +56,7 @@ NO_PATH: Final = Rule(
 EXPECTED: Final = Rule(
     "E718",
     "expected-not-known",
-    "the expected degrees can't be had here",
+    "expected degrees are not available here",
     "`--expected` puts each operation's probability of being sampled instead of samples. That is known for the\n"
     "undirected reading, and where few choices decide together what is present.\n"
     "Wrong:  specc importance net.specc --expected --directed\n"
@@ -79,7 +79,7 @@ class Settings:
 
     subnets   T, the number of sampled sub-networks          coupling  lambda, between copies of a feature map (Eq. 5)
     damping   kappa, between any two states (Eq. 20)         directed  whether edges go one way only
-    expected  whether expected degrees stand for samples     nodes     D, the node count of the path that is marked
+    expected  whether expected degrees replace samples     nodes     D, the node count of the path that is marked
     seed      decides the samples
     """
 
@@ -126,9 +126,7 @@ def check_settings(graph: Graph, settings: Settings) -> None:
     """Raises SpecError where a setting is out of its range."""
     coupling, damping = settings.coupling, settings.damping
     if settings.subnets < 1:
-        raise refused(
-            graph, NO_SUBNETS, f"{settings.subnets} sub-networks are none to look at", "sample 8, as the paper"
-        )
+        raise refused(graph, NO_SUBNETS, f"{settings.subnets} sub-networks are too few", "sample 8, as the paper")
     wrong = out_of_range(coupling, damping)
     if wrong is not None:
         raise refused(graph, *wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from specc.frozen import frozen
 from specc.importance.paths import BestPaths
 from specc.importance.rules import Settings
 from specc.ir.expr import Option
@@ -49,7 +50,7 @@ class PathScore:
     mean_tas: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Importance:
     """The answer of the importance analysis.
 

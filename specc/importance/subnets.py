@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
+from specc.frozen import frozen
 from specc.importance.cover import MOST_POINTS, Component, draw_covering, draw_switch, inclusion
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, apply, evaluate, free
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """(guards, T)"""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Pairs:
     """The pairs of feature maps that edges join: A is 0/1 also where edges are parallel.
 
@@ -40,7 +40,7 @@ class Pairs:
     edge_guards: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Subnets:
     """T drawn sub-networks: the options of the choices that were drawn, and which guards hold in which of them."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Final
 
 from specc.importing.recognise import Foreign, Recognition, refs
 from specc.importing.sources import CannotImport
+from specc.importing.weights import COUNTER
 from specc.traced.found import Found
 from specc.traced.graph import Frame, Node, Ref, Traced, Weight
 
@@ -52,7 +53,7 @@ def drop_images(x: Tensor, rate: float, training: bool) -> Tensor:
     """Zeroes whole images in training, and scales the others up."""
     if not training:
         return x
-    keep = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device, dtype=x.dtype) >= rate
+    keep = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - rate)
     return x * keep / (1 - rate)
 '''
 
@@ -169,12 +170,15 @@ class Code:
     trained: int
 
 
-def code_of(part: Part, traced: Traced, twin: Traced, seen: Recognition) -> Code:
-    """The class of a part. `twin` is the same network traced with another batch: where its numbers differ they count
-    images. Raises CannotImport where the two are not alike."""
+def code_of(part: Part, traced: Traced, twin: Traced, seen: Recognition, held: Collection[str] = ()) -> Code:
+    """The class of a part. Raises CannotImport where it computes otherwise for another number of images.
+
+    twin  the same network traced with another batch: where its numbers differ they count images
+    held  the names of the original's state: what stands there beside a norm's statistics is held, too
+    """
     others = {node.name: node for node in twin.nodes}
     table = {node.name: node for node in traced.nodes}
-    writer = Writer(traced.batch, twin.batch, table, part)
+    writer = Writer(traced.batch, twin.batch, table, part, held)
     for node in part.nodes:
         other = others.get(node.name)
         if other is None or other.target != node.target:
@@ -198,8 +202,8 @@ def code_of(part: Part, traced: Traced, twin: Traced, seen: Recognition) -> Code
 class Writer:
     """The lines of a part's class."""
 
-    def __init__(self, batch: int, other: int, table: Mapping[str, Node], part: Part) -> None:
-        self.batch, self.other, self.table, self.part = batch, other, table, part
+    def __init__(self, batch: int, other: int, table: Mapping[str, Node], part: Part, held: Collection[str]) -> None:
+        self.batch, self.other, self.table, self.part, self.held = batch, other, table, part, held
         self.names: dict[str, str] = {part.read: "x"}
         self.lines: list[str] = []
         self.made: list[str] = []
@@ -209,12 +213,14 @@ class Writer:
         self.count = "len(x)"
 
     def write(self, node: Node, other: Node) -> None:
-        name = f"v{len(self.lines)}"
+        name = f"v{len(self.names)}"
         args = {key: self.value(value, other.args.get(key)) for key, value in node.args.items()}
         if node.target == "item":
             text = f"{args['self']}[{args['index']}]"
         elif node.target == "traced.drops_images":
             text = f"drop_images({args['input']}, {args['p']}, self.training)"
+        elif node.call == "dropout.default":
+            text = f"nn.functional.dropout({args['input']}, {args['p']}, self.training)"
         else:
             for flag in ("training", "train"):
                 if flag in args:
@@ -222,6 +228,9 @@ class Writer:
             text = f"aten.{node.call}({', '.join(self.passed(node, args))})"
         self.names[node.name] = name
         self.lines.append(f"        {name} = {text}")
+        counter = args.get("running_mean", "").removeprefix("self.").removesuffix("running_mean") + COUNTER
+        if f"{KIND}.{counter}" in self.states:
+            self.lines.append(f"        self.{counter} += int(self.training)")
 
     def passed(self, node: Node, args: Mapping[str, str]) -> Iterator[str]:
         """Arguments by their places, and by name those that come after `*`."""
@@ -264,6 +273,11 @@ class Writer:
                 size = f"({shape},)" if len(node.shape) == 1 else f"({shape})"
                 dtype = "" if node.dtype == "float32" else f", dtype=torch.{node.dtype}"
                 self.made.append(f'        self.register_buffer("{name}", torch.{first}({size}{dtype}))')
+                beside = state.name.removesuffix("running_mean") + COUNTER
+                if state.name.endswith("running_mean") and beside in self.held:
+                    counter = name.removesuffix("running_mean") + COUNTER
+                    self.made.append(f'        self.register_buffer("{counter}", torch.tensor(0))')
+                    self.states[f"{KIND}.{counter}"] = beside
             self.states[f"{KIND}.{name}"] = state.name
         else:
             name = f"constant{len(self.made)}"

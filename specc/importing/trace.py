@@ -207,7 +207,7 @@ def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
             if n.op == "placeholder":
                 return n.meta["val"]
             if n.op != "call_function" or n.name not in live:
-                return None
+                return n.meta.get("val")  # what is constant, or on no way to the output
             before = counter.get_total_flops()
             result = super().run_node(n)
             if counter.get_total_flops() != before:

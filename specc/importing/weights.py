@@ -47,7 +47,7 @@ def entries_of(network: Network, written: Written, graph: Graph, shapes: Mapping
             sources = tuple(shapes[source] for source in weight.sources)
             entries.append(Entry(f"{op.name}.{name}", weight.sources, weight.how, sources))
             beside = weight.sources[0].removesuffix("running_mean") + COUNTER
-            if weight.sources[0].endswith("running_mean") and beside in shapes:
+            if name == "running_mean" and beside in shapes:
                 entries.append(Entry(f"{op.name}.{COUNTER}", (beside,), "same", ((),)))
     return entries
 

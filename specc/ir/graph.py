@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from specc.frozen import frozen
 from specc.ir.choice import Choice
 from specc.ir.expr import Expr, Number, Option, Var, apply
 from specc.ir.operator import Operator
@@ -32,7 +33,7 @@ class Segment:
         return self.size if self.spread == 1 else apply("mul", self.size, self.spread)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Tensor:
     """A feature map, tokens or a vector. `channels` is a tuple of segments.
 
@@ -104,7 +105,7 @@ SHARED = Bank()
 SUBNET = Var("%subnet")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Op:
     """One operation.
 
@@ -137,7 +138,7 @@ class Op:
 ScopeKind: TypeAlias = Literal["network", "stem", "stage", "head", "exit", "block", "region", "round"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Scope:
     """The spec's nesting: the network, its stages, the block calls in them, and the regions that a guard switches.
 
@@ -176,7 +177,7 @@ class Scope:
                 yield item
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Output:
     """A tensor that can be asked for, by name: a head's or an exit's answer, or the end of a stage.
 
@@ -189,7 +190,7 @@ class Output:
     level: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class WidthRule:
     """A `width` setting in force: how the widths of the groups under it are chosen.
 
@@ -208,7 +209,7 @@ class WidthRule:
     origin: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class WidthGroup:
     """Channels that an operator chose itself and that unification may tie to others. `rule` None means fixed.
 
@@ -224,7 +225,7 @@ class WidthGroup:
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Tie:
     """Two sizes that must be equal, and why: the two operands of a sum, the two sides of a skip.
 
@@ -240,7 +241,7 @@ class Tie:
     meeting: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class CutApart:
     """A size whose channels go different ways, as after a split, and the sizes of its parts."""
 
@@ -249,7 +250,7 @@ class CutApart:
     origin: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class ListedSubnet:
     """A sub-network that the method lists by hand: every choice at its `default` end but for those in `options`."""
 
@@ -257,7 +258,7 @@ class ListedSubnet:
     options: tuple[tuple[str, Option], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class LabelLevel:
     """A level of the labels: its classes, and which of them each class of the finest level belongs to.
 
@@ -272,7 +273,7 @@ class LabelLevel:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Graph:
     """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from
     outside.

@@ -279,6 +279,10 @@ class Operator(ABC):
         """Whether its output is its input, so that a static network has none of it."""
         return False
 
+    def files(self, op: Op) -> tuple[str, ...]:
+        """Python files of the user's that it needs, by their paths from the spec: they go with the project."""
+        return ()
+
     def label(self, op: Op, sizes: Sizes) -> str:
         """What it does, in a few characters of a picture: `3×3 /2`."""
         return self.drawn.word or self.kind.replace("_", " ")

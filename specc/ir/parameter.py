@@ -10,9 +10,10 @@ from typing import Final, Literal, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One of a few words, as in `pool(avg)`."""
+    """One of a few words, as in `pool(avg)`; with `numbers` a whole number may stand there, too."""
 
     words: tuple[str, ...]
+    numbers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class SameAs:
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter. `elastic` says that a range, a set or a choice may stand there, `pair` that two numbers may, one
-    for height and one for width.
+    for height and one for width. `at_largest` says that an expression of `in` stands for its number in the largest
+    network.
 
     A number is more than `above`, at most `most` and less than `below`, where these are given.
     """
@@ -79,6 +81,7 @@ class Parameter:
     doc: str = ""
     elastic: bool = False
     pair: bool = False
+    at_largest: bool = False
     below: int | None = None
     above: int | None = None
     most: int | None = None

@@ -15,6 +15,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Kind, Options
 from specc.ir.expr import Apply, Expr, Option, Var, apply, both, evaluate, free, substitute
 from specc.ir.graph import DENSE, Connection, CutApart, LabelLevel, ScopeKind, Segment, Tensor, Tie, WidthRule
@@ -27,7 +28,7 @@ from specc.syntax import ast
 NO_INPUT = Rule(
     "E311",
     "no-input",
-    "there is no incoming tensor",
+    "an operator has no input tensor",
     "The supernet says what goes in before its first operator.\n"
     "Wrong:  supernet a { stem { conv(8, kernel=3) } ... }\n"
     "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
@@ -63,7 +64,7 @@ MOST_STATEMENTS = 200_000
 DEEPEST_NESTING = 100
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Value:
     """A number, a flag, a word, an expression or a pair of height and width. `follows` says that it came from `in` (or
     is the class count), so that a channel argument takes it as it is instead of making a width group."""
@@ -138,7 +139,7 @@ class ScopeItem(Named):
         return self.full_first
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Prediction:
     """The output of a head or an exit: the name of its output, the label level (""; the finest), the condition under
     which a plain call returns it - None for a level that only who asks for it gets - and where it is written."""
@@ -313,7 +314,7 @@ class Builder:
         if self.written > MOST_STATEMENTS or self.depth > DEEPEST_NESTING:
             deep = self.depth > DEEPEST_NESTING
             message = (
-                f"calls and braces stand more than {DEEPEST_NESTING} deep inside each other here"
+                f"calls and braces nest more than {DEEPEST_NESTING} deep here"
                 if deep
                 else f"more than {MOST_STATEMENTS:,} statements are written out by now"
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, cast
 
 from specc.diagnostics import Rule
 from specc.diagnostics.near import near
+from specc.frozen import frozen
 from specc.ir.choice import Choice, Kind
 from specc.ir.expr import Option, Var, free
 from specc.ir.graph import (
@@ -34,7 +35,7 @@ from specc.source import Span
 BANK_SKIP = Rule(
     "E351",
     "bank-needs-one-skippable",
-    "bank=skip stands in a stage that does not have exactly one skippable",
+    "bank=skip needs a stage with exactly one skippable",
     "`bank=skip` gives a norm one bank for each state of its stage's skippable sub-path.\n"
     "Wrong:  stem { conv(64, kernel=3); norm(bank=skip) }\n"
     "Right:  stem { conv(64, kernel=3); norm(bank=shared) }   or name a skippable: norm(bank=keep2)",
@@ -42,7 +43,7 @@ BANK_SKIP = Rule(
 BANK_WIDTH = Rule(
     "E352",
     "bank-needs-one-width",
-    "bank=width stands where no single width choice is in force",
+    "bank=width needs a single width choice",
     "`bank=width` gives a norm one bank for each option of the one width choice of `width uniform` or `width any`.\n"
     "Wrong:  width per_group 0.5..1.0 round 8; norm batch(bank=width)\n"
     "Right:  width uniform {0.25, 0.5, 1.0} round 8; norm batch(bank=width)",
@@ -50,7 +51,7 @@ BANK_WIDTH = Rule(
 BANK_SUBNET = Rule(
     "E353",
     "bank-needs-listed-subnets",
-    "bank=subnet stands in a spec whose method lists no sub-networks",
+    "bank=subnet needs a method that lists sub-networks",
     "`bank=subnet` gives a norm one bank for each sub-network that the method lists: those of `independent`, the\n"
     "largest and the smallest of `adn` and of `us_net(subnets=2)`.\n"
     "Wrong:  norm batch(bank=subnet) ... method us_net(subnets=4)\n"
@@ -58,7 +59,7 @@ BANK_SUBNET = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Wanted:
     """An output whose tensor still goes by its provisional name."""
 
@@ -209,7 +210,7 @@ def final_bank(b: Builder, request: BankRequest | None, names: Mapping[str, str]
             b.findings.report(
                 BANK_SKIP,
                 request.origin,
-                f"this stands in a stage with {len(skippables) or 'no'} skippable sub-paths, and `bank=skip` "
+                f"this is in a stage with {len(skippables) or 'no'} skippable sub-paths, and `bank=skip` "
                 f"needs exactly one",
                 secondary=[(s.origin, "one is here") for s in skippables[:3]],
                 help="write norm(bank=shared) here, or name a skippable and write norm(bank=its_name)",

@@ -46,7 +46,7 @@ BAD_SIZE = Rule(
 NO_NORM = Rule(
     "E322",
     "no-norm-setting",
-    "`norm` stands where no norm is set",
+    "`norm` is used before a norm is set",
     "`norm` means the norm that is set around it.\n"
     "Wrong:  supernet a { stem { conv(8, kernel=3); norm } ... }\n"
     "Right:  supernet a { norm batch; stem { conv(8, kernel=3); norm } ... }",
@@ -54,7 +54,7 @@ NO_NORM = Rule(
 NOT_ELASTIC = Rule(
     "E323",
     "not-elastic",
-    "a choice stands where only a fixed value may",
+    "a choice is given where a fixed value is needed",
     "Channels, kernels, depth, resolution and conditions may be elastic; strides, paddings and rates may not.\n"
     "Wrong:  conv(64, kernel=3, stride={1, 2})\n"
     "Right:  conv(64, kernel={3, 5}, stride=2)",
@@ -70,10 +70,10 @@ TWO_WIDTH_RULES = Rule(
 NOT_IN_BRANCHES = Rule(
     "E375",
     "not-in-branches",
-    "an operator that can't stand in branches",
+    "an operator is not allowed in branches",
     "Branches that look alike are computed together, as convolutions with groups. So a branch holds convolutions and\n"
     "what works channel by channel: batch norm, activations, pooling, dropout. What all branches do alike before\n"
-    "their first convolution stands before the braces.\n"
+    "their first convolution is written before the braces.\n"
     "Wrong:  branches 8 sum { conv(4, kernel=1); flatten; linear(64) }\n"
     "Right:  branches 8 sum { conv(4, kernel=1); relu; conv(64, kernel=1) }",
 )
@@ -286,6 +286,11 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
     if parameter.type == "bank":
         state.item.bank = bank_of(b, arg, env)
         return
+    if parameter.type == "text":
+        state.args[parameter.name] = arg.value.value if isinstance(arg.value, ast.Text) else ""
+        if not isinstance(arg.value, ast.Text):
+            findings.report(WRONG_TYPE, span, f"`{parameter.name}` is a text", help='texts stand in quotes: "a text"')
+        return
     if isinstance(arg.value, ast.Text) or (isinstance(arg.value, ast.ListExpr) and not parameter.pair):
         state.args[parameter.name] = bool(fallback) if parameter.type == "flag" else fallback or 1
         if parameter.type == "channels":
@@ -304,7 +309,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
         return
     state.args[parameter.name] = fallback
     match parameter.type:
-        case Words(words):
+        case Words(words, numbers) if not (numbers and not isinstance(x, (str, bool))):
             if not isinstance(x, str) or x not in words:
                 findings.report(WRONG_TYPE, span, f"`{parameter.name}` is one of {', '.join(words)}")
                 x = words[0]
@@ -325,6 +330,7 @@ def bind_value(b: Builder, state: Call, parameter: Parameter, arg: ast.Arg, env:
                 x = cast("int | Fraction", fallback or 0)
             state.args[parameter.name] = x
         case _:
+            x = b.maximum(x) if parameter.at_largest and value.follows and not isinstance(x, str) else x
             checked = whole(b, x, span, parameter)
             state.args[parameter.name] = checked
             if parameter.type == "channels":
@@ -424,7 +430,7 @@ def adapt(branches: Branching, call: Call) -> int:
     if operator.branched.grouped:
         return adapt_convolution(branches, call)
     if not operator.channelwise:
-        call.report(NOT_IN_BRANCHES, f"`{operator.kind}` can't stand in branches: {operator.branched.refused}")
+        call.report(NOT_IN_BRANCHES, f"`{operator.kind}` is not allowed in branches: {operator.branched.refused}")
     elif operator.branched.first and not branches.begun:
         message, help = operator.branched.first
         call.report(NOT_IN_BRANCHES, message, help=help)

@@ -27,8 +27,8 @@ from specc.syntax import ast
 EXIT_MISPLACED = Rule(
     "E381",
     "exit-misplaced",
-    "an exit stands where the network can't end",
-    "An exit is a classifier beside the way from the input to the head; it may stand between stages, in a stage and in "
+    "an exit is placed where the network can't end",
+    "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in "
     "a\n"
     "block. What a choice may leave out has none: whether the network can end there would depend on that choice. Nor "
     "has\n"
@@ -39,7 +39,7 @@ EXIT_MISPLACED = Rule(
 HEAD_BY = Rule(
     "E382",
     "head-by",
-    "a head or exit stands `by` something that it can't be made for",
+    "`by` names something that no head or exit can be made for",
     "`head by k` makes a head for every option of the choice k, `head by level` one for every level of the labels, "
     "`head by\n"
     "k, level` one for both. An exit is made for every level at most: which exit it is is a choice already.\n"
@@ -57,7 +57,7 @@ NARROW_RUNS = Rule(
 HEAD_SHAPE = Rule(
     "E361",
     "head-shape",
-    "the head does not end in one value a class",
+    "the head must end in one value per class",
     "A classifier's head ends in a vector of `classes` values; so does an exit. By level, it is `level.classes`.\n"
     "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
     "Right:  classes 10 ... head { pool(avg); linear(classes) }",
@@ -73,27 +73,27 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
     """Whether an exit may stand here."""
     name, place = statement.name, outside(b.scope)
     reason = {
-        "region": "this exit stands in what a choice may leave out, and so could not always be taken",
-        "head": "this exit stands in a head, where the network ends anyway",
-        "exit": "this exit stands in another exit, where the network ends anyway",
+        "region": "this exit is in what a choice may leave out, so it could not always be taken",
+        "head": "this exit is in a head, where the network ends anyway",
+        "exit": "this exit is in another exit, where the network ends anyway",
     }.get(place.kind if place is not None else "")
     if place is not None and reason is not None:
         help = "put it before or behind"
         b.findings.report(EXIT_MISPLACED, statement.span, reason, secondary=[(place.origin, "this one")], help=help)
         return False
     if b.branches is not None:
-        message = "this exit stands in branches, which are computed together and end in one sum or concatenation"
+        message = "this exit is in branches, which are computed together and end in one sum or concatenation"
         b.findings.report(EXIT_MISPLACED, statement.span, message, help="put it before or behind")
         return False
     if any(a.kind == "head" for a in b.predictions):
-        b.findings.report(EXIT_MISPLACED, statement.span, "this exit stands after the head, and there is nothing left")
+        b.findings.report(EXIT_MISPLACED, statement.span, "this exit comes after the head, where the network has ended")
         return False
     if len(b.exits) >= MOST_EXITS:
         b.findings.report(TOO_LARGE, name.span, f"there are more than {MOST_EXITS} exits by now")
         return False
     earlier = b.exits.get(name.name)
     if earlier is not None or name.name == HEAD:
-        told = f"there is an exit `{name.name}` already" if earlier is not None else "`head` is what the head answers"
+        told = f"there is an exit `{name.name}` already" if earlier is not None else "`head` is the head's output"
         places = [(earlier, "it is here")] if earlier is not None and earlier is not statement.span else []
         help = "in a repeat or a block that is called twice, an exit is made each time: write the rounds out"
         b.findings.report(DUPLICATE_NAME, name.span, told, secondary=places, help=help)
@@ -157,7 +157,7 @@ def options_of(b: Builder, choice: ast.Name | None) -> Sequence[Option | None]:
     options = b.options[choice.name]
     if any(isinstance(option, Fraction) for option in options):
         message = f"`{choice.name}` has ratios for options, and heads are called after theirs"
-        b.findings.report(HEAD_BY, choice.span, message, help="a head stands by a choice of whole numbers or words")
+        b.findings.report(HEAD_BY, choice.span, message, help="a head is made by a choice of whole numbers or words")
         return (None,)
     return tuple(options)
 
@@ -169,8 +169,8 @@ def levels_by(b: Builder, by: Sequence[ast.Name], allowed: Sequence[str]) -> Seq
     for name in by:
         if name.name not in allowed or name.name in seen:
             twice = name.name in seen
-            message = f"it stands by `{name.name}` twice" if twice else f"it can't stand by `{name.name}` too"
-            b.findings.report(HEAD_BY, name.span, message, help="it stands by one choice, by `level`, or by both")
+            message = f"`by` names `{name.name}` twice" if twice else f"`by` cannot also name `{name.name}`"
+            b.findings.report(HEAD_BY, name.span, message, help="`by` names one choice, `level`, or both")
             continue
         seen.append(name.name)
         if name.name == LEVEL:
@@ -256,10 +256,10 @@ def check_predictions(b: Builder, classes: int, features: Sequence[tuple[str, Sp
 def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, classes: int | None) -> None:
     """The finest level first, which is the data's own; every other with the class that each finest one belongs to."""
     if classes is None:
-        message = "the labels stand before the number of classes is known"
+        message = "the labels come before the number of classes is known"
         b.findings.report(BAD_LABELS, statement.span, message, help="write `classes 100` before them")
     elif b.levels:
-        b.findings.report(BAD_LABELS, statement.span, "the labels are said a second time")
+        b.findings.report(BAD_LABELS, statement.span, "the labels are given a second time")
     before = len(b.findings.diagnostics)
     levels: list[LabelLevel] = []
     for distance, (name, node, file) in enumerate(statement.levels):
@@ -319,7 +319,7 @@ def check_nesting(b: Builder, levels: list[LabelLevel]) -> None:
         for mine, above in zip(finer.parents, coarser.parents):
             if inside.setdefault(mine, above) != above:
                 message = (
-                    f"class {mine} of `{finer.name}` lies in the classes {inside[mine]} and {above} of `{coarser.name}`"
+                    f"class {mine} of `{finer.name}` is in the classes {inside[mine]} and {above} of `{coarser.name}`"
                 )
                 help = "write the levels from the finest to the coarsest, each a part of the next"
                 b.findings.report(BAD_LABELS, coarser.origin, message, help=help)

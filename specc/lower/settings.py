@@ -48,7 +48,7 @@ BY_SLICES = Rule(
 BAD_CONNECTION = Rule(
     "E371",
     "bad-connection",
-    "a connection that does not exist",
+    "unknown connection",
     "`connect` is dense, triangular, triangular(K) or diagonal(K), for a convolution or a linear layer. K is the\n"
     "number of blocks, and fixed. `triangular` without K goes channel by channel and needs `width any`.\n"
     "Wrong:  connect diagonal\n"

@@ -303,7 +303,7 @@ def lower_branches(b: Builder, statement: ast.Branches, env: Env) -> None:
     """
     before = b.incoming(statement.span)
     if b.branches is not None:
-        b.findings.report(NOT_IN_BRANCHES, statement.span, "branches can't stand in branches")
+        b.findings.report(NOT_IN_BRANCHES, statement.span, "branches are not allowed in branches")
         return
     count = branch_count(b, statement.count, env)
     branches = Branching(count, active_branches(b, statement, count, env), joining_call(statement))
@@ -340,7 +340,7 @@ def active_branches(b: Builder, statement: ast.Branches, count: int, env: Env) -
     slices = b.maximum(Var(choice))
     if count % slices:
         message = f"{slices} sub-networks do not divide {count} branches"
-        help = f"use a multiple of {slices} branches, so that each sub-network adds as many"
+        help = f"use a multiple of {slices} branches, so that each sub-network adds the same number"
         b.findings.report(BY_SLICES, statement.by.span, message, help=help)
         return None
     return apply("mul", Var(choice), count // slices)
@@ -444,11 +444,11 @@ def held_operator(b: Builder, node: ast.CallExpr, env: Env) -> OperatorCall | No
         args = node.args if source is None else node.args[1:]
         bound = bind_arguments(signature, args, node.span, b.findings, OPERATOR_EXTRAS)
         return OperatorCall(word, signature, bound, args, source)
-    message = f"`{name}` holds a value, and an operator or block must stand here"
+    message = f"`{name}` holds a value; expected an operator or a block"
     held = held_value(b, node.name, env)
     options = b.options.get(held.x.choice, ()) if held is not None and isinstance(held.x, Var) else ()
     chosen = any(isinstance(option, str) for option in options)
-    help = by_when(name) if chosen else f"a word such as `{name}=relu` stands for an operator"
+    help = by_when(name) if chosen else f"give an operator's name, such as `{name}=relu`"
     b.findings.report(WRONG_TYPE, node.name.span, message, help=help)
     return None
 
@@ -524,11 +524,11 @@ def tensor_of(b: Builder, node: ast.Expression, env: Env) -> Tensor:
             if len(results) == 1:
                 return results[0]
             if results:
-                message = f"this gives {len(results)} tensors, and one must stand here"
+                message = f"this gives {len(results)} tensors; expected one"
                 b.findings.report(WRONG_RESULTS, node.span, message, help="name them first: `(l, r) = split(2)`")
         case _:
             help = "it is a name, `here` or a call: `concat(here, conv(64, kernel=3))`"
-            b.findings.report(WRONG_TYPE, node.span, "this is a value, and a tensor must stand here", help=help)
+            b.findings.report(WRONG_TYPE, node.span, "this is a value; expected a tensor", help=help)
     return b.guess(node.span)
 
 

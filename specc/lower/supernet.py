@@ -42,12 +42,12 @@ MISSING_PART = Rule(
 MISPLACED = Rule(
     "E363",
     "misplaced",
-    "a statement stands where it has no meaning",
-    "Operators and blocks stand in the stem, in stages and in the head; inputs, classes and params in the supernet.\n"
+    "a statement is not allowed here",
+    "Operators and blocks belong in the stem, in stages and in the head; inputs, classes and params in the supernet.\n"
     "Wrong:  supernet a { input image(3, 32, 32); conv(8, kernel=3) ... }\n"
     "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
 )
-ONE_CLASS = "a classifier has at least two classes: with one every answer is right, and nothing is learned"
+ONE_CLASS = "a classifier has at least two classes: with one, every prediction is right and nothing is learned"
 
 
 def lower(model: Model, findings: Findings) -> Graph | None:
@@ -110,7 +110,7 @@ class SupernetState:
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
         if self.classes is None or self.head is None:
-            lacks = "says no `classes`" if self.classes is None else "has no `head`"
+            lacks = "has no `classes`" if self.classes is None else "has no `head`"
             help = "add `classes 10`" if self.classes is None else "add `head { pool(avg); linear(classes) }`"
             b.findings.report(MISSING_PART, span, f"this supernet {lacks}", help=help)
             return
@@ -125,7 +125,7 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
             lower_input(b, statement, env, state)
         case ast.ClassesStatement():
             if state.classes is not None:
-                b.findings.report(MISPLACED, statement.span, "`classes` is said a second time")
+                b.findings.report(MISPLACED, statement.span, "`classes` is given a second time")
             earlier = len(b.findings.diagnostics)
             classes = evaluate(b, statement.value, env).x
             if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
@@ -147,7 +147,7 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
             b.findings.report(
                 MISPLACED,
                 statement.span,
-                "this stands outside the stem, the stages and the head",
+                "this is outside the stem, the stages and the head",
                 help="put it into `stem { }`, `stage name { }` or `head { }`",
             )
     return env
@@ -186,7 +186,7 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
         place = Place(b.root, leaf, "resolution") if elastic else None
         if isinstance(arg.value, ast.ListExpr):
             help = tuple_elsewhere(shape.name.name, "")
-            b.findings.report(WRONG_TYPE, arg.value.span, "a list can't stand here", help=help)
+            b.findings.report(WRONG_TYPE, arg.value.span, "a list is not allowed here", help=help)
             return None
         x = evaluate(b, arg.value, env, place).scalar
         if len(b.findings.diagnostics) > earlier:
@@ -223,7 +223,7 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
     name = b.model.names.stages[statement]
     if state.head is not None:
         b.findings.report(
-            MISPLACED, statement.span, f"`{name}` stands after the head", secondary=[(state.head.origin, "the head")]
+            MISPLACED, statement.span, f"`{name}` comes after the head", secondary=[(state.head.origin, "the head")]
         )
         return
     before = b.here
@@ -240,7 +240,7 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
 def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem:
     """A stem or stage. Norm banks by skip look at the skippables of the stage they stand in."""
     if statement.by:
-        message = f"a {statement.kind} does not stand by a choice; heads do"
+        message = f"a {statement.kind} cannot be made by a choice; heads can"
         b.findings.report(HEAD_BY, statement.by[0].span, message, help="leave `by` out, or write a `head by ..`")
     kind = statement.kind
     assert kind in ("stem", "stage")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import lru_cache
 
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Kind, Options, Range
 from specc.ir.expr import Apply, Expr, Option, Var, free, normal, show
 from specc.ir.graph import Tensor
@@ -54,7 +55,7 @@ DUPLICATE_OPTION = Rule(
 CONSTANT_CONDITION = Rule(
     "W105",
     "constant-condition",
-    "a condition on a choice holds at every option, or at none",
+    "a condition on a choice is true at every option, or at none",
     "Such a condition chooses nothing: what it guards is always there, or never.\n"
     "Wrong:  choice k in {1, 2}   ...   when k == 3 { conv(64, kernel=3) }\n"
     "Right:  choice k in {1, 2}   ...   when k == 2 { conv(64, kernel=3) }",
@@ -75,7 +76,7 @@ LEAVES = (ast.Number, ast.Name, ast.Flag)
 READ_BEFORE = Rule(
     "E304",
     "choice-read-before",
-    "a choice is used before it is declared, and its options depend on names that are known there alone",
+    "a choice is used before its declaration, and its options depend on names known only there",
     "A choice may be used anywhere in the supernet, also before the line that declares it. Its options are needed\n"
     "there already, so they are made of names at the top of the file, or of none.\n"
     "Wrong:  conv(8 * k, kernel=1); let n = 4; choice k in 1..n\n"
@@ -83,7 +84,7 @@ READ_BEFORE = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Place:
     """Where a fresh choice would stand: whose name it gets and what kind it is."""
 
@@ -92,7 +93,7 @@ class Place:
     kind: Kind = "value"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Env:
     """What the names hold that a block, or the supernet, defines, as far as lowering has come.
 
@@ -139,7 +140,7 @@ def evaluate(
         case ast.CallExpr():
             function = node.name.name
             if function not in FUNCTION_ARITY:
-                b.findings.report(WRONG_TYPE, node.span, f"`{function}` gives a tensor, and a value must stand here")
+                b.findings.report(WRONG_TYPE, node.span, f"`{function}` gives a tensor; expected a value")
                 return ONE
             args = tuple(evaluate(b, a.value, env, place, peak) for a in node.args)
             for value, arg in zip(args[1:], node.args[1:], strict=True):
@@ -149,7 +150,7 @@ def evaluate(
             return Value(computed(b, function, args, node.span), any(a.follows for a in args))
         case ast.RangeExpr() | ast.SetExpr():
             if place is None:
-                b.findings.report(WRONG_TYPE, node.span, "a range or a set can't stand here")
+                b.findings.report(WRONG_TYPE, node.span, "a range or a set is not allowed here")
                 return ONE
             options = evaluate_options(b, node, env)
             if len(options) == 1:
@@ -159,18 +160,18 @@ def evaluate(
                 return ONE
             return Value(Var(b.new_choice(place.owner, place.leaf, options, place.kind, node.span)))
         case ast.Text():
-            b.findings.report(WRONG_TYPE, node.span, "a text can't stand here")
+            b.findings.report(WRONG_TYPE, node.span, "a text is not allowed here")
         case ast.ListExpr() if pairs:
             return evaluate_pair(b, node, env, place)
         case ast.ListExpr():
-            b.findings.report(WRONG_TYPE, node.span, "a list can't stand here; a set is written `{a, b}`")
+            b.findings.report(WRONG_TYPE, node.span, "a list is not allowed here; a set is written `{a, b}`")
     return ONE
 
 
 def evaluate_pair(b: Builder, node: ast.ListExpr, env: Env, place: Place | None) -> Value:
     """`[3, 9]`: a height and a width, each of which may be a choice of its own, `kernel.height` and `kernel.width`."""
     if len(node.items) != 2:
-        message = f"a pair has two numbers, height and width, and {len(node.items)} stand here"
+        message = f"a pair has two numbers, height and width; this has {len(node.items)}"
         b.findings.report(WRONG_TYPE, node.span, message)
         return ONE
     found = [
@@ -204,10 +205,10 @@ def evaluate_name(b: Builder, node: ast.Name, env: Env, peak: bool, pairs: bool 
         return Value(node.name)
     value = held_value(b, node, env)
     if value is None:
-        b.findings.report(WRONG_TYPE, node.span, f"`{node.name}` is a tensor, and a value must stand here")
+        b.findings.report(WRONG_TYPE, node.span, f"`{node.name}` is a tensor; expected a value")
         return ONE
     if isinstance(value.x, tuple) and not pairs:
-        message = f"`{node.name}` is a height and a width, and one number must stand here"
+        message = f"`{node.name}` is a height and a width; expected one number"
         b.findings.report(WRONG_TYPE, node.span, message)
         return ONE
     if peak and isinstance(value.x, (Var, Apply)):
@@ -289,7 +290,7 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
             b.findings.report(UNEVEN_RANGE, node.span, message, help=help)
         return options_there
     if not isinstance(node, ast.SetExpr):
-        b.findings.report(WRONG_TYPE, node.span, "a range `a..b` or a set `{a, b}` must stand here")
+        b.findings.report(WRONG_TYPE, node.span, "expected a range `a..b` or a set `{a, b}`")
         return (1,)
     options: list[Option] = []
     seen: set[Option] = set()
@@ -305,7 +306,7 @@ def evaluate_options(b: Builder, node: ast.Expression, env: Env) -> Options:
             b.findings.report(WRONG_TYPE, item.span, "a choice is among numbers or between yes and no, not both")
             return (1,)
         if option in seen:
-            b.findings.report(DUPLICATE_OPTION, item.span, "this option stands twice")
+            b.findings.report(DUPLICATE_OPTION, item.span, "this option is given twice")
         else:
             seen.add(option)
             options.append(option)
@@ -346,7 +347,7 @@ def decide(b: Builder, node: ast.Expression, env: Env) -> Expr:
     word = word_in(x, b.options)
     is_number = not is_condition(x, b.options) or (value.follows and type(x) is int)
     if word or is_number:
-        message = f"{word or f'{shown(x)} is a number'}, and a condition must stand here"
+        message = f"{word or f'{shown(x)} is a number'}; expected a condition"
         help = f"compare it, as in `{node.span.text} {'== ..' if word else '> 16'}`"
         b.findings.report(WRONG_TYPE, node.span, message, help=help)
         return 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
 from specc.diagnostics import Rule
+from specc.frozen import frozen
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call, Parameter, Signature
 
@@ -151,7 +152,7 @@ finish   at the end of `main`, 4 columns in, before the processes part
 """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Basics:
     """The answers that most methods give. A method is a class over this, made with its signature and what differs:
     `METHOD = Adn(SIGNATURE, draws=False)`. What the fields say stands at `Method`."""
@@ -220,7 +221,7 @@ TOO_FEW_SUBNETS: Final = Rule(
 NO_SUCH_SUBNET: Final = Rule(
     "E603",
     "no-such-subnet",
-    "a listed sub-network sets a choice that does not exist, or to what is none of its options",
+    "a listed sub-network sets an unknown choice, or a value that is none of its options",
     "`at(choice=option, ...)` names choices of the network; those it leaves out are at their largest option.\n"
     "`specc space` lists the choices and their options.\n\n"
     "Wrong:  width uniform {0.5, 1.0} ...  method independent(subnets=[max, at(width=0.7)])\n"
@@ -230,7 +231,7 @@ NO_SUCH_SUBNET: Final = Rule(
 LEVELS_UNTRAINED: Final = Rule(
     "E644",
     "levels-untrained",
-    "a method learns the finest level of the labels alone, and the network has classifiers for more",
+    "the method trains only the finest label level, and the network classifies more",
     "Classifiers of coarser levels learn under methods that sum over levels: early_exit, inclusive, inclusive_sparse.\n"
     'Wrong:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method us_net\n'
     'Right:  labels { fine = classes; coarse = 20 from "coarse.csv" } ..   method early_exit',
@@ -248,7 +249,7 @@ SAME_SUBNET: Final = Rule(
 ONE_SUBNET: Final = Rule(
     "W107",
     "one-subnet-trained",
-    "a network has choices, and training runs one sub-network alone",
+    "a network has choices, but training runs only one sub-network",
     "Sub-networks that no step runs are not trained: their norms and heads, and the weights that only they use.\n"
     "A spec without `method` trains the largest sub-network alone.\n"
     "Wrong:  width uniform {0.5, 1.0} ...  data digits\n"

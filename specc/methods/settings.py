@@ -46,7 +46,7 @@ OPTIMIZERS: Final = (
 )
 
 WARMUP: Final = (
-    Parameter("warmup", "number", 0, "epochs in which the rate rises in a straight line, before all else"),
+    Parameter("warmup", "number", 0, "epochs of linear warm-up before the schedule"),
     Parameter("warmup_from", "number", Fraction(1, 100), "the first rate of all, as a share of the highest", below=1),
 )
 
@@ -57,7 +57,7 @@ RESTARTS: Final = (
 )
 
 SCHEDULES: Final = (
-    Signature("constant", WARMUP, "the same rate throughout"),
+    Signature("constant", WARMUP, "a constant rate"),
     Signature(
         "cosine",
         (
@@ -76,7 +76,7 @@ SCHEDULES: Final = (
             WARMUP[1],
             *RESTARTS,
         ),
-        "a straight line from the highest rate to the last",
+        "linear decay from the peak rate to the last",
     ),
     Signature(
         "multistep",
@@ -134,7 +134,7 @@ AUGMENTATIONS: Final = (
             Parameter("degrees", "number", 10, "rotated by at most so much", most=180),
             Parameter("scale", "number", Fraction(1, 10), "enlarged or shrunk by at most this share", below=1),
             Parameter("shift", "number", Fraction(1, 10), "moved by at most this share of the image", most=1),
-            Parameter("shear", "number", 0, "slanted by at most so many degrees", below=90),
+            Parameter("shear", "number", 0, "largest slant, in degrees", below=90),
         ),
         "small rotations, scalings, shifts and shears",
     ),
@@ -229,7 +229,7 @@ TRAIN: Final = Signature(
         Parameter("label_smoothing", "number", 0, "share of a label that goes to all classes alike", below=1),
         Parameter("mixup", "number", 0, "mixes two images and their labels by a share from Beta(x, x); 0: never"),
         Parameter("cutmix", "number", 0, "pastes a part of another image by a share from Beta(x, x); 0: never"),
-        Parameter("repeats", "integer", 1, "how often an image stands in its batch, each time augmented anew"),
+        Parameter("repeats", "integer", 1, "repetitions per image in its batch, each augmented anew"),
         Parameter("accumulate", "integer", 1, "parts that a batch is cut into, where it does not fit into memory"),
         Parameter("clip", "number", 0, "the gradients' norm is cut to this; 0: never"),
         Parameter("augment", ListOf(Variants(AUGMENTATIONS)), (), "applied in this order to every training image"),
@@ -301,7 +301,9 @@ SEARCH: Final = Signature(
             Variants(STRATEGIES),
             Call("evolution", (("evaluations", 512), ("population", 32), ("mutation", 0))),
         ),
-        Parameter("budgets", ListOf(Variants(BUDGETS)), (), "limits that every sub-network of the front keeps"),
+        Parameter(
+            "budgets", ListOf(Variants(BUDGETS)), (), "constraints that every sub-network of the front satisfies"
+        ),
         Parameter("calibrate", "count", 1024, "images for batch-norm calibration of each candidate"),
         Parameter("seed", "count", 0),
     ),
@@ -314,7 +316,7 @@ def dataset(name: str, validation: Fraction, doc: str, *more: Parameter) -> Sign
     return Signature(
         name,
         (
-            Parameter("path", "text", "", "the folder it lies in; nothing is ever downloaded"),
+            Parameter("path", "text", "", "the folder that holds it; nothing is ever downloaded"),
             Parameter(
                 "validation",
                 "number",
@@ -339,7 +341,13 @@ DATASETS: Final = (
         "13,800 pictures of 46 characters, 32x32 in colour, rendered from Pillow's own font",
         Parameter("images", "integer", 11_500, "training images, the validation part among them"),
         Parameter("test_images", "integer", 2_300, "test images"),
-        Parameter("classes", "integer", 46, "the first so many of 0-9, A-Z without O, and 11 small letters", below=47),
+        Parameter(
+            "classes",
+            "integer",
+            46,
+            "the number of classes: the first of 0-9, A-Z without O, and 11 small letters",
+            below=47,
+        ),
         Parameter("size", "integer", 32, "pixels a side"),
     ),
     dataset("mnist", Fraction(1, 12), "70,000 handwritten digits, 28x28"),

@@ -29,7 +29,7 @@ EVEN_KERNEL = Rule(
 NEEDS_IMAGE = Rule(
     "E402",
     "needs-feature-map",
-    "an operator on feature maps stands where a vector or tokens arrive",
+    "an operator on feature maps gets a vector or tokens",
     "Convolutions and pools need height and width; after a global pool, a flatten or a patch embedding there is "
     "none.\n"
     "Wrong:  pool(avg); conv(64, kernel=3)\n"
@@ -38,7 +38,7 @@ NEEDS_IMAGE = Rule(
 NEEDS_VECTOR = Rule(
     "E403",
     "needs-vector",
-    "a linear layer stands where a feature map arrives",
+    "a linear layer gets a feature map",
     "`linear` takes a vector, or tokens one by one. Pool over the whole map, or flatten it, first.\n"
     "Wrong:  conv(64, kernel=3); linear(classes)\n"
     "Right:  conv(64, kernel=3); pool(avg); linear(classes)",
@@ -46,7 +46,7 @@ NEEDS_VECTOR = Rule(
 NEEDS_TOKENS = Rule(
     "E431",
     "needs-tokens",
-    "an operator on tokens stands where a feature map or a vector arrives",
+    "an operator on tokens gets a feature map or a vector",
     "Attention, class tokens, positions and `take` work on tokens, which a patch embedding makes of an image or map.\n"
     "Wrong:  conv(64, kernel=3); attention(heads=4)\n"
     "Right:  patch_embed(4, dim=64); attention(heads=4)",
@@ -54,7 +54,7 @@ NEEDS_TOKENS = Rule(
 NORM_OF_TOKENS = Rule(
     "E437",
     "norm-of-tokens",
-    "a norm over images or pixels stands where tokens arrive",
+    "a norm over images or pixels gets tokens",
     "Batch norm and group norm are for feature maps and vectors; tokens are normalised one by one, by a layer norm.\n"
     "Wrong:  norm batch ... patch_embed(16, dim=768); norm\n"
     "Right:  norm layer(eps=1e-6) ... patch_embed(16, dim=768); norm",

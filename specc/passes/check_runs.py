@@ -15,7 +15,7 @@ from specc.ops.runs import runs
 RUNS_DIFFER = Rule(
     "E503",
     "runs-differ",
-    "tensors that must agree are put together from different elastic parts",
+    "tensors that must agree are concatenated from different elastic runs",
     "A narrow sub-network keeps the first channels of every part of a concatenation. Added to channels that are cut\n"
     "otherwise, they would meet different ones in each sub-network. A convolution or linear layer writes its channels\n"
     "in the runs that they meet, one in groups does not, and what is shuffled or padded has runs of its own.\n"
@@ -25,7 +25,7 @@ RUNS_DIFFER = Rule(
 NEEDS_ONE_RUN = Rule(
     "E504",
     "needs-one-run",
-    "an operator that needs the first channels gets a concatenation of elastic tensors",
+    "an operator that needs one run of channels gets a concatenation of elastic tensors",
     "A narrow sub-network keeps the first channels of every part of a concatenation. Convolutions, linear layers and\n"
     "norms find the weights of each; other operators have weights or zeros for the first channels only.\n"
     "Wrong:  width per_group 0.5..1.0 ... concat(a, b); pad_channels(128)\n"

@@ -7,12 +7,13 @@ are whole are written so that they stay whole wherever they are computed (`specc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
 from specc.assignments import show_option
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, apply, evaluate, show
 from specc.ir.graph import Graph, Op, Segment
@@ -36,7 +37,7 @@ NOT_LARGEST = Rule(
     "E512",
     "larger-than-largest",
     "a size is larger at some option than in the largest network",
-    "The largest network has every choice at its last option, and numbers stand in the order of their values. Weights\n"
+    "The largest network has every choice at its last option, and numbers are sorted by value. Weights\n"
     "are allocated for it, so channels, kernels, groups and heads are nowhere larger than there. An expression that\n"
     "falls while a choice grows is turned around.\n"
     "Wrong:  conv(in / {1, 2, 4}, kernel=1)           where the last option, 4, gives the fewest channels\n"
@@ -53,7 +54,7 @@ COUNTED: Final[Mapping[str, str]] = {
 """What counts something: the field in an operator's params, and what a message calls it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Size:
     """A number that must be whole and positive. One that is `allocated` has weights: no more than the largest's."""
 
@@ -97,7 +98,7 @@ def check_size(
         if at is not None:
             report(size, value_at(size.value, at), at, choices, findings)
         else:
-            message = f"{size.what} reads so many choices that nothing shows it to be whole and positive at all of them"
+            message = f"{size.what} reads too many choices to show that it is whole and positive at all of them"
             findings.report(SIZE_AT_OPTION, size.origin, message, help="round it: `floor(..)`, `divisible(.., 8)`")
         return
     if not size.allocated:
@@ -220,9 +221,7 @@ def turned(value: Expr, choices: Mapping[str, Choice]) -> str:
     options = () if divisor is None else choices[divisor].options
     numbers = [option for option in options if isinstance(option, (int, Fraction)) and option > 0]
     if not numbers or len(numbers) < len(options):
-        return (
-            "turn the expression around: numbers stand in the order of their values, and the last is to give the most"
-        )
+        return "turn the expression around: options are sorted by value, and the last must give the most"
     shares = ", ".join(show(apply("div", numbers[0], number)) for number in reversed(numbers))
     above = ".." if numbers[0] == 1 else f".. / {show(numbers[0])}"
     below = ", ".join(map(show, numbers))

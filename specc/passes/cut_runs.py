@@ -14,11 +14,12 @@ can't, they stay one run, and `check_runs` says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import Any, TypeAlias, cast
 
 from specc.diagnostics import Findings
+from specc.frozen import frozen
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate
 from specc.ir.graph import DENSE, Graph, Op, Segment, Tensor, Tie, WidthGroup
 from specc.ir.rewrite import rewrite_graph, substitution, values_of
@@ -50,7 +51,7 @@ def cut_runs(graph: Graph, findings: Findings) -> Graph:
     return graph.with_(ties=ties, cuts=())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Cut:
     """`size` becomes these runs, as `tie` asks. New width groups stand for them where it is a group itself."""
 

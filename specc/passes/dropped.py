@@ -22,9 +22,9 @@ UNUSED_CHOICE = Rule(
 UNUSED_OPERATION = Rule(
     "W104",
     "unused-operation",
-    "nothing reads what an operation gives",
+    "the result of an operation is never read",
     "An operation on which no output depends is left out of the network. Every operator reads the tensor before it,\n"
-    "unless `from=` names another; so what stands before a `from=` may be read by nothing.\n"
+    "unless `from=` names another; so nothing may read what comes before a `from=`.\n"
     "Wrong:  a = conv(16, kernel=3); b = conv(16, kernel=5, from=input); relu\n"
     "Right:  a = conv(16, kernel=3); b = conv(16, kernel=5, from=input); add(a, b); relu",
 )

@@ -19,12 +19,13 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
+from specc.frozen import frozen
 from specc.ir.expr import Apply, Expr, apply, both
 from specc.ir.graph import Graph, Op
 from specc.passes.all_outputs import all_outputs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class ViewEdge:
     """One operation between two feature maps.
 
@@ -48,7 +49,7 @@ class ViewEdge:
     bypass: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class View:
     """A directed graph of feature maps in topological order.
 

@@ -8,11 +8,11 @@ read all slices that are active.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias, cast
 
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Graph, Op, Scope, Tensor
@@ -32,7 +32,7 @@ State: TypeAlias = Literal["fixed", "sliced", "mixed"]
 """Of a feature map: the same for every k, cut in slices that depend on earlier ones only, or a problem already."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Problem:
     """An op because of which a slice depends on a later one, or on how many there are."""
 
@@ -40,7 +40,7 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Slices:
     """How a network is cut: the choice of how many slices are active, and what stands in the way of its promise."""
 
@@ -80,7 +80,7 @@ def check_slices(graph: Graph, method: str, findings: Findings) -> None:
         return
     for problem in found.problems:
         message = f"`{problem.op.name}` breaks the slices that `{method}` needs: {problem.reason}"
-        findings.report(LATER_SLICE, problem.op.origin, message, help="`specc explain E522` says what keeps them")
+        findings.report(LATER_SLICE, problem.op.origin, message, help="`specc explain E522` lists what is allowed")
 
 
 def sliced_by(tensor: Tensor, choice: Choice) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from specc.frozen import frozen
 from specc.ir.extent import percent
 from specc.picture.collapse import collapse
 from specc.picture.view import Cell, Detour, Picture
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Block:
     """One box: its lines of text (none where ways only meet), whether it may be absent, whether it is here."""
 
@@ -19,7 +20,7 @@ class Block:
     present: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Group:
     """A lane with its blocks."""
 
@@ -28,7 +29,7 @@ class Group:
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Arrow:
     """From a block to a later one; dashed, with its condition, where it leads around others."""
 

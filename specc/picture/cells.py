@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from specc.frozen import frozen
 from specc.ir.expr import Expr, free
 from specc.ir.graph import Graph, Op, Scope
 
@@ -15,7 +16,7 @@ LONG = 8
 """Operations with a chip of their own in a run beyond which every one is a cell of its own."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Region:
     """A condition around some cells: what it adds to the conditions around it."""
 
@@ -36,7 +37,7 @@ class RawCell:
         return Counter(op.guard for op in self.ops).most_common(1)[0][0]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class RawLane:
     """The cells of the stem, a stage or a head."""
 

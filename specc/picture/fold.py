@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from specc.frozen import frozen
 from specc.ir.expr import Expr
 from specc.ir.graph import Graph, Op, Tensor
 from specc.picture.cells import RawCell
@@ -20,7 +21,7 @@ class RawChip:
     ops: list[Op] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Folded:
     """The chips of a cell. `sources` are the inputs of each: the place of a chip, `ENTRY`, or a tensor from elsewhere.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from specc.frozen import frozen
 from specc.picture.collapse import collapse
 from specc.picture.view import ENTRY, Cell, Chip, Lane, Link, Picture, Unit
 
@@ -51,7 +52,7 @@ class Box:
         return self.x + self.w / 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class PlacedCell:
     """A cell, its chips' boxes and its links' corners around (0, 0), the middle of its left edge.
 
@@ -66,7 +67,7 @@ class PlacedCell:
     down: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Span:
     """A detour `y` below the middle of a row, around `x0` to `x1`; open at an end where it goes on in another row."""
 
@@ -79,7 +80,7 @@ class Span:
     open_right: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Row:
     """Cells beside one another, each with the x of its left edge and the place of its unit in the lane."""
 
@@ -95,7 +96,7 @@ class Row:
         return x + placed.width
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class PlacedLane:
     """A lane with the units that are drawn, in rows."""
 
@@ -119,7 +120,7 @@ def place_lane(lane: Lane, room: float) -> PlacedLane:
     return PlacedLane(lane, units, rows)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Piece:
     """A cell that is to be put in a row: its unit, its number there, the room before and behind it."""
 

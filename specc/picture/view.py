@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specc.frozen import frozen
 from specc.ir.operator import Family, Shape
 
 ENTRY = -1
 """Stands for what arrives at a cell, as the source of a link."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Chip:
     """One visible operation, with the norms, activations and the like that belong to it.
 
@@ -52,7 +53,7 @@ class Link:
     optional: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Cell:
     """A block, or a run of operations that stand in no block. `count` equal ones are drawn once.
 
@@ -77,7 +78,7 @@ class Cell:
     last: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Detour:
     """The way around some cells of a unit, from the cell at `first` to that at `last`. `taken` in what is drawn."""
 
@@ -90,7 +91,7 @@ class Detour:
     hover: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Unit:
     """Cells that stand together: one cell, or all that one condition switches. `count` equal ones are drawn once."""
 
@@ -107,7 +108,7 @@ class Unit:
         return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Lane:
     """The stem, a stage or a head; `notes` say which of its dimensions are elastic."""
 
@@ -121,7 +122,7 @@ class Lane:
     units: tuple[Unit, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Picture:
     """The whole network.
 

@@ -9,9 +9,9 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from specc.frozen import frozen
 from specc.importance.marks import Marks, marks_of
 from specc.ir.graph import Graph
 from specc.query import rows as plain
@@ -51,7 +51,7 @@ READING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Answer:
     """The columns of an answer and its rows; a name that stands twice has `_2` added the second time."""
 
@@ -122,29 +122,29 @@ def answer(database: sqlite3.Connection, sql: str, seconds: float) -> Answer:
     try:
         cursor = database.execute(sql)
         if cursor.description is None:
-            raise wrong_sql(sql, "it is no question", wrote=False)
+            raise wrong_sql(sql, "it is not a query", wrote=False)
         found = fetched(cursor, sql)
     except MemoryError:
         help = "select fewer and shorter texts, and end recursions"
-        message = f"this needs more than {HEAP // 1_000_000} MB on the way to its answer"
+        message = f"this needs more than {HEAP // 1_000_000} MB of working memory"
         raise refusal(sql, TOO_LARGE, message, help) from None
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         if str(error) == "interrupted":
             help = "join tables on a column they share, and end recursions"
-            raise refusal(sql, TOO_LONG, f"no answer within {seconds:g} seconds", help) from None
+            raise refusal(sql, TOO_LONG, f"no result within {seconds:g} seconds", help) from None
         raise wrong_sql(sql, str(error), wrote=bool(refused)) from None
     return Answer(unique(column[0] for column in cursor.description), tuple(tuple(map(shown, row)) for row in found))
 
 
 def limit_memory() -> None:
-    """Bounds what SQLite keeps on the way to an answer, in this process and for good: commands do, the API does not."""
+    """Bounds the working memory of SQLite, in this process and for good: commands do so, the API does not."""
     database = sqlite3.connect(":memory:")
     database.execute(f"PRAGMA hard_heap_limit = {HEAP}")
     database.close()
 
 
 def fetched(cursor: sqlite3.Cursor, sql: str) -> list[tuple[object, ...]]:
-    """The rows of an answer. Raises SpecError where there are too many, or they hold too much."""
+    """The rows of a result. Raises SpecError where there are too many, or they hold too much."""
     found: list[tuple[object, ...]] = []
     held = 0
     for row in cursor:
@@ -152,10 +152,10 @@ def fetched(cursor: sqlite3.Cursor, sql: str) -> list[tuple[object, ...]]:
         held += sum(len(cell) if isinstance(cell, (str, bytes)) else 8 for cell in row)
         if len(found) > MOST_ROWS:
             help = "end it with LIMIT 100, or ask for a count or a sum"
-            raise refusal(sql, TOO_MANY_ROWS, f"the answer has more than {MOST_ROWS:,} rows", help)
+            raise refusal(sql, TOO_MANY_ROWS, f"the result has more than {MOST_ROWS:,} rows", help)
         if held > MOST_BYTES:
             help = "end it with LIMIT 100, or select shorter texts"
-            raise refusal(sql, TOO_LARGE, f"the answer has more than {MOST_BYTES // 1_000_000} MB", help)
+            raise refusal(sql, TOO_LARGE, f"the result has more than {MOST_BYTES // 1_000_000} MB", help)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from specc.frozen import frozen
 from specc.ir.graph import Graph, Scope
 
 
@@ -24,7 +25,7 @@ class Part:
     blocks: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Nesting:
     """The places of all operations by their names, and the parts of the network in their order."""
 

@@ -12,7 +12,7 @@ from specc.source import Source, Span
 WRONG_SQL = Rule(
     "E721",
     "wrong-sql",
-    "a question in SQL does not parse, or names what does not exist",
+    "a SQL query does not parse, or names something that does not exist",
     "`specc query` hands the text to SQLite, whose own words say what is wrong; `specc query SPEC` lists the tables.\n"
     "Wrong:  SELECT nam FORM ops\n"
     "Right:  SELECT name FROM ops",
@@ -20,7 +20,7 @@ WRONG_SQL = Rule(
 WRITES = Rule(
     "E722",
     "sql-writes",
-    "a question in SQL would change something",
+    "a SQL query would change something",
     "The tables show what the compiler knows; they can be read and nothing else. PRAGMA and ATTACH count as writing.\n"
     "Wrong:  DELETE FROM ops WHERE kind = 'relu'\n"
     "Right:  SELECT * FROM ops WHERE kind != 'relu'",
@@ -28,7 +28,7 @@ WRITES = Rule(
 TOO_LONG = Rule(
     "E723",
     "sql-too-long",
-    "a question in SQL takes too long",
+    "a SQL query takes too long",
     "A question has ten seconds, so that a join without a condition, or a recursion without an end, stops.\n"
     "Wrong:  SELECT count(*) FROM ops a, ops b, ops c, ops d\n"
     "Right:  SELECT count(*) FROM ops a JOIN inputs b ON b.op = a.name",
@@ -36,8 +36,8 @@ TOO_LONG = Rule(
 TOO_MANY_ROWS = Rule(
     "E724",
     "sql-too-many-rows",
-    "a question in SQL has too many rows for an answer",
-    "An answer has at most 100,000 rows. Ask for a sum, or for the first of them.\n"
+    "a SQL query returns too many rows",
+    "A result has at most 100,000 rows. Ask for a sum, or for the first rows.\n"
     "Wrong:  SELECT * FROM ops a, ops b\n"
     "Right:  SELECT * FROM ops a, ops b LIMIT 100",
 )
@@ -45,8 +45,8 @@ TOO_MANY_ROWS = Rule(
 TOO_LARGE = Rule(
     "E725",
     "sql-too-large",
-    "a question in SQL, or its answer, takes too much memory",
-    "An answer holds at most 64 MB, and what SQLite keeps on the way to it at most 256 MB.\n"
+    "a SQL query or its result takes too much memory",
+    "A result holds at most 64 MB, and SQLite uses at most 256 MB to compute it.\n"
     "Wrong:  WITH RECURSIVE r(x) AS (SELECT zeroblob(900000) UNION ALL SELECT x FROM r) SELECT * FROM r\n"
     "Right:  SELECT name FROM ops LIMIT 100",
 )

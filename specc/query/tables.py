@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from specc.frozen import frozen
 
 Type: TypeAlias = Literal["TEXT", "INTEGER", "REAL"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Column:
     """One column; flags are 0 and 1, what does not apply is NULL."""
 
@@ -17,7 +18,7 @@ class Column:
     doc: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Table:
     """One table; its first column, with the second where that is needed, is its key."""
 
@@ -32,8 +33,8 @@ OPS = Table(
     (
         Column("name", "TEXT", "its path: s3.b1.conv2"),
         Column("kind", "TEXT", "conv, depthwise, linear, batch_norm, relu, add, select, ..."),
-        Column("stage", "TEXT", "the stem, stage or head it stands in"),
-        Column("block", "TEXT", "the innermost block call it stands in"),
+        Column("stage", "TEXT", "the stem, stage or head it is in"),
+        Column("block", "TEXT", "the innermost block call it is in"),
         Column("position", "INTEGER", "its place in the order, from 0"),
         Column("guard", "TEXT", "the condition under which it is present; 1 for always"),
         Column("output", "TEXT", "the first tensor it writes"),

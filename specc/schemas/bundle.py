@@ -30,7 +30,7 @@ class Bundle(Document):
     )
     classes: tuple[Text, ...] = Field(default=(), description="names of the classes")
     files: dict[str, Text] = Field(default_factory=dict, description="checksums of the other files")
-    checksum: Text = Field(default="", description="of all that stands before it")
+    checksum: Text = Field(default="", description="of everything before it")
 
     @model_validator(mode="after")
     def rows_have_the_columns(self) -> Self:

@@ -48,8 +48,8 @@ class Front(Document):
 class KeptPoint(Document):
     """The best sub-network of a constraint, its norms calibrated."""
 
-    kind: Literal["macs", "params", "latency"] = Field(description="what the constraint limits")
-    target: Number = Field(description="the constraint's limit: a count, or seconds")
+    kind: Literal["macs", "params", "latency"] = Field(description="the cost that the constraint is on")
+    target: Number = Field(description="the constraint's upper bound: a count, or seconds")
     cost: Positive = Field(description="what of that the sub-network takes")
     at: Assignment
     macs: Counted = Field(description="multiply-accumulates of one image")
@@ -93,7 +93,9 @@ class SubnetScore(Document):
     at: Assignment
     macs: Counted = Field(description="multiply-accumulates of one image")
     params: Counted
-    accuracy: dict[str, Share] = Field(description="on the test images, by level; `accuracy` where there are no levels")
+    accuracy: dict[str, Share] = Field(
+        description="on the test set, by label level; `accuracy` where there are no levels"
+    )
     validation: dict[str, Share] = Field(default_factory=dict, description="the same on held-out images")
     finest: Text | None = Field(default=None, description="the finest level that reaches the target; null where none")
 

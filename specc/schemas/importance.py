@@ -26,7 +26,7 @@ class OpScore(Document):
     source: Text = Field(description="the feature map that it reads")
     target: Text = Field(description="the feature map that it makes")
     present: tuple[Literal[0, 1], ...] = Field(
-        description="for each sampled sub-network, whether it is there; empty where probabilities stand for samples"
+        description="for each sampled sub-network, whether it is there; empty where probabilities replace samples"
     )
     important: Flag
     score: Positive = Field(description="mean TAS of its two ends")
@@ -57,13 +57,13 @@ class Importance(OfSpec):
     tensors: tuple[TensorScore, ...] = Field(description="feature maps, in the order of the graph")
     ops: tuple[OpScore, ...] = Field(description="operations, in the order of the graph; with `--top` by their scores")
     paths: tuple[PathScore, ...] = Field(description="the best path of every number of nodes that paths have")
-    all_important: Flag = Field(description="whether all operations are: the analysis then tells none apart")
+    all_important: Flag = Field(description="whether all operations are: the analysis then cannot tell them apart")
     best: BestPath = Field(description="of 0 nodes where there are no paths, as in a graph with cycles")
     subnets: Count = Field(description="T, the number of sub-networks")
     coupling: Share = Field(description="lambda, between copies of a feature map")
     damping: Share = Field(description="kappa, between any two states")
     damping_share: Positive = Field(description="the share of all transitions that damping makes")
     directed: Flag
-    expected: Flag = Field(description="whether expected degrees stand for samples")
+    expected: Flag = Field(description="whether expected degrees replace samples")
     nodes: Count | None = Field(description="the number of nodes that `--nodes` asked for")
     seed: Integer

@@ -19,7 +19,7 @@ class Column(Document):
     """A column of a table."""
 
     name: Text
-    type: Text = Field(description="as SQL says it: INTEGER, REAL or TEXT")
+    type: Text = Field(description="the SQL type: INTEGER, REAL or TEXT")
     doc: Text
 
 

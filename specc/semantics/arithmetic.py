@@ -25,7 +25,7 @@ BAD_ARITHMETIC = Rule(
     "E224",
     "bad-arithmetic",
     "an expression has no value",
-    "Arithmetic is exact; what has no value, such as a division by zero, is an error where it stands.\n"
+    "Arithmetic is exact; what has no value, such as a division by zero, is an error.\n"
     "Wrong:  let c = 64 / (2 - 2)\n"
     "Right:  let c = 64 / 2",
 )

@@ -282,7 +282,7 @@ class Checker:
             return inside | found
         if choice.name not in self.choices:
             help = near(choice.name, (*self.choices, "level"))
-            help = help or "a head stands by a choice that is declared: `choice k in 1..4`"
+            help = help or "a head is made by a declared choice: `choice k in 1..4`"
             self.findings.report(UNKNOWN_NAME, choice.span, f"there is no choice `{choice.name}`", help=help)
         return inside | found | {choice.name}
 
@@ -293,10 +293,10 @@ class Checker:
         if meaning is not None:
             self.meanings[name] = meaning
         elif name.name in self.tensors:
-            message = f"`{name.name}` is a tensor, and an operator or block must stand here"
+            message = f"`{name.name}` is a tensor; expected an operator or a block"
             self.findings.report(WRONG_TYPE, name.span, message)
         elif name.name in self.choices:
-            message = f"`{name.name}` is a choice, and an operator or block must stand here"
+            message = f"`{name.name}` is a choice; expected an operator or a block"
             self.findings.report(WRONG_TYPE, name.span, message, help=by_when(name.name))
         else:
             self.unknown(name.name, name.span, "operator or block", (*operator_names(), *self.scope.blocks))

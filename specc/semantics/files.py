@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
+from specc.frozen import frozen
 from specc.semantics.beside import ANOTHER_NAME, is_generated, taken
 from specc.source import Source
 from specc.syntax import ast
@@ -65,7 +65,7 @@ Parse = Callable[[Source, Findings], ast.SpecFile | None]
 Read = Callable[[Path, str, str, Findings], Source | None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class LoadedFile:
     """A parsed file, and the indices of the files it imports."""
 
@@ -151,7 +151,7 @@ def load_files(
             findings.report(
                 IMPORT_OUTSIDE,
                 item.span,
-                "this file lies outside the spec's folder",
+                "this file is outside the spec's folder",
                 help="copy it beside the spec, or into a folder below it",
             )
             return None

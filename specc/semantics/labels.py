@@ -20,11 +20,11 @@ Classes are written as numbers from 0, or as names: the finest then in the data'
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.near import near
+from specc.frozen import frozen
 from specc.semantics.beside import ANOTHER_NAME, is_generated, taken
 from specc.source import Source, Span
 from specc.syntax import ast
@@ -32,7 +32,7 @@ from specc.syntax import ast
 LABELS_FILE = Rule(
     "E391",
     "labels-file",
-    "a file of labels does not exist, or lies outside the spec's folder tree",
+    "a file of labels does not exist, or is outside the spec's folder tree",
     "A coarser level of the labels names a file beside the spec, or in a folder below it.\n"
     'Wrong:  labels { fine = classes; coarse = 20 from "../coarse.csv" }\n'
     'Right:  labels { fine = classes; coarse = 20 from "coarse.csv" }, copied beside the spec.',
@@ -57,7 +57,7 @@ BAD_LABELS = Rule(
 Read = Callable[[Path, str, str, Findings], Source | None]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Cell:
     """One entry of a file, without blanks and quotes."""
 
@@ -80,10 +80,10 @@ def read_tables(supernet: ast.Supernet, folder: Path, shown: str, read: Read, fi
                 continue
             if not path.is_relative_to(root):
                 help = "copy it beside the spec, or into a folder below it"
-                findings.report(LABELS_FILE, file.span, "this file lies outside the spec's folder", help=help)
+                findings.report(LABELS_FILE, file.span, "this file is outside the spec's folder", help=help)
             elif not path.is_file():
                 names = [p.name for p in path.parent.glob("*.csv")] if path.parent.is_dir() else []
-                help = near(path.name, sorted(names)) or "it lies beside the spec, or in a folder below it"
+                help = near(path.name, sorted(names)) or "it must be in the spec's folder or below it"
                 findings.report(LABELS_FILE, file.span, f"there is no file {path.name}", help=help)
             elif is_generated(path.relative_to(root)):
                 findings.report(LABELS_FILE, file.span, taken(path.relative_to(root)), help=ANOTHER_NAME)
@@ -191,7 +191,7 @@ def climbed(table: Source, rows: list[list[Cell]], distance: int, findings: Find
             at = parent[at].text
         if at in way:
             circle = " -> ".join([*way[way.index(at) :], at])
-            findings.report(BAD_LABELS, row[0].span, f"`{at}` lies within itself: {circle}")
+            findings.report(BAD_LABELS, row[0].span, f"`{at}` contains itself: {circle}")
             return []
     pairs: list[tuple[Cell, Cell]] = []
     for row in rows:
@@ -209,7 +209,7 @@ def numbered(found: list[Cell], count: int, what: str, table: Source, findings: 
     for cell in found:
         if cell.text in seen:
             place = [(seen[cell.text].span, "the first time is here")]
-            findings.report(BAD_LABELS, cell.span, f"the {what} `{cell.text}` stands twice", secondary=place)
+            findings.report(BAD_LABELS, cell.span, f"the {what} `{cell.text}` is given twice", secondary=place)
             return []
         seen[cell.text] = cell
     numbers = are_numbers(found)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from specc.frozen import frozen
 from specc.ir.parameter import Signature
 from specc.syntax import ast
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class OperatorCall:
     """A call of an operator, or of the norm that is set. `bound` has the argument of each parameter that is given one;
     of `norm` alone, which takes others from its setting, it is matched again where it is called.
@@ -33,7 +33,7 @@ class OperatorCall:
         return bool(parameters) and parameters[0].type == "tensors"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class BlockCall:
     """A call of a block."""
 
@@ -41,7 +41,7 @@ class BlockCall:
     bound: Mapping[str, ast.Arg]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class FileValue:
     """What a `let` or `param` at the top of a file holds. Called, it is the operator whose name it holds."""
 

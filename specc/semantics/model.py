@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from specc.frozen import frozen
 from specc.ir.parameter import Call
 from specc.semantics.files import LoadedFile
 from specc.semantics.meaning import Meanings
@@ -12,7 +13,7 @@ from specc.semantics.names import Names
 from specc.source import Source
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Model:
     """A spec whose names all stand for something and whose sections are complete.
 

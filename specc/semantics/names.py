@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from specc.diagnostics import Findings, Rule
+from specc.frozen import frozen
 from specc.ops import operators
 from specc.semantics.files import LoadedFile
 from specc.source import Span
@@ -25,7 +25,7 @@ DUPLICATE_NAME = Rule(
 UNKNOWN_NAME = Rule(
     "E212",
     "unknown-name",
-    "a name stands for nothing here",
+    "a name is not defined here",
     "Names come from parameters, lets, choices, params, repeat indices, blocks of this file and of its imports.\n"
     "Wrong:  stem { convv(32, kernel=3) }\n"
     "Right:  stem { conv(32, kernel=3) }",
@@ -49,7 +49,7 @@ ONE_SUPERNET = Rule(
 TWO_SECTIONS = Rule(
     "E215",
     "duplicate-section",
-    "a section stands twice",
+    "a section is given twice",
     "There is one `method`, one `data`, one `train` and one `search` in a spec.\n"
     "Wrong:  train { epochs=1 }   train { epochs=2 }\n"
     "Right:  train { epochs=2 }",
@@ -60,7 +60,7 @@ FileStatement: TypeAlias = ast.LetStatement | ast.ParamStatement | ast.ChoiceSta
 """What gives a value at the top of a file."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class FileNames:
     """What one file sees: its own top-level definitions and those of the files it imports, imported values first."""
 
@@ -70,7 +70,7 @@ class FileNames:
     imported: tuple[FileStatement, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Names:
     """The names of all files of a spec.
 
@@ -162,7 +162,7 @@ def no_operator(name: ast.Name, findings: Findings) -> None:
 def not_reserved(name: ast.Name, findings: Findings) -> None:
     """Reports a definition that what `in` and `here` always mean would hide."""
     if name.name in ("in", "here"):
-        findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` always means what arrives where it stands")
+        findings.report(DUPLICATE_NAME, name.span, f"`{name.name}` always means the tensor that arrives at its place")
 
 
 def the_supernet(files: tuple[LoadedFile, ...], findings: Findings) -> ast.Supernet | None:

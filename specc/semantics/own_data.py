@@ -1,4 +1,5 @@
-"""`data own(path="pixels.py")`: the Python file that lies beside the spec, which goes with its project."""
+"""`data own(path="pixels.py")`, `module(path="mine.py", ..)`: Python files that lie beside the spec, which go with its
+project."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from specc.diagnostics import Findings
 from specc.ir.parameter import Call
 from specc.semantics.beside import ANOTHER_NAME, is_generated, taken
 from specc.semantics.settings import BAD_SETTING
-from specc.source import Source
+from specc.source import Source, Span
 from specc.syntax import ast
 
 Read = Callable[[Path, str, str, Findings], Source | None]
@@ -26,17 +27,34 @@ def read_own_data(
     """
     if data is None or data.name != "own" or section is None or not data["path"]:
         return None
-    path = PurePath(str(data["path"]))
+    return read_beside(str(data["path"]), section.span, "data own", folder, shown, read, findings)
+
+
+def read_module(path: str, span: Span, folder: Path, shown: str, read: Read, findings: Findings) -> Source | None:
+    """The file of a `module(path=..)`, likewise; reported where it is not there."""
+    before = len(findings.diagnostics)
+    source = read_beside(path, span, "module", folder, shown, read, findings)
+    if source is None and len(findings.diagnostics) == before:
+        help = "it is a `.py` file in the spec's folder, or in one below it"
+        findings.report(BAD_SETTING, span, f'there is no "{path}" beside the spec', help=help)
+    return source
+
+
+def read_beside(
+    written: str, span: Span, what: str, folder: Path, shown: str, read: Read, findings: Findings
+) -> Source | None:
+    """A Python file in the spec's `folder` or below, under the path that is written; None where it is elsewhere."""
+    path = PurePath(written)
 
     def wrong(message: str, help: str) -> None:
-        findings.report(BAD_SETTING, section.span, message, help=help)
+        findings.report(BAD_SETTING, span, message, help=help)
 
     if not path.name:
-        wrong(f'`data own` reads a Python file, and "{data["path"]}" is a folder', 'write data own(path="pixels.py")')
+        wrong(f'`{what}` reads a Python file, and "{written}" is a folder', f'write {what}(path="pixels.py")')
         return None
     if ".." in path.parts[1:] and path.parts[0] != ".." and not path.is_absolute():
         straight = os.path.normpath(path).replace(os.sep, "/")
-        wrong("this path leads out of a folder that it went into", f'write data own(path="{straight}")')
+        wrong("this path leads out of a folder that it went into", f'write {what}(path="{straight}")')
         return None
     root = folder.resolve()
     try:

@@ -25,7 +25,7 @@ BEYOND_THE_RUN: Final = Rule(
 BAD_RESTARTS: Final = Rule(
     "E246",
     "bad-restarts",
-    "the restarts of a schedule are out of order, or their peaks or warm-ups are not one for each",
+    "the restarts of a schedule are out of order, or it has another number of peaks or warm-ups",
     "`restarts` lists where the schedule begins anew, earlier ones first; `peaks` and `warmups` have one number for\n"
     "each restart, or none at all.\n"
     "Wrong:  schedule=cosine(restarts=[30, 60], peaks=[0.5])\n"
@@ -43,7 +43,7 @@ NOTHING_TO_REPEAT: Final = Rule(
 NO_MOMENTUM: Final = Rule(
     "E236",
     "nesterov-without-momentum",
-    "Nesterov's momentum stands without a momentum",
+    "`nesterov` needs a momentum",
     "`nesterov` says how the momentum is applied, so there must be one.\n"
     "Wrong:  train { optimizer=sgd(momentum=0, nesterov=yes) }\n"
     "Right:  train { optimizer=sgd(momentum=0.9, nesterov=yes) }",
@@ -51,7 +51,7 @@ NO_MOMENTUM: Final = Rule(
 UNEVEN_PARTS: Final = Rule(
     "E237",
     "uneven-parts",
-    "a batch is not cut evenly",
+    "a batch does not divide into equal parts of at least two images",
     "accumulate=n computes a batch in n equal parts, one after another, so n divides `batch_size`; and a part\n"
     "holds more than one image, for norms need several.\n"
     "Wrong:  train { batch_size=100; accumulate=8 }\n"
@@ -60,7 +60,7 @@ UNEVEN_PARTS: Final = Rule(
 NO_RESIDUAL_NORM: Final = Rule(
     "E238",
     "no-residual-norm",
-    "zero_init_residual stands in a network whose residuals do not end in norms",
+    "zero_init_residual needs residuals that end in norms",
     "A residual's body that ends in a norm starts as the identity when that norm's scale starts at 0.\n"
     "Without a norm at its end there is nothing to set.\n"
     "Wrong:  residual { conv(64, kernel=3); norm; relu } ...  train { zero_init_residual=yes }\n"
@@ -70,7 +70,7 @@ NO_RESIDUAL_NORM: Final = Rule(
 UNORDERED: Final = Rule(
     "E243",
     "unordered-milestones",
-    "the milestones of a schedule do not come one after the other",
+    "the milestones of a schedule are not in increasing order",
     "The rate drops at each milestone, so there is at least one, and each is later than the one before it.\n"
     "Wrong:  train { epochs=90; schedule=multistep([60, 30]) }\n"
     "Right:  train { epochs=90; schedule=multistep([30, 60]) }",
@@ -78,7 +78,7 @@ UNORDERED: Final = Rule(
 ONE_IMAGE: Final = Rule(
     "E239",
     "one-image-data",
-    "a data set of single images stands in a spec with several inputs",
+    "a data set of single images cannot feed several inputs",
     "An example of these data sets is one image. For several inputs, `data own` takes a Python file of yours, whose\n"
     "function `load` returns an array for each of them.\n"
     "Wrong:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data cifar10\n"
@@ -89,7 +89,7 @@ ONE_IMAGE: Final = Rule(
 OTHER_NUMBERS: Final = Rule(
     "E249",
     "vector-data",
-    "a network takes vectors, and an example of its data set does not have that many numbers",
+    "a network takes vectors of another size than the examples of its data set",
     "Where a network takes vectors, an image of the data set becomes the vector of its pixels, channel after channel:\n"
     "64 numbers for `digits`, 784 for `mnist`, 3,072 for `cifar10`. Images in files have no size that is known; for\n"
     "these, and for numbers that are no images, there is `data own`.\n"
@@ -129,7 +129,7 @@ CLASSES: Final[Mapping[str, int]] = {
 COLOURS_OF_ONE: Final = Rule(
     "E247",
     "lighting-needs-colours",
-    "`lighting` stands in a spec whose images are not of three channels",
+    "`lighting` needs images of three channels",
     "`lighting` shifts red, green and blue along their principal components; other images have no such colours.\n"
     "Wrong:  input image(1, 28, 28) ...  train { augment=[lighting] }\n"
     "Right:  input image(3, 32, 32) ...  train { augment=[lighting] }",
@@ -157,7 +157,7 @@ def check_data(data: Call | None, section: ast.Section | None, graph: Graph, fin
     where = section.call.span if section.call else section.span
     known = whole(data, "classes") if data.name == "glyphs" else CLASSES.get(data.name)
     if known is not None and graph.classes != known:
-        message = f"`{data.name}` has {known:,} classes, and the network answers with {graph.classes:,}"
+        message = f"`{data.name}` has {known:,} classes, and the network has {graph.classes:,}"
         findings.report(OTHER_CLASSES, where, message, help=f"write `classes {known}`")
     first = graph.tensor_table()[graph.inputs[0]]
     if len(graph.inputs) > 1:
@@ -192,7 +192,7 @@ def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -
     for message, help in restarts_wrong(schedule, epochs):
         findings.report(BAD_RESTARTS, place(section, "schedule"), message, help=help)
     if problem := unordered(schedule):
-        help = "write them as they come, as in `multistep([30, 60])`"
+        help = "write them in increasing order, as in `multistep([30, 60])`"
         findings.report(UNORDERED, place(section, "schedule"), problem, help=help)
     if optimizer.name == "sgd" and optimizer["nesterov"] and not optimizer["momentum"]:
         message = "`nesterov=yes` needs a momentum above 0"
@@ -239,7 +239,7 @@ def restarts_wrong(schedule: Call, epochs: int) -> Iterator[tuple[str, str]]:
     restarts = cast("tuple[int | Fraction, ...]", values.get("restarts", ()))
     starts = [r * epochs if r < 1 else r for r in restarts]
     if any(later <= earlier for earlier, later in pairwise([0, *starts])):
-        yield "the restarts do not follow one another", "list them in order, each after the run's first epoch"
+        yield "the restarts are not in increasing order", "list them in order, each after the run's first epoch"
     for name in ("peaks", "warmups"):
         given = cast("tuple[int | Fraction, ...]", values.get(name, ()))
         if given and len(given) != len(restarts):

@@ -105,7 +105,7 @@ def check_objectives(call: Call, spans: Mapping[str, Span], findings: Findings) 
     assert isinstance(objectives, tuple)
     twice = next((o for i, o in enumerate(objectives) if o in objectives[:i]), None)
     if twice is not None:
-        message = f"the objective `{twice}` stands twice"
+        message = f"the objective `{twice}` is given twice"
         findings.report(BAD_SETTING, spans["objectives"], message, help="name each once")
     elif "accuracy" not in objectives:
         message = "the search does not look at accuracy, so the cheapest sub-network would always win"
@@ -127,7 +127,9 @@ def check_budgets(call: Call, spans: Mapping[str, Span], findings: Findings) -> 
         limited.add(budget.name)
         least, most = budget["least"], budget["most"]
         if isinstance(least, (int, Fraction)) and isinstance(most, (int, Fraction)) and least > most:
-            message = f"the least of `{budget.name}` is more than the most, so nothing keeps the budget"
+            message = (
+                f"the lower bound of `{budget.name}` exceeds the upper bound, so no sub-network satisfies the budget"
+            )
             findings.report(BAD_SETTING, spans["budgets"], message, help="write `macs(200M, least=150M)`")
 
 

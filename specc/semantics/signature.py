@@ -20,7 +20,7 @@ MISSING_ARGUMENT = Rule(
 EXTRA_ARGUMENT = Rule(
     "E222",
     "extra-argument",
-    "an argument that nothing takes",
+    "an argument that the call does not have",
     "Only the parameters of an operator, block or setting can be given, each once; unnamed ones in their order.\n"
     "Wrong:  relu(3)    conv(64, kernel=3, size=5)\n"
     "Right:  relu       conv(64, kernel=3)",

@@ -7,13 +7,13 @@ vectors: one expression for each call.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
 from specc.activity.diagrams import Node
 from specc.activity.symbols import Poly, Symbols, multiply
 from specc.cost.totals import OpCost, costs_of, volume
+from specc.frozen import frozen
 from specc.ir.expr import Apply, Expr, Var
 from specc.ir.graph import Graph, Op, Scope, Tensor
 from specc.ir.operator import Weight
@@ -23,7 +23,7 @@ Product: TypeAlias = tuple[Expr, ...]
 """Factors, as they stand in the shapes of weights and maps."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Row:
     """One operation that costs something, as sums of products.
 
@@ -43,7 +43,7 @@ class Row:
         return self.op.name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Unit:
     """The rows of a block's call, or a row that stands in none (`block` is empty, then).
 

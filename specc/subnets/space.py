@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from specc.activity.entangled import ENTANGLED, refused
 from specc.diagnostics import Diagnostic, Findings, Rule
+from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.expr import Option
 from specc.ir.graph import Graph
@@ -52,7 +52,7 @@ EMPTY_WINDOW = Rule(
     "E611",
     "empty-window",
     "no sub-network costs what was asked for",
-    "A budget such as `--macs 60M..100M` keeps the sub-networks whose cost lies between its ends, both included.\n"
+    "A budget such as `--macs 60M..100M` keeps the sub-networks whose cost is between its ends, both included.\n"
     "Where there is none, the nearest costs that can be reached are named: move an end to one of them.\n"
     "Wrong:  specc sample specs/mobilenet_v2_us.specc --macs 10M..20M   (the smallest sub-network has 59 M)\n"
     "Right:  specc sample specs/mobilenet_v2_us.specc --macs 60M..100M",
@@ -69,7 +69,7 @@ NOTHING_FOUND = Rule(
 APPROXIMATE_DRAWS = Rule(
     "W611",
     "approximate-draws",
-    "the draws within a budget are not exactly uniform",
+    "samples within a budget are not exactly uniform",
     "Uniform sampling within a budget counts the sub-networks within it. When choices are too interdependent for\n"
     "exact counting, each choice is drawn independently until all costs satisfy the budgets, or only the ends of the\n"
     "range are found.\n"
@@ -79,7 +79,7 @@ APPROXIMATE_DRAWS = Rule(
 FEWER_DRAWS = Rule(
     "W612",
     "fewer-draws",
-    "fewer sub-networks were drawn than asked for",
+    "fewer sub-networks were sampled than asked for",
     "In a space that is too large to list, a narrow budget takes many tries per draw. The number of tries is bounded;\n"
     "what was drawn is still uniform.\n"
     "Wrong:  specc sample SPEC -n 1000 --macs 150000001..150000001\n"
@@ -104,7 +104,7 @@ TOO_LARGE = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Ranges:
     """The least and the most that any sub-network costs, and the peak activation bytes of the smallest and the largest.
 

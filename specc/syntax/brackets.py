@@ -29,7 +29,7 @@ UNOPENED = Rule(
     "E104",
     "unopened-bracket",
     "a bracket closes something that was never opened",
-    "A `}`, `)` or `]` stands where nothing of its kind is open.\n\nWrong:  relu }\nRight:  stem { relu }",
+    "A `}`, `)` or `]` closes a bracket that is not open.\n\nWrong:  relu }\nRight:  stem { relu }",
 )
 TOO_DEEP = Rule(
     "E105",
@@ -133,7 +133,7 @@ def _closed(stack: list[_Open], token: Token) -> _Open:
     if last == opener:
         return stack.pop()
     if any(opened.token == opener for opened in stack):
-        raise _unclosed(last, (_start(token), f"`{token}` stands here instead"))
+        raise _unclosed(last, (_start(token), f"`{token}` is here instead"))
     raise Refused(
         UNOPENED,
         token,

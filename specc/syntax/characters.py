@@ -14,22 +14,22 @@ from specc.source import Source, Span
 BAD_CHARACTER = Rule(
     "E106",
     "bad-character",
-    "a character that means nothing in a spec",
+    "a character that has no meaning in a spec",
     "Outside strings and comments a spec is written with ASCII letters, digits and the signs of the language.\n"
-    "Inside them every printable character may stand; control characters may not (a tab may).\n\n"
+    "Inside them every printable character is allowed, control characters are not (except tabs).\n\n"
     "Wrong:  expand × 2\nRight:  expand * 2",
 )
 BAD_STRING = Rule(
     "E107",
     "bad-string",
     "a string does not end on its line, or has an unknown escape",
-    'A string stands between two `"` on one line. Four escapes are known: \\" \\\\ \\n and \\t.\n\n'
+    'A string is written between two `"` on one line. Four escapes are known: \\" \\\\ \\n and \\t.\n\n'
     'Wrong:  import "blocks/mine.specc\nRight:  import "blocks/mine.specc"',
 )
 BAD_NUMBER = Rule(
     "E108",
     "bad-number",
-    "a number that is not written as numbers are",
+    "a malformed number",
     "Numbers are written as 6, 0.25 or 1e-4, with at most 40 characters and an exponent from -40 to 40. They may end\n"
     "in a unit: k M G (factors of 1000), us ms s (seconds), kB MB GB (bytes). They are exact: 0.1 is one tenth.\n\n"
     "Wrong:  3x3    .5     10 M\nRight:  3      0.5    10M",
@@ -43,7 +43,7 @@ _LOOK_ALIKE: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _IN_OTHER_LANGUAGES: Final[Mapping[str, str]] = {
     "%": "write 0.5 for 50 percent, and a - b * floor(a / b) for a remainder",
-    ".": "operators stand one after the other: `conv(64, kernel=3); relu`",
+    ".": "operators are written one after the other: `conv(64, kernel=3); relu`",
     ":": "write `=` after an argument's name, and braces around statements",
 }
 _HIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufff9-\ufffb]")
@@ -56,7 +56,7 @@ _PIECE = re.compile(
 def report_hidden(source: Source, findings: Findings) -> None:
     """Reports a character that can't be seen, or makes a text look other than it is, wherever it stands."""
     if match := _HIDDEN.search(source.text):
-        message = f"the hidden character U+{ord(match.group()):04X} can't stand in a spec"
+        message = f"the hidden character U+{ord(match.group()):04X} is not allowed in a spec"
         findings.report(BAD_CHARACTER, Span(source, match.start(), match.end()), message, help="remove it")
 
 

@@ -15,8 +15,8 @@ UNREADABLE = Rule(
     "E101",
     "unreadable-file",
     "a spec file can't be read",
-    "specc reads regular files of at most 16 MB, or standard input where `-` stands for the file.\n"
-    "The message says what the operating system answered.\n\n"
+    "specc reads regular files of at most 16 MB, or standard input where the file is `-`.\n"
+    "The message gives the operating system's error.\n\n"
     "Wrong:  specc check specs/        (a folder)\nRight:  specc check specs/digits.specc",
 )
 NOT_UTF8 = Rule(

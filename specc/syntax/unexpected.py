@@ -22,7 +22,7 @@ from specc.syntax.grammar import keywords, parser, words
 UNEXPECTED = Rule(
     "E109",
     "unexpected-token",
-    "something stands where the language has no place for it",
+    "an unexpected word or sign",
     "The message says what could have stood there. Often a word before it is misspelt, a comma is missing between\n"
     "arguments, or an operator is written outside the braces of a stem, stage or head.\n\n"
     "Wrong:  conv(64 kernel=3)\nRight:  conv(64, kernel=3)",
@@ -30,14 +30,14 @@ UNEXPECTED = Rule(
 NO_SEPARATOR = Rule(
     "E110",
     "missing-separator",
-    "two statements stand on one line without `;` between them",
+    "two statements on one line need a `;` between them",
     "A line break or `;` ends a statement.\n\nWrong:  norm batch relu\nRight:  norm batch; relu",
 )
 MISPLACED = Rule(
     "E111",
     "misplaced-statement",
-    "a statement stands in braces that it does not belong in",
-    "Imports, blocks, supernets and the sections method, data, train and search stand outside all braces;\n"
+    "a statement is not allowed in these braces",
+    "Imports, blocks, supernets and the sections method, data, train and search are written outside all braces;\n"
     "input, classes, labels, stem, stage and head in a supernet's; operators, blocks and repeat, skippable, residual,\n"
     "when, branches and exit in the braces of a stem, stage or head, or of a block.\n\n"
     "Wrong:  supernet s { conv(8) }\nRight:  supernet s { stem { conv(8) } }",
@@ -199,14 +199,14 @@ def _misplaced(source: Source, met: _Met, findings: Findings) -> bool:
     ends = following.type in ("_SEP", "$END")
     is_call = ends or following in ("(", "}", "=")
     if word in _TOP and place in ("supernet", "body") and following != "(":
-        message, help = f"`{word}` can only stand outside all braces", "is a `}` missing before it?"
+        message, help = f"`{word}` is only allowed outside all braces", "is a `}` missing before it?"
     elif word in _SUPERNET and place == "body" and following != "(":
-        message = f"`{word}` can only stand directly in a supernet's braces"
+        message = f"`{word}` is only allowed directly in a supernet's braces"
         help = "put it before the stem, where all stages see it; or is a `}` missing before it?"
     elif word in _SUPERNET | _SETTINGS and place == "file" and following != "=" and following.type != "_SEP":
-        message, help = f"`{word}` can only stand in a supernet's braces", "put it into `supernet NAME { }`"
+        message, help = f"`{word}` is only allowed in a supernet's braces", "put it into `supernet NAME { }`"
     elif place in ("supernet", "file") and (word in _INNER or is_call):
-        message = f"`{word}` can only stand in the braces of a stem, a stage, a head or a block"
+        message = f"`{word}` is only allowed in the braces of a stem, a stage, a head or a block"
         help = f"put it into one of these: `stage {{ {_shown(word)} ... }}`"
     else:
         return False
@@ -228,7 +228,7 @@ def _probably(met: _Met) -> str:
     if said := _said_of_sign(token, before, met.accepted):
         return said
     if begins in _BRACED and ("{" in met.accepted or begins == "residual"):
-        return f"what it holds stands in braces: `{begins}{_BRACED[begins]} {{ ... }}`"
+        return f"write its content in braces: `{begins}{_BRACED[begins]} {{ ... }}`"
     if before.type == "NUMBER" and token in UNITS:
         return f"write the unit right after the number: `{before}{token}`"
     meant = near(token, met.accepted & keywords(), most=1, least=0.7) if token.isidentifier() else ""

@@ -21,6 +21,12 @@ STAGES = {
     "    depthwise(kernel=[{1, 3}, {3, 5}], dilation=[1, 2]); tall(8, {1, 3}); tall(8, 3) }",
     "pairs beside the kernel": "stage s { conv(8, kernel=[2, 4], padding=[0, 1], stride=[1, 3], dilation=[2, 1])\n"
     "    pool(avg, [1, 2], count_padding=no); maxpool([3, 1], stride=1, dilation=[2, 1]); conv(8, kernel={1, 3}) }",
+    "maps of other sizes": "width per_group 0.5..1.0 round 2\n  stage s { conv(8, kernel=1); pixel_shuffle(2); norm\n"
+    "    conv_transpose(8, kernel=[2, 3], stride=[2, 1]); norm; relu; pad(bottom=1, right=2, mode=reflect)\n"
+    "    space_to_depth(1); upsample(size=[9, 12], mode=bilinear, align_corners=yes)\n"
+    "    space_to_depth(3)\n"
+    "    concat(conv(8, kernel=1), conv(4, kernel=1)); conv_transpose(12, kernel=3, groups=3, bias=yes); norm\n"
+    "    conv(in * 2, kernel=3, groups=in) }",
     "a padding that is said": "stage s { conv(8, kernel={1, 3}, padding=0); norm; relu; pool(avg, size=2) }",
     "elastic expansion": "choice e in {2, 4}\n  stage s { part(8, e); part(8, e) }",
     "own expansion each": "stage s { part(8, {2, 3}); part(8, {2, 3}) }",

@@ -30,6 +30,8 @@ STAGES = {
     "ghost": "residual { y = conv(4, kernel=1, bias=yes); relu; concat(here, depthwise(kernel=3, bias=yes)) }; relu",
     "c2f": "x = conv(8, kernel=1, bias=yes); relu; (a, b) = split(2); y = conv(4, kernel=3, bias=yes, from=b); relu\n"
     "    concat(a, b, here); out = conv(6, kernel=1, bias=yes); relu",
+    "transposed": "both = concat(conv(4, kernel=1, bias=yes), conv(4, kernel=1, bias=yes))\n"
+    "    up = conv_transpose(8, kernel=2, stride=2, bias=yes); add(here, upsample(2, from=both))",
     "gate": "both = concat(conv(4, kernel=1, bias=yes), conv(8, kernel=1, bias=yes)); pool(avg)\n"
     "    down = linear(4); relu; up = linear(12); sigmoid; scale(both, here)",
 }
@@ -74,7 +76,15 @@ def gate(w: dict[str, Tensor], x: Tensor, at: dict[str, int]) -> Tensor:
     return both * torch.sigmoid(linear(w, "s.up", down))[:, :, None, None]
 
 
-BY_HAND = {"ghost": ghost, "c2f": c2f, "gate": gate}
+def transposed(w: dict[str, Tensor], x: Tensor, at: dict[str, int]) -> Tensor:
+    x = only(conv(w, "stem.conv", x), at["stem.conv.width"], of=(8,))
+    active = at["s.conv1.width"], at["s.conv2.width"]
+    both = only(torch.cat((conv(w, "s.conv1", x), conv(w, "s.conv2", x)), 1), *active, of=(4, 4))
+    up = F.conv_transpose2d(both, w["s.up.weight"], w["s.up.bias"], 2)
+    return only(up, *active, of=(4, 4)) + F.interpolate(both, scale_factor=2)
+
+
+BY_HAND = {"transposed": transposed, "ghost": ghost, "c2f": c2f, "gate": gate}
 
 
 @pytest.fixture(params=BY_HAND)

@@ -227,7 +227,7 @@ def test_trained_weights_give_the_same_outputs(tmp_path: Path) -> None:
     ("words", "message"),
     [
         ("skippible", "did you mean `skippable`?"),
-        ("skippable; skippable", "stands twice"),
+        ("skippable; skippable", "is given twice"),
         ("", "nothing is asked"),
         ("kernel {2, 4}", "is not a set of odd kernel sizes"),
         ("kernel 3", "is not a set of odd kernel sizes"),
@@ -263,7 +263,7 @@ def test_a_method_that_needs_more_says_what(tmp_path: Path) -> None:
 
 
 def test_a_method_that_prepares_nothing_takes_words() -> None:
-    assert "add --elastic WORDS" in specc("elastify", SPECS / "resnet18.specc", "--method", "early_exit").err
+    assert "add --elastic WHAT" in specc("elastify", SPECS / "resnet18.specc", "--method", "early_exit").err
     assert "did you mean `us_net`" in specc("elastify", SPECS / "resnet18.specc", "--method", "usnet").err
     done = specc("elastify", SPECS / "resnet18.specc", "--method", "us_net(subnets=2)", "--elastic", "skippable")
     assert "method us_net(subnets=2)" in done.out

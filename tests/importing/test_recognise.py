@@ -258,3 +258,37 @@ def test_formulas(formula: Callable[[Tensor], Tensor], kind: str | None) -> None
     assert (kind is None) == isinstance(found, Unread)
     if isinstance(found, Network):
         assert words(found) == f"{kind} flatten"
+
+
+class Resized(nn.Module):
+    """Maps that are enlarged and shrunk in all ways that there are words for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.odd = (
+            nn.ConvTranspose2d(3, 8, 2, stride=2),
+            nn.ConvTranspose2d(8, 8, (3, 1), groups=4, bias=False),
+        )
+        self.out = nn.Conv2d(8, 8, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.interpolate(self.odd(self.up(x)), size=(16, 12), mode="bilinear", align_corners=True)
+        x = F.pixel_unshuffle(F.pixel_shuffle(x, 2), 4)
+        n, c, h, w = x.shape
+        x = x.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+        x = F.pad(F.pixel_shuffle(x, 4), (0, 1, 0, 1))
+        return F.pad(self.out(x), (1, 2, 0, 0), mode="reflect")
+
+
+def test_maps_of_other_sizes() -> None:
+    found = network(Resized())
+    shuffled = "pixel_shuffle space_to_depth space_to_depth pixel_shuffle"
+    assert words(found) == f"conv_transpose conv_transpose upsample {shuffled} pad conv pad"
+    up, odd, size, _, _, permuted, _, border, conv, mirrored = found.operations
+    assert up.parameters == {"out": 8, "kernel": 2, "stride": 2, "padding": 0, "bias": True}
+    assert odd.parameters == {"out": 8, "kernel": (3, 1), "padding": 0, "groups": 4}
+    assert size.parameters == {"mode": "bilinear", "size": (16, 12), "align_corners": True}
+    assert permuted.parameters == {"factor": 2, "order": "channels"}
+    assert border.parameters == {"bottom": 1, "right": 1}
+    assert mirrored.parameters == {"left": 1, "right": 2, "mode": "reflect"}
+    assert found.shapes[conv.outputs[0]] == (8, 8, 6)

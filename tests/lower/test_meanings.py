@@ -96,7 +96,7 @@ def test_what_holds_no_operator_is_told_where_it_is_called() -> None:
     compile_spec(Source("test.specc", "let act = 3\n" + spec("stage s1 { act }")), {}, findings)
     (found,) = findings.diagnostics
     assert (found.rule.name, found.primary.span.text) == ("wrong-type", "act")
-    assert found.primary.message == "`act` holds a value, and an operator or block must stand here"
+    assert found.primary.message == "`act` holds a value; expected an operator or a block"
 
 
 @pytest.mark.parametrize("body", ["x = conv(8, kernel=3); x", "x = relu; add(x(3), here)"])

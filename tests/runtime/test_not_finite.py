@@ -70,7 +70,7 @@ def test_a_later_epoch_leaves_the_checkpoint_of_the_last_good_one(scripts: Scrip
     assert reason.startswith("epoch 2")
     assert torch.load(scripts.folder / "late" / "checkpoint.pt", weights_only=True)["epoch"] == 1
     reason = scripts("train.py", "--lr", "1e30", "-b", "1024", "--epochs", "1", "--output-dir", "late").reason
-    assert "all answers of largest, smallest are NaN or infinite: the training has diverged" in reason
+    assert "all outputs of largest, smallest are NaN or infinite: the training has diverged" in reason
     assert torch.load(scripts.folder / "late" / "checkpoint.pt", weights_only=True)["epoch"] == 1
 
 
@@ -114,14 +114,14 @@ def test_sub_networks_that_answer_nan_are_on_no_front(scripts: Scripts, tmp_path
     flags = ("--checkpoint", f"{tmp_path}/checkpoint.pt", "--output-dir", str(tmp_path))
     ended = scripts("search.py", *flags)
     assert ended.code == 0, ended.raised or ended.err
-    assert "warning: 1 of 2 sub-networks answer NaN or Inf and are left out, width=1 for one" in ended.out
+    assert "warning: 1 of 2 sub-networks output NaN or Inf and are left out, such as width=1" in ended.out
     points = json.loads((tmp_path / "pareto.json").read_text())["points"]
     assert [point["at"] for point in points] == [{"width": 0.5}]
     saved["net"]["head.linear.weight"][:] = 3e38
     torch.save(saved, tmp_path / "checkpoint.pt")
     assert "no sub-network is left" in scripts("search.py", *flags).reason
     ended = scripts("train.py", "--resume", flags[1], "--test-only")
-    assert "359 answers are NaN or infinite" in ended.out
+    assert "359 outputs are NaN or infinite" in ended.out
 
 
 def test_a_row_that_is_no_number_is_a_wrong_answer() -> None:
@@ -134,7 +134,7 @@ def test_a_row_that_is_no_number_is_a_wrong_answer() -> None:
     logits = torch.tensor([[1.0, 0.0], [float("nan"), 0.0], [float("inf"), 0.0], [0.0, 1.0]])
     score = evaluate(Fixed(), None, [(logits, torch.tensor([0, 0, 0, 0]))], ALONE)
     assert (score.accuracy, score.images, score.broken) == (0.25, 4, 2)
-    assert summary({"a": score, "b": Score(0.5, 1.0, 2)}) == "a 25.0% (2 answers are NaN or infinite), b 50.0%"
+    assert summary({"a": score, "b": Score(0.5, 1.0, 2)}) == "a 25.0% (2 outputs are NaN or infinite), b 50.0%"
 
 
 def test_broken_sub_networks_are_remembered(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_a_stage_that_is_none(tmp_path: Path) -> None:
     net, pyramid = network(tmp_path)
     with pytest.raises(ValueError, match="no output 's9'"):
         pyramid.Pyramid(net, ["s9"])
-    with pytest.raises(ValueError, match="the plan does not ask for s1, s2"):
+    with pytest.raises(ValueError, match="the plan lacks the outputs s1, s2"):
         pyramid.Pyramid(net, ["s1", "s2"]).use(net.plan("min"))
 
 

@@ -143,7 +143,7 @@ def test_a_front_is_finished_by_rising_macs(space: Any, capsys: pytest.CaptureFi
     assert [point.macs for point in front] == [10, 20, 30]
     out = capsys.readouterr().out
     assert out.startswith("evaluated 3 sub-networks, 3 of them in earlier runs, in ")
-    assert "warning: 1 of 1 sub-networks answer NaN or Inf and are left out, width=0.2 for one\n" in out
+    assert "warning: 1 of 1 sub-networks output NaN or Inf and are left out, such as width=0.2\n" in out
 
 
 def test_an_empty_front_ends_the_search_with_the_reason(space: Any) -> None:

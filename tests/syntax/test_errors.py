@@ -44,7 +44,7 @@ CASES = [
         "supernet s { stage { repeat «==» 2 { } } }",
         "unexpected-token",
         "expected a value, found `==`",
-        "stands in braces",
+        "in braces",
     ),
     ("supernet s { stage { choice «3» } }", "unexpected-token", "expected a name, found `3`", ""),
     ("supernet s { stage { repeat 2 { }\n\n # b\n «else» { } } }", "unexpected-token", "found `else`", ""),
@@ -96,7 +96,7 @@ def test_an_unclosed_brace_names_its_end_too() -> None:
     assert label.span.source.position(label.span.start)[0] == 2
     (diagnostic,) = wrong("supernet s {\n  stem { conv(3\n  }\n}\n")
     (label,) = diagnostic.secondary
-    assert label.message == "`}` stands here instead"
+    assert label.message == "`}` is here instead"
     assert label.span.source.position(label.span.start)[0] == 3
 
 

@@ -260,7 +260,7 @@ RECURSION = "WITH RECURSIVE r(n, x) AS (SELECT 1, zeroblob(900000) UNION ALL SEL
 
 def test_an_answer_of_large_cells_is_refused() -> None:
     """20,000 rows of 900 kB would be 18 GB; the rows alone are fewer than are refused."""
-    with pytest.raises(SpecError, match=r"\[sql-too-large\] the answer has more than 64 MB"):
+    with pytest.raises(SpecError, match=r"\[sql-too-large\] the result has more than 64 MB"):
         ask(NETS["digits"].graph, RECURSION.format("zeroblob(900000)") + "SELECT x FROM r")
 
 

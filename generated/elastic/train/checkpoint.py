@@ -267,7 +267,7 @@ def load_weights(
     try:
         said = read_json(about.get(ABOUT, "{}"))
         if not isinstance(said, dict):
-            raise ValueError("it says something else of itself")
+            raise ValueError("it is of another kind")
         net = {name: tensor.to(device) for name, tensor in tensors.items()}
         known = {name: said[name] for name in SAID if name in said}
         return check_checkpoint({**known, "net": net, "average": None}, needs, whole=False)

@@ -197,7 +197,7 @@ def completed(path: Path, recipe: Mapping[str, Any], settings: Mapping[str, Any]
     """The recipe of a checkpoint, with what another version of this project did not write down."""
     if foreign := [name for name in recipe if name not in settings]:
         raise SystemExit(
-            f"the recipe in {path} has settings that nobody knows here: {few(foreign)}"
+            f"the recipe in {path} has settings that this project does not have: {few(foreign)}"
         )
     lacking = [name for name in settings if name not in recipe]
     if lacking := [name for name in lacking if settings[name] != LATER.get(name)]:

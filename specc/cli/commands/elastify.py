@@ -31,7 +31,7 @@ SUMMARY = "make widths, kernels, depths and resolutions of a spec elastic"
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("--elastic", metavar="WORDS", help="what becomes elastic (what --method needs)")
+    parser.add_argument("--elastic", metavar="WHAT", help="what becomes elastic (what --method needs)")
     parser.add_argument("--method", metavar="METHOD", help="how it is to be trained: " + ", ".join(preparing()))
     parser.add_argument("-o", "--output", default="-", metavar="FILE", help="where to write (standard output)")
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
@@ -63,7 +63,7 @@ def asked(elastic: str | None, method: str | None) -> tuple[str, str, Wishes]:
     from specc.methods import find_method
 
     if elastic is None and method is None:
-        raise UsageError("nothing is asked to be elastic", "write --elastic WORDS, --method METHOD, or both")
+        raise UsageError("nothing is asked to be elastic", "write --elastic WHAT, --method METHOD, or both")
     found = find_method(method.partition("(")[0].strip()) if method is not None else None
     if method is not None and (found is None or not (found.elastic or elastic)):
         from specc.diagnostics.near import near_or_all
@@ -71,7 +71,7 @@ def asked(elastic: str | None, method: str | None) -> tuple[str, str, Wishes]:
         word = method.partition("(")[0].strip()
         if found is None:
             raise UsageError(f"there is no method `{word}`", near_or_all(word, preparing()))
-        raise UsageError(f"`{word}` says nothing of what becomes elastic", "add --elastic WORDS")
+        raise UsageError(f"`{word}` does not say what becomes elastic", "add --elastic WHAT")
     try:
         wishes = read_wishes(elastic if elastic is not None else found.elastic if found is not None else "")
     except WrongWish as error:

@@ -191,7 +191,7 @@ def favoured(graph: Graph, found: Importance) -> str:
     count = sum(group.important for group in groups)
     lines = []
     if found.all_important:
-        lines.append("all operations are important, as no sub-network may drop any: the analysis tells none apart\n")
+        lines.append("all operations are important: no sub-network may drop any, so the analysis cannot rank them\n")
     if groups:
         alike = ": `method tips` could favour none, and needs boost=1" if count in (0, len(groups)) else ""
         lines.append(f"{count} of {len(groups)} width groups are important{alike}\n")

@@ -24,5 +24,5 @@ def run(args: Namespace, terminal: Terminal) -> int:
         terminal.json(Rules(tuple(RuleRow(code=r.code, name=r.name, summary=r.summary) for r in rules)))
     else:
         terminal.table(("code", "name", "summary"), [(rule.code, rule.name, rule.summary) for rule in rules])
-        terminal.note("\n`specc explain CODE` says more about one")
+        terminal.note("\n`specc explain CODE` explains one")
     return 0

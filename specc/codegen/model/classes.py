@@ -11,9 +11,10 @@ from specc.codegen.model.context import Class, Context, Flag
 from specc.codegen.model.definitions import argument, definition_of, given, held_operator
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.layout import call, guarded, lay_out
-from specc.codegen.model.merge import Arm, Guarded, Merged, Node, Place, RoundsDiffer, places
+from specc.codegen.model.merge import Arm, Guarded, Mask, Merged, Node, Place, RoundsDiffer, places
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import WANTED
+from specc.codegen.model.render import number
 from specc.codegen.model.rounds import local
 from specc.codegen.model.sizes import (
     BlockSizes,
@@ -33,6 +34,7 @@ from specc.codegen.names import choice_leaf, comment, fresh
 from specc.ir.expr import Var
 from specc.ops.writing import Arg, Site, Sites, Values, channel_values, numbers, writers
 from specc.source import Span
+from specc.syntax import ast
 
 
 def prepare(context: Context, name: str, merged: Merged) -> Class:
@@ -66,9 +68,17 @@ def prepare(context: Context, name: str, merged: Merged) -> Class:
     if isinstance(sizes, BlockSizes):
         name_flags(context, cls, sizes)
         name_functions(context, cls, sizes)
-        cls.parameters = sizes.ordered()
+        cls.parameters = read_parameters(cls, sizes, needs)
         cls.held = held(context, cls)
     return cls
+
+
+def read_parameters(cls: Class, sizes: BlockSizes, needs: Sequence[Need]) -> tuple[Parameter, ...]:
+    """The parameters that the class's own text reads."""
+    texts = [sizes.text(need) for need in needs if any(value is not None for value in need.values)]
+    texts += [flag.condition for flag in (*cls.flags.values(), *cls.arms.values())] + [text for _, text in sizes.locals]
+    words = set(re.findall(r"\w+", " ".join([*texts, *cls.functions.values()])))
+    return tuple(parameter for parameter in sizes.ordered() if parameter.name in words)
 
 
 def write(context: Context, cls: Class, place: Place) -> None:
@@ -189,6 +199,8 @@ def need_of(context: Context, cls: Class, place: Place, arg: Arg, count: int) ->
         written = cls.definition.at(place.first.op.origin)
         if written is not None and written.node is not None and arg.parameter:
             template = argument(written.node, written.node.name.name, arg.parameter)
+            if arg.parameter == "connect" and isinstance(template, ast.CallExpr):
+                template = template.args[0].value if template.args else None  # `connect=triangular(slices)`
     half = spread(place, arg.half) if arg.half else ()
     half_template = None
     if half and cls.definition is not None and isinstance(place.first, OpEntry):
@@ -197,7 +209,7 @@ def need_of(context: Context, cls: Class, place: Place, arg: Arg, count: int) ->
             half_template = argument(written.node, written.node.name.name, "kernel")
     inward = arriving(context, place) if template is not None or half_template is not None else ()
     difference = None
-    if arg.difference and not is_constant(values):
+    if arg.difference and (cls.definition is not None or not is_constant(values)):
         whole, less = (Need("channels", spread(place, part), "out") for part in arg.difference)
         difference = whole, less
     role: str = "choice" if arg.role == "bank" and all(v is None or isinstance(v, Var) for v in values) else arg.role
@@ -281,18 +293,25 @@ def conditions(entry: OpEntry | Part) -> tuple[object, ...]:
 def name_flags(context: Context, cls: Class, sizes: BlockSizes) -> None:
     """A name and a condition for all that only some instances have."""
     taken = {entry.attribute for part in cls.merged.parts for entry in walk(part.entries)}
+    named: dict[tuple[Mask, tuple[tuple[int, bool], ...]], Flag] = {}
 
     def visit(nodes: Sequence[Node], length: int) -> None:
         for node in nodes:
-            if isinstance(node, Arm) and node.mask not in cls.flags:
+            if isinstance(node, Arm):
                 first = next(places(node.nodes), None)
                 assert first is not None
                 around: tuple = ()  # type: ignore[type-arg]
                 opposite = tuple(not m for m in node.mask)
+                key: tuple[tuple[int, bool], ...] = ()
                 if cls.definition is not None:
                     origin = first.first.op.origin if isinstance(first.first, OpEntry) else first.first.scope.origin
                     written = cls.definition.at(origin)
                     around = () if written is None else written.conditions
+                    key = tuple((condition.span.start, positive) for condition, positive in around)
+                if (node.mask, key) in named:
+                    cls.arms[id(node)] = named[node.mask, key]
+                    visit(node.nodes, length)
+                    continue
                 if opposite in cls.flags and not around:
                     continue
                 sums = isinstance(first.first, OpEntry) and first.first.op.operator.sums and len(node.nodes) == 1
@@ -305,7 +324,8 @@ def name_flags(context: Context, cls: Class, sizes: BlockSizes) -> None:
                     taken.add(name)
                 else:
                     name = fresh(wanted, taken)
-                cls.flags[node.mask] = Flag(name, text)
+                flag = cls.arms[id(node)] = named[node.mask, key] = Flag(name, text)
+                cls.flags.setdefault(node.mask, flag)
             if isinstance(node, (Arm, Guarded)):
                 visit(node.nodes, length)
 
@@ -533,7 +553,7 @@ def arm_lines(context: Context, cls: Class, arm: Arm, indent: int, around: tuple
     flag, opposite = flag_of(cls, arm)
     inner = [line for n in arm.nodes for line in node_lines(context, cls, n, indent + 4, around)]
     lines: list[str] = []
-    if arm.mask in cls.flags and not opposite:
+    if not opposite and cls.first_arms.setdefault(flag.name, id(arm)) == id(arm):
         lines += guarded([f"{pad}self.{flag.name} = {flag.condition}"])
     test = f"not self.{flag.name}" if opposite else f"self.{flag.name}"
     return [*lines, f"{pad}if {test}:", *inner] if inner else lines
@@ -541,6 +561,8 @@ def arm_lines(context: Context, cls: Class, arm: Arm, indent: int, around: tuple
 
 def flag_of(cls: Class, arm: Arm) -> tuple[Flag, bool]:
     """The flag of an arm, and whether it stands where the flag does not hold."""
+    if id(arm) in cls.arms:
+        return cls.arms[id(arm)], False
     if arm.mask in cls.flags:
         return cls.flags[arm.mask], False
     return cls.flags[tuple(not m for m in arm.mask)], True
@@ -558,15 +580,21 @@ def place_lines(context: Context, cls: Class, place: Place, indent: int, around:
         made = written.layer, args
     elif written is not None and written.number is not None:
         need = cls.needs[id(place)][-1][1]
+        text = cls.sizes.text(need)
         if is_elastic(need.values):
-            return list(guarded([f"{pad}self.{place.attribute} = Value({cls.sizes.text(need)})"]))
-        if not is_constant(need.values):
-            return list(guarded([f"{pad}self.{place.attribute} = {cls.sizes.text(need)}"]))
+            return list(guarded([f"{pad}self.{place.attribute} = Value({text})"]))
+        if text != literal_of(need):
+            return list(guarded([f"{pad}self.{place.attribute} = {text}"]))
     if made is None:
         return []
     name, args = made
     text = made_text(context, cls, name, args, around)
     return list(guarded(lay_out(f"self.{place.attribute} = {text}", indent)))
+
+
+def literal_of(need: Need) -> str:
+    """A number as it stands where it is one literal; "" where it is none."""
+    return number(next(v for v in need.values if v is not None)) if is_constant(need.values) else ""
 
 
 def one_line(name: str, args: Sequence[str]) -> str:
@@ -638,6 +666,8 @@ def parameter_type(parameter: Parameter) -> str:
     if parameter.role == "condition":
         return "Condition"
     given = [v for v in parameter.values if v is not None]
+    if parameter.role != "channels" and any(isinstance(v, tuple) for v in given) and not is_elastic(tuple(given)):
+        return "int | tuple[int, ...]" if any(isinstance(v, int) for v in given) else "tuple[int, ...]"
     if is_elastic(tuple(given)) or any(isinstance(v, tuple) for v in given):
         return "Size"
     if all(isinstance(v, bool) for v in given):

@@ -31,7 +31,8 @@ class Class:
     written     how the op at each place is written; `needs` are its numbers and those of the parts, by place
     parameters  those of `__init__`
     choices     the attribute for each choice that a condition reads, as the numbers they are
-    flags       for each set of instances that have something by themselves
+    flags       for each set of instances that have something by themselves; `arms` for each such place, as several
+                conditions may hold at the same instances; `first_arms`: the place where a flag is set
     held        parameters that are attributes as well: unnamed choices are called after these
     functions   parameters that are functions, `act`, by place
     presence    the condition of what is always there in some rounds, by its node
@@ -48,6 +49,8 @@ class Class:
     parameters: tuple[Parameter, ...] = ()
     choices: dict[str, tuple[str, Need]] = field(default_factory=dict)
     flags: dict[Mask, Flag] = field(default_factory=dict)
+    arms: dict[int, Flag] = field(default_factory=dict)
+    first_arms: dict[str, int] = field(default_factory=dict)
     held: dict[str, None] = field(default_factory=dict)
     functions: dict[int, str] = field(default_factory=dict)
     presence: dict[int, Need] = field(default_factory=dict)

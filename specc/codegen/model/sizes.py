@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
@@ -136,6 +137,8 @@ class BlockSizes:
     rounding: bool = False
     adding: bool = False
     in_condition: bool = False
+    in_sizes: bool = False
+    grown: dict[str, Vector] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = self.merged.parts
@@ -151,6 +154,7 @@ class BlockSizes:
     def prepare(self, needs: Sequence[Need]) -> None:
         """Spells all numbers twice: once to see what is used more than once, once more with names for that."""
         self.needs = [need for need in needs if any(value is not None for value in need.values)]
+        self.grown = self.elastic_arguments()
         taken = set(self.taken)
         for need in self.needs:
             self.spell(need)
@@ -158,6 +162,16 @@ class BlockSizes:
         self.counting = False
         for need in self.needs:
             self.spell(need)
+
+    def elastic_arguments(self) -> dict[str, Vector]:
+        """Arguments that the spec gives as numbers and the graph has as sizes over choices, as these sizes."""
+        found: dict[str, set[Vector]] = {}
+        for need in self.needs:
+            name = need.template.name if isinstance(need.template, ast.Name) else ""
+            if name in self.arguments and None not in need.values and is_elastic(need.values):
+                if not agrees(self.arguments[name], need.values) and self.peak(need.values) == self.arguments[name]:
+                    found.setdefault(name, set()).add(need.values)
+        return {name: vectors.pop() for name, vectors in found.items() if len(vectors) == 1}
 
     def text(self, need: Need) -> str:
         return self.spell(need)[0]
@@ -255,6 +269,9 @@ class BlockSizes:
                 return self.argument(template.name, need.role)
             return self.lookup(need.role, need.values)
         values = self.evaluated(template, need.inward)
+        growing = self.grown and (values is None or not agrees(values, need.values))
+        if growing:
+            values = self.evaluated(template, need.inward, self.grown)
         if any(
             isinstance(v, Fraction)
             for name in names_read(template, definition.lets)
@@ -266,7 +283,9 @@ class BlockSizes:
         found = self.lookup(need.role, values)
         if found is not None:
             return found
+        self.in_sizes = bool(growing)
         text = self.ast_text(template, need)
+        self.in_sizes = False
         if text is None:
             return None
         return self.named(need, values, text)
@@ -281,15 +300,18 @@ class BlockSizes:
         self.known.append((need.role, values, (name, ATOM)))
         return name, ATOM
 
-    def evaluated(self, node: ast.Expression, inward: Vector) -> Vector | None:
-        """An expression of the definition at every instance, None where it cannot be evaluated."""
+    def evaluated(
+        self, node: ast.Expression, inward: Vector, instead: Mapping[str, Vector] = MappingProxyType({})
+    ) -> Vector | None:
+        """An expression of the definition at every instance, None where it cannot be evaluated. `instead` has other
+        values for some arguments."""
         assert self.definition is not None
         found: list[Value | None] = []
         inward = self.completed(inward)
         for i in range(len(self.merged.parts)):
             values: dict[str, Expr] = {}
             for name, vector in self.arguments.items():
-                argument = vector[i]
+                argument = instead.get(name, vector)[i]
                 if argument is not None and not isinstance(argument, tuple):
                     values[name] = argument
             arriving = total(inward[i]) if inward else None
@@ -365,6 +387,9 @@ class BlockSizes:
                 return repr(node.value), ATOM
             case ast.Name("in"):
                 return self.spell(Need("channels", need.inward, "in_"))
+            case ast.Name(name) if self.in_sizes and name in self.grown:
+                vector = self.grown[name]
+                return self.lookup("channels", vector) or self.add("channels", vector, name, "")
             case ast.Name(name) if name in self.arguments:
                 return self.argument(name, role_of(self.arguments[name]))
             case ast.Name(name) if name in self.definition.lets:

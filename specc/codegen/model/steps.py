@@ -15,9 +15,9 @@ from specc.codegen.model.layout import WIDTH, call, guarded
 from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place, RoundsDiffer
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import WANTED, exit_test, is_rest, wanted_text
-from specc.codegen.model.render import condition, number
+from specc.codegen.model.render import condition
 from specc.codegen.model.shapes import shape_comment
-from specc.codegen.model.sizes import first_of, is_constant, is_elastic
+from specc.codegen.model.sizes import is_elastic
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate
 from specc.ops.writing import Written
@@ -49,8 +49,8 @@ def statements(context: Context, cls: Class) -> list[Statement]:
         at = frozenset(o for o in exits.options if bool(evaluate(guard, {exits.name: o})) is not opposite)
         return exit_test(at, exits, called(exits.name))
 
-    def flag_guard(mask: Mask) -> Expr:
-        flag, opposite = flag_of(cls, Arm(mask, []))
+    def flag_guard(mask: Mask, arm: Arm | None = None) -> Expr:
+        flag, opposite = flag_of(cls, arm or Arm(mask, []))
         return apply("not", Var(FLAG + flag.name)) if opposite else Var(FLAG + flag.name)
 
     def convert(nodes: Sequence[Node], last: bool) -> list[Statement]:
@@ -82,13 +82,13 @@ def statements(context: Context, cls: Class) -> list[Statement]:
                     place, join = chosen
                     made = statement(context, cls, place, text_of)
                     assert isinstance(made, Step)
-                    test = condition(flag_guard(node.mask), called)
+                    test = condition(flag_guard(node.mask, node), called)
                     call_ = f"{made.call} if {test} else {{{len(made.inputs)}}}"
                     inputs = (*made.inputs, join.inputs[1])
                     found.append(Step(call_, inputs, (join.output,), shape=made.shape, nests=True))
                     skipped = following
                 case Arm():
-                    guard = flag_guard(node.mask)
+                    guard = flag_guard(node.mask, node)
                     found.append(Branch(condition(guard, called), guard, tuple(convert(node.nodes, False))))
                 case Join():
                     known: list[Expr] = []
@@ -212,6 +212,8 @@ def step(context: Context, cls: Class, place: Place, written: Written, shape: st
     """An op as a call: of its layer, or of a function."""
     entry = place.first
     assert isinstance(entry, OpEntry)
+    from specc.codegen.model.classes import literal_of
+
     template, inplace = written.call, written.inplace
     if written.layer:
         cut = f", p.{place.attribute}" if written.planned and context.elastic else ""
@@ -222,7 +224,9 @@ def step(context: Context, cls: Class, place: Place, written: Written, shape: st
         if is_elastic(values):
             text = f"p.{place.attribute}"
         else:
-            text = number(first_of(values)) if is_constant(values) else f"self.{place.attribute}"
+            need = cls.needs[id(place)][-1][1]
+            literal = literal_of(need)
+            text = literal if literal == cls.sizes.text(need) else f"self.{place.attribute}"
         template, inplace = template.replace("{number}", text), inplace.replace("{number}", text)
     nests = entry.op.operator.nests and not written.layer
     layer = bool(written.layer) and not written.call

@@ -15,9 +15,16 @@ SIGNATURE: Final = Signature(
     "adn",
     (
         Parameter("alpha", "number", Fraction(1, 2), "the share of the labels' loss; the rest is distillation (Eq. 8)"),
-        Parameter("features", Words(("stages", "none")), "stages", "whether the stages' pooled features teach too"),
-        Parameter("logits", "flag", True, "whether the super-net's answers teach"),
-        Parameter("specialize", "flag", True, "`no`: both sub-networks learn the labels alone, half each (Table 3)"),
+        Parameter(
+            "features", Words(("stages", "none")), "stages", "whether the stages' pooled features are distilled too"
+        ),
+        Parameter("logits", "flag", True, "whether the super-net's logits are distilled"),
+        Parameter(
+            "specialize",
+            "flag",
+            True,
+            "`no`: both sub-networks learn only the labels, with half the loss each (Table 3)",
+        ),
         Parameter("temperature", "number", 1, "of every softmax in the distillation", above=0),
     ),
     "the super-net and the base-net, with self-distillation of logits and features",
@@ -34,7 +41,7 @@ NO_SKIPPABLES: Final = Rule(
 NO_STAGE_FEATURES: Final = Rule(
     "E605",
     "no-stage-features",
-    "the features that teach are those of stages, and no stage has a skippable sub-path",
+    "feature distillation needs a stage with a skippable sub-path",
     "Eq. 8 compares what a stage gives with and without its own skippable sub-path.\n"
     "Wrong:  stem { skippable { .. } }   method adn(features=stages)\n"
     "Right:  stage s1 { .. skippable { .. } }   method adn(features=stages)",
@@ -51,7 +58,7 @@ UNTRAINED: Final = Rule(
 NOTHING_TEACHES: Final = Rule(
     "E607",
     "nothing-teaches",
-    "neither features nor logits teach the base-net, and it learns no labels",
+    "the base-net has no loss: no features, no logits and no labels",
     "The base-net learns from the super-net's logits, from its features, or from both: without, it would not learn.\n"
     "Wrong:  method adn(features=none, logits=no)\n"
     "Right:  method adn(specialize=no)     both learn the labels",
@@ -80,7 +87,7 @@ class Adn(Basics):
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         heads = tuple(output.name for output in graph.outputs if output.kind == "head")[:1]
         features = stages_that_skip(graph) if call["specialize"] and call["features"] == "stages" else ()
-        comment = "What the two sub-networks answer: the logits, then the features of the stages that can skip."
+        comment = "The outputs of the two sub-networks: the logits, then the features of the stages that can skip."
         return (Constant("OUTPUTS", (*heads, *features), comment),)
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
@@ -106,7 +113,7 @@ class Adn(Basics):
                 help="fix it, or write `method us_net`, which draws every choice",
             )
         if call["specialize"] and call["features"] == "none" and not call["logits"]:
-            report(NOTHING_TEACHES, "nothing would teach the base-net", at="logits", help="write `specialize=no`")
+            report(NOTHING_TEACHES, "the base-net would have no loss", at="logits", help="write `specialize=no`")
         alpha, temperature = call["alpha"], call["temperature"]
         assert isinstance(alpha, (int, Fraction))
         assert isinstance(temperature, (int, Fraction))

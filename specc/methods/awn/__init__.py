@@ -37,7 +37,7 @@ NO_ANY_WIDTH: Final = Rule(
 NOT_TRIANGULAR: Final = Rule(
     "E622",
     "not-triangular",
-    "a channel of an any-width network would be another function at another width",
+    "a channel would compute another function at another width",
     "One norm fits all widths only where every channel sees the same inputs at all of them: triangular connections,\n"
     "and operators that work channel by channel. Norms have one bank.\n"
     "Wrong:  width any 0.25..1.0 .. stage s1 { conv(64, kernel=3); norm }                     method awn\n"
@@ -46,9 +46,9 @@ NOT_TRIANGULAR: Final = Rule(
 BAD_WIDTHS: Final = Rule(
     "E623",
     "bad-widths",
-    "the widths of a step are no count and no shares",
-    "A whole number from 2 is a count: the widest, the narrowest, and so many less two drawn evenly. What stands in\n"
-    "brackets are the widths themselves, as shares of the widest.\n"
+    "the widths of a step are neither a count nor shares",
+    "A whole number from 2 is a count: the widest, the narrowest, and the rest drawn evenly between them.\n"
+    "Brackets hold the widths themselves, as shares of the widest.\n"
     "Wrong:  method awn(widths=1)     method awn(widths=[0.5, 2])\n"
     "Right:  method awn(widths=4)     method awn(widths=[1.0, 0.75, 0.5, 0.25])",
 )
@@ -92,7 +92,7 @@ class Awn(Basics):
         if isinstance(widths, int):
             if widths < 2:
                 help = "4 is the paper's; `[1.0]` is the widest alone"
-                report(BAD_WIDTHS, "this is no count from 2", at="widths", help=help)
+                report(BAD_WIDTHS, "this must be a whole number from 2", at="widths", help=help)
         elif not widths:
             report(BAD_WIDTHS, "no width is listed", at="widths", help="write `widths=4`, or shares of the widest")
         elif not all(0 < share <= 1 for share in widths):

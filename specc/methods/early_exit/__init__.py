@@ -19,7 +19,7 @@ SIGNATURE: Final = Signature(
 NO_EXITS: Final = Rule(
     "E641",
     "no-exits",
-    "a method that trains exits needs a network with exits, and nothing else to choose",
+    "a method that trains exits needs exits, and no other choices",
     "`early_exit` runs the whole network and adds the losses of all its exits; what else is elastic would have\n"
     "options that no step trains.\n"
     "Wrong:  supernet a { .. no exit .. }   method early_exit\n"
@@ -28,7 +28,7 @@ NO_EXITS: Final = Rule(
 EXIT_WEIGHTS: Final = Rule(
     "E642",
     "exit-weights",
-    "the weights of the exits' losses are not one for each",
+    "the number of loss weights is not the number of exits",
     "A weight for every exit in its order, and one for the head; not all may be 0.\n"
     "Wrong:  exit e1 { .. } exit e2 { .. } head { .. }   method early_exit(weights=[0.5, 1])\n"
     "Right:  exit e1 { .. } exit e2 { .. } head { .. }   method early_exit(weights=[0.3, 0.5, 1])",

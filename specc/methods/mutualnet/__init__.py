@@ -21,7 +21,7 @@ from specc.methods.protocol import (
 SIGNATURE: Final = Signature(
     "mutualnet",
     (
-        subnets_parameter(4, "sub-networks a step: the largest, the smallest and so many less two drawn at random"),
+        subnets_parameter(4, "sub-networks a step: the largest, the smallest, and the rest drawn at random"),
         Parameter("temperature", "number", 1, "of the softmax of both when distilling", above=0),
     ),
     "sandwich rule over widths and resolutions",

@@ -38,7 +38,7 @@ SIGNATURE: Final = Signature(
             (),
             "the highest rate of each phase after `full`, as a share of `full`'s; none: once-for-all's",
         ),
-        Parameter("distill", "number", 1, "weight of the largest network's answers beside the labels"),
+        Parameter("distill", "number", 1, "weight of distillation from the largest network, beside the labels"),
         Parameter("transforms", "flag", True, "smaller kernels are learned transforms of larger ones; `no`: centres"),
     ),
     "progressive shrinking",
@@ -59,7 +59,7 @@ PHASE_ORDER: Final = Rule(
 NEVER_RELEASED: Final = Rule(
     "E634",
     "never-released",
-    "no phase lets a choice go",
+    "no phase releases a choice",
     "A choice stays at its largest option until the phase of its kind: `depth` also lets `skippable` sub-paths go,\n"
     "and `kernel`, `expand`, `width` and `resolution` their own. A resolution that no phase names is drawn from the\n"
     "start.\n"
@@ -79,7 +79,7 @@ PHASE_SHARES: Final = Rule(
 SQUARE_TRANSFORMS: Final = Rule(
     "E637",
     "square-transforms",
-    "an elastic kernel that is not square is to have learned transforms",
+    "learned kernel transforms need square kernels",
     "Once-for-all learns a matrix for each smaller kernel of a square one. Kernels of other shapes are cut out of the\n"
     "centre of the largest, as all are with `transforms=no`.\n"
     "Wrong:  conv(64, kernel=[{3, 5}, 1]) .. method ofa\n"
@@ -121,11 +121,14 @@ class Ofa(Basics):
         if phases[:1] != ("full",):
             first = phases[0] if phases else "none"
             report(
-                PHASE_ORDER, f"the first phase is {first}: nothing has been trained to teach", at="phases", help=FIRST
+                PHASE_ORDER,
+                f"the first phase is {first}: no trained network can be the teacher yet",
+                at="phases",
+                help=FIRST,
             )
         twice = [phase for phase in dict.fromkeys(phases) if phases.count(phase) > 1]
         if twice:
-            report(PHASE_ORDER, f"the phase `{twice[0]}` stands there more than once", at="phases", help=ONCE)
+            report(PHASE_ORDER, f"the phase `{twice[0]}` is listed more than once", at="phases", help=ONCE)
         if shares and len(shares) == len(phases) and 0 in shares:
             idle = phases[shares.index(0)]
             report(PHASE_SHARES, f"the phase `{idle}` has no share of the epochs", at="epochs", help=NO_SHARE)

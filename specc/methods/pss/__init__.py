@@ -35,7 +35,7 @@ BUDGETS: Final = (
 SIGNATURE: Final = Signature(
     "pss",
     (
-        Parameter("pool", "integer", 50, "sub-networks kept for each constraint, where there are so many"),
+        Parameter("pool", "integer", 50, "sub-networks kept for each constraint, at most"),
         Parameter(
             "budgets",
             ListOf(Variants(BUDGETS)),
@@ -101,8 +101,8 @@ class Pss(Basics):
         )
         return (
             Constant("BUDGETS", call["budgets"], "There is a constraint every step, from the smallest's cost up."),
-            Constant("POOLS", pools, "For each a pool of so many sub-networks, and how it is drawn from."),
-            Constant("CALIBRATE_TOP", call["calibrate_top"], "Of each pool so many are calibrated at the end."),
+            Constant("POOLS", pools, "The size of each constraint's pool of sub-networks, and how to draw from it."),
+            Constant("CALIBRATE_TOP", call["calibrate_top"], "How many of each pool are calibrated at the end."),
         )
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:

@@ -22,7 +22,7 @@ IMPORTANCE: Final = Signature(
         Parameter("damping", "number", Fraction(1, 100_000), "probability of a jump between any two states (kappa)"),
         Parameter("directed", "flag", False, "whether edges lead from input to output only"),
         Parameter("expected", "flag", False, "whether to use expected degrees instead of samples"),
-        Parameter("nodes", "count", 0, "mark the best path of so many feature maps alone; 0: of all lengths the best"),
+        Parameter("nodes", "count", 0, "mark only the best path of this many feature maps; 0: the best of all lengths"),
         Parameter("seed", "count", 0, "decides the samples"),
     ),
     "the TAS and TPS of the network's graph",
@@ -37,7 +37,7 @@ SIGNATURE: Final = Signature(
         Parameter("boost", "number", Fraction(3, 2), "how much wider important groups are drawn; 1: all alike"),
         Parameter("keep", "number", Fraction(1, 2), "how often a skippable sub-path is kept; important ones boosted"),
         Parameter("groups", Words(("together", "apart")), "together", "whether a sub-network's groups share one draw"),
-        Parameter("distill", "number", 1, "weight of the super-network's answers beside the labels (Eq. 21)"),
+        Parameter("distill", "number", 1, "weight of distillation from the super-network, beside the labels (Eq. 21)"),
         Parameter("analysis", Variants((IMPORTANCE, NO_ANALYSIS)), Call("importance", IMPORTANCE_DEFAULTS)),
     ),
     "topologically important paths, sampled wider",
@@ -46,7 +46,7 @@ SIGNATURE: Final = Signature(
 ONE_WIDTH: Final = Rule(
     "E631",
     "one-width-for-all",
-    "important operations cannot be wider than others under one width for all",
+    "under one width for all, important operations cannot be wider than others",
     "`tips` draws the channels of important groups `boost` times as wide as those of other groups, so each group\n"
     "needs a width of its own.\n"
     "Wrong:  width uniform 0.5..1.0 step 0.25 .. method tips\n"
@@ -67,7 +67,7 @@ NOTHING_FAVOURED: Final = Rule(
     "nothing-favoured",
     "every width group is important, or none: training could favour nothing",
     "`tips` draws the width groups that important operations write wider than the others. Important is what no\n"
-    "sub-network may drop, and what lies on the path of the highest TPS; so a network without `skippable` sub-paths\n"
+    "sub-network may drop, and what is on the path of the highest TPS; so a network without `skippable` sub-paths\n"
     "has important groups alone, and one without elastic widths has none. `boost=1` draws all groups alike.\n"
     "Wrong:  stage s1 { conv(32, kernel=3); norm; relu } .. method tips\n"
     "Right:  stage s1 { conv(32, kernel=3); norm; relu; skippable { basic(32) } } .. method tips",

@@ -26,7 +26,7 @@ DAMPING: Final = Rule(
 DAMPING_HIDES: Final = Rule(
     "W711",
     "damping-hides-the-graph",
-    "the damping makes so many of the transitions that it hides the graph",
+    "the damping hides the graph: it makes too many of the transitions",
     "The damping (kappa, Eq. 20) is a probability per pair of states, so its share of all transitions grows with the\n"
     "number of feature maps and of sampled sub-networks: 0.1 % for 152 maps in 8 sub-networks, 16 % for 20,000 in 32.\n"
     "Above 5 % scores say less of the network than of the damping.\n"

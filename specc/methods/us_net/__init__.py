@@ -19,8 +19,10 @@ from specc.methods.protocol import (
 SIGNATURE: Final = Signature(
     "us_net",
     (
-        subnets_parameter(4, "sub-networks a step: the largest, the smallest and so many less two drawn at random"),
-        Parameter("distill", "flag", True, "the others learn the largest's answers; `no`: they learn the labels"),
+        subnets_parameter(4, "sub-networks a step: the largest, the smallest, and the rest drawn at random"),
+        Parameter(
+            "distill", "flag", True, "distil the largest sub-network into the others; `no`: they learn the labels"
+        ),
         Parameter("temperature", "number", 1, "of the softmax of both when distilling", above=0),
     ),
     "sandwich rule and in-place distillation",

@@ -17,7 +17,7 @@ NOTHING_BETWEEN = Rule(
     "E421",
     "nothing-between",
     "the bounds of `hardtanh` leave no value between them",
-    "`hardtanh(low, high)` keeps what lies between the two, so the first is the smaller.\n"
+    "`hardtanh(low, high)` clamps to the range between the two, so the first is the smaller.\n"
     "Wrong:  hardtanh(6, 0)\n"
     "Right:  hardtanh(0, 6)",
 )
@@ -69,8 +69,8 @@ class HardTanh(Curve):
     def build(self, call: OpCall) -> Built:
         low, high = (cast(Number, call.args[name]) for name in ("low", "high"))
         if low >= high:
-            message = f"nothing lies between {float(low):g} and {float(high):g}"
-            call.report(NOTHING_BETWEEN, message, at="high", help="the smaller number stands first")
+            message = f"there is no value between {float(low):g} and {float(high):g}"
+            call.report(NOTHING_BETWEEN, message, at="high", help="the smaller number comes first")
         return super().build(call)
 
 

@@ -16,7 +16,7 @@ class Concat(Operator):
     kind = "concat"
     associative = True
     example = "concat(here, conv(16, kernel=3))"
-    branched = Branched(refused="the channels of its operands would not stand branch by branch")
+    branched = Branched(refused="the channels of its operands would not be grouped branch by branch")
     drawn = Drawn("join")
     passes_runs = True
     signature = Signature(

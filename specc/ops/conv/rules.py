@@ -19,7 +19,7 @@ from specc.ops.triangular.rules import connected, connected_channels, pairs
 EVEN_NEEDS_PADDING = Rule(
     "E413",
     "even-kernel-needs-padding",
-    "a convolution with an even kernel does not say its padding",
+    "a convolution with an even kernel needs an explicit padding",
     "Without `padding` a convolution keeps the size of its map at stride 1: (kernel - 1) / 2 zeros on every side. For\n"
     "an even kernel that is no whole number, so its padding is said.\n"
     "Wrong:  conv(96, kernel=4, stride=4)\n"
@@ -84,7 +84,13 @@ class Convolution(Operator):
         (
             Parameter("out", "channels", doc="output channels"),
             *WINDOW,
-            Parameter("groups", "integer", 1, "independent groups of channels; widths become multiples of a group"),
+            Parameter(
+                "groups",
+                "integer",
+                1,
+                "independent groups of channels, in the largest network; widths become multiples of a group",
+                at_largest=True,
+            ),
             BIAS,
         ),
         "A convolution over a feature map.",
@@ -242,7 +248,7 @@ def check_centred(call: OpCall, kernel: Window, dilation: Window) -> None:
                 EVEN_NEEDS_PADDING,
                 f"a kernel of {taps} has no pixel in its middle, so no padding keeps the size of the map",
                 at="kernel",
-                help="say which is meant: `padding=0` for windows that lie inside the map, or another number",
+                help="say which is meant: `padding=0` for windows inside the map, or another number",
             )
             return
 

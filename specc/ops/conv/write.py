@@ -52,7 +52,7 @@ def write(sites: Sites, elastic: bool) -> Written:
         arg("stride", "stride", "stride", 1),
         padding,
         arg("dilation", "dilation", "dilation", 1),
-        replace(arg("groups", "channels", "groups", 1), parameter=""),
+        arg("groups", "channels", "groups", 1),
         arg("bias", "extra", "bias", True),
     )
     layer, source = ("SegmentedConv2d", "segmented") if in_runs else ("Conv2d", "conv")

@@ -29,7 +29,7 @@ POOL_PADDING = Rule(
     "E412",
     "pool-padding",
     "the border of a pool is more than half of its window",
-    "A window that lies in the border alone has nothing to pool, so the border is at most half of the kernel.\n"
+    "A window inside the border has nothing to pool, so the border is at most half of the kernel.\n"
     "Wrong:  maxpool(3, padding=2)\n"
     "Right:  maxpool(3, padding=1)",
 )

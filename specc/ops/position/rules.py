@@ -16,7 +16,7 @@ from specc.ops.shapes import require_tokens
 ELASTIC_POSITIONS = Rule(
     "E435",
     "position-elastic-tokens",
-    "positions are learned where the number of tokens depends on the resolution",
+    "learned positions need a fixed number of tokens",
     "Every token has a position of its own, so there must be one number of tokens at every resolution.\n"
     "Wrong:  input image(3, resolution=192..224 step 32) ... patch_embed(32, dim=768); position\n"
     "Right:  input image(3, 224, 224) ... patch_embed(32, dim=768); position",

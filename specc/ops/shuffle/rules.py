@@ -50,7 +50,7 @@ class Shuffle(Operator):
         built = Built(ShuffleParams(groups), ((tensor.channels, tensor.space),))
         if total % groups:
             message = f"{groups} groups do not divide {total} channels"
-            call.report(SHUFFLE_DIVIDES, message, at="groups", help=f"make as many channels as {groups} divides")
+            call.report(SHUFFLE_DIVIDES, message, at="groups", help=f"make the channels a multiple of {groups}")
             return built
         if groups == 1:
             return built

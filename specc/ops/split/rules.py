@@ -24,7 +24,7 @@ SPLIT_DIVIDES = Rule(
 CUTS_ELASTIC = Rule(
     "E415",
     "elastic-run-cut-apart",
-    "channels that are elastic as one are cut apart or mixed",
+    "an elastic run of channels is split or mixed",
     "A sub-network keeps the first channels of an elastic run. If its parts went different ways, a narrow sub-network\n"
     "would send channels one way that the largest sends another. Where convolutions and linear layers write such\n"
     "channels, they write each part as a run of its own; channels that are shuffled, or written in groups, can't be\n"
@@ -62,7 +62,7 @@ class Split(Operator):
         total = call.maximum(tensor.features)
         if total % count:
             message = f"{count} parts do not divide {total} channels"
-            call.report(SPLIT_DIVIDES, message, at="parts", help=f"make as many channels as {count} divides")
+            call.report(SPLIT_DIVIDES, message, at="parts", help=f"make the channels a multiple of {count}")
             whole = (tensor.channels, tensor.space)
             return Built(SplitParams((tensor.features,) * count), (whole,) * count)
         parts = parted(call, tensor, count, total // count)

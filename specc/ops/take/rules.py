@@ -15,7 +15,7 @@ from specc.ops.shapes import require_tokens
 NO_CLASS_TOKEN = Rule(
     "E433",
     "no-class-token",
-    "take(class_token) stands where no class token was added",
+    "take(class_token) needs a class token",
     "`take(class_token)` goes on with the token that `class_token` put before the others.\n"
     "Wrong:  patch_embed(16, dim=768); take(class_token)\n"
     "Right:  patch_embed(16, dim=768); class_token; take(class_token)   or   take(mean)",

@@ -19,14 +19,14 @@ def connected(sites: Sites, plain: Written, kind: str) -> Written:
     `most_in=`, `most_out=` where the layer is a part of a larger one.
     """
 
-    def size(name: str, read: Callable[[Connection], int]) -> Arg:
-        return Arg(each(sites, lambda site: read(site.op.connection)), "size", name)
+    def size(name: str, read: Callable[[Connection], int], parameter: str = "") -> Arg:
+        return Arg(each(sites, lambda site: read(site.op.connection)), "size", name, parameter=parameter)
 
     connection = sites[0].op.connection
     if connection.kind == "dense":
         return plain
     if connection.blocks is not None:
-        more: tuple[Arg, ...] = (size("blocks", lambda c: c.blocks or 1),)
+        more: tuple[Arg, ...] = (size("blocks", lambda c: c.blocks or 1, "connect"),)
         layer = f"Block{kind}" if connection.kind == "triangular" else f"Diagonal{kind}"
     else:
         more = (size("least_in", lambda c: c.least[0]), size("least_out", lambda c: c.least[1]))

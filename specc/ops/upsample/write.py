@@ -13,12 +13,14 @@ def params(site: Site) -> UpsampleParams:
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    """`nn.Upsample(scale_factor=2)`."""
-    args = (
-        Arg(each(sites, lambda site: params(site).factor), "size", "scale_factor", parameter="factor"),
-        Arg(each(sites, lambda site: params(site).mode), "extra", "mode", "nearest"),
-    )
-    return Written("nn.Upsample", args=args)
+    """`nn.Upsample(scale_factor=2)`, `nn.Upsample((48, 64))`."""
+    mode = Arg(each(sites, lambda site: params(site).mode), "extra", "mode", "nearest")
+    corners = Arg(each(sites, lambda site: params(site).align_corners), "extra", "align_corners", False)
+    if params(sites[0]).size is not None:
+        size = Arg(each(sites, lambda site: params(site).size or 1), "size", parameter="size")
+        return Written("nn.Upsample", args=(size, mode, corners))
+    factor = Arg(each(sites, lambda site: params(site).factor or 1), "size", "scale_factor", parameter="factor")
+    return Written("nn.Upsample", args=(factor, mode, corners))
 
 
 WRITERS = (Writer("upsample", write),)

@@ -347,7 +347,7 @@ def imagenet(folder: Path, settings: Mapping[str, Any]) -> Parts:
 
 def image_folder(folder: Path, settings: Mapping[str, Any]) -> Parts:
     """`train/<class>/...` and `val/<class>/...` or `test/<class>/...`; where there are all three, val/ is what the
-    search judges by, and nothing of train/ is held out."""
+    search evaluates on, and nothing of train/ is held out."""
     name = f"a folder with {LAID_OUT}"
     root = first(name, (folder,), "train").parent
     others: list[Path] = []

@@ -23,7 +23,7 @@ DOC: Final = """\
 
     net = Model()
     net.load_state_dict(load_weights("{weights}"))
-    answer = net.eval()({inputs})
+    output = net.eval()({inputs})
 
 Needs torch alone; written by export.py. Inputs: {shapes}."""
 

@@ -57,7 +57,7 @@ class Pyramid(nn.Module):
         plan = sub_network if isinstance(sub_network, Plan) else self.planned(sub_network)
         if plan.outputs != self.layers:
             raise ValueError(
-                f"the plan does not ask for {', '.join(self.layers)}: planned(..) does"
+                f"the plan lacks the outputs {', '.join(self.layers)}; planned(..) makes one that has them"
             )
         self.net.use(plan)
 

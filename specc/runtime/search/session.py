@@ -73,7 +73,7 @@ class Search:
         broken = self.evaluator.broken()
         if broken and self.world.main:
             of = f"{len(broken)} of {len(self.evaluator.looked_at())} sub-networks"
-            print(f"warning: {of} answer NaN or Inf and are left out, {short(broken[0])} for one")
+            print(f"warning: {of} output NaN or Inf and are left out, such as {short(broken[0])}")
         if not front:
             leave(self.world)
             if not self.world.main:

@@ -30,7 +30,7 @@ class Score:
     @property
     def note(self) -> str:
         """What to say behind the accuracy of broken answers; "" where there are none."""
-        return f" ({self.broken} answers are NaN or infinite)" if self.broken else ""
+        return f" ({self.broken} outputs are NaN or infinite)" if self.broken else ""
 
 
 def summary(scores: Mapping[str, Score]) -> str:
@@ -43,7 +43,7 @@ def check_scores(scores: Mapping[str, Score], epoch: int) -> None:
     broken = [name for name, score in scores.items() if 0 < score.images == score.broken]
     if broken:
         raise SystemExit(
-            f"epoch {epoch + 1}: all answers of {', '.join(broken)} are NaN or infinite: the training has diverged. "
+            f"epoch {epoch + 1}: all outputs of {', '.join(broken)} are NaN or infinite: the training has diverged. "
             "checkpoint.pt stays as it was"
         )
 
