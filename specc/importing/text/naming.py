@@ -18,9 +18,7 @@ KEYWORDS = frozenset(
         *("skip", "subnet", "dense", "triangular", "diagonal"),
     )
 )
-GENERIC = frozenset(
-    ("layers", "blocks", "block", "layer", "body", "net", "module", "modules", "model", "features", "main")
-)
+GENERIC = frozenset(("layers", "blocks", "block", "layer", "body", "net", "modules", "model", "features", "main"))
 
 
 def legal(text: str) -> str:
@@ -37,7 +35,7 @@ def snake(text: str) -> str:
 
 
 def attribute(path: str) -> str:
-    """The last part of a module's path that is a word: `branch2` of `branch2.0.conv`; "" where none is."""
+    """The first part of a module's path that is a word: `branch2` of `branch2.0.conv`; "" where none is."""
     words = [legal(part) for part in path.split(".")]
     words = [word for word in words if word and word not in GENERIC]
     return words[0] if words else ""
