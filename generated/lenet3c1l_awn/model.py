@@ -18,7 +18,7 @@ from elastic.layers.linear import Linear
 from elastic.layers.triangular import TriangularConv2d
 from elastic.net.elastic import Elastic
 from elastic.net.network import ElasticNet
-from elastic.net.parts import Part, Plan
+from elastic.net.plan import Part, Plan
 from elastic.net.sizes import greatest, half_up
 from space import choice
 

@@ -14,8 +14,7 @@ from typing import Any
 from costs import TOGETHER, batched, cost, macs, params  # noqa: F401
 from elastic.net.sizes import OneOf
 from elastic.space import choices
-from elastic.space.functions import exact, round_half_up
-from elastic.space.triangle import support
+from elastic.space.functions import exact, round_half_up, support
 
 # The options of every choice, from the smallest sub-network's to the largest's.
 CHOICES: dict[str, tuple[Any, ...]] = {

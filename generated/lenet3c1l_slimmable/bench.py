@@ -18,8 +18,8 @@ from elastic.deploy.choosing import sub_networks
 from elastic.files.first_version import first_version
 from elastic.latency.block_times import read_blocks, write_table
 from elastic.latency.timing import bench_flags, milliseconds
+from elastic.net.plan import short
 from elastic.net.resizing import sized
-from elastic.net.spelling import short
 from elastic.run.distributed import usable
 from elastic.run.progress import amount, table
 from model import Model

@@ -17,7 +17,7 @@ from elastic.layers.conv import Conv2d
 from elastic.layers.linear import Linear
 from elastic.net.elastic import Elastic
 from elastic.net.network import ElasticNet
-from elastic.net.parts import Part, Plan
+from elastic.net.plan import Part, Plan
 from elastic.net.sizes import divisible, position
 from space import choice
 

@@ -20,8 +20,7 @@ from elastic.run.progress import Bar
 from elastic.run.settings import read_settings
 from elastic.search.front import Point, admit
 from elastic.search.options import search_options
-from elastic.search.report import report
-from elastic.search.session import begin
+from elastic.search.session import begin, report
 from model import Model
 
 NAME = "lenet3c1l_slimmable"

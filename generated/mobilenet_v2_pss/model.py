@@ -16,7 +16,7 @@ from elastic.layers.batch_norm import BatchNorm2d
 from elastic.layers.conv import Conv2d
 from elastic.net.elastic import Elastic
 from elastic.net.network import ElasticNet, resize
-from elastic.net.parts import Part, Plan
+from elastic.net.plan import Part, Plan
 from elastic.net.sizes import Size
 from elastic.net.stage import Stage
 from space import choice

@@ -16,10 +16,10 @@ import space
 from elastic.data.augment import Mixing
 from elastic.deploy.checked import finish
 from elastic.deploy.choosing import calibration, wanted
+from elastic.deploy.exporting import export
 from elastic.deploy.finetuning import Tuning, extracted, finetune_flags, gain
-from elastic.deploy.network import export
 from elastic.deploy.several import announce
-from elastic.net.spelling import short
+from elastic.net.plan import short
 from elastic.run.progress import Bar
 from elastic.run.settings import read_settings
 from elastic.train import checkpoint

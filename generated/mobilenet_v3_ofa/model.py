@@ -20,7 +20,7 @@ from elastic.layers.linear import Linear
 from elastic.layers.transformed import TransformedConv2d
 from elastic.net.elastic import Elastic
 from elastic.net.network import ElasticNet, resize
-from elastic.net.parts import Part, Plan
+from elastic.net.plan import Part, Plan
 from elastic.net.sizes import OneOf, Size, divisible
 from elastic.net.stage import Repeat, Stage
 from space import choice

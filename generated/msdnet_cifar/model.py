@@ -16,7 +16,7 @@ import space
 from elastic.layers.batch_norm import BatchNorm2d
 from elastic.net.elastic import Elastic, Value, when
 from elastic.net.network import ElasticNet
-from elastic.net.parts import Part, Plan
+from elastic.net.plan import Part, Plan
 from elastic.net.rounds import Round, rounds
 from elastic.net.sizes import Condition, exit_predictions, smallest, wanted
 from elastic.net.stage import Stage

@@ -17,7 +17,7 @@ from elastic.layers.conv import Conv2d
 from elastic.layers.pad_channels import PadSlices
 from elastic.layers.triangular import BlockConv2d
 from elastic.net.elastic import Elastic, when
-from elastic.net.parts import Part, Plan
+from elastic.net.plan import Part, Plan
 from elastic.net.sizes import Size, named, wanted
 from elastic.net.slices import SlicedNet
 from elastic.net.stage import Stage

@@ -73,7 +73,7 @@ class Connection:
 
     dense       all of them
     triangular  in `blocks` equal blocks, output block i sees the input blocks up to i; or, without blocks, every
-                output channel sees the input channels that are active wherever it is (`specc.space.triangle`)
+                output channel sees the input channels that are active wherever it is (`specc.space.functions`)
     diagonal    in `blocks` equal blocks, output block i sees input block i
 
     For a triangular connection per channel `least` and `most` are the (inputs, outputs) of the narrowest and of the

@@ -15,16 +15,14 @@ from functools import partial
 import numpy as np
 
 from specc.space.aim import Aim, Start, aim, draws, start
-from specc.space.catch import EFFORTS, by_chance, everywhere, true_costs
 from specc.space.choices import Option, Space, assignment_at, positions
 from specc.space.choices import largest as largest_of
 from specc.space.choices import smallest as smallest_of
+from specc.space.conditioned import Listing, drawn_from, listing, ranges_of
 from specc.space.elimination import Ints, TooEntangled, cost_ranges, eliminate
 from specc.space.line import Goal, goal, line
-from specc.space.listing import Listing, drawn_from, listing
-from specc.space.ranges import ranges_of
 from specc.space.single import one_draw
-from specc.space.tilting import Attempts
+from specc.space.tilting import EFFORTS, Attempts, by_chance, everywhere, true_costs
 
 TRIES = 20_000
 """The most draws made for one that fits, where not every draw does."""

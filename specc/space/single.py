@@ -9,7 +9,7 @@ from math import nextafter
 import numpy as np
 
 from specc.space.aim import Aim, Back, Start
-from specc.space.prefixes import Floats
+from specc.space.upper_bounds import Floats
 
 
 def one_draw(to: Aim, of: Start, rng: random.Random) -> Sequence[int] | None:

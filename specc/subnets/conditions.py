@@ -86,8 +86,7 @@ def count_of(space: Space) -> int | None:
         elif combinations <= FEW:
             total *= sum(1 for _ in every(part))
         else:
-            from specc.space.counting import size
-            from specc.space.elimination import TooEntangled
+            from specc.space.elimination import TooEntangled, size
 
             try:
                 total *= size(part)

@@ -36,7 +36,7 @@ HOMES: Final[Mapping[str, str]] = {
     "floor_of": "specc.space.functions",
     "position": "specc.space.functions",
     "round_half_up": "specc.space.functions",
-    "support": "specc.space.triangle",
+    "support": "specc.space.functions",
 }
 
 

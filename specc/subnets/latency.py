@@ -16,7 +16,7 @@ from specc.subnets.space import ANY, Interval, found_by, space_of
 if TYPE_CHECKING:
     from specc.schemas.latency import LatencyTable as Document
     from specc.space.latency_table import LatencyTable
-    from specc.space.timed import TimedDraws
+    from specc.space.window import TimedDraws
 
 WRONG_TABLE: Final = Rule(
     "E614",
@@ -89,7 +89,7 @@ def draw_timed(
 ) -> TimedDraws:
     """`number` independent draws, uniform over the sub-networks within all limits. Raises SpecError where there are
     none."""
-    from specc.space import timed
+    from specc.space import window as timed
 
     table, space, rng = table_of(graph, path), space_of(graph), random.Random(seed)
     return found_by(graph, lambda: timed.draw_timed(space, table, number, rng, latency, macs, params))

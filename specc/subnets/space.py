@@ -149,8 +149,8 @@ def enumerate_space(graph: Graph, limit: int = 100_000) -> list[dict[str, Option
 def range_of_costs(graph: Graph) -> Ranges:
     """What the sub-networks of a graph cost, from the least to the most."""
     from specc.cost.report import cost
+    from specc.space.conditioned import ranges_of
     from specc.space.elimination import TooEntangled
-    from specc.space.ranges import ranges_of
 
     ends = [cost(graph, complete(graph, {}, end)) for end in cast("tuple[Literal['min', 'max'], ...]", ("min", "max"))]
     peaks = (ends[0].peak_bytes, ends[1].peak_bytes)
@@ -182,7 +182,7 @@ def draw(
     Without limits by the distribution named; with limits uniform over the sub-networks inside them. Raises SpecError
     where there are none.
     """
-    from specc.space.catch import true_costs
+    from specc.space.tilting import true_costs
     from specc.space.window import Draws, draw_in_window
 
     space = space_of(graph)
@@ -221,8 +221,8 @@ def doubts(graph: Graph, draws: Draws, wanted: int) -> tuple[Diagnostic, ...]:
 
 def drawn(graph: Graph, space: Space, number: int, rng: random.Random, distribution: Distribution) -> NDArray[np.int64]:
     """Draws without limits, as rows of option positions [number, choices]."""
-    from specc.space.catch import by_chance, whole_space
     from specc.space.elimination import TooEntangled
+    from specc.space.tilting import by_chance, whole_space
 
     if distribution == "independent":
         return by_chance(space)(rng, number)

@@ -17,15 +17,14 @@ from specc import api
 from specc.diagnostics import SpecError, SpecWarning
 from specc.pipeline import load
 from specc.source import Source
-from specc.space import catch, conditioned, upper_bounds, window
+from specc.space import conditioned, upper_bounds, window
+from specc.space import tilting as catch
 from specc.space.aim import Effort
 from specc.space.choices import Space, positions
-from specc.space.conditioned import parts_of, tries_in_parts
+from specc.space.conditioned import listing, members, parts_of, ranges_of, tries_in_parts
 from specc.space.constraints import ladder
 from specc.space.line import ANY, Interval, Window
-from specc.space.listing import listing, members
-from specc.space.ranges import ranges_of
-from specc.space.terms import TooEntangled
+from specc.space.states import TooEntangled
 from specc.space.window import EmptyWindow, NothingFound, draw_in_window
 from specc.subnets import space as spaces
 from specc.subnets.space import draw, space_of

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 
 from specc.pipeline import load
-from specc.space import counting
-from specc.space.catch import whole_space
+from specc.space import elimination as counting
+from specc.space.conditioned import listing
 from specc.space.elimination import Elimination, TooEntangled, cost_ranges, eliminate, pairs_in, steps_in
-from specc.space.listing import listing
-from specc.space.states import State, readers
-from specc.space.terms import terms_of
+from specc.space.states import State, readers, terms_of
+from specc.space.tilting import whole_space
 from specc.subnets.space import space_of
 from tests.helpers.folders import SPECS
 from tests.helpers.joined import JOINED, UNET, space_in

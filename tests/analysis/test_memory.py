@@ -16,7 +16,7 @@ from specc.cost.report import cost
 from specc.ir.choice import Assignment
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
-from specc.runtime.latency.alive import peak_bytes
+from specc.runtime.deploy.int8_files import peak_bytes
 from specc.space.functions import exact
 from specc.space.memory import Memory, Step, most_alive, value
 from specc.subnets.space import complete, draw

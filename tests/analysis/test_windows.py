@@ -22,9 +22,8 @@ from specc.space.elimination import Ints, cost_ranges, eliminate
 from specc.space.latency_table import Block, LatencyTable
 from specc.space.line import ANY, Interval
 from specc.space.marginals import chooser
-from specc.space.multipliers import impossible
-from specc.space.timed import timed_space
-from specc.space.window import EmptyWindow, draw_in_window
+from specc.space.tilting import impossible
+from specc.space.window import EmptyWindow, draw_in_window, timed_space
 from specc.subnets.space import space_of
 from tests.helpers.folders import SPECS
 

@@ -13,7 +13,8 @@ import pytest
 
 from specc import __version__
 from specc.cli.main import command_names
-from specc.space import ranges, window
+from specc.space import conditioned as ranges
+from specc.space import window
 from specc.space.elimination import TooEntangled
 from tests.helpers.commands import SMALL, keys, specc
 from tests.helpers.folders import SPECS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from specc.runtime.deploy.choosing import export_flags
-from specc.runtime.deploy.options import export_flags as static_flags
+from specc.runtime.deploy.exporting import export_flags as static_flags
 from specc.runtime.latency.timing import bench_flags
 from tests.helpers.commands import SMALL, specc
 

@@ -14,7 +14,7 @@ from scipy import stats
 from specc import api
 from specc.pipeline import load
 from specc.source import Source
-from specc.space.timed import in_nanoseconds
+from specc.space.window import in_nanoseconds
 from specc.subnets.space import enumerate_space
 from tests.helpers.commands import specc
 

@@ -72,9 +72,7 @@ def written(folder: Path, stage: str, settings: str = FIXED, head: str = HEAD, s
 
 
 def made(compiled: Compiled, folder: Path, graph: Graph | None = None) -> Any:
-    """The network of a project that has the user's file."""
-    folder.mkdir()
-    (folder / "mine.py").write_text(dedent(MINE))
+    """The network of a project."""
     return project(compiled, folder, graph).model.Model().eval()
 
 
@@ -146,9 +144,10 @@ def test_what_is_said_is_verified_when_the_network_is_built(stage: str, message:
 
 
 def test_a_file_that_is_not_in_the_project_is_named(tmp_path: Path) -> None:
-    compiled = load(written(tmp_path, MIXER))
+    found = project(load(written(tmp_path, MIXER)), tmp_path / "project")
+    (tmp_path / "project" / "mine.py").unlink()
     with pytest.raises(ValueError, match=r"mine\.py is missing: the network uses Mixer of it"):
-        project(compiled, tmp_path / "project").model.Model()
+        found.model.Model()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any
 from specc.codegen.project import project_files
 from specc.ir.expr import Option, evaluate
 from specc.ir.graph import Graph
-from specc.pipeline import Compiled, load
+from specc.pipeline import Compiled, load, own_files
 from specc.source import Source
 from specc.subnets.module import costs_module, space_module
 from tests.helpers.folders import SPECS, spec_names
@@ -74,7 +74,7 @@ def files_of(spec: Compiled, graph: Graph | None = None) -> dict[str, str]:
     texts = {"spec.specc": spec.files[0].text}
     if graph.choices:
         texts |= {"space.py": space_module(graph), "costs.py": costs_module(graph)}
-    return project_files(graph, spec.model, texts)
+    return project_files(graph, spec.model, texts) | own_files(spec)
 
 
 def project(spec: Compiled, folder: Path, graph: Graph | None = None) -> Project:

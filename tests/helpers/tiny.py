@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from specc.runtime.net.spelling import short
+from specc.runtime.net.plan import short
 from specc.space import choices
 
 WIDTHS = (2, 4, 8)

@@ -185,10 +185,25 @@ def test_two_inputs_and_several_outputs(tmp_path: Path) -> None:
     assert done.json["params"] == 15 + 21 + 8
 
 
-def test_what_no_part_stands_for(tmp_path: Path) -> None:
-    """Nothing is written of a network that is another one: here an average of the batch, which no operator is."""
+def test_what_has_no_word_is_kept_and_told(tmp_path: Path) -> None:
     code = NET.replace("x = self.stem(x)", "x = self.stem(x)\n            x = torch.cumsum(x, 3)")
-    assert "cumsum" in refused(tmp_path, code, "--input", "1,3,8,8")
+    done = imported(tmp_path, code, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    (kept,) = done.json["modules"]
+    assert kept["operator"] == "aten.cumsum"
+    assert kept["place"] == f"mine.py:{line_of(code, 'cumsum')}"
+    assert [Path(file).name for file in done.json["files"]] == ["net.specc", "net_modules.py", "net.safetensors"]
+    assert specc("check", tmp_path / "net.specc").code == 0
+
+
+def test_a_layer_that_is_called_twice(tmp_path: Path) -> None:
+    """Its weights are counted once, its multiply-accumulates twice."""
+    code = NET.replace("for block in self.blocks:", "for block in [self.blocks[0], self.blocks[0]]:")
+    done = imported(tmp_path, code, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    assert done.json["params"] == 224 + 576 + 16 + 45
+    assert done.json["macs"] == 64 * (216 + 2 * 576) + 40
+    assert done.json["modules"][0]["operator"] == "weights that are used twice"
 
 
 def test_frozen_and_unused_parameters_are_told(tmp_path: Path) -> None:

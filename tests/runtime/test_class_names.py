@@ -31,9 +31,9 @@ search { calibrate=0 }
 SCRIPTS = """
 from pathlib import Path
 import train, search, export
-import elastic.deploy.network
+import elastic.deploy.exporting
 
-elastic.deploy.network.write_onnx = lambda *args: None  # what takes longest
+elastic.deploy.exporting.write_onnx = lambda *args: None  # what takes longest
 
 def attempt(module, *flags):
     sys.argv = [f"{module.__name__}.py", *flags]

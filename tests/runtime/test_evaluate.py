@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from specc.ops.batch_norm.torch import BatchNorm1d
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Plan
+from specc.runtime.net.plan import Plan
 from specc.runtime.run.distributed import World
 from specc.runtime.train.calibrate import calibrated
 from specc.runtime.train.evaluate import evaluate

@@ -22,7 +22,7 @@ from specc.runtime.deploy.choosing import (
     sub_networks,
     wanted,
 )
-from specc.runtime.deploy.options import export_flags as export_flags_of_one
+from specc.runtime.deploy.exporting import export_flags as export_flags_of_one
 from specc.runtime.deploy.several import announce
 from specc.runtime.files.whole import writing
 from specc.runtime.search.front import Point, to_json

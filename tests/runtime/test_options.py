@@ -22,7 +22,7 @@ from specc.portable.run.flags import whole
 from specc.python import literal
 from specc.runtime.data import augment, datasets
 from specc.runtime.latency.timing import measure
-from specc.runtime.net.spelling import short, spelled
+from specc.runtime.net.plan import short, spelled
 from specc.runtime.run.distributed import join
 from specc.runtime.run.progress import Bar, Log, Mean, amount, seconds, table
 from specc.runtime.run.settings import at_path, read_settings

@@ -22,7 +22,7 @@ from specc.ops.linear.torch import Linear
 from specc.runtime.deploy import bundle
 from specc.runtime.net.elastic import Elastic, Value, when
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
+from specc.runtime.net.plan import Part, Plan
 from specc.runtime.net.sizes import OneOf
 from specc.runtime.net.stage import Repeat, Skippable, Stage
 from specc.runtime.train.calibrate import calibrate

@@ -163,13 +163,13 @@ def test_a_cause_is_a_line() -> None:
 
 BROKEN = """
 sys.modules["onnx"] = None
-import elastic.deploy.network
+import elastic.deploy.exporting
 
 def broken(*args, **more):
     args[4].write_text("half of it")
     raise RuntimeError("torch cannot export this\\nat all")
 
-elastic.deploy.network.write_program = lambda *args, **more: broken(None, *args, **more)
+elastic.deploy.exporting.write_program = lambda *args, **more: broken(None, *args, **more)
 import export
 
 for flags in FLAGS:

@@ -47,7 +47,7 @@ def measured(made: Project, net: Any, at: Any) -> Any:
     def own(place: str, cut: Any) -> Any:
         return cut.calibrated(torch.rand(cut.features), torch.rand(cut.features)) if hasattr(cut, "calibrated") else cut
 
-    return part(made, "net.parts").map_cuts(net.plan(at), own)
+    return part(made, "net.plan").map_cuts(net.plan(at), own)
 
 
 def test_a_runtime_picks_the_most_accurate_within_the_limits(made: dict[str, Project], tmp_path: Path) -> None:

@@ -306,6 +306,7 @@ def test_weights_travel_with_the_project(tmp_path: Path, plain: Any) -> None:
     assert specc("check", spec).code == 0
     done = specc("compile", spec, "-o", tmp_path / "out")
     assert done.code == 1
+    assert "no-start" in done.err
     assert "there is no w/net.safetensors beside the spec" in done.err
     assert not (tmp_path / "out").exists()
     (tmp_path / "w").mkdir()

@@ -18,8 +18,8 @@ from specc.space.aim import Effort, aim, start
 from specc.space.choices import Space
 from specc.space.elimination import Elimination, eliminate
 from specc.space.line import Goal, Line, goal, line
-from specc.space.prefixes import Floats, listed
 from specc.space.single import one_draw
+from specc.space.upper_bounds import Floats, listed
 from specc.space.window import draw_in_window
 from specc.subnets.space import space_of
 from tests.helpers.folders import SPECS

@@ -11,7 +11,7 @@ from pymoo.indicators.hv import HV
 from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from specc.runtime.search.nsga import crowding, fronts, hypervolume, ranked, survivors, tournament
+from specc.runtime.search.proposals import crowding, fronts, hypervolume, ranked, survivors, tournament
 
 SIZES = [(1, 2), (2, 2), (30, 2), (60, 3), (40, 4)]
 

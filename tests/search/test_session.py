@@ -17,8 +17,7 @@ from torch import Tensor
 from specc.codegen.graph_json import graph_json
 from specc.runtime.run.distributed import World
 from specc.runtime.search.front import Point
-from specc.runtime.search.report import front_table
-from specc.runtime.search.session import Search, counting, measuring, read_latencies
+from specc.runtime.search.session import Search, counting, front_table, measuring, read_latencies
 from specc.space.latency_table import table_of
 from specc.space.memory import Memory
 from tests.helpers.projects import compiled

@@ -12,7 +12,7 @@ from specc.cost import compile_cost, cost
 from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph
 from specc.pipeline import load
-from specc.space.triangle import seen
+from specc.space.functions import seen
 
 SPECS = Path(__file__).parents[2] / "specs"
 

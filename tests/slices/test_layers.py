@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.ops.triangular.torch import BlockConv2d, BlockLinear, DiagonalLinear, TriangularConv2d, TriangularLinear
-from specc.space.triangle import seen
+from specc.space.functions import seen
 
 torch.set_num_threads(1)
 

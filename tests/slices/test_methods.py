@@ -16,7 +16,7 @@ from specc.methods.awn import step as awn
 from specc.methods.inclusive_sparse import step as inclusive_sparse
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.levels import Level, Levels
-from specc.space.triangle import seen
+from specc.space.functions import seen
 from tests.helpers.sliced import any_width, sliced
 from tests.helpers.steps import drawn, generated, snapshot, trainer_of
 

@@ -12,7 +12,7 @@ from specc.ir.choice import Range
 from specc.ir.expr import round_half_up
 from specc.ir.graph import Graph
 from specc.passes.specialise import specialise
-from specc.space.triangle import seen, support
+from specc.space.functions import seen, support
 from tests.helpers.networks import graph_of
 from tests.helpers.sliced import any_width, sliced
 

@@ -17,8 +17,7 @@ from elastic.files import documents
 from elastic.files.documents import read_json
 from elastic.files.first_version import first_version
 from elastic.files.whole import load_tensors, put_back, save_tensors, whole_folder, write_text
-from elastic.net.parts import Part, Plan, map_cuts
-from elastic.net.plan import Cut, Option
+from elastic.net.plan import Cut, Option, Part, Plan, map_cuts
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"

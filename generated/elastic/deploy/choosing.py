@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from elastic.deploy.options import add_file_flags
+from elastic.deploy.exporting import add_file_flags
 from elastic.files.documents import read_json
 from elastic.files.first_version import UNCHANGED, FirstVersion
 from elastic.run.distributed import warn

@@ -1,22 +1,35 @@
-"""The source and the weights of a static network, checked; and what is said of its inputs and its free axes."""
+"""What export.py writes of one network: its source and weights, programs, and subnet.json, which says what they are;
+each is loaded again and checked. And the flags that say which files, and how.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
 
-from elastic.data.images import Inputs
+from elastic.data.images import Inputs, each_input
 from elastic.data.loading import Loading
-from elastic.deploy.checked import FILES, Outputs, compare
-from elastic.deploy.programs import Wish, multiple
+from elastic.deploy.checked import FILES, Outputs, Written, checksums, compare, named
+from elastic.deploy.int8_files import IMAGES, write_int8
+from elastic.deploy.original import write_original
+from elastic.deploy.programs import Wish, multiple, write_onnx, write_program
 from elastic.deploy.static_source import static_source
-from elastic.files.whole import save_tensors, write_text
+from elastic.files.whole import save_tensors, whole_folder, write_text, writing
+from elastic.net.extract import extract
+from elastic.net.resizing import sized
+from elastic.run.flags import Flags, whole
+from elastic.train.evaluate import evaluate
+from elastic.train.trained import Trained
+from elastic.train.trainer import run
 
 DOC: Final = """\
 {title}
@@ -117,3 +130,111 @@ def write_source(
     with torch.inference_mode():
         compare(f"{source} and its weights", net.eval()(*inputs), wanted)
     write_text(folder / source, text)
+
+
+def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags of export.py for a network without choices."""
+    parser = Flags(description="Exports the network.")
+    add_file_flags(parser)
+    flags = parser.parse_args(argv)
+    flags.checkpoint = flags.checkpoint or flags.output_dir / "checkpoint.pt"
+    return flags
+
+
+def add_file_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--formats", nargs="+", choices=[*FILES], help="files to write (default: all)")
+    add("--opset", type=whole(7), metavar="N", help="ONNX opset (default: the exporter's)")
+    add("--dynamic-size", action="store_true", help="dynamic height and width")
+    add("--int8", action="store_true", help="also quantize to int8, and report it")
+    add(
+        "--to-original",
+        type=Path,
+        metavar="FILE",
+        help="also write the weights of the class it was imported from; FILE: import's .safetensors",
+    )
+    add("--checkpoint", type=Path, metavar="FILE", help="default: checkpoint.pt in --output-dir")
+    add("--data-path", metavar="DIR", help="new location of the data set")
+    add("--output-dir", type=Path, default=Path("runs"), metavar="DIR", help="default: runs")
+
+
+def export(
+    trained: Trained,
+    name: str,
+    inputs: Sequence[str],
+    folder: Path,
+    flags: argparse.Namespace,
+    plan: Any = None,
+    called: str = "",
+    known: Mapping[str, float] = MappingProxyType({}),
+    tuned: nn.Module | None = None,
+) -> Written:
+    """Writes and checks all that there is of the network `name`, or of its sub-network of `plan`, into a folder of its
+    own, which is replaced as a whole.
+
+    `inputs` are the names of what it takes. Of a sub-network `called` names it, and `known` has figures to keep.
+    `tuned` is the sub-network extracted and trained further, for inputs of its resolution: it is what is written then.
+    """
+    net, loading = trained.net, trained.loading
+    title = f"{type(net).__name__}{f' at {called}' if called else ''}: a plain static network."
+    resolution = None if plan is None else plan.resolution
+    images = first_batch(loading)
+    examples = sized(each_input(images), resolution)
+    plain = extract(net, plan, resized=False) if tuned is None else extract(tuned)
+    static = (
+        extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
+    )
+    with torch.inference_mode():
+        wanted: Outputs = run(net, images, plan) if tuned is None else plain(*examples)
+        compare("static module", static(*examples), wanted)
+    about: dict[str, Any] = {
+        "network": name,
+        "fingerprint": net.fingerprint,
+        "at": {} if plan is None else plan.assignment,
+        **known,
+        "inputs": described(loading, inputs, examples),
+        "outputs": [*named(wanted)],
+        "classes": trained.classes,
+    }
+    wish, free = wish_of(flags, static, examples, about)
+    about |= free
+    written = Written(flags)
+    with writing(folder), whole_folder(folder) as aside:
+        source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
+        if flags.to_original is not None:
+            write_original(plain, flags.to_original, aside)
+        written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
+        written.attempt(
+            program, partial(write_program, static, examples, wanted, program, wish=wish)
+        )
+        written.attempt(
+            onnx, partial(write_onnx, static, examples, inputs, wanted, onnx, wish), "ONNX file"
+        )
+        if flags.int8:
+            fitting = [
+                sized(each_input(batch[0]), resolution)
+                for batch in loading.calibration(IMAGES) or ()
+            ]
+            accuracy_of = (
+                None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
+            )
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
+        about |= {"left_out": written.left_out, "files": checksums(aside)}
+        write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
+    print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
+    return written
+
+
+def first_batch(loading: Loading) -> Inputs:
+    """Eight test images, or what the network takes, to compare answers on."""
+    return next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
+
+
+def accuracy(loading: Loading, resolution: Any, static: nn.Module) -> float:
+    """Of a static network that takes inputs of its own resolution, on the test images."""
+
+    def prepare(images: Inputs) -> tuple[Tensor, ...]:
+        return sized(each_input(images), resolution)
+
+    tests = loading.evaluation(loading.data.test)
+    return evaluate(OnImages(static, prepare), None, tests, loading.world).accuracy

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from elastic.data.images import Inputs, each_input
 from elastic.deploy.choosing import COSTS
-from elastic.deploy.exporting import OnImages
-from elastic.deploy.options import add_file_flags
+from elastic.deploy.exporting import OnImages, add_file_flags
 from elastic.net.extract import extract
 from elastic.net.resizing import sized
 from elastic.run.flags import Flags, cost, share, whole

@@ -14,9 +14,9 @@ from elastic.data.images import Inputs, each_input
 from elastic.deploy import bundle
 from elastic.deploy.checked import Written, agree
 from elastic.deploy.choosing import figures, left_over
-from elastic.deploy.network import export, first_batch
+from elastic.deploy.exporting import export, first_batch
 from elastic.files.whole import writing
-from elastic.net.spelling import short
+from elastic.net.plan import short
 from elastic.run.progress import amount
 from elastic.search.front import Point
 from elastic.train.trained import Trained

@@ -1,7 +1,8 @@
 """An extracted sub-network as the source of a plain module: `static_source` writes what `extract` has traced.
 
 `__init__` makes the layers with numbers as sizes, under their names in the extracted network, so that both have the
-same state; the forward is the traced graph, a line an operation. The text needs torch alone.
+same state; the forward is the traced graph, a line an operation, laid out as a formatter would. The text needs torch
+alone.
 """
 
 from __future__ import annotations
@@ -11,16 +12,56 @@ import inspect
 import operator
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from elastic.deploy.constructors import constructor, literal, name_of_class
-from elastic.deploy.source_text import WIDTH, Call, Text, flat, laid
 from elastic.net.resizing import resize, resized
+
+WIDTH: Final = 100
+
+Text: TypeAlias = "str | Call"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something in brackets, which takes a line for each item where one line is too short."""
+
+    head: str
+    items: tuple[tuple[str, Text], ...]
+    tail: str = ")"
+
+    def flat(self) -> str:
+        inner = ", ".join(name + flat(item) for name, item in self.items)
+        lone = self.head == "(" and len(self.items) == 1  # a tuple of one
+        return f"{self.head}{inner}{',' if lone else ''}{self.tail}"
+
+
+def flat(text: Text) -> str:
+    return text if isinstance(text, str) else text.flat()
+
+
+def laid(text: Text, indent: int, before: str = "", after: str = "") -> list[str]:
+    """Lines of `before`, text and `after`, indented; calls that hold `Parts` are always spread out."""
+    blank = " " * indent
+    line = blank + before + flat(text) + after
+    if isinstance(text, str) or (len(line) <= WIDTH and not spread(text)) or not text.items:
+        return [line]
+    lines = [f"{blank}{before}{text.head}"]
+    for name, item in text.items:
+        lines += laid(item, indent + 4, name, ",")
+    return [*lines, f"{blank}{text.tail}{after}"]
+
+
+def spread(call: Call) -> bool:
+    """Whether it takes a line for each item even if one line were enough: parts under their names."""
+    return call.head in ("Parts(", "Layers(")
+
 
 SIGNS: Final[Mapping[Any, str]] = MappingProxyType(
     {

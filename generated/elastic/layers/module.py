@@ -40,7 +40,9 @@ class Module(nn.Module):
         from pathlib import Path
 
         folders = Path(__file__).resolve().parents[:3]  # the project's is the last of these
-        file = next((folder / self.path for folder in folders if (folder / self.path).is_file()), None)
+        file = next(
+            (folder / self.path for folder in folders if (folder / self.path).is_file()), None
+        )
         if file is None:
             raise ValueError(f"{self.path} is missing: the network uses {self.name} of it")
         key = f"module at {file}"
@@ -61,7 +63,9 @@ class Module(nn.Module):
         named = {str(pair.arg): ast.literal_eval(pair.value) for pair in called.keywords}
         made = make(*given, **named)
         if not isinstance(made, nn.Module):
-            raise ValueError(f"{self.name} of {self.path} makes no nn.Module but a {type(made).__name__}")
+            raise ValueError(
+                f"{self.name} of {self.path} makes no nn.Module but a {type(made).__name__}"
+            )
         return made
 
     def verify(self) -> None:
@@ -80,7 +84,9 @@ class Module(nn.Module):
         self.module.train(training)
         shape = tuple(y.shape[1:]) if isinstance(y, Tensor) else type(y).__name__
         if shape != tuple(self.gives):
-            raise ValueError(f"{where} gives {shape} of {tuple(self.reads)}, and the spec says {tuple(self.gives)}")
+            raise ValueError(
+                f"{where} gives {shape} of {tuple(self.reads)}, and the spec says {tuple(self.gives)}"
+            )
 
     def forward(self, x: Tensor, cut: None = None) -> Tensor:
         y: Tensor = self.module(x)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from elastic.layers.conv import Conv2d, ConvCut, Window
 from elastic.layers.linear import Linear, LinearCut
 from elastic.net.sizes import Size, largest, narrowest, total
-from elastic.space.triangle import seen
+from elastic.space.functions import seen
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 

@@ -17,9 +17,10 @@ from typing import Any
 from torch import nn
 
 from elastic.net.elastic import Elastic, Value, presence, takes_plan
-from elastic.net.parts import Part, Plan
 from elastic.net.plan import (
     Option,
+    Part,
+    Plan,
     Space,
     complete,
     known_outputs,

@@ -1,25 +1,119 @@
 """Extraction: one sub-network as a plain static module.
 
 The forward of the network is traced with torch.fx under a plan. Elastic layers become plain `nn.Conv2d`, `nn.Linear`
-and `nn.BatchNorm` at the same attribute paths, with contiguous copies of the weights that the plan uses. In eval mode a
-norm is an affine map per channel, so it can be folded into the convolution or linear layer before it.
+and `nn.BatchNorm` at the same attribute paths, with contiguous copies of the weights that the plan uses; weights that
+torch makes of other parameters (pruned ones, weight norm, parametrizations) become plain. In eval mode a norm is an
+affine map per channel, so it can be folded into the convolution or linear layer before it; an activation then
+overwrites its input where nothing reads that afterwards, which autograd would need in training.
 """
 
 from __future__ import annotations
 
+import copy
 import inspect
 import operator
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize, prune
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
-from elastic.net.reshaped import refresh, settled
-from elastic.net.reuse import overwrite
+MAKERS: Final = (prune.BasePruningMethod, SpectralNorm, WeightNorm)
+"""Hooks that make a layer's weight anew before each call."""
+
+
+def refresh(layer: nn.Module) -> None:
+    """Has the hooks of a layer make its weight of the parameters as they are now, as its next call would."""
+    for hook in layer._forward_pre_hooks.values():
+        if isinstance(hook, MAKERS):
+            hook(layer, ())
+
+
+def settled(layer: nn.Module) -> nn.Module:
+    """A copy of a layer of torch with a plain weight: what its hooks and parametrizations make of others."""
+    refresh(layer)
+    own = copy.deepcopy(layer)
+    for key, hook in [*own._forward_pre_hooks.items()]:
+        if isinstance(hook, prune.BasePruningMethod):
+            prune.remove(own, hook._tensor_name)  # type: ignore[no-untyped-call]
+        elif isinstance(hook, (SpectralNorm, WeightNorm)):
+            hook.remove(own)
+            del own._forward_pre_hooks[key]
+    if parametrize.is_parametrized(own):
+        for name in [*own._modules["parametrizations"]._modules]:  # type: ignore[union-attr]
+            parametrize.remove_parametrizations(own, name)
+    return own
+
+
+OVERWRITING: Final = (F.relu, F.relu6, F.hardswish, F.silu)
+ACTIVATIONS: Final = (
+    *(*OVERWRITING, F.hardsigmoid, F.gelu, torch.sigmoid, torch.tanh, F.mish, F.selu, F.leaky_relu),
+    *(F.elu, F.celu, F.softplus, F.hardtanh, torch.softmax),
+)
+FUNCTIONS: Final = (
+    *(*ACTIVATIONS, operator.add, operator.sub, operator.mul, torch.add, torch.sub, torch.mul),
+    *(torch.cat, F.pad),
+    F.scaled_dot_product_attention,
+)
+"""Functions whose result lies in memory of its own, if they are not told to work in place."""
+UPDATES: Final = (operator.iadd, operator.imul, operator.isub)
+"""What changes its first input."""
+METHODS: Final = ("mean", "amax", "sum")
+LAYERS: Final = (
+    *(nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
+    *(nn.AvgPool2d, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Upsample),
+    *(nn.InstanceNorm2d, nn.RMSNorm, nn.LocalResponseNorm),
+    *(nn.LeakyReLU, nn.ELU, nn.CELU, nn.Softplus, nn.Hardtanh),
+)
+
+
+def overwrite(graph: fx.Graph, layers: Mapping[str, nn.Module]) -> None:
+    """Has activations of a traced network work in place, where that changes nothing."""
+    place = {node: at for at, node in enumerate(graph.nodes)}
+    base: dict[fx.Node, fx.Node] = {}
+    last: dict[fx.Node, int] = {}
+    shared: set[fx.Node] = set()
+    for node in graph.nodes:
+        base[node] = node
+        if node.all_input_nodes and not is_fresh(node, layers):
+            base[node] = base[node.all_input_nodes[0]]
+            if node.target not in UPDATES:
+                shared.update(base[before] for before in node.all_input_nodes[1:])
+        for before in node.all_input_nodes:
+            last[base[before]] = place[node]
+    for node in graph.nodes:
+        if node.op != "call_function" or node.target not in OVERWRITING:
+            continue
+        (before,) = node.all_input_nodes
+        source = base[before]
+        given = source.op in ("placeholder", "get_attr")
+        if given or source in shared or last[source] != place[node]:
+            continue
+        node.kwargs = {**node.kwargs, "inplace": True}
+        for other, its in base.items():
+            if its is node:
+                base[other] = source
+        last[source] = max(last.get(node, place[node]), place[node])
+
+
+def is_fresh(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
+    """Whether the output of a step lies in memory of its own. Of a step that is not known here it may not."""
+    match node.op:
+        case "call_module":
+            return isinstance(layers.get(str(node.target)), LAYERS)
+        case "call_method":
+            return node.target in METHODS
+        case "call_function":
+            return node.target in FUNCTIONS and not node.kwargs.get("inplace")
+    return False
+
 
 TRACING: Final = threading.Lock()
 """While torch.fx traces, the calls of all modules in the process come to its tracer: one at a time."""

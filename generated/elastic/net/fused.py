@@ -25,10 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from elastic.net.affine import LiveNorms
 from elastic.net.extract import at_rest, traced
-from elastic.net.parts import Part, Plan
 from elastic.net.pieces import (
+    LiveNorms,
     Piece,
     Step,
     arranged,
@@ -41,7 +40,7 @@ from elastic.net.pieces import (
     shared_pieces,
     thinned,
 )
-from elastic.net.plan import Cut, Resolution
+from elastic.net.plan import Cut, Part, Plan, Resolution
 from elastic.net.resizing import sized
 
 LINES: Final = 64

@@ -11,8 +11,7 @@ from elastic.net.derive import Planner
 from elastic.net.elastic import Elastic
 from elastic.net.extract import extract
 from elastic.net.fused import Fused, Line, fused
-from elastic.net.parts import Plan
-from elastic.net.plan import Option, Space
+from elastic.net.plan import Option, Plan, Space
 from elastic.net.resizing import resize as resize  # for model.py
 from elastic.net.resizing import sized as sized
 from elastic.net.sizes import Condition, Expr

@@ -20,8 +20,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from elastic.net.extract import evaluating
 from elastic.net.network import ElasticNet
-from elastic.net.parts import Plan
-from elastic.net.plan import Option
+from elastic.net.plan import Option, Plan
 
 
 class Pyramid(nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from elastic.net.elastic import when
-from elastic.net.parts import Part
+from elastic.net.plan import Part
 from elastic.net.sizes import Condition
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from elastic.net.elastic import Elastic, when
-from elastic.net.parts import Part
+from elastic.net.plan import Part
 from elastic.net.sizes import Condition, OneOf, Size
 
 

@@ -13,7 +13,7 @@ from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from elastic.net.extract import PlanTracer, is_elastic
-from elastic.net.parts import Plan
+from elastic.net.plan import Plan
 
 Action: TypeAlias = Literal["once", "grow", "new", "whole"]
 """What a step does at a place: what the first step does for all of them; the output channels of a layer that are new;

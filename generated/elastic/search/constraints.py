@@ -8,15 +8,14 @@ from itertools import pairwise
 from math import inf
 from typing import Any, Final
 
-from elastic.search.checks import written
 from elastic.search.front import Point
+from elastic.search.options import written
 from elastic.space import choices
+from elastic.space.conditioned import ranges_of
 from elastic.space.elimination import TooEntangled
 from elastic.space.latency_table import LatencyTable
 from elastic.space.line import ANY, Window
-from elastic.space.ranges import ranges_of
-from elastic.space.timed import in_nanoseconds, timed_space
-from elastic.space.window import NothingFound, draw_in_window
+from elastic.space.window import NothingFound, draw_in_window, in_nanoseconds, timed_space
 from elastic.train.interfaces import Space
 
 COUNTED: Final = ("macs", "params", "latency")

@@ -15,8 +15,15 @@ import numpy as np
 
 from elastic.space.elimination import Elimination, Ints, Step
 from elastic.space.line import Goal
-from elastic.space.prefixes import Floats, Prefixes, Weights, listed
-from elastic.space.upper_bounds import UpperBound, leading, upper_bounds
+from elastic.space.upper_bounds import (
+    Floats,
+    Prefixes,
+    UpperBound,
+    Weights,
+    leading,
+    listed,
+    upper_bounds,
+)
 
 NEVER = -1e300
 """Where a pair that there is not would stand between breakpoints."""

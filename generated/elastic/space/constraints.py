@@ -15,16 +15,14 @@ from functools import partial
 import numpy as np
 
 from elastic.space.aim import Aim, Start, aim, draws, start
-from elastic.space.catch import EFFORTS, by_chance, everywhere, true_costs
 from elastic.space.choices import Option, Space, assignment_at, positions
 from elastic.space.choices import largest as largest_of
 from elastic.space.choices import smallest as smallest_of
+from elastic.space.conditioned import Listing, drawn_from, listing, ranges_of
 from elastic.space.elimination import Ints, TooEntangled, cost_ranges, eliminate
 from elastic.space.line import Goal, goal, line
-from elastic.space.listing import Listing, drawn_from, listing
-from elastic.space.ranges import ranges_of
 from elastic.space.single import one_draw
-from elastic.space.tilting import Attempts
+from elastic.space.tilting import EFFORTS, Attempts, by_chance, everywhere, true_costs
 
 TRIES = 20_000
 """The most draws made for one that fits, where not every draw does."""

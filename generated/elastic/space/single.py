@@ -9,7 +9,7 @@ from math import nextafter
 import numpy as np
 
 from elastic.space.aim import Aim, Back, Start
-from elastic.space.prefixes import Floats
+from elastic.space.upper_bounds import Floats
 
 
 def one_draw(to: Aim, of: Start, rng: random.Random) -> Sequence[int] | None:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from elastic.data.images import each_input
 from elastic.net.extract import evaluating, wide
-from elastic.net.parts import SomePart, map_cuts
-from elastic.net.plan import Cut
+from elastic.net.plan import Cut, SomePart, map_cuts
 from elastic.train.interfaces import Batches
 
 

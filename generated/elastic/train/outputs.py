@@ -12,7 +12,7 @@ import torch
 
 from elastic.data.images import each_input
 from elastic.files.whole import write_text, writing
-from elastic.net.spelling import short
+from elastic.net.plan import short
 from elastic.run.distributed import World, total
 from elastic.run.progress import amount, table
 from elastic.train.evaluate import Score, counted, score_of

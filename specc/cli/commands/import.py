@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from specc.cli import arguments as shared
@@ -105,7 +106,11 @@ def elastic_text(found: Imported, asked: tuple[str, str, object], output: Path) 
 
     method, banks, wishes = asked
     try:
-        made = elastify(Source(output.name, found.written.text), wishes, method, banks, {})  # type: ignore[arg-type]
+        with TemporaryDirectory(prefix="specc-import-") as folder:  # a spec's modules are read beside it
+            for name, text in found.files.items():
+                Path(folder, name).write_text(text, encoding="utf-8")
+            source = Source(output.name, found.written.text, Path(folder, output.name).as_posix())
+            made = elastify(source, wishes, method, banks, {})  # type: ignore[arg-type]
     except NothingElastic as error:
         raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
     except CannotTrain as error:

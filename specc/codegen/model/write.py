@@ -35,7 +35,7 @@ RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.elastic": ("Elastic", "Value", "when"),
     "net.network": ("ElasticNet", "resize", "sized"),
     "net.stage": ("Repeat", "Skippable", "Stage"),
-    "net.parts": ("Part", "Plan"),
+    "net.plan": ("Part", "Plan"),
     "net.rounds": ("Round", "rounds"),
     "net.sizes": (
         "Condition", "OneOf", "Size", "ceil", "divisible", "exit_predictions", "floor", "greatest", "half_up", "named",

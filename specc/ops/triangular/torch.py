@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from specc.ops.conv.torch import Conv2d, ConvCut, Window
 from specc.ops.linear.torch import Linear, LinearCut
 from specc.runtime.net.sizes import Size, largest, narrowest, total
-from specc.space.triangle import seen
+from specc.space.functions import seen
 
 Views: TypeAlias = tuple[Tensor, Tensor | None]
 

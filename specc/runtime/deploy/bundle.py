@@ -17,8 +17,7 @@ from specc.portable.files import documents
 from specc.portable.files.documents import read_json
 from specc.runtime.files.first_version import first_version
 from specc.runtime.files.whole import load_tensors, put_back, save_tensors, whole_folder, write_text
-from specc.runtime.net.parts import Part, Plan, map_cuts
-from specc.runtime.net.plan import Cut, Option
+from specc.runtime.net.plan import Cut, Option, Part, Plan, map_cuts
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"

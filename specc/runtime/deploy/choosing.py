@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from specc.portable.files.documents import read_json
 from specc.portable.run.flags import Flags, cost, whole
-from specc.runtime.deploy.options import add_file_flags
+from specc.runtime.deploy.exporting import add_file_flags
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion
 from specc.runtime.run.distributed import warn
 from specc.runtime.run.settings import read_settings

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from specc.portable.run.flags import Flags, cost, share, whole
 from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.deploy.choosing import COSTS
-from specc.runtime.deploy.exporting import OnImages
-from specc.runtime.deploy.options import add_file_flags
+from specc.runtime.deploy.exporting import OnImages, add_file_flags
 from specc.runtime.net.extract import extract
 from specc.runtime.net.resizing import sized
 from specc.runtime.train.evaluate import Score

@@ -14,9 +14,9 @@ from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.deploy import bundle
 from specc.runtime.deploy.checked import Written, agree
 from specc.runtime.deploy.choosing import figures, left_over
-from specc.runtime.deploy.network import export, first_batch
+from specc.runtime.deploy.exporting import export, first_batch
 from specc.runtime.files.whole import writing
-from specc.runtime.net.spelling import short
+from specc.runtime.net.plan import short
 from specc.runtime.run.progress import amount
 from specc.runtime.search.front import Point
 from specc.runtime.train.trained import Trained

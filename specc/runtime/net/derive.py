@@ -17,9 +17,10 @@ from typing import Any
 from torch import nn
 
 from specc.runtime.net.elastic import Elastic, Value, presence, takes_plan
-from specc.runtime.net.parts import Part, Plan
 from specc.runtime.net.plan import (
     Option,
+    Part,
+    Plan,
     Space,
     complete,
     known_outputs,

@@ -25,10 +25,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from specc.runtime.net.affine import LiveNorms
 from specc.runtime.net.extract import at_rest, traced
-from specc.runtime.net.parts import Part, Plan
 from specc.runtime.net.pieces import (
+    LiveNorms,
     Piece,
     Step,
     arranged,
@@ -41,7 +40,7 @@ from specc.runtime.net.pieces import (
     shared_pieces,
     thinned,
 )
-from specc.runtime.net.plan import Cut, Resolution
+from specc.runtime.net.plan import Cut, Part, Plan, Resolution
 from specc.runtime.net.resizing import sized
 
 LINES: Final = 64

@@ -11,8 +11,7 @@ from specc.runtime.net.derive import Planner
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.extract import extract
 from specc.runtime.net.fused import Fused, Line, fused
-from specc.runtime.net.parts import Plan
-from specc.runtime.net.plan import Option, Space
+from specc.runtime.net.plan import Option, Plan, Space
 from specc.runtime.net.resizing import resize as resize  # for model.py
 from specc.runtime.net.resizing import sized as sized
 from specc.runtime.net.sizes import Condition, Expr

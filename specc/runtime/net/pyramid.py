@@ -20,8 +20,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from specc.runtime.net.extract import evaluating
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Plan
-from specc.runtime.net.plan import Option
+from specc.runtime.net.plan import Option, Plan
 
 
 class Pyramid(nn.Module):

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from specc.runtime.net.elastic import when
-from specc.runtime.net.parts import Part
+from specc.runtime.net.plan import Part
 from specc.runtime.net.sizes import Condition
 
 

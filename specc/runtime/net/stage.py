@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from specc.runtime.net.elastic import Elastic, when
-from specc.runtime.net.parts import Part
+from specc.runtime.net.plan import Part
 from specc.runtime.net.sizes import Condition, OneOf, Size
 
 

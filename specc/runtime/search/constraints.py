@@ -8,16 +8,15 @@ from itertools import pairwise
 from math import inf
 from typing import Any, Final
 
-from specc.runtime.search.checks import written
 from specc.runtime.search.front import Point
+from specc.runtime.search.options import written
 from specc.runtime.train.interfaces import Space
 from specc.space import choices
+from specc.space.conditioned import ranges_of
 from specc.space.elimination import TooEntangled
 from specc.space.latency_table import LatencyTable
 from specc.space.line import ANY, Window
-from specc.space.ranges import ranges_of
-from specc.space.timed import in_nanoseconds, timed_space
-from specc.space.window import NothingFound, draw_in_window
+from specc.space.window import NothingFound, draw_in_window, in_nanoseconds, timed_space
 
 COUNTED: Final = ("macs", "params", "latency")
 

@@ -1,4 +1,6 @@
-"""A search of one trained network: what proposes sub-networks, and what evaluates them."""
+"""A search of one trained network: what proposes sub-networks, what evaluates them, and what is said and written at the
+end: a table, pareto.json, a page and a picture.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,20 @@ import torch
 
 from specc.runtime.data.images import Shapes, random_inputs
 from specc.runtime.files.first_version import UNCHANGED, FirstVersion, first_version
+from specc.runtime.files.whole import write_text, writing
 from specc.runtime.latency.timing import measure
+from specc.runtime.net.plan import short
 from specc.runtime.net.resizing import sized
-from specc.runtime.net.spelling import short
 from specc.runtime.run.distributed import World, leave
 from specc.runtime.run.journal import Measured, fingerprint, open_journal
-from specc.runtime.run.progress import seconds
+from specc.runtime.run.progress import amount, seconds, table
 from specc.runtime.search.constraints import why_none
 from specc.runtime.search.evaluator import Calibrated, Costs, Evaluator, Measure
-from specc.runtime.search.front import Point
+from specc.runtime.search.front import Point, to_json
 from specc.runtime.search.options import SearchOptions
-from specc.runtime.search.proposals import Proposals
+from specc.runtime.search.page import write_page
+from specc.runtime.search.picture import Series, draw
+from specc.runtime.search.proposals import Proposals, covered
 from specc.runtime.train.evaluate import evaluate
 from specc.runtime.train.interfaces import Assignment, Space
 from specc.runtime.train.sorting import sort_all
@@ -224,3 +229,47 @@ def measuring(trained: Trained, plans: Callable[[Assignment], Any], shapes: Shap
         return {what: score.accuracy} | ({"broken": score.broken} if score.broken else {})
 
     return measured
+
+
+def report(search: Search, name: str, evaluated: Sequence[Point], front: Sequence[Point]) -> None:
+    """Prints the front of the network `name`, and writes it with what it is of: the network, its weights, its data."""
+    print(front_table(front))
+    missing = sum(not point.trained for point in front)
+    if missing:
+        print(f"{missing} of {len(front)} are not trained: no step of train.py runs them")
+
+    data, costs, folder = search.trained.loading.data, search.costs, search.options.output_dir
+    share = covered(front, search.evaluator.point(search.space.largest()), costs)
+    about: dict[str, Any] = {"network": name, **search.origin, "dataset": data.name}
+    about |= {"cost": costs[0], "costs": costs, "hypervolume": share}
+    title = f"{name}: accuracy on {len(data.validation):,} {search.evaluated_on} images"
+    with writing(folder):
+        write_text(folder / "pareto.json", to_json(front, about))
+        write_page(folder / "pareto.html", title, [*evaluated], [*front], costs)
+    series = Series(
+        title=title,
+        cost_name=costs[0],
+        evaluated=[(point.cost(costs[0]), point.accuracy) for point in evaluated],
+        front=[(point.cost(costs[0]), point.accuracy) for point in front],
+    )
+    with writing(folder):
+        _, picture = draw(series, folder)
+    print(f"wrote {folder / 'pareto.json'}, {folder / 'pareto.html'} and {picture}")
+
+
+def front_table(front: Sequence[Point]) -> str:
+    """A line for each sub-network of a front that is finished, numbered as export.py takes them."""
+    rows = [
+        [
+            f"{number:2}  {short(point.at)}{'' if point.trained else ' (not trained)'}",
+            amount(point.macs),
+            amount(point.params),
+            amount(point.cost("memory")),
+            f"{point.accuracy:.2%}",
+            f"{point.test_accuracy:.2%}",
+            f"{1e3 * point.cost('latency'):.3f} ms",
+        ]
+        for number, point in enumerate(front, 1)
+    ]
+    heads = ["    sub-network", "MACs", "params", "bytes", "validation", "test", "latency"]
+    return table(heads, rows)

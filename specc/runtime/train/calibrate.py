@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from specc.runtime.data.images import each_input
 from specc.runtime.net.extract import evaluating, wide
-from specc.runtime.net.parts import SomePart, map_cuts
-from specc.runtime.net.plan import Cut
+from specc.runtime.net.plan import Cut, SomePart, map_cuts
 from specc.runtime.train.interfaces import Batches
 
 

@@ -12,7 +12,7 @@ import torch
 
 from specc.runtime.data.images import each_input
 from specc.runtime.files.whole import write_text, writing
-from specc.runtime.net.spelling import short
+from specc.runtime.net.plan import short
 from specc.runtime.run.distributed import World, total
 from specc.runtime.run.progress import amount, table
 from specc.runtime.train.evaluate import Score, counted, score_of

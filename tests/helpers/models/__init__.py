@@ -7,8 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from specc.runtime.net.parts import Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Plan, Space
 from specc.runtime.net.sizes import OneOf
 
 Outputs = Tensor | dict[str, Tensor]

@@ -13,8 +13,7 @@ from specc.ops.conv.torch import Conv2d
 from specc.ops.segmented.torch import SegmentedBatchNorm2d, SegmentedConv2d, SegmentedLinear
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import OneOf, Size, cat
 from tests.helpers.models import Outputs, asked
 

@@ -13,8 +13,7 @@ from specc.ops.linear.torch import Linear
 from specc.ops.triangular.torch import TriangularConv2d
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import Size, greatest, half_up, times
 from tests.helpers.models import Outputs, asked, choice
 

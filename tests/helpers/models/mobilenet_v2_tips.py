@@ -11,8 +11,7 @@ from specc.ops.batch_norm.torch import BatchNorm2d
 from specc.ops.conv.torch import Conv2d
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import OneOf, Size, divisible
 from specc.runtime.net.stage import Skippable, Stage
 from tests.helpers.models import Outputs, asked

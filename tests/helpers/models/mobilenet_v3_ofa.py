@@ -15,8 +15,7 @@ from specc.ops.linear.torch import Linear
 from specc.ops.transformed.torch import TransformedConv2d
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.resizing import resize
 from specc.runtime.net.sizes import OneOf, divisible
 from specc.runtime.net.stage import Repeat, Stage

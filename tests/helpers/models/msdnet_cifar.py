@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from specc.ops.batch_norm.torch import BatchNorm2d
 from specc.runtime.net.elastic import Elastic, Value, when
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import OneOf, wanted
 from tests.helpers.models import Outputs, choice
 

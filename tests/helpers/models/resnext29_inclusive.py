@@ -11,8 +11,7 @@ from specc.ops.batch_norm.torch import BatchNorm2d
 from specc.ops.conv.torch import Conv2d
 from specc.runtime.net.elastic import Elastic, when
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import OneOf, named, position, wanted
 from specc.runtime.net.stage import Stage
 from tests.helpers.models import Outputs, choice

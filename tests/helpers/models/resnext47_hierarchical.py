@@ -12,8 +12,7 @@ from specc.ops.conv.torch import Conv2d
 from specc.ops.pad_channels.torch import PadSlices
 from specc.ops.triangular.torch import BlockConv2d
 from specc.runtime.net.elastic import Elastic, when
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import OneOf, Size, largest, named, wanted
 from specc.runtime.net.slices import SlicedNet
 from specc.runtime.net.stage import Stage

@@ -14,8 +14,7 @@ from specc.ops.linear.torch import Linear
 from specc.ops.position.torch import Position
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.network import ElasticNet
-from specc.runtime.net.parts import Part, Plan
-from specc.runtime.net.plan import Space
+from specc.runtime.net.plan import Part, Plan, Space
 from specc.runtime.net.sizes import OneOf, Size
 from specc.runtime.net.stage import Repeat, Skippable, Stage
 from tests.helpers.models import Outputs, asked
