@@ -77,7 +77,7 @@ def test_costs_have_the_value_of_their_expression(expr: Expr) -> None:
 @FEW
 @given(EXPRESSIONS)
 def test_sizes_have_the_value_of_their_expression(expr: Expr) -> None:
-    choices = {name: sizes.OneOf(option, option + 1, name=name) for name, option in AT.items()}
+    choices = {name: sizes.OneOf(1, 2, name=name) for name in AT}
     assert value(eval(size_text(expr, named)[0], {"Fraction": Fraction, **vars(sizes), **choices})) == evaluate(
         expr, AT
     )
