@@ -23,7 +23,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     args.append(Arg(each(sites, lambda site: params(site).dropout), "rate", "dropout", 0, "dropout"))
     if varies(inputs.values) or varies(heads.values):
         return Written("ElasticAttention", "attention", tuple(args), planned=True, overwritable=True)
-    return Written("Attention", "attention", tuple(args), overwritable=True)
+    return Written("Attention", "attention", tuple(args), overwritable=True, plain=True)
 
 
 WRITERS = (Writer("attention", write),)
