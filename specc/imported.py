@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from specc.diagnostics import Findings
 from specc.importing.flat import write_flat
-from specc.importing.foreign import KIND, File, code_of, foreign_of, part_around
+from specc.importing.foreign import File, code_of, foreign_of, part_around
 from specc.importing.network import Network, Written
 from specc.importing.prove import Original, Proof, prove
 from specc.importing.recognise import Foreign, Unread, recognise
@@ -20,7 +20,6 @@ from specc.importing.sources import CannotImport, Loaded, load_source
 from specc.importing.text.write import write as write_well
 from specc.importing.trace import multiplications, trace
 from specc.importing.weights import Differs, entries_of, to_spec, write_weights
-from specc.ops import find_operator
 from specc.pipeline import Compiled, compile_project, compile_spec
 from specc.portable.files.original import Entry
 from specc.source import Source
@@ -156,7 +155,7 @@ def recognised(
             return network, file, tuple(kept for _, kept in parts)
         node, seen = network.node, network.seen
         part = part_around(seen, node, network.together)
-        if loaded.program is not None or find_operator(KIND) is None:
+        if loaded.program is not None:
             raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
         if twin is None:
             twin = trace(loaded, shapes, output, traced.batch + 1).traced

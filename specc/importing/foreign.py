@@ -17,10 +17,11 @@ from typing import Final
 from specc.importing.recognise import Foreign, Recognition, refs
 from specc.importing.sources import CannotImport
 from specc.importing.weights import COUNTER
+from specc.ops.module.rules import Module
 from specc.traced.found import Found
 from specc.traced.graph import Frame, Node, Ref, Traced, Weight
 
-KIND: Final = "mod" + "ule"
+KIND: Final = Module.kind
 LONGEST_RUN: Final = 80
 """The most calls of a part that is no module of the user's."""
 HEAD: Final = '''"""Parts of {name} that the language of specc has no word for, as `specc import` traced them."""
@@ -235,7 +236,7 @@ class Writer:
     def passed(self, node: Node, args: Mapping[str, str]) -> Iterator[str]:
         """Arguments by their places, and by name those that come after `*`."""
         for key, text in args.items():
-            if key in NAMED:
+            if key in node.named:
                 if text != "None":
                     yield f"{key}={text}"
             else:
@@ -287,17 +288,6 @@ class Writer:
             self.made.append(f'        self.register_buffer("{name}", {made}, persistent=False)')
         self.names[node.name] = f"self.{name}"
         return f"self.{name}"
-
-
-NAMED: Final = frozenset(
-    {"dtype", "layout", "device", "pin_memory", "memory_format", "scale", "enable_gqa", "generator"}
-) | {
-    "alpha",
-    "approximate",
-    "rounding_mode",
-    "value",
-}
-"""Arguments of ATen that can only be given by name."""
 
 
 class File:

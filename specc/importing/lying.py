@@ -101,7 +101,7 @@ def view_of(node: Node, seen: Recognition) -> View | None:
         return None
     if node.target in RESHAPES:
         return reshaped(view, node.shape)
-    if node.target in IDENTITY or (node.target in PADS and not any(node.ints("pad"))):
+    if node.target in IDENTITY or (node.target in PADS and borderless(node)):
         return view
     if node.target in CUTS and len(view.axes[axis_of(node, view)]) > 1:
         view = settled(view, seen)
@@ -109,6 +109,12 @@ def view_of(node: Node, seen: Recognition) -> View | None:
         before = seen.nodes[cast(Ref, node["self"]).name]
         return view if before.dtype == node.dtype else None
     return placed(node, view)
+
+
+def borderless(node: Node) -> bool:
+    """Whether what pads a tensor adds nothing: its second argument has the sizes of all borders."""
+    sizes = [*node.args.values()][1]
+    return isinstance(sizes, tuple) and not any(sizes)
 
 
 def axis_of(node: Node, view: View) -> int:

@@ -442,7 +442,7 @@ def called(fx: FxNode, instead: Mapping[str, str], drops: Mapping[str, float]) -
     plain = {name: plain_value(item, instead) for name, item in args.items()}
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
     call = overload_of(fx) if target != "item" else ""
-    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code, call)
+    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code, call, by_name_alone(fx))
 
 
 def by_name(fx: FxNode) -> dict[str, Any]:
@@ -468,6 +468,12 @@ def schema_of(fx: FxNode) -> Any:
     twin = getattr(torch.ops.aten, short(fx.target), None) if schema is not None and works_in_place(fx) else None
     overload = getattr(twin, schema.overload_name or "default", None) if twin is not None else None
     return schema if overload is None else overload._schema
+
+
+def by_name_alone(fx: FxNode) -> tuple[str, ...]:
+    """The arguments of a call that have no place."""
+    schema = schema_of(fx)
+    return () if schema is None else tuple(a.name for a in schema.arguments if a.kwarg_only)
 
 
 def overload_of(fx: FxNode) -> str:

@@ -69,7 +69,7 @@ class Node:
     shape    the result's, batch included; of several results, of each its own in `shapes`
     dtype    of the result: `float32`
     place    the line that makes the call, outside of torch, and `code`, what stands there
-    call     the overload: `add.Tensor`
+    call     the overload: `add.Tensor`; `named` are the arguments that it takes by name alone
     """
 
     name: str
@@ -83,6 +83,7 @@ class Node:
     dtype: str = "float32"
     code: str = ""
     call: str = ""
+    named: tuple[str, ...] = ()
 
     def __getitem__(self, argument: str) -> object:
         return self.args.get(argument)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable
+from collections.abc import Container
 
 from specc.importing.text.asking import operators_written
 from specc.space.functions import FUNCTIONS
@@ -18,9 +18,7 @@ KEYWORDS = frozenset(
         *("skip", "subnet", "dense", "triangular", "diagonal"),
     )
 )
-GENERIC = frozenset(
-    ("layers", "blocks", "block", "layer", "body", "net", "module", "modules", "model", "features", "main")
-)
+GENERIC = frozenset(("layers", "blocks", "block", "layer", "body", "net", "modules", "model", "features", "main"))
 
 
 def legal(text: str) -> str:
@@ -37,7 +35,7 @@ def snake(text: str) -> str:
 
 
 def attribute(path: str) -> str:
-    """The last part of a module's path that is a word: `branch2` of `branch2.0.conv`; "" where none is."""
+    """The first part of a module's path that is a word: `branch2` of `branch2.0.conv`; "" where none is."""
     words = [legal(part) for part in path.split(".")]
     words = [word for word in words if word and word not in GENERIC]
     return words[0] if words else ""
@@ -64,8 +62,3 @@ def reserved(name: str) -> bool:
 def without(path: str, outer: str) -> str:
     """A module's path inside another's."""
     return path[len(outer) + 1 :] if outer and path.startswith(f"{outer}.") else "" if path == outer else path
-
-
-def unique(names: Iterable[str]) -> bool:
-    found = list(names)
-    return len(found) == len(set(found))
