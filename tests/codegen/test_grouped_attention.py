@@ -34,10 +34,10 @@ def by_hand(x: Tensor, state: dict[str, Tensor], heads: int, kv_heads: int, norm
     """Torch's own attention with shared keys and values, between projections that are written out."""
     d = state["out.weight"].shape[1] // heads
     rows = [heads * d, kv_heads * d, kv_heads * d]
-    biases = state["qkv.bias"].split(rows) if "qkv.bias" in state else (None,) * 3
-    weights = state["qkv.weight"].split(rows)
+    biases = torch.split(state["qkv.bias"], rows) if "qkv.bias" in state else (None,) * 3
+    weights = torch.split(state["qkv.weight"], rows)
     q, k, v = (
-        F.linear(x, weight, bias).unflatten(2, (-1, d)).transpose(1, 2)
+        F.linear(x, weight, bias).view(*x.shape[:2], -1, d).transpose(1, 2)
         for weight, bias in zip(weights, biases, strict=True)
     )
     if norm == "layer":

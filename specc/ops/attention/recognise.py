@@ -55,7 +55,7 @@ def attention(node: Node, seen: Seen) -> Found | None:
     parameters |= {name: False for name, at in (("bias", "qkv.bias"), ("out_bias", "out.bias")) if at not in weights}
     axes = (*view.axes[:-1], (Digit("c", 1, node.shape[-1]),))
     nodes = (*projection, *norm.nodes, *found.nodes, node)
-    return Found("attention", (read,), parameters | norm.parameters, weights, "tokens", axes, nodes)
+    return Found("attention", (read,), {**parameters, **norm.parameters}, weights, "tokens", axes, nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,10 @@ class Normalised:
     nodes: tuple[Node, ...]
 
 
-NORMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {"aten.layer_norm": ("layer", ("weight", "bias")), "aten.rms_norm": ("rms", ("weight",))}
+NORMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "aten.layer_norm": ("layer", ("weight", "bias")),
+    "aten.rms_norm": ("rms", ("weight",)),
+}
 """How queries and keys may be normalised: what `qk_norm` calls it, and its weights."""
 
 

@@ -65,7 +65,7 @@ def parted(qkv: Tensor, heads: int, kv_heads: int, head_dim: int) -> tuple[Tenso
     """Queries [N, heads, T, d], keys and values [N, kv_heads, T, d] of [N, T, (heads + 2 kv_heads) * d]."""
     n, t, _ = qkv.shape
     parts = qkv.view(n, t, heads + 2 * kv_heads, head_dim).transpose(1, 2)
-    q, k, v = parts.split((heads, kv_heads, kv_heads), 1)
+    q, k, v = torch.split(parts, [heads, kv_heads, kv_heads], 1)
     if heads != kv_heads:
         k, v = (part.repeat_interleave(heads // kv_heads, 1) for part in (k, v))
     return q, k, v
@@ -127,7 +127,7 @@ class ElasticProjectionIn(ElasticProjection):
         if (cut.heads, cut.kv_heads) == self.heads:
             return tensor
         (heads, kv_heads), d = self.heads, self.head_dim
-        parts = tensor.split([heads * d, kv_heads * d, kv_heads * d])
+        parts = torch.split(tensor, [heads * d, kv_heads * d, kv_heads * d])
         wanted = (cut.heads, cut.kv_heads, cut.kv_heads)
         return torch.cat([part[: n * d] for part, n in zip(parts, wanted)])
 
