@@ -25,8 +25,9 @@ MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 
 _GLOBALS: Final = """
     Any Attention BatchNorm1d BatchNorm2d BlockConv2d BlockLinear Callable ClassToken Condition Conv2d Counter
-    DiagonalLinear DropPath Elastic ElasticAttention ElasticClassToken ElasticNet ElasticPosition F Fraction
-    GroupNorm LayerNorm Linear Model OneOf OrderedDict PadSlices Part Plan Position Repeat Round
+    DiagonalLinear DropPath Elastic ElasticAttention ElasticClassToken ElasticGroupedAttention ElasticNet
+    ElasticPosition F Fraction GroupNorm GroupedAttention LayerNorm Linear Model OneOf OrderedDict PadSlices Part Plan
+    Position Repeat Round
     SegmentedBatchNorm1d SegmentedBatchNorm2d SegmentedConv2d SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear
     Size Skippable SlicedNet Stage Tensor TransformedConv2d TriangularConv2d TriangularLinear Value annotations
     blocks bool ceil choice dict divisible enumerate exit_predictions float floor gelu greatest half_up hsigmoid hswish
