@@ -23,7 +23,8 @@ supernet plainly {
   norm layer
   stem { conv(8, kernel=3, stride=2); layer_scale; prelu(channels=yes); quick_gelu; patch_embed(2, dim=24)
          class_token; position }
-  stage s1 { residual { norm; attention(heads=4); drop_path(0.5) }; prelu }
+  stage s1 { residual { norm; attention(heads=4); drop_path(0.5) }
+             residual { norm; attention(heads=4, kv_heads=2) }; prelu }
   head { norm; take(class_token); linear(classes) }
 }
 """
@@ -32,11 +33,13 @@ LAYERS = {
     "Attention": "attention",
     "ClassToken": "class_token",
     "DropPath": "drop_path",
+    "GroupedAttention": "grouped_attention",
     "LayerScale": "layer_scale",
     "Position": "position",
     "PReLU": "prelu",
 }
 """All layers of plain torch that specc's operators bring, with the folders of these."""
+HELPERS = ("begin", "attend", "beside", "norm_of_heads", "begin_projections", "parted", "attend_in_groups")
 
 
 def roots(text: str) -> set[str]:
@@ -70,7 +73,7 @@ def test_every_definition_stands_once_and_nothing_undefined_is_read() -> None:
     tree = ast.parse(written("plainly").text)
     names = [node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     assert len(names) == len(set(names))
-    assert {*LAYERS, "begin", "attend", "beside"} < set(names)
+    assert {*LAYERS, *HELPERS} < set(names)
     assert not [name for name in names if name.startswith("Elastic") or name.endswith("Cut")]
 
 
@@ -87,7 +90,7 @@ def trained(module: Any) -> tuple[dict[str, Tensor], Tensor, Tensor, list[Tensor
 def test_the_network_is_that_of_the_operators_own_layers() -> None:
     text = written("plainly").text
     tree = ast.parse(text)
-    own = {*LAYERS, "begin", "attend", "beside"}
+    own = {*LAYERS, *HELPERS}
     tree.body = [node for node in tree.body if getattr(node, "name", "") not in own]
     imports = [f"from specc.ops.{folder}.torch import {name}" for name, folder in LAYERS.items()]
     tree.body[2:2] = ast.parse("\n".join(imports)).body
