@@ -25,7 +25,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     args.append(Arg(each(sites, lambda site: params(site).dropout), "rate", "dropout", 0, "dropout"))
     if varies(inputs.values) or varies(heads.values):
         return Written("ElasticAttention", "attention", tuple(args), planned=True, overwritable=True)
-    return Written("Attention", "attention", tuple(args), overwritable=True)
+    return Written("Attention", "attention", tuple(args), overwritable=True, plain=True)
 
 
 def write_grouped(sites: Sites) -> Written:
@@ -47,7 +47,7 @@ def write_grouped(sites: Sites) -> Written:
     )
     if any(varies(arg.values) for arg in (features, heads, kv_heads)):
         return Written("ElasticGroupedAttention", "grouped_attention", args, planned=True, overwritable=True)
-    return Written("GroupedAttention", "grouped_attention", args, overwritable=True)
+    return Written("GroupedAttention", "grouped_attention", args, overwritable=True, plain=True)
 
 
 WRITERS = (Writer("attention", write),)

@@ -35,12 +35,15 @@ class GroupedAttention(nn.Module):
         self.qkv = nn.Linear(features, (heads + 2 * kv_heads) * head_dim, bias)
         self.q_norm, self.k_norm = (norm_of_heads(qk_norm, head_dim, qk_eps) for _ in "qk")
         self.out = nn.Linear(heads * head_dim, features, out_bias)
-        begin(self.qkv, self.out)
+        begin_projections(self.qkv, self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = parted(self.qkv(x), self.heads, self.kv_heads, self.head_dim)
-        y = attend(self.q_norm(q), self.k_norm(k), v, self.dropout if self.training else 0.0)
-        return self.out(y)  # type: ignore[no-any-return]
+        y = attend_in_groups(
+            self.q_norm(q), self.k_norm(k), v, self.dropout if self.training else 0.0
+        )
+        out: Tensor = self.out(y)
+        return out  # [N, T, C]
 
 
 def norm_of_heads(kind: str, head_dim: int, eps: float) -> nn.Module:
@@ -53,7 +56,7 @@ def norm_of_heads(kind: str, head_dim: int, eps: float) -> nn.Module:
     return nn.Identity()
 
 
-def begin(*projections: nn.Linear) -> None:
+def begin_projections(*projections: nn.Linear) -> None:
     """First values: Xavier-uniform matrices, no biases."""
     for layer in projections:
         nn.init.xavier_uniform_(layer.weight)
@@ -71,7 +74,7 @@ def parted(qkv: Tensor, heads: int, kv_heads: int, head_dim: int) -> tuple[Tenso
     return q, k, v
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
+def attend_in_groups(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
     """softmax(Q K^T / sqrt(d)) V for every head: three [N, heads, T, d] to [N, T, heads * d]."""
     y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
     return y.transpose(1, 2).flatten(2)
@@ -166,7 +169,7 @@ class ElasticGroupedAttention(nn.Module):
         self.qkv = ElasticProjectionIn(channels, rows, bias, both, head_dim)
         self.q_norm, self.k_norm = (norm_of_heads(qk_norm, head_dim, qk_eps) for _ in "qk")
         self.out = ElasticProjectionOut(self.heads * head_dim, channels, out_bias, both, head_dim)
-        begin(self.qkv, self.out)
+        begin_projections(self.qkv, self.out)
         self.sizes = (features, heads, kv_heads)
 
     def cut(self, features: int, heads: int, kv_heads: int) -> GroupedAttentionCut | None:
@@ -183,5 +186,7 @@ class ElasticGroupedAttention(nn.Module):
     def forward(self, x: Tensor, cut: GroupedAttentionCut | None = None) -> Tensor:
         heads, kv_heads = (self.heads, self.kv_heads) if cut is None else (cut.heads, cut.kv_heads)
         q, k, v = parted(self.qkv(x, cut), heads, kv_heads, self.head_dim)
-        y = attend(self.q_norm(q), self.k_norm(k), v, self.dropout if self.training else 0.0)
+        y = attend_in_groups(
+            self.q_norm(q), self.k_norm(k), v, self.dropout if self.training else 0.0
+        )
         return self.out(y, cut)  # type: ignore[no-any-return]
