@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CLOSE: Final = 1e-5
 """Outputs that are meant to be equal may differ by this share of their spread."""
+LEAST_SPREAD: Final = 1e-8
+"""Outputs that lie closer together, as a share of the largest, are apart by rounding."""
 STEP_CLOSE: Final = 1e-5
 IMAGES: Final = 3
 MOST_IN_DOUBLE: Final = 20_000_000_000
@@ -155,8 +157,7 @@ def compared(theirs: Module, mine: Module, inputs: Sequence[Sequence[Tensor]], o
     if first.shape != second.shape:
         return float("inf")
     spread = (first - first.mean(0)).abs().max()
-    if not spread > 0:
-        spread = first.abs().max()
+    spread = torch.maximum(spread, LEAST_SPREAD * first.abs().max())
     return share(first - second, spread)
 
 
@@ -209,6 +210,7 @@ def after_a_step(
 
     move(theirs)
     quiet_drops(theirs)
+    quiet_drops(mine)
     start = {name: value.detach().clone() for name, value in theirs.state_dict().items()}
     for small in (True, False):
         mine.load_state_dict(to_spec(entries, start, sizes))
