@@ -18,6 +18,7 @@ from specc.source import Source
 from tests.helpers.commands import specc
 from tests.helpers.folders import ROOT, SPECS
 from tests.helpers.projects import compiled, project
+from tests.helpers.scripts import run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCES = re.findall(r"^```([^\n]*)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
@@ -52,6 +53,61 @@ def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         if not path:
             exec(compile(text, "README.md", "exec"), {})
     assert "sub-networks" in capsys.readouterr().out
+
+
+OWN = """
+from torch import nn
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 16, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(16)
+
+    def forward(self, x):
+        return x + self.norm(self.conv(x)).relu()
+
+def build():
+    stem = [nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    return nn.Sequential(*stem, Residual(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+"""
+SMALLER = {
+    "torchvision:resnet50 --weights pretrained": "mine.py:build --input 1,1,8,8",
+    "--dataset folder --data-path ~/images": "--dataset digits",
+    "--epochs 30": "--epochs 1",
+    "--epochs 10": "--epochs 1",
+}
+"""What README's commands for a network of one's own say, and what they are tested with: no download, little time."""
+
+
+@pytest.mark.parametrize("last", ["search.py", pytest.param("export.py", marks=pytest.mark.slow)])
+def test_a_network_of_ones_own(last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN, encoding="utf-8")
+    ((_, text),) = fences("bash")
+    for said, tested in SMALLER.items():
+        assert said in text, said
+        text = text.replace(said, tested)
+    done = []
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        if words[0] == "specc":
+            ran = specc(*words[1:])
+            assert ran.code == 0, f"{line}\n{ran.err}"
+        elif words[0] == "python":
+            run(tmp_path / "net", *words[1:])
+        else:
+            assert words == ["cd", "net"]
+        done.append(words[1])
+        if words[1] == last:
+            break
+    spec = (tmp_path / "net.specc").read_text(encoding="utf-8")
+    assert "width per_group 0.5..1.0 round 8" in spec
+    assert "skippable" in spec
+    assert done[-1] == last
+    assert (tmp_path / "net" / "runs" / "pareto.json").is_file()
+    if last == "export.py":
+        assert (tmp_path / "net" / "runs" / "export" / "original.safetensors").is_file()
 
 
 @pytest.mark.parametrize(("where", "text"), [fence for fence in fences("python") if fence[0].startswith("in ")])

@@ -62,6 +62,8 @@ POINTWISE: Final = (
     "aten.log_softmax",
     "aten.hardtanh",
     "aten.clamp_min",
+    "aten.layer_norm",
+    "aten.rms_norm",
 )
 """What keeps the order of elements, so that its result lies as its first operand does."""
 

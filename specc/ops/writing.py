@@ -81,6 +81,8 @@ class Written:
     update        a statement that adds to its first input in place, "" for none
     overwritable  whether autograd can do without this op's output, so that the next op may overwrite it
     joins         whether the calls before it may be written as its arguments: `torch.cat((x, self.b1(x)), 1)`
+    plain         whether the layer, with all that it reads, needs torch alone: then model.py of a network without
+                  choices has its text
     """
 
     layer: str = ""
@@ -93,6 +95,7 @@ class Written:
     update: str = ""
     overwritable: bool = False
     joins: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

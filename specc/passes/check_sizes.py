@@ -49,6 +49,7 @@ COUNTED: Final[Mapping[str, str]] = {
     "kernel": "the kernel",
     "groups": "the number of groups",
     "heads": "the number of heads",
+    "kv_heads": "the number of heads of keys and values",
     "slices": "the number of slices",
 }
 """What counts something: the field in an operator's params, and what a message calls it."""

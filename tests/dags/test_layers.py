@@ -23,6 +23,7 @@ from specc.ops.segmented.torch import (
 from specc.ops.segmented_group_norm.torch import SegmentedGroupNorm
 from specc.ops.segmented_layer_norm.torch import SegmentedLayerNorm
 from specc.runtime.layers.segments import gathered, runs
+from specc.runtime.net.extract import extract
 from tests.helpers.layers import CHANGES, scrambled
 
 SIZES = (4, 6, 3)
@@ -306,6 +307,10 @@ def test_stochastic_depth_is_torchvisions(rate: float, shape: tuple[int, ...]) -
     assert torch.equal(y, theirs(x))
     assert (y.flatten(1).abs().sum(1) == 0).float().mean().sub(rate).abs() < 0.2
     assert ours.eval()(x) is x
-    extracted = ours.extracted()  # kept where a sub-network is trained further, nothing in use
+    whole = nn.Sequential(ours, nn.ReLU())
+    extracted = extract(whole).get_submodule("0")  # kept where a sub-network is trained further, nothing in use
     assert isinstance(extracted, DropPath)
+    assert extracted is not ours
+    assert extracted.rate == rate
     assert extracted.eval()(x) is x
+    assert isinstance(extract(whole, fold=True).get_submodule("0"), nn.Identity)

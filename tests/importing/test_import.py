@@ -185,6 +185,47 @@ def test_two_inputs_and_several_outputs(tmp_path: Path) -> None:
     assert done.json["params"] == 15 + 21 + 8
 
 
+ATTENTION = """
+    import torch
+    from torch import nn
+    from timm.layers import RmsNorm
+    from timm.layers.attention import Attention
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.patches = nn.Conv2d(3, 12, 2, stride=2)
+            self.position = nn.Parameter(torch.randn(1, 16, 12))
+            self.one = Attention(12, 3, attn_head_dim=6, proj_bias=False)
+            self.two = Attention(12, 2, qkv_bias=True, qk_norm=True, norm_layer=RmsNorm)
+            self.three = Attention(12, 4, qk_norm=True, norm_layer=nn.LayerNorm)
+            self.head = nn.Linear(12, 5)
+
+        def forward(self, x):
+            x = self.patches(x).flatten(2).transpose(1, 2) + self.position
+            for layer in (self.one, self.two, self.three):
+                x = x + layer(x)
+            return self.head(x.mean(1))
+
+    def build():
+        torch.manual_seed(0)
+        return Net()
+"""
+
+
+def test_attention_as_timm_has_it(tmp_path: Path) -> None:
+    done = imported(tmp_path, ATTENTION, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    assert done.json["modules"] == []
+    text = (tmp_path / "net.specc").read_text()
+    for call in (
+        "attention(3, head_dim=6, bias=no, out_bias=no)",
+        "attention(2, qk_norm=rms)",
+        "attention(4, bias=no, qk_norm=layer, qk_eps=1e-5)",
+    ):
+        assert call in text
+
+
 def test_what_has_no_word_is_kept_and_told(tmp_path: Path) -> None:
     code = NET.replace("x = self.stem(x)", "x = self.stem(x)\n            x = torch.cumsum(x, 3)")
     done = imported(tmp_path, code, "--input", "1,3,8,8", "--json")

@@ -105,6 +105,50 @@ def test_attention(make: str) -> None:
     assert attention.weights["qkv.weight"].how == how
 
 
+class Grouped(nn.Module):
+    """Attention with shared keys and values, normalised queries, heads of their own size, and few biases."""
+
+    def __init__(self, make: str) -> None:
+        super().__init__()
+        self.make = make
+        self.patches = nn.Conv2d(3, 12, 2, stride=2)
+        self.position = nn.Parameter(torch.randn(1, 16, 12))
+        self.qkv, self.proj = nn.Linear(12, 40, bias=False), nn.Linear(20, 12)
+        self.q, self.k, self.v = (nn.Linear(12, size, bias=False) for size in (20, 10, 10))
+        norm = nn.LayerNorm if make == "layer norms" else nn.RMSNorm
+        self.q_norm, self.k_norm = norm(5, eps=1e-4), norm(5, eps=1e-4)
+        self.head = nn.Linear(12, 5)
+
+    def attend(self, x: Tensor) -> Tensor:
+        n, t, _ = x.shape
+        if self.make == "three":
+            q, k, v = (layer(x).view(n, t, -1, 5).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        else:
+            q, k, v = self.qkv(x).view(n, t, 8, 5).transpose(1, 2).split((4, 2, 2), 1)
+        if self.make.endswith("norms"):
+            q, k = self.q_norm(q), self.k_norm(k)
+        if self.make == "expanded":
+            k, v = (part[:, :, None].expand(n, 2, 2, t, 5).reshape(n, 4, t, 5) for part in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, enable_gqa=self.make != "expanded")
+        return self.proj(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2) + self.position
+        return self.head((x + self.attend(x)).mean(1))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("make", ["three", "expanded", "one", "layer norms", "rms norms"])
+def test_grouped_attention(make: str) -> None:
+    found = network(Grouped(make))
+    assert words(found) == "patch_embed position attention add take linear"
+    attention = found.operations[2]
+    norms = {"layer norms": "layer", "rms norms": "rms"}
+    more = {"qk_norm": norms[make], "qk_eps": 1e-4} if make in norms else {}
+    assert attention.parameters == {"heads": 4, "head_dim": 5, "kv_heads": 2, "bias": False, **more}
+    assert attention.weights["qkv.weight"].how == ("join" if make == "three" else "same")
+    assert {name.split(".")[0] for name in attention.weights} == {"qkv", "out", *(("q_norm", "k_norm") if more else ())}
+
+
 class Cut(nn.Module):
     """Parts of channels, shuffled; and in-place sums."""
 

@@ -1,15 +1,15 @@
-"""Writes an elastic form of a spec, whose largest sub-network is the network as it is.
+"""Makes a spec elastic. The largest sub-network of the result is the original network.
 
---elastic says what becomes elastic, in the language's own words, separated by `;`:
+--elastic lists what becomes elastic, separated by `;`:
 
-  width per_group 0.5..1.0 round 8   a width for each group of channels, wherever channels may be cut
-  skippable                          each block that keeps its shape may be left out; `skippable halves`: the second
-                                     half of each stage, as one
-  kernel {3, 5}                      smaller kernels beside each convolution's own
-  resolution 160..224 step 32        images of several sizes; without a range, down to about 5/8
+  width per_group 0.5..1.0 round 8   a width for each group of channels that can shrink
+  skippable                          each block that keeps its shape may be skipped; `skippable halves`: the second
+                                     half of each stage, as one sub-path
+  kernel {3, 5}                      these smaller kernels, besides each convolution's own
+  resolution 160..224 step 32        images of several sizes; without a range, down to about 5/8 of the size
 
---method adds what that method needs, and names it in the spec. What could not become elastic is listed, with the
-reason; where nothing could, nothing is written.
+--method sets the training method; without --elastic it makes elastic what that method needs. The command lists what
+it could not make elastic, with the reason. If that is everything, it writes nothing.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ SUMMARY = "make widths, kernels, depths and resolutions of a spec elastic"
 
 def arguments(parser: ArgumentParser) -> None:
     shared.spec(parser)
-    parser.add_argument("--elastic", metavar="WHAT", help="what becomes elastic (what --method needs)")
-    parser.add_argument("--method", metavar="METHOD", help="how it is to be trained: " + ", ".join(preparing()))
-    parser.add_argument("-o", "--output", default="-", metavar="FILE", help="where to write (standard output)")
+    parser.add_argument(
+        "--elastic", metavar="WHAT", help="what becomes elastic, see above (default: what --method needs)"
+    )
+    parser.add_argument("--method", metavar="METHOD", help="training method: " + ", ".join(preparing()))
+    parser.add_argument("-o", "--output", default="-", metavar="FILE", help="the spec to write (standard output)")
     parser.add_argument("--force", action="store_true", help="overwrite an existing file")
 
 

@@ -1,17 +1,18 @@
-"""Writes the spec of a network in PyTorch, and its weights beside it under the spec's names.
+"""Writes a PyTorch network as a spec, and its weights to a .safetensors file beside it.
 
 SOURCE is one of
 
   torchvision:resnet50          a network of torchvision, with random weights
-  timm:mobilenetv4_conv_small   one of timm, likewise
-  my_file.py:build              what a function in a file returns: an nn.Module, with whatever weights it has
-  network.pt2                   what torch.export.save wrote
+  timm:mobilenetv4_conv_small   a network of timm, with random weights
+  my_file.py:build              the nn.Module that the function `build` of this file returns, with its weights
+  network.pt2                   a program written by torch.export.save
 
-The network is traced with torch.export, its operations are recognised, and the text is compiled again. Parameters,
-multiply-accumulates, outputs on three inputs and a step of training must be the original's, or nothing is written.
-What the language has no word for stays a module of the user's, which is told with its file and line.
+The command traces the network with torch.export, recognises its operations, writes them as a spec, and compiles that.
+Then it compares the result with the original: parameters, multiply-accumulates, outputs on three inputs, and one step
+of training. If anything differs, it writes nothing. Parts that the language cannot express remain PyTorch modules; the
+command lists each with its file and line.
 
-Python is run of the named file alone; weights are read as data, never unpickled.
+Of your files only the named Python file is executed. Weights are read as data, never unpickled.
 """
 
 from __future__ import annotations
@@ -28,19 +29,31 @@ from specc.cli.terminal import Terminal
 if TYPE_CHECKING:
     from specc.imported import Imported
 
-SUMMARY = "write the spec of a network in PyTorch, and its weights"
+SUMMARY = "write a PyTorch network as a spec, and its weights"
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="torchvision:NAME, timm:NAME, FILE.py:FUNCTION or FILE.pt2")
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the spec; its weights go beside it")
-    text = "sizes of an input with the batch, as in 1,3,224,224; once for each input (1,3,224,224)"
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the spec to write, such as net.specc; the weights go to net.safetensors",
+    )
+    text = "size of an input with its batch, such as 1,3,64,64; repeat for each input (1,3,224,224)"
     parser.add_argument("--input", action="append", default=[], metavar="SIZES", help=text)
-    text = "weights for the network first: a .safetensors or a state_dict; `pretrained` for those of the library"
+    text = (
+        "load these weights first: a .safetensors file, a state_dict of torch.save, or `pretrained` for the library's"
+    )
     parser.add_argument("--weights", metavar="FILE", help=text)
-    parser.add_argument("--returns", metavar="NAME", help="which of several returned tensors is the network's output")
-    parser.add_argument("--elastic", metavar="WORDS", help="what becomes elastic, as for `specc elastify`")
-    parser.add_argument("--method", metavar="METHOD", help="how it is to be trained, as for `specc elastify`")
+    parser.add_argument("--returns", metavar="NAME", help="the output to use, if the network returns several tensors")
+    parser.add_argument(
+        "--elastic", metavar="WHAT", help='make these elastic, as `specc elastify` does: "skippable; kernel {3, 5}"'
+    )
+    parser.add_argument(
+        "--method", metavar="METHOD", help="training method of the elastic network, as for `specc elastify`"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     shared.strict(parser)
     shared.common(parser)

@@ -90,6 +90,8 @@ def write(context: Context, cls: Class, place: Place) -> None:
     cls.written[id(place)] = written
     if written.source and written.layer:
         context.sources.setdefault(written.source, set()).add(written.layer)
+        if written.plain and not context.elastic:
+            context.plain.add((written.source, written.layer))
 
 
 def site_of(context: Context, entry: OpEntry) -> Site:

@@ -71,7 +71,8 @@ class Class:
 @dataclass(slots=True, eq=False)
 class Context:
     """What all classes of a model are written with. `answers` is set where the network has several; `readers` are the
-    ops that read each choice, `reach` the exits with which the network gets to each part."""
+    ops that read each choice, `reach` the exits with which the network gets to each part. `sources` are the layers by
+    the operator that brings them, `plain` those among them, as pairs, whose text may stand in the module."""
 
     graph: Graph
     structure: Structure
@@ -81,6 +82,7 @@ class Context:
     reach: Mapping[int, frozenset[Option]]
     classes: list[Class] = field(default_factory=list)
     sources: dict[str, set[str]] = field(default_factory=dict)
+    plain: set[tuple[str, str]] = field(default_factory=set)
     functions: dict[str, str] = field(default_factory=dict)
     reserved: frozenset[str] = frozenset()
     outputs: Outputs | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
 
 WIDTH: Final = 100
+
+Import: TypeAlias = tuple[str, str]
+"""`from torch import nn` is ("torch", "nn"), `import torch.nn.functional as F` ("torch.nn.functional as F", "")."""
 
 
 def call(before: str, args: Sequence[str], after: str = ")", indent: int = 0) -> tuple[str, ...]:
@@ -94,3 +97,20 @@ def guarded(lines: Sequence[str]) -> tuple[str, ...]:
 def with_comment(line: str, text: str) -> str:
     """The line with a comment behind it, if there is room."""
     return f"{line}  # {text}" if text and len(line) + len(text) + 4 <= WIDTH else line
+
+
+def import_statements(imports: Iterable[Import]) -> list[str]:
+    """Imports in the order of import sorters: whole modules, then names of modules."""
+    found: dict[str, set[str]] = {}
+    for module, name in imports:
+        if name:
+            found.setdefault(module, set()).add(name)
+    whole = sorted({f"import {module}" for module, name in imports if not name})
+    return [*whole, *(line for module in sorted(found) for line in import_from(module, found[module]))]
+
+
+def import_from(module: str, names: Iterable[str]) -> tuple[str, ...]:
+    """`from module import names` as import sorters lay it out."""
+    ordered = sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    line = f"from {module} import {', '.join(ordered)}"
+    return (line,) if len(line) <= WIDTH else (f"from {module} import (", *(f"    {name}," for name in ordered), ")")

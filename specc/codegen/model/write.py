@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Final
 
 from specc.codegen.identity import identity
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
-from specc.codegen.model.layout import WIDTH
+from specc.codegen.model.layout import Import, import_from, import_statements
 from specc.codegen.model.merge import Merged, RoundsDiffer, classes
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_lines, network_needs
 from specc.codegen.model.outputs import flag_choices, is_rest, outputs_of, written_graph
+from specc.codegen.model.plain import Layers, plain_layers
 from specc.codegen.model.render import number as literal
 from specc.codegen.model.rounds import find_rounds, join_boundaries
 from specc.codegen.model.shapes import peaks
@@ -137,10 +138,12 @@ def written(graph: Graph, apart: frozenset[int] | None) -> ModelText:
         if not context.classes[number].chain
     ]
     helpers = helper_lines(context, "\n".join(line for lines in texts for line in lines))
-    body = [line for lines in (*helpers, *texts) for line in (*lines, "", "")]
-    text = "\n".join(body)
+    text = "\n".join(line for lines in (*helpers, *texts) for line in lines)
     sources = used_sources(context, text)
-    imports, modules = import_lines(sources, text, bool(graph.choices))
+    plain, parts = in_place(context, sources)
+    layers = [definition.split("\n") for definition in plain.definitions.values()]
+    body = [line for lines in (*helpers, *layers, *texts) for line in (*lines, "", "")]
+    imports, modules = import_lines(parts, text, context.elastic, plain.imports)
     doc = '"""' + "\n".join(module_doc(context, network)) + '"""'
     whole = "\n".join([doc, "", *imports, "", "", *body, f"Model = {network}", ""])
     return ModelText(whole, modules, network)
@@ -245,20 +248,31 @@ def used_sources(context: Context, text: str) -> dict[str, set[str]]:
     return found
 
 
-def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The imports that the classes need, in the order of import sorters, and the parts among them."""
-    lines: list[str] = []
-    if "Callable[" in body:
-        lines.append("from collections.abc import Callable")
-    found = [name for name in ("Counter", "OrderedDict") if f"{name}(" in body]
-    if found:
-        lines.insert(0, f"from collections import {', '.join(found)}")
-    if "Fraction(" in body:
-        lines.append("from fractions import Fraction")
-    third = ["import torch"] if "torch." in body else []
-    third += ["import torch.nn.functional as F"] if re.search(r"(?<![\w.])F\.", body) else []
-    names = [name for name, used in (("Tensor", r"\bTensor\b"), ("nn", r"(?<![\w.])nn\.")) if re.search(used, body)]
-    third.append(f"from torch import {', '.join(names)}")
+def in_place(context: Context, sources: Mapping[str, set[str]]) -> tuple[Layers, dict[str, set[str]]]:
+    """The layers whose text stands in the module, and the others, by the operator that brings them."""
+    folders = {f"{operator_package(folder)}.torch": folder for folder, _ in context.plain}
+    wanted = [(module, name) for module, folder in folders.items() for name in sources.get(folder, ())]
+    wanted = [(module, name) for module, name in wanted if (folders[module], name) in context.plain]
+    layers, kept = plain_layers(wanted, MODEL_GLOBALS | context.reserved | context.functions.keys())
+    written = {(folders[module], name) for module, name in wanted if (module, name) not in kept}
+    parts = {folder: {n for n in found if (folder, n) not in written} for folder, found in sources.items()}
+    return layers, {folder: found for folder, found in parts.items() if found}
+
+
+def import_lines(
+    sources: Mapping[str, set[str]], body: str, elastic: bool, more: Set[Import]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The imports that the classes need, in the order of import sorters, and the parts among them. `more` are those of
+    layers whose text stands in the module."""
+    python: set[Import] = {("collections", name) for name in ("Counter", "OrderedDict") if f"{name}(" in body}
+    python |= {("collections.abc", "Callable")} if "Callable[" in body else set()
+    python |= {("fractions", "Fraction")} if "Fraction(" in body else set()
+    third: set[Import] = {("torch", "")} if "torch." in body else set()
+    third |= {("torch.nn.functional as F", "")} if re.search(r"(?<![\w.])F\.", body) else set()
+    names = (("Tensor", r"\bTensor\b"), ("nn", r"(?<![\w.])nn\."))
+    third |= {("torch", name) for name, used in names if re.search(used, body)}
+    for module, name in more:
+        (third if re.match(r"torch\b", module) else python).add((module, name))
     first: list[str] = []
     runtime: dict[str, list[str]] = {}
     if elastic:
@@ -272,16 +286,9 @@ def import_lines(sources: Mapping[str, set[str]], body: str, elastic: bool) -> t
     first += [line for module in sorted(modules, key=place) for line in import_from(place(module), modules[module])]
     if elastic and re.search(r"(?<![\w.])choice\(", body):
         first.append("from space import choice")
-    blocks = [["from __future__ import annotations"], lines, third, first]
+    blocks = [["from __future__ import annotations"], import_statements(python), import_statements(third), first]
     text = "\n\n".join("\n".join(block) for block in blocks if block)
     return tuple(text.split("\n")), tuple(modules)
-
-
-def import_from(module: str, names: list[str]) -> tuple[str, ...]:
-    """`from module import names` as import sorters lay it out."""
-    names = sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
-    line = f"from {module} import {', '.join(names)}"
-    return (line,) if len(line) <= WIDTH else (f"from {module} import (", *(f"    {name}," for name in names), ")")
 
 
 def module_doc(context: Context, network: str) -> tuple[str, ...]:

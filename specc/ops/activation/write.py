@@ -36,7 +36,7 @@ def curve(kind: str, call: str, layer: str, **usual: Number) -> Writer:
 
 
 def quick_gelu(sites: Sites, elastic: bool) -> Written:
-    return Written("QuickGELU", "activation")
+    return Written("QuickGELU", "activation", plain=True)
 
 
 WRITERS = (

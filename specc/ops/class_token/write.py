@@ -13,7 +13,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     channels = Arg(each(sites, lambda site: cast(ClassTokenParams, site.op.params).channels), "channels")
     if varies(channels.values):
         return Written("ElasticClassToken", "class_token", (channels,), planned=True, overwritable=True)
-    return Written("ClassToken", "class_token", (channels,), overwritable=True)
+    return Written("ClassToken", "class_token", (channels,), overwritable=True, plain=True)
 
 
 WRITERS = (Writer("class_token", write),)

@@ -10,7 +10,7 @@ from specc.ops.writing import Arg, Sites, Writer, Written, each
 
 def write(sites: Sites, elastic: bool) -> Written:
     rate = Arg(each(sites, lambda site: cast(DropoutParams, site.op.params).rate), "rate", parameter="rate")
-    return Written("DropPath", "drop_path", args=(rate,))
+    return Written("DropPath", "drop_path", args=(rate,), plain=True)
 
 
 WRITERS = (Writer("drop_path", write),)

@@ -19,7 +19,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     start = Arg(each(sites, lambda site: params(site).start), "extra", "start", Fraction(1, 1_000_000))
     if varies(channels.values):
         return Written("ElasticLayerScale", "layer_scale", (channels, start), planned=True, overwritable=True)
-    return Written("LayerScale", "layer_scale", (channels, start), overwritable=True)
+    return Written("LayerScale", "layer_scale", (channels, start), overwritable=True, plain=True)
 
 
 WRITERS = (Writer("layer_scale", write),)

@@ -18,7 +18,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     channels = Arg(each(sites, lambda site: params(site).channels), "channels")
     if varies(channels.values):
         return Written("ElasticPosition", "position", (tokens, channels), planned=True, overwritable=True)
-    return Written("Position", "position", (tokens, channels), overwritable=True)
+    return Written("Position", "position", (tokens, channels), overwritable=True, plain=True)
 
 
 WRITERS = (Writer("position", write),)

@@ -20,7 +20,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     if varies(slopes):
         return Written("ElasticPReLU", "prelu", (Arg(slopes, "channels"), start), planned=True)
     count = Arg(slopes, "size" if set(slopes) == {1} else "channels", default=1 if set(slopes) == {1} else None)
-    return Written("PReLU", "prelu", (count, start))
+    return Written("PReLU", "prelu", (count, start), plain=True)
 
 
 WRITERS = (Writer("prelu", write),)
