@@ -175,7 +175,10 @@ supernet later {
     pad(top=1, bottom=1, left=1, right=1, mode=reflect); pad(top=1, bottom=0, left=0, right=1, mode=replicate)
     pad(top=1, bottom=1, left=1, right=1, mode=circular); conv(16, kernel=3); selu; softmax
   }
-  stage s2 { conv_transpose(16, kernel=2, stride=2); norm; relu; conv(64, kernel=1, width=fixed); pixel_shuffle(2); space_to_depth(2) }
+  stage s2 {
+    conv_transpose(16, kernel=2, stride=2); norm; relu; conv(64, kernel=1, width=fixed); pixel_shuffle(2)
+    space_to_depth(2)
+  }
   head { pool(avg); norm rms(eps=1e-5); norm; linear(classes) }
 }
 method us_net(subnets=3)
