@@ -32,7 +32,7 @@ def test_a_long_chain_of_blocks_that_nobody_calls_is_fine() -> None:
 
 def test_a_long_chain_of_blocks_is_too_deep_to_write_out() -> None:
     assert said(chain(2000) + spec("stage s1 { b0() }")) == [
-        "network-too-large: calls and braces stand more than 100 deep inside each other here"
+        "network-too-large: calls and braces nest more than 100 deep here"
     ]
 
 

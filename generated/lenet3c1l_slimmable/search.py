@@ -27,7 +27,7 @@ NAME = "lenet3c1l_slimmable"
 IMAGE = (1, 28, 28)  # channels, height, width
 CLASSES = 10
 HERE = Path(__file__).parent
-# What train.py trains; what is left out of one is at its largest. No other is trained.
+# train.py trains only these sub-networks; a choice that is not listed has its largest option.
 TRAINED = ["max", {"width": 0.75}, {"width": 0.5}, {"width": 0.25}]
 
 

@@ -5,7 +5,7 @@
     python bench.py --table                      of every block in every shape: latency.cpu.json
 
 The fastest, the median and the 90th percentile of many rounds. One thread is timed by its processor
-time, in which other processes have no part.
+time, which excludes other processes.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from elastic.data.images import Inputs
 from elastic.files.first_version import first_version
 from elastic.run.distributed import World, total
 from elastic.space.budgets import Budgets, NoBudget, budgets_of
-from elastic.space.choices import Space
+from elastic.space.choices import Option, Space
 from elastic.space.pools import Pools
 from elastic.train.interfaces import Passes
 from pss_keep import keep_best, write_kept
@@ -25,16 +25,28 @@ __all__ = ["PrioritizedPools", "build_pools", "keep_best", "kullback_leibler", "
 class PrioritizedPools(Pools):
     """The pools of a run, with the constraints that they belong to."""
 
-    def __init__(self, budgets: Budgets, capacity: int, **annealing: float) -> None:
+    def __init__(
+        self, budgets: Budgets, capacity: int, space: Space | None = None, **annealing: float
+    ) -> None:
         super().__init__(budgets.draw, budgets.capacities(capacity), **annealing)
         self.budgets = budgets
+        self.space = space
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from `state()`. Exits where that is of another spec's pools."""
         try:
             super().restore(state)
+            for at in (at for pool in self.entries for at, _ in pool):
+                check_options(self.space, at)
         except ValueError as error:
             raise SystemExit(f"the checkpoint does not fit: {error}") from None
+
+
+def check_options(space: Space | None, at: Mapping[str, Option]) -> None:
+    """Raises ValueError where an assignment has choices or options that the space does not have."""
+    for name, option in at.items():
+        if space and (name not in space.choices or option not in space.choices[name]):
+            raise ValueError(f"{name} = {option!r} is no option of this network")
 
 
 def build_pools(
@@ -59,7 +71,7 @@ def build_pools(
         found = budgets_of(space, budgets, capacity, folder, settings["sampler"], renamed)
     except NoBudget as error:
         raise SystemExit(str(error)) from None
-    return PrioritizedPools(found, capacity, **annealing)
+    return PrioritizedPools(found, capacity, space, **annealing)
 
 
 def step(

@@ -1,10 +1,10 @@
 """Exports sub-networks as plain static networks that need nothing of this project.
 
     python export.py                   of pareto.json, the cheapest within 1 % of the best
-    python export.py --max-macs 200e3  of pareto.json, the most accurate within a limit
+    python export.py --max-macs 200e3  of pareto.json, the most accurate within this budget
     python export.py --at 3            the third of pareto.json; or max, min, CHOICE=OPTION,...
-    python export.py --pareto 4        four, spread over the costs of pareto.json; or all
-    python export.py --bundle          all of pareto.json beside one set of weights
+    python export.py --pareto 4        four points of pareto.json, spread over its costs; or all
+    python export.py --bundle          all of pareto.json with one set of weights
 
 A sub-network becomes a folder with its source and weights, and, norms folded, a torch.export program
 and an ONNX file. All are loaded again and must give the trained network's outputs. A bundle is

@@ -27,7 +27,7 @@ NAME = "resnet50_adn"
 IMAGE = (3, 224, 224)  # channels, height, width
 CLASSES = 1000
 HERE = Path(__file__).parent
-# What train.py trains; what is left out of one is at its largest. No other is trained.
+# train.py trains only these sub-networks; a choice that is not listed has its largest option.
 TRAINED = ["max", "min"]
 
 

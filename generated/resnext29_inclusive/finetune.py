@@ -1,7 +1,7 @@
 """Trains one sub-network further, alone, and exports it as export.py does.
 
     python finetune.py --at 3 --epochs 10     the third of pareto.json; or max, min, CHOICE=OPTION,...
-    python finetune.py --max-macs 200e3       of pareto.json, the most accurate within a limit
+    python finetune.py --max-macs 200e3       of pareto.json, the most accurate within this budget
     python finetune.py --at min --teacher 0.5 half of the loss is the distance to the largest's outputs
 
 It has norms of its own and starts from runs/checkpoint.pt, at a tenth of the recipe's learning rate.
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def train(tuning: Tuning, trained: Trained) -> None:
-    """To the last epoch."""
+    """Trains to the last epoch."""
     trainer, options = tuning.trainer, tuning.options
     loading = trained.loading
     mixing = Mixing(options.mixup, options.cutmix, CLASSES)

@@ -119,7 +119,7 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
 
 
 def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict[str, Any]) -> None:
-    """To the last epoch, from where `saved` was. Saves the run, its weights and metrics after every epoch."""
+    """Trains from where `saved` was to the last epoch. Saves the run, its weights and metrics after every epoch."""
     world = trainer.world
     net: Any = trainer.net
     about = described(net, METHOD, options, loading.data)
@@ -134,7 +134,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
     plan = inclusive_sparse.everything(net)
     with Bar("training", total, world.main) as bar, Stopping(world) as stopping:
         for epoch in range(begun, options.epochs):
-            # Every epoch starts its random numbers anew, so that a resumed run repeats it exactly.
+            # Every epoch seeds its random numbers, so that a resumed run repeats it exactly.
             rng = checkpoint.seed_epoch(options.seed, epoch, world.rank)
             net.train()
             mean = Mean()

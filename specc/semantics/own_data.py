@@ -33,7 +33,7 @@ def read_own_data(
 def read_module(path: str, span: Span, folder: Path, shown: str, read: Read, findings: Findings) -> Source | None:
     """The file of a `module(path=..)`, likewise; reported where it is not there."""
     before = len(findings.diagnostics)
-    source = read_beside(path, span, "module", folder, shown, read, findings)
+    source = read_beside(path, span, "module(..)", folder, shown, read, findings)
     if source is None and len(findings.diagnostics) == before:
         help = "it is a `.py` file in the spec's folder, or in one below it"
         findings.report(BAD_SETTING, span, f'there is no "{path}" beside the spec', help=help)
@@ -50,11 +50,11 @@ def read_beside(
         findings.report(BAD_SETTING, span, message, help=help)
 
     if not path.name:
-        wrong(f'`{what}` reads a Python file, and "{written}" is a folder', f'write {what}(path="pixels.py")')
+        wrong(f'`{what}` reads a Python file, and "{written}" is a folder', 'write path="pixels.py"')
         return None
     if ".." in path.parts[1:] and path.parts[0] != ".." and not path.is_absolute():
         straight = os.path.normpath(path).replace(os.sep, "/")
-        wrong("this path leads out of a folder that it went into", f'write {what}(path="{straight}")')
+        wrong("this path leads out of a folder that it went into", f'write path="{straight}"')
         return None
     root = folder.resolve()
     try:

@@ -18,8 +18,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from specc.space.choices import Option, Space, assignments_at, largest, positions, smallest
-from specc.space.conditioned import Listing, drawn_from, listing, members, parts_of, tries_in_parts
+from specc.space.choices import (
+    Option,
+    Space,
+    assignments_at,
+    largest,
+    positions,
+    smallest,
+)
+from specc.space.conditioned import (
+    Listing,
+    drawn_from,
+    listing,
+    members,
+    parts_of,
+    tries_in_parts,
+)
 from specc.space.elimination import Elimination, Ints, TooEntangled, eliminate
 from specc.space.latency_table import NANOSECONDS, LatencyTable, latency_space
 from specc.space.line import ANY, Interval, Window

@@ -21,7 +21,7 @@ def test_a_part_may_give_one_half_of_a_split(tmp_path: Path) -> None:
     stage = "stage a { conv(12, kernel=1, width=fixed); (l, r) = split(2) }"
     text = text_of(stage, head="conv(4, kernel=1, from=l); pool(avg); linear(classes)")
     check(text, tmp_path)
-    assert "x, y = x.chunk(2, 1)\n        return x\n" in model_of(text)
+    assert "l, r = x.chunk(2, 1)\n        return l\n" in model_of(text)
 
 
 def test_a_block_called_on_one_run_and_on_many_is_one_class() -> None:
@@ -54,7 +54,7 @@ def test_a_static_network_has_plain_layers_only() -> None:
         text_of("stage a { concat(here, conv(6, kernel=1)); norm; (l, r) = split(2); add(l, r) }", "norm batch")
     )
     assert "self.norm = nn.BatchNorm2d(14)" in text
-    assert "x, y = x.chunk(2, 1)" in text
+    assert "l, r = x.chunk(2, 1)" in text
     assert "elastic" not in text
 
 

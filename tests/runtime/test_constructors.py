@@ -162,15 +162,38 @@ supernet runs {
 }
 method us_net(subnets=3)
 """
+LATER = """
+supernet later {
+  input image(3, 16, 16);  classes 4
+  norm batch
+  width uniform {0.5, 1.0} round 8
+  stem { conv(16, kernel=3); norm instance(affine=no); norm; leaky_relu(slope=0.2); norm instance(affine=yes); norm }
+  stage s1 {
+    residual { norm instance; conv(16, kernel=3); norm; elu(alpha=0.5) }
+    local_response_norm(3); celu(alpha=0.7); softplus(beta=2); hardtanh(-0.5, 2); mish
+    pad(top=1, bottom=2, left=0, right=1); conv(16, kernel=3, stride=2)
+    pad(top=1, bottom=1, left=1, right=1, mode=reflect); pad(top=1, bottom=0, left=0, right=1, mode=replicate)
+    pad(top=1, bottom=1, left=1, right=1, mode=circular); conv(16, kernel=3); selu; softmax
+  }
+  stage s2 {
+    conv_transpose(16, kernel=2, stride=2); norm; relu; conv(64, kernel=1, width=fixed); pixel_shuffle(2)
+    space_to_depth(2)
+  }
+  head { pool(avg); norm rms(eps=1e-5); norm; linear(classes) }
+}
+method us_net(subnets=3)
+"""
 
 
-@pytest.mark.parametrize("text", [EVERY, TOKENS, TWO_RUNS], ids=["every", "tokens", "runs"])
+@pytest.mark.parametrize("text", [EVERY, TOKENS, TWO_RUNS, LATER], ids=["every", "tokens", "runs", "later"])
 @torch.no_grad()
 def test_every_layer_of_a_written_source_has_the_options_of_the_network_s(text: str, tmp_path: Path) -> None:
     made = project(from_text(text), tmp_path)
     net = made.model.Model().eval()
     scramble(net)
-    shape = {"every": (2, 29, 37), "tokens": (3, 8, 8), "runs": (3, 16, 16)}[type(net).__name__.lower()]
+    shape = {"every": (2, 29, 37), "tokens": (3, 8, 8), "runs": (3, 16, 16), "later": (3, 16, 16)}[
+        type(net).__name__.lower()
+    ]
     x = torch.randn(2, *shape)
     drawn = made.modules["space"].draw(random.Random(0))
     for at in ("max", "min", drawn):
@@ -210,7 +233,7 @@ def test_no_layer_that_operators_write_is_missing_above() -> None:
     texts = [path.read_text() for path in OPS.glob("*/write.py")]
     names = {name for text in texts for name in re.findall(r'"nn\.(\w+)"', text)}
     tried: set[str] = set()
-    for text in (EVERY, TOKENS, TWO_RUNS):
+    for text in (EVERY, TOKENS, TWO_RUNS, LATER):
         spec = from_text(text)
         tried |= {name for name in names if any(f"{name}(" in f for f in texts_of(spec))}
     assert names - tried == set()

@@ -20,7 +20,7 @@ class ClassTokenCut(Cut):
 class ClassToken(nn.Module):
     """A learned token before all others, at first zeros. Input [N, T, C], output [N, T + 1, C]."""
 
-    decays_as = "class_token"
+    decays_as = "class_token"  # what a recipe without decay calls it
 
     def __init__(self, features: int) -> None:
         super().__init__()

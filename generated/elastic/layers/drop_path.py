@@ -11,7 +11,7 @@ class DropPath(nn.Module):
     Input and output [N, ...]: every image stays or goes as a whole.
     """
 
-    only_training = True
+    only_training = True  # a deployed network has none
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -22,10 +22,6 @@ class DropPath(nn.Module):
             return x
         kept = x.new_empty(x.shape[:1] + (1,) * (x.dim() - 1)).bernoulli_(1 - self.rate)
         return x * kept.div_(1 - self.rate)
-
-    def extracted(self, cut: None = None) -> DropPath:
-        """A copy; `only_training` says that it does nothing in eval mode."""
-        return DropPath(self.rate).train(self.training)
 
     def extra_repr(self) -> str:
         return f"{self.rate:g}"

@@ -20,7 +20,7 @@ class PositionCut(Cut):
 class Position(nn.Module):
     """Adds a learned position to every token. Input and output [N, T, C]."""
 
-    decays_as = "position"
+    decays_as = "position"  # what a recipe without decay calls it
 
     def __init__(self, tokens: int, features: int) -> None:
         super().__init__()

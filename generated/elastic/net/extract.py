@@ -162,6 +162,8 @@ class PlanTracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if is_elastic(m) or super().is_leaf_module(m, module_qualified_name):
             return True
+        if getattr(type(m), "only_training", False):
+            return True  # in eval mode nothing would be left of it
         return next(m.parameters(recurse=False), None) is not None
 
     def call_module(

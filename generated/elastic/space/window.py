@@ -18,8 +18,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elastic.space.choices import Option, Space, assignments_at, largest, positions, smallest
-from elastic.space.conditioned import Listing, drawn_from, listing, members, parts_of, tries_in_parts
+from elastic.space.choices import (
+    Option,
+    Space,
+    assignments_at,
+    largest,
+    positions,
+    smallest,
+)
+from elastic.space.conditioned import (
+    Listing,
+    drawn_from,
+    listing,
+    members,
+    parts_of,
+    tries_in_parts,
+)
 from elastic.space.elimination import Elimination, Ints, TooEntangled, eliminate
 from elastic.space.latency_table import NANOSECONDS, LatencyTable, latency_space
 from elastic.space.line import ANY, Interval, Window

@@ -80,6 +80,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     notes: list[str] = []
     if asked is not None:
         text, notes = elastic_text(found, asked, output)
+    text += f'\ntrain {{ start="{output.with_suffix(".safetensors").name}" }}\n'
     terminal.warn(found.compiled.warnings)
     try:
         files = install(found, text, output)

@@ -426,6 +426,9 @@ def init_lines(context: Context, cls: Class, before: Sequence[str] = (), after: 
         elif choice.startswith(WANTED):
             values.append(f"        self.{name} = Value({wanted_call(choice)})")
     values = list(dict.fromkeys(values))
+    for parameter in cls.parameters:
+        if parameter.role == "function" and parameter.default:
+            context.functions.setdefault(parameter.default, "")
     parameters = [f"{p.name}: {parameter_type(p)}{f' = {p.default}' if p.default else ''}" for p in cls.parameters]
     lines = list(guarded(call("def __init__", ["self", *parameters], ") -> None:", indent=4)))
     if cls.first.scope.kind != "round":

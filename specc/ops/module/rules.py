@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import Apply, Expr, Number, Var
@@ -39,7 +39,7 @@ MODULE_SAYS = Rule(
 )
 
 Kind: TypeAlias = Literal["map", "tokens", "vector"]
-RANKS: dict[int, Kind] = {2: "map", 1: "tokens", 0: "vector"}
+RANKS: Final[Mapping[int, Kind]] = {2: "map", 1: "tokens", 0: "vector"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, cast
 
 from specc.ops.pad.rules import PadParams
 from specc.ops.writing import Arg, Site, Sites, Writer, Written, each
 
-LAYERS: Final = {
+LAYERS: Final[Mapping[str, str]] = {
     "zeros": "nn.ZeroPad2d",
     "reflect": "nn.ReflectionPad2d",
     "replicate": "nn.ReplicationPad2d",
