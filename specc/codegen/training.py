@@ -22,7 +22,7 @@ from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
 from specc.passes.slices import separable
-from specc.python import literal
+from specc.python.literals import literal
 from specc.version import __version__
 
 

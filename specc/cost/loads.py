@@ -11,7 +11,8 @@ from operator import itemgetter
 from specc.activity.diagrams import Term
 from specc.cost.names import literal_text
 from specc.cost.variables import Variables
-from specc.python import constant
+from specc.python.layout import stepwise
+from specc.python.literals import constant
 
 TILE = 1024
 """Rows that are transposed together, so that what is read stays in the cache from one column to the next."""
@@ -23,8 +24,6 @@ FEW = 4
 """The most options that are compared one by one."""
 BRIEF = 36
 """The longest condition that stands within a line."""
-WIDTH = 80
-"""The longest condition that has a line of its own."""
 TEST = re.compile("[=<>|]|isin")
 """What of a condition computes in booleans."""
 
@@ -71,25 +70,20 @@ def condition_one(v: Variables, lines: list[str], name: str, terms: Sequence[Ter
     """A condition on the variables of one assignment."""
     words = [[literal_text(v.diagrams, c, at, v.plain, v.raw(c)) for c, at in term] for term in terms]
     if len(words) == 1:
-        return brief(lines, name, words[0], " and ")
-    return brief(lines, name, [bracketed(term, " and ") for term in words], " or ")
+        return brief(lines, name, words[0], "and")
+    return brief(lines, name, [bracketed(term, "and") for term in words], "or")
 
 
 def bracketed(words: Sequence[str], operator: str) -> str:
-    return f"({operator.join(words)})" if len(words) > 1 else words[0]
+    return f"({f' {operator} '.join(words)})" if len(words) > 1 else words[0]
 
 
 def brief(lines: list[str], name: str, words: Sequence[str], operator: str) -> str:
     """The words joined, or where that is long a variable that holds the result, computed in lines that are not."""
-    if len(operator.join(words)) <= BRIEF:
-        return operator.join(words)
-    rest, start = list(words), ""
-    while rest:
-        text = start + rest.pop(0)
-        while rest and len(text) + len(operator) + len(rest[0]) <= WIDTH:
-            text += operator + rest.pop(0)
-        lines.append(f"{name} = {text}")
-        start = f"{name}{operator}"
+    whole = f" {operator} ".join(words)
+    if len(whole) <= BRIEF:
+        return whole
+    lines += stepwise(name, words, operator)
     return name
 
 
@@ -208,9 +202,9 @@ def looked_up(choice: int, numbers: Sequence[int], mask: str) -> list[str]:
 def condition_many(v: Variables, lines: list[str], name: str, terms: Sequence[Term]) -> str:
     """A condition as a factor: a product of tests, or a disjunction in brackets."""
     if len(terms) == 1:
-        return brief(lines, name, [factor_many(v, *literal) for literal in terms[0]], " * ")
-    words = [bracketed([test_many(v, *literal) for literal in term], " & ") for term in terms]
-    text = brief(lines, name, words, " | ")
+        return brief(lines, name, [factor_many(v, *literal) for literal in terms[0]], "*")
+    words = [bracketed([test_many(v, *literal) for literal in term], "&") for term in terms]
+    text = brief(lines, name, words, "|")
     return text if text == name else f"({text})"
 
 

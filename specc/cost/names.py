@@ -8,7 +8,7 @@ from fractions import Fraction
 from specc.activity.diagrams import Diagrams, Term
 from specc.ir.choice import Choice
 from specc.ir.expr import Option
-from specc.python import constant
+from specc.python.literals import constant
 
 
 def plain_option(choice: Choice, option: Option) -> int | float | bool | str:

@@ -15,7 +15,7 @@ from specc.cost.factoring import contents
 from specc.cost.names import choices_in, plain_option
 from specc.cost.program import Program
 from specc.ir.expr import Option
-from specc.python import constant
+from specc.python.literals import constant
 
 
 class Variables:

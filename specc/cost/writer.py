@@ -8,9 +8,8 @@ from itertools import product
 from specc.cost.loads import loads_many, loads_one
 from specc.cost.sums import Statements
 from specc.cost.variables import Variables
-from specc.python import WIDTH
+from specc.python.layout import listed
 
-"""Columns of generated code."""
 BLOCK = 10240
 """Rows that are computed together: more would not stay in the processor's cache, fewer would be all overhead."""
 SPARE = 96
@@ -30,7 +29,7 @@ def tables(v: Variables) -> list[str]:
             lines += [f"# What depends on {about.name!r} alone.", *dictionary(f"T{choice}", items)]
             arrays.append(f"A{choice} = np.array([*T{choice}.values()], dtype=np.{v.dtype()}).T")
         if not v.linear_options(choice) and v.has_plain(choice):
-            lines += wrapped(f"O{choice} = (", v.options(choice), ")")
+            lines += listed(f"O{choice} = (", v.options(choice), ")")
             arrays.append(f"V{choice} = np.array(O{choice}, dtype=np.{v.dtype()})")
     for number in v.joint:
         symbol = v.symbols.symbols[number]
@@ -96,15 +95,7 @@ def body(v: Variables) -> list[str]:
 
 def dictionary(name: str, items: Sequence[str]) -> list[str]:
     """`name = {...}` on one line if it fits, else one item a line."""
-    return wrapped(f"{name} = {{", items, "}")
-
-
-def wrapped(start: str, items: Sequence[str], end: str) -> list[str]:
-    """A bracketed list as ruff lays it out."""
-    line = start + ", ".join(items) + end
-    if len(line) <= WIDTH:
-        return [line]
-    return [start, *(f"    {item}," for item in items), end]
+    return listed(f"{name} = {{", items, "}")
 
 
 def indented(lines: Sequence[str]) -> list[str]:

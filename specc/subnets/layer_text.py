@@ -19,14 +19,15 @@ from specc.cost.names import literal_text
 from specc.cost.totals import costs_of
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate, free, substitute
 from specc.ir.graph import Graph
-from specc.python import quoted
-from specc.subnets.expr_text import ATOM, HOMES, PRODUCT, Text, added, applied, literal, product
+from specc.python.expressions import ATOM, PRODUCT, Text, constant
+from specc.python.layout import WIDTH, call, stepwise
+from specc.python.literals import quoted
+from specc.subnets.expr_text import HOMES, added, product, size_text
 from specc.subnets.layers import Product, Row, Unit, units_of
 
 Vector: TypeAlias = tuple[Expr, ...]
 """A size of a block: one expression for each of its calls."""
 
-LINE: Final = 100
 SHORT: Final = 40
 """The longest size of several choices that stands within a line."""
 MOST: Final = 1000
@@ -140,7 +141,7 @@ class Function:
         is none."""
         first = vector[0]
         if not isinstance(first, (Var, Apply)) and all(x == first for x in vector):
-            return literal(first)
+            return constant(first)
         if vector in self.known:
             return self.known[vector], ATOM
         if vector in self.offers:
@@ -155,14 +156,13 @@ class Function:
         if isinstance(first, Apply) and all(
             isinstance(x, Apply) and x.function == first.function and len(x.args) == len(first.args) for x in vector
         ):
-            inner: dict[int, Text] = {}
+            inner: dict[Expr, Text] = {}
             for at in range(len(first.args)):
                 found = self.attempt(tuple(x.args[at] for x in vector), uses)  # type: ignore[union-attr]
                 if found is None:
                     return None
-                inner[at] = found
-            order = iter(inner.values())
-            return applied(Apply(first.function, tuple(Var(str(at)) for at in inner)), lambda _: next(order))
+                inner[Var(str(at))] = found
+            return size_text(Apply(first.function, tuple(inner)), inner.__getitem__)
         return None
 
     def pair(self, vector: Vector) -> tuple[Vector, Vector] | None:
@@ -177,7 +177,7 @@ class Function:
     def text(self) -> list[str]:
         """The whole function. Its lines tell what its calls have to be given: `parameters` is known only then."""
         names = [f"{name}: int" for name in self.parameters.values()]
-        head = call_lines(f"def {self.name}(", ["path: str", *names], ") -> Iterator[Layer]:", "")
+        head = call(f"def {self.name}", ["path: str", *names], ") -> Iterator[Layer]:")
         where = self.units[0].path
         return [*head, f'    """The layers of a block `{self.units[0].block}`, such as {where}."""', *self.lines]
 
@@ -225,30 +225,19 @@ def note(row: Row, window: Sequence[Text]) -> str:
 def row_lines(indent: str, name: str, macs: Text, params: Text, what: str) -> list[str]:
     """A row as ruff lays it out, with what it is behind it or, where that is too long, before it."""
     line = f"{indent}yield {name}, {macs[0]}, {params[0]}"
-    comment = [f"{indent}# {what}"] if 0 < len(what) <= LINE - len(indent) - 2 else []
-    if len(line) > LINE and macs[0].startswith(f"{params[0]} * ") and params[1] >= PRODUCT:
+    comment = [f"{indent}# {what}"] if 0 < len(what) <= WIDTH - len(indent) - 2 else []
+    if len(line) > WIDTH and macs[0].startswith(f"{params[0]} * ") and params[1] >= PRODUCT:
         weights = f"{indent}weights = {params[0]}"
         short = f"{indent}yield {name}, weights{macs[0].removeprefix(params[0])}, weights"
-        if max(len(weights), len(short)) <= LINE:
+        if max(len(weights), len(short)) <= WIDTH:
             return [*comment, weights, short]
-    if len(line) > LINE:
+    if len(line) > WIDTH:
         parts = [f"{indent}    {part}," for part in (name, macs[0], params[0])]
         return [*comment, f"{indent}yield (", *parts, f"{indent})"]
     if not what:
         return [line]
     whole = f"{line}  # {what}"
-    return [whole] if len(whole) <= LINE else [*comment, line]
-
-
-def call_lines(start: str, args: Sequence[str], end: str, indent: str) -> list[str]:
-    """A call or a head as ruff lays it out."""
-    line = f"{indent}{start}{', '.join(args)}{end}"
-    if len(line) <= LINE:
-        return [line]
-    inner = f"{indent}    {', '.join(args)}"
-    if len(inner) <= LINE:
-        return [f"{indent}{start}", inner, f"{indent}{end}"]
-    return [f"{indent}{start}", *(f"{indent}    {arg}," for arg in args), f"{indent}{end}"]
+    return [whole] if len(whole) <= WIDTH else [*comment, line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +384,7 @@ class Network:
             indent, path = indent + "    ", f'f"{found[0]}{{n}}"'
         roles = ["h" if name in function.places else "c" for name in function.parameters.values()]
         args = [self.size(size, role)[0] for size, role in zip(given, roles, strict=True)]
-        return [*loop, *call_lines(f"yield from {function.name}(", [path, *args], ")", indent)]
+        return [*loop, *call(f"yield from {function.name}", [path, *args], indent=len(indent))]
 
     def row(self, row: Row, indent: str) -> list[str]:
         def texts(factors: Product, places: int) -> list[Text]:
@@ -428,11 +417,11 @@ class Network:
         if isinstance(size, Var):
             return f"a[{indexed(size.choice)}]", ATOM
         if not isinstance(size, Apply):
-            return literal(size)
+            return constant(size)
         if size in self.known:
             return self.known[size], ATOM
         self.in_steps(size)
-        return applied(size, self.written)
+        return size_text(size, self.written)
 
     def in_steps(self, size: Apply) -> None:
         """Names for what is nested deep inside, innermost first."""
@@ -466,17 +455,9 @@ class Network:
 def broken(words: Sequence[str], operator: str) -> list[str]:
     """`if a and b:`, or a variable that says so over several lines."""
     whole = f"    if {f' {operator} '.join(words)}:"
-    if len(whole) <= LINE:
+    if len(whole) <= WIDTH:
         return [whole]
-    lines: list[str] = []
-    rest, start = list(words), ""
-    while rest:
-        text = start + rest.pop(0)
-        while rest and len(text) + len(rest[0]) < LINE - 24:
-            text += f" {operator} {rest.pop(0)}"
-        lines.append(f"    there = {text}")
-        start = f"there {operator} "
-    return [*lines, "    if there:"]
+    return [*(f"    {line}" for line in stepwise("there", words, operator)), "    if there:"]
 
 
 def numbered(path: str) -> tuple[str, int] | None:

@@ -13,7 +13,7 @@ from specc.cost.variables import Variables
 from specc.cost.writer import functions, tables
 from specc.ir.choice import Choice
 from specc.ir.graph import Graph
-from specc.python import literal, quoted
+from specc.python.literals import literal, quoted
 from specc.space.choices import Space
 from specc.subnets.conditions import conditions, count_of
 from specc.subnets.layer_text import functions_of, layer_lines

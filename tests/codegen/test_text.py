@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from torch import nn
 
-from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.write import model_text
 from specc.codegen.names import MODULE_ATTRIBUTES, attribute, class_name, comment, fresh, identifier
 from specc.ir.graph import Graph, Scope
+from specc.python.layout import call, guarded, lay_out
 from specc.runtime.net.elastic import Elastic
 from specc.runtime.net.network import ElasticNet
 from specc.runtime.net.slices import SlicedNet

@@ -19,7 +19,7 @@ from specc.codegen.toml import toml
 from specc.ir.parameter import REQUIRED, SameAs
 from specc.methods import settings as language
 from specc.portable.run.flags import whole
-from specc.python import literal
+from specc.python.literals import literal
 from specc.runtime.data import augment, datasets
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.plan import short, spelled

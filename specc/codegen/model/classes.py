@@ -10,11 +10,9 @@ from itertools import groupby
 from specc.codegen.model.context import Class, Context, Flag
 from specc.codegen.model.definitions import argument, definition_of, given, held_operator
 from specc.codegen.model.guards import choices_in, present_text
-from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.merge import Arm, Guarded, Mask, Merged, Node, Place, RoundsDiffer, places
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import WANTED
-from specc.codegen.model.render import number
 from specc.codegen.model.rounds import local
 from specc.codegen.model.sizes import (
     BlockSizes,
@@ -33,6 +31,8 @@ from specc.codegen.model.structure import OpEntry, Part, is_repeated, walk
 from specc.codegen.names import choice_leaf, comment, fresh
 from specc.ir.expr import Var
 from specc.ops.writing import Arg, Site, Sites, Values, channel_values, numbers, writers
+from specc.python.layout import call, guarded, lay_out
+from specc.python.literals import inline
 from specc.source import Span
 from specc.syntax import ast
 
@@ -599,7 +599,7 @@ def place_lines(context: Context, cls: Class, place: Place, indent: int, around:
 
 def literal_of(need: Need) -> str:
     """A number as it stands where it is one literal; "" where it is none."""
-    return number(next(v for v in need.values if v is not None)) if is_constant(need.values) else ""
+    return inline(next(v for v in need.values if v is not None)) if is_constant(need.values) else ""
 
 
 def one_line(name: str, args: Sequence[str]) -> str:

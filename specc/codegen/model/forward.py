@@ -18,8 +18,8 @@ from specc.codegen.model.flow import (
     read_flow,
     updates,
 )
-from specc.codegen.model.layout import WIDTH, guarded, with_comment
 from specc.ir.expr import Apply, Expr, apply
+from specc.python.layout import WIDTH, guarded, with_comment
 
 
 def forward_body(

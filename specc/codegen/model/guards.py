@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from specc.codegen.model.outputs import WANTED, is_rest
 from specc.codegen.model.render import size_text
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
-from specc.python import inline, quoted
+from specc.python.expressions import ATOM, Text
+from specc.python.literals import inline, quoted
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class, Context
@@ -60,13 +61,13 @@ def bracketed(text: str) -> str:
 def text_of(cls: Class, guard: Expr) -> str:
     """A guard over the choices that the class's parameters or local variables hold."""
 
-    def known(expr: Expr) -> tuple[str, int] | None:
+    def known(expr: Expr) -> Text | None:
         if isinstance(expr, Var):
             if expr.choice in cls.choices:
-                return cls.sizes.text(cls.choices[expr.choice][1]), 9
+                return cls.sizes.text(cls.choices[expr.choice][1]), ATOM
             from specc.codegen.model.sizes import Need
 
-            return cls.sizes.text(Need("choice", (expr,), expr.choice)), 9
+            return cls.sizes.text(Need("choice", (expr,), expr.choice)), ATOM
         return None
 
     return size_text(guard, known)[0]

@@ -7,10 +7,8 @@ from specc.codegen.model.classes import init_lines
 from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import exits_text, text_of
-from specc.codegen.model.layout import call, guarded, lay_out
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import Outputs
-from specc.codegen.model.render import number
 from specc.codegen.model.sizes import Need
 from specc.codegen.model.steps import noted_here, statements
 from specc.codegen.names import attribute, comment, fresh
@@ -19,7 +17,8 @@ from specc.ir.expr import Apply, Expr, Var, free
 from specc.ir.graph import Output
 from specc.passes.slices import separable
 from specc.portable.files.renames import Renamed
-from specc.python import quoted
+from specc.python.layout import call, guarded, lay_out
+from specc.python.literals import inline, quoted
 
 
 def network_lines(context: Context, cls: Class, of: Identity) -> list[str]:
@@ -38,7 +37,7 @@ def network_lines(context: Context, cls: Class, of: Identity) -> list[str]:
         lines += [
             "",
             f"    slices = {quoted(slices)}",
-            f"    counts = {number(tuple(context.choices[slices].options))}",
+            f"    counts = {inline(tuple(context.choices[slices].options))}",
         ]
     after = output_lines(context, cls) if elastic else []
     init = init_lines(context, cls, after=[*after, *(["        self.use(self.plan())"] if elastic else [])])
@@ -161,7 +160,7 @@ def head_text(context: Context, cls: Class, heads: list[tuple[Expr, Output]]) ->
     assert isinstance(first, Apply)
     (choice,) = free(first)
     options = context.choices[choice].options
-    rows = [f"{number(option)}: {quoted(o.name)}" for option, (_, o) in zip(options, heads, strict=True)]
+    rows = [f"{inline(option)}: {quoted(o.name)}" for option, (_, o) in zip(options, heads, strict=True)]
     return f"named({choice_text(cls, Var(choice))}, {{{', '.join(rows)}}})"
 
 

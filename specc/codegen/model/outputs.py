@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from specc.codegen.model.render import number
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
 from specc.ir.graph import Graph, Op, Output, Scope
 from specc.passes.slices import separable
-from specc.python import inline, quoted
+from specc.python.literals import inline, quoted
 from specc.source import Span
 
 WANTED: Final = "outputs.with_"
@@ -218,5 +217,5 @@ def head_text(heads: list[tuple[Expr, Output]], text: Mapping[str, str], choices
     start, _, suffix = names[0].partition(str(options[0]))
     if all(name == f"{start}{option}{suffix}" for name, option in zip(names, options, strict=True)):
         return f'f"{start}{{{text[choice]}}}{suffix}"'
-    pairs = ", ".join(f"{number(option)}: {quoted(name)}" for option, name in zip(options, names, strict=True))
+    pairs = ", ".join(f"{inline(option)}: {quoted(name)}" for option, name in zip(options, names, strict=True))
     return f"{{{pairs}}}[{text[choice]}]"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from specc.codegen.model.layout import Import
 from specc.codegen.parts import module_file
+from specc.python.layout import Import
 
 OUTSIDE: Final = frozenset({"torch", *sys.stdlib_module_names})
 """The packages that plain layers may import."""

@@ -17,15 +17,16 @@ from typing import Final, TypeAlias
 
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
 from specc.codegen.model.merge import Merged
-from specc.codegen.model.render import ATOM, Text, in_brackets, number, parenthesised, quotient, size_text
+from specc.codegen.model.render import SIZES, size_text
 from specc.codegen.names import choice_leaf, fresh, identifier
 from specc.ir.choice import Choice
-from specc.ir.expr import INFIX, Apply, Expr, Option, Var, apply, is_whole
+from specc.ir.expr import Apply, Expr, Option, Var, apply, is_whole
 from specc.ir.expr import evaluate as value_at
 from specc.ir.graph import Tensor
 from specc.ir.whole import factors
 from specc.ops.writing import Value, channel_values, numbers
-from specc.python import quoted
+from specc.python.expressions import ATOM, PYTHON, Text, call, constant, infix, joined, prefix, product
+from specc.python.literals import in_brackets, inline, quoted
 from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
@@ -183,10 +184,10 @@ class BlockSizes:
             self.uses[need.role, values] += 1
         template = need.template
         if isinstance(template, (ast.Number, ast.Flag)) and is_constant(values):
-            return number(first_of(values)), ATOM
+            return inline(first_of(values)), ATOM
         literal = need.role != "channels" or self.merged.parts[0].scope.kind == "round"
         if template is None and literal and is_constant(values) and not need.half:
-            return number(first_of(values)), ATOM
+            return inline(first_of(values)), ATOM
         if isinstance(template, ast.ListExpr) and not need.half:
             return self.pair(need, template)
         written = self.by_template(need) if template is not None else None
@@ -197,18 +198,18 @@ class BlockSizes:
             kernel = self.spell(kernel_need)
             pair = isinstance(first_of(need.half), tuple)
             if kernel[0].isdigit() or (pair and is_constant(need.half) and not kernel[0].isidentifier()):
-                return number(first_of(values)), ATOM
+                return inline(first_of(values)), ATOM
             if pair and isinstance(need.half_template, ast.ListExpr):
                 return in_brackets([halved(text) for text in self.pair_texts(kernel_need, need.half_template)]), ATOM
             if pair:
                 return f"tuple(side // 2 for side in {kernel[0]})", ATOM
-            return f"{parenthesised(kernel, 6)} // 2", 6
+            return infix("//", kernel, constant(2))
         return self.lookup(need.role, values) or self.composed(need) or self.parameter(need)
 
     def pair(self, need: Need, template: ast.ListExpr) -> Text:
         """A height and a width, each as the definition writes it: `(kernel, 1)`."""
         if is_constant(need.values):
-            return number(first_of(need.values)), ATOM
+            return inline(first_of(need.values)), ATOM
         return in_brackets([text for text, _ in self.pair_texts(need, template)]), ATOM
 
     def pair_texts(self, need: Need, template: ast.ListExpr) -> list[Text]:
@@ -368,7 +369,7 @@ class BlockSizes:
         assert self.definition is not None
         node = self.definition.parameters[name]
         if isinstance(node, ast.Number):
-            return number(node.value)
+            return inline(node.value)
         if isinstance(node, ast.Flag):
             return repr(node.value)
         return node.name if isinstance(node, ast.Name) and role == "function" else ""
@@ -379,10 +380,7 @@ class BlockSizes:
         match node:
             case ast.Number():
                 value = node.value
-                return (
-                    number(value) if isinstance(value, int) else f"Fraction({value.numerator}, {value.denominator})",
-                    ATOM,
-                )
+                return constant(value)
             case ast.Flag():
                 return repr(node.value), ATOM
             case ast.Name("in"):
@@ -400,7 +398,7 @@ class BlockSizes:
                 under = [self.ast_text(n, need) for n in below]
                 if None in above or None in under:
                     return None
-                return quotient([t for t in above if t is not None], [t for t in under if t is not None])
+                return infix("//", *(product([t for t in texts if t is not None]) for texts in (above, under)))
             case ast.Binary():
                 left, right = self.ast_text(node.left, need), self.ast_text(node.right, need)
                 if left is None or right is None:
@@ -408,16 +406,13 @@ class BlockSizes:
                 return self.binary(OPERATIONS[node.operator], left, right)
             case ast.Unary("not", operand):
                 inner = self.ast_text(operand, need)
-                return None if inner is None else (f"not {parenthesised(inner, 3)}", 3)
+                return None if inner is None else prefix("not", inner)
             case ast.CallExpr():
                 return self.call_text(node, need)
         return None
 
     def binary(self, function: str, left: Text, right: Text) -> Text | None:
-        symbol, level = INFIX[function]
-        if function == "div" and not self.elastic:
-            return None
-        return f"{parenthesised(left, level)} {symbol} {parenthesised(right, level + 1)}", level
+        return None if function == "div" and not self.elastic else infix(PYTHON[function], left, right)
 
     def call_text(self, node: ast.CallExpr, need: Need) -> Text | None:
         name = node.name.name
@@ -426,24 +421,21 @@ class BlockSizes:
             both = [self.ast_text(n, need) for n in (quotient.left, quotient.right)]
             if both[0] is None or both[1] is None:
                 return None
-            return f"{parenthesised(both[0], 6)} // {parenthesised(both[1], 7)}", 6
+            return infix("//", both[0], both[1])
         before, self.rounding = self.rounding, name in ("divisible", "round", "floor", "ceil")
         args = [self.ast_text(arg.value, need) for arg in node.args]
         self.rounding = before
         if any(arg is None for arg in args) or (not self.elastic and name not in ("min", "max")):
             return None
-        function = (
-            name if not self.elastic else {"min": "smallest", "max": "greatest", "round": "half_up"}.get(name, name)
-        )
-        return f"{function}({', '.join(arg[0] for arg in args if arg is not None)})", ATOM
+        function = SIZES.get(name, name) if self.elastic else name
+        return call(function, [arg for arg in args if arg is not None])
 
     # --- without a template ---
 
     def composed(self, need: Need) -> Text | None:
         """A sum, difference, product or quotient of known numbers."""
         if need.difference is not None:
-            whole, less = (self.spell(part) for part in need.difference)
-            return f"{parenthesised(whole, 5)} - {parenthesised(less, 6)}", 5
+            return infix("-", *map(self.spell, need.difference))
         text = self.any_known(need.values) or self.express(need.role, need.values, True)
         if text is None and is_elastic(need.values):
             self.adding = True
@@ -460,9 +452,7 @@ class BlockSizes:
                 return known
             if is_constant(values):
                 value = first_of(values)
-                if isinstance(value, Fraction):
-                    return f"Fraction({value.numerator}, {value.denominator})", ATOM
-                return number(value), ATOM
+                return (inline(value), ATOM) if isinstance(value, tuple) else constant(value)  # type: ignore[arg-type]
         first = first_of(values)
         if self.adding and not top and isinstance(first, int) and not is_elastic(values) and None not in values:
             return self.lookup("extra", values) or self.add("extra", values, "group", "")
@@ -483,7 +473,7 @@ class BlockSizes:
             both = [self.express(role, column) for column in pair]
             if both[0] is None or both[1] is None:
                 return None
-            return f"{parenthesised(both[0], 6)} // {parenthesised(both[1], 7)}", 6
+            return infix("//", both[0], both[1])
         if function not in ARITHMETIC:
             return None
         texts = [text for text in (self.express(role, column) for column in columns) if text is not None]
@@ -510,7 +500,8 @@ class BlockSizes:
         known = [text for text in texts if text is not None]
         if len(known) < len(texts) or not top:
             return None
-        return quotient(known[: len(top)], known[len(top) :]) if bottom else product_text(known)
+        whole = product(known[: len(top)])
+        return infix("//", whole, product(known[len(top) :])) if bottom else whole
 
     def any_known(self, values: Vector) -> Text | None:
         """Choices are known by any role: `expand` is a number among channels, too."""
@@ -573,12 +564,10 @@ class BlockSizes:
             self.in_condition = False
             if text is None:
                 continue
-            texts.append(text if positive else (f"not {parenthesised(text, 3)}", 3))
+            texts.append(text if positive else prefix("not", text))
             held = [h and bool(v) is positive for h, v in zip(held, values, strict=True)]
         if texts and held == list(mask) and self.holds_as_written([node for node, _ in conditions], mask, conditions):
-            if len(texts) == 1:
-                return texts[0]
-            return " and ".join(parenthesised(text, 3) for text in texts), 2
+            return joined("and", texts)
         return self.add("flag", tuple(bool(m) for m in mask), name, "")
 
     def holds_as_written(
@@ -660,14 +649,7 @@ def reads_order_of_sizes(node: ast.Expression) -> bool:
 
 def halved(text: Text) -> str:
     """Half of a number, rounded down."""
-    return str(int(text[0]) // 2) if text[0].isdigit() else f"{parenthesised(text, 6)} // 2"
-
-
-def product_text(texts: Sequence[Text]) -> Text:
-    if len(texts) == 1:
-        return texts[0]
-    ordered = sorted(texts, key=lambda text: not text[0].isdigit())
-    return " * ".join(parenthesised(text, 7) for text in ordered), 6
+    return str(int(text[0]) // 2) if text[0].isdigit() else infix("//", text, constant(2))[0]
 
 
 def factors_of(node: ast.Expression) -> list[ast.Expression]:
@@ -732,7 +714,7 @@ class SingleSizes:
         if isinstance(value, tuple):
             return in_brackets([self.spell(item, role)[0] for item in value]), ATOM
         if not isinstance(value, (Var, Apply)):
-            return number(value), ATOM
+            return inline(value), ATOM
         return size_text(value, lambda e: self.known(e, role, value))
 
     def known(self, expr: Expr, role: str, whole: Expr) -> Text | None:

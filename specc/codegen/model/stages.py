@@ -11,7 +11,7 @@ from specc.codegen.model.merge import Guarded, Merged, Node, Place
 from specc.codegen.model.sizes import Need
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Option, Var
-from specc.python import inline
+from specc.python.literals import inline
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class, Context

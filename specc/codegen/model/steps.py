@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from specc.codegen.model.flow import Branch, Loop, Select, Statement, Step
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
-from specc.codegen.model.layout import WIDTH, call, guarded
 from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place, RoundsDiffer
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.outputs import WANTED, exit_test, is_rest, wanted_text
@@ -21,7 +20,8 @@ from specc.codegen.model.sizes import is_elastic
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate
 from specc.ops.writing import Written
-from specc.python import quoted
+from specc.python.layout import WIDTH, call, guarded
+from specc.python.literals import quoted
 
 if TYPE_CHECKING:
     from specc.codegen.model.context import Class, Context

@@ -10,13 +10,11 @@ from typing import Final
 from specc.codegen.identity import identity
 from specc.codegen.model.classes import class_lines, collect, prepare
 from specc.codegen.model.context import Class, Context
-from specc.codegen.model.layout import Import, import_from, import_statements
 from specc.codegen.model.merge import Merged, RoundsDiffer, classes
 from specc.codegen.model.naming import class_names
 from specc.codegen.model.network import input_names, network_lines, network_needs
 from specc.codegen.model.outputs import flag_choices, is_rest, outputs_of, written_graph
 from specc.codegen.model.plain import Layers, plain_layers
-from specc.codegen.model.render import number as literal
 from specc.codegen.model.rounds import find_rounds, join_boundaries
 from specc.codegen.model.shapes import peaks
 from specc.codegen.model.sizes import SingleSizes
@@ -30,7 +28,8 @@ from specc.ir.graph import Graph
 from specc.ops import operator_package, operators
 from specc.ops.writing import writers
 from specc.passes.drop_dead import choices_read
-from specc.python import quoted
+from specc.python.layout import Import, import_from, import_statements
+from specc.python.literals import inline, quoted
 
 RUNTIME_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "net.elastic": ("Elastic", "Value", "when"),
@@ -308,7 +307,7 @@ def module_doc(context: Context, network: str) -> tuple[str, ...]:
     if not graph.choices:
         return (f"{network}, written by specc from {origin}. Images are [N, {shape}].",)
     asked = next((c for c in graph.choices if c.name == "width"), graph.choices[0])
-    first = [o if isinstance(o, str) else literal(o) for o in asked.options[:1]]
+    first = [o if isinstance(o, str) else inline(o) for o in asked.options[:1]]
     option = quoted(first[0]) if isinstance(asked.options[0], str) else first[0]
     option = {"0": "False", "1": "True"}[option] if asked.kind == "skip" else option
     return (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
-WIDTH: Final = 100
-"""Columns of generated code."""
+from specc.python.layout import WIDTH
 
 
 def literal(value: object, indent: int = 0, used: int = 0) -> str:
@@ -30,19 +29,26 @@ def literal(value: object, indent: int = 0, used: int = 0) -> str:
 
 
 def inline(value: object) -> str:
-    """The literal on one line."""
+    """The literal on one line; a fraction as a decimal."""
     match value:
         case str():
             return quoted(value)
         case bool() | int() | float():
             return repr(value)
+        case Fraction():
+            return repr(float(value))
         case list():
             return f"[{', '.join(map(inline, value))}]"
         case tuple():
-            return f"({', '.join(map(inline, value))}{',' if len(value) == 1 else ''})"
+            return in_brackets([inline(item) for item in value])
         case Mapping():
             return "{" + ", ".join(f"{inline(key)}: {inline(item)}" for key, item in value.items()) + "}"
     raise TypeError(f"{value!r} has no literal")
+
+
+def in_brackets(texts: Sequence[str]) -> str:
+    """A tuple's text."""
+    return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
 
 
 def quoted(text: str) -> str:
@@ -52,5 +58,5 @@ def quoted(text: str) -> str:
 
 
 def constant(value: object) -> str:
-    """`repr`, with text in the quotes that formatters prefer."""
+    """`repr`, exact for fractions, with text in the quotes that formatters prefer."""
     return quoted(value) if isinstance(value, str) else repr(value)

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 WIDTH: Final = 100
+"""Columns of generated code."""
+STEP: Final = 80
+"""Columns of a part of a condition that takes several lines."""
 
 Import: TypeAlias = tuple[str, str]
 """`from torch import nn` is ("torch", "nn"), `import torch.nn.functional as F` ("torch.nn.functional as F", "")."""
@@ -19,8 +22,27 @@ def call(before: str, args: Sequence[str], after: str = ")", indent: int = 0) ->
     inner = f"{' ' * (indent + 4)}{', '.join(args)}"
     if len(inner) <= WIDTH:
         return (f"{' ' * indent}{before}(", inner, f"{' ' * indent}{after}")
+    return tuple(listed(f"{before}(", args, after, indent))
+
+
+def listed(before: str, items: Sequence[str], after: str, indent: int = 0) -> list[str]:
+    """Items between brackets, on one line if it fits, else an item a line."""
     pad = " " * indent
-    return (f"{pad}{before}(", *(f"{pad}    {arg}," for arg in args), f"{pad}{after}")
+    line = f"{pad}{before}{', '.join(items)}{after}"
+    return [line] if len(line) <= WIDTH else [f"{pad}{before}", *(f"{pad}    {item}," for item in items), pad + after]
+
+
+def stepwise(name: str, words: Sequence[str], operator: str) -> list[str]:
+    """`name = a and b`, then `name = name and c`: a condition over as many lines as it takes."""
+    lines: list[str] = []
+    rest, start = list(words), ""
+    while rest:
+        text = start + rest.pop(0)
+        while rest and len(text) + len(operator) + len(rest[0]) + 2 <= STEP:
+            text += f" {operator} {rest.pop(0)}"
+        lines.append(f"{name} = {text}")
+        start = f"{name} {operator} "
+    return lines
 
 
 def lay_out(text: str, indent: int = 0, comma: bool = False) -> list[str]:

@@ -1,0 +1,1 @@
+"""Python as text: literals, expressions, and lines as a formatter would lay them out."""
