@@ -20,7 +20,7 @@ from specc.cost.totals import costs_of
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate, free, substitute
 from specc.ir.graph import Graph
 from specc.python.expressions import ATOM, PRODUCT, Text, constant
-from specc.python.layout import WIDTH, call, stepwise
+from specc.python.layout import WIDTH, call, split_at, stepwise
 from specc.python.literals import quoted
 from specc.subnets.expr_text import HOMES, added, product, size_text
 from specc.subnets.layers import Product, Row, Unit, units_of
@@ -222,6 +222,16 @@ def note(row: Row, window: Sequence[Text]) -> str:
     return f"{size}, {came} -> {out}" if size else f"{came} -> {out}"
 
 
+def item_lines(indent: str, text: str) -> list[str]:
+    """An item on a line of its own, a sum that is too long for one with a line a summand."""
+    if len(indent) + len(text) + 1 <= WIDTH:
+        return [f"{indent}{text},"]
+    lines = [f"+ {summand}" for summand in split_at(text, " + ")]
+    lines[0] = lines[0].removeprefix("+ ")
+    lines[-1] += ","
+    return [indent + line for line in lines]
+
+
 def row_lines(indent: str, name: str, macs: Text, params: Text, what: str) -> list[str]:
     """A row as ruff lays it out, with what it is behind it or, where that is too long, before it."""
     line = f"{indent}yield {name}, {macs[0]}, {params[0]}"
@@ -232,7 +242,7 @@ def row_lines(indent: str, name: str, macs: Text, params: Text, what: str) -> li
         if max(len(weights), len(short)) <= WIDTH:
             return [*comment, weights, short]
     if len(line) > WIDTH:
-        parts = [f"{indent}    {part}," for part in (name, macs[0], params[0])]
+        parts = [line for part in (name, macs[0], params[0]) for line in item_lines(f"{indent}    ", part)]
         return [*comment, f"{indent}yield (", *parts, f"{indent})"]
     if not what:
         return [line]

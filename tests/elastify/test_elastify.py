@@ -189,7 +189,7 @@ def test_each_method_gets_what_it_needs(method: str, tmp_path: Path) -> None:
     assert load(tmp_path / "net.specc").model.method.name == method
 
 
-@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(s, marks=pytest.mark.slow) for s in range(8, 300))])
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(s, marks=pytest.mark.slow) for s in range(3, 300))])
 def test_random_networks_stay_what_they_are_at_their_largest(seed: int) -> None:
     """`elastify` compares names, weights and costs itself: nothing here may raise but what it promises."""
     source = Source("random.specc", spec_text(seed))

@@ -214,6 +214,7 @@ ATTENTION = """
 
 
 def test_attention_as_timm_has_it(tmp_path: Path) -> None:
+    pytest.importorskip("timm")
     done = imported(tmp_path, ATTENTION, "--input", "1,3,8,8", "--json")
     assert done.code == 0, done.err
     assert done.json["modules"] == []
