@@ -97,10 +97,11 @@ def elastify(
 def skipping(compiled: Compiled, halves: bool) -> Step:
     supernet = compiled.model.names.supernet
     flow = Flow.of(compiled.graph)
+    counted = frozenset(compiled.model.names.choices)
     if halves:
-        return skippable_halves(supernet, flow)
+        return skippable_halves(supernet, flow, counted)
     blocks = {b.name.name: b for b in compiled.model.files[0].tree.items if isinstance(b, ast.Block)}
-    return skippable_blocks(supernet, blocks, flow)
+    return skippable_blocks(supernet, blocks, flow, counted)
 
 
 class _Work:
@@ -110,6 +111,8 @@ class _Work:
         self.source, self.params = source, params
         self.made: list[str] = []
         self.kept: list[Kept] = []
+        # `bank=subnet` means nothing without the method that lists the sub-networks.
+        self.needs_method = compile_spec(without_method(source), params, Findings()) is None
 
     def compiled(self) -> Compiled:
         compiled, _ = self.tried(self.source)
@@ -117,9 +120,10 @@ class _Work:
         return compiled
 
     def tried(self, source: Source) -> tuple[Compiled | None, Findings]:
-        """The network of a text without its method, whose demands are for the last step; places stay the same."""
+        """The network of a text without its method, if it can be: what that demands is for the last step."""
         findings = Findings()
-        return compile_spec(without_method(source), self.params, findings), findings
+        text = source if self.needs_method else without_method(source)
+        return compile_spec(text, self.params, findings), findings
 
     def step(self, what: What, change: Callable[[Compiled], Step]) -> bool:
         """Makes one step; whether it changed anything. One whose result does not compile is undone."""
@@ -143,7 +147,7 @@ def sections(source: Source) -> list[ast.Section]:
 
 
 def without_method(source: Source) -> Source:
-    """The same text with blanks in the place of its method."""
+    """The same text with blanks instead of its method, so that places stay the same."""
     for section in sections(source):
         if section.kind == "method":
             start, end = section.span.start, section.span.end
@@ -153,7 +157,7 @@ def without_method(source: Source) -> Source:
 
 
 def with_method(source: Source, call: str) -> Source:
-    """The text with `method CALL`, in the place of another, before the other sections, or at the end."""
+    """The text with `method CALL`: instead of another method, else before the other sections, else at the end."""
     text = f"method {call}"
     there = sections(source)
     for section in there:

@@ -109,6 +109,38 @@ def test_rounds_counted_by_a_param_are_split() -> None:
     assert size(load(Source("t.specc", text), {"n": "6"}).graph) == 2**5
 
 
+def test_rounds_that_a_choice_counts_stay() -> None:
+    """`repeat n` is elastic already: neither word may turn the choice into a number."""
+    stages = "choice n in 1..3; stage s1 { basic(16); repeat n { basic(16) } }"
+    for words in ("skippable", "skippable halves"):
+        found = elastify(Source("t", spec(stages, rest=BASIC)), read_wishes(f"{words}; width uniform {{0.5, 1.0}}"))
+        assert choices(found.compiled.graph)["n"] == (1, 2, 3)
+        assert "repeat n {" in found.source.text
+
+
+def test_halves_of_rounds_that_a_param_counts_follow_it() -> None:
+    text = made("param n = 4; stage s1 { repeat n { basic(16) } }", "skippable halves", rest=BASIC)
+    assert "repeat 2 { basic(16) }; skippable { repeat n - 2 { basic(16) } }" in text
+    assert len(load(Source("t", text), {"n": "7"}).graph.ops) > len(from_text(text).graph.ops)
+
+
+def test_blocks_in_a_static_when_are_found() -> None:
+    stages = "param big = yes; stage s1 { when big { basic(16); basic(16) } else { basic(32) } }"
+    text = made(stages, "skippable", rest=BASIC)
+    assert size(from_text(text).graph) == 4
+
+
+def test_banks_by_sub_network_keep_their_method() -> None:
+    """`bank=subnet` means nothing without the method that lists the sub-networks."""
+    settings = "norm batch(bank=subnet); width uniform {0.5, 1.0} round 8"
+    rest = BASIC + "method independent(subnets=[max, at(width=0.5)])"
+    source = Source("t", spec("stage s1 { conv(16, kernel=5); norm }", settings, rest=rest))
+    with pytest.raises(NothingElastic) as error:
+        elastify(source, read_wishes("width per_group 0.5..1.0"))
+    assert "has a width setting already" in error.value.kept[0].why
+    assert choices(elastify(source, read_wishes("kernel {3}")).compiled.graph)["s1.conv.kernel"] == (3, 5)
+
+
 def test_residuals_of_the_stage_itself() -> None:
     text = made("stage s1 { conv(16, kernel=3); residual { conv(16, kernel=3); norm } }", "skippable")
     assert "skippable { residual {" in text

@@ -90,6 +90,10 @@ def test_a_users_network(tmp_path: Path) -> None:
     assert told["difference_trained"] <= 1e-5
     assert told["modules"] == []
     compiled = load(tmp_path / "net.specc")
+    assert compiled.model.train["start"] == "net.safetensors"
+    assert specc("fmt", "--check", tmp_path / "net.specc").code == 0
+    assert specc("compile", tmp_path / "net.specc", "-o", tmp_path / "net").code == 0
+    assert (tmp_path / "net" / "net.safetensors").read_bytes() == (tmp_path / "net.safetensors").read_bytes()
     sys.path.insert(0, str(tmp_path))
     try:
         from mine import build  # type: ignore[import-not-found]

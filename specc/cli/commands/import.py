@@ -80,7 +80,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     notes: list[str] = []
     if asked is not None:
         text, notes = elastic_text(found, asked, output)
-    text += f'\ntrain {{ start="{output.with_suffix(".safetensors").name}" }}\n'
+    text += f"\ntrain {{ start={quoted(output.with_suffix('.safetensors').name)} }}\n"
     terminal.warn(found.compiled.warnings)
     try:
         files = install(found, text, output)
@@ -90,6 +90,11 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for note in notes:
         terminal.note(note)
     return 0
+
+
+def quoted(text: str) -> str:
+    """A text as the language writes it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def sizes(text: str) -> tuple[int, ...]:
