@@ -1,4 +1,4 @@
-"""Makes a network elastic, wish by wish: a wish that the network cannot have is left out, and said."""
+"""Makes a network elastic, one part of the request after the other. What the network cannot have is listed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from specc.elastify.edits import edited, formatted, inserted, replaced
 from specc.elastify.flow import Flow
 from specc.elastify.kernels import smaller_kernels
 from specc.elastify.notes import Kept, Step, What
+from specc.elastify.request import Request
 from specc.elastify.settings import elastic_resolution, elastic_widths, skip_banks, widths_that_stay
 from specc.elastify.skips import skippable_blocks, skippable_halves
-from specc.elastify.wishes import Wishes
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, compile_spec, load, open_spec
@@ -53,7 +53,7 @@ class Elastified:
 
 def elastify(
     spec: str | Path | Source,
-    wishes: Wishes,
+    request: Request,
     method: str = "",
     banks: str = "",
     params: Mapping[str, str] | None = None,
@@ -61,8 +61,8 @@ def elastify(
     """The text of an elastic network whose largest sub-network is the network of `spec`, trained by `method` if given.
 
     `banks` is "skip" where the method's norms have a bank for each state of their stage's skippable sub-path.
-    Raises SpecError where the spec is wrong, NothingElastic where no wish could be met, CannotTrain where the method
-    needs more, and WrongWish where a wish contradicts the network.
+    Raises SpecError where the spec is wrong, NothingElastic where nothing of the request fits, CannotTrain where the
+    method needs more, and WrongRequest where the request contradicts the network.
     """
     given = dict(params or {})
     load(spec, given)
@@ -71,15 +71,15 @@ def elastify(
     assert source is not None
     work = _Work(formatted(replace(source, shown=source.shown or source.name)), given)
     original = work.compiled().graph
-    if wishes.kernels:
-        work.step("kernel", lambda c: smaller_kernels(c, wishes.kernels, Flow.of(c.graph)))
-    if wishes.skips:
-        work.step("skippable", lambda c: skipping(c, wishes.skips == "halves"))
-    if wishes.width:
-        if work.step("width", lambda c: elastic_widths(c, wishes.width)):
+    if request.kernels:
+        work.step("kernel", lambda c: smaller_kernels(c, request.kernels, Flow.of(c.graph)))
+    if request.skips:
+        work.step("skippable", lambda c: skipping(c, request.skips == "halves"))
+    if request.width:
+        if work.step("width", lambda c: elastic_widths(c, request.width)):
             work.kept += widths_that_stay(Flow.of(work.compiled().graph))
-    if wishes.resolution:
-        work.step("resolution", lambda c: elastic_resolution(c, wishes.resolution))
+    if request.resolution:
+        work.step("resolution", lambda c: elastic_resolution(c, request.resolution))
     if banks == "skip":
         work.step("norm", skip_banks)
     if not work.made:

@@ -123,13 +123,13 @@ def elastic_text(found: Imported, asked: tuple[str, str, object], output: Path) 
     from specc.elastify import CannotTrain, NothingElastic, elastify
     from specc.source import Source
 
-    method, banks, wishes = asked
+    method, banks, request = asked
     try:
         with TemporaryDirectory(prefix="specc-import-") as folder:  # a spec's modules are read beside it
             for name, text in found.files.items():
                 Path(folder, name).write_text(text, encoding="utf-8")
             source = Source(output.name, found.written.text, Path(folder, output.name).as_posix())
-            made = elastify(source, wishes, method, banks, {})  # type: ignore[arg-type]
+            made = elastify(source, request, method, banks, {})  # type: ignore[arg-type]
     except NothingElastic as error:
         raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
     except CannotTrain as error:
