@@ -279,7 +279,7 @@ NO_START: Final = Rule(
 def start_file(compiled: Compiled) -> tuple[Path, str] | None:
     """The file of `train { start=.. }` and its path in the project; None where there is none to copy.
 
-    Raises SpecError where it does not exist, or would stand in the place of a generated file.
+    Raises SpecError where it does not exist, or would replace a generated file.
     """
     name = str(compiled.model.train["start"])
     if not name or PurePath(name).is_absolute():

@@ -24,8 +24,7 @@ from elastic.run.progress import Bar
 from elastic.run.settings import read_settings
 from elastic.train import checkpoint
 from elastic.train.calibrate import calibrated
-from elastic.train.evaluate import evaluate
-from elastic.train.trained import Trained, load_trained
+from elastic.train.trained import load_trained
 from model import Model
 
 NAME = "mobilenet_v2_mutualnet"
@@ -41,23 +40,22 @@ def main() -> None:
     trained = load_trained(Model(), flags.checkpoint, IMAGE, CLASSES, data_path=data)
     ((_, point),) = wanted(space, flags, trained.origin(), first=trained.first()).items()
     announce(point)
-    images = trained.loading.calibration(calibration(flags, SETTINGS))
+    count = calibration(flags, SETTINGS)
+    images = trained.loading.calibration(count)
     plan = calibrated(trained.net, trained.net.plan(point.at), images)
-    tuning = extracted(trained, plan, flags, options)
-    tests = trained.loading.evaluation(trained.loading.data.test)
-    before = evaluate(tuning.trainer.net, None, tests, trained.loading.world)
-    train(tuning, trained)
-    after = evaluate(tuning.trainer.net, None, tests, trained.loading.world)
+    tuning = extracted(trained, plan, flags, options, count)
+    before = tuning.score()
+    train(tuning, flags.output_dir)
+    after = tuning.score()
     print(gain(before, after))
     folder, called = flags.output_dir / "export", f"{short(point.at, 60)}, trained further"
     known = {"macs": point.macs, "params": point.params, "accuracy": round(after.accuracy, 5)}
-    finish([export(trained, NAME, NAMES, folder, flags, plan, called, known, tuning.static)])
+    finish([export(trained, NAME, NAMES, folder, flags, plan, called, known, tuning.static.cpu())])
 
 
-def train(tuning: Tuning, trained: Trained) -> None:
+def train(tuning: Tuning, folder: Path) -> None:
     """Trains to the last epoch."""
-    trainer, options = tuning.trainer, tuning.options
-    loading = trained.loading
+    trainer, loading, options = tuning.trainer, tuning.loading, tuning.options
     mixing = Mixing(options.mixup, options.cutmix, CLASSES)
     steps = loading.steps(options.batch_size) * options.accumulate
     with Bar("training", options.epochs * steps) as bar:
@@ -73,7 +71,7 @@ def train(tuning: Tuning, trained: Trained) -> None:
                 parts=options.accumulate,
                 mixing=mixing,
             )
-            for images, labels in trainer.watched(batches, epoch, options.output_dir):
+            for images, labels in trainer.watched(batches, epoch, folder):
                 for _ in trainer.passes([None]):
                     trainer.backward(tuning.loss(images, labels))
                 trainer.update()

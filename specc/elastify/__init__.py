@@ -2,6 +2,6 @@
 resolutions to choose from, whose largest sub-network is the network that came in."""
 
 from specc.elastify.make import CannotTrain, Elastified, NothingElastic, elastify
-from specc.elastify.wishes import Wishes, WrongWish, read_wishes
+from specc.elastify.request import Request, WrongRequest, read_request
 
-__all__ = ["CannotTrain", "Elastified", "NothingElastic", "Wishes", "WrongWish", "elastify", "read_wishes"]
+__all__ = ["CannotTrain", "Elastified", "NothingElastic", "Request", "WrongRequest", "elastify", "read_request"]

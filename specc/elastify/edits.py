@@ -13,7 +13,7 @@ from specc.syntax.parse import parse
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`text` in the place of the characters `[start, end)`."""
+    """`text` instead of the characters `[start, end)`."""
 
     start: int
     end: int

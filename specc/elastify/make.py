@@ -1,4 +1,4 @@
-"""Makes a network elastic, wish by wish: a wish that the network cannot have is left out, and said."""
+"""Makes a network elastic, one part of the request after the other. What the network cannot have is listed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from specc.elastify.edits import edited, formatted, inserted, replaced
 from specc.elastify.flow import Flow
 from specc.elastify.kernels import smaller_kernels
 from specc.elastify.notes import Kept, Step, What
+from specc.elastify.request import Request
 from specc.elastify.settings import elastic_resolution, elastic_widths, skip_banks, widths_that_stay
 from specc.elastify.skips import skippable_blocks, skippable_halves
-from specc.elastify.wishes import Wishes
 from specc.ir.expr import evaluate
 from specc.ir.graph import Graph
 from specc.pipeline import Compiled, compile_spec, load, open_spec
@@ -53,7 +53,7 @@ class Elastified:
 
 def elastify(
     spec: str | Path | Source,
-    wishes: Wishes,
+    request: Request,
     method: str = "",
     banks: str = "",
     params: Mapping[str, str] | None = None,
@@ -61,8 +61,8 @@ def elastify(
     """The text of an elastic network whose largest sub-network is the network of `spec`, trained by `method` if given.
 
     `banks` is "skip" where the method's norms have a bank for each state of their stage's skippable sub-path.
-    Raises SpecError where the spec is wrong, NothingElastic where no wish could be met, CannotTrain where the method
-    needs more, and WrongWish where a wish contradicts the network.
+    Raises SpecError where the spec is wrong, NothingElastic where nothing of the request fits, CannotTrain where the
+    method needs more, and WrongRequest where the request contradicts the network.
     """
     given = dict(params or {})
     load(spec, given)
@@ -71,15 +71,15 @@ def elastify(
     assert source is not None
     work = _Work(formatted(replace(source, shown=source.shown or source.name)), given)
     original = work.compiled().graph
-    if wishes.kernels:
-        work.step("kernel", lambda c: smaller_kernels(c, wishes.kernels, Flow.of(c.graph)))
-    if wishes.skips:
-        work.step("skippable", lambda c: skipping(c, wishes.skips == "halves"))
-    if wishes.width:
-        if work.step("width", lambda c: elastic_widths(c, wishes.width)):
+    if request.kernels:
+        work.step("kernel", lambda c: smaller_kernels(c, request.kernels, Flow.of(c.graph)))
+    if request.skips:
+        work.step("skippable", lambda c: skipping(c, request.skips == "halves"))
+    if request.width:
+        if work.step("width", lambda c: elastic_widths(c, request.width)):
             work.kept += widths_that_stay(Flow.of(work.compiled().graph))
-    if wishes.resolution:
-        work.step("resolution", lambda c: elastic_resolution(c, wishes.resolution))
+    if request.resolution:
+        work.step("resolution", lambda c: elastic_resolution(c, request.resolution))
     if banks == "skip":
         work.step("norm", skip_banks)
     if not work.made:
@@ -97,10 +97,11 @@ def elastify(
 def skipping(compiled: Compiled, halves: bool) -> Step:
     supernet = compiled.model.names.supernet
     flow = Flow.of(compiled.graph)
+    counted = frozenset(compiled.model.names.choices)
     if halves:
-        return skippable_halves(supernet, flow)
+        return skippable_halves(supernet, flow, counted)
     blocks = {b.name.name: b for b in compiled.model.files[0].tree.items if isinstance(b, ast.Block)}
-    return skippable_blocks(supernet, blocks, flow)
+    return skippable_blocks(supernet, blocks, flow, counted)
 
 
 class _Work:
@@ -110,6 +111,8 @@ class _Work:
         self.source, self.params = source, params
         self.made: list[str] = []
         self.kept: list[Kept] = []
+        # `bank=subnet` means nothing without the method that lists the sub-networks.
+        self.needs_method = compile_spec(without_method(source), params, Findings()) is None
 
     def compiled(self) -> Compiled:
         compiled, _ = self.tried(self.source)
@@ -117,9 +120,10 @@ class _Work:
         return compiled
 
     def tried(self, source: Source) -> tuple[Compiled | None, Findings]:
-        """The network of a text without its method, whose demands are for the last step; places stay the same."""
+        """The network of a text without its method, if it can be: what that demands is for the last step."""
         findings = Findings()
-        return compile_spec(without_method(source), self.params, findings), findings
+        text = source if self.needs_method else without_method(source)
+        return compile_spec(text, self.params, findings), findings
 
     def step(self, what: What, change: Callable[[Compiled], Step]) -> bool:
         """Makes one step; whether it changed anything. One whose result does not compile is undone."""
@@ -143,7 +147,7 @@ def sections(source: Source) -> list[ast.Section]:
 
 
 def without_method(source: Source) -> Source:
-    """The same text with blanks in the place of its method."""
+    """The same text with blanks instead of its method, so that places stay the same."""
     for section in sections(source):
         if section.kind == "method":
             start, end = section.span.start, section.span.end
@@ -153,7 +157,7 @@ def without_method(source: Source) -> Source:
 
 
 def with_method(source: Source, call: str) -> Source:
-    """The text with `method CALL`, in the place of another, before the other sections, or at the end."""
+    """The text with `method CALL`: instead of another method, else before the other sections, else at the end."""
     text = f"method {call}"
     there = sections(source)
     for section in there:

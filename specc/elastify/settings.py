@@ -10,8 +10,8 @@ from specc.elastify.edits import Edit, inserted, replaced
 from specc.elastify.flow import Flow
 from specc.elastify.kernels import argument_added, bound
 from specc.elastify.notes import Kept, Step
+from specc.elastify.request import WrongRequest, expression
 from specc.elastify.skips import nodes, stages
-from specc.elastify.wishes import WrongWish, expression
 from specc.pipeline import Compiled
 from specc.semantics.meaning import BlockCall
 from specc.syntax import ast
@@ -87,7 +87,7 @@ STEPS: Final[Mapping[int, int]] = {128: 32, 32: 8, 8: 2}
 
 
 def elastic_resolution(compiled: Compiled, options: str) -> Step:
-    """Images of several sizes, up to the size that the network has. Raises WrongWish where the largest is another."""
+    """Images of several sizes, up to the size that the network has. Raises WrongRequest for another largest."""
     inputs = [s for s in compiled.model.names.supernet.body.statements if isinstance(s, ast.InputStatement)]
     if len(inputs) != 1:
         return Step(kept=(Kept("resolution", inputs[0].span.shown(), "the network has several inputs"),))
@@ -105,7 +105,7 @@ def elastic_resolution(compiled: Compiled, options: str) -> Step:
         return Step(kept=(Kept("resolution", shape.span.shown(), f"images of {height} are too small"),))
     most = largest_of(text)
     if most is not None and most != height:
-        raise WrongWish(
+        raise WrongRequest(
             f"the largest resolution is {most}, and the network's images are of {height}",
             f"let the range end at {height}: its largest sub-network is the network as it is",
         )

@@ -20,6 +20,7 @@ class _Found:
 
     flow: Flow
     blocks: Mapping[str, ast.Block]
+    choices: frozenset[str]
     edits: list[Edit] = field(default_factory=list)
     wrapped: int = 0
     alone: int = 0
@@ -27,13 +28,15 @@ class _Found:
     seen: set[str] = field(default_factory=set)
 
 
-def skippable_blocks(supernet: ast.Supernet, blocks: Mapping[str, ast.Block], flow: Flow) -> Step:
+def skippable_blocks(
+    supernet: ast.Supernet, blocks: Mapping[str, ast.Block], flow: Flow, choices: frozenset[str]
+) -> Step:
     """Each block call and each residual of the stem and the stages that keeps its shape, the outermost ones.
 
-    `blocks` are those that the file itself defines. A block that changes the shape is searched inside. A repeat whose
-    first rounds change the shape is split.
+    `blocks` are those that the file itself defines, `choices` the network's by name. A block that changes the shape is
+    searched inside. A repeat whose first rounds change the shape is split.
     """
-    found = _Found(flow, blocks)
+    found = _Found(flow, blocks, choices)
     for stage in stages(supernet, ("stem", "stage")):
         skip_in(stage.body, found)
     made = (f"skippable: {found.wrapped} {'place' if found.wrapped == 1 else 'places'}",) if found.edits else ()
@@ -57,6 +60,10 @@ def skip_in(body: ast.Body, found: _Found) -> None:
         runs = found.flow.runs(statement)
         if isinstance(statement, ast.Repeat):
             skip_rounds(statement, found)
+        elif isinstance(statement, ast.When):
+            for arm in (statement.body, statement.otherwise):
+                if arm is not None:
+                    skip_in(arm, found)
         elif runs and all(run.keeps for run in runs):
             wrap(statement, runs, found)
         elif any(run.keeps for run in runs):
@@ -85,7 +92,7 @@ def wrapped(span: Span) -> tuple[Edit, Edit]:
 def skip_rounds(repeat: ast.Repeat, found: _Found) -> None:
     """A repeat whose rounds are alike is changed inside; one of several kinds of rounds becomes several."""
     units = {s: runs for s in repeat.body.statements if (runs := found.flow.runs(s))}
-    if is_elastic(repeat):
+    if is_elastic(repeat, found.choices):
         found.kept.append(Kept("skippable", repeat.span.shown(), "its number of rounds is elastic already"))
         return
     if not any(run.keeps for runs in units.values() for run in runs) or all(
@@ -154,9 +161,10 @@ def joined(parts: Iterable[str]) -> str:
     return ("\n" if any("\n" in part or "#" in part for part in found) else "; ").join(found)
 
 
-def is_elastic(repeat: ast.Repeat) -> bool:
-    """Whether the number of rounds is a range or set, or a name that may be a choice's."""
-    return isinstance(repeat.count, (ast.RangeExpr, ast.SetExpr))
+def is_elastic(repeat: ast.Repeat, choices: frozenset[str]) -> bool:
+    """Whether the number of rounds is a range, a set or a choice."""
+    count = repeat.count
+    return isinstance(count, (ast.RangeExpr, ast.SetExpr)) or (isinstance(count, ast.Name) and count.name in choices)
 
 
 def stages(supernet: ast.Supernet, kinds: tuple[str, ...]) -> Iterator[ast.Stage]:
@@ -170,10 +178,11 @@ def stages(supernet: ast.Supernet, kinds: tuple[str, ...]) -> Iterator[ast.Stage
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    """A statement of a stage, or one round of a repeat. `runs` are those of the blocks in it."""
+    """A statement of a stage, or one of so many rounds of a repeat. `runs` are those of the blocks in it."""
 
     statement: ast.Statement
     round: int
+    rounds: int
     runs: tuple[Run, ...]
 
     @property
@@ -181,7 +190,7 @@ class _Entry:
         return bool(self.runs) and all(run.keeps for run in self.runs)
 
 
-def skippable_halves(supernet: ast.Supernet, flow: Flow) -> Step:
+def skippable_halves(supernet: ast.Supernet, flow: Flow, choices: frozenset[str]) -> Step:
     """One `skippable` a stage around its last blocks: of n blocks the last n // 2, where these keep their shape.
 
     Kang and Lee, "Adaptive Depth Networks with Skippable Sub-Paths", section 3.1 and Table 1: the first half of a stage
@@ -193,7 +202,7 @@ def skippable_halves(supernet: ast.Supernet, flow: Flow) -> Step:
         if any(isinstance(each, (ast.Skippable, ast.Exit)) for each in nodes(stage.body)):
             kept.append(Kept("skippable", stage.span.shown(), "the stage has skippable sub-paths or exits already"))
             continue
-        entries = list(entries_of(stage.body, flow))
+        entries = list(entries_of(stage.body, flow, choices))
         number = sum(bool(entry.runs) for entry in entries)
         end = max((i + 1 for i, entry in enumerate(entries) if entry.runs), default=0)
         begin = end
@@ -212,17 +221,17 @@ def skippable_halves(supernet: ast.Supernet, flow: Flow) -> Step:
     return Step(tuple(edits), made, tuple(kept))
 
 
-def entries_of(body: ast.Body, flow: Flow) -> Iterator[_Entry]:
+def entries_of(body: ast.Body, flow: Flow, choices: frozenset[str]) -> Iterator[_Entry]:
     for statement in body.statements:
-        if isinstance(statement, ast.Repeat) and not is_elastic(statement):
+        if isinstance(statement, ast.Repeat) and not is_elastic(statement, choices):
             units = [runs for s in statement.body.statements if (runs := flow.runs(s))]
             rounds = len(units[0]) if units else 0
             if rounds and all(len(runs) == rounds for runs in units):
                 for i in range(rounds):
-                    yield _Entry(statement, i, tuple(runs[i] for runs in units))
+                    yield _Entry(statement, i, rounds, tuple(runs[i] for runs in units))
                 continue
         runs = flow.runs(statement)
-        yield _Entry(statement, 0, runs if len(runs) == 1 else ())
+        yield _Entry(statement, 0, 1, runs if len(runs) == 1 else ())
 
 
 def run_lengths(entries: Iterable[_Entry]) -> Iterator[str]:
@@ -231,7 +240,10 @@ def run_lengths(entries: Iterable[_Entry]) -> Iterator[str]:
         same = list(group)
         statement = same[0].statement
         if isinstance(statement, ast.Repeat) and same[0].runs:
-            yield rounds_of(statement, same[0].round, len(same))
+            first = same[0].round
+            is_last = first + len(same) == same[0].rounds
+            count = "" if isinstance(statement.count, ast.Number) or not is_last else statement.count.span.text
+            yield rounds_of(statement, first, len(same), (), f"{count} - {first}" if count and first else count)
         else:
             yield statement.span.text
 

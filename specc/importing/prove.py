@@ -205,7 +205,7 @@ def after_a_step(
     output: str | None,
 ) -> float | None:
     """How far both lie apart after one step of training from the same, moved weights; None where the original cannot
-    be trained."""
+    be trained, infinite where ours alone cannot."""
     import torch
 
     move(theirs)
@@ -220,9 +220,14 @@ def after_a_step(
             continue
         try:
             weights = step(theirs, given, output)
-            step(mine, given, None, weights)
         except Exception:
             continue
+        try:
+            step(mine, given, None, weights)
+        except Exception:
+            if small:
+                continue
+            return float("inf")
         after = {name: value.detach() for name, value in theirs.state_dict().items()}
         apart = moved_apart(to_spec(entries, start, sizes), to_spec(entries, after, sizes), mine.state_dict())
         theirs.eval()

@@ -434,7 +434,7 @@ class Checker:
                 self.arguments(value.args, inside)
 
     def name(self, name: ast.Name, inside: Set[str]) -> None:
-        """A name in the place of a value."""
+        """A name where a value is expected."""
         word = name.name
         meaning = self.meanings[name] = self.valued(word, inside)
         if meaning is not Means.WORD or word in self.option_words or word in SETTING_WORDS:
@@ -448,7 +448,7 @@ class Checker:
             self.unknown(name.name, name.span, "value", candidates)
 
     def valued(self, name: str, inside: Set[str]) -> Meaning:
-        """What a name means in the place of a value; a word where it is nothing else."""
+        """What a name means where a value is expected; a word where it is nothing else."""
         if name == "in":
             return Means.INCOMING
         if name in inside:
@@ -508,7 +508,7 @@ class Checker:
 
 def by_when(choice: str) -> str:
     """How a choice among operators is written."""
-    return f"write `when {choice} == a {{ a }} else {{ b }}`, with the operators of its options in the place of a and b"
+    return f"write `when {choice} == a {{ a }} else {{ b }}`, with the operators of its options for a and b"
 
 
 def check_recursion(names: Names, meanings: Meanings, findings: Findings) -> None:

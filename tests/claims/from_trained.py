@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from specc.elastify import elastify, read_wishes
+from specc.elastify import elastify, read_request
 from specc.imported import import_network, install
 from specc.methods import find_method
 from specc.runtime.data.datasets import load_data
@@ -100,7 +100,7 @@ train {
 """
 RATES = {"from scratch": 0.1, "from the trained network": 0.02}
 """Highest learning rates: what is trained already takes a smaller one."""
-WISHES = {"us_net": "width uniform {0.25, 0.5, 0.75, 1.0} round 4", "adn": "skippable halves"}
+REQUESTS = {"us_net": "width uniform {0.25, 0.5, 0.75, 1.0} round 4", "adn": "skippable halves"}
 PROGRAM = """
 import space
 
@@ -165,16 +165,16 @@ def measured(seed: int, epochs: int, only_import: bool = False) -> dict[str, Any
         install(imported, imported.written.text, spec)
         weights = spec.with_suffix(".safetensors")
         found: dict[str, Any] = {"original": before, "lines": len(imported.written.text.splitlines())}
-        for method, words in () if only_import else WISHES.items():
+        for method, words in () if only_import else REQUESTS.items():
             kind = find_method(method)
             assert kind is not None
-            elastic = elastify(Source("mine.specc", imported.written.text), read_wishes(words), method, kind.banks)
+            elastic = elastify(Source("mine.specc", imported.written.text), read_request(words), method, kind.banks)
             found[method] = {"size": size(elastic.compiled.graph)}
             for start, rate in RATES.items():
                 recipe = RECIPE.replace("EPOCHS", str(epochs)).replace("RATE", str(rate))
                 recipe = recipe.replace("START", f'start="{weights}"' if rate < 0.1 else "")
                 found[method][start] = answer(elastic.source.text + recipe, seed, PROGRAM)
-        untrained = elastify(Source("mine.specc", imported.written.text), read_wishes(WISHES["us_net"]), "us_net")
+        untrained = elastify(Source("mine.specc", imported.written.text), read_request(REQUESTS["us_net"]), "us_net")
         recipe = RECIPE.replace("EPOCHS", "1").replace("RATE", "0.1").replace("START", "")
         found["imported"] = answer(untrained.source.text + recipe, seed, AS_IMPORTED, weights=str(weights))["largest"]
     return found
@@ -183,7 +183,7 @@ def measured(seed: int, epochs: int, only_import: bool = False) -> dict[str, Any
 def figures(runs: Sequence[Mapping[str, Any]]) -> Iterator[Figure]:
     yield Figure("trained in plain PyTorch", spread([run["original"] for run in runs]), "")
     yield Figure("right after import, made elastic, its largest", spread([run["imported"] for run in runs]), "equal")
-    for method in (name for name in WISHES if name in runs[0]):
+    for method in (name for name in REQUESTS if name in runs[0]):
         names = [*runs[0][method]["from scratch"]]
         for name in names:
             ends = {start: [run[method][start][name] for run in runs] for start in RATES}

@@ -17,13 +17,13 @@ from statistics import median
 
 from specc.assignments import smallest
 from specc.cost import cost
-from specc.elastify import elastify, read_wishes
+from specc.elastify import elastify, read_request
 from specc.imported import import_network
 from specc.importing.sources import CannotImport
 from specc.source import Source
 from specc.subnets.space import size
 
-WISHES = "width per_group 0.25..1.0 round 8; skippable; kernel {3, 5}"
+REQUESTS = "width per_group 0.25..1.0 round 8; skippable; kernel {3, 5}"
 TIMM = (
     *("resnet18", "resnetv2_50", "resnet26d", "seresnet50", "ecaresnet50t", "resnext50_32x4d", "regnety_008"),
     *("mobilenetv2_100", "mobilenetv3_small_100", "mobilenetv4_conv_small", "mobilenetv4_hybrid_medium"),
@@ -66,7 +66,7 @@ def row(source: str) -> Row:
     lines = len(found.written.text.splitlines())
     params = found.proof.params[1]
     try:
-        made = elastify(Source("net.specc", found.written.text), read_wishes(WISHES), "", "", {})
+        made = elastify(Source("net.specc", found.written.text), read_request(REQUESTS), "", "", {})
     except Exception as error:
         return Row(source, seconds, lines, params=params, modules=kept, plain=found.plain or f"elastify: {error}")
     graph = made.compiled.graph
@@ -105,9 +105,7 @@ def main(words: Sequence[str]) -> None:
 def show(rows: Sequence[Row]) -> None:
     """Prints a section of RESULTS.md."""
     print("## specc import: published networks\n")
-    print(
-        f'Random weights, then `specc elastify --elastic "{WISHES}"`. Seconds include building the network and proof.\n'
-    )
+    print(f'Random weights, then `specc elastify --elastic "{REQUESTS}"`. Seconds include building and proof.\n')
     for library in ("torchvision", "timm"):
         mine = [found for found in rows if found.name.startswith(library)]
         if mine:

@@ -11,7 +11,7 @@ import torch
 from specc.assignments import largest, smallest
 from specc.cost import cost
 from specc.diagnostics import Findings
-from specc.elastify import CannotTrain, NothingElastic, Wishes, WrongWish, elastify, read_wishes
+from specc.elastify import CannotTrain, NothingElastic, Request, WrongRequest, elastify, read_request
 from specc.ir.graph import Graph
 from specc.pipeline import compile_spec, load
 from specc.source import Source
@@ -33,7 +33,7 @@ def costs_of(graph: Graph) -> list[tuple[int, int]]:
 def made(
     stages: str, elastic: str, settings: str = "norm batch", rest: str = "", image: str = "image(3, 32, 32)"
 ) -> str:
-    return elastify(Source("test.specc", spec(stages, settings, image, rest)), read_wishes(elastic)).source.text
+    return elastify(Source("test.specc", spec(stages, settings, image, rest)), read_request(elastic)).source.text
 
 
 # --- beside what was made elastic by hand -----------------------------------------------------------
@@ -42,14 +42,14 @@ def made(
 @pytest.mark.parametrize(("plain", "by_hand"), [("resnet50", "resnet50_adn"), ("mobilenet_v2", "mobilenet_v2_adn")])
 def test_adaptive_depth_is_the_papers(plain: str, by_hand: str) -> None:
     """The second half of each stage: the sub-networks of FACTS' rule, as in the specs written from the paper."""
-    found = elastify(SPECS / f"{plain}.specc", read_wishes("skippable halves"), "adn", "skip").compiled.graph
+    found = elastify(SPECS / f"{plain}.specc", read_request("skippable halves"), "adn", "skip").compiled.graph
     expected = load(SPECS / f"{by_hand}.specc").graph
     assert costs_of(found) == costs_of(expected)
 
 
 def test_the_banks_of_adaptive_depth_are_the_papers() -> None:
     """25,583,144 parameters with both banks of the mandatory blocks (Table 2's super-net)."""
-    found = elastify(SPECS / "resnet50.specc", read_wishes("skippable halves"), "adn", "skip").compiled.graph
+    found = elastify(SPECS / "resnet50.specc", read_request("skippable halves"), "adn", "skip").compiled.graph
     banks = {op.name: op.bank.count for op in found.ops if op.kind == "batch_norm"}
     expected = load(SPECS / "resnet50_adn.specc").graph
     assert banks == {op.name: op.bank.count for op in expected.ops if op.kind == "batch_norm"}
@@ -57,7 +57,7 @@ def test_the_banks_of_adaptive_depth_are_the_papers() -> None:
 
 def test_tips_is_the_spec_by_hand() -> None:
     text = elastify(
-        SPECS / "mobilenet_v2.specc", read_wishes("width per_group 0.4..1.0 round 8; skippable"), "tips"
+        SPECS / "mobilenet_v2.specc", read_request("width per_group 0.4..1.0 round 8; skippable"), "tips"
     ).source.text
     expected = (SPECS / "mobilenet_v2_tips.specc").read_text()
     stages = text[text.index("  stem") : text.index("  head")]
@@ -65,7 +65,7 @@ def test_tips_is_the_spec_by_hand() -> None:
 
 
 def test_resnet50_in_all_dimensions() -> None:
-    found = elastify(SPECS / "resnet50.specc", read_wishes(ALL))
+    found = elastify(SPECS / "resnet50.specc", read_request(ALL))
     kinds = [choice.kind for choice in found.compiled.graph.choices]
     assert kinds.count("skip") == 12  # (3 - 1) + (4 - 1) + (6 - 1) + (3 - 1)
     assert kinds.count("width") == 37  # stem, 4 stages, 2 in each of 16 blocks
@@ -109,6 +109,38 @@ def test_rounds_counted_by_a_param_are_split() -> None:
     assert size(load(Source("t.specc", text), {"n": "6"}).graph) == 2**5
 
 
+def test_rounds_that_a_choice_counts_stay() -> None:
+    """`repeat n` is elastic already: neither word may turn the choice into a number."""
+    stages = "choice n in 1..3; stage s1 { basic(16); repeat n { basic(16) } }"
+    for words in ("skippable", "skippable halves"):
+        found = elastify(Source("t", spec(stages, rest=BASIC)), read_request(f"{words}; width uniform {{0.5, 1.0}}"))
+        assert choices(found.compiled.graph)["n"] == (1, 2, 3)
+        assert "repeat n {" in found.source.text
+
+
+def test_halves_of_rounds_that_a_param_counts_follow_it() -> None:
+    text = made("param n = 4; stage s1 { repeat n { basic(16) } }", "skippable halves", rest=BASIC)
+    assert "repeat 2 { basic(16) }; skippable { repeat n - 2 { basic(16) } }" in text
+    assert len(load(Source("t", text), {"n": "7"}).graph.ops) > len(from_text(text).graph.ops)
+
+
+def test_blocks_in_a_static_when_are_found() -> None:
+    stages = "param big = yes; stage s1 { when big { basic(16); basic(16) } else { basic(32) } }"
+    text = made(stages, "skippable", rest=BASIC)
+    assert size(from_text(text).graph) == 4
+
+
+def test_banks_by_sub_network_keep_their_method() -> None:
+    """`bank=subnet` means nothing without the method that lists the sub-networks."""
+    settings = "norm batch(bank=subnet); width uniform {0.5, 1.0} round 8"
+    rest = BASIC + "method independent(subnets=[max, at(width=0.5)])"
+    source = Source("t", spec("stage s1 { conv(16, kernel=5); norm }", settings, rest=rest))
+    with pytest.raises(NothingElastic) as error:
+        elastify(source, read_request("width per_group 0.5..1.0"))
+    assert "has a width setting already" in error.value.kept[0].why
+    assert choices(elastify(source, read_request("kernel {3}")).compiled.graph)["s1.conv.kernel"] == (3, 5)
+
+
 def test_residuals_of_the_stage_itself() -> None:
     text = made("stage s1 { conv(16, kernel=3); residual { conv(16, kernel=3); norm } }", "skippable")
     assert "skippable { residual {" in text
@@ -122,16 +154,16 @@ def test_a_block_that_changes_the_shape_is_searched_inside() -> None:
 
 
 def test_what_has_no_way_around_it_is_said() -> None:
-    found = elastify(SPECS / "mobilenet_v1.specc", read_wishes("skippable"))
+    found = elastify(SPECS / "mobilenet_v1.specc", read_request("skippable"))
     (note,) = [kept for kept in found.kept if kept.is_warning]
     assert "8 of them have no residual connection" in note.why
-    assert not elastify(SPECS / "vit_b_32.specc", read_wishes("skippable")).kept
+    assert not elastify(SPECS / "vit_b_32.specc", read_request("skippable")).kept
 
 
 def test_names_of_results_stay() -> None:
     found = elastify(
         Source("t", spec("stage s1 { a = basic(16); b = basic(16); add(a, b) }", rest=BASIC)),
-        Wishes("width uniform {0.5, 1.0}", "blocks"),
+        Request("width uniform {0.5, 1.0}", "blocks"),
     )
     assert any("names its result" in kept.why for kept in found.kept)
 
@@ -157,24 +189,24 @@ def test_kernels_are_made_elastic_where_they_are_written() -> None:
 
 def test_a_width_that_is_set_stays() -> None:
     with pytest.raises(NothingElastic) as error:
-        elastify(SPECS / "digits.specc", read_wishes("width per_group 0.5..1.0"))
+        elastify(SPECS / "digits.specc", read_request("width per_group 0.5..1.0"))
     assert "has a width setting already" in error.value.kept[0].why
 
 
 def test_widths_that_cannot_be_narrower_are_listed() -> None:
     found = elastify(
-        Source("t", spec("stage s1 { conv(12, kernel=3); norm }")), read_wishes("width per_group 0.9..1.0 round 8")
+        Source("t", spec("stage s1 { conv(12, kernel=3); norm }")), read_request("width per_group 0.9..1.0 round 8")
     )
     assert [kept.place for kept in found.kept] == ["t:6:10", "t:7:14"]
 
 
 def test_a_resolution_ends_at_the_networks_own() -> None:
-    with pytest.raises(WrongWish, match="the largest resolution is 192, and the network's images are of 224"):
-        elastify(SPECS / "resnet18.specc", read_wishes("resolution 128..192 step 32"))
+    with pytest.raises(WrongRequest, match="the largest resolution is 192, and the network's images are of 224"):
+        elastify(SPECS / "resnet18.specc", read_request("resolution 128..192 step 32"))
 
 
 def test_a_resolution_that_tokens_depend_on_is_undone() -> None:
-    found = elastify(SPECS / "vit_b_32.specc", read_wishes("skippable; resolution"))
+    found = elastify(SPECS / "vit_b_32.specc", read_request("skippable; resolution"))
     assert [kept.why for kept in found.kept] == ["how many tokens arrive depends on the resolution"]
     assert "image(3, 224, 224)" in found.source.text
 
@@ -196,7 +228,7 @@ def test_random_networks_stay_what_they_are_at_their_largest(seed: int) -> None:
     if compile_spec(source, {}, Findings()) is None:
         return
     try:
-        found = elastify(source, read_wishes("width per_group 0.5..1.0 round 2; skippable; kernel {1, 3}; resolution"))
+        found = elastify(source, read_request("width per_group 0.5..1.0 round 2; skippable; kernel {1, 3}; resolution"))
     except NothingElastic:
         return
     assert size(found.compiled.graph) >= size(load(source).graph)
@@ -210,7 +242,7 @@ def test_trained_weights_give_the_same_outputs(tmp_path: Path) -> None:
     plain = project(from_text(text), tmp_path / "a").model.Model().eval()
     found = elastify(
         Source("test.specc", text),
-        read_wishes("width per_group 0.5..1.0 round 8; skippable; kernel {3, 5}; resolution"),
+        read_request("width per_group 0.5..1.0 round 8; skippable; kernel {3, 5}; resolution"),
     )
     elastic = project(found.compiled, tmp_path / "b").model.Model().eval()
     scramble(plain)
@@ -259,7 +291,7 @@ def test_a_method_that_needs_more_says_what(tmp_path: Path) -> None:
     assert "several resolutions" in done.err
     assert "how many tokens arrive" in done.err
     with pytest.raises(CannotTrain):
-        elastify(SPECS / "resnet18.specc", read_wishes("width per_group 0.5..1.0"), "adn")
+        elastify(SPECS / "resnet18.specc", read_request("width per_group 0.5..1.0"), "adn")
 
 
 def test_a_method_that_prepares_nothing_takes_words() -> None:

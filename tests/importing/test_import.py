@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from specc.imported import check, import_network
-from specc.importing.prove import Proof, model_of
+from specc.importing.prove import Proof, after_a_step, model_of
 from specc.importing.sources import CannotImport
 from specc.importing.weights import taken, write_weights
 from specc.pipeline import compile_project, load
@@ -80,6 +80,21 @@ def line_of(code: str, word: str) -> int:
     return next(i for i, line in enumerate(dedent(code).splitlines(), 1) if word in line)
 
 
+def test_a_step_that_ours_alone_cannot_take_is_a_difference() -> None:
+    class Fails(torch.nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                raise RuntimeError("cannot be trained")
+            return super().forward(x)
+
+    theirs, mine = torch.nn.Linear(4, 3), Fails(4, 3)
+    entries = [Entry(name, (name,), "same", (tuple(value.shape),)) for name, value in theirs.state_dict().items()]
+    sizes = {name: tuple(value.shape) for name, value in theirs.state_dict().items()}
+    assert after_a_step(theirs, mine, entries, sizes, [(4,)], None) == float("inf")
+    assert after_a_step(mine, theirs, entries, sizes, [(4,)], None) is None
+    assert after_a_step(theirs, torch.nn.Linear(4, 3), entries, sizes, [(4,)], None) == 0
+
+
 def test_a_users_network(tmp_path: Path) -> None:
     done = imported(tmp_path, NET, "--input", "1,3,8,8", "--json")
     assert done.code == 0, done.err
@@ -90,6 +105,10 @@ def test_a_users_network(tmp_path: Path) -> None:
     assert told["difference_trained"] <= 1e-5
     assert told["modules"] == []
     compiled = load(tmp_path / "net.specc")
+    assert compiled.model.train["start"] == "net.safetensors"
+    assert specc("fmt", "--check", tmp_path / "net.specc").code == 0
+    assert specc("compile", tmp_path / "net.specc", "-o", tmp_path / "net").code == 0
+    assert (tmp_path / "net" / "net.safetensors").read_bytes() == (tmp_path / "net.safetensors").read_bytes()
     sys.path.insert(0, str(tmp_path))
     try:
         from mine import build  # type: ignore[import-not-found]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from specc.runtime.deploy.checked import reason
-from specc.runtime.deploy.programs import Wish, adaptive_max, multiple, write_onnx, write_program
+from specc.runtime.deploy.programs import ProgramOptions, adaptive_max, multiple, write_onnx, write_program
 from tests.helpers.comparing import relative, scramble
 from tests.helpers.digits import BEGUN, DIGITS
 from tests.helpers.documents import check_file
@@ -109,9 +109,9 @@ def test_height_and_width_are_free_where_they_are_wished_to_be(tmp_path: Path) -
     """In steps of four, where a network halves its maps twice and joins them again."""
     static, inputs, wanted = extracted(UNET, tmp_path / "project")
     assert multiple(static, inputs) == 4
-    wish = Wish(free=True)
-    write_program(static, inputs, wanted, tmp_path / "net.pt2", wish=wish)
-    write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", wish)
+    options = ProgramOptions(free=True)
+    write_program(static, inputs, wanted, tmp_path / "net.pt2", options=options)
+    write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", options)
     assert axes(tmp_path / "net.onnx") == ["batch", 1, "height", "width"]
     program = torch.export.load(tmp_path / "net.pt2").module()
     x = torch.randn(3, 1, 24, 40)
@@ -134,13 +134,13 @@ def test_the_opset_is_the_one_that_was_wished_for_or_none(tmp_path: Path) -> Non
     """The exporter takes 18 for what is lower or unknown, and says nothing."""
     static, inputs, wanted = extracted(CEIL, tmp_path / "project")
     for opset in (17, 18, 21):
-        write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", Wish(opset=opset))
+        write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", ProgramOptions(opset=opset))
         (row,) = onnx.load(tmp_path / "net.onnx").opset_import
         assert row.version == opset
     with pytest.raises(ValueError, match="opset 99: the installed onnx knows up to"):
-        write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", Wish(opset=99))
+        write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", ProgramOptions(opset=99))
     with pytest.raises(ValueError, match="opset 8 cannot hold the network"):
-        write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", Wish(opset=8))
+        write_onnx(static, inputs, ["images"], wanted, tmp_path / "net.onnx", ProgramOptions(opset=8))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, (2, 5)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -16,7 +18,9 @@ from specc.diagnostics import SpecError
 from specc.importance import importance as importance_of
 from specc.importance import settings_of
 from specc.pipeline import compile_project, load, start_file
+from specc.runtime.deploy.finetuning import finetune_flags, optimizer_of
 from specc.runtime.files.whole import save_tensors
+from specc.runtime.net.extract import extract
 from specc.runtime.run.distributed import World
 from specc.runtime.train.optim import build_optimizer
 from specc.runtime.train.sorting import importance, read_channels, sort_all
@@ -24,6 +28,7 @@ from specc.runtime.train.start import freeze, start
 from specc.source import Source
 from tests.helpers.commands import specc
 from tests.helpers.comparing import scramble
+from tests.helpers.parts import part
 from tests.helpers.projects import from_text, project
 from tests.helpers.scripts import run, write_project
 
@@ -43,9 +48,12 @@ supernet net {
 UNIFORM = "width uniform {0.5, 1.0} round 8"
 
 
+def text_of(width: str = "", skip: str = "repeat 1", bank: str = "shared", classes: int = 10) -> str:
+    return SPEC.replace("WIDTH", width).replace("SKIP", skip).replace("BANK", bank).replace("CLASSES", str(classes))
+
+
 def network(folder: Path, width: str = "", skip: str = "repeat 1", bank: str = "shared", classes: int = 10) -> Any:
-    text = SPEC.replace("WIDTH", width).replace("SKIP", skip).replace("BANK", bank).replace("CLASSES", str(classes))
-    spec = from_text(text)
+    spec = from_text(text_of(width, skip, bank, classes))
     folder.mkdir(parents=True, exist_ok=True)
     net = project(spec, folder).model.Model().eval()
     if spec.graph.choices:
@@ -203,9 +211,7 @@ def test_taylor_is_what_the_loss_would_change_by(tmp_path: Path) -> None:
 
 
 def test_tas_weighs_layers_by_their_scores(tmp_path: Path) -> None:
-    text = (
-        SPEC.replace("WIDTH", UNIFORM).replace("SKIP", "skippable").replace("BANK", "shared").replace("CLASSES", "10")
-    )
+    text = text_of(UNIFORM, "skippable")
     text += "\nmethod us_net(subnets=2)\ntrain { sort=tas }\n"
     files = compile_project(load(Source("t.specc", text)))
     found = importance_of(load(Source("t.specc", text)).graph, settings_of(load(Source("t.specc", text)).model.method))
@@ -271,8 +277,9 @@ search { calibrate=256; strategy=exhaustive }
 """
 
 
-def test_from_weights_to_a_front_and_back(tmp_path: Path) -> None:
-    """Trained, taken up by another method and by a search without training, trained further, exported."""
+@pytest.mark.parametrize("further", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_from_weights_to_a_front_and_back(further: bool, tmp_path: Path) -> None:
+    """Trained, taken up by another method and by a search without training; trained further, resumed, exported."""
     first = write_project(tmp_path / "a", TINY, "method independent(subnets=[max])")
     accuracy = run(first, "train.py").split("test accuracy, largest: ")[1].split("%")[0]
     weights = str(first / "runs" / "weights.safetensors")
@@ -283,6 +290,8 @@ def test_from_weights_to_a_front_and_back(tmp_path: Path) -> None:
     points = json.loads((second / "zero" / "pareto.json").read_text())["points"]
     largest = max(points, key=lambda point: point["macs"])
     assert abs(100 * largest["test_accuracy"] - float(accuracy)) < 1.5  # norms are calibrated on other images
+    if not further:
+        return
     run(second, "export.py", "--checkpoint", "zero/start.safetensors", "--front", "zero/pareto.json", "--at", "1")
 
     told = run(second, "train.py", "--start", weights, "--epochs", "1", "--freeze", "stem", "--layer-decay", "0.9")
@@ -297,10 +306,68 @@ def test_from_weights_to_a_front_and_back(tmp_path: Path) -> None:
     assert 0 <= about["accuracy"] <= 1
 
 
-def test_weights_travel_with_the_project(tmp_path: Path, plain: Any) -> None:
-    text = (
-        SPEC.replace("WIDTH", UNIFORM).replace("SKIP", "skippable").replace("BANK", "shared").replace("CLASSES", "10")
+def test_fine_tuning_obeys_or_refuses_each_flag(tmp_path: Path) -> None:
+    settings = tomllib.loads(
+        compile_project(load(Source("t.specc", TINY.replace("METHOD", "method us_net(subnets=2)"))))["settings.toml"]
     )
+    flags, options = finetune_flags(settings, ["--at", "min", "--freeze", "stem", "--device", "cpu", "-j", "0"])
+    assert (flags.at, options.freeze, options.epochs, options.device, options.workers) == (
+        "min",
+        ["stem"],
+        10,
+        "cpu",
+        0,
+    )
+    assert options.optimizer["lr"] == pytest.approx(0.02)
+    refused = ("--resume a.pt", "--start a.pt", "--sort l2", "--test-only", "--sync-bn", "--dataset mnist")
+    for text in (*refused, "--model-ema", "--target 0.9", "--evaluate-every 2"):
+        with pytest.raises(SystemExit) as stopped:
+            finetune_flags(settings, ["--at", "min", *text.split()])
+        assert stopped.value.code == 2
+
+
+@dataclass
+class Recipe:
+    """What the optimizer reads of the options."""
+
+    freeze: list[str]
+    layer_decay: float
+    no_decay: tuple[str, ...] = ()
+    optimizer: dict[str, Any] = field(
+        default_factory=lambda: {"name": "sgd", "lr": 0.8, "momentum": 0, "weight_decay": 0, "nesterov": False}
+    )
+
+
+def test_what_is_tuned_is_frozen_and_rated_by_block(tmp_path: Path) -> None:
+    """Names are the network's own: neither flag may be lost on the way to the extracted sub-network."""
+    net = network(tmp_path / "net", UNIFORM)
+    optimizer = optimizer_of(extract(net, net.plan("max"), resized=False), cast(Any, Recipe(["stem"], 0.5)))
+    rates = sorted({group["lr"] for group in optimizer.param_groups})
+    assert rates == pytest.approx([0.1, 0.2, 0.4, 0.8])  # s1.b1, s1.b2, s2.b1, head
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == sum(
+        not name.startswith("stem") for name, _ in net.named_parameters()
+    )
+
+
+def test_the_teacher_s_norms_are_calibrated(tmp_path: Path) -> None:
+    """The running statistics of a network that was trained with others fit none: the largest is calibrated first."""
+    text = text_of(UNIFORM, "skippable")
+    made = project(from_text(text), tmp_path)
+    net = made.model.Model().eval()
+    scramble(net)
+    with torch.no_grad():
+        for name, buffer in net.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.fill_(100)
+    batches = [(IMAGES, LABELS)]
+    expected = part(made, "train.calibrate").calibrated(net, net.plan("max"), batches)
+    found = part(made, "deploy.finetuning").teacher_of(net, batches)(IMAGES)
+    torch.testing.assert_close(found, outputs(net, expected))
+    assert not torch.allclose(found, outputs(net, net.plan("max")), rtol=0.1)
+
+
+def test_weights_travel_with_the_project(tmp_path: Path, plain: Any) -> None:
+    text = text_of(UNIFORM, "skippable")
     spec = tmp_path / "net.specc"
     spec.write_text(text + '\nmethod us_net(subnets=2)\ntrain { start="w/net.safetensors" }\n')
     assert specc("check", spec).code == 0

@@ -21,7 +21,7 @@ from elastic.data.loading import Loading
 from elastic.deploy.checked import FILES, Outputs, Written, checksums, compare, named
 from elastic.deploy.int8_files import IMAGES, write_int8
 from elastic.deploy.original import write_original
-from elastic.deploy.programs import Wish, multiple, write_onnx, write_program
+from elastic.deploy.programs import ProgramOptions, multiple, write_onnx, write_program
 from elastic.deploy.static_source import static_source
 from elastic.files.whole import save_tensors, whole_folder, write_text, writing
 from elastic.net.extract import extract
@@ -76,9 +76,9 @@ def described(
     return rows
 
 
-def wish_of(
+def program_options(
     flags: Any, static: nn.Module, inputs: tuple[Tensor, ...], about: Mapping[str, Any]
-) -> tuple[Wish, dict[str, Any]]:
+) -> tuple[ProgramOptions, dict[str, Any]]:
     """What programs are to be like, by the flags; and what subnet.json says of their free axes.
 
     `about` is what it says already: inputs and class names go into the programs as well. Exits where the network takes
@@ -90,14 +90,14 @@ def wish_of(
     if flags.dynamic_size and not {"program", "onnx"} & {*formats}:
         raise SystemExit("--dynamic-size is of programs, which --formats leaves out")
     texts = {key: json.dumps(about[key]) for key in ("inputs", "classes") if key in about}
-    wish = Wish(flags.opset, flags.dynamic_size, texts)
+    options = ProgramOptions(flags.opset, flags.dynamic_size, texts)
     if not flags.dynamic_size:
-        return wish, {"free": ["batch"]}
+        return options, {"free": ["batch"]}
     try:
         step = multiple(static, inputs)
     except ValueError as error:
         raise SystemExit(f"--dynamic-size: {error}") from None
-    return wish, {"free": ["batch", "height", "width"], "sizes_in_steps_of": step}
+    return options, {"free": ["batch", "height", "width"], "sizes_in_steps_of": step}
 
 
 def write_source(
@@ -196,7 +196,7 @@ def export(
         "outputs": [*named(wanted)],
         "classes": trained.classes,
     }
-    wish, free = wish_of(flags, static, examples, about)
+    options, free = program_options(flags, static, examples, about)
     about |= free
     written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
@@ -205,10 +205,10 @@ def export(
             write_original(plain, flags.to_original, aside)
         written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
         written.attempt(
-            program, partial(write_program, static, examples, wanted, program, wish=wish)
+            program, partial(write_program, static, examples, wanted, program, options=options)
         )
         written.attempt(
-            onnx, partial(write_onnx, static, examples, inputs, wanted, onnx, wish), "ONNX file"
+            onnx, partial(write_onnx, static, examples, inputs, wanted, onnx, options), "ONNX file"
         )
         if flags.int8:
             fitting = [

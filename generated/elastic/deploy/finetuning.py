@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from elastic.data.images import Inputs, each_input
+from elastic.data.loading import Loading
 from elastic.deploy.choosing import COSTS
 from elastic.deploy.exporting import OnImages, add_file_flags
 from elastic.net.extract import extract
 from elastic.net.resizing import sized
+from elastic.run.distributed import join
 from elastic.run.flags import Flags, cost, share, whole
-from elastic.train.evaluate import Score
+from elastic.train.calibrate import calibrated
+from elastic.train.evaluate import Score, evaluate
+from elastic.train.interfaces import Batches
 from elastic.train.optim import build_optimizer, build_schedule
 from elastic.train.options import TrainOptions, train_options
+from elastic.train.start import freeze
 from elastic.train.trained import Trained
 from elastic.train.trainer import Trainer, run
 
@@ -29,26 +36,52 @@ RATE: Final = 0.1
 """The learning rate, as a share of the recipe's, where --lr names none: these weights are trained already."""
 
 
+NOT_HERE: Final = (
+    "resume",
+    "start",
+    "sort",
+    "test_only",
+    "sync_bn",
+    "dataset",
+    "model_ema",
+    "model_ema_decay",
+    "target",
+    "evaluate_every",
+)
+"""Flags of train.py that mean nothing for one sub-network of a trained network: refused."""
+
+Teacher: TypeAlias = Callable[[Inputs], Tensor]
+"""Gives the logits (B, classes) of the largest sub-network."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuning:
-    """A sub-network on its way. `static` is the network itself, `trainer` has it with the resizing of its inputs."""
+    """A sub-network on its way. `static` is the network itself, `trainer` has it with the resizing of its inputs.
+
+    `share` of the loss is the distance to the `teacher`'s outputs.
+    """
 
     static: nn.Module
     trainer: Trainer
+    loading: Loading
     options: TrainOptions
-    teacher: Any
+    teacher: Teacher | None
     share: float
 
     def loss(self, images: Inputs, labels: Tensor) -> Tensor:
         """Of the labels, and as much as `share` says of the largest sub-network's outputs. Of soft labels, too."""
         logits = self.trainer.forward(images, None)
         loss = self.trainer.criterion(logits, labels)
-        if not self.share:
+        if self.teacher is None:
             return loss
-        with torch.no_grad():
-            taught = F.softmax(run(self.teacher, images, self.teacher.plan()).float(), dim=-1)
+        taught = F.softmax(self.teacher(images), dim=-1)
         distance = F.kl_div(F.log_softmax(logits, dim=-1), taught, reduction="batchmean")
         return (1 - self.share) * loss + self.share * distance
+
+    def score(self) -> Score:
+        """On the test images."""
+        tests = self.loading.evaluation(self.loading.data.test)
+        return evaluate(self.trainer.net, None, tests, self.loading.world)
 
 
 def finetune_flags(
@@ -70,12 +103,15 @@ def finetune_flags(
     add("--calibrate", type=whole(0), metavar="N", help="images for batch-norm calibration")
     add_file_flags(parser)
     flags, rest = parser.parse_known_args(argv)
-    usual = {**settings["train"], "epochs": EPOCHS, "start": "", "ema": 0.0}
+    usual = {**settings["train"], "epochs": EPOCHS, "start": "", "freeze": [], "ema": 0.0}
     usual["optimizer"] = {**usual["optimizer"], "lr": usual["optimizer"]["lr"] * RATE}
     usual["schedule"] = {"name": "cosine", "final": 0.0}
     options = train_options({**settings, "train": usual}, rest)
-    if options.resume is not None or options.flags.start is not None:
-        parser.error("--resume and --start are of train.py: --checkpoint names the trained network")
+    for name in NOT_HERE:
+        if getattr(options.flags, name) not in (None, False):
+            parser.error(
+                f"--{name.replace('_', '-')} is of train.py: fine-tuning has no use for it"
+            )
     flags.checkpoint = flags.checkpoint or flags.output_dir / "checkpoint.pt"
     flags.front = flags.front or flags.output_dir / "pareto.json"
     flags.pareto, flags.bundle, flags.outputs = None, False, None
@@ -83,16 +119,19 @@ def finetune_flags(
 
 
 def extracted(
-    trained: Trained, plan: Any, flags: argparse.Namespace, options: TrainOptions
+    trained: Trained, plan: Any, flags: argparse.Namespace, options: TrainOptions, calibrate: int
 ) -> Tuning:
-    """The sub-network of a plan, whose norms are calibrated, as a plain network that learns."""
-    loading, world = trained.loading, trained.loading.world
-    static = extract(trained.net, plan, resized=False)
-    resolution = plan.resolution
-    student = OnImages(static, lambda images: sized(each_input(images), resolution)).to(
-        world.device
-    )
-    optimizer = build_optimizer(student, options.optimizer, options.no_decay, options.layer_decay)
+    """The sub-network of a plan, whose norms are calibrated, as a plain network that learns on the options' device.
+
+    `calibrate` images set the norms of the largest sub-network, where that teaches. Exits under several processes.
+    """
+    world = join(options.device)
+    if world.size > 1:
+        raise SystemExit("finetune.py trains in one process")
+    loading = Loading(trained.loading.data, trained.loading.shapes, world, options.workers)
+    static = extract(trained.net, plan, resized=False).to(world.device)
+    student = OnImages(static, lambda images: sized(each_input(images), plan.resolution))
+    optimizer = optimizer_of(static, options)
     steps = loading.steps(options.batch_size)
     trainer = Trainer(
         student,
@@ -104,7 +143,28 @@ def extracted(
         clip=options.clip,
         parts=options.accumulate,
     )
-    return Tuning(static, trainer, options, trained.net.eval(), flags.teacher)
+    teacher = None
+    if flags.teacher:
+        net = copy.deepcopy(trained.net).to(world.device)
+        teacher = teacher_of(net, loading.calibration(calibrate))
+    return Tuning(static, trainer, loading, options, teacher, flags.teacher)
+
+
+def optimizer_of(static: nn.Module, options: TrainOptions) -> Optimizer:
+    """The recipe's optimizer, over what `freeze` leaves; parts are called as in the network."""
+    freeze(static, options.freeze)
+    return build_optimizer(static, options.optimizer, options.no_decay, options.layer_decay)
+
+
+def teacher_of(net: Any, batches: Batches | None) -> Teacher:
+    """The largest sub-network in eval mode, its norms calibrated: running statistics of all sub-networks fit none."""
+    plan = calibrated(net.eval(), net.plan("max"), batches)
+
+    def teach(images: Inputs) -> Tensor:
+        with torch.no_grad():
+            return run(net, images, plan).float()
+
+    return teach
 
 
 def gain(before: Score, after: Score) -> str:

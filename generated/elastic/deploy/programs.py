@@ -34,7 +34,7 @@ GROWTHS: Final = ((1, 2), (3, 4), (8, 5))
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ProgramOptions:
     """What a program is to be like.
 
     opset   the version of ONNX' operators, None for the exporter's own
@@ -73,11 +73,11 @@ def larger(x: Tensor, down: int, right: int) -> Tensor:
 
 
 def checks(
-    static: nn.Module, inputs: tuple[Tensor, ...], wanted: Outputs, wish: Wish
+    static: nn.Module, inputs: tuple[Tensor, ...], wanted: Outputs, options: ProgramOptions
 ) -> list[tuple[tuple[Tensor, ...], Outputs]]:
     """Inputs that a program is tried on, with their answers: all, one alone, and larger ones where sizes are free."""
     found = [(inputs, wanted), first_of(inputs, wanted)]
-    if wish.free:
+    if options.free:
         step = multiple(static, inputs)
         grown = tuple(larger(x, step, 3 * step) for x in inputs)
         with torch.no_grad():
@@ -92,13 +92,15 @@ def first_of(inputs: tuple[Tensor, ...], wanted: Outputs) -> tuple[tuple[Tensor,
     return tuple(x[:1] for x in inputs), one
 
 
-def exported(static: nn.Module, inputs: tuple[Tensor, ...], wish: Wish) -> ExportedProgram:
+def exported(
+    static: nn.Module, inputs: tuple[Tensor, ...], options: ProgramOptions
+) -> ExportedProgram:
     """The program of torch.export. A batch of one is given twice: torch takes sizes of 1 for fixed ones."""
     batch = Dim("batch")
     given = tuple(x if len(x) > 1 else x.repeat(2, *[1] * (x.dim() - 1)) for x in inputs)
     shapes: list[dict[int, Any]] = []
     for x in given:
-        free = wish.free and x.dim() == 4
+        free = options.free and x.dim() == 4
         shapes.append({0: batch, **({2: Dim.DYNAMIC, 3: Dim.DYNAMIC} if free else {})})
     return torch.export.export(static, given, dynamic_shapes=tuple(shapes))
 
@@ -109,14 +111,14 @@ def write_program(
     wanted: Outputs,
     path: Path,
     name: str = "torch.export",
-    wish: Wish = Wish(),
+    options: ProgramOptions = ProgramOptions(),
 ) -> None:
     """A torch.export program. `torch.export.load(path, extra_files={"about.json": ""})` gives its texts, too."""
-    tried = checks(static, inputs, wanted, wish)
-    program = exported(static, inputs, wish)
+    tried = checks(static, inputs, wanted, options)
+    program = exported(static, inputs, options)
     written = io.BytesIO()
-    about = {"about.json": json.dumps(dict(wish.about))}
-    torch.export.save(program, written, extra_files=about if wish.about else None)
+    about = {"about.json": json.dumps(dict(options.about))}
+    torch.export.save(program, written, extra_files=about if options.about else None)
     path.write_bytes(written.getvalue())
     loaded = torch.export.load(path).module()
     with torch.inference_mode():
@@ -129,7 +131,7 @@ def write_onnx(
     names: Sequence[str],
     wanted: Outputs,
     path: Path,
-    wish: Wish = Wish(),
+    options: ProgramOptions = ProgramOptions(),
 ) -> None:
     """An ONNX file, where the packages for it are installed. Raises ImportError where they are not."""
     try:
@@ -138,10 +140,10 @@ def write_onnx(
     except ImportError:
         raise ImportError("pip install onnx onnxscript onnxruntime") from None
     latest = onnx.defs.onnx_opset_version()
-    if wish.opset is not None and wish.opset > latest:
-        raise ValueError(f"opset {wish.opset}: the installed onnx knows up to {latest}")
-    tried = checks(static, inputs, wanted, wish)
-    program = exported(static, inputs, wish).run_decompositions(decompositions())
+    if options.opset is not None and options.opset > latest:
+        raise ValueError(f"opset {options.opset}: the installed onnx knows up to {latest}")
+    tried = checks(static, inputs, wanted, options)
+    program = exported(static, inputs, options).run_decompositions(decompositions())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -149,11 +151,11 @@ def write_onnx(
             f=path,
             input_names=[*names],
             output_names=[*named(wanted)],
-            opset_version=None if wish.opset is None else max(wish.opset, NATIVE),
+            opset_version=None if options.opset is None else max(options.opset, NATIVE),
             external_data=False,
             verbose=False,
         )
-    model = finished(onnx.load(path), inputs, wish)
+    model = finished(onnx.load(path), inputs, options)
     path.write_bytes(model.SerializeToString())
     try:
         import onnxruntime
@@ -169,13 +171,13 @@ def write_onnx(
     compare_all("onnxruntime", found)
 
 
-def finished(model: Any, inputs: Sequence[Tensor], wish: Wish) -> Any:
-    """An ONNX model with the opset that was wished for, plain names of its free axes, and texts.
+def finished(model: Any, inputs: Sequence[Tensor], options: ProgramOptions) -> Any:
+    """An ONNX model with the opset that was asked for, plain names of its free axes, and texts.
 
     Raises ValueError where the model cannot be written in that opset.
     """
-    if wish.opset is not None and opset_of(model) != wish.opset:
-        model = converted(model, wish.opset)
+    if options.opset is not None and opset_of(model) != options.opset:
+        model = converted(model, options.opset)
     images = [
         given.name for given, x in zip(model.graph.input, inputs, strict=True) if x.dim() == 4
     ]
@@ -188,7 +190,7 @@ def finished(model: Any, inputs: Sequence[Tensor], wish: Wish) -> Any:
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param:
                 dim.dim_param = re.sub(r"s\d+", lambda m: symbols.get(m[0], m[0]), dim.dim_param)
-    for key, text in wish.about.items():
+    for key, text in options.about.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, text
     return model

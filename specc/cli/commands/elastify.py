@@ -23,7 +23,7 @@ from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from specc.elastify import Elastified, Wishes
+    from specc.elastify import Elastified, Request
     from specc.elastify.notes import Kept
 
 SUMMARY = "make widths, kernels, depths and resolutions of a spec elastic"
@@ -40,15 +40,15 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace, terminal: Terminal) -> int:
-    from specc.elastify import CannotTrain, NothingElastic, WrongWish, elastify
+    from specc.elastify import CannotTrain, NothingElastic, WrongRequest, elastify
 
-    method, banks, wishes = asked(args.elastic, args.method)
+    method, banks, request = asked(args.elastic, args.method)
     check_output(args)
     spec = shared.standard_source() if args.spec == "-" else args.spec
     try:
         with terminal.busy("making it elastic"):
-            found = elastify(spec, wishes, method, banks, shared.pairs(args.param))
-    except WrongWish as error:
+            found = elastify(spec, request, method, banks, shared.pairs(args.param))
+    except WrongRequest as error:
         raise UsageError(str(error), error.help) from None
     except NothingElastic as error:
         raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
@@ -59,9 +59,9 @@ def run(args: Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def asked(elastic: str | None, method: str | None) -> tuple[str, str, Wishes]:
+def asked(elastic: str | None, method: str | None) -> tuple[str, str, Request]:
     """The method's call, its norm banks, and what is to become elastic. Raises UsageError."""
-    from specc.elastify import WrongWish, read_wishes
+    from specc.elastify import WrongRequest, read_request
     from specc.methods import find_method
 
     if elastic is None and method is None:
@@ -75,12 +75,12 @@ def asked(elastic: str | None, method: str | None) -> tuple[str, str, Wishes]:
             raise UsageError(f"there is no method `{word}`", near_or_all(word, preparing()))
         raise UsageError(f"`{word}` does not say what becomes elastic", "add --elastic WHAT")
     try:
-        wishes = read_wishes(elastic if elastic is not None else found.elastic if found is not None else "")
-    except WrongWish as error:
+        request = read_request(elastic if elastic is not None else found.elastic if found is not None else "")
+    except WrongRequest as error:
         raise UsageError(str(error), error.help) from None
     if found is None:
-        return "", "", wishes
-    return (found.elastic_call or found.name) if method == found.name else str(method), found.banks, wishes
+        return "", "", request
+    return (found.elastic_call or found.name) if method == found.name else str(method), found.banks, request
 
 
 def preparing() -> tuple[str, ...]:

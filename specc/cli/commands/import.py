@@ -80,7 +80,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     notes: list[str] = []
     if asked is not None:
         text, notes = elastic_text(found, asked, output)
-    text += f'\ntrain {{ start="{output.with_suffix(".safetensors").name}" }}\n'
+    text += f"\ntrain {{ start={quoted(output.with_suffix('.safetensors').name)} }}\n"
     terminal.warn(found.compiled.warnings)
     try:
         files = install(found, text, output)
@@ -90,6 +90,11 @@ def run(args: Namespace, terminal: Terminal) -> int:
     for note in notes:
         terminal.note(note)
     return 0
+
+
+def quoted(text: str) -> str:
+    """A text as the language writes it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -118,13 +123,13 @@ def elastic_text(found: Imported, asked: tuple[str, str, object], output: Path) 
     from specc.elastify import CannotTrain, NothingElastic, elastify
     from specc.source import Source
 
-    method, banks, wishes = asked
+    method, banks, request = asked
     try:
         with TemporaryDirectory(prefix="specc-import-") as folder:  # a spec's modules are read beside it
             for name, text in found.files.items():
                 Path(folder, name).write_text(text, encoding="utf-8")
             source = Source(output.name, found.written.text, Path(folder, output.name).as_posix())
-            made = elastify(source, wishes, method, banks, {})  # type: ignore[arg-type]
+            made = elastify(source, request, method, banks, {})  # type: ignore[arg-type]
     except NothingElastic as error:
         raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
     except CannotTrain as error:

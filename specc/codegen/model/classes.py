@@ -12,19 +12,11 @@ from specc.codegen.model.definitions import argument, definition_of, given, held
 from specc.codegen.model.guards import choices_in, present_text
 from specc.codegen.model.merge import Arm, Guarded, Mask, Merged, Node, Place, RoundsDiffer, places
 from specc.codegen.model.naming import tensor_names
+from specc.codegen.model.needs import Need, Parameter, Vector, at_largest, is_constant, is_elastic, same
 from specc.codegen.model.outputs import WANTED
 from specc.codegen.model.rounds import local
-from specc.codegen.model.sizes import (
-    BlockSizes,
-    Need,
-    Parameter,
-    SingleSizes,
-    Vector,
-    at_largest,
-    is_constant,
-    is_elastic,
-    same,
-)
+from specc.codegen.model.single_sizes import SingleSizes
+from specc.codegen.model.sizes import BlockSizes
 from specc.codegen.model.stages import chain_items, chain_needs, options_text, repeated
 from specc.codegen.model.steps import forward_lines, input_names
 from specc.codegen.model.structure import OpEntry, Part, is_repeated, walk

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from specc.codegen.model.definitions import Definition
 from specc.codegen.model.merge import Mask, Merged
+from specc.codegen.model.needs import Need, Parameter
 from specc.codegen.model.outputs import Outputs
-from specc.codegen.model.sizes import BlockSizes, Need, Parameter, SingleSizes
+from specc.codegen.model.single_sizes import SingleSizes
+from specc.codegen.model.sizes import BlockSizes
 from specc.codegen.model.structure import Part, Structure, is_repeated
 from specc.ir.choice import Choice
 from specc.ir.expr import Option

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from specc.codegen.model.needs import Need
 from specc.codegen.model.outputs import WANTED, is_rest
 from specc.codegen.model.render import size_text
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
@@ -65,8 +66,6 @@ def text_of(cls: Class, guard: Expr) -> str:
         if isinstance(expr, Var):
             if expr.choice in cls.choices:
                 return cls.sizes.text(cls.choices[expr.choice][1]), ATOM
-            from specc.codegen.model.sizes import Need
-
             return cls.sizes.text(Need("choice", (expr,), expr.choice)), ATOM
         return None
 

@@ -8,8 +8,8 @@ from specc.codegen.model.context import Class, Context
 from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import exits_text, text_of
 from specc.codegen.model.naming import tensor_names
+from specc.codegen.model.needs import Need
 from specc.codegen.model.outputs import Outputs
-from specc.codegen.model.sizes import Need
 from specc.codegen.model.steps import noted_here, statements
 from specc.codegen.names import attribute, comment, fresh
 from specc.ir.choice import Choice

@@ -13,105 +13,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from specc.codegen.model.definitions import ENTERING, Definition, Unknown, evaluate, names_read
 from specc.codegen.model.merge import Merged
-from specc.codegen.model.render import SIZES, size_text
-from specc.codegen.names import choice_leaf, fresh, identifier
-from specc.ir.choice import Choice
-from specc.ir.expr import Apply, Expr, Option, Var, apply, is_whole
-from specc.ir.expr import evaluate as value_at
+from specc.codegen.model.needs import (
+    Need,
+    Parameter,
+    Vector,
+    agrees,
+    at_largest,
+    first_of,
+    is_constant,
+    is_elastic,
+    total,
+)
+from specc.codegen.model.render import SIZES
+from specc.codegen.names import fresh, identifier
+from specc.ir.expr import Apply, Expr, Option, Var
 from specc.ir.graph import Tensor
 from specc.ir.whole import factors
-from specc.ops.writing import Value, channel_values, numbers
+from specc.ops.writing import Value, channel_values
 from specc.python.expressions import ATOM, PYTHON, Text, call, constant, infix, joined, prefix, product
-from specc.python.literals import in_brackets, inline, quoted
+from specc.python.literals import in_brackets, inline
 from specc.semantics.arithmetic import OPERATIONS
 from specc.syntax import ast
 
-Vector: TypeAlias = tuple[Value | None, ...]
 DEFAULTS: Final[Mapping[str, str]] = {"banks": "1", "bank": "0", "condition": "True"}
 """Of parameters that a definition does not have: one norm bank, and that one."""
 ARITHMETIC: Final = ("add", "sub", "mul", "div")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Need:
-    """A number that the class's code uses.
-
-    role      what it counts: equal vectors of one role are one number
-    values    its value at every instance
-    fallback  what to call it if nothing better is found
-    template  how the block's definition writes it; `inward` are the channels that arrive there, `in` in the template
-    half      the kernel of which it is half, rounded down, and how the definition writes that
-    difference  the two numbers whose difference it is
-    """
-
-    role: str
-    values: Vector
-    fallback: str
-    template: ast.Expression | None = None
-    inward: Vector = ()
-    half: Vector = ()
-    half_template: ast.Expression | None = None
-    difference: tuple[Need, Need] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parameter:
-    """A parameter of a generated `__init__`. `default` is its default as Python text, "" for none."""
-
-    name: str
-    role: str
-    values: Vector
-    default: str = ""
-
-    def at(self, index: int) -> Value | None:
-        return self.values[index]
-
-
-def same(a: Value | None, b: Value | None) -> bool:
-    return a == b and type(a) is type(b)
-
-
-def agrees(known: Vector, wanted: Vector) -> bool:
-    """Whether a known vector can stand for a wanted one: equal wherever that one has values."""
-    if all(b is None for b in wanted):
-        return False
-    return all(b is None or same(a, b) for a, b in zip(known, wanted, strict=True))
-
-
-def is_constant(values: Vector) -> bool:
-    """One literal for all instances that have one. True is no 1 here."""
-    given = [value for value in values if value is not None]
-    fixed = not any(isinstance(number, (Var, Apply)) for value in given for number in numbers(value))
-    return fixed and all(same(value, given[0]) for value in given)
-
-
-def is_elastic(values: Vector) -> bool:
-    return any(isinstance(n, (Var, Apply)) for value in values if value is not None for n in numbers(value))
-
-
-def first_of(values: Vector) -> Value:
-    return next(value for value in values if value is not None)
-
-
-def at_largest(value: Value | None, largest: Mapping[str, Option]) -> Value | None:
-    """A value at the largest sub-network."""
-    if isinstance(value, tuple):
-        return tuple(at_largest(item, largest) for item in value)  # type: ignore[misc]
-    return value_at(value, largest) if isinstance(value, (Var, Apply)) else value
-
-
-def total(value: Value | None) -> Expr | None:
-    """Channels in runs as one number: what `in` is in a spec."""
-    if not isinstance(value, tuple):
-        return value
-    whole: Expr = 0
-    for run in value:
-        whole = apply("add", whole, run)
-    return whole
 
 
 @dataclass(slots=True, eq=False)
@@ -669,78 +599,3 @@ def divisors(node: ast.Expression) -> list[ast.Expression]:
 def role_of(values: Vector) -> str:
     """The role of an argument that an expression reads."""
     return "flag" if all(isinstance(v, bool) for v in values) else "argument"
-
-
-@dataclass(slots=True, eq=False)
-class SingleSizes:
-    """The numbers of a class that stands once - the network, a stem, a stage, a head - written with choices by name.
-
-    A choice is fetched from the space where it is read; one that is read more than once, and a rounded count of
-    channels, get a local variable.
-    """
-
-    choices: Mapping[str, Choice]
-    largest: Mapping[str, Option]
-    taken: set[str]
-    uses: Counter[str] = field(default_factory=Counter)
-    names: dict[Expr, str] = field(default_factory=dict)
-    locals: list[tuple[str, str]] = field(default_factory=list)
-    counting: bool = True
-    rounded: Counter[Expr] = field(default_factory=Counter)
-    leaves: Counter[str] = field(default_factory=Counter)
-
-    def prepare(self, needs: Sequence[Need]) -> None:
-        for need in needs:
-            for value in need.values:
-                for item in numbers(value) if value is not None else ():
-                    self.count(item)
-        self.counting = False
-
-    def count(self, expr: Expr) -> None:
-        if isinstance(expr, Var):
-            self.uses[expr.choice] += 1
-        elif isinstance(expr, Apply):
-            if deserves_name(expr):
-                self.rounded[expr] += 1
-                if self.rounded[expr] > 1:
-                    return
-            for arg in expr.args:
-                self.count(arg)
-
-    def text(self, need: Need) -> str:
-        return self.spell(first_of(need.values), need.role)[0]
-
-    def spell(self, value: Value, role: str) -> Text:
-        if isinstance(value, tuple):
-            return in_brackets([self.spell(item, role)[0] for item in value]), ATOM
-        if not isinstance(value, (Var, Apply)):
-            return inline(value), ATOM
-        return size_text(value, lambda e: self.known(e, role, value))
-
-    def known(self, expr: Expr, role: str, whole: Expr) -> Text | None:
-        if expr in self.names:
-            return self.names[expr], ATOM
-        if isinstance(expr, Var):
-            if self.uses[expr.choice] <= 1:
-                return f"choice({quoted(expr.choice)})", ATOM
-            leaf = choice_leaf(expr.choice)
-            if not self.leaves:
-                self.leaves.update(map(choice_leaf, self.choices))
-            alone = self.leaves[leaf] == 1
-            name = leaf if alone else f"{expr.choice.split('.')[0]}_{leaf}"
-            return self.local(expr, name, f"choice({quoted(expr.choice)})")
-        if deserves_name(expr) and self.rounded[expr] > 1:
-            peak = value_at(expr, self.largest)
-            text = size_text(expr, lambda e: None if e == expr else self.known(e, role, whole))
-            return self.local(expr, f"c{peak}" if role == "channels" else role, text[0])
-        return None
-
-    def local(self, expr: Expr, name: str, text: str) -> Text:
-        self.names[expr] = fresh(identifier(name), self.taken)
-        self.locals.append((self.names[expr], text))
-        return self.names[expr], ATOM
-
-
-def deserves_name(expr: Expr) -> bool:
-    """Whether a channel count is written with a function of its own, so that it deserves a name."""
-    return isinstance(expr, Apply) and is_whole(expr) and expr.function not in ("add", "sub", "mul")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from specc.codegen.model.merge import Guarded, Merged, Node, Place
-from specc.codegen.model.sizes import Need
+from specc.codegen.model.needs import Need
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Option, Var
 from specc.python.literals import inline

@@ -13,10 +13,10 @@ from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import choices_in
 from specc.codegen.model.merge import Arm, Guarded, Join, Mask, Node, Place, RoundsDiffer
 from specc.codegen.model.naming import tensor_names
+from specc.codegen.model.needs import is_elastic
 from specc.codegen.model.outputs import WANTED, exit_test, is_rest, wanted_text
 from specc.codegen.model.render import condition
 from specc.codegen.model.shapes import shape_comment
-from specc.codegen.model.sizes import is_elastic
 from specc.codegen.model.structure import OpEntry, Part
 from specc.ir.expr import Apply, Expr, Var, apply, evaluate
 from specc.ops.writing import Written

@@ -17,7 +17,7 @@ from specc.codegen.model.outputs import flag_choices, is_rest, outputs_of, writt
 from specc.codegen.model.plain import Layers, plain_layers
 from specc.codegen.model.rounds import find_rounds, join_boundaries
 from specc.codegen.model.shapes import peaks
-from specc.codegen.model.sizes import SingleSizes
+from specc.codegen.model.single_sizes import SingleSizes
 from specc.codegen.model.stages import is_chain
 from specc.codegen.model.structure import Entry, Part, Region, Structure, completed, nesting, walk
 from specc.codegen.names import MODEL_GLOBALS, class_name, comment

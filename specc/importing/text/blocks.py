@@ -27,7 +27,7 @@ class Folding:
     calls: dict[int, tuple[int, tuple[tuple[str, Value], ...]]] = field(default_factory=dict)
 
     def fold(self, root: Body) -> Body:
-        """The network's statements with calls of blocks in the place of modules."""
+        """The network's statements with calls of blocks instead of modules."""
         together: dict[str, list[Group]] = {}
         inside: dict[str, set[str]] = {}
         for group, owner in with_owner(root, None):
@@ -86,7 +86,7 @@ class Folding:
             self.calls[id(group)] = (len(self.blocks), row)
         self.blocks.append(block if block.name else replace(block, name=called_after(calls[0])))
 
-    # --- calls in the place of modules ---
+    # --- calls instead of modules ---
 
     def resolved(self, body: Body, place: str) -> Body:
         """A body whose modules are calls of their blocks, and whose places are those inside its module."""

@@ -77,7 +77,7 @@ def is_small(block: Block, inside: list[bool]) -> bool:
 
 
 def may_open(block: Block, step: Step, inside: bool) -> bool:
-    """Whether the statements of a block mean the same in the place of a call."""
+    """Whether the statements of a block mean the same instead of a call."""
     if block.tensors or any(isinstance(node, Let) for node in nodes(block.body)):
         return False
     if any(s.results or any(isinstance(o, Ref) for o in operands(s)) for s, _ in called(block.body)):
@@ -118,7 +118,7 @@ def read_in(body: Body) -> set[str]:
 
 
 def opened(body: Body, word: str, block: Block) -> Body:
-    """A body with the statements of a block in the place of its calls."""
+    """A body with the statements of a block instead of its calls."""
 
     def statement(node: Node) -> list[Node]:
         match node:
@@ -162,7 +162,7 @@ def opened(body: Body, word: str, block: Block) -> Body:
 
 
 def substituted(body: Body, values: Mapping[str, object], place: str = "") -> Body:
-    """A block's statements with arguments in the place of its parameters; what a condition settles is gone."""
+    """A block's statements with arguments instead of its parameters; what a condition settles is gone."""
 
     def statement(node: Node) -> list[Node]:
         match node:

@@ -438,7 +438,7 @@ class Solving:
     def rebuilt(
         self, body: Body, terms: Iterator[Argument], words: dict[int, Term], conditions: dict[Column, Argument]
     ) -> Body:
-        """The body with terms in the place of columns."""
+        """The body with terms instead of columns."""
 
         def operand(each: Operand) -> Operand:
             return step(each) if isinstance(each, Step) else each

@@ -87,9 +87,7 @@ OPERATORS = (
     Activation("gelu", "x * Phi(x), Phi the normal distribution's."),
     Activation("sigmoid", "1 / (1 + exp(-x))."),
     Activation("tanh", "The hyperbolic tangent."),
-    Activation(
-        "gelu_tanh", "gelu, with a tanh in the place of Phi: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."
-    ),
+    Activation("gelu_tanh", "gelu, with a tanh instead of Phi: 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."),
     Activation("quick_gelu", "x * sigmoid(1.702 x)."),
     Activation("mish", "x * tanh(log(1 + exp(x)))."),
     Activation("selu", "1.0507 * (x above 0, 1.67326 * (exp(x) - 1) below)."),
