@@ -5,7 +5,7 @@ from __future__ import annotations
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import tuple_elsewhere
 from specc.ir.expr import Expr, Var, apply
-from specc.ir.graph import Graph, Segment, Tensor
+from specc.ir.graph import Graph, Predicts, Segment, Tensor
 from specc.lower.builder import NO_INPUT, Builder, ScopeItem, TooLarge, Value
 from specc.lower.finish import Wanted, finish, name_everything
 from specc.lower.operators import BAD_SIZE
@@ -76,7 +76,7 @@ def lower(model: Model, findings: Findings) -> Graph | None:
         return None
     main = returned(b)
     assert main is not None
-    graph = finish(b, state.inputs, state.outputs(), main, state.classes or 0)
+    graph = finish(b, state.inputs, state.outputs(), main, Predicts("classes", state.classes or 0))
     warn_of_settings(b)
     return None if findings else graph
 

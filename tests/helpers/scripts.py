@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from specc.pipeline import compile_project, load
 from specc.source import Source
+from tests.helpers.forked import forked
 
 SPEC = """
 supernet tiny {
@@ -45,20 +43,11 @@ def write_files(folder: Path, files: Mapping[str, str]) -> Path:
 
 def run(folder: Path, *command: str) -> str:
     """What a script of the project prints; the project sees nothing of specc."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    blocked = "import sys; sys.modules['specc'] = None\n"
     if command[0].endswith(".py"):
-        code = f"import runpy; sys.argv = {list(command)!r}; runpy.run_path({command[0]!r}, run_name='__main__')"
+        code = f"import runpy, sys; sys.argv = {list(command)!r}; runpy.run_path({command[0]!r}, run_name='__main__')"
     else:
-        code = command[0]
-    done = subprocess.run(
-        [sys.executable, "-c", blocked + "sys.path.insert(0, '.')\n" + code],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
+        code = "import sys\n" + command[0]
+    done = forked(folder, code)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

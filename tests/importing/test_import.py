@@ -257,6 +257,15 @@ def test_what_has_no_word_is_kept_and_told(tmp_path: Path) -> None:
     assert specc("check", tmp_path / "net.specc").code == 0
 
 
+def test_what_stays_as_it_is_is_told_with_its_line(tmp_path: Path) -> None:
+    """The text that the line numbers would count is not written; it lies in a temporary folder."""
+    done = imported(tmp_path, NET, "--input", "1,3,8,8", "--elastic", "width per_group 0.5..1.0 round 8; kernel {1, 3}")
+    assert done.code == 0, done.err
+    told = [line for line in done.err.splitlines() if line.startswith("not elastic")]
+    assert any("at `" in line for line in told), done.err
+    assert not any("net.specc:" in line for line in told)
+
+
 def test_a_layer_that_is_called_twice(tmp_path: Path) -> None:
     """Its weights are counted once, its multiply-accumulates twice."""
     code = NET.replace("for block in self.blocks:", "for block in [self.blocks[0], self.blocks[0]]:")

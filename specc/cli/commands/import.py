@@ -18,6 +18,8 @@ Of your files only the named Python file is executed. Weights are read as data, 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -27,7 +29,9 @@ from specc.cli.failure import Failure, UsageError, reason
 from specc.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from specc.elastify.notes import Kept
     from specc.imported import Imported
+    from specc.source import Source
 
 SUMMARY = "write a PyTorch network as a spec, and its weights"
 
@@ -119,22 +123,35 @@ def elasticity(args: Namespace) -> tuple[str, str, object] | None:
 
 def elastic_text(found: Imported, asked: tuple[str, str, object], output: Path) -> tuple[str, list[str]]:
     """The text of the elastic network, and what is to be said of it. Raises Failure where nothing became elastic."""
-    from specc.cli.commands.elastify import told
     from specc.elastify import CannotTrain, NothingElastic, elastify
     from specc.source import Source
 
     method, banks, request = asked
-    try:
-        with TemporaryDirectory(prefix="specc-import-") as folder:  # a spec's modules are read beside it
-            for name, text in found.files.items():
-                Path(folder, name).write_text(text, encoding="utf-8")
-            source = Source(output.name, found.written.text, Path(folder, output.name).as_posix())
+    with TemporaryDirectory(prefix="specc-import-") as folder:  # a spec's modules are read beside it
+        for name, text in found.files.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        source = Source(output.name, found.written.text, Path(folder, output.name).as_posix())
+        told = partial(told_with_lines, source)
+        try:
             made = elastify(source, request, method, banks, {})  # type: ignore[arg-type]
-    except NothingElastic as error:
-        raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
-    except CannotTrain as error:
-        raise Failure(str(error), "\n".join(filter(None, (error.help, told(error.kept))))) from None
+        except NothingElastic as error:
+            raise Failure(f"{error}: the spec would have no choice", told(error.kept)) from None
+        except CannotTrain as error:
+            raise Failure(str(error), "\n".join(filter(None, (error.help, told(error.kept))))) from None
     return made.source.text, [*(f"elastic: {line}" for line in made.made), *told(made.kept).splitlines()]
+
+
+def told_with_lines(source: Source, kept: tuple[Kept, ...]) -> str:
+    """What stays as it is, with lines of the text instead of their numbers: the file that they count is not written."""
+    from specc.cli.commands.elastify import told
+
+    def quoted(each: Kept) -> Kept:
+        if not each.place.startswith(f"{source.shown}:"):
+            return each
+        number = int(each.place.removeprefix(f"{source.shown}:").split(":")[0])
+        return replace(each, place=f"`{source.text.splitlines()[number - 1].strip()}`")
+
+    return told(tuple(map(quoted, kept)))
 
 
 def report(found: Imported, args: Namespace, text: str, files: list[Path], terminal: Terminal) -> None:
@@ -172,7 +189,10 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
     ]
     terminal.table(("", "original", "spec"), rows, right=("original", "spec"))
     for part in found.foreign:
-        terminal.message(f"kept as a module: {part.name} ({part.path}), for {part.operator} at {part.place}")
+        where = f" ({part.path})" if part.path else ""
+        terminal.message(f"kept as a module: {part.name}{where}, for {part.operator} at {part.place}")
+    for note in found.notes:
+        terminal.note(note)
     if found.unused:
         terminal.note(f"left out, as the output does not depend on them: {listed(found.unused)}")
     if found.frozen:

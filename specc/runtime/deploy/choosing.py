@@ -179,7 +179,7 @@ def chosen(
     points = read_points(front, space, of, first)
     if at is not None:
         if not 1 <= int(at) <= len(points):
-            raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
+            raise SystemExit(f"--at {at}: {front} numbers its sub-networks from 1 to {len(points)}")
         return dict(points[int(at) - 1].at)
     budgets = budgets_of(constraints, points)
     kept = within(points, budgets)
