@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from specc.ops.arrange.rules import ToMapParams
+from specc.ops.rearrange.rules import ToMapParams
 from specc.ops.writing import Arg, Sites, Writer, Written, each
 
 
