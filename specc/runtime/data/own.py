@@ -25,7 +25,8 @@ def own(folder: Path, settings: Mapping[str, Any], task: Wanted) -> Parts:
     Inputs are images (N, C, H, W), grey ones also (N, H, W), or vectors (N, F), as an array or a tensor; for a network
     of several inputs a tuple of these. Whole numbers of 8 and 16 bits without a sign are scaled and normalised, all
     others taken as they are. Labels are N class numbers from 0, or what else the network predicts: masks (N, H, W),
-    tags or values (N, numbers), images (N, C, H, W). The list `classes` of the file, if it has one, names the classes. `load` is called with the settings of `[data]`.
+    tags or values (N, numbers), images (N, C, H, W). The list `classes` of the file, if it has one, names the classes.
+    `load` is called with the settings of `[data]`.
     """
     if not folder.is_file():
         missing = "no file is named" if folder.is_dir() else f"there is no file {folder}"
