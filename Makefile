@@ -15,7 +15,7 @@ WORKERS  ?= 2
 BIN   := .venv/bin
 STAMP := .venv/installed-$(shell cat pyproject.toml Makefile | cksum | cut -d' ' -f1)
 DEMO  := runs/demo/digits
-COPIED = specc/runtime/*.py specc/runtime/*/*.py specc/space/*.py specc/portable/*/*.py specc/ops/*/torch.py specc/methods/*/*step*.py
+COPIED = specc/runtime/*.py specc/runtime/*/*.py specc/space/*.py specc/portable/*/*.py specc/ops/*/torch.py specc/methods/*/*step*.py specc/outputs/*/task.py
 
 # One thread is as fast as two on such small networks, and does not suffer where cores are shared.
 demo smoke test test-all bench: export OMP_NUM_THREADS := 1

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from specc.ir.choice import Choice, Options, Range
 from specc.ir.expr import Apply, Expr, Var
-from specc.ir.graph import DENSE, SHARED, Graph, LabelLevel, Op, Tensor
+from specc.ir.graph import DENSE, SHARED, Graph, LabelLevel, Op, Predicts, Tensor
 from specc.ir.rewrite import rewrite_graph, substitution
 from specc.portable.files.renames import inverse, present, renames
 
@@ -60,9 +60,16 @@ def network_data(graph: Graph) -> dict[str, Any]:
         "ops": {op.name: op_data(op, places, tensors, hashed) for op in graph.ops},
         "outputs": {output.name: [output.kind, places[output.tensor], output.level] for output in graph.outputs},
         "answer": places[graph.prediction()],
-        "classes": graph.classes,
+        **predicted(graph.predicts),
         "labels": [level_data(level) for level in graph.labels],
     }
+
+
+def predicted(predicts: Predicts) -> dict[str, Any]:
+    """What heads and exits predict; of plain classes as it was when there was nothing else."""
+    if predicts.kind == "classes":
+        return {"classes": predicts.count}
+    return {"predicts": [predicts.kind, predicts.count, predicts.scale]}
 
 
 def tensor_places(graph: Graph) -> dict[str, str]:

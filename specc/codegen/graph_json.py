@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from specc.ir.choice import Choice, Range
 from specc.ir.expr import Apply, Expr, Option, Var
-from specc.ir.graph import Graph, LabelLevel, Op, Output, Scope, Tensor
+from specc.ir.graph import Graph, LabelLevel, Op, Output, Predicts, Scope, Tensor
 from specc.ir.operator import Memory
 from specc.space.functions import LARGEST_DENOMINATOR
 
@@ -26,7 +26,8 @@ def graph_json(graph: Graph, blocks: Mapping[str, Sequence[str]] = MappingProxyT
 
     Expressions are numbers, {"choice": name} or [function, arguments...].
     """
-    head: dict[str, Any] = {"format": "specc graph 1", "name": graph.name, "classes": graph.classes}
+    head: dict[str, Any] = {"format": "specc graph 1", "name": graph.name}
+    head |= predicted(graph.predicts)
     head |= {"inputs": list(graph.inputs), "answer": graph.prediction()}
     tensors = graph.tensor_table()
     sections: dict[str, list[Any]] = {
@@ -45,6 +46,14 @@ def graph_json(graph: Graph, blocks: Mapping[str, Sequence[str]] = MappingProxyT
         body = ",\n".join(f"    {json.dumps(row)}" for row in rows)
         lines.append(f'  "{key}": [\n{body}\n  ]' if rows else f'  "{key}": []')
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def predicted(predicts: Predicts) -> dict[str, Any]:
+    """What heads and exits predict: `classes` alone, or the kind and how many of it."""
+    if predicts.kind == "classes":
+        return {"classes": predicts.count}
+    scale = {"enlarged": predicts.scale} if predicts.scale > 1 else {}
+    return {"predicts": predicts.kind, "count": predicts.count, **scale}
 
 
 def choice_data(choice: Choice) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     specc.space.window          elastic/space/window.py
     specc.portable.run.numerals elastic/run/numerals.py
     specc.ops.conv.torch        elastic/layers/conv.py
+    specc.outputs.classes.task  elastic/outputs/classes.py
     specc.methods.us_net.step   us_net.py, beside train.py
 
 A part is copied as it is but for its imports of other parts. Which parts a project has is found by following imports.
@@ -23,6 +24,7 @@ from specc.methods import project_module
 RUNTIME: Final = "specc.runtime"
 SPACE: Final = "specc.space"
 PORTABLE: Final = "specc.portable"
+OUTPUTS: Final = "specc.outputs"
 HOME: Final = "elastic"
 """The package of a project that the runtime becomes."""
 
@@ -59,7 +61,11 @@ def project_parts(scripts: Mapping[str, str], modules: Iterable[str]) -> dict[st
 def all_parts() -> dict[str, str]:
     """The whole of specc's own `elastic/`, of which every project has some files, by path."""
     here = module_file(RUNTIME).with_suffix("").parent
-    found = (file for of in ("runtime/*/*", "space/*", "portable/*/*", "ops/*/torch") for file in here.glob(f"{of}.py"))
+    found = (
+        file
+        for of in ("runtime/*/*", "space/*", "portable/*/*", "ops/*/torch", "outputs/*/task")
+        for file in here.glob(f"{of}.py")
+    )
     modules = (".".join(("specc", *path.relative_to(here).with_suffix("").parts)) for path in found)
     return project_parts({}, [module for module in modules if not module.endswith(".__init__")])
 
@@ -96,6 +102,8 @@ def named(text: str) -> list[str]:
 
 def source(room: str, name: str) -> str:
     """The module that `elastic.room.name` is in specc, an operator's layer excepted."""
+    if room == "outputs":
+        return f"{OUTPUTS}.{name}.task"
     homes = {"space": SPACE}.get(room), f"{PORTABLE}.{room}", f"{RUNTIME}.{room}"
     modules = [f"{home}.{name}" for home in homes if home]
     return next((module for module in modules if module_file(module).is_file()), modules[-1])
@@ -108,6 +116,8 @@ def place(module: str) -> str:
         return f"{HOME}.{folder}.{name}"
     if name == "torch":
         return f"{HOME}.layers.{folder}"
+    if module.startswith(f"{OUTPUTS}."):
+        return f"{HOME}.outputs.{folder}"
     return project_module(folder, name)
 
 

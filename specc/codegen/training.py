@@ -16,11 +16,13 @@ from specc.codegen.render import render
 from specc.codegen.toml import toml
 from specc.frozen import frozen
 from specc.ir.expr import evaluate
-from specc.ir.graph import Graph
+from specc.ir.graph import Graph, Predicts
 from specc.ir.parameter import Call, Signature
 from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
+from specc.outputs import output_kind, task_module
+from specc.outputs.protocol import OutputKind
 from specc.passes.slices import separable
 from specc.python.literals import literal
 from specc.version import __version__
@@ -66,6 +68,7 @@ class View:
     shape_lines  its definition, with what the numbers are
     several    whether there are several inputs
     named_labels  whether a file of coarser labels names the data's classes
+    task       what the network predicts, as Python text; its class, and the module that this is in
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
@@ -97,7 +100,9 @@ class View:
     several: bool
     named_labels: bool
     input_names: str
-    classes: int
+    task: str
+    task_class: str
+    task_module: str
     choices: int
     loop: str
     hooks: Mapping[str, str]
@@ -150,6 +155,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
     call = trained(graph, sections.method)
     method = method_named(call.name)
     usual = "folder" if len(graph.inputs) == 1 else "own"
+    kind = output_kind(graph.predicts.kind)
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
     step = "".join(map(place, step_modules(graph, sections)))
@@ -165,7 +171,9 @@ def training_view(graph: Graph, sections: Sections) -> View:
         several=len(graph.inputs) > 1,
         named_labels=any(level.names for level in graph.labels),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
-        classes=graph.classes,
+        task=task_text(kind, graph.predicts),
+        task_class=kind.task,
+        task_module=place(task_module(kind.name)),
         choices=len(graph.choices),
         loop=f"{call.name}/loop.jinja" if graph.choices else "plain_loop.jinja",
         hooks={hook: hook_template(call.name, hook) for hook in HOOKS},
@@ -193,6 +201,12 @@ def training_view(graph: Graph, sections: Sections) -> View:
         own=(),
         settings=settings_text(data, method.recipe(graph, call, sections.train), sections.search),
     )
+
+
+def task_text(kind: OutputKind, predicts: Predicts) -> str:
+    """What the network predicts, as Python text."""
+    scale = f", scale={predicts.scale}" if predicts.scale > 1 else ""
+    return f"{kind.task}({predicts.count}{scale})"
 
 
 def call_text(call: Call, signature: Signature) -> str:

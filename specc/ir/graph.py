@@ -274,6 +274,18 @@ class LabelLevel:
 
 
 @frozen
+class Predicts:
+    """What heads and exits predict: a kind of specc/outputs, and how many classes, tags, values or channels.
+
+    `scale` is how many times as high and wide as the input a predicted map is.
+    """
+
+    kind: str
+    count: int
+    scale: int = 1
+
+
+@frozen
 class Graph:
     """One network. Tensors and ops stand in the order of execution; `inputs` names the tensors that come from
     outside.
@@ -289,7 +301,7 @@ class Graph:
     choices: tuple[Choice, ...]
     outputs: tuple[Output, ...]
     root: Scope
-    classes: int
+    predicts: Predicts
     origin: Span
     listed: tuple[ListedSubnet, ...] = ()
     widths: tuple[WidthGroup, ...] = ()

@@ -19,6 +19,7 @@ from specc.ir.graph import (
     ListedSubnet,
     Op,
     Output,
+    Predicts,
     Scope,
     Tensor,
     WidthGroup,
@@ -69,7 +70,9 @@ class Wanted:
     level: str = ""
 
 
-def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], main: Tensor, classes: int) -> Graph:
+def finish(
+    b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], main: Tensor, predicts: Predicts
+) -> Graph:
     """The graph of what was lowered, with its width groups still open. A plain call returns `main`."""
     name_everything(b.root)
     check_choice_names(b)
@@ -94,7 +97,7 @@ def finish(b: Builder, inputs: tuple[Tensor, ...], outputs: tuple[Wanted, ...], 
         choices=tuple(choices.values()),
         outputs=tuple(Output(o.name, tensors[o.tensor.name], o.kind, o.level) for o in outputs),
         root=final_scope(b.root, rewrite),
-        classes=classes,
+        predicts=predicts,
         origin=b.model.names.supernet.span,
         listed=listed_subnets(b.model.method),
         widths=tuple(

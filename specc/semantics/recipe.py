@@ -156,8 +156,8 @@ def check_data(data: Call | None, section: ast.Section | None, graph: Graph, fin
         return
     where = section.call.span if section.call else section.span
     known = whole(data, "classes") if data.name == "glyphs" else CLASSES.get(data.name)
-    if known is not None and graph.classes != known:
-        message = f"`{data.name}` has {known:,} classes, and the network has {graph.classes:,}"
+    if known is not None and graph.predicts.count != known:
+        message = f"`{data.name}` has {known:,} classes, and the network has {graph.predicts.count:,}"
         findings.report(OTHER_CLASSES, where, message, help=f"write `classes {known}`")
     first = graph.tensor_table()[graph.inputs[0]]
     if len(graph.inputs) > 1:

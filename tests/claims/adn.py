@@ -52,7 +52,7 @@ import space
 found = {"accuracy": {}, "banks": {}}
 for at in space.every():
     flags = "".join("F" if at.get(name, False) else "T" for name in space.CHOICES)
-    found["accuracy"][flags] = evaluate(net, net.plan(at), testing, world).accuracy
+    found["accuracy"][flags] = evaluate(net, net.plan(at), testing, TASK, world).value
 for name, module in net.named_modules():
     banks = [m for m in module.children() if hasattr(m, "running_mean")]
     if len(banks) == 2 and name.startswith("s"):
@@ -62,7 +62,7 @@ for name, module in net.named_modules():
         found["banks"][name] = float(apart.square().mean().sqrt())
 """
 ONE = """
-found = {"accuracy": evaluate(net, None, testing, world).accuracy}
+found = {"accuracy": evaluate(net, None, testing, TASK, world).value}
 """
 
 

@@ -108,14 +108,14 @@ fitting = loading.calibration(1024)
 found = {}
 for at in space.every():
     name = " ".join(f"{key}={value:g}" for key, value in at.items())
-    found[name] = evaluate(net, calibrated(net, net.plan(at), fitting), testing, world).accuracy
+    found[name] = evaluate(net, calibrated(net, net.plan(at), fitting), testing, TASK, world).value
 """
 AS_IMPORTED = """
 from elastic.train.start import start
 
 net = train.Model()
 start(net, train.Path(asked["weights"]), 46, world)
-found = {"largest": evaluate(net.eval(), net.plan("max"), testing, world).accuracy}
+found = {"largest": evaluate(net.eval(), net.plan("max"), testing, TASK, world).value}
 """
 
 

@@ -70,6 +70,7 @@ from elastic.train import checkpoint
 from elastic.data.datasets import load_data
 from elastic.run.distributed import World
 from elastic.train.evaluate import evaluate
+from train import TASK
 from elastic.train.calibrate import calibrated
 from elastic.data.loading import Loading
 from elastic.net.network import resize
@@ -87,7 +88,7 @@ judging, testing = (loading.evaluation(images) for images in (loading.data.valid
 
 def judged(at):
     plan = calibrated(net, net.plan(at), fitting)
-    scores = [evaluate(net, plan, images, world).accuracy for images in (judging, testing)]
+    scores = [evaluate(net, plan, images, TASK, world).value for images in (judging, testing)]
     return {"at": at, "macs": space.macs(at), "validation": scores[0], "test": scores[1]}
 
 
@@ -97,7 +98,7 @@ def tuned(at, epochs):
     static = net.extract(plan, fold=False)
     size = plan.resolution or train.IMAGE[-1]
     batches = [(resize(images, size), labels) for images, labels in testing]
-    accuracies = [evaluate(static, None, batches, world).accuracy]
+    accuracies = [evaluate(static, None, batches, TASK, world).value]
     optimizer = torch.optim.SGD(static.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     static.train()
@@ -107,7 +108,7 @@ def tuned(at, epochs):
             cross_entropy(static(resize(images, size)), labels).backward()
             optimizer.step()
         schedule.step()
-    return [*accuracies, evaluate(static, None, batches, world).accuracy]
+    return [*accuracies, evaluate(static, None, batches, TASK, world).value]
 
 
 if saved["memory"] is None:

@@ -30,6 +30,7 @@ from elastic.train import checkpoint
 from elastic.data.datasets import load_data
 from elastic.run.distributed import World
 from elastic.train.evaluate import evaluate
+from train import TASK
 from elastic.train.calibrate import calibrated
 from elastic.data.loading import Loading
 

@@ -48,6 +48,7 @@ from elastic.train import checkpoint
 from elastic.data.datasets import load_data
 from elastic.run.distributed import World
 from elastic.train.evaluate import evaluate
+from train import TASK
 from elastic.data.loading import Loading
 
 torch.set_num_threads(1)
@@ -66,12 +67,12 @@ def pruned(module, ratio):
         return torch.cat((output[:, :kept], torch.zeros_like(output[:, kept:])), dim=1)
 
     hook = net.get_submodule(module).register_forward_hook(cut)
-    accuracy = evaluate(net, None, batches, world).accuracy
+    accuracy = evaluate(net, None, batches, TASK, world).value
     hook.remove()
     return accuracy
 
 
-whole = evaluate(net, None, batches, world).accuracy
+whole = evaluate(net, None, batches, TASK, world).value
 rows = {module: [pruned(module, ratio) for ratio in asked["ratios"]] for module in asked["modules"]}
 with open("pruned.json", "w") as file:
     json.dump({"whole": whole, "pruned": rows}, file)

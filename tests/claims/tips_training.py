@@ -71,7 +71,7 @@ subnets = [space.largest(), space.smallest(), *(space.draw(rng) for _ in range(a
 rows = []
 for at in subnets:
     plan = calibrated(net, net.plan(at), fitting)
-    scores = [evaluate(net, plan, images, world).accuracy for images in (validation, testing)]
+    scores = [evaluate(net, plan, images, TASK, world).value for images in (validation, testing)]
     rows.append([space.macs(at), *scores])
 found = {"rows": rows, "losses": losses}
 """

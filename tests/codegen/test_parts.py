@@ -98,7 +98,7 @@ supernet plain {
 """
     files = compile_project(from_text(spec))
     rooms = {path.split("/")[1] for path in files if path.count("/") == 2}
-    assert rooms == {"files", "run", "net", "data", "train", "latency", "deploy"}
+    assert rooms == {"files", "run", "net", "data", "train", "outputs", "latency", "deploy"}
     net = {path for path in files if path.startswith("elastic/net/")}
     assert net == {f"elastic/net/{name}.py" for name in ("__init__", "extract", "resizing")}
     assert [path for path in files if path.endswith(".py") and "/" not in path] == [

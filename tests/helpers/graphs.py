@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from specc.ir.choice import Choice, Kind
 from specc.ir.expr import Apply, Expr, Option, Var, apply, both, evaluate
-from specc.ir.graph import Bank, Graph, Op, Output, Scope, Segment, Tensor
+from specc.ir.graph import Bank, Graph, Op, Output, Predicts, Scope, Segment, Tensor
 from specc.ir.operator import Built, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Signature
 from specc.source import Source, Span
@@ -125,7 +125,7 @@ class Builder:
         outputs = [*self.outputs, Output("main", self.here, "head")]
         root = Scope("random", "", "network", 1, tuple(op.name for op in self.ops), HERE)
         parts = (tuple(self.tensors), tuple(self.ops), tuple(self.choices), tuple(outputs))
-        return Graph("random", ("image",), *parts, root, 10, HERE, main=self.here)
+        return Graph("random", ("image",), *parts, root, Predicts("classes", 10), HERE, main=self.here)
 
 
 class _Region:

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.ofa import step as ofa
+from specc.outputs.classes.task import Classes
 from specc.pipeline import compile_project, load
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     torch.manual_seed(0)
     net, space = generated(SPEC, mine)
     optimizer = SGD(net.parameters(), lr=0.1)
-    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), nn.CrossEntropyLoss(), world)
+    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), Classes(0), world)
     path = mine / "shrinking.json"
     path.write_text(compile_project(load(Source("tiny.specc", SPEC)))["shrinking.json"])
     memory = ofa.Shrinking(path, space, net)

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.pss import step as pss
+from specc.outputs.classes.task import Classes
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
 from specc.space.choices import Space
@@ -41,7 +41,7 @@ def main(path: Path) -> None:
     world = join("cpu")
     net = tiny_net()
     optimizer = SGD(net.parameters(), lr=0.1, momentum=0.9)
-    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), nn.CrossEntropyLoss(), world)
+    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), Classes(0), world)
     space = Space(CHOICES, together=(("width", "keep"),), costs=costs)
     pools = pss.build_pools(space, [{"name": "macs", "step": 30}], SETTINGS, path.parent)
     generator = torch.Generator().manual_seed(0)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
+from specc.outputs.classes.task import Classes
 from specc.runtime.run.distributed import World
 from specc.runtime.train.trainer import Trainer
 from tests.helpers.projects import from_text, project
@@ -27,7 +28,7 @@ def trainer_of(net: nn.Module, lr: float = 0.1) -> Trainer:
     """Plain stochastic gradient descent on cross-entropy."""
     optimizer = SGD(net.parameters(), lr=lr)
     schedule = LambdaLR(optimizer, lambda step: 1.0)
-    return Trainer(net, optimizer, schedule, nn.CrossEntropyLoss(), World(0, 1, torch.device("cpu")))
+    return Trainer(net, optimizer, schedule, Classes(3), World(0, 1, torch.device("cpu")))
 
 
 def drawn(*shape: int, seed: int = 1) -> Tensor:

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.us_net import step as us_net
+from specc.outputs.classes.task import Classes
 from specc.runtime.run.distributed import join, leave
 from specc.runtime.train.trainer import Trainer
 from tests.helpers.tiny import TinySpace, tiny_net
@@ -22,7 +22,7 @@ def main(path: Path) -> None:
     net = tiny_net()
     optimizer = SGD(net.parameters(), lr=0.1, momentum=0.9)
     schedule = LambdaLR(optimizer, lambda step: 1.0)
-    trainer = Trainer(net, optimizer, schedule, nn.CrossEntropyLoss(), world)
+    trainer = Trainer(net, optimizer, schedule, Classes(0), world)
     generator = torch.Generator().manual_seed(0)
     rng = random.Random(0)
     for _ in range(4):

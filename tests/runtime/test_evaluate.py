@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.ops.batch_norm.torch import BatchNorm1d
+from specc.outputs.classes.task import Classes
 from specc.runtime.net.network import ElasticNet
 from specc.runtime.net.plan import Plan
 from specc.runtime.run.distributed import World
@@ -79,12 +80,12 @@ def test_without_images_a_plan_stays_as_it_is(net: Normed) -> None:
 def test_evaluation_counts_every_image_alike_and_leaves_the_mode(net: Normed) -> None:
     plan = calibrated(net, net.plan(), batches(50, 16))
     net.train()
-    score = evaluate(net, plan, batches(50, 16), WORLD)
+    score = evaluate(net, plan, batches(50, 16), Classes(3), WORLD)
     assert net.training
     net.eval()
     images, labels = batches(50, 50)[0]
     logits = net(images, plan).detach()
     assert score.images == 50
-    assert score.accuracy == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
+    assert score.value == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
     assert score.loss == pytest.approx(float(F.cross_entropy(logits, labels)), rel=1e-5)
-    assert evaluate(net, plan, [], WORLD).images == 0
+    assert evaluate(net, plan, [], Classes(3), WORLD).images == 0

@@ -11,11 +11,13 @@ import pytest
 import torch
 from torch import nn
 
+from specc.outputs.classes.task import Classes
 from specc.runtime.run.distributed import World
 from specc.runtime.run.journal import Journal
 from specc.runtime.search.evaluator import Evaluator
 from specc.runtime.train import checkpoint
-from specc.runtime.train.evaluate import Score, evaluate, summary
+from specc.runtime.train.evaluate import evaluate
+from specc.runtime.train.scores import Score, summary
 from tests.helpers.folders import PACKAGE
 from tests.helpers.scripted import Scripts
 from tests.helpers.scripts import write_project
@@ -132,9 +134,10 @@ def test_a_row_that_is_no_number_is_a_wrong_answer() -> None:
             return x
 
     logits = torch.tensor([[1.0, 0.0], [float("nan"), 0.0], [float("inf"), 0.0], [0.0, 1.0]])
-    score = evaluate(Fixed(), None, [(logits, torch.tensor([0, 0, 0, 0]))], ALONE)
-    assert (score.accuracy, score.images, score.broken) == (0.25, 4, 2)
-    assert summary({"a": score, "b": Score(0.5, 1.0, 2)}) == "a 25.0% (2 outputs are NaN or infinite), b 50.0%"
+    score = evaluate(Fixed(), None, [(logits, torch.tensor([0, 0, 0, 0]))], Classes(2), ALONE)
+    assert (score.value, score.images, score.broken) == (0.25, 4, 2)
+    told = summary({"a": score, "b": Score(0.5, 1.0, 2)}, Classes(2).metrics[0])
+    assert told == "accuracy: a 25.0% (2 outputs are NaN or infinite), b 50.0%"
 
 
 def test_broken_sub_networks_are_remembered(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from specc.methods.early_exit import step as early_exit
 from specc.methods.inclusive import step as inclusive
+from specc.outputs.classes.task import Classes
 from specc.pipeline import load
 from specc.runtime.run.distributed import World
 from specc.runtime.train.levels import Level, Levels, read_levels, total
@@ -255,8 +256,8 @@ def test_every_answer_is_counted_against_the_labels_of_its_level() -> None:
     class Plan:
         outputs = ("a_fine", "a_half")
 
-    scores = evaluate_outputs(net, Plan(), [(IMAGES, LABELS)], WORLD, levels)
-    assert {name: round(score.accuracy * 6) for name, score in scores.items()} == {"a_fine": 4, "a_half": 5}
+    scores = evaluate_outputs(net, Plan(), [(IMAGES, LABELS)], Classes(3), WORLD, levels)
+    assert {name: round(score.value * 6) for name, score in scores.items()} == {"a_fine": 4, "a_half": 5}
     assert scores["a_half"].images == 6
     torch.testing.assert_close(scores["a_half"].loss, float(F.cross_entropy(half, HALVES)))
 
@@ -304,7 +305,7 @@ def test_rows_are_sub_networks_with_their_own_costs(tmp_path: Path) -> None:
     plans = inclusive.nested(net, space, "k", levels)
     scores: dict[str, Any] = {}
     for plan in plans:
-        scores |= evaluate_outputs(net.eval(), plan, [(IMAGES, LABELS)], WORLD, levels)
+        scores |= evaluate_outputs(net.eval(), plan, [(IMAGES, LABELS)], Classes(3), WORLD, levels)
     rows = subnets(space, levels, [net.plan({"k": k}) for k in (1, 2, 3)], scores)
     assert [row.name for row in rows] == ["head1", "head2", "head3"]
     assert [list(row.accuracy) for row in rows] == [["fine", "half"]] * 3

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.pss import step as pss
+from specc.outputs.classes.task import Classes
 from specc.pipeline import compile_project, load
 from specc.runtime.run.distributed import World
 from specc.runtime.train.trainer import Trainer
@@ -42,7 +42,7 @@ def test_a_step_by_hand() -> None:
     """The largest learns the labels, the drawn one and the smallest its answers; the drawn one's loss is its score."""
     net, reference, start = tiny_net(), tiny_net(), tiny_net()
     optimizer = SGD(net.parameters(), lr=0.1)
-    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), nn.CrossEntropyLoss(), WORLD)
+    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), Classes(0), WORLD)
     ats = [TinySpace().largest(), {"width": 4, "keep": False}, TinySpace().smallest()]
     losses, score = pss.step(trainer, IMAGES, LABELS, [net.plan(at) for at in ats], WORLD)
     trainer.update()
@@ -67,10 +67,10 @@ def test_a_step_by_hand() -> None:
 def test_no_gradient_reaches_the_teacher_through_its_pupils() -> None:
     logits = torch.randn(4, 3, requires_grad=True)
     teacher = torch.randn(4, 3, requires_grad=True)
-    pss.kullback_leibler(logits, teacher.detach()).backward()  # type: ignore[no-untyped-call]
+    Classes(3).distance(logits, teacher.detach()).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert teacher.grad is None
-    torch.testing.assert_close(pss.kullback_leibler(teacher, teacher.detach()), torch.tensor(0.0), atol=1e-7, rtol=0)
+    torch.testing.assert_close(Classes(3).distance(teacher, teacher.detach()), torch.tensor(0.0), atol=1e-7, rtol=0)
 
 
 def test_a_budget_without_its_table_ends_with_a_plain_message(tmp_path: Path) -> None:
@@ -174,13 +174,14 @@ from elastic.train.evaluate import evaluate
 from elastic.data.loading import Loading
 from elastic.run.settings import read_settings
 from model import Model
+from train import TASK
 
 world = join("cpu")
 loading = Loading(load_data(read_settings(Path("settings.toml"))["data"]), (1, 8, 8), world)
 net = Model()
 plans = deploy.load(Path("runs/anytime"), net)
 testing = loading.evaluation(loading.data.test)
-print(json.dumps([evaluate(net, plan, testing, world).accuracy for plan in plans]))
+print(json.dumps([evaluate(net, plan, testing, TASK, world).value for plan in plans]))
 """
 
 

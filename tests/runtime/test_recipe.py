@@ -14,6 +14,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 
 from specc.methods.us_net import step as us_net
+from specc.outputs.classes.task import Classes
 from specc.pipeline import load
 from specc.runtime.data.augment import Mixing, coarse, cutmix, soft
 from specc.runtime.data.images import Data, Images, each_input
@@ -127,7 +128,7 @@ def test_a_methods_step_takes_soft_labels() -> None:
     """US-Nets: the largest learns the shares, the others its answers; the loss is the hand-written one."""
     net, reference = tiny_net(), tiny_net()
     optimizer = SGD(net.parameters(), lr=0.1)
-    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), nn.CrossEntropyLoss(), ALONE)
+    trainer = Trainer(net, optimizer, LambdaLR(optimizer, lambda step: 1.0), Classes(0), ALONE)
     images = torch.randn(6, 4, generator=generator(1))
     shares = F.softmax(torch.randn(6, 3, generator=generator(2)), dim=1)
     plans = [net.plan(TinySpace().largest()), net.plan(TinySpace().smallest())]
@@ -181,7 +182,7 @@ def test_a_batch_in_parts_makes_the_update_of_the_whole_batch() -> None:
         net = tiny_net()
         optimizer = SGD(net.parameters(), lr=0.1, momentum=0.9)
         schedule = LambdaLR(optimizer, lambda step: 0.5**step)
-        trainer = Trainer(net, optimizer, schedule, nn.CrossEntropyLoss(), ALONE, clip=0.1, parts=parts)
+        trainer = Trainer(net, optimizer, schedule, Classes(0), ALONE, clip=0.1, parts=parts)
         plans = [net.plan(TinySpace().largest()), net.plan(TinySpace().smallest())]
         for _ in range(2):
             for part in range(parts):

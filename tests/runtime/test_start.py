@@ -17,6 +17,7 @@ from specc.analyses.channels import channels_json
 from specc.diagnostics import SpecError
 from specc.importance import importance as importance_of
 from specc.importance import settings_of
+from specc.outputs.classes.task import Classes
 from specc.pipeline import compile_project, load, start_file
 from specc.runtime.deploy.finetuning import finetune_flags, optimizer_of
 from specc.runtime.files.whole import save_tensors
@@ -176,7 +177,7 @@ def test_sorting_changes_no_output_of_the_largest(how: str, width: str, tmp_path
     net = network(tmp_path / "net", width, "skippable")
     scramble(net)
     before, state = outputs(net), {name: value.clone() for name, value in net.state_dict().items()}
-    sort_all(net, how, tmp_path / "net" / "channels.json", [(IMAGES, LABELS)], ALONE)
+    sort_all(net, how, tmp_path / "net" / "channels.json", [(IMAGES, LABELS)], Classes(10), ALONE)
     torch.testing.assert_close(outputs(net), before, rtol=1e-4, atol=1e-5)
     assert any(not torch.equal(value, state[name]) for name, value in net.state_dict().items())
     sets = read_channels(tmp_path / "net" / "channels.json", net)
@@ -222,9 +223,9 @@ def test_tas_weighs_layers_by_their_scores(tmp_path: Path) -> None:
         assert row["scores"] == pytest.approx([scores[name] for name in row["judges"]], rel=1e-6)
     net = network(tmp_path / "net", UNIFORM, "skippable")
     with pytest.raises(SystemExit, match="write `sort=tas` in the spec's train"):
-        sort_all(net, "tas", tmp_path / "net" / "channels.json", None, ALONE)
+        sort_all(net, "tas", tmp_path / "net" / "channels.json", None, Classes(10), ALONE)
     (tmp_path / "c.json").write_text(files["channels.json"])
-    sort_all(net, "tas", tmp_path / "c.json", None, ALONE)
+    sort_all(net, "tas", tmp_path / "c.json", None, Classes(10), ALONE)
     (channels,) = [c for c in read_channels(tmp_path / "c.json", net) if c.rows[0] == "stem.conv"]
     expected = sum(
         net.get_submodule(name).weight.detach().abs().sum(dim=(0, 2, 3)) * scores[name] for name in channels.judges

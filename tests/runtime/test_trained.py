@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from specc.outputs.classes.task import Classes
 from specc.runtime.train import checkpoint
 from specc.runtime.train.trained import load_trained
 
@@ -35,7 +36,7 @@ DIGITS = {"name": "digits", "path": "", "seed": 0, "validation": 0.1}
 
 def test_weights_and_data_are_those_of_the_checkpoint(tmp_path: Path) -> None:
     file, net = saved(tmp_path, DIGITS)
-    found = load_trained(Net().train(), file, (1, 8, 8), 10)
+    found = load_trained(Net().train(), file, (1, 8, 8), Classes(10))
     assert not found.net.training
     assert torch.equal(found.net.head.weight, net.head.weight)
     assert found.loading.data.name == "digits"
@@ -45,16 +46,16 @@ def test_weights_and_data_are_those_of_the_checkpoint(tmp_path: Path) -> None:
 
 def test_other_data_may_be_named(tmp_path: Path) -> None:
     file, _ = saved(tmp_path, None)
-    assert load_trained(Net(), file, (1, 8, 8), 10, data=DIGITS).loading.data.name == "digits"
+    assert load_trained(Net(), file, (1, 8, 8), Classes(10), data=DIGITS).loading.data.name == "digits"
     with pytest.raises(SystemExit, match="data"):
-        load_trained(Net(), file, (1, 8, 8), 10)
+        load_trained(Net(), file, (1, 8, 8), Classes(10))
 
 
 def test_what_does_not_go_together_is_told(tmp_path: Path) -> None:
     file, _ = saved(tmp_path, DIGITS)
     with pytest.raises(SystemExit, match="there is no checkpoint"):
-        load_trained(Net(), tmp_path / "none.pt", (1, 8, 8), 10)
+        load_trained(Net(), tmp_path / "none.pt", (1, 8, 8), Classes(10))
     with pytest.raises(SystemExit, match="digits is not read from there"):
-        load_trained(Net(), file, (1, 8, 8), 10, data_path="elsewhere")
+        load_trained(Net(), file, (1, 8, 8), Classes(10), data_path="elsewhere")
     with pytest.raises(SystemExit, match="classes"):
-        load_trained(Net(), file, (1, 8, 8), 5)
+        load_trained(Net(), file, (1, 8, 8), Classes(5))

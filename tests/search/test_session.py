@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from specc.codegen.graph_json import graph_json
+from specc.outputs.classes.task import Classes
 from specc.runtime.run.distributed import World
 from specc.runtime.search.front import Point
 from specc.runtime.search.session import Search, counting, front_table, measuring, read_latencies
@@ -116,7 +117,7 @@ def test_what_is_measured_is_accuracy_of_these_images_or_latency_at_the_resoluti
     def plan_of(at: Mapping[str, Any]) -> Any:
         return plans[at["is"]]
 
-    measure = measuring(SimpleNamespace(net=net, loading=loading), plan_of, (1, 4, 4))  # type: ignore[arg-type]
+    measure = measuring(SimpleNamespace(net=net, task=Classes(2), loading=loading), plan_of, (1, 4, 4))  # type: ignore[arg-type]
     assert measure({"is": "right"}, "accuracy") == {"accuracy": 0.75}
     assert measure({"is": "right"}, "test_accuracy") == {"test_accuracy": 0.5}
     assert measure({"is": "broken"}, "accuracy") == {"accuracy": 0.0, "broken": 4}

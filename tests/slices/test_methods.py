@@ -154,8 +154,8 @@ def test_the_area_under_the_curve_is_the_mean_accuracy(any_net: tuple[Any, Any])
     net, space = any_net
     trainer, batches = trainer_of(net), [(drawn(6, 2, 8, 8), LABELS)]
     found = awn.validate(trainer, space, batches, 4)
-    scores = [evaluate(net, net.plan({"width": n}), batches, trainer.world) for n in (4, 7, 11, 14)]
-    assert found["auc"].accuracy == pytest.approx(sum(score.accuracy for score in scores) / 4)
+    scores = [evaluate(net, net.plan({"width": n}), batches, trainer.task, trainer.world) for n in (4, 7, 11, 14)]
+    assert found["auc"].value == pytest.approx(sum(score.value for score in scores) / 4)
     assert (found["narrowest"], found["widest"]) == (scores[0], scores[-1])
 
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
-from specc.runtime.train.evaluate import Score
 from specc.runtime.train.interfaces import Batches, Passes, Space
 from specc.runtime.train.levels import Levels, read_levels, total
 from specc.runtime.train.outputs import evaluate_outputs, report, subnets
+from specc.runtime.train.scores import Score
 from specc.runtime.train.trainer import Trainer
 
 
@@ -46,7 +46,7 @@ def validate(trainer: Trainer, space: Space, choice: str, batches: Batches) -> d
     levels = read_levels()
     found: dict[str, Score] = {}
     for plan in nested(net, space, choice, levels):
-        found |= evaluate_outputs(net, plan, batches, trainer.world, levels)
+        found |= evaluate_outputs(net, plan, batches, trainer.task, trainer.world, levels)
     return found
 
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from specc.methods.ofa.step_shrinking import read_shrinking
-from specc.methods.us_net.step import soft_cross_entropy
 from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.interfaces import Passes, Space
@@ -142,7 +141,7 @@ class Shrinking:
         return at
 
     def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
-        """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
+        """The teacher's output at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
         teacher: Any = self.teacher
@@ -191,14 +190,14 @@ def step(
 ) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order.
 
-    Every sub-network learns the labels and, where the teacher has answered, its answers with the weight `distill`.
+    Every sub-network learns the labels and, where there is a teacher, with the weight `distill` its outputs.
     """
     losses = []
     for plan in trainer.passes(plans):
-        logits = trainer.forward(images, plan)
-        loss = trainer.criterion(logits, labels)
+        output = trainer.forward(images, plan)
+        loss = trainer.criterion(output, labels)
         if teacher is not None:
-            loss = loss + distill * soft_cross_entropy(logits, teacher)
+            loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

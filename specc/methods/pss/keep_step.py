@@ -60,7 +60,7 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
         key = tuple(at.items())
         if key not in evaluated:
             plan = calibrated(net, net.plan(at), fitting)
-            evaluated[key] = evaluate(net, plan, batches, trainer.world).accuracy, plan
+            evaluated[key] = evaluate(net, plan, batches, trainer.task, trainer.world).value, plan
         return evaluated[key]
 
     found = []
@@ -73,7 +73,7 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
         accuracy, plan = accuracy_of(at)
         key = tuple(at.items())
         if key not in tested:
-            tested[key] = evaluate(net, plan, testing, trainer.world).accuracy
+            tested[key] = evaluate(net, plan, testing, trainer.task, trainer.world).value
         score, cost = pools.score(number, at), pools.budgets.cost(number, at)
         found.append(Best(constraint, plan, score, cost, accuracy, tested[key]))
     return found

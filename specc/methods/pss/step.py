@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.methods.pss.keep_step import keep_best, write_kept
@@ -19,7 +18,7 @@ from specc.space.budgets import Budgets, NoBudget, budgets_of
 from specc.space.choices import Option, Space
 from specc.space.pools import Pools
 
-__all__ = ["PrioritizedPools", "build_pools", "keep_best", "kullback_leibler", "step", "write_kept"]
+__all__ = ["PrioritizedPools", "build_pools", "keep_best", "step", "write_kept"]
 
 
 class PrioritizedPools(Pools):
@@ -87,28 +86,15 @@ def step(
     teacher: Tensor | None = None
     heard: list[Tensor] = []
     for plan in trainer.passes(plans):
-        logits = trainer.forward(images, plan)
+        output = trainer.forward(images, plan)
         if teacher is None:
-            teacher = logits.detach()
-            loss = trainer.criterion(logits, labels)
+            teacher = output.detach()
+            loss = trainer.criterion(output, labels)
         else:
-            loss = kullback_leibler(logits, teacher)
-            heard.append(logits.detach())
+            loss = trainer.distance(output, teacher)
+            heard.append(output.detach())
         trainer.backward(loss)
         losses.append(loss.detach())
     with torch.no_grad():
         score = -trainer.criterion(heard[0], labels)
     return losses, float(total(score.double(), world)) / world.size
-
-
-def kullback_leibler(logits: Tensor, teacher: Tensor) -> Tensor:
-    """sum_c softmax(teacher)_c (log softmax(teacher)_c - log softmax(logits)_c), the mean over the batch.
-
-    Both are (B, classes). Temperature 1.
-    """
-    return F.kl_div(
-        F.log_softmax(logits, dim=-1),
-        F.log_softmax(teacher, dim=-1),
-        reduction="batchmean",
-        log_target=True,
-    )

@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from specc.methods.tips.step_importance import read_importance
-from specc.methods.us_net.step import soft_cross_entropy
 from specc.runtime.data.images import Inputs
 from specc.runtime.run.progress import table
 from specc.runtime.train.interfaces import Passes, Space
@@ -91,17 +90,17 @@ def step(
     """Forward and backward of one step, all losses added (Eq. 21). Returns them in the plans' order.
 
     The super-network, which comes first, learns the labels; the others learn the labels and, with the weight
-    `distill`, its answers: detached, as soft cross-entropy.
+    `distill`, the distance to its outputs: detached.
     """
     losses = []
     teacher: Tensor | None = None
     for plan in trainer.passes(plans):
-        logits = trainer.forward(images, plan)
-        loss = trainer.criterion(logits, labels)
+        output = trainer.forward(images, plan)
+        loss = trainer.criterion(output, labels)
         if teacher is None:
-            teacher = logits.detach()
+            teacher = output.detach()
         else:
-            loss = loss + distill * soft_cross_entropy(logits, teacher)
+            loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

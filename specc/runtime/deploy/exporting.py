@@ -216,7 +216,7 @@ def export(
                 for batch in loading.calibration(IMAGES) or ()
             ]
             accuracy_of = (
-                None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
+                None if isinstance(wanted, dict) else partial(accuracy, trained, resolution)
             )
             about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
@@ -230,11 +230,12 @@ def first_batch(loading: Loading) -> Inputs:
     return next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
 
 
-def accuracy(loading: Loading, resolution: Any, static: nn.Module) -> float:
+def accuracy(trained: Trained, resolution: Any, static: nn.Module) -> float:
     """Of a static network that takes inputs of its own resolution, on the test images."""
 
     def prepare(images: Inputs) -> tuple[Tensor, ...]:
         return sized(each_input(images), resolution)
 
+    loading = trained.loading
     tests = loading.evaluation(loading.data.test)
-    return evaluate(OnImages(static, prepare), None, tests, loading.world).accuracy
+    return evaluate(OnImages(static, prepare), None, tests, trained.task, loading.world).value

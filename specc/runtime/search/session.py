@@ -30,7 +30,7 @@ from specc.runtime.search.page import write_page
 from specc.runtime.search.picture import Series, draw
 from specc.runtime.search.proposals import Proposals, covered
 from specc.runtime.train.evaluate import evaluate
-from specc.runtime.train.interfaces import Assignment, Space
+from specc.runtime.train.interfaces import Assignment, Space, Task
 from specc.runtime.train.sorting import sort_all
 from specc.runtime.train.start import keep_start, start
 from specc.runtime.train.subnets import resolved
@@ -94,7 +94,7 @@ def begin(
     net: Any,
     space: Space,
     shapes: Shapes,
-    classes: int,
+    task: Task,
     project: Path,
     options: SearchOptions,
     world: World,
@@ -110,14 +110,14 @@ def begin(
     if options.start_from is not None:
         assert options.data is not None
         file = options.output_dir / "start.safetensors"
-        start(net, options.start_from, classes, world)
-        sort_all(net, "l1", project / "channels.json", None, world)
+        start(net, options.start_from, task.count, world)
+        sort_all(net, "l1", project / "channels.json", None, task, world)
         keep_start(file, net, options.data, world)
     trained = load_trained(
         net,
         file,
         shapes,
-        classes,
+        task,
         world.device,
         data=options.data,
         data_path=options.data_path,
@@ -225,8 +225,8 @@ def measuring(trained: Trained, plans: Callable[[Assignment], Any], shapes: Shap
             inputs = sized(random_inputs(shapes, 1, loading.world.device), plan.resolution)
             timing = measure(net.fused(plan), inputs)
             return {"latency": timing.median, "latency_p90": timing.p90}
-        score = evaluate(net, plan, images[what], loading.world)
-        return {what: score.accuracy} | ({"broken": score.broken} if score.broken else {})
+        score = evaluate(net, plan, images[what], trained.task, loading.world)
+        return {what: score.value} | ({"broken": score.broken} if score.broken else {})
 
     return measured
 

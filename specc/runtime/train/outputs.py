@@ -9,34 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from specc.runtime.data.images import each_input
 from specc.runtime.files.whole import write_text, writing
 from specc.runtime.net.plan import short
-from specc.runtime.run.distributed import World, total
+from specc.runtime.run.distributed import World
 from specc.runtime.run.progress import amount, table
-from specc.runtime.train.evaluate import Score, counted, score_of
-from specc.runtime.train.interfaces import Batches, Space
+from specc.runtime.train.evaluate import together
+from specc.runtime.train.interfaces import Batches, Space, Task
 from specc.runtime.train.levels import Levels
+from specc.runtime.train.scores import Score
 
 
 @torch.no_grad()
 def evaluate_outputs(
-    net: Any, plan: Any, batches: Batches, world: World, levels: Levels
+    net: Any, plan: Any, batches: Batches, task: Task, world: World, levels: Levels
 ) -> dict[str, Score]:
     """The score of every output that the plan asks for, by its name, from one pass over all processes' batches."""
     was_training = net.training
     net.eval()
     names = list(plan.outputs)
-    counts = torch.zeros(len(names), 4, dtype=torch.float64, device=world.device)
+    counts: dict[str, list[Tensor]] = {name: [] for name in names}
     for images, labels in batches:
         wanted = levels.labels(labels)
         predictions = net(*each_input(images), plan)
-        for row, name in zip(counts, names, strict=True):
-            row += counted(predictions[name].float(), wanted[levels.of[name]])
+        for name, rows in counts.items():
+            rows.append(task.counted(predictions[name].float(), wanted[levels.of[name]]))
     net.train(was_training)
-    rows = total(counts, world).tolist()
-    return {name: score_of(row) for name, row in zip(names, rows, strict=True)}
+    return {name: task.score(together(rows, task, world)) for name, rows in counts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def subnets(
 
     def by_level(plan: Any, scores: Mapping[str, Score]) -> dict[str, float]:
         names = [name for name in levels.beside(plan.prediction) if name in scores]
-        return {levels.of[name] or "accuracy": scores[name].accuracy for name in names}
+        return {levels.of[name] or "accuracy": scores[name].value for name in names}
 
     return [
         Subnet(

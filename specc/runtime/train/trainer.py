@@ -21,7 +21,7 @@ from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.run.distributed import World, warn
 from specc.runtime.train import checkpoint
 from specc.runtime.train.checkpoint import check_finite, check_network, few, fill, renewed
-from specc.runtime.train.interfaces import Criterion, Memory
+from specc.runtime.train.interfaces import Memory, Task
 from specc.runtime.train.optim import restore_optimizer
 
 EVIDENCE: Final = "not_finite.pt"
@@ -146,7 +146,7 @@ class Trainer:
         net: nn.Module,
         optimizer: Optimizer,
         schedule: LRScheduler,
-        criterion: Criterion,
+        task: Task,
         world: World,
         *,
         amp: bool = False,
@@ -157,7 +157,9 @@ class Trainer:
         self.net = net
         self.optimizer = optimizer
         self.schedule = schedule
-        self.criterion = criterion
+        self.task = task
+        self.criterion = task.criterion
+        self.distance = task.distance
         self.world = world
         self.clip = clip
         self.parts = parts
@@ -215,7 +217,8 @@ class Trainer:
                 yield plan
 
     def forward(self, images: Inputs, plan: Any) -> Tensor:
-        """Logits (B, classes) in float32, from inputs such as images (B, C, H, W) of the full resolution."""
+        """The output in float32, such as logits (B, classes), from inputs such as images (B, C, H, W) of the full
+        resolution."""
         with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
             logits = run(self.parallel or self.net, images, plan)
         return logits.float()
@@ -329,7 +332,7 @@ def one_image() -> Iterator[None]:
 
 
 def run(net: Any, images: Inputs, plan: Any = None) -> Tensor:
-    """The network's answer; a network without choices takes no plan."""
+    """The network's output; a network without choices takes no plan."""
     inputs = each_input(images)
     logits: Tensor = net(*inputs) if plan is None else net(*inputs, plan)
     return logits
