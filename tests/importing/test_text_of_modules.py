@@ -116,8 +116,9 @@ class Fusing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         a, b, c = (stem(x) for stem in self.stems)
-        for one, other in self.down:  # type: ignore[misc]
-            a, b, c = a.relu(), (b + one(a)).relu(), (c + other(b)).relu()
+        for layers in self.down:
+            assert isinstance(layers, nn.ModuleList)
+            a, b, c = a.relu(), (b + layers[0](a)).relu(), (c + layers[1](b)).relu()
         return self.head(c.mean((2, 3)))  # type: ignore[no-any-return]
 
 
