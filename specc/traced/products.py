@@ -16,6 +16,7 @@ class Product:
 
     left   what is read as [.., rows, inner], and `right` as [.., inner, columns]: views
     first  the arguments that these are views of, and `second`
+    plain  whether the result is [.., rows, columns]; einsum can put these anywhere
     """
 
     node: Node
@@ -23,6 +24,7 @@ class Product:
     second: object
     left: View
     right: View
+    plain: bool = True
 
 
 def product_of(argument: object, seen: Seen) -> Product | None:
@@ -52,8 +54,6 @@ def einsum(node: Node, seen: Seen) -> Product | None:
     if [len(inner), len(rows), len(columns)] != [1, 1, 1]:
         return None
     before = [letter for letter in result if letter in one and letter in other]
-    if [*before, *rows, *columns] != [*result]:
-        return None
     left, right = seen.view(tensors[0]), seen.view(tensors[1])
     if left is None or right is None:
         return None
@@ -63,6 +63,7 @@ def einsum(node: Node, seen: Seen) -> Product | None:
         tensors[1],
         View(left.base, tuple(left.axes[one.index(x)] for x in (*before, *rows, *inner)), left.picks),
         View(right.base, tuple(right.axes[other.index(x)] for x in (*before, *inner, *columns)), right.picks),
+        [*before, *rows, *columns] == [*result],
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final
 
 from specc.ops.attention.places import Pair
 from specc.ops.attention.scored import counts
 from specc.traced.found import Read, Seen, pair
-from specc.traced.graph import Node
+from specc.traced.graph import Node, Ref
 from specc.traced.views import Axis, Digit, View, joined
 
 PADS: Final = ("aten.pad", "aten.constant_pad_nd")
@@ -44,7 +44,9 @@ def source_of(argument: object, seen: Seen) -> Source | None:
     shift = (0, 0) if roll is None else moved(roll, seen)
     inner = argument if roll is None else roll["self"]
     pad = seen.node(inner, *PADS)
-    view, nodes = seen.view(inner), () if roll is None else (roll,)
+    base = pad if roll is None else roll
+    view = None if base is None else seen.view(Ref(base.name))
+    nodes = () if roll is None else (roll,)
     if shift is None or view is None:
         return None
     if pad is not None:
@@ -155,10 +157,3 @@ def is_cropped_to(view: View, source: Source) -> bool:
 def place_of_channels(target: str) -> int:
     """Which axis of a projection's input and result holds the channels."""
     return 1 if target == "aten.conv2d" else -1
-
-
-def channel_view(view: View, at: int) -> tuple[Axis, ...]:
-    """The axes of a view without that of the channels."""
-    axes = [*view.axes]
-    del axes[cast(int, at)]
-    return tuple(axes)

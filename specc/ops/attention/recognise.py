@@ -26,7 +26,7 @@ from specc.ops.attention.parts import (
 from specc.ops.attention.projections import Sizes, projected
 from specc.ops.attention.scored import Attended, attended
 from specc.ops.rms_norm.recognise import SMALLEST
-from specc.traced.found import Found, Kind, Reads, Recognise, Seen, taken
+from specc.traced.found import Found, Kind, Reads, Recognise, Seen, pair, taken
 from specc.traced.graph import Node, Ref, Weight
 from specc.traced.views import Axis, Digit, View, joined
 
@@ -118,7 +118,9 @@ def looked(node: Node, seen: Seen) -> Looked | None:
     axes[at] = whole
     nodes = (*projection.nodes, *norm.nodes, *bias.nodes, *found.nodes, node)
     read = projection.source.read
-    return Looked(Found("attention", (read,), parameters, weights, read.kind, tuple(axes), nodes), projection.source)
+    others = otherwise(parameters, projection.source)
+    whole_found = Found("attention", (read,), parameters, weights, read.kind, tuple(axes), nodes, otherwise=others)
+    return Looked(whole_found, projection.source)
 
 
 def places(found: Attended, source: Source, seen: Seen) -> tuple[Part, Biased] | None:
@@ -134,10 +136,17 @@ def places(found: Attended, source: Source, seen: Seen) -> tuple[Part, Biased] |
         return None
     if bias.parameters and not in_rows(found.q, part):
         return None
-    if bias.parameters and part.area is not None and not {*part.parameters} & {"window", "grid"}:
-        height, width = part.area
-        part = replace(part, parameters={"window": height if height == width else part.area, **part.parameters})
+    if bias.parameters and part.area is not None and not part.parameters:
+        part = replace(part, parameters={"window": pair(*part.area)})
     return part, bias
+
+
+def otherwise(parameters: Mapping[str, object], source: Source) -> tuple[Mapping[str, object], ...]:
+    """One window that is the whole map is a grid of as many cells as pixels."""
+    window = parameters.get("window")
+    if window is None or source.filled or window != pair(*source.read.space):
+        return ()
+    return ({"grid" if name == "window" else name: value for name, value in parameters.items()},)
 
 
 @dataclass(frozen=True, slots=True)

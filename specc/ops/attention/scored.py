@@ -49,7 +49,7 @@ def attended(argument: object, seen: Seen) -> Attended | None:
     found = fused(argument, seen) or written_out(argument, seen)
     if found is None or min(len(view.axes) for view in (found.q, found.k, found.v)) < 4:
         return None
-    return replace(found, **{name: of_four_axes(getattr(found, name)) for name in "qkv"})
+    return replace(found, q=of_four_axes(found.q), k=of_four_axes(found.k), v=of_four_axes(found.v))
 
 
 def of_four_axes(view: View) -> View:
@@ -107,7 +107,7 @@ def transposed(view: View) -> View:
 def scored(argument: object, seen: Seen) -> Scores | None:
     """What the scores of an attention are: a product of matrices, scaled, and what is added to it."""
     product = product_of(argument, seen)
-    if product is not None:
+    if product is not None and product.plain:
         return Scores(product, 1.0, (product.node,))
     node = seen.node(argument, "aten.add", "aten.mul", "aten.div")
     if node is None:
@@ -172,12 +172,6 @@ def number_of(argument: object) -> float | None:
     """The number, not 0, that an argument is."""
     plain = isinstance(argument, (int, float)) and not isinstance(argument, bool) and argument != 0
     return float(argument) if plain else None  # type: ignore[arg-type]
-
-
-def whole(view: View) -> bool:
-    """Whether each axis counts one axis of what is looked at, all of it, in their order."""
-    plain = all(not axis or (len(axis) == 1 and axis[0].low == 1) for axis in view.axes)
-    return plain and not view.picks
 
 
 def expanded_away(view: View) -> View:
