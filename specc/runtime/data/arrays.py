@@ -49,6 +49,13 @@ def native(given: Any) -> np.ndarray[Any, Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
+def unit(numbers: Tensor) -> Tensor:
+    """Bytes and numbers of 16 bits (in int32) scaled to 0..1; floats as they are."""
+    if numbers.is_floating_point():
+        return numbers
+    return numbers / (255 if numbers.dtype == torch.uint8 else 65535)
+
+
 def single_channel(rows: Rows) -> Rows:
     """Grey images (N, H, W) as (N, 1, H, W)."""
     if isinstance(rows, Mapped):

@@ -79,8 +79,9 @@ class Images:
     @property
     def labels(self) -> tuple[int, ...]:
         """The class of each example; () where targets are something else."""
-        known = isinstance(self.targets, tuple) and self.source is None
-        return self.targets if known and all(isinstance(t, int) for t in self.targets) else ()
+        if not isinstance(self.targets, tuple) or self.source is not None:
+            return ()
+        return self.targets if all(isinstance(t, int) for t in self.targets) else ()
 
     @property
     def looked_at(self) -> tuple[Rows, ...]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from specc.portable.run.moves import REFUSED
+from specc.runtime.data.arrays import unit
 from specc.runtime.data.augment import PER_IMAGE, Mixing, image_augmentation
 from specc.runtime.data.images import Data, Images, Inputs, Shapes, each_shape, together
 from specc.runtime.data.moving import together_augmentation
@@ -20,12 +21,12 @@ from specc.runtime.data.reading import (
     Files,
     Reader,
     Sampled,
+    Unread,
     collated,
     cut,
     fitted,
     forms,
     sized_target,
-    unit,
 )
 from specc.runtime.run.distributed import World
 
@@ -226,7 +227,9 @@ class Loading:
         arrays = Arrays(images, self.forms, transforms, kind, scale)
         for batch in batches:
             if transforms:
-                yield collated([arrays[example] for example in batch])
+                made = collated([arrays[example] for example in batch])
+                assert not isinstance(made, Unread)  # arrays are there
+                yield made
                 continue
             places = torch.tensor([example.source for example in batch])
             parts = cut([array[places] for array in images.arrays], self.forms)

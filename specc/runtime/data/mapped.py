@@ -71,6 +71,8 @@ class Mapped:
     def __reduce__(self) -> tuple[Any, ...]:
         # A worker process opens the file again; numpy would send it the whole content.
         file = self.file
+        if file.filename is None:
+            raise TypeError("a memory map without a file cannot go to a worker process")
         about = (os.fspath(file.filename), file.dtype, file.offset, file.shape, order(file))
         return opened, (about, self.dtype, self.places, self.single)
 

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from specc.runtime.data import augment
-
-NOT_JUDGED: Final = 255
-"""The class of pixels that count for nothing."""
+from specc.runtime.data.arrays import unit
+from specc.runtime.data.targets import NOT_JUDGED
 
 MOVED: Final = ("pixels", "boxes", "restored")
 """The kinds of targets that move with their image."""
@@ -57,7 +56,7 @@ def moved(word: Mapping[str, Any], targets: Tensor, kind: str, size: tuple[int, 
         return moved_boxes(word, targets, size)
     if kind == "restored":
         if word["name"] != "crop":
-            return augment.single(word)(targets)
+            return augment.single(word)(unit(targets))
         scale = targets.shape[-1] // size[1]
         return augment.crop(targets, int(word["padding"]), scale=scale)
     masks = targets[:, None]
@@ -67,36 +66,38 @@ def moved(word: Mapping[str, Any], targets: Tensor, kind: str, size: tuple[int, 
         case "crop":
             return augment.crop(masks, int(word["padding"]), outside=NOT_JUDGED)[:, 0]
     # What comes in from outside is zero: classes from -255 to 0 make that the class that is not judged.
+    degrees, scaling, shift, shear = (
+        float(word[what]) for what in ("degrees", "scale", "shift", "shear")
+    )
     found = augment.affine(
-        masks.float() - NOT_JUDGED,
-        *(float(word[what]) for what in ("degrees", "scale", "shift", "shear")),
-        mode="nearest",
+        masks.float() - NOT_JUDGED, degrees, scaling, shift, shear, mode="nearest"
     )
     return (found + NOT_JUDGED).round()[:, 0].to(targets.dtype)
 
 
 def moved_boxes(word: Mapping[str, Any], boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes (B, most, 5) of images (height, width) after a flip or crop, by the random numbers of both."""
-    batch, width = len(boxes), size[1]
+    batch, (height, width) = len(boxes), size
     made = boxes.clone()
     if word["name"] == "flip":
         chosen = (torch.rand(batch) < 0.5).to(boxes.device)[:, None]
-        made[..., 0] = torch.where(chosen, width - boxes[..., 2], boxes[..., 0])
-        made[..., 2] = torch.where(chosen, width - boxes[..., 0], boxes[..., 2])
+        made[..., 0] = torch.where(chosen, 1 - boxes[..., 2], boxes[..., 0])
+        made[..., 2] = torch.where(chosen, 1 - boxes[..., 0], boxes[..., 2])
     else:
         padding = int(word["padding"])
         down, right = torch.randint(0, 2 * padding + 1, (2, batch, 1)).to(boxes.device)
-        made[..., 0:4:2] += (padding - right)[..., None]
-        made[..., 1:4:2] += (padding - down)[..., None]
+        made[..., 0:4:2] += ((padding - right) / width)[..., None]
+        made[..., 1:4:2] += ((padding - down) / height)[..., None]
     made[..., 4] = boxes[..., 4]
-    return torch.stack([kept_boxes(row[row[:, 4] >= 0], size, len(row)) for row in made])
+    return torch.stack([kept_boxes(row[row[:, 4] >= 0], len(row)) for row in made])
 
 
-def kept_boxes(rows: Tensor, size: tuple[int, int], most: int) -> Tensor:
-    """Boxes (n, 5) cut off at the edges of the image, those outside left out, as (most, 5): -1 for no more."""
-    height, width = size
-    limits = rows.new_tensor([width, height, width, height])
-    corners = torch.minimum(rows[:, :4].clamp(min=0), limits)
+def kept_boxes(rows: Tensor, most: int) -> Tensor:
+    """Boxes (n, 5) cut off at the edges of the image, those outside left out, as (most, 5): -1 for no more.
+
+    A box is its left, top, right and bottom, as shares of the image's width and height, and its class.
+    """
+    corners = rows[:, :4].clamp(0, 1)
     seen = (corners[:, 2] > corners[:, 0]) & (corners[:, 3] > corners[:, 1])
     made = rows.new_full((most, 5), -1)
     kept = torch.cat([corners, rows[:, 4:]], dim=1)[seen]

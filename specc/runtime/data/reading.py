@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from specc.runtime.data.arrays import unit
 from specc.runtime.data.folders import CHANNELS, decoded
 from specc.runtime.data.images import Data, Images, Shape, shown
 from specc.runtime.data.masks import read_mask
@@ -124,13 +125,6 @@ def like(made: Tensor, numbers: Tensor) -> Tensor:
         return made
     most = 255 if numbers.dtype == torch.uint8 else 65535
     return made.round().clamp(0, most).to(numbers.dtype)
-
-
-def unit(numbers: Tensor) -> Tensor:
-    """Bytes and numbers of 16 bits (in int32) scaled to 0..1; floats as they are."""
-    if numbers.is_floating_point():
-        return numbers
-    return numbers / (255 if numbers.dtype == torch.uint8 else 65535)
 
 
 def sized_target(targets: Tensor, form: Shape, kind: str, scale: int) -> Tensor:
@@ -292,7 +286,7 @@ def augmented(
         moved = moving if moved is None else moved
         made.append(image)
     if moved is not None:
-        target = plain_target(target, moved, tuple(made[0].shape[-2:]))
+        target = plain_target(target, moved, (made[0].shape[-2], made[0].shape[-1]))
     return tuple(made), target
 
 
@@ -312,8 +306,8 @@ def maps_of(target: Any, size: Sequence[int], kind: str) -> Any:
     if kind == "pixels":
         return tv_tensors.Mask(target[None])
     if kind == "boxes":
-        real = target[target[:, 4] >= 0]
-        return tv_tensors.BoundingBoxes(real[:, :4], format="XYXY", canvas_size=(size[0], size[1]))
+        pixels = target[target[:, 4] >= 0][:, :4] * target.new_tensor([size[1], size[0]] * 2)
+        return tv_tensors.BoundingBoxes(pixels, format="XYXY", canvas_size=(size[0], size[1]))
     return None
 
 
@@ -325,8 +319,8 @@ def plain_target(target: Any, moved: Any, size: tuple[int, int]) -> Any:
         return target
     if isinstance(moved, tv_tensors.Mask):
         return moved.as_subclass(Tensor)[0]
-    rows = torch.cat([moved.as_subclass(Tensor), target[target[:, 4] >= 0][:, 4:]], dim=1)
-    return kept_boxes(rows, size, len(target))
+    shares = moved.as_subclass(Tensor) / target.new_tensor([size[1], size[0]] * 2)
+    return kept_boxes(torch.cat([shares, target[target[:, 4] >= 0][:, 4:]], dim=1), len(target))
 
 
 def transformed(image: Any, moving: Any, transforms: Sequence[Any], seed: int | None) -> Any:

@@ -68,7 +68,7 @@ def input_of(given: Any, name: str) -> Tensor:
         if array.dtype.kind not in "biuf":
             raise ValueError(f"its inputs are {type(given).__name__}, no numbers")
         given = torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))))
-    numbers = given.detach().to(kept(given.dtype))
+    numbers: Tensor = given.detach().to(kept(given.dtype))
     if numbers.dim() == 2:
         numbers = numbers[None]
     if numbers.dim() not in (1, 3):
