@@ -182,6 +182,19 @@ def test_merged_networks_are_copied_pickled_and_written_as_source(tmp_path: Path
 
 
 @torch.no_grad()
+def test_repvgg_a0_has_the_published_figures_as_deployed(tmp_path: Path) -> None:
+    """8.30 M parameters and 1.4 G multiply-accumulates; the paper's table counts 1000 classes' biases, too."""
+    found = project(compiled("repvgg_a0"), tmp_path)
+    with torch.device("meta"):
+        net = found.model.Model().eval()
+    merged = found.extract.extract(net, fold=True)
+    assert sum(p.numel() for p in merged.parameters()) == 8_309_384
+    assert counted(merged, (3, 224, 224)) == 1_361_451_008
+    assert len(merged.meta["merged"]) == convolutions(merged) == 22
+
+
+@pytest.mark.slow
+@torch.no_grad()
 def test_repvgg_a0_is_timms_in_both_forms(tmp_path: Path) -> None:
     """The same outputs with the same weights, and as many parameters and multiply-accumulates, branched and merged."""
     timm = pytest.importorskip("timm")
