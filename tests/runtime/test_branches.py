@@ -157,7 +157,7 @@ def test_every_sub_network_merges_to_its_own_outputs(norm: str, tmp_path: Path) 
         for form in one:
             assert relative(form(x), wanted) < 1e-5
         assert relative(net.fused(plan, share=True)(x), wanted) < 1e-5
-        assert convolutions(one[0]) == convolutions(one[1]) == 1 + len(one[0].meta["merged"])  # type: ignore[arg-type, index]
+        assert convolutions(one[0]) == convolutions(one[1]) == 1 + len(one[0].meta["merged"])  # type: ignore[index]
         assert sum(step.kind == "conv" for step in one[2].line.steps) == convolutions(one[0])  # type: ignore[union-attr]
         counts.add(convolutions(one[0]))
     assert counts == {3, 4, 5}
