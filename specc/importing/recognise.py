@@ -142,6 +142,9 @@ class Recognition:
             self.converted[key] = self.convert(view, kind)
         return self.converted[key]
 
+    def follows(self, read: Read, operator: str) -> bool:
+        return any(each.operator == operator for each in alive(self.operations, read.value))
+
     # How they are answered.
 
     def whole(self, view: View) -> Read | None:
