@@ -30,6 +30,7 @@ STATIC = (
     "resnet34",
     "resnet50",
     "resnext50_32x4d",
+    "swin_t",
     "vit_b_32",
     "wide_resnet50_2",
 )

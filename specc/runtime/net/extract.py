@@ -164,6 +164,8 @@ class PlanTracer(fx.Tracer):
             return True
         if getattr(type(m), "only_training", False):
             return True  # in eval mode nothing would be left of it
+        if getattr(type(m), "one_step", False):
+            return True
         return next(m.parameters(recurse=False), None) is not None
 
     def call_module(
