@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 from specc.diagnostics import Findings
 from specc.importing.flat import write_flat
-from specc.importing.foreign import File, code_of, foreign_of, part_around
+from specc.importing.foreign import Around, File, Part, class_name, code_of, foreign_of, joined, part_around, sides_of
+from specc.importing.layers import layers_of
 from specc.importing.network import Network, Written
 from specc.importing.prove import Original, Proof, prove
 from specc.importing.recognise import Foreign, Unread, recognise
+from specc.importing.rehearse import Rehearsal
 from specc.importing.sources import CannotImport, Loaded, load_source
 from specc.importing.text.write import write as write_well
-from specc.importing.trace import multiplications, trace
+from specc.importing.trace import Trace, multiplications, trace
 from specc.importing.weights import Differs, entries_of, to_spec, write_weights
 from specc.pipeline import Compiled, compile_project, compile_spec
 from specc.portable.files.original import Entry
 from specc.source import Source
-from specc.traced.graph import Traced
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +56,7 @@ class Imported:
     unused   parameters that the output does not depend on
     frozen   parameters that the original does not train
     seconds  of each phase
+    notes    what else is to be said of it
     """
 
     network: Network
@@ -69,6 +71,7 @@ class Imported:
     unused: tuple[str, ...]
     frozen: tuple[str, ...]
     seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
 
 
 def import_network(
@@ -95,7 +98,7 @@ def import_network(
     clock.lap("trace")
     macs = multiplications(traced.traced, traced.program)
     beside = f"{Path(file or loaded.name).stem}_modules.py"
-    network, foreign, kept = recognised(loaded, traced.traced, tuple(shapes), output, macs, beside)
+    network, foreign, kept = recognised(loaded, traced, tuple(shapes), output, macs, beside)
     clock.lap("recognise")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
     sizes = {key: tuple(value.shape) for key, value in state.items()}
@@ -117,11 +120,12 @@ def import_network(
         found.entries,
         found.proof,
         kept,
-        {foreign.path: foreign.text()} if kept else {},
+        {foreign.path: foreign.text({part.name for part in kept})} if kept else {},
         found.plain,
         traced.traced.unused,
         traced.traced.frozen,
         clock.laps,
+        loaded.notes,
     )
 
 
@@ -138,7 +142,7 @@ class Proven:
 
 def recognised(
     loaded: Loaded,
-    traced: Traced,
+    trace_: Trace,
     shapes: tuple[tuple[int, ...], ...],
     output: str | None,
     macs: Mapping[str, int],
@@ -146,27 +150,70 @@ def recognised(
 ) -> tuple[Network, File, tuple[Kept, ...]]:
     """The network in words, and a file at `path` of the parts that have none. Raises CannotImport for what can't stay
     a part."""
-    file = File(path, loaded.name)
-    parts: list[tuple[Foreign, Kept]] = []
-    twin: Traced | None = None
+    keeping = Keeping(loaded, trace_, shapes, output, macs, File(path, loaded.name))
     while True:
-        network = recognise(traced, [part for part, _ in parts])
+        network = recognise(trace_.traced, [part.foreign for part in keeping.parts])
         if not isinstance(network, Unread):
-            return network, file, tuple(kept for _, kept in parts)
-        node, seen = network.node, network.seen
-        part = part_around(seen, node, network.together)
-        if loaded.program is not None:
-            raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
-        if twin is None:
-            twin = trace(loaded, shapes, output, traced.batch + 1).traced
-        code = code_of(part, traced, twin, seen, loaded.module.state_dict().keys())
+            return network, keeping.file, tuple(part.kept for part in keeping.parts)
+        keeping.keep(network)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPart:
+    part: Part
+    foreign: Foreign
+    kept: Kept
+
+
+class Keeping:
+    """The parts of a network that have no words, as far as they are found."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        trace_: Trace,
+        shapes: tuple[tuple[int, ...], ...],
+        output: str | None,
+        macs: Mapping[str, int],
+        file: File,
+    ) -> None:
+        self.loaded, self.trace, self.shapes, self.output = loaded, trace_, shapes, output
+        self.macs, self.file = macs, file
+        self.parts: list[KeptPart] = []
+        self.found: tuple[Around, Rehearsal] | None = None
+
+    def around(self, unread: Unread) -> tuple[Around, Rehearsal]:
+        """The network as keeping a part needs it: traced a second time, with another batch."""
+        if self.found is None:
+            node, traced = unread.node, self.trace.traced
+            if self.loaded.program is not None:
+                raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
+            twin = trace(self.loaded, self.shapes, self.output, traced.batch + 1).traced
+            held = self.loaded.module.state_dict().keys()
+            around = Around(traced, twin, layers_of(self.loaded.module), held)
+            self.found = around, Rehearsal(self.trace.program, traced.batch)
+        return self.found
+
+    def keep(self, unread: Unread) -> None:
+        """Keeps the smallest part around what has no words."""
+        around, rehearsal = self.around(unread)
+        part, sides, code = part_around(unread.seen, unread.node, around, unread.together, rehearsal.holds)
         names = {other.name for other in part.nodes}
-        name = file.named(code, part.name)
-        counted = sum(macs.get(other, 0) for other in names)
-        found = foreign_of(part, code, name, path, seen, counted)
-        told = "weights that are used twice" if network.together else node.target
-        parts = [(other, kept) for other, kept in parts if not {*other.nodes} <= names]
-        parts.append((found, Kept(part.path, path, name, told, node.place)))
+        self.parts = [other for other in self.parts if not {*other.foreign.nodes} <= names]
+        told = "weights that are used twice" if unread.together else unread.node.target
+        place = unread.node.place
+        for other in self.parts:
+            both = joined(other.part, part, around.traced)
+            more = None if both is None else sides_of(both, unread.seen, around.twin)
+            if both is not None and more is not None and (one := code_of(both, more, around, rehearsal.holds)):
+                self.parts.remove(other)
+                part, sides, code = both, more, one
+                told, place = f"{other.kept.operator}, {told}", other.kept.place
+                break
+        name = self.file.named(code, class_name(part))
+        counted = sum(self.macs.get(node.name, 0) for node in part.nodes)
+        found = foreign_of(part, sides, code, name, self.file.path, unread.seen, counted)
+        self.parts.append(KeptPart(part, found, Kept(part.path, self.file.path, name, told, place)))
 
 
 def proven(

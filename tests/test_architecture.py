@@ -65,7 +65,10 @@ STRANGERS = [
     *({"importing", room} for room in ("codegen", "query", "picture")),
 ]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
-TORCH_FACING = {f"importing/{name}.py" for name in ("sources", "trace", "weights", "prove")} | {"imported.py"}
+TORCH_FACING = {
+    *(f"importing/{name}.py" for name in ("sources", "trace", "weights", "prove", "layers", "rehearse")),
+    "imported.py",
+}
 """What reads networks in PyTorch, and imports it inside functions only."""
 COMMON = ("space", "portable")
 """What the compiler runs and projects have, too."""

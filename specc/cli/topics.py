@@ -23,7 +23,7 @@ LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("matrix products", "`multiply(a, b)` and `scale(x, gate)` multiply number by number"),
     ("weight and spectral norms", "batch, layer, group, instance and RMS norms"),
     ("deformable and dynamic convolutions", "`conv`, and choices between paths with `when`"),
-    ("regression, detection and segmentation heads", "heads classify; a detector takes the stages' features"),
+    ("detection heads", "a detector takes the stages' features"),
     ("elastic strides, paddings and rates", "widths, kernels, depths, paths and resolutions are elastic"),
     ("elastic even kernels", "smaller kernels are the centres of larger ones, so all are odd"),
     ("loops that end by a tensor's values", "a network is written out before it runs; code in Python is a `module`"),

@@ -69,7 +69,7 @@ def predicted(predicts: Predicts) -> dict[str, Any]:
     """What heads and exits predict; of plain classes as it was when there was nothing else."""
     if predicts.kind == "classes":
         return {"classes": predicts.count}
-    return {"predicts": [predicts.kind, predicts.count]}
+    return {"predicts": [predicts.kind, predicts.count, predicts.scale]}
 
 
 def tensor_places(graph: Graph) -> dict[str, str]:

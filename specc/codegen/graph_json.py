@@ -52,7 +52,8 @@ def predicted(predicts: Predicts) -> dict[str, Any]:
     """What heads and exits predict: `classes` alone, or the kind and how many of it."""
     if predicts.kind == "classes":
         return {"classes": predicts.count}
-    return {"predicts": predicts.kind, "count": predicts.count}
+    scale = {"enlarged": predicts.scale} if predicts.scale > 1 else {}
+    return {"predicts": predicts.kind, "count": predicts.count, **scale}
 
 
 def choice_data(choice: Choice) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from specc.codegen.render import render
 from specc.codegen.toml import toml
 from specc.frozen import frozen
 from specc.ir.expr import evaluate
-from specc.ir.graph import Graph
+from specc.ir.graph import Graph, Predicts
 from specc.ir.parameter import Call, Signature
 from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
 from specc.methods.settings import DATASETS
 from specc.outputs import output_kind, task_module
+from specc.outputs.protocol import OutputKind
 from specc.passes.slices import separable
 from specc.python.literals import literal
 from specc.version import __version__
@@ -170,7 +171,7 @@ def training_view(graph: Graph, sections: Sections) -> View:
         several=len(graph.inputs) > 1,
         named_labels=any(level.names for level in graph.labels),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
-        task=f"{kind.task}({graph.predicts.count})",
+        task=task_text(kind, graph.predicts),
         task_class=kind.task,
         task_module=place(task_module(kind.name)),
         choices=len(graph.choices),
@@ -200,6 +201,12 @@ def training_view(graph: Graph, sections: Sections) -> View:
         own=(),
         settings=settings_text(data, method.recipe(graph, call, sections.train), sections.search),
     )
+
+
+def task_text(kind: OutputKind, predicts: Predicts) -> str:
+    """What the network predicts, as Python text."""
+    scale = f", scale={predicts.scale}" if predicts.scale > 1 else ""
+    return f"{kind.task}({predicts.count}{scale})"
 
 
 def call_text(call: Call, signature: Signature) -> str:

@@ -17,7 +17,7 @@ from specc.ops import folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
-from specc.traced.views import Digit, View, arranged, unknown
+from specc.traced.views import Digit, View, arranged, permuted, unknown
 
 ROLES: Final[Mapping[Kind, str]] = {"map": "nchw", "tokens": "ntc", "vector": "nc"}
 
@@ -96,6 +96,7 @@ class Recognition:
         self.made: dict[tuple[str, tuple[object, ...]], Made] = {}
         self.converted: dict[tuple[View, Kind | None], Read | None] = {}
         self.operations: dict[str, Operation] = {}
+        self.stands_for: dict[str, tuple[str, ...]] = {}  # the nodes of an operation
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.names: Counter[str] = Counter()
         self.asked: Node | None = None
@@ -131,6 +132,8 @@ class Recognition:
         if direct is not None and (kind is None or self.is_of(direct, kind)):
             return direct
         key = (view, kind)
+        if key not in self.converted and (same := self.turned(view, kind)) is not None:
+            self.converted[key] = same
         if key not in self.converted:
             self.converted[key] = None  # a reader that asks for what it is asked for gets nothing
             self.converted[key] = self.convert(view, kind)
@@ -154,6 +157,26 @@ class Recognition:
         if kind != "map":
             return True
         return read.view.axes == arranged("nchw", (self.batch, read.channels, *read.space))
+
+    def turned(self, view: View, kind: Kind | None) -> Read | None:
+        """What a view was converted to that differs from this one in the order of its axes alone."""
+        for (other, _), read in self.converted.items():
+            if read is None or (other.base, other.picks) != (view.base, view.picks) or kind not in (None, read.kind):
+                continue
+            left = [*enumerate(other.axes)]
+            order: list[int] = []
+            for axis in view.axes:
+                at = next((i for i, found in left if found == axis), None)
+                if at is None:
+                    break
+                order.append(at)
+                left = [pair for pair in left if pair[0] != at]
+            if left or len(order) != len(view.axes) or len(read.view.axes) != len(order):
+                continue
+            result = self.whole(permuted(read.view, tuple(order)))
+            if result is not None and (kind is None or self.is_of(result, kind)):
+                return result
+        return None
 
     def convert(self, view: View, kind: Kind | None) -> Read | None:
         """Another operator's reading of a view, which becomes an operation."""
@@ -210,6 +233,7 @@ class Recognition:
 
     def add_operation(self, name: str, found: Found, at: Node, outputs: tuple[str, ...]) -> None:
         nodes = found.nodes or (at,)
+        self.stands_for[name] = tuple(node.name for node in nodes)
         self.operations[name] = Operation(
             name=name,
             operator=found.operator,
@@ -272,12 +296,24 @@ class Recognition:
         self.shapes[node.name] = shape_of(made)
         return View(node.name, axes)
 
+    def read_by_part(self, view: View) -> Read | None:
+        """What a part of the user's reads: a value of ours, of a map that is read as tokens these."""
+        read = self.whole(view)
+        if read is not None and read.kind == "map" and len(view.axes) == 3:
+            return self.read(view, "tokens") or read
+        return read
+
     def foreign_view(self, node: Node, part: Foreign) -> View:
-        read = self.whole(self.views[part.read])
+        read = self.read_by_part(self.views[part.read])
         if read is None:
             return View(node.name, unknown(node.shape))
         kind: Kind = "map" if len(node.shape) == 4 else "tokens" if len(node.shape) == 3 else "vector"
         axes = arranged(part.roles, node.shape)
+        if kind == "tokens":  # they count what those that came in do, so that both can be added
+            place = next((axis for axis in read.view.axes if axis and axis[0].axis in "hwt"), None)
+            at = part.roles.index("t")
+            if place is not None and View("", (place,)).shape == node.shape[at : at + 1]:
+                axes = (*axes[:at], place, *axes[at + 1 :])
         self.emit(node.name, replace(part.found, inputs=(read,), kind=kind), node, axes)
         return View(node.name, axes)
 
@@ -310,7 +346,8 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
     live = alive(seen.operations, output.value)
     shared = sharing(live)
     if shared:
-        nodes = [seen.nodes[operation.name] for operation in shared if operation.name in seen.nodes]
+        names = {name for operation in shared for name in seen.stands_for[operation.name]}
+        nodes = [node for node in traced.nodes if node.name in names]
         return Unread(nodes[0], seen, tuple(node.name for node in nodes))
     inputs = tuple(
         Input(name, "image" if len(seen.shapes[name]) == 3 else "vector", seen.shapes[name])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.nn import Module
 
+WRAPPERS: Final = ("DataParallel", "DistributedDataParallel", "OptimizedModule")
+"""Classes that hold a network and change nothing of what it computes."""
 LIBRARIES: Final = ("torchvision", "timm")
 
 
 PRETRAINED: Final = "pretrained"
+WEIGHTS: Final = (".pt", ".pth", ".ckpt", ".bin", ".safetensors", ".tar")
+"""How files of weights end."""
 
 
 class CannotImport(Exception):
@@ -40,6 +45,7 @@ class Loaded:
     program   of a .pt2: what it was read from
     shapes    of its inputs where it knows them, without the batch
     folder    of the file that it was built by, if any: a user's modules can be imported from there
+    notes     what was changed to read it
     """
 
     name: str
@@ -48,6 +54,7 @@ class Loaded:
     shapes: tuple[tuple[int, ...], ...] = ()
     folder: Path | None = None
     file: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def load_source(source: str, weights: str | None = None) -> Loaded:
@@ -62,7 +69,30 @@ def load_source(source: str, weights: str | None = None) -> Loaded:
     loaded = network_of(source, weights == PRETRAINED)
     if weights not in (None, PRETRAINED):
         load_weights(loaded, Path(str(weights)))
-    return loaded
+    return in_single(loaded)
+
+
+def evaluating(module: Module) -> Module:
+    """A network in evaluation mode: its own `eval`, which need not return it."""
+    module.eval()
+    return module
+
+
+def in_single(loaded: Loaded) -> Loaded:
+    """The network on the CPU and in single precision, in which projects train. Raises CannotImport without numbers."""
+    import torch
+
+    tensors = dict([*loaded.module.named_parameters(), *loaded.module.named_buffers()])
+    if any(tensor.is_meta for tensor in tensors.values()):
+        raise CannotImport("the network is on torch's meta device, so it has no weights", "build it on the CPU")
+    if loaded.program is None and any(tensor.device.type != "cpu" for tensor in tensors.values()):
+        loaded.module.cpu()
+    others = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values() if tensor.is_floating_point()}
+    if others <= {"float32"} or loaded.program is not None:
+        return loaded
+    loaded.module.to(torch.float32)
+    note = f"weights in {' and '.join(sorted(others - {'float32'}))} became float32, in which projects train"
+    return replace(loaded, notes=(*loaded.notes, note))
 
 
 def network_of(source: str, pretrained: bool) -> Loaded:
@@ -76,6 +106,13 @@ def network_of(source: str, pretrained: bool) -> Loaded:
         return of_file(Path(path), function)
     if source.endswith(".py"):
         raise CannotImport("a file needs the name of a function in it that builds the network", f"{source}:build")
+    if Path(source).suffix in WEIGHTS:
+        raise CannotImport(
+            f"{source} holds weights, and no network",
+            f"name the Python that builds it, and the weights beside: my_file.py:build --weights {source}",
+        )
+    if source.endswith(".onnx"):
+        raise CannotImport(f"{source} is ONNX, which import does not read", "name the Python that it was exported from")
     raise CannotImport(
         f"`{source}` names no network",
         "write torchvision:resnet50, timm:mobilenetv4_conv_small, my_file.py:build or network.pt2",
@@ -103,7 +140,8 @@ def load_weights(loaded: Loaded, path: Path) -> None:
             state = state[key]
     if not isinstance(state, dict):
         raise CannotImport(f"{path} holds {type(state).__name__}, and a state_dict is needed")
-    found = {str(name).removeprefix("module."): value for name, value in state.items()}
+    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    found = {str(name).removeprefix("_orig_mod.").removeprefix("module."): v for name, v in tensors.items()}
     wanted = loaded.module.state_dict()
     wrong = [name for name in wanted if name not in found or found[name].shape != wanted[name].shape]
     if wrong or len(found) > len(wanted):
@@ -137,7 +175,7 @@ def of_library(library: str, name: str, pretrained: bool) -> Loaded:
         help = f"did you mean {' or '.join(f'{library}:{other}' for other in near)}?" if near else ""
         raise CannotImport(f"{library} has no network `{name}`", help)
     try:
-        module = build().eval()
+        module = evaluating(build())
     except Exception as error:
         raise CannotImport(f"{library} could not build `{name}`: {first_line(error)}") from error
     shapes = ()
@@ -185,7 +223,9 @@ def of_file(path: Path, function: str) -> Loaded:
             help = f"it has {', '.join(near)}" if near else ""
             raise CannotImport(f"{path} has no function `{function}`", help)
         made = getattr(code, function)
-        module = made() if callable(made) and not isinstance(made, Module) else made
+        if callable(made) and not isinstance(made, Module):
+            check_call(made, function, path)
+            made = made()
     except CannotImport:
         raise
     except SyntaxError as error:
@@ -195,10 +235,53 @@ def of_file(path: Path, function: str) -> Loaded:
         raise CannotImport(first_line(error), place=place_of(error, folder)) from error
     finally:
         sys.path.remove(str(folder))
-    if not isinstance(module, Module):
-        message = f"`{function}` returns {type(module).__name__}, and an nn.Module is needed"
-        raise CannotImport(message, place=path.name)
-    return Loaded(spec_name(path.stem), module.eval(), folder=folder, file=str(path))
+    return Loaded(spec_name(path.stem), evaluating(a_module(made, function, path)), folder=folder, file=str(path))
+
+
+def check_call(made: Callable[..., object], function: str, path: Path) -> None:
+    """Raises CannotImport where a function can't be called without arguments."""
+    try:
+        parameters = signature(made).parameters.values()
+    except (TypeError, ValueError):
+        return
+    needed = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if needed:
+        raise CannotImport(
+            f"`{function}` wants arguments, and import gives none: {', '.join(needed)}",
+            f"write a function that gives them: def build(): return {function}({', '.join(f'{n}=..' for n in needed)})",
+            path.name,
+        )
+
+
+def a_module(made: object, function: str, path: Path) -> Module:
+    """The network that a function returned, without what only wraps it. Raises CannotImport for anything else."""
+    import torch
+    from torch.nn import Module
+
+    while isinstance(made, Module) and type(made).__name__ in WRAPPERS:
+        made = next(made.children())
+    if isinstance(made, torch.jit.ScriptModule):
+        message, help = "a TorchScript module, which can't be traced", "return the module that it was scripted from"
+        raise CannotImport(f"`{function}` returns {message}", help, path.name)
+    if isinstance(made, Module):
+        return made
+    help = "return an nn.Module"
+    if isinstance(made, type) and issubclass(made, Module):
+        told, help = f"the class {made.__name__}", f"return an instance: {made.__name__}()"
+    elif isinstance(made, dict) and made and all(isinstance(value, torch.Tensor) for value in made.values()):
+        told, help = "a state_dict", "return the network that it belongs to, after load_state_dict"
+    elif isinstance(made, (list, tuple)):
+        told = f"a {type(made).__name__} of {len(made)}"
+        if any(isinstance(item, Module) for item in made):
+            help = f"return one of them, or nn.Sequential(*{function}())"
+    else:
+        told = type(made).__name__
+    raise CannotImport(f"`{function}` returns {told}, and an nn.Module is needed", help, path.name)
 
 
 def first_line(error: BaseException) -> str:

@@ -62,6 +62,13 @@ def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) ->
     import torch
 
     inputs = tuple(torch.randn(batch, *shape) for shape in shapes)
+    for shape in shapes:
+        if len(shape) not in (1, 3):
+            raise CannotImport(
+                f"inputs are images of channels, height and width, or vectors; this is {'x'.join(map(str, shape))}",
+                "wrap the network in a module that takes an image: a signal of 2 channels and 64 samples is one of"
+                " height 1, --input 1,2,1,64, of which `x[:, :, 0]` is the signal",
+            )
     check_runs(loaded, inputs)
     try:
         with warnings.catch_warnings(), quiet(), torch.no_grad():
@@ -90,8 +97,17 @@ def check_runs(loaded: Loaded, inputs: tuple[Tensor, ...]) -> None:
         if "missing" in str(error) and "positional argument" in str(error):
             message = f"the network needs more than {len(inputs)} input{'s' if len(inputs) != 1 else ''}: {error}"
             raise CannotImport(message, "give --input once for each: --input 1,3,32,32 --input 1,10") from error
+        if "positional argument" in str(error) and "given" in str(error):
+            message = f"the network takes fewer than {len(inputs)} inputs: {error}"
+            raise CannotImport(message, "give --input once for each that it takes") from error
         raise CannotImport(first_line(error), place=place_of(error, loaded.folder)) from error
     except Exception as error:
+        if "indices" in str(error) or "Long" in str(error):
+            raise CannotImport(
+                f"the network takes whole numbers, such as tokens of a text: {first_line(error)}",
+                "import gives images and vectors of real numbers; wrap the part that takes these in a module",
+                place_of(error, loaded.folder),
+            ) from error
         shown = " and ".join("x".join(map(str, tensor.shape)) for tensor in inputs)
         raise CannotImport(
             f"the network does not run on an input of {shown}: {first_line(error)}",
@@ -442,7 +458,8 @@ def called(fx: FxNode, instead: Mapping[str, str], drops: Mapping[str, float]) -
     plain = {name: plain_value(item, instead) for name, item in args.items()}
     dtype = str(getattr(value, "dtype", "")).removeprefix("torch.")
     call = overload_of(fx) if target != "item" else ""
-    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code, call, by_name_alone(fx))
+    named = by_name_alone(fx)
+    return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code, call, named, implied(fx, args))
 
 
 def by_name(fx: FxNode) -> dict[str, Any]:
@@ -474,6 +491,19 @@ def by_name_alone(fx: FxNode) -> tuple[str, ...]:
     """The arguments of a call that have no place."""
     schema = schema_of(fx)
     return () if schema is None else tuple(a.name for a in schema.arguments if a.kwarg_only)
+
+
+def implied(fx: FxNode, args: Mapping[str, Any]) -> tuple[str, ...]:
+    """The arguments of a call that are their defaults."""
+    schema = schema_of(fx)
+    found = []
+    for argument in schema.arguments if schema is not None else ():
+        given, default = args.get(argument.name), argument.default_value
+        sides = list(given) if isinstance(given, (list, tuple)) else [given]
+        wanted = default if isinstance(default, (list, tuple)) else [default] * len(sides)
+        if argument.has_default_value() and sides == list(wanted):
+            found.append(argument.name)
+    return tuple(found)
 
 
 def overload_of(fx: FxNode) -> str:

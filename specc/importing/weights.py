@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from specc.importing.network import Network, Written
+from specc.importing.network import Network, Operation, Written
+from specc.importing.python import COUNTER
 from specc.ir.graph import Graph, Op
+from specc.ops import find_operator
 from specc.portable.files.original import METADATA, Entry, digits, entries_text
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-COUNTER: Final = "num_batches_tracked"
-"""What stands beside running statistics and is read only where they are an average of all batches."""
 
 
 class Differs(Exception):
@@ -32,9 +31,9 @@ def entries_of(network: Network, written: Written, graph: Graph, shapes: Mapping
     Operations with weights are met in the order in which both execute them. Raises Differs where they do not meet.
     """
     table = {operation.name: operation for operation in network.operations}
-    mine = [table[name] for name in written.order if table[name].weights]
+    mine = [table[name] for name in written.order if table[name].weights or is_foreign(table[name])]
     tensors = graph.tensor_table()
-    theirs = [op for op in graph.ops if weight_names(op, graph)]
+    theirs = [op for op in graph.ops if op.operator.foreign or weight_names(op, graph)]
     if len(mine) != len(theirs):
         raise Differs(f"{len(mine)} operations with weights were recognised, and the text has {len(theirs)}")
     entries = []
@@ -50,6 +49,12 @@ def entries_of(network: Network, written: Written, graph: Graph, shapes: Mapping
             if name == "running_mean" and beside in shapes:
                 entries.append(Entry(f"{op.name}.{COUNTER}", (beside,), "same", ((),)))
     return entries
+
+
+def is_foreign(operation: Operation) -> bool:
+    """Whether it is a module of the user's, which may hold buffers alone."""
+    operator = find_operator(operation.operator)
+    return operator is not None and operator.foreign
 
 
 def weight_names(op: Op, graph: Graph) -> tuple[str, ...]:

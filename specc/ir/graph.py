@@ -275,10 +275,14 @@ class LabelLevel:
 
 @frozen
 class Predicts:
-    """What heads and exits predict: a kind of specc/outputs, and how many classes, tags or values."""
+    """What heads and exits predict: a kind of specc/outputs, and how many classes, tags, values or channels.
+
+    `scale` is how many times as high and wide as the input a predicted map is.
+    """
 
     kind: str
     count: int
+    scale: int = 1
 
 
 @frozen

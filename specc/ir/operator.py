@@ -206,6 +206,8 @@ class Operator(ABC):
     connects: bool = False
     """Whether its weights have a row for each output channel and a column for each input channel, of which `connect=`
     may leave some out."""
+    foreign: bool = False
+    """Whether it is code of the user's: its call says its width, parameters and MACs, as nothing else knows them."""
     layer: bool = False
     """Whether it writes channels with weights of its own: what papers call the layers of a network."""
     row_per_channel: bool = False

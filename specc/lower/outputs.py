@@ -7,20 +7,25 @@ a select over all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
+from math import prod
 
 from specc.diagnostics import Rule
-from specc.ir.expr import Apply, Expr, Option, Var, show, substitute
-from specc.ir.graph import LabelLevel, Tensor
+from specc.ir.expr import Apply, Expr, Number, Option, Var, free, show, substitute
+from specc.ir.expr import evaluate as evaluate_expr
+from specc.ir.graph import LabelLevel, Predicts, Tensor
 from specc.ir.rewrite import rewrite_segment
 from specc.lower.builder import TOO_LARGE, Builder, ChoiceItem, Prediction, ScopeItem, Value
 from specc.lower.operators import BAD_SIZE, plain_op
 from specc.lower.values import Env, evaluate, foresee
+from specc.outputs import kind_of, output_kind, output_kinds
+from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.labels import BAD_LABELS, LABELS_FILE, ancestors
-from specc.semantics.names import DUPLICATE_NAME
+from specc.semantics.names import DUPLICATE_NAME, UNKNOWN_NAME
 from specc.source import Span
 from specc.syntax import ast
 
@@ -56,11 +61,16 @@ NARROW_RUNS = Rule(
 HEAD_SHAPE = Rule(
     "E361",
     "head-shape",
-    "the head must end in one value per class",
+    "the head must end in what the network predicts",
     "A classifier's head ends in a vector of `classes` values; so does an exit. By level, it is `level.classes`.\n"
+    "`tags` and `values` are vectors, too. `classes 21 each pixel` is a map of 21 channels as high and wide as the\n"
+    "input, `restores image(3)` one of 3 channels, as large or a whole number of times as large.\n"
     "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
-    "Right:  classes 10 ... head { pool(avg); linear(classes) }",
+    "Right:  classes 10 ... head { pool(avg); linear(classes) }\n"
+    "Right:  classes 21 each pixel ... head { conv(classes, kernel=1); upsample(8, mode=bilinear) }",
 )
+MOST_SIZES = 10_000
+"""Combinations of options, at most, for which the size of a predicted map is looked at."""
 MOST_EXITS = 100
 """All that follows an exit stands in what it leaves, so many deep."""
 EXIT = "exit"
@@ -238,19 +248,58 @@ def candidates(b: Builder) -> Iterator[Prediction]:
     return (a for a in b.predictions if a.condition is not None)
 
 
-def check_predictions(b: Builder, classes: int, features: Sequence[tuple[str, Span]]) -> None:
-    """Reports predictions that are no fixed vectors of one value a class, outputs of one name (`features` are the
-    stages'), and levels without a classifier."""
+def lower_predicts(b: Builder, statement: ast.PredictsStatement, env: Env) -> Predicts:
+    """What heads and exits predict, and how many of it."""
+    word, each = statement.word.name, "" if statement.each is None else statement.each.name
+    kind = kind_of(word, each)
+    if kind is None:
+        span = statement.span if statement.each is None else statement.each.span
+        known = [kind.example for kind in output_kinds() if kind.word == word]
+        message = f"there are no {word} each {each}" if each else f"`{word}` is of each something"
+        b.findings.report(UNKNOWN_NAME, span, message, help=f"write {' or '.join(f'`{text}`' for text in known)}")
+        return Predicts("classes", 2)
+    node = statement.value
+    if kind.call:
+        args = node.args if isinstance(node, ast.CallExpr) and node.name.name == kind.call else ()
+        if len(args) != 1 or args[0].name is not None:
+            b.findings.report(WRONG_TYPE, node.span, f"`{word}` needs {kind.counted}", help=f"write `{kind.example}`")
+            return Predicts(kind.name, kind.least)
+        node = args[0].value
+    earlier = len(b.findings.diagnostics)
+    count = evaluate(b, node, env).x
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        b.findings.report(BAD_SIZE, node.span, f"{kind.counted} is a positive whole number")
+        count = kind.least
+    elif count < kind.least and len(b.findings.diagnostics) == earlier:
+        b.findings.report(BAD_SIZE, node.span, kind.lacking, help=kind.help)
+    return Predicts(kind.name, count)
+
+
+def check_predictions(
+    b: Builder, predicts: Predicts, inputs: Sequence[Tensor], features: Sequence[tuple[str, Span]]
+) -> Predicts:
+    """Reports predictions of another shape than their kind's, outputs of one name (`features` are the stages'), and
+    levels without a classifier. What is predicted, with the scale of its maps."""
+    kind = output_kind(predicts.kind)
+    scale = predicts.scale
     for found in b.predictions:
-        wanted = next((level.classes for level in b.levels if level.name == found.level), classes)
-        tensor = found.tensor
-        if tensor.space or b.maximum(tensor.features) != wanted or isinstance(tensor.features, (Var, Apply)):
-            ends = f"the {found.kind} ends here: {b.describe(tensor)[9:]}, not in a fixed vector of {wanted} values"
-            values = "classes" if found.level in ("", b.levels[0].name if b.levels else "") else "level.classes"
-            before = {2: "pool(avg)", 1: "take(mean)"}.get(len(tensor.space), "")
-            right = b.maximum(tensor.features) == wanted and not isinstance(tensor.features, (Var, Apply))
-            end = [step for step in (before, "" if right and before else f"linear({values})") if step]
-            b.findings.report(HEAD_SHAPE, tensor.origin, ends, help=f"end it with `{'; '.join(end)}`")
+        level = next((level for level in b.levels if level.name == found.level), None)
+        wanted = predicts.count if level is None else level.classes
+        right = b.maximum(found.tensor.features) == wanted and not isinstance(found.tensor.features, (Var, Apply))
+        if kind.space == "vector":
+            if found.tensor.space or not right:
+                values = kind.word if level is None or level is b.levels[0] else "level.classes"
+                before = {2: "pool(avg)", 1: "take(mean)"}.get(len(found.tensor.space), "")
+                end = [step for step in (before, "" if right and before else f"linear({values})") if step]
+                not_in = f"a fixed vector of {wanted} values"
+                report_shape(b, found, not_in, f"end it with `{'; '.join(end)}`")
+            continue
+        factor = scale_of(b, found.tensor, inputs[0])
+        if kind.space == "scaled" and factor and found is b.predictions[0]:
+            scale = factor
+        if not right or factor != scale:
+            size = " x ".join(str(b.maximum(side) * scale) for side in inputs[0].space) or "the input's size"
+            report_shape(b, found, f"a map of {wanted} channels and {size}", f"end it as in `{kind.ends}`")
     seen: dict[str, Span] = {}
     for name, span in (*features, *((found.name, found.origin) for found in b.predictions)):
         if name in seen:
@@ -261,13 +310,47 @@ def check_predictions(b: Builder, classes: int, features: Sequence[tuple[str, Sp
         message = "these labels have several levels, and nothing classifies any but the finest"
         help = "write `head by level { ... linear(level.classes) }`"
         b.findings.report(HEAD_BY, b.levels[0].origin, message, help=help)
+    return replace(predicts, scale=scale)
 
 
-def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, classes: int | None) -> None:
+def report_shape(b: Builder, found: Prediction, wanted: str, help: str) -> None:
+    """Reports a head or exit that ends in another shape than `wanted`."""
+    ends = f"the {found.kind} ends here: {b.describe(found.tensor)[9:]}, not in {wanted}"
+    b.findings.report(HEAD_SHAPE, found.tensor.origin, ends, help=help)
+
+
+def scale_of(b: Builder, tensor: Tensor, image: Tensor) -> int:
+    """How many times as high and wide as an image a map is, at every option of the choices that decide it; 0 where
+    that is no whole number, or not always the same."""
+    if len(tensor.space) != 2 or len(image.space) != 2:
+        return 0
+    names = sorted({name for side in (*tensor.space, *image.space) for name in free(side)})
+    if prod(len(b.options[name]) for name in names) > MOST_SIZES:
+        return 0
+    found: set[Fraction] = set()
+    for options in product(*(b.options[name] for name in names)):
+        at = dict(zip(names, options))
+        for side, whole in zip(tensor.space, image.space, strict=True):
+            ratio = Fraction(at_options(side, at)) / Fraction(at_options(whole, at))
+            found.add(ratio)
+    return int(ratio) if len(found) == 1 and (ratio := found.pop()).denominator == 1 else 0
+
+
+def at_options(size: Expr, at: Mapping[str, Option]) -> Number:
+    value = evaluate_expr(size, at)
+    assert not isinstance(value, str)
+    return value
+
+
+def lower_labels(b: Builder, statement: ast.LabelsStatement, env: Env, predicts: Predicts | None) -> None:
     """The finest level first, which is the data's own; every other with the class that each finest one belongs to."""
-    if classes is None:
+    classes = None if predicts is None else predicts.count
+    if predicts is None:
         message = "the labels come before the number of classes is known"
         b.findings.report(BAD_LABELS, statement.span, message, help="write `classes 100` before them")
+    elif not output_kind(predicts.kind).levels:
+        message = "levels of labels are of `classes` alone, one for each input"
+        b.findings.report(BAD_LABELS, statement.span, message, help="leave `labels` out")
     elif b.levels:
         b.findings.report(BAD_LABELS, statement.span, "the labels are given a second time")
     before = len(b.findings.diagnostics)

@@ -16,6 +16,7 @@ from specc.lower.outputs import (
     check_predictions,
     levels_by,
     lower_labels,
+    lower_predicts,
     narrow,
     options_of,
     prediction,
@@ -26,6 +27,7 @@ from specc.lower.outputs import (
 from specc.lower.settings import warn_of_settings
 from specc.lower.statements import lower_body, lower_statement
 from specc.lower.values import Env, Place, evaluate, file_value, lower_choice, param_value
+from specc.outputs import output_kind
 from specc.semantics.arithmetic import WRONG_TYPE
 from specc.semantics.model import Model
 from specc.semantics.names import statements_of
@@ -34,8 +36,8 @@ from specc.syntax import ast
 MISSING_PART = Rule(
     "E362",
     "missing-part",
-    "the supernet lacks an input, its classes or a head",
-    "A supernet has an `input`, the number of its `classes`, and a `head` after its stages.\n"
+    "the supernet lacks an input, what it predicts, or a head",
+    "A supernet has an `input`, the number of its `classes` (or tags, values, ..), and a `head` after its stages.\n"
     "Wrong:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } }\n"
     "Right:  supernet a { input image(3, 32, 32); classes 10; stem { conv(8, kernel=3) }; head { pool(avg); ... } }",
 )
@@ -47,7 +49,6 @@ MISPLACED = Rule(
     "Wrong:  supernet a { input image(3, 32, 32); conv(8, kernel=3) ... }\n"
     "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
 )
-ONE_CLASS = "a classifier has at least two classes: with one, every prediction is right and nothing is learned"
 
 
 def lower(model: Model, findings: Findings) -> Graph | None:
@@ -76,7 +77,8 @@ def lower(model: Model, findings: Findings) -> Graph | None:
         return None
     main = returned(b)
     assert main is not None
-    graph = finish(b, state.inputs, state.outputs(), main, Predicts("classes", state.classes or 0))
+    assert state.predicts is not None
+    graph = finish(b, state.inputs, state.outputs(), main, state.predicts)
     warn_of_settings(b)
     return None if findings else graph
 
@@ -97,7 +99,7 @@ class SupernetState:
     def __init__(self, b: Builder) -> None:
         self.b = b
         self.inputs: tuple[Tensor, ...] = ()
-        self.classes: int | None = None
+        self.predicts: Predicts | None = None
         self.stages: list[tuple[ScopeItem, Tensor]] = []
         self.head: ScopeItem | None = None
 
@@ -109,12 +111,16 @@ class SupernetState:
 
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
-        if self.classes is None or self.head is None:
-            lacks = "has no `classes`" if self.classes is None else "has no `head`"
-            help = "add `classes 10`" if self.classes is None else "add `head { pool(avg); linear(classes) }`"
-            b.findings.report(MISSING_PART, span, f"this supernet {lacks}", help=help)
+        if self.predicts is None:
+            others = "or `tags 20`, `values 3`, `classes 21 each pixel`, `restores image(3)`"
+            b.findings.report(MISSING_PART, span, "this supernet has no `classes`", help=f"add `classes 10`, {others}")
             return
-        check_predictions(b, self.classes, [(scope.base, scope.origin) for scope, _ in self.stages])
+        if self.head is None:
+            help = f"add `head {{ {output_kind(self.predicts.kind).ends} }}`"
+            b.findings.report(MISSING_PART, span, "this supernet has no `head`", help=help)
+            return
+        features = [(scope.base, scope.origin) for scope, _ in self.stages]
+        self.predicts = check_predictions(b, self.predicts, self.inputs, features)
 
 
 def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, state: SupernetState) -> Env:
@@ -123,24 +129,20 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
             return env.with_(statement.name.name, param_value(b, statement, env))
         case ast.InputStatement():
             lower_input(b, statement, env, state)
-        case ast.ClassesStatement():
-            if state.classes is not None:
-                b.findings.report(MISPLACED, statement.span, "`classes` is given a second time")
-            earlier = len(b.findings.diagnostics)
-            classes = evaluate(b, statement.value, env).x
-            if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-                b.findings.report(BAD_SIZE, statement.value.span, "the number of classes is a positive whole number")
-                classes = 1
-            elif classes == 1 and len(b.findings.diagnostics) == earlier:
-                b.findings.report(BAD_SIZE, statement.value.span, ONE_CLASS, help="write `classes 2` for yes and no")
-            state.classes = classes
-            return env.with_("classes", Value(classes, follows=True))
+        case ast.PredictsStatement():
+            if state.predicts is not None:
+                message = "the network predicts one kind of thing, and says so once"
+                if state.predicts.kind == "classes" == statement.word.name and statement.each is None:
+                    message = "`classes` is given a second time"
+                b.findings.report(MISPLACED, statement.span, message)
+            state.predicts = lower_predicts(b, statement, env)
+            return env.with_(statement.word.name, Value(state.predicts.count, follows=True))
         case ast.LetStatement() | ast.ChoiceStatement() | ast.Exit():
             return lower_statement(b, statement, env)
         case ast.NormSetting() | ast.WidthSetting() | ast.ConnectSetting():
             return lower_statement(b, statement, env)
         case ast.LabelsStatement():
-            lower_labels(b, statement, env, state.classes)
+            lower_labels(b, statement, env, state.predicts)
         case ast.Stage():
             lower_named_stage(b, statement, env, state)
         case _:

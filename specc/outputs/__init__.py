@@ -16,6 +16,11 @@ def output_kinds() -> tuple[OutputKind, ...]:
     return tuple(import_module(f"specc.outputs.{folder}").KIND for folder in folders)
 
 
+def kind_of(word: str, each: str = "") -> OutputKind | None:
+    """The kind that a statement means: `classes 21 each pixel`. None where there is none."""
+    return next((kind for kind in output_kinds() if (kind.word, kind.each) == (word, each)), None)
+
+
 def output_kind(name: str) -> OutputKind:
     """The kind of that name, which a graph has."""
     kind: OutputKind = import_module(f"specc.outputs.{name}").KIND

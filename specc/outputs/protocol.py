@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from specc.frozen import frozen
-from specc.ir.parameter import Signature
+from specc.ir.parameter import Parameter, Signature
 
 
 @frozen
@@ -20,14 +20,18 @@ class OutputKind:
     counted   what the number counts, for messages: "the number of classes"
     least     the least number, and `lacking`, why fewer make no sense
     help      what to write instead of fewer
+    example   of the statement
     task      the class of task.py
     ends      an example of what a head ends in
-    spatial   whether a head ends in a map, and not in a vector
+    call      what stands around the number: `image` of `restores image(3)`; "" for nothing
+    space     what a head ends in: a "vector", a "map" of the input's height and width, or one a whole number of
+              times as large ("scaled")
     losses    of `train { loss=.. }`, the usual one first
     metrics   the keys of what it is scored by, which `objectives` may name, the usual one first
+    softened  whether a temperature softens what is distilled
     smoothed  whether labels can be smoothed
     levels    whether its labels may have coarser levels
-    mixed     whether images can be mixed, and their targets with them
+    mixed     how images can be mixed, and their targets with them
     """
 
     name: str
@@ -35,16 +39,39 @@ class OutputKind:
     counted: str
     task: str
     ends: str
+    example: str
     losses: tuple[Signature, ...]
     metrics: tuple[str, ...]
     each: str = ""
     least: int = 1
     lacking: str = ""
     help: str = ""
-    spatial: bool = False
+    call: str = ""
+    space: Literal["vector", "map", "scaled"] = "vector"
+    softened: bool = False
     smoothed: bool = False
     levels: bool = False
-    mixed: bool = False
+    mixed: tuple[str, ...] = ()
 
 
 CROSS_ENTROPY: Final = Signature("cross_entropy", (), "of the softmax over all classes")
+FOCAL: Final = Signature(
+    "focal",
+    (Parameter("gamma", "number", 2, "how much less what is predicted well counts; 0: not at all"),),
+    "cross-entropy that leaves out what is predicted well (Lin et al., 2017)",
+)
+BCE: Final = Signature("bce", (), "binary cross-entropy of every tag")
+MSE: Final = Signature("mse", (), "the mean squared difference")
+L1: Final = Signature("l1", (), "the mean absolute difference")
+HUBER: Final = Signature(
+    "huber",
+    (Parameter("delta", "number", 1, "the difference from which on it grows in a straight line", above=0),),
+    "squared where the difference is small, a straight line where it is large",
+)
+OWN: Final = Signature(
+    "own",
+    (Parameter("path", "text", doc="a Python file beside the spec, with a function `loss(outputs, targets)`"),),
+    "a function of yours",
+)
+LOSSES: Final = (CROSS_ENTROPY, FOCAL, BCE, MSE, L1, HUBER, OWN)
+"""All that `train { loss=.. }` may name. `own` goes with every kind of output."""

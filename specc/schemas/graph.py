@@ -122,7 +122,10 @@ class Graph(Document):
 
     format: Literal["specc graph 1"]
     name: Text
-    classes: Count
+    classes: Count | None = Field(default=None, description="where it predicts one class for each input")
+    predicts: Text = Field(default="", description="what else it predicts: pixels, tags, values, restored, ..")
+    count: Count | None = Field(default=None, description="how many classes, tags, values or channels of that")
+    enlarged: Count = Field(default=1, description="how many times as high and wide as the input a predicted map is")
     inputs: tuple[Text, ...] = Field(description="feature maps")
     answer: Text = Field(description="the feature map that a plain call returns")
     choices: tuple[GraphChoice, ...]

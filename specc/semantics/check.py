@@ -14,6 +14,7 @@ from specc.diagnostics.elsewhere import INPUTS, VALUES, operator_elsewhere
 from specc.diagnostics.near import near
 from specc.ir.parameter import REQUIRED, ListOf, Parameter, Signature, Type, Variants, Words
 from specc.ops import find_norm, find_operator, norms, operators, outside_norms
+from specc.outputs import output_kinds
 from specc.plugins import BrokenPackage, brought
 from specc.semantics.arithmetic import FUNCTION_ARITY, WRONG_TYPE
 from specc.semantics.files import library_home
@@ -195,9 +196,9 @@ class Checker:
                 case ast.ParamStatement():
                     self.expression(statement.value, inside)
                     inside = inside | {statement.name.name}
-                case ast.ClassesStatement():
-                    self.expression(statement.value, inside)
-                    inside = inside | {"classes"}
+                case ast.PredictsStatement():
+                    self.predicted(statement, inside)
+                    inside = inside | {statement.word.name}
                 case ast.CallStatement():
                     for target in statement.targets:
                         not_reserved(target, self.findings)
@@ -439,13 +440,21 @@ class Checker:
         meaning = self.meanings[name] = self.valued(word, inside)
         if meaning is not Means.WORD or word in self.option_words or word in SETTING_WORDS:
             return
-        if word == "classes" and not self.in_block:
-            help = "say how many there are, before the stem: `classes 10`"
-            self.findings.report(UNKNOWN_NAME, name.span, "the number of classes is not known here", help=help)
+        kind = None if self.in_block else next((kind for kind in output_kinds() if kind.word == word), None)
+        if kind is not None:
+            help = f"say how many there are, before the stem: `{kind.example}`"
+            self.findings.report(UNKNOWN_NAME, name.span, f"{kind.counted} is not known here", help=help)
         elif word not in operators() and word not in known_words() and find_operator(word) is None:
             candidates = {*(inside - self.tensors), *self.values, *self.choices, *self.option_words}
             candidates |= set() if self.in_block else {"classes"}
             self.unknown(name.name, name.span, "value", candidates)
+
+    def predicted(self, statement: ast.PredictsStatement, inside: Set[str]) -> None:
+        """What heads predict: a number, or `image(3)`."""
+        if isinstance(statement.value, ast.CallExpr) and statement.word.name == "restores":
+            self.arguments(statement.value.args, inside)
+        else:
+            self.expression(statement.value, inside)
 
     def valued(self, name: str, inside: Set[str]) -> Meaning:
         """What a name means where a value is expected; a word where it is nothing else."""

@@ -270,10 +270,12 @@ class InputStatement:
 
 
 @node
-class ClassesStatement:
-    """`classes 1000`."""
+class PredictsStatement:
+    """`classes 1000`, `classes 21 each pixel`, `restores image(3)`: a word, how many, and for each of what."""
 
+    word: Name
     value: Expression
+    each: Name | None
     span: Span
 
 
@@ -313,7 +315,7 @@ Statement: TypeAlias = (
     | Exit
     | ParamStatement
     | InputStatement
-    | ClassesStatement
+    | PredictsStatement
     | LabelsStatement
     | Stage
 )

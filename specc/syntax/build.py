@@ -22,7 +22,7 @@ NODES: Final[Mapping[str, Callable[..., Any]]] = {
     "supernet": ast.Supernet,
     "setting": ast.Arg,
     "input": ast.InputStatement,
-    "classes": ast.ClassesStatement,
+    "predicts": ast.PredictsStatement,
     "let": ast.LetStatement,
     "param": ast.ParamStatement,
     "choice": ast.ChoiceStatement,

@@ -144,8 +144,8 @@ def segments(node: ast.TopLevel | ast.Statement | ast.Arg) -> list[Segment]:
             return [text + (f" round {phrase(rounded, _SUM)}" if rounded is not None else "")]
         case ast.InputStatement(name, shape):
             return ["input ", f"{name.name} " if name else "", *_call(shape)]
-        case ast.ClassesStatement(value):
-            return [f"classes {phrase(value)}"]
+        case ast.PredictsStatement(word, value, each):
+            return [f"{word.name} {phrase(value)}" + (f" each {each.name}" if each else "")]
         case ast.Arg(name, value):
             return [f"{name.name}=" if name else "", *_value(value)]
         case ast.Import(name, path):

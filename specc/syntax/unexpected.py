@@ -38,8 +38,8 @@ MISPLACED = Rule(
     "misplaced-statement",
     "a statement is not allowed in these braces",
     "Imports, blocks, supernets and the sections method, data, train and search are written outside all braces;\n"
-    "input, classes, labels, stem, stage and head in a supernet's; operators, blocks and repeat, skippable, residual,\n"
-    "when, branches and exit in the braces of a stem, stage or head, or of a block.\n\n"
+    "input, classes, tags, values, restores, labels, stem, stage and head in a supernet's; operators, blocks and\n"
+    "repeat, skippable, residual, when, branches and exit in the braces of a stem, stage or head, or of a block.\n\n"
     "Wrong:  supernet s { conv(8) }\nRight:  supernet s { stem { conv(8) } }",
 )
 
@@ -47,7 +47,9 @@ MOST_PIECES = 10
 """How many pieces of a text that are no tokens are reported."""
 
 _TOP: Final = frozenset(("import", "block", "supernet", "method", "data", "train", "search"))
-_SUPERNET: Final = frozenset(("input", "classes", "labels", "stem", "stage", "head", "param"))
+_SUPERNET: Final = frozenset(
+    ("input", "classes", "tags", "values", "restores", "labels", "stem", "stage", "head", "param")
+)
 _SETTINGS: Final = frozenset(("norm", "width", "connect"))
 _DECLARATIONS: Final = frozenset(("let", "choice"))
 _INNER: Final = frozenset(("repeat", "skippable", "residual", "when", "branches", "exit"))

@@ -84,6 +84,7 @@ class Node:
     code: str = ""
     call: str = ""
     named: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()
 
     def __getitem__(self, argument: str) -> object:
         return self.args.get(argument)

@@ -28,7 +28,7 @@ def trainer_of(net: nn.Module, lr: float = 0.1) -> Trainer:
     """Plain stochastic gradient descent on cross-entropy."""
     optimizer = SGD(net.parameters(), lr=lr)
     schedule = LambdaLR(optimizer, lambda step: 1.0)
-    return Trainer(net, optimizer, schedule, Classes(0), World(0, 1, torch.device("cpu")))
+    return Trainer(net, optimizer, schedule, Classes(3), World(0, 1, torch.device("cpu")))
 
 
 def drawn(*shape: int, seed: int = 1) -> Tensor:

@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from specc.importing.foreign import Code, File, Part, code_of, part_around
+from specc.importing.foreign import Around, File, Part, class_name, part_around
+from specc.importing.layers import layers_of
+from specc.importing.python import Code
 from specc.importing.recognise import Unread, recognise
+from specc.importing.rehearse import Rehearsal
 from specc.importing.sources import Loaded
 from specc.importing.trace import trace
 
@@ -17,11 +20,12 @@ class Channels(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.weight = nn.Parameter(torch.randn(1, 1, 3))
         self.norm = nn.BatchNorm2d(8)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv(x.mean((2, 3)).view(len(x), 1, -1)).view(len(x), -1, 1, 1).sigmoid()
+        y = nn.functional.conv1d(x.mean((2, 3)).view(len(x), 1, -1), self.weight, padding=1)
+        y = y.view(len(x), -1, 1, 1).sigmoid()
         return self.norm(x * y.expand_as(x))  # type: ignore[no-any-return]
 
 
@@ -45,7 +49,7 @@ class Windows(nn.Module):
         return x.view(n, h // 4, w // 4, 4, 4, c).transpose(2, 3).reshape(n, h, w, c).permute(0, 3, 1, 2)
 
 
-class Around(nn.Module):
+class Net(nn.Module):
     def __init__(self, part: nn.Module) -> None:
         super().__init__()
         self.stem, self.part, self.head = nn.Conv2d(3, 8, 3, padding=1), part, nn.Linear(8, 4)
@@ -57,20 +61,21 @@ class Around(nn.Module):
 def part_of(net: nn.Module) -> tuple[Part, str, dict[str, str]]:
     """The part that stays what it is, the file of its class, and the states in it."""
     loaded = Loaded("net", net.eval())
-    traced, twin = (trace(loaded, ((3, 8, 8),), batch=batch).traced for batch in (2, 3))
-    found = recognise(traced)
+    first = trace(loaded, ((3, 8, 8),))
+    twin = trace(loaded, ((3, 8, 8),), batch=3).traced
+    found = recognise(first.traced)
     assert isinstance(found, Unread)
-    part = part_around(found.seen, found.node, found.together)
-    code = code_of(part, traced, twin, found.seen)
+    around = Around(first.traced, twin, layers_of(net), net.state_dict().keys())
+    part, _, code = part_around(found.seen, found.node, around, found.together, Rehearsal(first.program, 2).holds)
     file = File("net_modules.py", "net")
-    name = file.named(code, part.name)
-    assert file.named(code, part.name) == name
+    name = file.named(code, class_name(part))
+    assert file.named(code, class_name(part)) == name
     return part, file.text(), dict(code.states)
 
 
 @pytest.mark.parametrize("make", [Channels, Windows])
 def test_a_module_stays_a_class(make: type[nn.Module]) -> None:
-    net = Around(make())
+    net = Net(make())
     for name, value in net.named_buffers():
         if name.endswith(("mean", "var")):
             value.uniform_(0.5, 1.5)
@@ -91,6 +96,37 @@ def test_a_module_stays_a_class(make: type[nn.Module]) -> None:
         assert torch.allclose(mine(x), wanted, atol=1e-5)
 
 
+class Gate(nn.Module):
+    """A gate over neighbouring channels, whose weights are those of one layer of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x.mean((2, 3)).view(len(x), 1, -1)).view(len(x), -1, 1, 1).sigmoid()
+        return x * y.expand_as(x)  # type: ignore[no-any-return]
+
+
+class Normed(Gate):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(super().forward(x))  # type: ignore[no-any-return]
+
+
+def test_a_layer_of_torch_stays_one_unless_it_is_all_that_a_module_holds() -> None:
+    part, text, states = part_of(Net(Gate()))
+    assert (part.path, part.name) == ("part", "Gate")
+    assert "self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)" in text
+    assert states == {"module.conv.weight": "part.conv.weight"}
+    part, text, states = part_of(Net(Normed()))
+    assert (part.path, part.name) == ("part.conv", "Conv1d")
+    assert list(states.values()) == ["part.conv.weight"]
+
+
 def test_calls_of_a_functional_forward_are_a_part() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -103,7 +139,8 @@ def test_calls_of_a_functional_forward_are_a_part() -> None:
 
     part, text, states = part_of(Net())
     assert [node.target for node in part.nodes] == ["aten.cumsum"]
-    assert "class Part(nn.Module)" in text
+    assert "class Cumsum(nn.Module)" in text
+    assert "return x.cumsum(3)" in text
     assert not states
 
 
@@ -119,7 +156,7 @@ def test_a_layer_that_is_called_twice_is_one_part_with_what_is_between() -> None
 
     part, text, states = part_of(Net())
     assert [node.target for node in part.nodes] == ["aten.conv2d", "aten.relu", "aten.conv2d"]
-    assert text.count("begun(") == 3  # its definition, a weight and a bias
+    assert text.count("nn.Conv2d(8, 8, 3, padding=1)") == 1
     assert sorted(states.values()) == ["twice.bias", "twice.weight"]
 
 

@@ -189,7 +189,10 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
     ]
     terminal.table(("", "original", "spec"), rows, right=("original", "spec"))
     for part in found.foreign:
-        terminal.message(f"kept as a module: {part.name} ({part.path}), for {part.operator} at {part.place}")
+        where = f" ({part.path})" if part.path else ""
+        terminal.message(f"kept as a module: {part.name}{where}, for {part.operator} at {part.place}")
+    for note in found.notes:
+        terminal.note(note)
     if found.unused:
         terminal.note(f"left out, as the output does not depend on them: {listed(found.unused)}")
     if found.frozen:

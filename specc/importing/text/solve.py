@@ -176,7 +176,20 @@ class Solving:
                 return Par(known.name)
         if constant:
             return cast(Value, column.present[0])
-        return self.formula(slot) or self.parameter(slot, slots)
+        return self.of_module(slot) or self.formula(slot) or self.parameter(slot, slots)
+
+    def of_module(self, slot: Slot) -> Term | None:
+        """What is said of a kept module, whose operator says its numbers itself: its width is mostly one that there is,
+        and what it costs mostly a multiple of one."""
+        word = slot.step.word
+        if not isinstance(word, str) or is_block(word) or not operator_of(word).foreign:
+            return None
+        sizes: list[tuple[Column, Term]] = [(k.column, Par(k.name)) for k in self.known if k.type == "channels"]
+        for sizes_of, term in (*sizes, (slot.arriving, IN)):
+            ratio = common_ratio(slot.column, sizes_of)
+            if ratio == 1 or (ratio is not None and ratio.denominator == 1 and slot.name in ("params", "macs")):
+                return cast(Term, times(term, ratio))
+        return None
 
     def formula(self, slot: Slot) -> Term | None:
         """What a size follows from: what arrives, or a parameter."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import cast
 
-from specc.importing.text.asking import is_activation, operator_of
+from specc.importing.text.asking import is_activation, operator_of, type_of
 from specc.importing.text.terms import Value
 from specc.importing.text.tree import (
     MISSING,
@@ -67,6 +67,7 @@ def node_key(node: Node) -> Hashable:
                 "step",
                 ACTIVATION if simple else word,
                 names,
+                texts(node),
                 tuple(map(operand_key, tensors)),
                 operand_key(source),
                 results,
@@ -74,6 +75,16 @@ def node_key(node: Node) -> Hashable:
         case Residual():
             return "residual", key(node.body), key(node.shortcut)
     raise TypeError(f"{type(node).__name__} is no statement of an instance")
+
+
+def texts(step: Step) -> tuple[object, ...]:
+    """The arguments of a step that are texts. No parameter of a block can hold one, so they are equal in all calls of
+    it."""
+    return tuple(value for name, value in full(step) if is_text(step, name))
+
+
+def is_text(step: Step, name: str) -> bool:
+    return isinstance(step.word, str) and not is_block(step.word) and type_of(step.word, name) == "text"
 
 
 def operand_key(operand: Operand) -> Hashable:
@@ -281,6 +292,8 @@ class Aligned:
         if len(one.tensors) != len(other.tensors) or source is None or None in tensors:
             return None
         args = tuple((name, self.both(a, b)) for (name, a), (_, b) in zip(one.args, other.args))
+        if any(len({*column.present}) > 1 for name, column in args if is_text(one, name)):
+            return None
         read = cast("tuple[Operand, ...]", tensors)
         arriving = self.both(one.arriving, other.arriving)
         return Step(words, args, read, source, one.results, arriving, one.place)

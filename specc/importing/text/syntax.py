@@ -64,7 +64,7 @@ def block_names(blocks: Sequence[Block], counts: Counter[str]) -> dict[str, str]
 def begins_line(node: ast.Statement) -> bool:
     """Whether a statement is a layer, a call of a block or one with braces."""
     if not isinstance(node, ast.CallStatement):
-        return not isinstance(node, (ast.ClassesStatement, ast.NormSetting))
+        return not isinstance(node, (ast.PredictsStatement, ast.NormSetting))
     word = node.call.name.name
     if node.targets or any(arg.name is not None and arg.name.name == "from" for arg in node.call.args):
         return True
@@ -107,7 +107,7 @@ class Writing:
             named = name(tensors[each.name]) if len(network.inputs) > 1 else None
             statements.append(ast.InputStatement(named, ast.CallExpr(name(each.kind), sizes, SPAN), SPAN))
         classes = channels(network.shapes[network.output])
-        statements.append(ast.ClassesStatement(expression(classes), SPAN))
+        statements.append(ast.PredictsStatement(name("classes"), expression(classes), None, SPAN))
         setting = common_setting(network)
         if setting is not None:
             statements.append(norm_setting(setting))

@@ -60,6 +60,7 @@ class Module(Operator):
 
     kind = "module"
     example = 'module(path="mine.py", name="Attn2d", out=64, size=same, params=4096, macs=802816, reads=map)'
+    foreign = True
     layer = True
     branched = Branched(refused="what it does is not known")
     drawn = Drawn(word="module")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from specc.outputs.protocol import CROSS_ENTROPY, OutputKind
+from specc.outputs.protocol import CROSS_ENTROPY, FOCAL, OutputKind
 
 KIND: Final = OutputKind(
     name="classes",
     word="classes",
+    example="classes 10",
     counted="the number of classes",
-    task="Classes",
-    ends="pool(avg); linear(classes)",
-    losses=(CROSS_ENTROPY,),
-    metrics=("accuracy",),
     least=2,
     lacking="a classifier has at least two classes: with one, every prediction is right and nothing is learned",
     help="write `classes 2` for yes and no",
+    ends="pool(avg); linear(classes)",
+    task="Classes",
+    losses=(CROSS_ENTROPY, FOCAL),
+    metrics=("accuracy",),
+    softened=True,
     smoothed=True,
     levels=True,
-    mixed=True,
+    mixed=("mixup", "cutmix"),
 )

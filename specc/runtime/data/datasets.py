@@ -27,6 +27,7 @@ from specc.runtime.data.folders import by_folder, check_files, decoded, is_deep,
 from specc.runtime.data.glyphs import CHARACTERS, glyphs
 from specc.runtime.data.images import Data, Images, Parts, shown, split
 from specc.runtime.data.own import own
+from specc.runtime.data.targets import CLASSES, Wanted
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -37,12 +38,12 @@ VALIDATION = ("val", "valid", "validation")
 LOOKED_AT = 256
 """Files that say how deep a folder's images are, and its statistics if they have 16 bits."""
 
-Reader = Callable[[Path, Mapping[str, Any]], Parts]
+Reader = Callable[..., Parts]
 """From a folder and the settings to training and test data."""
 
 
-def load_data(settings: Mapping[str, Any]) -> Data:
-    """Reads the data set that `[data]` names and holds out its validation part.
+def load_data(settings: Mapping[str, Any], task: Wanted = CLASSES) -> Data:
+    """Reads the data set that `[data]` names and holds out its validation part. Its targets are what `task` predicts.
 
     Exits with a plain message where the data set is unknown, missing or corrupt.
     """
@@ -50,7 +51,11 @@ def load_data(settings: Mapping[str, Any]) -> Data:
     if name not in READERS:
         raise SystemExit(f"unknown data set {settings['name']!r}: one of {', '.join(READERS)}")
     folder = place(str(settings["path"]))
-    found = READERS[name](folder, settings)
+    found = own(folder, settings, task) if name == "own" else READERS[name](folder, settings)
+    if found.train.targets is None and task.kind != "classes":
+        raise SystemExit(
+            f"{name} has a class for each image, and the network predicts {task.kind}: use `data own`"
+        )
     train, validation = found.train, found.validation
     held = (found.test,) if validation is None else (found.test, validation)
     check_files([file for part in (train, *held) for file in part.files])
@@ -59,7 +64,10 @@ def load_data(settings: Mapping[str, Any]) -> Data:
         # Without a validation part the search evaluates on the test set.
         validation = validation if len(validation) else found.test
     mean, std = statistics(train)
-    classes = 1 + max(max(part.labels) for part in (train, validation, found.test))
+    classes = 0
+    if train.targets is None:
+        classes = 1 + max(max(part.labels) for part in (train, validation, found.test))
+    target_mean, target_std = target_statistics(train) if task.kind == "values" else ((), ())
     return Data(
         name,
         max(classes, len(found.names)),
@@ -71,12 +79,24 @@ def load_data(settings: Mapping[str, Any]) -> Data:
         names=found.names,
         crop=found.crop,
         notes=found.notes,
+        target_mean=target_mean,
+        target_std=target_std,
     )
+
+
+def target_statistics(train: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of every value of the training part."""
+    assert train.targets is not None
+    rows = train.targets[list(train.labels)].double()
+    std = rows.std(dim=0, correction=0)
+    return tuple(rows.mean(dim=0).tolist()), tuple(spread(value) for value in std.tolist())
 
 
 def check_classes(data: Data, classes: int, saved: Mapping[str, Any] | None = None) -> None:
     """Exits where labels are beyond the network's `classes`, or classes are not those of the checkpoint `saved`."""
     for part, images in zip(("training", "validation", "test"), data.parts, strict=True):
+        if images.targets is not None:
+            continue
         beyond = next((i for i, label in enumerate(images.labels) if label >= classes), None)
         if beyond is not None:
             label = f"{part} image {beyond} has the label {images.labels[beyond]}"

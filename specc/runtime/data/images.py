@@ -57,11 +57,14 @@ class Images:
 
     arrays  (N, C, H, W) or (N, F): bytes in uint8, numbers of 16 bits in int32, or floats, which are taken as they are
     files   where there are no arrays
+    targets  masks (N, H, W), tags or values (N, numbers), images (N, C, H, W) for a network that predicts such; None
+             where labels are classes. A label then is the place of the example's target
     """
 
     labels: tuple[int, ...]
     arrays: tuple[Tensor, ...] = ()
     files: tuple[Path, ...] = ()
+    targets: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,6 +75,8 @@ class Images:
         That reads every file once: as much as evaluating a sub-network on these images reads.
         """
         made = hashlib.sha256(repr(self.labels).encode())
+        if self.targets is not None:
+            made.update(self.targets.contiguous().numpy().data)
         for array in self.arrays:
             made.update(array.contiguous().numpy().data)
         for file in self.files:
@@ -124,6 +129,7 @@ class Data:
     mean, std    what inputs are normalised by, where they are no floats: for each channel of all arrays, one after
                  another, once they are scaled to 0..1; for each number of a vector
     names  in the order of the labels; () where the data has no names for them
+    target_mean, target_std  what targets of numbers are normalised by; () where they are not
     """
 
     name: str
@@ -136,6 +142,8 @@ class Data:
     names: tuple[str, ...] = ()
     crop: bool = False
     notes: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
 
     @property
     def parts(self) -> tuple[Images, Images, Images]:
@@ -144,6 +152,8 @@ class Data:
     def summary(self, outputs: int = 0) -> str:
         """One line for people, and one for each note; another one where a network of `outputs` classes has more."""
         sizes = f"{len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images"
+        if not self.classes:
+            return "\n".join([f"{self.name}: {sizes}", *self.notes])
         lines = [f"{self.name}: {sizes}, {self.classes} classes", *self.notes]
         if outputs > self.classes:
             more = f"the network has {outputs} classes, and the data {self.classes}: the others are never right"
@@ -154,13 +164,13 @@ class Data:
 
 
 def split(images: Images, share: float, seed: int) -> tuple[Images, Images]:
-    """(the rest, a share of every class), chosen by `seed`.
+    """(the rest, a share of every class), chosen by `seed`. Where there are no classes, a share of all.
 
     A class of several images keeps at least one on either side.
     """
     by_class: dict[int, list[int]] = {}
     for i, label in enumerate(images.labels):
-        by_class.setdefault(label, []).append(i)
+        by_class.setdefault(label if images.targets is None else 0, []).append(i)
     rng = random.Random(seed)
     held: list[int] = []
     for label in sorted(by_class):

@@ -73,7 +73,7 @@ class Loading:
         finish = batch_augmentation(augment)
         for inputs, labels in self.raw(f"training {augment}", images, examples(), transforms):
             batch = self.normalised(self.augmented(self.moved(inputs), finish))
-            labels = labels.to(world.device)
+            labels = self.wanted(images, labels)
             yield (batch, labels) if mixing is None else mixing(batch, labels)
 
     def steps(self, batch_size: int) -> int:
@@ -147,6 +147,16 @@ class Loading:
                 x = finish(x)
             made.append(x)
         return tuple(made)
+
+    def wanted(self, images: Images, labels: Tensor) -> Tensor:
+        """What the outputs of a batch are compared with, on the device: classes, or the targets at these places."""
+        targets = labels if images.targets is None else images.targets[labels]
+        if self.data.target_std:
+            mean, std = (
+                targets.new_tensor(row) for row in (self.data.target_mean, self.data.target_std)
+            )
+            targets = (targets - mean) / std
+        return targets.to(self.world.device)
 
     def moved(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Inputs on the device, whole numbers scaled to 0..1."""
@@ -265,9 +275,8 @@ class PlainBatches:
 
     def load(self) -> Iterator[tuple[Inputs, Tensor]]:
         loading = self.loading
-        device = loading.world.device
         examples = (
             [loading.example(self.images, i, None) for i in batch] for batch in self.batches
         )
         for inputs, labels in loading.raw("evaluation", self.images, examples):
-            yield loading.normalised(loading.moved(inputs)), labels.to(device)
+            yield loading.normalised(loading.moved(inputs)), loading.wanted(self.images, labels)

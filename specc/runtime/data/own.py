@@ -14,17 +14,19 @@ from torch import Tensor
 
 from specc.portable.run.raised import raised
 from specc.runtime.data.images import Images, Parts, shown
+from specc.runtime.data.targets import Wanted, targets_of
 
 WANTED = "training and test data, each a pair (inputs, labels)"
 
 
-def own(folder: Path, settings: Mapping[str, Any]) -> Parts:
+def own(folder: Path, settings: Mapping[str, Any], task: Wanted) -> Parts:
     """What the function `load` of a Python file returns: training and test data, each (inputs, labels).
 
     Inputs are images (N, C, H, W), grey ones also (N, H, W), or vectors (N, F), as an array or a tensor; for a network
     of several inputs a tuple of these. Whole numbers of 8 and 16 bits without a sign are scaled and normalised, all
-    others taken as they are. Labels are N class numbers from 0. The list `classes` of the file, if it has one, names
-    the classes. `load` is called with the settings of `[data]`.
+    others taken as they are. Labels are N class numbers from 0, or what else the network predicts: masks (N, H, W),
+    tags or values (N, numbers), images (N, C, H, W). The list `classes` of the file, if it has one, names the classes.
+    `load` is called with the settings of `[data]`.
     """
     if not folder.is_file():
         missing = "no file is named" if folder.is_dir() else f"there is no file {folder}"
@@ -42,12 +44,12 @@ def own(folder: Path, settings: Mapping[str, Any]) -> Parts:
         sys.path.remove(str(folder.parent))
     try:
         train, test = (
-            examples(part, name)
+            examples(part, name, task)
             for name, part in zip(("training", "test"), pair_of(loaded), strict=True)
         )
         alike(train, test)
         names = names_of(made.get("classes", ()))
-        most = max(*train.labels, *test.labels)
+        most = max(*train.labels, *test.labels) if train.targets is None else task.count - 1
         if names and most >= len(names):
             raise ValueError(f"`classes` names {len(names)}, and there are labels up to {most}")
     except ValueError as error:
@@ -80,12 +82,13 @@ def pair_of(loaded: Any) -> tuple[Any, Any]:
     return parts[0], parts[1]
 
 
-def examples(part: Any, name: str) -> Images:
+def examples(part: Any, name: str, task: Wanted) -> Images:
     """One part, checked. Raises ValueError."""
     if not isinstance(part, (list, tuple)) or len(part) != 2:
         raise ValueError(f"the {name} part is no pair (inputs, labels)")
     given, labels = part
-    numbers = class_numbers(labels, name)
+    targets = None if task.kind == "classes" else targets_of(labels, name, task)
+    numbers = class_numbers(labels, name) if targets is None else tuple(range(len(targets)))
     # A list may hold arrays too, one for each input; or it is an array itself, spelled out.
     listed = isinstance(given, list) and all(is_array(item, len(numbers)) for item in given)
     several = given if isinstance(given, tuple) or (listed and given) else (given,)
@@ -97,7 +100,7 @@ def examples(part: Any, name: str) -> Images:
             raise ValueError(f"the {name} part has {len(array)} examples and {len(numbers)} labels")
     if not numbers:
         raise ValueError(f"the {name} part is empty")
-    return Images(numbers, arrays)
+    return Images(numbers, arrays, targets=targets)
 
 
 def is_array(item: Any, examples: int) -> bool:

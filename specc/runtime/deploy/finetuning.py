@@ -136,7 +136,7 @@ def extracted(
         student,
         optimizer,
         build_schedule(optimizer, options.schedule, options.epochs, steps),
-        trained.task.trained_by(options),
+        trained.task.fitted(loading.data, options),
         world,
         amp=options.amp,
         clip=options.clip,

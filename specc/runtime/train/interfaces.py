@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 from torch import Tensor
 
-from specc.runtime.data.images import Inputs
+from specc.runtime.data.images import Data, Inputs
 from specc.runtime.train.scores import Metric, Score
 
 Assignment: TypeAlias = Mapping[str, Any]
@@ -49,8 +49,8 @@ class Task(Protocol):
         """What a score measures: its `value` first, then what it has in `also`."""
         ...
 
-    def trained_by(self, recipe: Recipe, /) -> Task:
-        """The same with the loss of a recipe."""
+    def fitted(self, data: Data, recipe: Recipe | None = None, /) -> Task:
+        """The same for some data, and with the loss of a recipe."""
         ...
 
     def criterion(self, output: Tensor, targets: Tensor, /) -> Tensor:

@@ -1,0 +1,131 @@
+"""Targets that are no class numbers, as arrays: masks, tags, values and images; and what is said where they do not fit.
+
+A task is asked by its `kind` and `count` for what it wants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+NOT_JUDGED = 255
+"""The class of pixels that count for nothing."""
+
+
+class Wanted(Protocol):
+    """What of a task the data has to know: `specc.runtime.train.interfaces.Task`."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of target without a task."""
+
+    kind: str
+    count: int = 0
+
+
+CLASSES: Final[Wanted] = Kind("classes")
+
+
+def targets_of(given: Any, name: str, task: Wanted) -> Tensor:
+    """Targets of a part as a tensor of the kind that a task learns from. Raises ValueError where they are of another
+    kind or shape, or say nothing."""
+    try:
+        found = (
+            given.detach().cpu()
+            if isinstance(given, Tensor)
+            else torch.from_numpy(np.array(given, copy=None))
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"the {name} targets are no array of numbers: {error}") from None
+    match task.kind:
+        case "pixels":
+            return masks(found, name, task.count)
+        case "tags":
+            return tags(found, name, task.count)
+        case "values":
+            return values(found, name, task.count)
+        case "restored":
+            return pictures(found, name, task.count)
+    return found
+
+
+def masks(found: Tensor, name: str, classes: int) -> Tensor:
+    if found.dim() == 4 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.dim() != 3 or found.is_floating_point() or found.is_complex():
+        kind = f"{str(found.dtype).removeprefix('torch.')} of the shape {tuple(found.shape)}"
+        raise ValueError(
+            f"the {name} targets are {kind}; masks (N, H, W) of class numbers are wanted"
+        )
+    judged = found != NOT_JUDGED
+    if not bool(judged.any()):
+        raise ValueError(
+            f"all pixels of the {name} masks are {NOT_JUDGED}, which is not judged: nothing is left to learn"
+        )
+    beyond = judged & ((found < 0) | (found >= classes))
+    if bool(beyond.any()):
+        place = int(beyond.flatten(1).any(dim=1).nonzero()[0])
+        number = int(found[place][beyond[place]][0])
+        raise ValueError(
+            f"{name} mask {place} has the class {number}, and the network {classes} classes, from 0 "
+            f"({NOT_JUDGED}: not judged)"
+        )
+    return found.to(torch.uint8) if classes <= NOT_JUDGED else found.long()
+
+
+def rows(found: Tensor, name: str, count: int, what: str) -> Tensor:
+    """Targets (N, count) as floats."""
+    if found.dim() == 1 and count == 1:
+        found = found[:, None]
+    if found.dim() != 2 or found.shape[1] != count or found.is_complex():
+        raise ValueError(
+            f"the {name} targets have the shape {tuple(found.shape)}; {what} (N, {count}) are wanted"
+        )
+    found = found.float()
+    strange = (~found.isfinite()).any(dim=1).nonzero().flatten().tolist()
+    if strange:
+        raise ValueError(f"the {name} target {strange[0]} holds NaN or infinity")
+    return found
+
+
+def tags(found: Tensor, name: str, count: int) -> Tensor:
+    found = rows(found, name, count, "tags, 0 or 1,")
+    odd = ((found < 0) | (found > 1)).any(dim=1).nonzero().flatten().tolist()
+    if odd:
+        raise ValueError(
+            f"the {name} target {odd[0]} is {found[odd[0]].tolist()}; a tag is 0 or 1, or a share between"
+        )
+    return found
+
+
+def values(found: Tensor, name: str, count: int) -> Tensor:
+    return rows(found, name, count, "values")
+
+
+def pictures(found: Tensor, name: str, channels: int) -> Tensor:
+    if found.dim() == 3 and channels == 1:
+        found = found[:, None]
+    if found.dim() != 4 or found.shape[1] != channels or found.is_complex():
+        raise ValueError(
+            f"the {name} targets have the shape {tuple(found.shape)}; images (N, {channels}, H, W) are wanted"
+        )
+    if found.dtype == torch.uint8:
+        return found
+    found = found.float()
+    if float(found.min()) < 0 or float(found.max()) > 1:
+        raise ValueError(
+            f"the {name} targets are numbers from {float(found.min()):g} to {float(found.max()):g}; images are "
+            "bytes (uint8), or numbers from 0 to 1"
+        )
+    return found
