@@ -33,8 +33,7 @@ EXIT_MISPLACED = Rule(
     "E381",
     "exit-misplaced",
     "an exit is placed where the network can't end",
-    "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in "
-    "a\n"
+    "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in a\n"
     "block; in a repeat every round has one, called after its number. What a choice may leave out has none: whether the\n"
     "network can end there would depend on that choice. Nor has a head or another exit, which are ends themselves.\n"
     "Wrong:  stage s1 { skippable { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } }\n"
@@ -98,7 +97,7 @@ def fits(b: Builder, statement: ast.Exit, called: str) -> bool:
     if place is not None and reason is not None:
         help = "put it before or behind"
         if b.within and place.kind == "region":
-            help = "exits say themselves how many rounds there are: give the repeat one number, and it may stand in every round"
+            help = "give the repeat one number: where to stop is the choice of its exits"
         b.findings.report(EXIT_MISPLACED, statement.span, reason, secondary=[(place.origin, "this one")], help=help)
         return False
     if b.branches is not None:

@@ -14,7 +14,7 @@ from specc.ir.expr import Apply, Expr, Var, apply, both
 from specc.ir.graph import Tensor
 from specc.lower.builder import Branching, Builder, Named, Value
 from specc.lower.operators import BAD_SIZE, KINDS, NOT_IN_BRANCHES, call_operator, plain_op
-from specc.lower.outputs import EXIT, HEAD, LEVEL, exit_choice, fits, levels_by, prediction, with_level
+from specc.lower.outputs import EXIT, HEAD, LEVEL, exit_choice, exit_name, fits, levels_by, prediction, with_level
 from specc.lower.settings import BY_SLICES, lower_setting, slice_choice
 from specc.lower.values import (
     LEAVES,

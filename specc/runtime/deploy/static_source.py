@@ -182,14 +182,15 @@ class Shapes(fx.Interpreter):
 
 
 class Layers:
-    """The layers of an extracted network as lines of `__init__`; `sources` are the classes that are not torch's."""
+    """The layers of an extracted network as lines of `__init__`. `sources` are the classes that
+    are not torch's, and the functions that they call."""
 
     def __init__(self, static: fx.GraphModule, parts: str) -> None:
         self.static = static
         self.parts = parts
         self.order = [str(n.target) for n in static.graph.nodes if n.op == "call_module"]
         self.sources: list[list[str]] = []
-        self.seen: set[type] = set()
+        self.seen: set[Any] = set()
 
     def lines(self) -> list[str]:
         found: list[str] = []
@@ -221,9 +222,21 @@ class Layers:
         return Call(f"{name_of_class(module)}(", tuple(items))
 
     def keep(self, kind: type) -> None:
-        if kind not in self.seen:
-            self.seen.add(kind)
-            self.sources.append(source_lines(kind))
+        for part in (*functions_read(kind), kind):
+            if part not in self.seen:
+                self.seen.add(part)
+                self.sources.append(source_lines(part))
+
+
+def functions_read(kind: type) -> list[Any]:
+    """The functions beside a layer's class that its methods call, torch's aside."""
+    found: dict[Any, None] = {}
+    for method in filter(inspect.isfunction, vars(kind).values()):
+        for name in method.__code__.co_names:
+            value = method.__globals__.get(name)
+            if inspect.isfunction(value) and value.__module__.split(".")[0] != "torch":
+                found.setdefault(value)
+    return list(found)
 
 
 def source_lines(part: Any) -> list[str]:
