@@ -7,6 +7,7 @@ alone.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import operator
@@ -152,7 +153,9 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
     called = {n.target for n in static.graph.nodes if n.op == "call_function"}
     classes = [source_lines(plain) for own, plain in OWN.items() if own in called] + classes
     code = "\n\n\n".join("\n".join(lines) for lines in classes)
-    imports = ["import hashlib", "import json", "from pathlib import Path"]
+    own = [name for name in ("copy", "math") if f"{name}." in code]
+    imports = [f"import {name}" for name in sorted([*own, "hashlib", "json"])]
+    imports += ["from pathlib import Path"]
     imports += ["from typing import Any"] * ("Any" in code)
     imports += ["", "import torch"]
     imports += ["import torch.nn.functional as F"] * ("F." in code)
@@ -182,8 +185,7 @@ class Shapes(fx.Interpreter):
 
 
 class Layers:
-    """The layers of an extracted network as lines of `__init__`. `sources` are the classes that
-    are not torch's, and the functions that they call."""
+    """The layers of an extracted network as lines of `__init__`; `sources` are the classes that are not torch's."""
 
     def __init__(self, static: fx.GraphModule, parts: str) -> None:
         self.static = static
@@ -221,22 +223,26 @@ class Layers:
         ]
         return Call(f"{name_of_class(module)}(", tuple(items))
 
-    def keep(self, kind: type) -> None:
-        for part in (*functions_read(kind), kind):
-            if part not in self.seen:
-                self.seen.add(part)
-                self.sources.append(source_lines(part))
+    def keep(self, kind: Any) -> None:
+        """The text of a class or function, after that of what it reads."""
+        if kind not in self.seen:
+            self.seen.add(kind)
+            for helper in helpers(kind):
+                self.keep(helper)
+            self.sources.append(source_lines(kind))
 
 
-def functions_read(kind: type) -> list[Any]:
-    """The functions beside a layer's class that its methods call, torch's aside."""
-    found: dict[Any, None] = {}
-    for method in filter(inspect.isfunction, vars(kind).values()):
-        for name in method.__code__.co_names:
-            value = method.__globals__.get(name)
-            if inspect.isfunction(value) and value.__module__.split(".")[0] != "torch":
-                found.setdefault(value)
-    return list(found)
+def helpers(part: Any) -> list[Any]:
+    """The functions and classes that the text of one reads, of those that came with it."""
+    package = part.__module__.split(".")[0]
+    code = (
+        part if inspect.isfunction(part) else next(filter(inspect.isfunction, vars(part).values()))
+    )
+    known = code.__globals__
+    tree = ast.parse("\n".join(source_lines(part)))
+    read = [known.get(node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    own = [one for one in read if inspect.isfunction(one) or inspect.isclass(one)]
+    return [one for one in own if one.__module__.split(".")[0] == package and one is not part]
 
 
 def source_lines(part: Any) -> list[str]:
