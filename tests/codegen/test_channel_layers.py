@@ -33,6 +33,12 @@ STAGES = {
     "bounds": "conv(12, kernel=3); clamp(low=-1); clamp(high=0.5); clamp(-0.5, 0.25)",
     "rows": "conv(12, kernel=3); multiply(here, sigmoid(tall()))",
     "columns": "conv(12, kernel=3); pool(max, over=height)",
+    "standardised weights": "standardized_conv(12, kernel=3); norm; relu\n"
+    "standardized_conv(8, kernel=1, bias=yes, eps=0.1)",
+    "a gain": "standardized_conv(12, kernel={3, 5}, gain=yes, gamma=1.5); relu\n"
+    "standardized_conv(12, kernel=3, groups=in / 2)",
+    "standardised weights of joined tensors": "concat(conv(6, kernel=3), conv(6, kernel=1))\n"
+    "standardized_conv(12, kernel=3, gain=yes); add(here, concat(conv(6, kernel=3), conv(6, kernel=1)))",
     "lowest": "conv(12, kernel=3); pad(top=1, right=1, mode=lowest); maxpool(2, stride=2)",
     "local response norm": "conv(12, kernel=3); local_response_norm(3); relu; local_response_norm(5, 1e-2, 0.5, k=2)",
     "banks": "norm rms(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1); norm } }",

@@ -45,6 +45,20 @@ def rms(net: Net, x: Tensor) -> Tensor:
     return last(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6) * net.factors)(net, x)
 
 
+def by_batch_norm(net: Net, x: Tensor) -> Tensor:
+    """As in timm's StdConv2d, but with a gain, as in its ScaledStdConv2d."""
+    weight, gain = net.layer.weight, net.factors.view(8, 1, 1, 1) * 72**-0.5
+    rows = F.batch_norm(weight.reshape(1, 8, -1), None, None, gain.view(-1), training=True, momentum=0.0, eps=1e-6)
+    return F.conv2d(x, rows.reshape_as(weight), None, 1, 1)
+
+
+def by_variance(net: Net, x: Tensor) -> Tensor:
+    """As in Big Transfer's own code."""
+    weight = net.layer.weight
+    var, mean = torch.var_mean(weight, dim=[1, 2, 3], keepdim=True, unbiased=False)
+    return F.conv2d(x, (weight - mean) / torch.sqrt(var + 1e-10), net.layer.bias, 1, 1, 1, 2)
+
+
 NOTHING = nn.Identity()
 CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str, object]]] = {
     "a product": (lambda net, x: x * net.wide(x), NOTHING, "conv multiply", {}),
@@ -95,6 +109,18 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
         nn.BatchNorm2d(8, affine=False),
         "batch_norm",
         {"eps": 1e-5, "momentum": 0.1, "affine": False},
+    ),
+    "standardised weights": (
+        by_variance,
+        nn.Conv2d(8, 8, 3, groups=2),
+        "standardized_conv",
+        {"out": 8, "kernel": 3, "groups": 2, "bias": True, "eps": 1e-10},
+    ),
+    "standardised weights with a gain": (
+        by_batch_norm,
+        nn.Conv2d(8, 8, 3, bias=False),
+        "standardized_conv",
+        {"out": 8, "kernel": 3, "gain": True},
     ),
     "rows": (lambda net, x: x.mean(3, keepdim=True), NOTHING, "pool", {"mode": "avg", "over": "width"}),
     "columns": (

@@ -213,13 +213,14 @@ def extract(
 
     To train it further, take it as it is and call `.train()`: it has norms, dropout and stochastic depth of its own
     (only dropout inside an attention is left out); weights that a triangular connection keeps at zero are free. With
-    `fold` the norms are folded into the layers before them, which is faster and computes the same, and the network
+    `fold` the norms are folded into the layers before them, and standardised weights are made once, which is faster and computes the same, and the network
     refuses to be trained: without its norms it would lose most of what it knows.
     """
     if plan is not None and not resized:
         plan = plan.replaced(resolution=None)
     graph, layers, _ = traced(net, plan)
     if fold:
+        layers = {path: with_plain_weight(layer) for path, layer in layers.items()}
         fold_norms(graph, layers)
         layers = {path: at_rest(layer) for path, layer in layers.items()}
         overwrite(graph, layers)
@@ -232,6 +233,12 @@ def extract(
 def at_rest(layer: nn.Module) -> nn.Module:
     """A layer as it is in eval mode: nothing, where it does something in training alone."""
     return nn.Identity() if getattr(type(layer), "only_training", False) else layer
+
+
+def with_plain_weight(layer: nn.Module) -> nn.Module:
+    """A layer of torch that computes the same in inference, where one makes its weight anew in each call."""
+    plain = getattr(layer, "with_plain_weight", None)
+    return layer if plain is None else plain()  # type: ignore[no-any-return]
 
 
 def traced(net: nn.Module, plan: Any) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
