@@ -59,6 +59,14 @@ def by_variance(net: Net, x: Tensor) -> Tensor:
     return F.conv2d(x, (weight - mean) / torch.sqrt(var + 1e-10), net.layer.bias, 1, 1, 1, 2)
 
 
+def written_out(net: Net, x: Tensor) -> Tensor:
+    """With Bessel's correction, a gain, and constants where a person may put them."""
+    weight = net.layer.weight
+    mean, var = weight.mean((1, 2, 3), keepdim=True), weight.var((1, 2, 3), keepdim=True)
+    scale = torch.rsqrt(var + 1e-4) * net.factors.view(8, 1, 1, 1)
+    return F.conv2d(x, 3 * (scale * (weight - mean)) / 72**0.5, None, 2, 1)
+
+
 NOTHING = nn.Identity()
 CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str, object]]] = {
     "a product": (lambda net, x: x * net.wide(x), NOTHING, "conv multiply", {}),
@@ -121,6 +129,19 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
         nn.Conv2d(8, 8, 3, bias=False),
         "standardized_conv",
         {"out": 8, "kernel": 3, "gain": True},
+    ),
+    "standardised weights, written out": (
+        written_out,
+        nn.Conv2d(8, 8, 3, bias=False),
+        "standardized_conv",
+        {
+            "out": 8,
+            "kernel": 3,
+            "stride": 2,
+            "gain": True,
+            "eps": pytest.approx(1e-4 * 71 / 72),
+            "gamma": pytest.approx(3 * (71 / 72) ** 0.5),
+        },
     ),
     "rows": (lambda net, x: x.mean(3, keepdim=True), NOTHING, "pool", {"mode": "avg", "over": "width"}),
     "columns": (

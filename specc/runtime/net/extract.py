@@ -191,7 +191,7 @@ class PlanTracer(fx.Tracer):
 
 
 class Folded(fx.GraphModule):
-    """A extracted network whose norms are folded into the layers before them: for inference alone."""
+    """An extracted network whose norms are folded into the layers before them: for inference alone."""
 
     def train(self, mode: bool = True) -> Folded:
         if mode:
@@ -213,8 +213,8 @@ def extract(
 
     To train it further, take it as it is and call `.train()`: it has norms, dropout and stochastic depth of its own
     (only dropout inside an attention is left out); weights that a triangular connection keeps at zero are free. With
-    `fold` the norms are folded into the layers before them, and standardised weights are made once, which is faster and computes the same, and the network
-    refuses to be trained: without its norms it would lose most of what it knows.
+    `fold` the norms are folded into the layers before them and standardised weights are made once, which is faster and
+    computes the same, and the network refuses to be trained: without its norms it would lose most of what it knows.
     """
     if plan is not None and not resized:
         plan = plan.replaced(resolution=None)
