@@ -66,7 +66,10 @@ STRANGERS = [
 ]
 FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onnxscript", "tensorboard", "matplotlib"}
 TORCH_FACING = {
-    *(f"importing/{name}.py" for name in ("sources", "trace", "weights", "prove", "layers", "rehearse")),
+    *(
+        f"importing/{name}.py"
+        for name in ("sources", "trace", "weights", "prove", "layers", "rehearse", "drops", "quiet")
+    ),
     "imported.py",
 }
 """What reads networks in PyTorch, and imports it inside functions only."""

@@ -71,6 +71,7 @@ NOTHING = nn.Identity()
 CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str, object]]] = {
     "a product": (lambda net, x: x * net.wide(x), NOTHING, "conv multiply", {}),
     "a difference": (lambda net, x: x - net.wide(x), NOTHING, "conv subtract", {}),
+    "a sum that begins with 0": (lambda net, x: 0 + net.wide(x) + x, NOTHING, "conv add", {}),
     "a mask": (lambda net, x: net.mask(x).sigmoid() * x, NOTHING, "conv sigmoid multiply", {}),
     "an expanded mask": (lambda net, x: x * net.mask(x).expand_as(x), NOTHING, "conv multiply", {}),
     "a gate a row": (lambda net, x: x * net.wide(x).mean(3, keepdim=True), NOTHING, "conv pool multiply", {}),

@@ -115,6 +115,8 @@ class BlockSizes:
         template = need.template
         if isinstance(template, (ast.Number, ast.Flag)) and is_constant(values):
             return inline(first_of(values)), ATOM
+        if isinstance(template, ast.Name) and is_constant(values) and first_of(values) == template.name:
+            return inline(template.name), ATOM  # a word, not a parameter's name
         literal = need.role != "channels" or self.merged.parts[0].scope.kind == "round"
         if template is None and literal and is_constant(values) and not need.half:
             return inline(first_of(values)), ATOM
