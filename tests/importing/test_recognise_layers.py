@@ -22,6 +22,8 @@ from tests.helpers.commands import specc
 class Net(nn.Module):
     """A function between a convolution and a head. `wide` and `mask` are convolutions, `factors` a parameter."""
 
+    layer: Any
+
     def __init__(self, function: Callable[[Any, Tensor], Tensor], layer: nn.Module) -> None:
         super().__init__()
         self.function, self.layer = function, layer

@@ -311,7 +311,7 @@ def at_rest(layer: nn.Module) -> nn.Module:
 def with_plain_weight(layer: nn.Module) -> nn.Module:
     """A layer of torch that computes the same in inference, where one makes its weight anew in each call."""
     plain = getattr(layer, "with_plain_weight", None)
-    return layer if plain is None else plain()  # type: ignore[no-any-return]
+    return layer if plain is None else plain()
 
 
 def traced(net: nn.Module, plan: Any) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
