@@ -1,4 +1,4 @@
-"""The largest sub-networks of elastic specs against the networks of torchvision and timm that they are elastic forms of:
+"""The largest sub-networks of elastic specs against the networks of torchvision and timm whose elastic forms they are:
 the same parameters, the same MACs, and with the same weights the same answers to the same images."""
 
 from __future__ import annotations
