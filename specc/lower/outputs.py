@@ -78,8 +78,8 @@ LEVEL = "level"
 
 
 def exit_name(b: Builder, statement: ast.Exit) -> str:
-    """What an exit is called: in a repeat its name and the round's number, `e1`, `e2`, ..; in nested repeats those of all
-    of them, `e2_1`."""
+    """What an exit is called: in a repeat its name and the round's number, `e1`, `e2`, ..; in nested repeats the numbers
+    of all of them, `e2_1`."""
     name = statement.name.name
     if not b.within:
         return name
