@@ -34,8 +34,8 @@ EXIT_MISPLACED = Rule(
     "exit-misplaced",
     "an exit is placed where the network can't end",
     "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in a\n"
-    "block; in a repeat every round has one, called after its number. What a choice may leave out has none: whether the\n"
-    "network can end there would depend on that choice. Nor has a head or another exit, which are ends themselves.\n"
+    "block; in a repeat every round has one, called after its number. What a choice may leave out has none: whether\n"
+    "the network can end there would depend on that choice. Nor has a head or another exit, which are ends themselves.\n"
     "Wrong:  stage s1 { skippable { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } }\n"
     "Right:  stage s1 { skippable { conv(16, kernel=3) }; exit e1 { pool(avg); linear(classes) } }",
 )
@@ -78,8 +78,8 @@ LEVEL = "level"
 
 
 def exit_name(b: Builder, statement: ast.Exit) -> str:
-    """What an exit is called: in a repeat its name and the round's number, `e1`, `e2`, ..; in nested repeats the numbers
-    of all of them, `e2_1`."""
+    """What an exit is called: in a repeat its name and the round's number, `e1`, `e2`, ..; in nested repeats all
+    of their numbers, `e2_1`."""
     name = statement.name.name
     if not b.within:
         return name
