@@ -35,7 +35,7 @@ EXIT_MISPLACED = Rule(
     "an exit is placed where the network can't end",
     "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in a\n"
     "block; in a repeat every round has one, called after its number. What a choice may leave out has none: whether\n"
-    "the network can end there would depend on that choice. Nor has a head or another exit, which are ends themselves.\n"
+    "the network can end there would depend on that choice. Nor has a head or another exit: they are ends themselves.\n"
     "Wrong:  stage s1 { skippable { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } }\n"
     "Right:  stage s1 { skippable { conv(16, kernel=3) }; exit e1 { pool(avg); linear(classes) } }",
 )
