@@ -110,7 +110,7 @@ def statements(context: Context, cls: Class) -> list[Statement]:
                     guards = (*known, 1)
                     texts = tuple(condition(g, called) if isinstance(g, (Var, Apply)) else "True" for g in guards)
                     select = Select(node.inputs, node.output, texts, guards)
-                    found.append(select if (there := joining(node.masks)) is None else branch(there, select))
+                    found.append(select if (some := joining(node.masks)) is None else branch(some, select))
                 case Place():
                     found.append(statement(context, cls, node, text_of))
         return found
