@@ -20,9 +20,9 @@ from specc.ir.graph import Graph, Predicts
 from specc.ir.parameter import Call, Signature
 from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
-from specc.methods.settings import DATASETS
+from specc.methods.settings import DATASETS, USUAL
 from specc.outputs import output_kind, task_module
-from specc.outputs.protocol import OutputKind
+from specc.outputs.protocol import OWN, OutputKind
 from specc.passes.slices import separable
 from specc.python.literals import literal
 from specc.version import __version__
@@ -69,6 +69,7 @@ class View:
     several    whether there are several inputs
     named_labels  whether a file of coarser labels names the data's classes
     task       what the network predicts, as Python text; its class, and the module that this is in
+    own_loss   the file of a loss of the user's, "" for none
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
@@ -103,6 +104,7 @@ class View:
     task: str
     task_class: str
     task_module: str
+    own_loss: str
     choices: int
     loop: str
     hooks: Mapping[str, str]
@@ -171,8 +173,9 @@ def training_view(graph: Graph, sections: Sections) -> View:
         several=len(graph.inputs) > 1,
         named_labels=any(level.names for level in graph.labels),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
-        task=task_text(kind, graph.predicts),
+        task=task_text(kind, graph.predicts, own_loss(sections.train)),
         task_class=kind.task,
+        own_loss=own_loss(sections.train),
         task_module=place(task_module(kind.name)),
         choices=len(graph.choices),
         loop=f"{call.name}/loop.jinja" if graph.choices else "plain_loop.jinja",
@@ -203,10 +206,17 @@ def training_view(graph: Graph, sections: Sections) -> View:
     )
 
 
-def task_text(kind: OutputKind, predicts: Predicts) -> str:
+def own_loss(train: Call) -> str:
+    """The file of a loss of the user's; "" where there is none."""
+    loss = train["loss"]
+    return str(loss["path"]) if isinstance(loss, Call) and loss.name == OWN.name else ""
+
+
+def task_text(kind: OutputKind, predicts: Predicts, own: str = "") -> str:
     """What the network predicts, as Python text."""
     scale = f", scale={predicts.scale}" if predicts.scale > 1 else ""
-    return f"{kind.task}({predicts.count}{scale})"
+    task = f"{kind.task}({predicts.count}{scale})"
+    return f"Own({task}, {literal(own)})" if own else task
 
 
 def call_text(call: Call, signature: Signature) -> str:
@@ -333,7 +343,12 @@ def subnets(value: object, graph: Graph) -> object:
 
 
 def without_name(call: Call) -> dict[str, object]:
-    return {name: plain(value) for name, value in call.values}
+    return {name: plain(value) for name, value in call.values if name != "loss" or is_named(value)}
+
+
+def is_named(loss: object) -> bool:
+    """Whether settings.toml says the loss: not where it is the usual one, nor where a file of the user's has it."""
+    return isinstance(loss, Call) and loss.name not in (USUAL.name, OWN.name)
 
 
 def plain(value: object) -> object:

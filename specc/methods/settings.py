@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from specc.ir.parameter import Call, ListOf, Parameter, SameAs, Signature, Variants, Words
+from specc.outputs.protocol import LOSSES
 
 OPTIMIZERS: Final = (
     Signature(
@@ -179,6 +180,8 @@ AUGMENTATIONS: Final = (
     ),
 )
 
+USUAL: Final = Signature("usual", (), "the first of what goes with the outputs")
+
 TRAIN: Final = Signature(
     "train",
     (
@@ -226,6 +229,9 @@ TRAIN: Final = Signature(
             most=1,
         ),
         Parameter("zero_init_residual", "flag", False, "the last norm of every residual's body starts at 0"),
+        Parameter(
+            "loss", Variants((USUAL, *LOSSES)), Call("usual"), "what outputs learn by; `usual`: that of their kind"
+        ),
         Parameter("label_smoothing", "number", 0, "share of a label that goes to all classes alike", below=1),
         Parameter("mixup", "number", 0, "mixes two images and their labels by a share from Beta(x, x); 0: never"),
         Parameter("cutmix", "number", 0, "pastes a part of another image by a share from Beta(x, x); 0: never"),

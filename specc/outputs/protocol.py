@@ -17,6 +17,7 @@ class OutputKind:
     name      of the folder, and of the kind in graphs
     word      the word of its statement, which names the number in expressions, too: `linear(classes)`
     each      what is predicted for each of, in `classes 21 each pixel`; "" for the whole input
+    targets   what outputs are compared with, for messages: "classes", "masks"
     counted   what the number counts, for messages: "the number of classes"
     least     the least number, and `lacking`, why fewer make no sense
     help      what to write instead of fewer
@@ -28,6 +29,7 @@ class OutputKind:
               times as large ("scaled")
     losses    of `train { loss=.. }`, the usual one first
     metrics   the keys of what it is scored by, which `objectives` may name, the usual one first
+    distance  whether there is one between outputs and a teacher's
     softened  whether a temperature softens what is distilled
     smoothed  whether labels can be smoothed
     levels    whether its labels may have coarser levels
@@ -36,6 +38,7 @@ class OutputKind:
 
     name: str
     word: str
+    targets: str
     counted: str
     task: str
     ends: str
@@ -48,6 +51,7 @@ class OutputKind:
     help: str = ""
     call: str = ""
     space: Literal["vector", "map", "scaled"] = "vector"
+    distance: bool = True
     softened: bool = False
     smoothed: bool = False
     levels: bool = False

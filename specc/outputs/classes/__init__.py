@@ -9,6 +9,7 @@ from specc.outputs.protocol import CROSS_ENTROPY, FOCAL, OutputKind
 KIND: Final = OutputKind(
     name="classes",
     word="classes",
+    targets="classes",
     example="classes 10",
     counted="the number of classes",
     least=2,

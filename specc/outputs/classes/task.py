@@ -13,7 +13,7 @@ from torch import Tensor
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe
 from specc.runtime.train.losses import classified, divergence
-from specc.runtime.train.scores import Metric, Score
+from specc.runtime.train.scores import ACCURACY, Metric, Score
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Classes:
     label_smoothing: float = 0.0
 
     kind: ClassVar[str] = "classes"
-    metrics: ClassVar[tuple[Metric, ...]] = (Metric("accuracy", "accuracy"),)
+    metrics: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
     sums: ClassVar[int] = 4
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Classes:

@@ -10,6 +10,7 @@ KIND: Final = OutputKind(
     name="pixels",
     word="classes",
     each="pixel",
+    targets="masks",
     example="classes 21 each pixel",
     counted="the number of classes",
     least=2,

@@ -10,6 +10,7 @@ KIND: Final = OutputKind(
     name="restored",
     word="restores",
     call="image",
+    targets="images",
     example="restores image(3)",
     counted="the number of channels",
     ends="conv(restores, kernel=3)",

@@ -9,6 +9,7 @@ from specc.outputs.protocol import BCE, FOCAL, OutputKind
 KIND: Final = OutputKind(
     name="tags",
     word="tags",
+    targets="tags",
     example="tags 20",
     counted="the number of tags",
     ends="pool(avg); linear(tags)",

@@ -9,6 +9,7 @@ from specc.outputs.protocol import HUBER, L1, MSE, OutputKind
 KIND: Final = OutputKind(
     name="values",
     word="values",
+    targets="numbers",
     example="values 3",
     counted="the number of values",
     ends="pool(avg); linear(values)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Metric:
         if self.share:
             return f"{value:.{digits}%}"
         return f"{value:.{digits + 2}g}{f' {self.unit}' if self.unit else ''}"
+
+
+ACCURACY: Final = Metric("accuracy", "accuracy")
 
 
 @dataclass(frozen=True, slots=True)
