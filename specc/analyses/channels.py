@@ -84,7 +84,7 @@ def channel_sets(graph: Graph) -> tuple[ChannelSet, ...]:
     readers: dict[str, list[Op]] = {root: [] for root in members}
     for op in graph.ops:
         written, read = places.root(op.outputs[0]), places.root(op.inputs[0])
-        if written in rows and op.operator.row_per_channel:
+        if written in rows and has_rows(op, tensors):
             rows[written].append(op.name)
         if read in readers and is_dense(op):
             readers[read].append(op)
@@ -112,6 +112,12 @@ def is_dense(op: Op) -> bool:
 def keeps_places(op: Op) -> bool:
     """Whether channel c of what leaves depends on channel c of what enters alone."""
     return op.operator.channelwise and op.operator.keeps_channels
+
+
+def has_rows(op: Op, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether its weights have an entry for each channel that it writes, not one for all."""
+    weights = op.operator.weights(op, [tensors[name] for name in op.inputs], [tensors[op.output]])
+    return op.operator.row_per_channel and not any(weight.full == (1,) for weight in weights)
 
 
 def has_weights(op: Op, tensors: Mapping[str, Tensor]) -> bool:

@@ -23,3 +23,11 @@ def per_channel(argument: object, read: Read, seen: Seen) -> State | None:
     stands = all(not axis or theirs == channel for axis, theirs in zip(view.axes, behind, strict=True))
     whole = all(digit.low == 1 and digit.size == read.channels for digit in counted)
     return node.state if stands and whole else None
+
+
+def single(argument: object, seen: Seen) -> State | None:
+    """The parameter of one number that an argument is, in whatever shape it is kept."""
+    node = seen.node(argument, "state")
+    if node is None or node.state is None or not node.state.trained:
+        return None
+    return node.state if all(size == 1 for size in node.shape) else None

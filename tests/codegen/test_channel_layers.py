@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from specc.ops.affine.torch import ElasticAffine, ElasticOffset
 from specc.ops.layer_scale.torch import ElasticLayerScale
 from specc.ops.prelu.torch import ElasticPReLU
 from specc.runtime.train.optim import fill, parameter_groups
@@ -22,6 +23,17 @@ STAGES = {
     "prelu": "conv(12, kernel=3); prelu; conv(12, kernel=3); prelu(channels=yes); prelu(start=0.1)",
     "instance norm": "norm instance; conv(12, kernel=3); norm; norm(eps=1e-3); norm(affine=no)",
     "rms norm": "norm rms(eps=1e-6); conv(12, kernel=3); norm; relu",
+    "one factor": "conv(12, kernel=3); layer_scale(0.5, channels=no); offset(channels=no)",
+    "affine": "conv(12, kernel=3); affine; conv(12, kernel=1); offset; affine(start=0.5); offset(start=0.1)",
+    "batch norm without a scale": "conv(12, kernel=3); norm(affine=no); relu; depthwise(kernel=3); norm(affine=no)",
+    "banks without a scale": "norm batch(bank=skip, affine=no); conv(12, kernel=3); norm\n"
+    "skippable { residual { conv(in, kernel=1); norm } }",
+    "joined, without a scale": "concat(conv(6, kernel=3), conv(6, kernel=1)); norm(affine=no); conv(12, kernel=1)",
+    "constants": "residual { conv(in, kernel=3); scale_by(0.2) }; shift_by(-1); subtract_from(1)",
+    "bounds": "conv(12, kernel=3); clamp(low=-1); clamp(high=0.5); clamp(-0.5, 0.25)",
+    "rows": "conv(12, kernel=3); multiply(here, sigmoid(tall()))",
+    "columns": "conv(12, kernel=3); pool(max, over=height)",
+    "lowest": "conv(12, kernel=3); pad(top=1, right=1, mode=lowest); maxpool(2, stride=2)",
     "local response norm": "conv(12, kernel=3); local_response_norm(3); relu; local_response_norm(5, 1e-2, 0.5, k=2)",
     "banks": "norm rms(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1); norm } }",
     "other banks": "norm instance(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1) } }",
@@ -29,15 +41,18 @@ STAGES = {
 HEADS = {
     "tokens": "patch_embed(2, dim=16); norm rms; norm; layer_scale(0.5); prelu(channels=yes); take(mean); layer_scale\n"
     "prelu(channels=yes); linear(classes)",
+    "affine tokens": "patch_embed(2, dim=16); affine; offset; scale_by(2); shift_by(1); clamp(low=0); take(mean)\n"
+    "affine; offset; layer_scale(channels=no); linear(classes)",
     "vectors": "pool(avg); norm rms; norm; prelu(channels=yes); layer_scale(1); linear(classes)",
 }
+BLOCKS = "block tall() { pool(avg, over=width); conv(in, kernel=1) }"
 SETTINGS = ("norm batch", "norm batch; width per_group 0.25..1.0 round 2")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_sliced_extracted_and_static_code_agree_on_maps(stage: str, settings: str, tmp_path: Path) -> None:
-    check(text_of(f"stage {{ {STAGES[stage]} }}", settings), tmp_path)
+    check(text_of(f"stage {{ {STAGES[stage]} }}", settings, blocks=BLOCKS), tmp_path)
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -57,6 +72,18 @@ NORMED = "norm {0}; norm"
         ("prelu(channels=yes)", lambda x: F.prelu(x, SLOPES)),
         ("norm instance(eps=1e-3); norm", lambda x: F.instance_norm(x, weight=SLOPES, eps=1e-3)),
         ("norm instance(affine=no); norm", F.instance_norm),
+        ("norm batch(affine=no); norm", lambda x: x / (1 + 1e-5) ** 0.5),
+        ("affine", lambda x: x * SLOPES[:, None, None]),
+        ("offset", lambda x: x + SLOPES[:, None, None]),
+        ("scale_by(-0.25)", lambda x: x * -0.25),
+        ("shift_by(3)", lambda x: x + 3),
+        ("subtract_from(1)", lambda x: 1 - x),
+        ("clamp(low=0.5)", lambda x: x.clamp(min=0.5)),
+        ("clamp(high=0.5)", lambda x: x.clamp(max=0.5)),
+        ("clamp(-0.5, 0.5)", lambda x: x.clamp(-0.5, 0.5)),
+        ("pool(avg, over=height)", lambda x: F.adaptive_avg_pool2d(x, (1, None))),
+        ("pool(max, over=width)", lambda x: x.amax(3, keepdim=True)),
+        ("pad(1, mode=lowest); maxpool(2)", lambda x: F.max_pool2d(F.pad(x, (0, 0, 1, 0), value=-1e9), 2)),
         ("norm rms(eps=1e-3); norm", lambda x: x / (x.square().mean(1, True) + 1e-3).sqrt() * SLOPES[:, None, None]),
         (
             "local_response_norm(3, 0.1, 0.75, k=2)",
@@ -69,7 +96,7 @@ NORMED = "norm {0}; norm"
 )
 def test_each_is_what_its_formula_says(written: str, expected: Callable[[Tensor], Tensor], tmp_path: Path) -> None:
     text = f"supernet net {{ input image(3, 4, 4); classes 3; stem {{ {written} }}; head {{ pool(avg) }} }}"
-    net = project(from_text(text), tmp_path).model.Model()
+    net = project(from_text(text), tmp_path).model.Model().eval()
     with torch.no_grad():
         for name, parameter in net.named_parameters():
             parameter.copy_(SLOPES if name.endswith("weight") else torch.zeros(3))
@@ -77,7 +104,15 @@ def test_each_is_what_its_formula_says(written: str, expected: Callable[[Tensor]
     torch.testing.assert_close(net(x), expected(x).mean((2, 3)))
 
 
-@pytest.mark.parametrize("layer", [ElasticLayerScale(4), ElasticPReLU(4)], ids=["layer scale", "prelu"])
+LAYERS = {
+    "layer scale": ElasticLayerScale(4),
+    "prelu": ElasticPReLU(4),
+    "affine": ElasticAffine(4),
+    "offset": ElasticOffset(4),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
 def test_recipes_leave_them_as_norms(layer: nn.Module) -> None:
     """Neither weight decay, where norms are spared, nor an `init` reaches them."""
     before = {name: parameter.clone() for name, parameter in layer.named_parameters()}

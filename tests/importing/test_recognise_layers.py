@@ -28,6 +28,7 @@ class Net(nn.Module):
         self.stem, self.wide, self.mask = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1), nn.Conv2d(8, 1, 1)
         self.factors = nn.Parameter(torch.randn(8))
         self.tall = nn.Parameter(torch.randn(8, 1, 1))
+        self.one = nn.Parameter(torch.randn(()))
         self.head = nn.Linear(8, 5)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,9 +51,11 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
     "a difference": (lambda net, x: x - net.wide(x), NOTHING, "conv subtract", {}),
     "a mask": (lambda net, x: net.mask(x).sigmoid() * x, NOTHING, "conv sigmoid multiply", {}),
     "an expanded mask": (lambda net, x: x * net.mask(x).expand_as(x), NOTHING, "conv multiply", {}),
+    "a gate a row": (lambda net, x: x * net.wide(x).mean(3, keepdim=True), NOTHING, "conv pool multiply", {}),
     "squeeze-excite": (lambda net, x: x * net.wide(x.mean((2, 3), True)), NOTHING, "pool linear scale", {}),
     "GELU by a tanh": (lambda net, x: F.gelu(x, approximate="tanh"), NOTHING, "gelu_tanh", {}),
     "GELU by a sigmoid": (lambda net, x: x * torch.sigmoid(1.702 * x), NOTHING, "quick_gelu", {}),
+    "another sigmoid": (lambda net, x: x * torch.sigmoid(1.5 * x), NOTHING, "scale_by sigmoid multiply", {}),
     "mish": (lambda net, x: F.mish(x), NOTHING, "mish", {}),
     "SELU": (lambda net, x: F.selu(x), NOTHING, "selu", {}),
     "a leak": (lambda net, x: F.leaky_relu(x, 0.2), NOTHING, "leaky_relu", {"slope": 0.2}),
@@ -67,6 +70,51 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
     "factors": (lambda net, x: net.tall * x, NOTHING, "layer_scale", {}),
     "reshaped factors": (lambda net, x: x * net.factors.reshape(1, -1, 1, 1), NOTHING, "layer_scale", {}),
     "factors of last channels": (lambda net, x: last(net.factors.mul)(net, x), NOTHING, "layer_scale", {}),
+    "a constant factor": (lambda net, x: 0.2 * x, NOTHING, "scale_by", {"factor": 0.2}),
+    "a share": (lambda net, x: x / 4, NOTHING, "scale_by", {"factor": 0.25}),
+    "a constant tensor": (lambda net, x: x * torch.tensor(3.0), NOTHING, "scale_by", {"factor": 3.0}),
+    "the negative": (lambda net, x: -x, NOTHING, "scale_by", {"factor": -1}),
+    "a constant more": (lambda net, x: 1.5 + x, NOTHING, "shift_by", {"offset": 1.5}),
+    "a constant less": (lambda net, x: x - 2, NOTHING, "shift_by", {"offset": -2}),
+    "the rest": (lambda net, x: 1 - x, NOTHING, "subtract_from", {"number": 1}),
+    "offsets": (lambda net, x: x + net.tall, NOTHING, "offset", {}),
+    "factors and offsets": (
+        lambda net, x: last(lambda y: torch.addcmul(net.factors, net.tall.view(1, 1, 8), y))(net, x),
+        NOTHING,
+        "affine",
+        {},
+    ),
+    "a factor for all": (lambda net, x: x * net.one, NOTHING, "layer_scale", {"channels": False}),
+    "an offset for all": (lambda net, x: net.one + x, NOTHING, "offset", {"channels": False}),
+    "a square": (lambda net, x: x**2, NOTHING, "multiply", {}),
+    "a lower bound": (lambda net, x: x.clamp(min=-1), NOTHING, "clamp", {"low": -1}),
+    "an upper bound": (lambda net, x: x.clamp(max=6), NOTHING, "clamp", {"high": 6}),
+    "no lower bound": (lambda net, x: x.clamp(-float("inf"), 2), NOTHING, "clamp", {"high": 2}),
+    "a batch norm without a scale": (
+        lambda net, x: net.layer(x),
+        nn.BatchNorm2d(8, affine=False),
+        "batch_norm",
+        {"eps": 1e-5, "momentum": 0.1, "affine": False},
+    ),
+    "rows": (lambda net, x: x.mean(3, keepdim=True), NOTHING, "pool", {"mode": "avg", "over": "width"}),
+    "columns": (
+        lambda net, x: net.layer(x),
+        nn.AdaptiveMaxPool2d((1, None)),
+        "pool",
+        {"mode": "max", "over": "height"},
+    ),
+    "columns of last channels": (
+        lambda net, x: last(lambda y: y.amax(1, keepdim=True))(net, x),
+        NOTHING,
+        "pool",
+        {"mode": "max", "over": "height"},
+    ),
+    "a border below all numbers": (
+        lambda net, x: F.pad(x, (0, 1, 0, 1), value=-float("inf")),
+        NOTHING,
+        "pad",
+        {"bottom": 1, "right": 1, "mode": "lowest"},
+    ),
     "an instance norm": (
         lambda net, x: net.layer(x),
         nn.InstanceNorm2d(8),
@@ -104,7 +152,7 @@ NOT_THESE: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "factors of places": lambda net, x: last(lambda y: y.transpose(1, 3) * net.factors)(net, x),
     "half of the factors": lambda net, x: x * net.factors[:1].reshape(1, 1, 1, 1),
     "a number a pixel": lambda net, x: x * net.wide(x)[:, :, :1],
-    "another sigmoid": lambda net, x: x * torch.sigmoid(1.5 * x),
+    "a bound that is learned": lambda net, x: x.clamp(min=net.one),
 }
 
 

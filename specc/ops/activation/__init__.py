@@ -4,5 +4,5 @@ from typing import Final
 
 KINDS: Final = (
     *("relu", "relu6", "hswish", "hsigmoid", "silu", "gelu", "sigmoid", "tanh"),
-    *("gelu_tanh", "quick_gelu", "mish", "selu", "leaky_relu", "elu", "celu", "softplus", "hardtanh"),
+    *("gelu_tanh", "quick_gelu", "mish", "selu", "leaky_relu", "elu", "celu", "softplus", "hardtanh", "clamp"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Final
 
 from specc.traced.found import Found, Recognise, Seen
@@ -45,15 +46,17 @@ def gelu(node: Node, seen: Seen) -> Found | View | None:
 
 def clamped(node: Node, seen: Seen) -> Found | None:
     """`relu6` as a clamp, and hsigmoid, which is relu6(x + 3) / 6, begins with it."""
-    bounds = (node["min_val"], node["max_val"]) if node.target == "aten.hardtanh" else (node["min"], node["max"])
+    low, high = bounds_of(node)
     read = seen.read(node["self"])
-    if read is None:
+    if read is None or (low is None and high is None) or any(isinstance(node[end], Ref) for end in ("min", "max")):
         return None
-    if bounds == (0, 6):
+    if (low, high) == (0, 6):
         return Found("relu6", (read,))
-    if bounds in ((0, None), (0, float("inf"))):
+    if (low, high) == (0, None):
         return Found("relu", (read,))
-    return Found("hardtanh", (read,), {"low": bounds[0], "high": bounds[1]}) if None not in bounds else None
+    if low is not None and high is not None:
+        return Found("hardtanh", (read,), {"low": low, "high": high}) if low < high else None
+    return Found("clamp", (read,), {"high": high} if low is None else {"low": low})
 
 
 def gated(node: Node, seen: Seen) -> Found | None:
@@ -128,10 +131,18 @@ def shifted_relu6(argument: object, seen: Seen, divided: bool) -> tuple[object, 
     return added["self"], (added, clamp, *nodes)
 
 
-def bounds_of(node: Node) -> tuple[object, object]:
+def bounds_of(node: Node) -> tuple[float | None, float | None]:
+    """Between which numbers a node keeps what it reads; None where there is no bound, or none that is a number."""
     if node.target == "aten.relu6":
         return 0, 6
-    return (node["min_val"], node["max_val"]) if node.target == "aten.hardtanh" else (node["min"], node["max"])
+    if node.target == "aten.relu":
+        return 0, None
+    low, high = ("min_val", "max_val") if node.target == "aten.hardtanh" else ("min", "max")
+    return bound(node[low]), bound(node[high])
+
+
+def bound(value: object) -> float | None:
+    return value if isinstance(value, (int, float)) and isfinite(value) else None
 
 
 def same(one: object, other: object, seen: Seen) -> bool:
@@ -146,6 +157,7 @@ NODES: Final[Mapping[str, Recognise]] = {
     "aten.hardtanh": clamped,
     "aten.clamp": clamped,
     "aten.clamp_min": clamped,
+    "aten.clamp_max": clamped,
     "aten.hardswish": plain("hswish"),
     "aten.hardsigmoid": plain("hsigmoid"),
     "aten.silu": plain("silu"),

@@ -16,8 +16,9 @@ from specc.ir.parameter import Parameter, Signature
 NOTHING_BETWEEN = Rule(
     "E421",
     "nothing-between",
-    "the bounds of `hardtanh` leave no value between them",
-    "`hardtanh(low, high)` clamps to the range between the two, so the first is the smaller.\n"
+    "the bounds of `hardtanh` or `clamp` leave no value between them",
+    "`hardtanh(low, high)` and `clamp(low, high)` keep to the range between the two, so the first is the smaller;\n"
+    "`clamp(low=0)` and `clamp(high=6)` have one bound.\n"
     "Wrong:  hardtanh(6, 0)\n"
     "Right:  hardtanh(0, 6)",
 )
@@ -45,9 +46,9 @@ class Activation(Operator):
 
 @dataclass(frozen=True, slots=True)
 class CurveParams:
-    """The numbers of an activation, in the order of its parameters."""
+    """The numbers of an activation, in the order of its parameters; None for one that is not given."""
 
-    numbers: tuple[Number, ...]
+    numbers: tuple[Number | None, ...]
 
 
 class Curve(Activation):
@@ -59,22 +60,25 @@ class Curve(Activation):
 
     def build(self, call: OpCall) -> Built:
         tensor = call.inputs[0]
-        numbers = tuple(cast(Number, call.args[parameter.name]) for parameter in self.signature.parameters)
+        numbers = tuple(cast("Number | None", call.args[parameter.name]) for parameter in self.signature.parameters)
         return Built(CurveParams(numbers), ((tensor.channels, tensor.space),))
 
 
 class HardTanh(Curve):
-    """`hardtanh(0, 6)`."""
+    """`hardtanh(0, 6)`, `clamp(low=0)`."""
 
     def build(self, call: OpCall) -> Built:
-        low, high = (cast(Number, call.args[name]) for name in ("low", "high"))
-        if low >= high:
+        low, high = (cast("Number | None", call.args[name]) for name in ("low", "high"))
+        if low is None and high is None:
+            message = "a clamp without bounds changes nothing"
+            call.report(NOTHING_BETWEEN, message, help="say `low=`, `high=` or both")
+        elif low is not None and high is not None and low >= high:
             message = f"there is no value between {float(low):g} and {float(high):g}"
             call.report(NOTHING_BETWEEN, message, at="high", help="the smaller number comes first")
         return super().build(call)
 
 
-def number(name: str, default: Number, doc: str, above: int | None = None) -> Parameter:
+def number(name: str, default: Number | None, doc: str, above: int | None = None) -> Parameter:
     return Parameter(name, "number", default, doc, above=above)
 
 
@@ -109,5 +113,11 @@ OPERATORS = (
         "min(max(x, low), high).",
         number("low", -1, "its least value"),
         number("high", 1, "its greatest value"),
+    ),
+    HardTanh(
+        "clamp",
+        "x, but no less than low and no more than high.",
+        number("low", None, "its least value, if it has one"),
+        number("high", None, "its greatest value, if it has one"),
     ),
 )

@@ -17,11 +17,13 @@ def function(kind: str, call: str, inplace: str = "") -> Writer:
     return Writer(kind, write, function=True)
 
 
+def numbers(site: Site) -> tuple[Number, ...]:
+    """The numbers of an activation that has them all."""
+    return cast("tuple[Number, ...]", cast(CurveParams, site.op.params).numbers)
+
+
 def curve(kind: str, call: str, layer: str, **usual: Number) -> Writer:
     """A function with its usual numbers, else a layer that holds them."""
-
-    def numbers(site: Site) -> tuple[Number, ...]:
-        return cast(CurveParams, site.op.params).numbers
 
     def write(sites: Sites, elastic: bool) -> Written:
         if all(numbers(site) == tuple(usual.values()) for site in sites):
@@ -33,6 +35,16 @@ def curve(kind: str, call: str, layer: str, **usual: Number) -> Writer:
         return Written(layer, args=args)
 
     return Writer(kind, write)
+
+
+def clamp(sites: Sites, elastic: bool) -> Written:
+    """`Clamp(low=0)`."""
+    args = tuple(
+        Arg(each(sites, lambda site, i=i: numbers(site)[i]), "extra", name)  # type: ignore[misc]
+        for i, name in enumerate(("low", "high"))
+        if all(cast(CurveParams, site.op.params).numbers[i] is not None for site in sites)
+    )
+    return Written("Clamp", "activation", args, plain=True)
 
 
 def quick_gelu(sites: Sites, elastic: bool) -> Written:
@@ -52,6 +64,7 @@ WRITERS = (
     function("mish", "F.mish({0})"),
     function("selu", "F.selu({0})"),
     Writer("quick_gelu", quick_gelu),
+    Writer("clamp", clamp),
     curve("leaky_relu", "F.leaky_relu({0})", "nn.LeakyReLU", negative_slope=Fraction(1, 100)),
     curve("elu", "F.elu({0})", "nn.ELU", alpha=1),
     curve("celu", "F.celu({0})", "nn.CELU", alpha=1),

@@ -22,6 +22,7 @@ class BatchNormParams:
     eps: Number
     momentum: Number
     full_channels: int
+    affine: bool = True
 
 
 class BatchNorm(Operator):
@@ -55,6 +56,7 @@ class BatchNorm(Operator):
                 above=0,
                 most=1,
             ),
+            Parameter("affine", "flag", True, "whether it has a learned scale and offset"),
             Parameter("bank", "bank", "shared", "which sub-networks share statistics and scales"),
         ),
         "Batch normalisation over images and pixels, with a learned scale and offset per channel.",
@@ -67,14 +69,14 @@ class BatchNorm(Operator):
             eps=cast(Number, call.args["eps"]),
             momentum=cast(Number, call.args["momentum"]),
             full_channels=call.maximum(tensor.features),
+            affine=cast(bool, call.args["affine"]),
         )
         return Built(params, ((tensor.channels, tensor.space),))
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(BatchNormParams, op.params)
-        return tuple(
-            Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
-        )
+        names = ("weight", "bias") if p.affine else ()
+        return tuple(Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in names)
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)

@@ -29,6 +29,7 @@ def write(sites: Sites, elastic: bool) -> Written:
     extras = (
         Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000)),
         Arg(each(sites, lambda site: params(site).momentum), "extra", "momentum", Fraction(1, 10)),
+        Arg(each(sites, lambda site: params(site).affine), "extra", "affine", True),
     )
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):

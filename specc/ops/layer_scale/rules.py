@@ -15,7 +15,8 @@ from specc.ir.parameter import Parameter, Signature
 
 @dataclass(frozen=True, slots=True)
 class LayerScaleParams:
-    """`channels` are active, `full_channels` those of the largest sub-network; each begins as `start`."""
+    """`channels` are active, `full_channels` those of the largest sub-network, both 1 where one factor is for all; each
+    begins as `start`."""
 
     channels: Expr
     start: Number
@@ -35,15 +36,19 @@ class LayerScale(Operator):
     silent = True
     signature = Signature(
         "layer_scale",
-        (Parameter("start", "number", Fraction(1, 1_000_000), "what the factors are at first"),),
-        "Multiplies every channel by a learned factor.",
+        (
+            Parameter("start", "number", Fraction(1, 1_000_000), "what the factors are at first"),
+            Parameter("channels", "flag", True, "whether every channel has a factor of its own"),
+        ),
+        "Multiplies every channel by a learned factor, or all by one.",
     )
 
     def build(self, call: OpCall) -> Built:
         tensor = call.inputs[0]
-        params = LayerScaleParams(
-            tensor.features, cast(Number, call.args["start"]), full_channels=call.maximum(tensor.features)
-        )
+        start = cast(Number, call.args["start"])
+        params = LayerScaleParams(1, start, 1)
+        if call.args["channels"]:
+            params = LayerScaleParams(tensor.features, start, call.maximum(tensor.features))
         return Built(params, ((tensor.channels, tensor.space),))
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:

@@ -15,7 +15,8 @@ def params(site: Site) -> LayerScaleParams:
 
 def write(sites: Sites, elastic: bool) -> Written:
     """`LayerScale(channels)`, or its elastic twin with `cut(channels)`."""
-    channels = Arg(each(sites, lambda site: params(site).channels), "channels")
+    counts = each(sites, lambda site: params(site).channels)
+    channels = Arg(counts, "size" if set(counts) == {1} else "channels")
     start = Arg(each(sites, lambda site: params(site).start), "extra", "start", Fraction(1, 1_000_000))
     if varies(channels.values):
         return Written("ElasticLayerScale", "layer_scale", (channels, start), planned=True, overwritable=True)

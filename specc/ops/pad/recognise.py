@@ -29,6 +29,8 @@ def bordered(node: Node, seen: Seen) -> Found | None:
     mode = TARGETS[node.target] or MODES.get(node["mode"])
     if read is None or mode is None or len(sides) not in (2, 4) or min(sides) < 0 or not any(sides):
         return None
+    if mode == "zeros" and node["value"] == float("-inf"):
+        mode = "lowest"
     if mode == "zeros" and node["value"] not in (None, 0):
         return None
     left, right, top, bottom = (*sides, 0, 0)[:4]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 from specc.diagnostics import Rule
 from specc.ir.expr import apply
@@ -22,6 +22,9 @@ PAD_TOO_WIDE = Rule(
 )
 
 
+Mode: TypeAlias = Literal["zeros", "reflect", "replicate", "circular", "lowest"]
+
+
 @dataclass(frozen=True, slots=True)
 class PadParams:
     """How many rows and columns stand on each side, and what they hold."""
@@ -30,7 +33,7 @@ class PadParams:
     bottom: int
     left: int
     right: int
-    mode: Literal["zeros", "reflect", "replicate", "circular"]
+    mode: Mode
 
 
 SIDES = ("top", "bottom", "left", "right")
@@ -49,9 +52,10 @@ class Pad(Operator):
             *(Parameter(side, "count", 0, f"rows or columns at the {side}") for side in SIDES),
             Parameter(
                 "mode",
-                Words(("zeros", "reflect", "replicate", "circular")),
+                Words(("zeros", "reflect", "replicate", "circular", "lowest")),
                 "zeros",
-                "zeros; pixels mirrored at the edge, the outermost ones again, or those of the other side",
+                "zeros; pixels mirrored at the edge, the outermost ones again, or those of the other side; the lowest"
+                " number, which no maximum takes",
             ),
         ),
         "Puts a border around a feature map, as wide on each side as is said.",
@@ -60,7 +64,7 @@ class Pad(Operator):
     def build(self, call: OpCall) -> Built:
         tensor = require_map(call, "a border")
         top, bottom, left, right = (cast(int, call.args[side]) for side in SIDES)
-        mode = cast(Literal["zeros", "reflect", "replicate", "circular"], call.args["mode"])
+        mode = cast(Mode, call.args["mode"])
         if mode in ("reflect", "circular"):
             for side, size in zip(SIDES, (0, 0, 1, 1), strict=True):
                 most = call.maximum(tensor.space[size]) - (mode == "reflect") if len(tensor.space) == 2 else 0

@@ -28,7 +28,10 @@ def borders(site: Site) -> tuple[int, int, int, int]:
 
 def write(sites: Sites, elastic: bool) -> Written:
     """`nn.ZeroPad2d((left, right, top, bottom))`, or its twin of another mode."""
-    return Written(LAYERS[params(sites[0]).mode], args=(Arg(each(sites, borders), "padding"),))
+    mode, sides = params(sites[0]).mode, Arg(each(sites, borders), "padding")
+    if mode == "lowest":
+        return Written("LowestPad2d", "pad", (sides,), plain=True)
+    return Written(LAYERS[mode], args=(sides,))
 
 
 WRITERS = (Writer("pad", write),)

@@ -42,7 +42,22 @@ def meets(whole: Read, part: Read) -> bool:
         return False
     if not all(mine in (axis, ()) for mine, axis in zip(part.view.axes, whole.view.axes, strict=True)):
         return False
-    return part.channels in (1, whole.channels) and (part.space == whole.space or set(part.space) == {1})
+    if part.channels == whole.channels:
+        return all(mine in (1, size) for mine, size in zip(part.space, whole.space, strict=True))
+    return part.channels == 1 and part.space == whole.space
 
 
-NODES: Final[Mapping[str, Recognise]] = {"aten.mul": pointwise("multiply"), "aten.sub": pointwise("subtract")}
+def square(node: Node, seen: Seen) -> Found | None:
+    """`x ** 2`: a tensor times itself."""
+    read = seen.read(node["self"])
+    if read is None or (node.target == "aten.pow" and node["exponent"] != 2):
+        return None
+    return Found("multiply", (read, read))
+
+
+NODES: Final[Mapping[str, Recognise]] = {
+    "aten.mul": pointwise("multiply"),
+    "aten.sub": pointwise("subtract"),
+    "aten.pow": square,
+    "aten.square": square,
+}

@@ -22,7 +22,7 @@ TWO_TENSORS = Rule(
 
 class Pointwise(Operator):
     """`multiply(a, b)`, `subtract(a, b)`. Both are of one shape, or one is a vector with a number for each channel of
-    the other, or a map or tokens with one number for each place of it."""
+    the other, a map or tokens with one number for each place of it, or a map with one for each row or column."""
 
     channelwise = True
 
@@ -32,7 +32,7 @@ class Pointwise(Operator):
         self.folds = kind == "multiply"
         self.drawn = Drawn("join", word=sign)
         doubled = Parameter(
-            "inputs", "tensors", doc="two of one shape, or one of them with a number a channel or place"
+            "inputs", "tensors", doc="two of one shape, or one of them with a number a channel, place, row or column"
         )
         self.signature = Signature(kind, (doubled,), doc)
 
@@ -49,6 +49,10 @@ class Pointwise(Operator):
             call.tie(replace(whole, space=()), replace(other, space=()), what)
         elif per_place(call, other, whole):
             call.tie_space(whole, other, what)
+        elif along := per_line(call, other, whole):
+            call.tie(
+                replace(whole, space=(whole.space[along - 1],)), replace(other, space=(other.space[along - 1],)), what
+            )
         else:
             call.tie(whole, other, what)
         return Built(NoParams(), ((whole.channels, whole.space),))
@@ -59,9 +63,9 @@ class Pointwise(Operator):
 
 def stretches(call: OpCall, left: Tensor, right: Tensor) -> bool:
     """Whether the left one is stretched to the right one's shape."""
-    if per_channel(call, right, left) or per_place(call, right, left):
+    if any(ask(call, right, left) for ask in (per_channel, per_place, per_line)):
         return False
-    return per_channel(call, left, right) or per_place(call, left, right)
+    return any(bool(ask(call, left, right)) for ask in (per_channel, per_place, per_line))
 
 
 def per_channel(call: OpCall, tensor: Tensor, whole: Tensor) -> bool:
@@ -79,6 +83,17 @@ def per_place(call: OpCall, tensor: Tensor, whole: Tensor) -> bool:
     if len(tensor.space) != len(whole.space) or not tensor.space:
         return False
     return call.maximum(tensor.features) == 1 < call.maximum(whole.features)
+
+
+def per_line(call: OpCall, tensor: Tensor, whole: Tensor) -> int:
+    """Whether a map has one number for each row of another in every channel, 1, or one for each column, 2; else 0."""
+    if len(tensor.space) != 2 or len(whole.space) != 2:
+        return 0
+    mine, theirs = tuple(map(call.maximum, tensor.space)), tuple(map(call.maximum, whole.space))
+    for along, across in ((0, 1), (1, 0)):
+        if mine[across] == 1 < theirs[across] and mine[along] == theirs[along]:
+            return along + 1
+    return 0
 
 
 OPERATORS = (

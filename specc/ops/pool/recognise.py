@@ -49,11 +49,15 @@ def adaptive(node: Node, seen: Seen) -> Found | None:
     size = node.shape[2:]
     if size == (1, 1):
         return whole(node, read, mode)
+    if size in ((1, read.space[1]), (read.space[0], 1)):
+        over = "height" if size[0] == 1 else "width"
+        return Found("pool", (read,), {"mode": mode, "over": over}, axes=arranged("nchw", node.shape))
     return Found("pool", (read,), {"mode": mode, "size": pair(*size)}, axes=arranged("nchw", node.shape))
 
 
 def reduced(node: Node, seen: Seen) -> Found | None:
-    """`x.mean((2, 3))` and `x.amax((2, 3))`: over all pixels, in whatever order they lie."""
+    """`x.mean((2, 3))` and `x.amax((2, 3))`: over all pixels, in whatever order they lie; `x.mean(3, keepdim=True)`:
+    over one axis."""
     read = seen.read(node["self"])
     if read is None or read.kind != "map":
         return None
@@ -61,10 +65,14 @@ def reduced(node: Node, seen: Seen) -> Found | None:
     over = {i % rank for i in node.ints("dim")}
     gone = {digit.axis for i in over for digit in read.view.axes[i]}
     left = {digit.axis for i in range(rank) if i not in over for digit in read.view.axes[i]}
-    if not gone <= {"h", "w"} or left & {"h", "w"} or not over:
+    mode = "avg" if node.target == "aten.mean" else "max"
+    if not gone <= {"h", "w"} or not over:
         return None
     axes = tuple(() if i in over else axis for i, axis in enumerate(read.view.axes) if i not in over or node["keepdim"])
-    mode = "avg" if node.target == "aten.mean" else "max"
+    if left & {"h", "w"}:
+        if gone not in ({"h"}, {"w"}) or gone & left:
+            return None
+        return Found("pool", (read,), {"mode": mode, "over": "height" if gone == {"h"} else "width"}, axes=axes)
     return Found("pool", (read,), {"mode": mode}, kind="vector", axes=axes)
 
 

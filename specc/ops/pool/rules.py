@@ -19,7 +19,7 @@ POOL_SIZE = Rule(
     "pool-size-and-kernel",
     "a pool has both a kernel and an output size",
     "`pool(avg, 2)` slides a window, `pool(avg, size=7)` adapts its windows to give 7 x 7, `pool(avg)` takes "
-    "the whole map.\n"
+    "the whole map,\n`pool(avg, over=width)` each row.\n"
     "Wrong:  pool(avg, 2, size=7)\n"
     "Right:  pool(avg, size=7)",
 )
@@ -42,6 +42,7 @@ class PoolParams:
 
     ceil           lets a last window reach over the border
     count_padding  of a mean: whether the border's zeros count
+    over           without a kernel: what is pooled, the whole map, or each column or row of it
     """
 
     mode: Literal["avg", "max"]
@@ -52,6 +53,7 @@ class PoolParams:
     ceil: bool = False
     dilation: Window = 1
     count_padding: bool = True
+    over: Literal["map", "height", "width"] = "map"
 
 
 PADDING = Parameter(
@@ -79,8 +81,9 @@ class Pool(Operator):
             Parameter("size", "integer", None, "adapt the windows to give this height and width", pair=True),
             CEIL,
             Parameter("count_padding", "flag", True, "whether the zeros of the border count in a mean"),
+            Parameter("over", Words(("map", "height", "width")), "map", "pool the whole map, or over one axis of it"),
         ),
-        "Pools windows; without a kernel the whole map, which leaves a vector.",
+        "Pools windows; without a kernel the whole map, which leaves a vector, or over its height or width.",
     )
 
     def build(self, call: OpCall) -> Built:
@@ -89,14 +92,26 @@ class Pool(Operator):
         kernel, size = cast("Window | None", call.args["kernel"]), cast("Window | None", call.args["size"])
         if kernel is not None and size is not None:
             call.report(POOL_SIZE, "a pool takes a kernel or a size, not both", at="size")
+        over = cast(Literal["map", "height", "width"], call.args["over"])
+        if over != "map":
+            if kernel is not None or size is not None:
+                given = "kernel" if kernel is not None else "size"
+                message = f"a pool over the {over} takes no {given}"
+                call.report(POOL_SIZE, message, at="over", help=f"leave out `{given}`, or `over`")
+            space = tensor.space
+            if len(space) == 2:
+                space = (1, space[1]) if over == "height" else (space[0], 1)
+            return Built(PoolParams(mode, None, 1, 0, None, over=over), ((tensor.channels, space),))
         if kernel is None:
-            space: tuple[Expr, ...] = () if size is None else sides(size)
+            space = () if size is None else sides(size)
             return Built(PoolParams(mode, None, 1, 0, size), ((tensor.channels, space),))
         return window_pool(call, mode, kernel)
 
     def label(self, op: Op, sizes: Sizes) -> str:
         """`avg 2×2/2`, `avg pool`."""
         p = cast(PoolParams, op.params)
+        if p.over != "map":
+            return f"{p.mode} over {p.over}"
         return f"{p.mode} pool" if p.kernel is None else f"{p.mode} {window_label(p.kernel, p.stride, sizes)}"
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:

@@ -31,7 +31,8 @@ def write(sites: Sites, elastic: bool) -> Written:
         return Written(layer, args=(*args, arg("dilation", "dilation", "dilation", 1), ceil))
     if params(sites[0]).size is not None:
         return Written("nn.AdaptiveAvgPool2d" if average else "nn.AdaptiveMaxPool2d", args=(arg("size", "size"),))
-    return Written(call="{0}.mean((2, 3))" if average else "{0}.amax((2, 3))")
+    axes = {"map": "(2, 3)", "height": "2, keepdim=True", "width": "3, keepdim=True"}[params(sites[0]).over]
+    return Written(call=f"{{0}}.{'mean' if average else 'amax'}({axes})")
 
 
 WRITERS = (Writer("pool", write), Writer("maxpool", write))

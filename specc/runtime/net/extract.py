@@ -312,11 +312,13 @@ def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
     mean, var = norm.running_mean, norm.running_var
     assert mean is not None
     assert var is not None
-    scale = wide(norm.weight) / torch.sqrt(wide(var) + norm.eps)
+    gamma = norm.weight if norm.affine else torch.ones_like(var)
+    scale = wide(gamma) / torch.sqrt(wide(var) + norm.eps)
     bias = -wide(mean) if layer.bias is None else wide(layer.bias) - wide(mean)
     weight = wide(layer.weight) * scale.view(-1, *[1] * (layer.weight.dim() - 1))
     layer.weight.copy_(weight)
-    layer.bias = nn.Parameter((scale * bias + wide(norm.bias)).to(layer.weight))
+    beta = norm.bias if norm.affine else torch.zeros_like(mean)
+    layer.bias = nn.Parameter((scale * bias + wide(beta)).to(layer.weight))
 
 
 def wide(tensor: Tensor) -> Tensor:

@@ -74,7 +74,9 @@ def statistics(norm: Any, cut: Any) -> Statistics:
 def plain_statistics(norm: _BatchNorm) -> Statistics:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    return norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps
+    weight = norm.weight if norm.affine else torch.ones_like(norm.running_var)
+    bias = norm.bias if norm.affine else torch.zeros_like(norm.running_mean)
+    return weight, bias, norm.running_mean, norm.running_var, norm.eps
 
 
 def numbers(norms: Sequence[Statistics]) -> Tensor:
