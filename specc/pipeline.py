@@ -32,7 +32,7 @@ from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.overrides import read_overrides
 from specc.semantics.own_data import read_module, read_own_data
-from specc.semantics.predicted import check_predicted, read_own_loss
+from specc.semantics.predicted import check_predicted, read_own_loss, searched
 from specc.semantics.recipe import check_colours, check_data, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
@@ -114,6 +114,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
         return None
     warn_of_unused(model, findings)
     warn_of_dropped(lowered, graph, findings)
+    model = searched(model, graph, loss)
     return Compiled(model.name, model, prepared(model, graph), sources, tuple(findings.warnings))
 
 

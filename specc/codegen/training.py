@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Final, Protocol
+from pathlib import PurePath
+from typing import Final, Protocol, cast
 
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.parts import in_order, place
@@ -20,7 +21,7 @@ from specc.ir.graph import Graph, Predicts
 from specc.ir.parameter import Call, Signature
 from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
-from specc.methods.settings import DATASETS, USUAL
+from specc.methods.settings import COSTS, DATASETS, USUAL
 from specc.outputs import output_kind, task_module
 from specc.outputs.protocol import OWN, OutputKind
 from specc.passes.slices import separable
@@ -69,6 +70,7 @@ class View:
     several    whether there are several inputs
     named_labels  whether a file of coarser labels names the data's classes
     task       what the network predicts, as Python text; its class, and the module that this is in
+    metric     the key of what outputs are scored by, and metric_name, what people call it
     own_loss   the file of a loss of the user's, "" for none
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
@@ -104,6 +106,8 @@ class View:
     task: str
     task_class: str
     task_module: str
+    metric: str
+    metric_name: str
     own_loss: str
     choices: int
     loop: str
@@ -140,9 +144,12 @@ def training_files(
     """The scripts' texts by file name, in the order of SCRIPTS. `data` are the files that the method has written,
     `own` those of the user's that go with the project."""
     sorts = CHANNELS in data
-    view = replace(training_view(graph, sections), data=tuple(name for name in data if name != CHANNELS), sorts=sorts)
-    if own:
-        view = replace(view, data_flag="", dataset_from=f", the function `load` of `{own[0]}`", own=own)
+    view = replace(
+        training_view(graph, sections), data=tuple(name for name in data if name != CHANNELS), sorts=sorts, own=own
+    )
+    load = "" if sections.data is None else PurePath(str(dict(sections.data.values).get("path", ""))).as_posix()
+    if load in own:
+        view = replace(view, data_flag="", dataset_from=f", the function `load` of `{load}`")
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
     return {script: in_order(render(f"{script}.jinja", {"view": view})) for script in scripts}
 
@@ -161,6 +168,8 @@ def training_view(graph: Graph, sections: Sections) -> View:
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
     step = "".join(map(place, step_modules(graph, sections)))
+    objectives = cast(tuple[str, ...], sections.search["objectives"])
+    metric = next(name for name in objectives if name not in COSTS)
     example = "INPUTS" if len(shapes) > 1 else "IMAGE" if len(shapes[0]) == 3 else "VECTOR"
     return View(
         name=graph.name,
@@ -175,6 +184,8 @@ def training_view(graph: Graph, sections: Sections) -> View:
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
         task=task_text(kind, graph.predicts, own_loss(sections.train)),
         task_class=kind.task,
+        metric=metric,
+        metric_name=kind.scored if metric == kind.metrics[0] else metric,
         own_loss=own_loss(sections.train),
         task_module=place(task_module(kind.name)),
         choices=len(graph.choices),

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from specc.ir.parameter import Call, ListOf, Parameter, SameAs, Signature, Variants, Words
+from specc.outputs import metric_words
 from specc.outputs.protocol import LOSSES
 
 OPTIMIZERS: Final = (
@@ -180,6 +181,7 @@ AUGMENTATIONS: Final = (
     ),
 )
 
+COSTS: Final = ("macs", "params", "latency", "memory")
 USUAL: Final = Signature("usual", (), "the first of what goes with the outputs")
 
 TRAIN: Final = Signature(
@@ -298,9 +300,9 @@ SEARCH: Final = Signature(
     (
         Parameter(
             "objectives",
-            ListOf(Words(("accuracy", "macs", "params", "latency", "memory"))),
+            ListOf(Words((*metric_words(), *COSTS))),
             ("accuracy", "macs"),
-            "accuracy, and the costs that it is weighed against",
+            "the metric of what is predicted, and the costs that it is weighed against",
         ),
         Parameter(
             "strategy",

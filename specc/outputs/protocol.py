@@ -29,6 +29,7 @@ class OutputKind:
               times as large ("scaled")
     losses    of `train { loss=.. }`, the usual one first
     metrics   the keys of what it is scored by, which `objectives` may name, the usual one first
+    scored    what people call the usual one: "mean IoU"
     distance  whether there is one between outputs and a teacher's
     softened  whether a temperature softens what is distilled
     smoothed  whether labels can be smoothed
@@ -45,6 +46,7 @@ class OutputKind:
     example: str
     losses: tuple[Signature, ...]
     metrics: tuple[str, ...]
+    scored: str
     each: str = ""
     least: int = 1
     lacking: str = ""
@@ -77,5 +79,7 @@ OWN: Final = Signature(
     (Parameter("path", "text", doc="a Python file beside the spec, with a function `loss(outputs, targets)`"),),
     "a function of yours",
 )
+METRIC: Final = "metric"
+"""The key of a metric of one's own, which the file of the loss has."""
 LOSSES: Final = (CROSS_ENTROPY, FOCAL, BCE, MSE, L1, HUBER, OWN)
 """All that `train { loss=.. }` may name. `own` goes with every kind of output."""

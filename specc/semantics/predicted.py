@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast as python
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -11,11 +12,13 @@ from specc.diagnostics import Findings, Rule
 from specc.ir.graph import Graph
 from specc.ir.parameter import Call
 from specc.methods import find_method
+from specc.methods.settings import COSTS
 from specc.outputs import output_kind
-from specc.outputs.protocol import OWN, OutputKind
+from specc.outputs.protocol import METRIC, OWN, OutputKind
 from specc.semantics.model import Model
 from specc.semantics.own_data import read_beside
 from specc.semantics.recipe import place
+from specc.semantics.settings import BAD_SETTING
 from specc.source import Source, Span
 from specc.syntax import ast
 
@@ -46,15 +49,6 @@ NOT_MIXED: Final = Rule(
     "and for numbers under `mixup`; not for masks and images.\n"
     "Wrong:  classes 21 each pixel ...  train { mixup=0.2 }\n"
     "Right:  classes 21 each pixel ...  train { augment=[flip] }",
-)
-NO_DISTANCE: Final = Rule(
-    "E264",
-    "no-distance",
-    "a method compares outputs with a teacher's, and nothing says how far apart they are",
-    "Outputs of any shape have no distance but one of yours: a function `distance(outputs, teacher)` in the file of\n"
-    "the loss, 0 where both agree. Or let every sub-network learn from the targets.\n"
-    "Wrong:  output boxes { .. } ...  method us_net        loss.py has `loss` alone\n"
-    "Right:  output boxes { .. } ...  method us_net(distill=no)",
 )
 SHRUNK: Final = Rule(
     "E265",
@@ -97,6 +91,7 @@ def check_predicted(model: Model, graph: Graph, loss: Source | None, findings: F
         if shrunk is not None:
             message = "this makes the image smaller, and what it is to restore is gone by then"
             findings.report(SHRUNK, shrunk.origin, message, help="write the height and width")
+    check_searched(model, kind, loss, findings)
     check_teaching(model, graph, kind, loss, findings)
 
 
@@ -108,6 +103,43 @@ def check_loss(kind: OutputKind, chosen: Call, where: Span, findings: Findings) 
     findings.report(OTHER_LOSS, where, message, help=f"write {', '.join(f'`{name}`' for name in (*known, OWN.name))}")
 
 
+def metrics_of(kind: OutputKind, loss: Source | None) -> tuple[str, ...]:
+    """The keys of what outputs are scored by: the metric of a file of the user's, where it has one, or the kind's."""
+    return (METRIC,) if METRIC in functions(loss) else kind.metrics
+
+
+def check_searched(model: Model, kind: OutputKind, loss: Source | None, findings: Findings) -> None:
+    """Reports objectives of a search that name no metric of the outputs, another kind's, or several."""
+    section = model.names.sections.get("search")
+    given = () if section is None else [arg.name.name for arg in section.settings if arg.name is not None]
+    if section is None or "objectives" not in given:
+        return
+    objectives = cast(tuple[str, ...], model.search["objectives"])
+    known, where = metrics_of(kind, loss), place(section, "objectives")
+    named = [name for name in objectives if name not in COSTS]
+    help = f"write `objectives=[{known[0]}, macs]`"
+    if wrong := [name for name in named if name not in known]:
+        message = f"`{wrong[0]}` does not score {kind.targets}: they have {' and '.join(f'`{name}`' for name in known)}"
+        findings.report(BAD_SETTING, where, message, help=help)
+    elif not named:
+        message = f"the search does not look at {known[0]}, so the cheapest sub-network would always win"
+        findings.report(BAD_SETTING, where, message, help=help)
+    elif len(named) > 1:
+        message = f"a search makes one metric as good as it can, not {' and '.join(f'`{name}`' for name in named)}"
+        findings.report(BAD_SETTING, where, message, help=help)
+
+
+def searched(model: Model, graph: Graph, loss: Source | None) -> Model:
+    """The model whose search makes a metric of the outputs as good as it can; where the spec names none, the first."""
+    known = metrics_of(output_kind(graph.predicts.kind), loss)
+    objectives = cast(tuple[str, ...], model.search["objectives"])
+    if any(name in known for name in objectives):
+        return model
+    costs = [name for name in objectives if name in COSTS]
+    values = dict(model.search.values) | {"objectives": (known[0], *costs)}
+    return replace(model, search=Call(model.search.name, tuple(values.items())))
+
+
 def check_teaching(model: Model, graph: Graph, kind: OutputKind, loss: Source | None, findings: Findings) -> None:
     """Reports a method that compares outputs which have no distance, and warns of temperatures that soften nothing."""
     section, method = model.names.sections.get("method"), find_method(model.method.name)
@@ -116,10 +148,6 @@ def check_teaching(model: Model, graph: Graph, kind: OutputKind, loss: Source | 
     call = model.method
     spans = {arg.name.name: arg.span for arg in section.call.args if arg.name is not None}
     own = functions(loss)
-    if method.distils(graph, call) and not kind.distance and "distance" not in own:
-        message = f"`{method.name}` distils a teacher's outputs, and these have no distance"
-        help = "write `distance(outputs, teacher)` in the file of the loss, or a method that learns from targets alone"
-        findings.report(NO_DISTANCE, section.call.span, message, help=help)
     temperature = dict(call.values).get("temperature", 1)
     features = dict(call.values).get("features", "none") != "none"  # softened whatever is predicted
     if temperature != 1 and not features and not (kind.softened and "distance" not in own):

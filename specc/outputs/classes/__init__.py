@@ -19,6 +19,7 @@ KIND: Final = OutputKind(
     task="Classes",
     losses=(CROSS_ENTROPY, FOCAL),
     metrics=("accuracy",),
+    scored="accuracy",
     softened=True,
     smoothed=True,
     levels=True,

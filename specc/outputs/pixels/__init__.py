@@ -21,6 +21,7 @@ KIND: Final = OutputKind(
     task="Pixels",
     losses=(CROSS_ENTROPY, FOCAL),
     metrics=("iou", "accuracy"),
+    scored="mean IoU",
     softened=True,
     smoothed=True,
 )

@@ -18,4 +18,5 @@ KIND: Final = OutputKind(
     task="Restored",
     losses=(L1, MSE, HUBER),
     metrics=("psnr",),
+    scored="PSNR",
 )

@@ -16,6 +16,7 @@ KIND: Final = OutputKind(
     task="Tags",
     losses=(BCE, FOCAL),
     metrics=("map",),
+    scored="mean average precision",
     softened=True,
     smoothed=True,
     mixed=("mixup", "cutmix"),

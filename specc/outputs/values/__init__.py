@@ -16,5 +16,6 @@ KIND: Final = OutputKind(
     task="Values",
     losses=(MSE, L1, HUBER),
     metrics=("r2", "mae"),
+    scored="R2",
     mixed=("mixup",),
 )

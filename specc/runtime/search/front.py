@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from math import inf
 from typing import Any, Final
 
-from specc.runtime.train.scores import ACCURACY, Metric
 from specc.portable.files.documents import (
     fields,
     flag,
@@ -23,6 +22,7 @@ from specc.portable.files.documents import (
     text,
     whole,
 )
+from specc.runtime.train.scores import ACCURACY, METRIC, Metric, measured_by, metric_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Point:
     @property
     def merit(self) -> float:
         """The value, or minus it where a lower one is better: what a search makes as large as it can."""
-        return self.value if self.metric.rising else -self.value
+        return self.metric.merit(self.value)
 
     def cost(self, name: str) -> float:
         """macs, params, memory or latency. Raises ValueError where it was not measured."""
@@ -78,9 +78,7 @@ def admit(front: list[Point], point: Point, costs: Sequence[str]) -> list[Point]
     A point that another dominates, or equals in every objective, stays out; those it dominates go.
     """
     for other in front:
-        same = other.value == point.value and all(
-            other.cost(c) == point.cost(c) for c in costs
-        )
+        same = other.value == point.value and all(other.cost(c) == point.cost(c) for c in costs)
         if same or dominates(other, point, costs):
             return front
     return [other for other in front if not dominates(point, other, costs)] + [point]
@@ -90,9 +88,6 @@ COST: Final = one_of(("macs", "params", "latency", "memory"))
 COUNT: Final = whole(below=2**63)
 MEASURED: Final = maybe(number(0, 2.0**62))
 SHARE: Final = number(0, 1)
-METRIC: Final = fields(
-    {"key": text, "name": text, "share": flag, "rising": flag}, {"unit": text}
-)
 POINT: Final = fields(
     {"at": mapping(option), "macs": COUNT, "params": COUNT},
     {
@@ -116,7 +111,7 @@ FRONT: Final = fields(
         "dataset": text,
         "cost": COST,
         "costs": listed(COST),
-        "metric": METRIC,
+        "metric": maybe(METRIC),
         "hypervolume": maybe(number()),
     },
 )
@@ -132,8 +127,8 @@ KEPT: Final = fields(
         "score": number(),
     },
     {
-        "accuracy": SHARE,
-        "value": number(),
+        "accuracy": maybe(SHARE),
+        "value": maybe(number()),
         "test_accuracy": maybe(SHARE),
         "test_value": maybe(number()),
     },
@@ -146,7 +141,7 @@ CONSTRAINTS: Final = fields(
         "dataset": text,
         "fingerprint": text,
         "weights": text,
-        "metric": METRIC,
+        "metric": maybe(METRIC),
     },
 )
 """The constraints.json that prioritised sampling writes."""
@@ -156,7 +151,7 @@ def to_json(points: Sequence[Point], about: Mapping[str, Any]) -> str:
     """pareto.json: what the points are about, then the points by rising MACs."""
     rows = [as_row(point) for point in sorted(points, key=lambda p: p.macs)]
     metric = points[0].metric if points else ACCURACY
-    about = about if metric == ACCURACY else {**about, "metric": asdict(metric)}
+    about = {**about, **measured_by(metric)}
     return json.dumps({"format": "specc front 1", **about, "points": rows}, indent=2) + "\n"
 
 
@@ -175,7 +170,7 @@ def from_json(text: str | bytes) -> list[Point]:
 def points_of(content: Any) -> list[Point]:
     """The points of a front. Raises ValueError where it is none."""
     (CONSTRAINTS if isinstance(content, dict) and "subnets" in content else FRONT)(content)
-    metric = Metric(**content["metric"]) if "metric" in content else ACCURACY
+    metric = metric_of(content)
     return [point_of(row, metric) for row in content.get("subnets") or content.get("points", ())]
 
 
@@ -208,7 +203,9 @@ def best(points: Sequence[Point]) -> Point:
 
 
 def thrifty(points: Sequence[Point], loss: float = 0.01) -> Point:
-    """The cheapest point that is at most `loss` worse than the best: that much of a share, or that share of a number."""
+    """The cheapest point that is at most `loss` worse than the best: that much of a share, that share of a number."""
     first = best(points)
     enough = first.merit - loss * (1.0 if first.metric.share else abs(first.value))
-    return min((point for point in points if point.merit >= enough), key=lambda p: (p.macs, -p.merit))
+    return min(
+        (point for point in points if point.merit >= enough), key=lambda p: (p.macs, -p.merit)
+    )

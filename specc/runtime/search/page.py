@@ -34,7 +34,13 @@ def page(
     numbers = {name: number for number, name in enumerate(best, 1)}
     points = best | {key(point.at): point for point in evaluated} | best
     rows = [
-        {**asdict(point), "at": dict(point.at), "metric": None, "front": name in best, "number": numbers.get(name)}
+        {
+            **asdict(point),
+            "at": dict(point.at),
+            "metric": None,
+            "front": name in best,
+            "number": numbers.get(name),
+        }
         for name, point in sorted(points.items(), key=lambda item: item[1].macs)
     ]
     are = "is" if len(rows) == 1 else "are"
@@ -44,7 +50,9 @@ def page(
         summary += f"; {untrained:,} of these {'is' if untrained == 1 else 'are'} not trained"
     # In a script element only "<" could end the data early.
     metric = evaluated[0].metric if evaluated else front[0].metric if front else ACCURACY
-    data = json.dumps({"costs": [*costs], "metric": asdict(metric), "points": rows}).replace("<", "\\u003c")
+    data = json.dumps({"costs": [*costs], "metric": asdict(metric), "points": rows}).replace(
+        "<", "\\u003c"
+    )
     return PAGE.format(title=escape(title), summary=summary, style=STYLE, data=data, script=SCRIPT)
 
 
@@ -165,7 +173,8 @@ const round = (x) => String(+x.toPrecision(4));
 // A higher place is a better one, whatever the metric.
 const factor = (metric.share ? 100 : 1) * (metric.rising ? 1 : -1);
 const height = (p) => factor * p.value;
-const told = (x) => (x == null ? "" : metric.share ? (100 * x).toFixed(2) + " %" : round(x) + (metric.unit && " " + metric.unit));
+const number = (x) => round(x) + (metric.unit && " " + metric.unit);
+const told = (x) => (x == null ? "" : metric.share ? (100 * x).toFixed(2) + " %" : number(x));
 const spelled = (p) => Object.entries(p.at).map(([name, option]) =>
   name + "=" + (option === true ? "yes" : option === false ? "no" : option)).join(", ") || "-";
 
@@ -198,7 +207,8 @@ function drawChart() {
   // The best nine tenths decide the scale: a few failures would flatten everything else.
   const sorted = shown.map(height).sort((a, b) => a - b);
   const least = shown.filter((p) => p.front).reduce((m, p) => Math.min(m, height(p)), Infinity);
-  const ys = ticks(Math.min(least, sorted[Math.floor(sorted.length / 10)]), sorted.at(-1), 6).filter((v) => !metric.share || v <= 100);
+  const floor = Math.min(least, sorted[Math.floor(sorted.length / 10)]);
+  const ys = ticks(floor, sorted.at(-1), 6).filter((v) => !metric.share || v <= 100);
   const log = low > 0 && high > 20 * low;
   const xs = log ? logTicks(low, high) : ticks(low, high, narrow ? 4 : 7);
   const scale = log ? Math.log10 : (v) => v;
@@ -208,7 +218,8 @@ function drawChart() {
   svg.append(element("title", {}, `${metric.name} against ${KINDS[axis]}`));
   for (const v of ys) {
     svg.append(element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }));
-    svg.append(element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, metric.share ? v + " %" : round(metric.rising ? v : -v)));
+    const label = metric.share ? v + " %" : round(metric.rising ? v : -v);
+    svg.append(element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, label));
   }
   let free = 0;
   for (const v of xs) {
