@@ -38,6 +38,7 @@ RECIPES: Final[Mapping[str, str]] = {
     "resnext62_inclusive_sparse": f"imagenet 90 96 {SLICING} 30 60 /10",
     "resnet50_adn": f"imagenet 150 256 {TORCHVISION} multistep 60 100 140 /10",
     "mobilenet_v2_adn": "imagenet 300 256 sgd 0.1 0.9 1e-5 multistep 150 225 285 /10",
+    "swin_t": "imagenet 300 1024 adamw 1e-3 0.05 cosine",
     "vit_b_32": "imagenet 300 1024 adamw 1e-3 0.05 cosine",
     "vit_b_32_adn": "imagenet 300 1024 adamw 7.5e-4 0.2 cosine",
     "mobilenet_v1_pss": "imagenet 250 1024 sgd 0.3 0.9 1e-4 cosine",

@@ -26,13 +26,13 @@ MODULE_ATTRIBUTES: Final = frozenset(_ATTRIBUTES.split())
 _GLOBALS: Final = """
     Any Attention BatchNorm1d BatchNorm2d BlockConv2d BlockLinear Callable ClassToken Condition Conv2d Counter
     DiagonalLinear DropPath Elastic ElasticAttention ElasticClassToken ElasticGroupedAttention ElasticLayerScale
-    ElasticNet ElasticPReLU ElasticPosition F Fraction GroupNorm GroupedAttention LayerNorm LayerScale Linear Model
-    OneOf OrderedDict PReLU PadSlices Part Plan Position QuickGELU Repeat Round SegmentedBatchNorm1d
-    SegmentedBatchNorm2d SegmentedConv2d SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear Size Skippable
-    SlicedNet Stage Tensor TransformedConv2d TriangularConv2d TriangularLinear Value annotations blocks bool ceil
-    choice dict divisible enumerate exit_predictions float floor gelu greatest half_up hsigmoid hswish int layer named
-    nn pick position range relu relu6 resize rounds sigmoid silu sized smallest space stage str super tanh torch tuple
-    wanted when
+    ElasticNet ElasticPReLU ElasticPosition ElasticWindowAttention F Fraction GroupNorm GroupedAttention LayerNorm
+    LayerScale Linear Model OneOf OrderedDict PReLU PadSlices Part Plan Position QuickGELU Repeat Round
+    SegmentedBatchNorm1d SegmentedBatchNorm2d SegmentedConv2d SegmentedGroupNorm SegmentedLayerNorm SegmentedLinear
+    Size Skippable SlicedNet Stage Tensor TransformedConv2d TriangularConv2d TriangularLinear Value WindowAttention
+    annotations blocks bool ceil choice dict divisible enumerate exit_predictions float floor gelu greatest half_up
+    hsigmoid hswish int layer named nn pick position range relu relu6 resize rounds sigmoid silu sized smallest
+    space stage str super tanh torch tuple wanted when
 """
 MODEL_GLOBALS: Final = frozenset(_GLOBALS.split())
 """Names that the code of model.py uses; no class, parameter or variable made from a spec may take one."""

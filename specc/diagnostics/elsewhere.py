@@ -131,7 +131,7 @@ OPERATORS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         "view reshape permute transpose squeeze unsqueeze rearrange unflatten slice narrow".split(), _NO_SHAPES
     ),
-    "roll": "there is no roll, and so no shifted window: `attention` lets every token see all",
+    "roll": "there is no roll; `attention(heads, window=7, shift=3)` moves its windows",
     **dict.fromkeys("div divide pow matmul bmm einsum bilinear".split(), _NO_PRODUCT),
     **dict.fromkeys("mul prod product".split(), "write `multiply(a, b)`"),
     "sub": "write `subtract(a, b)`",
@@ -151,7 +151,7 @@ OPERATORS: Final[Mapping[str, str]] = {
     "mhsa": "write `attention(heads)`",
     "msa": "write `attention(heads)`",
     "crossattention": "there is no cross-attention: `attention(heads)` is between the tokens that arrive",
-    "windowattention": "there is no windowed attention: `attention(heads)` lets every token see all",
+    "windowattention": "it is called `attention(heads, window=7)`",
     "transformerencoderlayer": "write `import std.vit` and `encoder(heads, mlp)`",
     "transformerblock": "write `import std.vit` and `encoder(heads, mlp)`",
     "patchembed": "write `patch_embed(size, dim)`",

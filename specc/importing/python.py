@@ -240,6 +240,8 @@ class Writer:
         for flag in ("training", "train"):
             if flag in args:
                 args[flag] = Text("self.training")
+        if node["dropout_p"]:
+            args["dropout_p"] = Text(f"{node['dropout_p']!r} if self.training else 0.0", 0)
         text = self.expression(node, args)
         for name in references(node):
             self.used(name)
@@ -342,7 +344,7 @@ class Writer:
         """`x` where nothing reads the last one any more, else a name of its own."""
         taken = {name for value, name in self.live.items() if self.is_read(value, name)}
         hint = node.stack[-1].path.rpartition(".")[2] if node.stack else ""
-        if "x" not in taken:
+        if "x" not in taken and not node.shapes:  # what is several tensors is never called so
             return "x"
         words = [hint] if hint.isidentifier() and not iskeyword(hint) and len(hint) < 8 else []
         for name in (*words, "y", "z", "u", "v", "w", *(f"v{i}" for i in range(1, 1000))):
@@ -373,11 +375,22 @@ class Writer:
         """A parameter, buffer or constant that the part holds."""
         state = node.state
         assert state is not None
+        if not (state.trained or state.kept) and (each := self.for_images(node, state)) is not None:
+            return each
         key = state.name if state.trained or state.kept else f"constant {node.name}"
         if key not in self.names:
             hold = self.held if state.trained or state.kept else self.constant
             self.names[key] = f"self.{hold(node, state)}"
         return Text(self.names[key])
+
+    def for_images(self, node: Node, state: State) -> Text | None:
+        """A constant that is as large as the batch asks for, where its numbers are all one."""
+        other = self.part.others.get(node.name)
+        if other is None or other.shape == node.shape or len(set(state.numbers)) != 1:
+            return None
+        size = self.value(node.shape, other.shape).text
+        kind = "" if node.dtype == "float32" else f", dtype=torch.{node.dtype}"
+        return Text(f"x.new_full({size}, {state.numbers[0]!r}{kind})")
 
     def held(self, node: Node, state: State) -> str:
         name = self.attribute(inner(state.name, self.part.path))

@@ -19,6 +19,9 @@ from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
 from specc.traced.views import Digit, View, arranged, permuted, unknown
 
+EACH: Final = "aten.sigmoid"
+LAST: Final = ("aten.softmax", "aten.log_softmax", EACH)
+"""What turns a classifier's logits into probabilities: over all classes, or of each."""
 ROLES: Final[Mapping[Kind, str]] = {"map": "nchw", "tokens": "ntc", "vector": "nc"}
 
 
@@ -138,6 +141,9 @@ class Recognition:
             self.converted[key] = None  # a reader that asks for what it is asked for gets nothing
             self.converted[key] = self.convert(view, kind)
         return self.converted[key]
+
+    def follows(self, read: Read, operator: str) -> bool:
+        return any(each.operator == operator for each in alive(self.operations, read.value))
 
     # How they are answered.
 
@@ -340,9 +346,10 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
     """The network, or the first node that no operator of the language stands for."""
     seen = Recognition(traced, foreign)
     seen.run()
-    output = seen.read(Ref(traced.output))
+    result, last = logits(traced, seen.nodes)
+    output = seen.read(Ref(result))
     if output is None:
-        return Unread(culprit(seen, seen.nodes[traced.output]), seen)
+        return Unread(culprit(seen, seen.nodes[result]), seen)
     live = alive(seen.operations, output.value)
     shared = sharing(live)
     if shared:
@@ -354,7 +361,18 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, live, seen.shapes, output.value)
+    return Network(traced.name, inputs, live, seen.shapes, output.value, last)
+
+
+def logits(traced: Traced, nodes: Mapping[str, Node]) -> tuple[str, str]:
+    """The node whose value is learned from, and the function that a classifier ends in behind it: training applies its
+    own. "" for none."""
+    node = nodes[traced.output]
+    over_classes = node.target == EACH or node["dim"] in (-1, 1)
+    argument = node["self"]
+    if node.target in LAST and len(node.shape) == 2 and over_classes and isinstance(argument, Ref):
+        return argument.name, node.target
+    return traced.output, ""
 
 
 def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:

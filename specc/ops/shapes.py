@@ -47,9 +47,9 @@ NEEDS_TOKENS = Rule(
     "E431",
     "needs-tokens",
     "an operator on tokens gets a feature map or a vector",
-    "Attention, class tokens, positions and `take` work on tokens, which a patch embedding makes of an image or map.\n"
-    "Wrong:  conv(64, kernel=3); attention(heads=4)\n"
-    "Right:  patch_embed(4, dim=64); attention(heads=4)",
+    "Class tokens, positions and `take` work on tokens, which `patch_embed` or `to_tokens` makes of an image or map.\n"
+    "Wrong:  conv(64, kernel=3); position\n"
+    "Right:  patch_embed(4, dim=64); position",
 )
 NORM_OF_TOKENS = Rule(
     "E437",

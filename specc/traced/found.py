@@ -119,6 +119,10 @@ class Seen(Protocol):
         """The shape of an argument that is a tensor; () for others."""
         ...
 
+    def follows(self, read: Read, operator: str) -> bool:
+        """Whether an operation of this kind stands before a tensor, on any way from the network's input."""
+        ...
+
 
 Recognise: TypeAlias = Callable[[Node, Seen], "Found | View | None"]
 """Asked at a node: what it is, or that it is but a view (what changes nothing in eval mode), or None."""

@@ -22,7 +22,7 @@ supernet plainly {
   input image(3, 16, 16);  classes 10
   norm layer
   stem { conv(8, kernel=3, stride=2); layer_scale; prelu(channels=yes); quick_gelu; patch_embed(2, dim=24)
-         class_token; position }
+         to_map; attention(heads=4, window=2, shift=1, position=relative); to_tokens; class_token; position }
   stage s1 { residual { norm; attention(heads=4); drop_path(0.5) }
              residual { norm; attention(heads=4, kv_heads=2) }; prelu }
   head { norm; take(class_token); linear(classes) }
@@ -37,6 +37,7 @@ LAYERS = {
     "LayerScale": "layer_scale",
     "Position": "position",
     "PReLU": "prelu",
+    "WindowAttention": "window_attention",
 }
 """All layers of plain torch that specc's operators bring, with the folders of these."""
 HELPERS = ("begin", "attend", "beside", "norm_of_heads", "begin_projections", "parted", "attend_in_groups")

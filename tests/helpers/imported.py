@@ -8,7 +8,7 @@ from dataclasses import fields
 from specc.diagnostics import Findings
 from specc.importing.network import Frame, Input, Network, Operation, Written
 from specc.importing.text.asking import arguments, operator_of
-from specc.importing.text.structure import step_by_step
+from specc.importing.text.structure import regrouped
 from specc.importing.text.write import write
 from specc.ir.graph import Graph, Op, Scope, Tensor
 from specc.passes.specialise import specialise
@@ -80,7 +80,7 @@ def same_network(network: Network, written: Written) -> str:
 
     Also what else must hold of a text: that the formatter leaves it alone, and that nothing in it is without effect.
     """
-    network = step_by_step(network)
+    network = regrouped(network)
     compiled = load(Source("import.specc", written.text))
     tree = parse(Source("import.specc", written.text), Findings())
     if tree is None or format_spec(tree) != written.text:

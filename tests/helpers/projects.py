@@ -26,10 +26,12 @@ STATIC = (
     "efficientnet_b0",
     "mobilenet_v1",
     "mobilenet_v2",
+    "repvgg_a0",
     "resnet18",
     "resnet34",
     "resnet50",
     "resnext50_32x4d",
+    "swin_t",
     "vit_b_32",
     "wide_resnet50_2",
 )

@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from specc.imported import check, import_network
+from specc.imported import import_network
 from specc.importing.prove import Proof, after_a_step, model_of
 from specc.importing.sources import CannotImport
+from specc.importing.verdict import check
 from specc.importing.weights import taken, write_weights
 from specc.pipeline import compile_project, load
 from specc.portable.files.original import METADATA, Entry, given_back, read_entries, to_original
@@ -90,9 +91,13 @@ def test_a_step_that_ours_alone_cannot_take_is_a_difference() -> None:
     theirs, mine = torch.nn.Linear(4, 3), Fails(4, 3)
     entries = [Entry(name, (name,), "same", (tuple(value.shape),)) for name, value in theirs.state_dict().items()]
     sizes = {name: tuple(value.shape) for name, value in theirs.state_dict().items()}
-    assert after_a_step(theirs, mine, entries, sizes, [(4,)], None) == float("inf")
+    found = after_a_step(theirs, mine, entries, sizes, [(4,)], None)
+    assert found is not None
+    assert found.apart == float("inf")
     assert after_a_step(mine, theirs, entries, sizes, [(4,)], None) is None
-    assert after_a_step(theirs, torch.nn.Linear(4, 3), entries, sizes, [(4,)], None) == 0
+    found = after_a_step(theirs, torch.nn.Linear(4, 3), entries, sizes, [(4,)], None)
+    assert found is not None
+    assert found.apart == 0
 
 
 def test_a_users_network(tmp_path: Path) -> None:

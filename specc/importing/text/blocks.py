@@ -58,7 +58,7 @@ class Folding:
             arriving = [group.arriving for group in same]
             leaving = [channels(group.shape) for group in same]
             piles.append((unit([bodies[id(g)] for g in same], arriving, leaving, same[0].parameters), same))
-        for stack, same in self.merge(piles):
+        for stack, same in piles if is_listed(calls[0]) else self.merge(piles):
             block, rows = Solving(stack, self.blocks).block(same[0].type)
             self.add(block, same, rows)
 
@@ -118,11 +118,18 @@ class Folding:
 
 
 def class_of(group: Group, owner: Group | None) -> str:
-    """What groups are put together by: their class, and for containers the class and the place that they stand in."""
+    """What groups are put together by: their class, and for containers the class and the attribute that they stand in;
+    of lists of containers all are together. A module that is opened owns nothing: its attributes are those of all."""
     if not group.type.startswith(CONTAINERS):
         return group.type
     inner = group.place if owner is None else without(group.place, owner.place)
-    return f"{'' if owner is None else owner.type}/{inner}"
+    words = [word for word in inner.split(".") if not word.isdigit()]
+    return f"/{words[-1] if words else ''}" if owner is None else f"{owner.type}/{'.'.join(words)}"
+
+
+def is_listed(group: Group) -> bool:
+    """Whether a group is one of a list of containers, of which those that differ are different things."""
+    return group.type.startswith(CONTAINERS) and group.place.rpartition(".")[2].isdigit()
 
 
 def called_after(group: Group) -> str:

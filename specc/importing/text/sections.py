@@ -15,7 +15,7 @@ from specc.importing.text.asking import is_layer
 from specc.importing.text.naming import legal, reserved
 from specc.importing.text.solve import Block
 from specc.importing.text.stack import is_block
-from specc.importing.text.tree import Body, Node, Operand, Residual, Step, nodes, operands
+from specc.importing.text.tree import Body, Node, Operand, Residual, Step, bare, nodes, operands
 
 DOMINANT = 0.6
 """The share of a network that a container holds which is no stage, but all of them."""
@@ -120,12 +120,13 @@ def parted(root: Body, trunk: str, blocks: Sequence[Block]) -> list[Unit]:
 
 
 def stages_of(units: Sequence[Unit]) -> list[Section]:
-    """Stages of units, from the first to the last that holds a block."""
+    """Stages of units, from the first to the last that holds a block. Equal containers of a list are one stage."""
     cut_channels = cuts_by_channels(units)
     made: list[Section] = []
     waiting: list[Node] = []
     alone = False
     before: tuple[int, ...] = ()
+    previous: Body = ()
     for unit in units:
         if not unit.is_stage:
             waiting += unit.body
@@ -133,7 +134,9 @@ def stages_of(units: Sequence[Unit]) -> list[Section]:
         shape = shape_of(unit.body[-1])
         changed = shape != before if cut_channels else shape[1:] != before[1:]
         name = legal(unit.container)
-        if unit.container or not alone or changed or not made:
+        again = not name and not waiting and tuple(map(bare, unit.body)) == previous
+        previous = tuple(map(bare, unit.body))
+        if not again and (unit.container or not alone or changed or not made):
             made.append(Section("stage", "" if reserved(name) else name, (*waiting, *unit.body)))
         else:
             last = made[-1]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from specc.importing.network import Network, Operation
-from specc.importing.text.asking import arguments, channels, operator_of, takes_tensors
+from specc.importing.text.asking import arguments, channels, is_layer, operator_of, takes_tensors
 from specc.importing.text.modules import Item, Module, module_tree, operations_of
 from specc.importing.text.opened import opened_classes
 from specc.importing.text.tree import (
@@ -58,9 +58,14 @@ def structured(network: Network, is_known: Callable[[Sequence[Group]], bool]) ->
     Modules that say nothing by being modules are opened: what they hold stands where they are called. `is_known` says
     of all calls of a class whether they are a block that has a name already.
     """
-    network = step_by_step(network)
+    network = regrouped(network)
     closed = Structure(network, frozenset()).root()
     return Structure(network, opened_classes(closed, is_known)).root()
+
+
+def regrouped(network: Network) -> Network:
+    """The same network with the joins that a person would write."""
+    return at_once(step_by_step(network))
 
 
 def step_by_step(network: Network) -> Network:
@@ -78,6 +83,42 @@ def step_by_step(network: Network) -> Network:
             earlier.setdefault((operation.operator, inputs), operation.outputs[0])
         made.append(operation)
     return replace(network, operations=tuple(made))
+
+
+def at_once(network: Network) -> Network:
+    """Where a sum is of branches, each with a layer, that all begin at one tensor, it is one sum, not sums of sums."""
+    makes = {value: operation for operation in network.operations for value in operation.outputs}
+    readers = Counter([network.output, *(name for operation in network.operations for name in operation.inputs)])
+    sums: dict[str, tuple[str, tuple[str, ...]]] = {}
+    made: dict[str, Operation] = {}
+
+    def begins(name: str) -> str | None:
+        """Where a branch begins; None for what is none."""
+        has_layer = False
+        while readers[name] == 1 and (operation := makes.get(name)) is not None and len(operation.inputs) == 1:
+            if len(operation.outputs) > 1:
+                return None
+            has_layer |= is_layer(operation.operator)
+            name = operation.inputs[0]
+        return name if has_layer else None
+
+    for operation in network.operations:
+        if operator_of(operation.operator).sums:
+            found = []
+            for name in operation.inputs:
+                start = begins(name)
+                if name in sums and readers[name] == 1:
+                    found.append(sums[name])
+                elif start is not None:
+                    found.append((start, (name,)))
+            if len(found) == len(operation.inputs) and len({start for start, _ in found}) == 1:
+                for name in operation.inputs:
+                    if name in sums:
+                        del made[makes[name].name]
+                operation = replace(operation, inputs=tuple(leaf for _, leaves in found for leaf in leaves))
+                sums[operation.outputs[0]] = (found[0][0], operation.inputs)
+        made[operation.name] = operation
+    return replace(network, operations=tuple(made.values()))
 
 
 class Structure:

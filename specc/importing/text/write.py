@@ -20,15 +20,16 @@ from specc.importing.text.sections import sections
 from specc.importing.text.structure import structured
 from specc.importing.text.syntax import spec_text
 from specc.importing.text.tree import executed
+from specc.importing.text.twins import without_twins
 
 
 def write(network: Network) -> Written:
     """The spec of a network. Raises ValueError for an operation that the language does not have."""
     statements = structured(network, lambda calls: library_block(calls) is not None)
     folding = Folding(library_block)
-    root = folding.fold(statements)
-    parts = sections(root, folding.blocks)
-    blocks = [replace(block, body=with_repeats(block.body)) for block in folding.blocks]
+    root, blocks = without_twins(folding.fold(statements), folding.blocks)
+    parts = sections(root, blocks)
+    blocks = [replace(block, body=with_repeats(block.body)) for block in blocks]
     bodies, blocks = written_out([with_repeats(part.body) for part in parts], blocks)
     blocks = [replace(block, body=with_repeats(block.body)) for block in blocks]
     finished = [replace(part, body=with_repeats(body)) for part, body in zip(parts, bodies, strict=True)]

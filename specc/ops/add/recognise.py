@@ -7,14 +7,21 @@ from typing import Final
 
 from specc.traced.found import Found, Read, Recognise, Seen
 from specc.traced.graph import Node
+from specc.traced.views import View
 
 
-def added(node: Node, seen: Seen) -> Found | None:
-    """`a + b` of two tensors that lie alike."""
+def added(node: Node, seen: Seen) -> Found | View | None:
+    """`a + b` of two tensors that lie alike; `0 + b`, with which sums in a loop begin, is b."""
+    if is_zero(node["other"]):
+        return seen.view(node["self"])
     if node["alpha"] not in (None, 1):
         return None
     both = alike(node["self"], node["other"], seen)
     return None if both is None else Found("add", both)
+
+
+def is_zero(argument: object) -> bool:
+    return isinstance(argument, (int, float)) and argument == 0
 
 
 def alike(one: object, other: object, seen: Seen) -> tuple[Read, Read] | None:

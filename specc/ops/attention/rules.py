@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from typing import Final, TypeAlias, cast
@@ -13,8 +13,9 @@ from specc.ir.expr import Apply, Expr, Number, Var, apply
 from specc.ir.graph import Op, Tensor
 from specc.ir.operator import Branched, Built, Drawn, Memory, OpCall, Operator, Weight
 from specc.ir.parameter import Parameter, Signature, Words
+from specc.ops.attention.places import PARAMETERS, Places, learned_offsets, offsets, places_of, tokens_seen
 from specc.ops.dropout.rules import DROP_RATE
-from specc.ops.shapes import product, require_tokens
+from specc.ops.shapes import NEEDS_TOKENS, described, product
 
 HEADS_DIVIDE = Rule(
     "E436",
@@ -81,12 +82,33 @@ class GroupedParams:
     qk_eps: Number
 
 
-Params: TypeAlias = AttentionParams | GroupedParams
+@dataclass(frozen=True, slots=True)
+class PlacedParams:
+    """Those of an attention that knows where its tokens stand, or scores them otherwise; else as `GroupedParams`."""
+
+    inputs: Expr
+    heads: Expr
+    head_dim: int
+    dropout: Number
+    full_inputs: int
+    full_heads: int
+    kv_heads: Expr
+    full_kv_heads: int
+    bias: bool
+    out_bias: bool
+    qk_norm: str
+    qk_eps: Number
+    places: Places
 
 
-def grouped(p: Params) -> GroupedParams:
+Full: TypeAlias = GroupedParams | PlacedParams
+"""The params with all that an attention can have wherever its tokens stand."""
+Params: TypeAlias = AttentionParams | Full
+
+
+def grouped(p: Params) -> Full:
     """The params with all that an attention can have, also those of the usual one."""
-    if isinstance(p, GroupedParams):
+    if not isinstance(p, AttentionParams):
         return p
     return GroupedParams(
         p.inputs,
@@ -130,12 +152,16 @@ class Attention(Operator):
                 "qk_norm", Words(("none", "layer", "rms")), "none", "how every query and every key is normalised"
             ),
             Parameter("qk_eps", "number", None, "added to that norm's variance; 1e-6 if not given", above=0, below=1),
+            *PARAMETERS,
         ),
-        "Multi-head self-attention between tokens, with projections of its input and output.",
+        "Multi-head self-attention between tokens or the pixels of a map, with projections of its input and output.",
     )
 
     def build(self, call: OpCall) -> Built:
-        tensor = require_tokens(call, "attention")
+        tensor = call.inputs[0]
+        if not tensor.space:
+            message = f"attention needs tokens or a map, but {described(call, tensor)} here"
+            call.report(NEEDS_TOKENS, message, help="move it before the vector is made")
         inputs, full_inputs = tensor.features, call.maximum(tensor.features)
         heads = cast(Expr, call.args["heads"])
         full_heads = call.maximum(heads)
@@ -161,57 +187,109 @@ class Attention(Operator):
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(Params, op.params)
-        inner, full_inner = product(p.heads, p.head_dim), p.full_heads * p.head_dim
-        rows, full_rows = apply("mul", 3, inner), 3 * full_inner
-        if not isinstance(p, GroupedParams):
+        if isinstance(p, AttentionParams):
+            inner, full_inner = product(p.heads, p.head_dim), p.full_heads * p.head_dim
+            rows, full_rows = apply("mul", 3, inner), 3 * full_inner
             return (
                 Weight("qkv.weight", (full_rows, p.full_inputs), (rows, p.inputs)),
                 Weight("qkv.bias", (full_rows,), (rows,)),
                 Weight("out.weight", (p.full_inputs, full_inner), (p.inputs, inner)),
                 Weight("out.bias", (p.full_inputs,), (p.inputs,)),
             )
-        rows, full_rows = projected(p), (p.full_heads + 2 * p.full_kv_heads) * p.head_dim
-        norms = {"none": (), "layer": ("weight", "bias"), "rms": ("weight",)}[p.qk_norm]
-        return (
-            Weight("qkv.weight", (full_rows, p.full_inputs), (rows, p.inputs)),
-            *((Weight("qkv.bias", (full_rows,), (rows,)),) if p.bias else ()),
-            *(Weight(f"{of}_norm.{name}", (p.head_dim,), (p.head_dim,)) for of in "qk" for name in norms),
-            Weight("out.weight", (p.full_inputs, full_inner), (p.inputs, inner)),
-            *((Weight("out.bias", (p.full_inputs,), (p.inputs,)),) if p.out_bias else ()),
-        )
+        if isinstance(p, PlacedParams):
+            return (*own_weights(p), *projections(p, asks_all=p.places.key_bias != "none"), *of_distances(p))
+        return projections(p, asks_all=True)
 
     def macs(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         terms = self.products(op, inputs, outputs)
         return reduce(lambda total, term: apply("add", total, term), (product(*factors) for factors in terms))
 
     def products(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[tuple[Expr, ...], ...]:
-        """T (3 C I + I C) of the projections, and T T I each of the scores and of the values' weighted sum."""
+        """T (3 C I + I C) of the projections, and T W I each of the scores and of the values' weighted sum, where T
+        tokens look at W each: at all of them, or at those of their window."""
         p = cast(Params, op.params)
-        tokens = outputs[0].space[0]
-        inner = product(p.heads, p.head_dim)
-        if isinstance(p, GroupedParams):
-            return (tokens, projected(p), p.inputs), (tokens, inner, p.inputs), (2, tokens, tokens, inner)
-        return (4, tokens, inner, p.inputs), (2, tokens, tokens, inner)
+        if isinstance(p, AttentionParams):
+            tokens, inner = outputs[0].space[0], product(p.heads, p.head_dim)
+            return (4, tokens, inner, p.inputs), (2, tokens, tokens, inner)
+        of = grouped(p)
+        places = p.places if isinstance(p, PlacedParams) else Places()
+        tokens, seen = tokens_seen(places, outputs[0].space)
+        inner = product(of.heads, of.head_dim)
+        terms = (tokens, projected(of), of.inputs), (tokens, inner, of.inputs), (2, tokens, seen, inner)
+        if places.position != "continuous":
+            return terms
+        return (*terms, (2 * offsets(places), places.hidden), (offsets(places), places.hidden, of.heads))
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         p = cast(Params, op.params)
-        if not isinstance(p, GroupedParams) or p.qk_norm == "none":
+        of = grouped(p)
+        if of.qk_norm == "none":
             return 0
-        return product(outputs[0].space[0], apply("add", p.heads, p.kv_heads), p.head_dim)
+        places = p.places if isinstance(p, PlacedParams) else Places()
+        return product(tokens_seen(places, outputs[0].space)[0], apply("add", of.heads, of.kv_heads), of.head_dim)
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
         p = cast(Params, op.params)
-        tokens = outputs[0].space[0]
-        said = product(tokens, p.heads, p.head_dim)
-        weighed = apply("add", said, product(p.heads, tokens))
-        if not isinstance(p, GroupedParams):
+        if isinstance(p, AttentionParams):
+            tokens = outputs[0].space[0]
+            said = product(tokens, p.heads, p.head_dim)
+            weighed = apply("add", said, product(p.heads, tokens))
             return Memory(summed=True, inner=(product(3, said), weighed, said))
-        asked = product(tokens, projected(p))
-        if p.full_kv_heads != p.full_heads:  # keys and values are repeated for the heads that share them
+        of = grouped(p)
+        places = p.places if isinstance(p, PlacedParams) else Places()
+        tokens, seen = tokens_seen(places, outputs[0].space)
+        said = product(tokens, of.heads, of.head_dim)
+        weighed = apply("add", said, product(of.heads, tokens))
+        asked = product(tokens, projected(of))
+        if of.full_kv_heads != of.full_heads:  # keys and values are repeated for the heads that share them
             asked = apply("add", asked, product(2, said))
-        if p.qk_norm != "none":
+        if of.qk_norm != "none" or places.scores == "cosine":
             asked = apply("add", asked, product(2, said))
+        if places.position != "none" or places.shift != (0, 0):  # what is added to the scores
+            asked = apply("add", asked, product(of.heads, tokens if places.shift != (0, 0) else seen, seen))
         return Memory(summed=True, inner=(asked, weighed, said))
+
+
+def projections(p: Full, asks_all: bool) -> tuple[Weight, ...]:
+    """The weights of both projections and of the norms between them. `asks_all`: the first has an offset for keys, too,
+    if any."""
+    inner, full_inner = product(p.heads, p.head_dim), p.full_heads * p.head_dim
+    rows, full_rows = projected(p), (p.full_heads + 2 * p.full_kv_heads) * p.head_dim
+    norms = {"none": (), "layer": ("weight", "bias"), "rms": ("weight",)}[p.qk_norm]
+    return (
+        Weight("qkv.weight", (full_rows, p.full_inputs), (rows, p.inputs)),
+        *((Weight("qkv.bias", (full_rows,), (rows,)),) if p.bias and asks_all else ()),
+        *(Weight(f"{of}_norm.{name}", (p.head_dim,), (p.head_dim,)) for of in "qk" for name in norms),
+        Weight("out.weight", (p.full_inputs, full_inner), (p.inputs, inner)),
+        *((Weight("out.bias", (p.full_inputs,), (p.inputs,)),) if p.out_bias else ()),
+    )
+
+
+def own_weights(p: PlacedParams) -> tuple[Weight, ...]:
+    """What stands in the attention itself: offsets of queries and values without those of keys, and the scale that
+    cosines are multiplied with, as its logarithm."""
+    found = []
+    if p.bias and p.places.key_bias == "none":
+        for name, heads, full in (("q_bias", p.heads, p.full_heads), ("v_bias", p.kv_heads, p.full_kv_heads)):
+            found.append(Weight(name, (full * p.head_dim,), (product(heads, p.head_dim),)))
+    if p.places.scores == "cosine":
+        found.append(Weight("log_scale", (p.full_heads,), (p.heads,)))
+    return tuple(found)
+
+
+def of_distances(p: PlacedParams) -> tuple[Weight, ...]:
+    """The learned numbers of each distance and head, or the small network that makes them."""
+    hidden = p.places.hidden
+    if p.places.position == "none":
+        return ()
+    if p.places.position == "relative":
+        count = learned_offsets(p.places)
+        return (Weight("positions.weight", (count, p.full_heads), (count, p.heads)),)
+    return (
+        Weight("positions.hidden.weight", (hidden, 2), (hidden, 2)),
+        Weight("positions.hidden.bias", (hidden,), (hidden,)),
+        Weight("positions.out.weight", (p.full_heads, hidden), (p.heads, hidden)),
+    )
 
 
 def sharing(call: OpCall, full_heads: int) -> int:
@@ -233,20 +311,17 @@ def params_of(call: OpCall, usual: AttentionParams, kv_heads: Expr) -> Params:
     if eps is not None and qk_norm == "none":
         call.report(QK_EPS, "`qk_eps` belongs to a norm, and there is no `qk_norm`", at="qk_eps")
     full_kv_heads = call.maximum(kv_heads)
-    if (full_kv_heads, bias, out_bias, qk_norm) == (usual.full_heads, True, True, "none"):
+    places = places_of(call, call.inputs[0])
+    if (full_kv_heads, bias, out_bias, qk_norm) == (usual.full_heads, True, True, "none") and places == Places():
         return usual
-    return replace(
-        grouped(usual),
-        kv_heads=kv_heads,
-        full_kv_heads=full_kv_heads,
-        bias=bias,
-        out_bias=out_bias,
-        qk_norm=qk_norm,
-        qk_eps=QK_EPS_DEFAULT if eps is None else eps,
-    )
+    rest = full_kv_heads, bias, out_bias, qk_norm, QK_EPS_DEFAULT if eps is None else eps
+    first = usual.inputs, usual.heads, usual.head_dim, usual.dropout, usual.full_inputs, usual.full_heads
+    if places == Places():
+        return GroupedParams(*first, kv_heads, *rest)
+    return PlacedParams(*first, kv_heads, *rest, places)
 
 
-def projected(p: GroupedParams) -> Expr:
+def projected(p: Full) -> Expr:
     """The features of a token's queries, keys and values together."""
     return product(apply("add", p.heads, product(2, p.kv_heads)), p.head_dim)
 

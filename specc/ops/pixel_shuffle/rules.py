@@ -27,10 +27,10 @@ PIXELS_DIVIDE = Rule(
 @dataclass(frozen=True, slots=True)
 class BlockParams:
     """`factor`: height and width of a block of pixels. `order` says what stands side by side in the channels: the
-    pixels of one channel, or the channels of one pixel."""
+    pixels of one channel, or the channels of one pixel, with the pixels row by row or column by column."""
 
     factor: int
-    order: Literal["pixels", "channels"] = "pixels"
+    order: Literal["pixels", "channels", "columns"] = "pixels"
 
 
 class PixelShuffle(Operator):
@@ -72,9 +72,10 @@ class SpaceToDepth(Operator):
             Parameter("factor", "integer", doc="how many times less high and wide"),
             Parameter(
                 "order",
-                Words(("pixels", "channels")),
+                Words(("pixels", "channels", "columns")),
                 "pixels",
-                "what stands side by side: the pixels of one channel, or the channels of one pixel",
+                "what stands side by side: the pixels of one channel, or the channels of one pixel, pixel after pixel "
+                "row by row or, with `columns`, column by column",
             ),
         ),
         "Shrinks a feature map: each block of factor * factor pixels becomes so many channels.",
@@ -83,7 +84,7 @@ class SpaceToDepth(Operator):
     def build(self, call: OpCall) -> Built:
         tensor = require_map(call, "space to depth")
         factor = cast(int, call.args["factor"])
-        order = cast(Literal["pixels", "channels"], call.args["order"])
+        order = cast(Literal["pixels", "channels", "columns"], call.args["order"])
         for side in dict.fromkeys(map(call.maximum, tensor.space)):
             if side % factor:
                 message = f"blocks of {factor} pixels do not divide {side}"
@@ -91,7 +92,7 @@ class SpaceToDepth(Operator):
                 return Built(BlockParams(factor, order), ((tensor.channels, tensor.space),))
         space = tuple(apply("div", size, factor) for size in tensor.space)
         channels = tuple(Segment(product(segment.size, factor**2)) for segment in tensor.channels)
-        if order == "channels":
+        if order != "pixels":
             channels = tensor.channels * factor**2
         return Built(BlockParams(factor, order), ((channels, space),))
 

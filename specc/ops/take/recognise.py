@@ -21,7 +21,7 @@ def first_token(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
     if not channels or channels[0].axis != "c":
         return None
     read = seen.read(View(view.base, (view.axes[0], (Digit("t", 1, pick.size),), channels)))
-    if read is None or read.kind != "tokens":
+    if read is None or read.kind != "tokens" or not seen.follows(read, "class_token"):
         return None
     return Found("take", (read,), {"which": "class_token"}, kind="vector", axes=view.axes)
 

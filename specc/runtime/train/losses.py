@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from specc.runtime.data.targets import NOT_JUDGED
 from specc.runtime.train.interfaces import Recipe
 
 SETTINGS: Final[Mapping[str, str]] = {"focal": "gamma", "huber": "delta"}
 """The number that a loss needs."""
-
-NOT_JUDGED = 255
-"""The class of pixels that count for nothing."""
 
 
 def chosen(recipe: Recipe, losses: Sequence[str], mixed: Sequence[str] = ()) -> Mapping[str, Any]:
