@@ -282,8 +282,9 @@ class Operator(ABC):
         """Whether its output is its input, so that a static network has none of it."""
         return False
 
-    def ends(self, op: Op) -> str:
-        """The kind of operation whose part of the tensor does not go on here: `class_token` where that is dropped."""
+    def ends(self, params: object) -> str:
+        """The kind of operation whose part of the tensor does not go on behind one with these params: `class_token`
+        where that is dropped."""
         return ""
 
     def files(self, op: Op) -> tuple[str, ...]:

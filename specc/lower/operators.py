@@ -158,7 +158,7 @@ class Call:
             if any(tensor.name in ahead for tensor in op.outputs):
                 if op.operator.kind == kind:
                     return True
-                if op.operator.ends(op) != kind:
+                if op.operator.ends(op.params) != kind:
                     ahead.update(op.inputs)
         return False
 

@@ -62,8 +62,8 @@ class Take(Operator):
         left = (apply("add", tokens, -1),) if which == "patches" else ()
         return Built(TakeParams(which), ((tensor.channels, left),))
 
-    def ends(self, op: Op) -> str:
-        return "class_token" if cast(TakeParams, op.params).which == "patches" else ""
+    def ends(self, params: object) -> str:
+        return "class_token" if cast(TakeParams, params).which == "patches" else ""
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
         return Memory("own" if cast(TakeParams, op.params).which == "mean" else "alias")
