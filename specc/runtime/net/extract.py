@@ -202,7 +202,7 @@ class PlanTracer(fx.Tracer):
 
 
 class Folded(fx.GraphModule):
-    """A extracted network whose norms are folded into the layers before them: for inference alone."""
+    """An extracted network whose norms are folded into the layers before them: for inference alone."""
 
     def train(self, mode: bool = True) -> Folded:
         if mode:
@@ -228,13 +228,16 @@ def extract(
 
     To train it further, take it as it is and call `.train()`: it has norms, dropout and stochastic depth of its own
     (only dropout inside an attention is left out); weights that a triangular connection keeps at zero are free. With
-    `fold` the norms are folded into the layers before them, which is faster and computes the same, and the network
-    refuses to be trained: without its norms it would lose most of what it knows. With `fold`, and with `merge` alone,
-    parallel linear branches that are summed, as RepVGG's, become one convolution: `meta["merged"]` says which.
+    `fold` the norms are folded into the layers before them and standardised weights are made once, which is faster and
+    computes the same, and the network refuses to be trained: without its norms it would lose most of what it knows.
+    With `fold`, and with `merge` alone, parallel linear branches that are summed, as RepVGG's, become one convolution:
+    `meta["merged"]` says which.
     """
     if plan is not None and not resized:
         plan = plan.replaced(resolution=None)
     graph, layers, _ = traced(net, plan)
+    if fold:
+        layers = {path: with_plain_weight(layer) for path, layer in layers.items()}
     merged = merge_all(graph, layers) if fold or merge else {}
     if fold:
         fold_norms(graph, layers)
@@ -302,6 +305,12 @@ def scaling(norm: Any) -> Scaling:
 def at_rest(layer: nn.Module) -> nn.Module:
     """A layer as it is in eval mode: nothing, where it does something in training alone."""
     return nn.Identity() if getattr(type(layer), "only_training", False) else layer
+
+
+def with_plain_weight(layer: nn.Module) -> nn.Module:
+    """A layer of torch that computes the same in inference, where one makes its weight anew in each call."""
+    plain = getattr(layer, "with_plain_weight", None)
+    return layer if plain is None else plain()
 
 
 def traced(net: nn.Module, plan: Any) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
