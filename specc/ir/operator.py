@@ -70,7 +70,8 @@ class OpCall(Protocol):
         ...
 
     def follows(self, kind: str) -> bool:
-        """Whether an operation of a kind stands before this one, on any way from the network's input."""
+        """Whether an operation of a kind stands before this one, on any way from the network's input, and none that
+        `ends` it after that."""
         ...
 
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:
@@ -283,6 +284,11 @@ class Operator(ABC):
     def does_nothing(self, op: Op, inputs: Sequence[Tensor]) -> bool:
         """Whether its output is its input, so that a static network has none of it."""
         return False
+
+    def ends(self, params: object) -> str:
+        """The kind of operation whose part of the tensor does not go on behind one with these params: `class_token`
+        where that is dropped."""
+        return ""
 
     def files(self, op: Op) -> tuple[str, ...]:
         """Python files of the user's that it needs, by their paths from the spec: they go with the project."""
