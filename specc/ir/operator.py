@@ -157,6 +157,8 @@ class Memory:
     more     elements that it needs while it runs, beside what it writes: indices of maxima (2 each), statistics
     inner    what an attention makes on the way: queries, keys and values; what the heads say with their sums; that
              alone. () for everything else
+    window   of a plain convolution, by which parallel ones are merged: height and width of its kernel, its strides,
+             paddings and dilations, its groups, the channels that enter and those that leave. () for everything else
     """
 
     role: Role = "own"
@@ -164,6 +166,7 @@ class Memory:
     summed: bool = False
     more: Expr = 0
     inner: tuple[Expr, Expr, Expr] | tuple[()] = ()
+    window: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
