@@ -27,7 +27,7 @@ class Net(nn.Module):
 
 def in_turn(x: Tensor, *sizes: int) -> Tensor:
     """Parts of these sizes, in the other order."""
-    return torch.cat(torch.split(x, sizes, 1)[::-1], 1)
+    return torch.cat(torch.split(x, [*sizes], 1)[::-1], 1)
 
 
 CASES: dict[str, tuple[Callable[[Tensor], Tensor], list[dict[str, int]]]] = {
@@ -46,7 +46,7 @@ CASES: dict[str, tuple[Callable[[Tensor], Tensor], list[dict[str, int]]]] = {
     ),
     "the last alone": (lambda x: x[:, -3:], [{"parts": 2, "first": 9}]),
     "of the channels last": (
-        lambda x: torch.cat(torch.split(x.permute(0, 2, 3, 1), (2, 10), -1)[::-1], -1).permute(0, 3, 1, 2),
+        lambda x: torch.cat(torch.split(x.permute(0, 2, 3, 1), [2, 10], -1)[::-1], -1).permute(0, 3, 1, 2),
         [{"parts": 2, "first": 2}],
     ),
 }
