@@ -246,7 +246,7 @@ def test_a_region_with_autocast_is_refused() -> None:
                 x = self.stem(x)
             return self.head(x.float().mean((2, 3)))  # type: ignore[no-any-return]
 
-    with pytest.raises(CannotImport, match="a region of its own .*`wrap_with_autocast`"):
+    with pytest.raises(CannotImport, match=r"a region of its own .*`wrap_with_autocast`"):
         network(Net())
 
 
