@@ -222,7 +222,7 @@ def without_autocast_off() -> Iterator[None]:
     enter, leave = torch.autocast.__enter__, torch.autocast.__exit__
 
     def entering(region: Any) -> Any:
-        return enter(region) if region._enabled else region
+        return enter(region) if region._enabled else region  # type: ignore[no-untyped-call]
 
     def leaving(region: Any, *error: Any) -> Any:
         return leave(region, *error) if region._enabled else None
