@@ -138,9 +138,9 @@ def test_the_tables_of_scikit_learn(name: str, task: Any, rows: int, numbers: in
     data = load_data({"name": name, "path": "", "validation": 0.2, "seed": 0, "test": 0.2}, task)
     assert sum(map(len, data.parts)) == rows
     assert data.train.arrays[0].shape[1] == len(data.mean) == numbers
-    inputs = torch.cat(
-        [x for x, _ in Loading(data, (numbers,), World(0, 1, torch.device("cpu"))).evaluation(data.train)]
-    )
+    loading = Loading(data, (numbers,), World(0, 1, torch.device("cpu")))
+    ((inputs, _),) = loading.evaluation(data.train)
+    assert isinstance(inputs, torch.Tensor)
     torch.testing.assert_close(inputs.mean(dim=0), torch.zeros(numbers), atol=1e-4, rtol=0)
     with pytest.raises(SystemExit, match=f"{name} has a .* for each row, and the network predicts tags"):
         load_data({"name": name, "path": "", "validation": 0.2, "seed": 0}, Kind("tags", 3))
