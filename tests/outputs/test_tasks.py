@@ -31,9 +31,9 @@ WORLD = World(0, 1, torch.device("cpu"))
 
 def scored(task: Task, outputs: Tensor, targets: Tensor, batch: int = 7) -> Score:
     """The score of what is counted batch by batch."""
-    return task.score(
-        together((task.counted(a, b) for a, b in zip(outputs.split(batch), targets.split(batch))), task, WORLD)
-    )
+    places = range(0, len(targets), batch)
+    counted = [task.counted(outputs[i : i + batch], targets[i : i + batch]) for i in places]
+    return task.score(together(counted, task, WORLD))
 
 
 def recipe(**given: Any) -> Any:

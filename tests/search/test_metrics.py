@@ -18,7 +18,7 @@ from specc.runtime.search.evaluator import Evaluator
 from specc.runtime.search.front import Point, best, dominates, from_json, thrifty, to_json
 from specc.runtime.search.options import search_options
 from specc.runtime.search.page import page
-from specc.runtime.search.picture import Series, layout
+from specc.runtime.search.picture import Dot, Series, Text, layout
 from specc.runtime.search.proposals import covered
 from specc.runtime.train.scores import Metric
 from tests.helpers.documents import check_file
@@ -100,13 +100,13 @@ def test_the_page_and_the_picture_show_the_best_on_top() -> None:
     assert [point["value"] for point in content["points"]] == [4.0, 2.0, 4.0 / 3, 1.0]
     series = Series("errors", "macs", [], [(point.macs, point.value) for point in POINTS], ERROR)
     shapes = layout(series)
-    dots = sorted((shape.x, shape.y) for shape in shapes if type(shape).__name__ == "Dot")[-4:]
+    dots = sorted((shape.x, shape.y) for shape in shapes if isinstance(shape, Dot))[-4:]
     assert [y for _, y in dots] == sorted((y for _, y in dots), reverse=True)  # dearer, and further up
-    texts = {shape.text for shape in shapes if type(shape).__name__ == "Text"}
+    texts = {shape.text for shape in shapes if isinstance(shape, Text)}
     assert "mean absolute error" in texts
     assert not any(text.startswith("-") or "%" in text for text in texts)
     others = layout(Series("ratios", "macs", [], [(1, 30.0), (2, 31.0)], RATIO))
-    assert "PSNR (dB)" in {shape.text for shape in others if type(shape).__name__ == "Text"}
+    assert "PSNR (dB)" in {shape.text for shape in others if isinstance(shape, Text)}
 
 
 def test_a_runtime_takes_the_smallest_error_that_the_constraints_allow() -> None:
