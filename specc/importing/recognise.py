@@ -168,6 +168,8 @@ class Recognition:
         wanted = (Digit("c", 1, made.channels),)
         if made.channels != 1 and wanted not in view.axes:
             return None
+        if made.kind == "tokens" and made.space == (1,) and len(view.axes) == 2:
+            return None  # the only token, as a vector
         return Read(made.name, made.kind, view, made.channels, made.space)
 
     def is_of(self, read: Read, kind: Kind) -> bool:
