@@ -62,7 +62,7 @@ class Distances(nn.Module):
         places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2).float()
         apart = (places[None] - places[:, None])[None].expand(n, -1, -1, -1)
         a = self.place(apart).squeeze(-1).softmax(-1)
-        return (a @ self.value(x.flatten(2).mT)).mT.reshape(n, c, h, w)
+        return (a @ self.value(x.flatten(2).mT)).mT.reshape(n, c, h, w)  # type: ignore[no-any-return]
 
 
 class Net(nn.Module):
