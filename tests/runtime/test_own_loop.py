@@ -61,7 +61,7 @@ def test_six_lines_train_the_sandwich(tmp_path: Path) -> None:
     rng = random.Random(3)
     space = net.planner.space
     assert [plan.assignment for plan in plans[1:3]] == [net.plan(space.draw(rng)).assignment for _ in range(2)]
-    total = sum(F.cross_entropy(twin(images, twin.plan(plan.assignment)), targets) for plan in plans)
+    total: Any = sum(F.cross_entropy(twin(images, twin.plan(plan.assignment)), targets) for plan in plans)
     total.backward()
     for own, other in zip(net.parameters(), twin.parameters(), strict=True):
         assert own.grad is not None
@@ -99,7 +99,7 @@ def test_any_module_is_a_teacher(tmp_path: Path) -> None:
         found = []
         for plan in draws(net, rng, subnets=3):
             said = net(images, plan).log_softmax(dim=1)
-            loss = F.kl_div(said, wanted, reduction="batchmean", log_target=True)
+            loss: Any = F.kl_div(said, wanted, reduction="batchmean", log_target=True)
             loss.backward()
             found.append(loss.item())
         optimizer.step()
@@ -165,9 +165,10 @@ class Trainer:
 
     def training_step(self, model: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
         model.train()
-        loss: Tensor = self.compute_loss(model, inputs)
+        loss = self.compute_loss(model, inputs)
         loss.backward()
-        return loss.detach()
+        found: Tensor = loss.detach()
+        return found
 
     def train(self) -> None:
         for inputs in self.batches:
