@@ -186,6 +186,18 @@ def test_what_makes_much_of_rounding_is_compared_in_double(by: float, tried: lis
     assert [dtype_of(module) for module in in_precisions(Sensitive(by), ((3,),), None, 9)] == tried
 
 
+class Single(nn.Linear):
+    """Turns its numbers into single ones, as the trace of a network in single precision says."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float())
+
+
+def test_what_runs_in_single_precision_alone_is_compared_in_it() -> None:
+    found = in_precisions(Sensitive(1), ((3,),), None, 9, Single(3, 3))
+    assert [dtype_of(module) for module in found] == [torch.float32]
+
+
 def test_the_first_token_of_tokens_without_a_class_token() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
