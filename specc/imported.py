@@ -6,44 +6,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Findings
-from specc.importing.flat import write_flat
-from specc.importing.foreign import Around, File, Part, class_name, code_of, foreign_of, joined, part_around, sides_of
-from specc.importing.layers import layers_of
-from specc.importing.network import Network, Written
+from specc.importing.flat import operation_of, write_flat
+from specc.importing.foreign import File
+from specc.importing.keeping import Keeping, Kept
+from specc.importing.network import Network, Operation, Written
 from specc.importing.prove import Original, Proof, prove
-from specc.importing.recognise import Foreign, Unread, recognise
-from specc.importing.rehearse import Rehearsal
-from specc.importing.sources import CannotImport, Loaded, load_source
+from specc.importing.sources import CannotImport, load_source
 from specc.importing.text.write import write as write_well
-from specc.importing.trace import Trace, multiplications, trace
+from specc.importing.trace import multiplications, tied_states, trace
+from specc.importing.verdict import check, differs_in_training, is_other_in_training, last_note, training_notes
 from specc.importing.weights import Differs, entries_of, to_spec, write_weights
+from specc.ops.module.rules import Module
 from specc.pipeline import Compiled, compile_project, compile_spec
 from specc.portable.files.original import Entry
 from specc.source import Source
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A module of the user's that the language has no word for.
-
-    path      in the network: `layers.2.attn`
-    file      that it stands in, as the spec names it; `name` is its class
-    operator  what no operator stands for, and `place` where it is called
-    """
-
-    path: str
-    file: str
-    name: str
-    operator: str
-    place: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +38,7 @@ class Imported:
     state    its weights under the spec's names, and `entries` the way back
     foreign  modules of the user's that were kept, and `files`, the texts of the files that they stand in, by name
     plain    why the text is the plainest there is, with a statement an operation; empty where it is a person's
-    unused   parameters that the output does not depend on
+    unused   parameters and buffers that the output does not depend on
     frozen   parameters that the original does not train
     seconds  of each phase
     notes    what else is to be said of it
@@ -98,7 +83,8 @@ def import_network(
     clock.lap("trace")
     macs = multiplications(traced.traced, traced.program)
     beside = f"{Path(file or loaded.name).stem}_modules.py"
-    network, foreign, kept = recognised(loaded, traced, tuple(shapes), output, macs, beside)
+    keeping = Keeping(loaded, traced, tuple(shapes), output, macs, File(beside, loaded.name))
+    network = keeping.network()
     clock.lap("recognise")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
     sizes = {key: tuple(value.shape) for key, value in state.items()}
@@ -110,8 +96,18 @@ def import_network(
         sum(macs.values()),
         used,
         output,
+        network.last,
     )
-    found = proven(network, file or f"{network.name}.specc", foreign, sizes, original, clock)
+    name = file or f"{network.name}.specc"
+    explained = partial(differs_in_training, loaded=loaded, traced=traced, shapes=shapes)
+    tied = tied_states(loaded.module)
+    while True:
+        try:
+            found = proven(network, name, keeping.file, sizes, tied, original, clock, explained)
+            break
+        except Unfit as unfit:
+            network = without(unfit, keeping)
+    held = {source for entry in found.entries for source in entry.sources}
     return Imported(
         network,
         found.written,
@@ -119,14 +115,33 @@ def import_network(
         to_spec(found.entries, state, found.proof.sizes),
         found.entries,
         found.proof,
-        kept,
-        {foreign.path: foreign.text({part.name for part in kept})} if kept else {},
+        keeping.kept,
+        {beside: keeping.file.text({part.name for part in keeping.kept})} if keeping.kept else {},
         found.plain,
-        traced.traced.unused,
+        tuple(sorted(name for name in state if name not in held)),
         traced.traced.frozen,
         clock.laps,
-        loaded.notes,
+        (*loaded.notes, *last_note(network.last), *training_notes(found.proof)),
     )
+
+
+class Unfit(CannotImport):
+    """The plainest text does not compile: the language refuses an operation where it stands."""
+
+    def __init__(self, message: str, operation: Operation) -> None:
+        super().__init__(message, place=operation.place)
+        self.operation = operation
+
+
+def without(unfit: Unfit, keeping: Keeping) -> Network:
+    """The network with a part around an operation kept as it is, or `unfit` again where nothing can be."""
+    if unfit.operation.operator == Module.kind:
+        raise unfit
+    try:
+        keeping.keep_unfit(unfit.operation)
+        return keeping.network()
+    except CannotImport:
+        raise unfit from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,101 +155,30 @@ class Proven:
     plain: str
 
 
-def recognised(
-    loaded: Loaded,
-    trace_: Trace,
-    shapes: tuple[tuple[int, ...], ...],
-    output: str | None,
-    macs: Mapping[str, int],
-    path: str,
-) -> tuple[Network, File, tuple[Kept, ...]]:
-    """The network in words, and a file at `path` of the parts that have none. Raises CannotImport for what can't stay
-    a part."""
-    keeping = Keeping(loaded, trace_, shapes, output, macs, File(path, loaded.name))
-    while True:
-        network = recognise(trace_.traced, [part.foreign for part in keeping.parts])
-        if not isinstance(network, Unread):
-            return network, keeping.file, tuple(part.kept for part in keeping.parts)
-        keeping.keep(network)
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPart:
-    part: Part
-    foreign: Foreign
-    kept: Kept
-
-
-class Keeping:
-    """The parts of a network that have no words, as far as they are found."""
-
-    def __init__(
-        self,
-        loaded: Loaded,
-        trace_: Trace,
-        shapes: tuple[tuple[int, ...], ...],
-        output: str | None,
-        macs: Mapping[str, int],
-        file: File,
-    ) -> None:
-        self.loaded, self.trace, self.shapes, self.output = loaded, trace_, shapes, output
-        self.macs, self.file = macs, file
-        self.parts: list[KeptPart] = []
-        self.found: tuple[Around, Rehearsal] | None = None
-
-    def around(self, unread: Unread) -> tuple[Around, Rehearsal]:
-        """The network as keeping a part needs it: traced a second time, with another batch."""
-        if self.found is None:
-            node, traced = unread.node, self.trace.traced
-            if self.loaded.program is not None:
-                raise CannotImport(f"no operator stands for {node.target}: `{node.code}`", place=node.place)
-            twin = trace(self.loaded, self.shapes, self.output, traced.batch + 1).traced
-            held = self.loaded.module.state_dict().keys()
-            around = Around(traced, twin, layers_of(self.loaded.module), held)
-            self.found = around, Rehearsal(self.trace.program, traced.batch)
-        return self.found
-
-    def keep(self, unread: Unread) -> None:
-        """Keeps the smallest part around what has no words."""
-        around, rehearsal = self.around(unread)
-        part, sides, code = part_around(unread.seen, unread.node, around, unread.together, rehearsal.holds)
-        names = {other.name for other in part.nodes}
-        self.parts = [other for other in self.parts if not {*other.foreign.nodes} <= names]
-        told = "weights that are used twice" if unread.together else unread.node.target
-        place = unread.node.place
-        for other in self.parts:
-            both = joined(other.part, part, around.traced)
-            more = None if both is None else sides_of(both, unread.seen, around.twin)
-            if both is not None and more is not None and (one := code_of(both, more, around, rehearsal.holds)):
-                self.parts.remove(other)
-                part, sides, code = both, more, one
-                told, place = f"{other.kept.operator}, {told}", other.kept.place
-                break
-        name = self.file.named(code, class_name(part))
-        counted = sum(self.macs.get(node.name, 0) for node in part.nodes)
-        found = foreign_of(part, sides, code, name, self.file.path, unread.seen, counted)
-        self.parts.append(KeptPart(part, found, Kept(part.path, self.file.path, name, told, place)))
-
-
 def proven(
     network: Network,
     file: str,
     foreign: File,
     sizes: Mapping[str, tuple[int, ...]],
+    tied: Mapping[str, str],
     original: Original,
     clock: Clock,
+    explained: Callable[[Proof], CannotImport],
 ) -> Proven:
     """A person's text of the network, or the plainest where that does not compile or is another network.
 
-    Raises CannotImport where neither is the network.
+    Raises CannotImport where neither is the network, Unfit where the language refuses an operation of it; `explained`
+    says why it is another in training alone.
     """
     why: list[CannotImport] = []
     for write in (write_well, write_flat):
         try:
-            written, compiled, entries = as_text(write, network, file, foreign, sizes)
+            written, compiled, entries = as_text(write, network, file, foreign, sizes, tied)
             clock.lap("text")
             proof = compare(compiled, entries, original)
             clock.lap("proof")
+            if is_other_in_training(proof):
+                raise explained(proof)
             check(proof)
             return Proven(written, compiled, entries, proof, str(why[0]) if why else "")
         except CannotImport as error:
@@ -257,8 +201,10 @@ def as_text(
     file: str,
     foreign: File,
     sizes: Mapping[str, tuple[int, ...]],
+    tied: Mapping[str, str],
 ) -> tuple[Written, Compiled, list[Entry]]:
-    """A text, compiled, and where its weights come from. Raises CannotImport for a mistake of the writer's."""
+    """A text, compiled, and where its weights come from. Raises CannotImport for a mistake of the writer's, Unfit where
+    the plainest text does not compile."""
     findings = Findings()
     try:
         written = write(network)
@@ -267,23 +213,15 @@ def as_text(
             source = Source(file, written.text, Path(folder, file).as_posix())
             compiled = compile_spec(source, {}, findings)
         if compiled is not None:
-            return written, compiled, entries_of(network, written, compiled.graph, sizes)
+            return written, compiled, entries_of(network, written, compiled.graph, sizes, tied)
     except (Differs, ValueError, AssertionError, KeyError, IndexError, RecursionError) as error:
         raise CannotImport(f"the text is another network, which is a bug in specc: {error}") from error
     told = findings.diagnostics[0]
+    at, _ = source.position(told.primary.span.start)
+    operation = operation_of(network, source.line(at)) if write is write_flat else None
+    if operation is not None:
+        raise Unfit(f"the language refuses an operation here: {told.primary.message}", operation)
     raise CannotImport(f"the text does not compile, which is a bug in specc: {told.primary.message}")
-
-
-def check(proof: Proof) -> None:
-    """Raises CannotImport where the two networks are not one."""
-    if proof.params[0] != proof.params[1]:
-        raise CannotImport(f"the original has {proof.params[0]:,} parameters, and the spec {proof.params[1]:,}")
-    if proof.macs[0] != proof.macs[1]:
-        raise CannotImport(f"the original takes {proof.macs[0]:,} multiply-accumulates, and the spec {proof.macs[1]:,}")
-    if not proof.holds:
-        where = "outputs" if proof.outputs > 1e-5 else "outputs after a step of training"
-        found = max(proof.outputs, proof.trained or 0.0)
-        raise CannotImport(f"the spec's {where} differ from the original's, by {found:.1e} of their spread")
 
 
 def install(found: Imported, text: str, output: Path) -> list[Path]:
@@ -298,7 +236,7 @@ def install(found: Imported, text: str, output: Path) -> list[Path]:
         output.parent.mkdir(parents=True, exist_ok=True)
         for path, content in texts.items():
             beside[path].write_text(content, encoding="utf-8", newline="")
-        write_weights(beside[weights], found.state, found.entries)
+        write_weights(beside[weights], found.state, found.entries, found.unused)
         beside[weights].chmod(beside[output].stat().st_mode)  # as any file of the user's, not private
         for path, written in beside.items():
             written.replace(path)

@@ -58,6 +58,7 @@ class Network:
     shapes      of every value, inputs included, without the batch: (channels, height, width) of a map,
                 (tokens, channels) of tokens, (features,) of a vector
     output      the value that is returned; its last size is the number of classes
+    last        the function that the original applies to it at the end and the spec leaves to training: `aten.softmax`
     """
 
     name: str
@@ -65,6 +66,7 @@ class Network:
     operations: tuple[Operation, ...]
     shapes: Mapping[str, tuple[int, ...]]
     output: str
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ the weights at hand hide, such as a branch scaled by 1e-6.
 from __future__ import annotations
 
 import copy
-import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from specc.importing.quiet import plain_random, quiet_drops, told
+from specc.importing.recognise import EACH
 from specc.importing.sources import evaluating
 from specc.importing.weights import to_spec
 from specc.portable.files.original import Entry
@@ -32,18 +34,19 @@ LEAST_SPREAD: Final = 1e-6
 """Outputs that lie closer together, as a share of the largest, count as this far apart: norms of a deep network whose
 statistics are not those of its features leave hardly more of an image than rounding does."""
 STEP_CLOSE: Final = 1e-5
+SAME_IN_SINGLE: Final = 1e-3
+"""A network is the same in both precisions where its outputs differ by less than this share."""
 IMAGES: Final = 3
 MOST_IN_DOUBLE: Final = 20_000_000_000
 """The most multiply-accumulates of an image in double precision: more take minutes."""
-ZEROES: Final = r"(feature_|alpha_)*dropout(_|[123]d)?"
-"""How torch calls what zeroes values at random."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What was compared: the original's number and ours; differences as a share of the spread of the outputs.
 
-    `trained` is None where the original can't be trained. `sizes` are the shapes of our tensors.
+    `trained` is None where the original can't be trained, and `training` says more of it. `sizes` are the shapes of our
+    tensors, `double` whether both were compared in double precision.
     """
 
     params: tuple[int, int]
@@ -51,6 +54,8 @@ class Proof:
     outputs: float
     trained: float | None
     sizes: Mapping[str, tuple[int, ...]]
+    training: Trained | None = None
+    double: bool = True
 
     @property
     def holds(self) -> bool:
@@ -98,6 +103,7 @@ class Original:
     macs     of one image, as torch counts them
     used     the parameters that the output depends on
     output   which of several outputs it is
+    last     the function that it ends in and the spec leaves out: `aten.softmax`
     """
 
     module: Module
@@ -106,6 +112,7 @@ class Original:
     macs: int
     used: Sequence[str]
     output: str | None
+    last: str = ""
 
 
 def prove(original: Original, files: Mapping[str, str], entries: Sequence[Entry], counted: tuple[int, int]) -> Proof:
@@ -120,53 +127,86 @@ def prove(original: Original, files: Mapping[str, str], entries: Sequence[Entry]
     with model_of(files) as ours, torch.random.fork_rng(), plain_random():
         state = {name: value.detach() for name, value in module.state_dict().items()}
         sizes = {name: tuple(value.shape) for name, value in ours.state_dict().items()}
-        ours.load_state_dict(to_spec(entries, state, sizes))
         params = sum(value.numel() for name, value in module.named_parameters() if name in set(original.used))
-        theirs = in_double(module, shapes, batch, original.macs)
-        mine = ours.to(dtype_of(theirs)).eval()
-        small = [smaller(shape) for shape in shapes]
-        sizes_of = [shapes, *[small if takes(theirs, mine, small, batch) else shapes] * (IMAGES - 1)]
-        inputs = [[torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in one] for one in sizes_of]
-        outputs = compared(theirs, mine, inputs, original.output)
-        trained = None
-        if batch is None and outputs <= CLOSE:
-            trained = after_a_step(theirs, mine, entries, sizes, shapes, original.output)
-    return Proof((params, counted[0]), (original.macs, counted[1]), outputs, trained, sizes)
+        both = (params, counted[0]), (original.macs, counted[1])
+        for theirs in in_precisions(module, shapes, batch, original.macs, ours):
+            ours.load_state_dict(to_spec(entries, state, sizes))
+            mine = ours.to(dtype_of(theirs)).eval()
+            small = [smaller(shape) for shape in shapes]
+            sizes_of = [shapes, *[small if takes(theirs, mine, small, batch) else shapes] * (IMAGES - 1)]
+            inputs = [[torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in one] for one in sizes_of]
+            outputs = compared(theirs, mine, inputs, original.output, original.last)
+            trained = None
+            if batch is None and outputs <= CLOSE:
+                trained = after_a_step(theirs, mine, entries, sizes, shapes, original.output, original.last)
+            double = dtype_of(theirs) == torch.float64
+            proof = Proof(*both, outputs, None if trained is None else trained.apart, sizes, trained, double)
+            if proof.holds:
+                break
+    return proof
 
 
-def in_double(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int) -> Module:
-    """A copy in double precision; in single where it computes with numbers of its own that are so, or takes long.
+def in_precisions(
+    module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int, ours: Module | None = None
+) -> Iterator[Module]:
+    """Copies of a network to compare in: in double precision, then in single where that may be another network. In
+    single alone where one of both does not run in double, as a part that turns all numbers into single ones.
 
-    Such numbers need not raise: attention with a mask in single precision is wrong in double.
+    A network that computes with numbers of its own in single precision can be wrong in double without raising, as
+    attention with a mask is. One that makes much of rounding is the same network, which only double can show: so both
+    are tried where they differ.
     """
     import torch
 
     single = evaluating(copy.deepcopy(module).float())
-    if macs > MOST_IN_DOUBLE:
-        return single
-    given = [torch.randn(batch or 1, *shape, dtype=torch.float64) for shape in shapes]
-    try:
-        double = evaluating(copy.deepcopy(module).double())
-        with torch.no_grad():
-            found = [answer(double(*given), None), answer(single(*(x.float() for x in given)), None)]
-    except Exception:
-        return single
-    first, second = (tensor.double() for tensor in found)
-    return double if share(first - second, first.abs().max()) < 1e-3 else single
+    if macs <= MOST_IN_DOUBLE:
+        given = [torch.randn(batch or 1, *shape, dtype=torch.float64) for shape in shapes]
+        try:
+            double = evaluating(copy.deepcopy(module).double())
+            with torch.no_grad():
+                found = [answer(double(*given), None), answer(single(*(x.float() for x in given)), None)]
+                if ours is not None:
+                    ours.double().eval()(*given)
+        except Exception:
+            yield single
+            return
+        yield double
+        first, second = (tensor.double() for tensor in found)
+        if share(first - second, first.abs().max()) < SAME_IN_SINGLE:
+            return
+    yield single
 
 
-def compared(theirs: Module, mine: Module, inputs: Sequence[Sequence[Tensor]], output: str | None) -> float:
-    """The largest difference of the outputs, as a share of how far outputs lie apart."""
+def compared(
+    theirs: Module, mine: Module, inputs: Sequence[Sequence[Tensor]], output: str | None, last: str = ""
+) -> float:
+    """The largest difference of the outputs, as a share of how far outputs lie apart. `last` is applied to ours."""
     import torch
 
     with torch.no_grad():
         first = torch.cat([answer(theirs(*given), output).flatten(1) for given in inputs])
-        second = torch.cat([mine(*given).flatten(1) for given in inputs])
+        second = torch.cat([with_last(mine(*given), last).flatten(1) for given in inputs])
     if first.shape != second.shape:
         return float("inf")
-    spread = (first - first.mean(0)).abs().max()
-    spread = torch.maximum(spread, LEAST_SPREAD * first.abs().max())
-    return share(first - second, spread)
+    return share(first - second, spread_of(first))
+
+
+def with_last(logits: Tensor, last: str) -> Tensor:
+    """Logits with the function that the original ends in and the spec leaves out; "" for none."""
+    import torch
+
+    if not last:
+        return logits
+    function = getattr(torch, last.removeprefix("aten."))
+    made: Tensor = function(logits) if last == EACH else function(logits, -1)
+    return made
+
+
+def spread_of(outputs: Tensor) -> Tensor:
+    """How far the outputs of several images lie apart."""
+    import torch
+
+    return torch.maximum((outputs - outputs.mean(0)).abs().max(), LEAST_SPREAD * outputs.abs().max())
 
 
 def share(difference: Tensor, of: Tensor) -> float:
@@ -204,6 +244,24 @@ def takes(theirs: Module, mine: Module, sizes: Sequence[tuple[int, ...]], batch:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Two networks after a step of training from the same, moved weights.
+
+    apart    how far: infinite where ours alone cannot take it
+    forward  how far their outputs in training are before it
+    random   what is dropped at random in one and not in the other
+    resting  modules that the original's own `train` leaves in evaluation mode
+    backward functions of the original that have a gradient of their own
+    """
+
+    apart: float
+    forward: float = 0.0
+    random: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
+    backward: tuple[str, ...] = ()
+
+
 def after_a_step(
     theirs: Module,
     mine: Module,
@@ -211,14 +269,15 @@ def after_a_step(
     sizes: Mapping[str, tuple[int, ...]],
     shapes: Sequence[tuple[int, ...]],
     output: str | None,
-) -> float | None:
-    """How far both lie apart after one step of training from the same, moved weights; None where the original cannot
-    be trained, infinite where ours alone cannot."""
+    last: str = "",
+) -> Trained | None:
+    """A step of both; None where the original cannot be trained."""
     import torch
 
     move(theirs)
-    quiet_drops(theirs)
-    quiet_drops(mine)
+    drops: tuple[Counter[tuple[str, float]], Counter[tuple[str, float]]] = (Counter(), Counter())
+    quiet_drops(theirs, drops[0])
+    quiet_drops(mine, drops[1])
     start = {name: value.detach().clone() for name, value in theirs.state_dict().items()}
     for small in (True, False):
         mine.load_state_dict(to_spec(entries, start, sizes))
@@ -226,23 +285,63 @@ def after_a_step(
         given = [torch.randn(2, *(smaller(shape) if small else shape), dtype=dtype_of(mine)) for shape in shapes]
         if small and all(tensor.shape[1:] == torch.Size(shape) for tensor, shape in zip(given, shapes, strict=True)):
             continue
+        for found in drops:
+            found.clear()
+        resting = training(theirs)
         try:
-            weights = step(theirs, given, output)
+            with plain_random(drops[0]):
+                before, weights = step(theirs, given, output)
         except Exception:
             continue
+        training(mine)
         try:
-            step(mine, given, None, weights)
+            with plain_random(drops[1]):
+                after, _ = step(mine, given, None, weights, last)
         except Exception:
             if small:
                 continue
-            return float("inf")
-        after = {name: value.detach() for name, value in theirs.state_dict().items()}
-        apart = moved_apart(to_spec(entries, start, sizes), to_spec(entries, after, sizes), mine.state_dict())
+            return Trained(float("inf"))
+        moved = {name: value.detach() for name, value in theirs.state_dict().items()}
+        apart = moved_apart(to_spec(entries, start, sizes), to_spec(entries, moved, sizes), mine.state_dict())
         theirs.eval()
         mine.eval()
         with torch.no_grad():
-            return max(apart, compared(theirs, mine, [given], output))
+            apart = max(apart, compared(theirs, mine, [given], output, last))
+        first, second = before.detach(), after.detach()
+        forward = share(first - second, spread_of(first)) if first.shape == second.shape else float("inf")
+        return Trained(apart, forward, told(*drops), resting, own_gradients(before))
     return None
+
+
+def training(module: Module) -> tuple[str, ...]:
+    """Puts a network into training mode, all of it; the modules with norms or dropout that its own `train` leaves in
+    evaluation mode."""
+    module.train()
+    resting = tuple(path for path, part in module.named_modules() if not part.training and is_other_in_training(part))
+    for part in module.modules():
+        part.training = True
+    return resting
+
+
+def is_other_in_training(part: Module) -> bool:
+    return type(part).__module__.startswith(("torch.nn.modules.batchnorm", "torch.nn.modules.dropout"))
+
+
+def own_gradients(output: Tensor) -> tuple[str, ...]:
+    """The user's autograd functions on the way to an output."""
+    from torch.autograd.function import BackwardCFunction
+
+    found: dict[str, None] = {}
+    waiting, seen = [output.grad_fn], set[object]()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if issubclass(type(node), BackwardCFunction):
+            found[type(node).__name__.removesuffix("Backward")] = None
+        waiting += [before for before, _ in node.next_functions]
+    return tuple(found)
 
 
 def put(module: Module, state: Mapping[str, Tensor]) -> None:
@@ -263,15 +362,16 @@ def dtype_of(module: Module) -> Any:
     return next(module.parameters()).dtype
 
 
-def step(module: Module, given: Sequence[Tensor], output: str | None, weights: Tensor | None = None) -> Tensor:
-    """One step of gradient descent on a random weighing of the outputs, which is returned."""
+def step(
+    module: Module, given: Sequence[Tensor], output: str | None, weights: Tensor | None = None, last: str = ""
+) -> tuple[Tensor, Tensor]:
+    """One step of gradient descent on a random weighing of the outputs; these, and the weighing."""
     import torch
 
-    module.train()
     for parameter in module.parameters():
         parameter.requires_grad_(True)
         parameter.grad = None
-    returned = answer(module(*given), output)
+    returned = with_last(answer(module(*given), output), last)
     if weights is None:
         weights = torch.randn_like(returned)
     (returned * weights).sum().backward()  # type: ignore[no-untyped-call]
@@ -281,7 +381,7 @@ def step(module: Module, given: Sequence[Tensor], output: str | None, weights: T
             if parameter.grad is not None:
                 parameter.sub_(parameter.grad, alpha=0.01 / (largest or 1.0))
                 parameter.grad = None
-    return weights
+    return returned, weights
 
 
 def moved_apart(before: Mapping[str, Tensor], theirs: Mapping[str, Tensor], mine: Mapping[str, Tensor]) -> float:
@@ -314,34 +414,3 @@ def move(module: Module) -> None:
                     value.uniform_(0.5, 1.5)
             elif isinstance(value, torch.nn.Parameter):
                 value.add_(torch.randn_like(value), alpha=0.1 * float(value.std()) + 1e-3)
-
-
-def quiet_drops(module: Module) -> None:
-    """Stochastic depth does nothing any more."""
-    from specc.importing.trace import drop_path_rate
-
-    for part in [part for part in module.modules() if drop_path_rate(part) is not None]:
-        part.forward = lambda x: x
-
-
-@contextmanager
-def plain_random() -> Iterator[None]:
-    """Dropout does nothing, also in training, however it is called."""
-    from torch.overrides import TorchFunctionMode
-
-    class Off(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = dict(kwargs or {})
-            name = getattr(func, "__name__", "")
-            if re.fullmatch(ZEROES, name):
-                return args[0] if args else kwargs["input"]
-            if name == "scaled_dot_product_attention":
-                if len(args) > 4:
-                    args = (*args[:4], 0.0, *args[5:])
-                kwargs.update({} if len(args) > 4 else {"dropout_p": 0.0})
-            if name == "bernoulli_":
-                return args[0].fill_(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
-            return func(*args, **kwargs)
-
-    with Off():
-        yield

@@ -12,14 +12,17 @@ from math import prod
 from typing import Final, cast
 
 from specc.importing.alike import told_alike
-from specc.importing.lying import lies_like, view_of
+from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
-from specc.ops import folders, operator_package
+from specc.ops import find_operator, folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
 from specc.traced.views import Digit, View, arranged, permuted, unknown
 
+EACH: Final = "aten.sigmoid"
+LAST: Final = ("aten.softmax", "aten.log_softmax", EACH)
+"""What turns a classifier's logits into probabilities: over all classes, or of each."""
 ROLES: Final[Mapping[Kind, str]] = {"map": "nchw", "tokens": "ntc", "vector": "nc"}
 
 
@@ -37,12 +40,13 @@ class Made:
 class Unread:
     """A node that no operator found itself at, though the output depends on it, or one of several that share weights.
 
-    `together` are nodes that must stay in one part with it.
+    `together` are nodes that must stay in one part with it; `why` says more than its operator's name.
     """
 
     node: Node
     seen: Recognition
     together: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,18 @@ class Recognition:
             self.converted[key] = self.convert(view, kind)
         return self.converted[key]
 
+    def cuts(self, view: View) -> tuple[int, ...]:
+        *before, pick = view.picks
+        ends = {0, pick.size}
+        for node in self.traced.nodes:
+            other = self.views[node.name] if node.name in self.views else cut_of(node, self)
+            if other is None or other.base != view.base or other.picks[:-1] != tuple(before) or not other.picks:
+                continue
+            last = other.picks[-1]
+            if (last.axis, last.low, last.size) == (pick.axis, pick.low, pick.size):
+                ends |= {last.start, last.start + last.length}
+        return tuple(sorted(ends))
+
     def follows(self, read: Read, operator: str) -> bool:
         return any(each.operator == operator for each in alive(self.operations, read.value))
 
@@ -154,6 +170,8 @@ class Recognition:
         wanted = (Digit("c", 1, made.channels),)
         if made.channels != 1 and wanted not in view.axes:
             return None
+        if made.kind == "tokens" and made.space == (1,) and len(view.axes) == 2:
+            return None  # the only token, as a vector
         return Read(made.name, made.kind, view, made.channels, made.space)
 
     def is_of(self, read: Read, kind: Kind) -> bool:
@@ -202,19 +220,38 @@ class Recognition:
     def cut(self, view: View, found: Found, name: str, at: Node) -> Read | None:
         """The parts of a split: values for the view and for the views of its siblings."""
         read = found.inputs[0]
+        same = self.joined_before(found)
+        if same is not None:
+            self.made.setdefault((view.base, view.picks), same)
+            return Read(same.name, same.kind, view, same.channels, same.space)
         outputs = tuple(f"{name}_{i}" for i in range(len(found.parts)))
         self.add_operation(name, found, at, outputs)
-        start = 0
+        *before, mine = view.picks
+        start = mine.start * mine.low - sum(found.parts[: found.part])
         for i, (output, size) in enumerate(zip(outputs, found.parts, strict=True)):
             made = Made(output, read.kind, size, read.space)
             self.shapes[output] = shape_of(made)
-            *before, mine = view.picks
             sibling = replace(mine, start=start // mine.low, length=size // mine.low)
             self.made.setdefault((view.base, (*before, sibling)), made)
             if i == found.part:
                 result = Read(output, read.kind, view, size, read.space)
             start += size
         return result
+
+    def joined_before(self, found: Found) -> Made | None:
+        """What a part of a split is, where the whole was joined of it and others."""
+        read = found.inputs[0]
+        operation = self.operations.get(read.value)
+        operator = None if operation is None else find_operator(operation.operator)
+        if operation is None or operator is None or not (operator.associative and operator.passes_runs):
+            return None
+        wanted, start = sum(found.parts[: found.part]), 0
+        for value in operation.inputs:
+            channels = self.shapes[value][-1 if read.kind == "tokens" else 0]
+            if (start, channels) == (wanted, found.parts[found.part]):
+                return Made(value, read.kind, channels, read.space)
+            start += channels
+        return None
 
     def emit(self, name: str, found: Found, at: Node, axes: Iterable[tuple[Digit, ...]]) -> None:
         """The operation of what was found, and its value, which lies in these axes."""
@@ -346,21 +383,42 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
     """The network, or the first node that no operator of the language stands for."""
     seen = Recognition(traced, foreign)
     seen.run()
-    output = seen.read(Ref(traced.output))
+    result, last = logits(traced, seen.nodes)
+    output = seen.read(Ref(result))
     if output is None:
-        return Unread(culprit(seen, seen.nodes[traced.output]), seen)
+        return Unread(culprit(seen, seen.nodes[result]), seen)
     live = alive(seen.operations, output.value)
     shared = sharing(live)
     if shared:
         names = {name for operation in shared for name in seen.stands_for[operation.name]}
         nodes = [node for node in traced.nodes if node.name in names]
-        return Unread(nodes[0], seen, tuple(node.name for node in nodes))
+        return Unread(nodes[0], seen, tuple(node.name for node in nodes), "weights that are used twice")
     inputs = tuple(
         Input(name, "image" if len(seen.shapes[name]) == 3 else "vector", seen.shapes[name])
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, told_alike(live, seen.otherwise), seen.shapes, output.value)
+    return Network(traced.name, inputs, told_alike(live, seen.otherwise), seen.shapes, output.value, last)
+
+
+def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation) -> Unread:
+    """An operation of the network that `recognise` found and the language refuses, as a node without an operator."""
+    seen = Recognition(traced, foreign)
+    seen.run()
+    seen.read(Ref(logits(traced, seen.nodes)[0]))
+    together = seen.stands_for[operation.name]
+    return Unread(seen.nodes[together[0]], seen, together)
+
+
+def logits(traced: Traced, nodes: Mapping[str, Node]) -> tuple[str, str]:
+    """The node whose value is learned from, and the function that a classifier ends in behind it: training applies its
+    own. "" for none."""
+    node = nodes[traced.output]
+    over_classes = node.target == EACH or node["dim"] in (-1, 1)
+    argument = node["self"]
+    if node.target in LAST and len(node.shape) == 2 and over_classes and isinstance(argument, Ref):
+        return argument.name, node.target
+    return traced.output, ""
 
 
 def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from specc.importing.drops import Drop, attention_rates, drops_shown
 from specc.importing.scattered import scattered
 from specc.importing.sources import CannotImport, Loaded, first_line, place_of
 from specc.traced.graph import Frame, Node, Ref, State, Traced
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 BATCH: Final = 2
 """Images in the traced batch: two, so that what mixes images is seen."""
+ATTENTION: Final = "scaled_dot_product_attention"
 DROPS_IMAGES: Final = "traced.drops_images"
 """The target of a node that stands for what zeroes whole images in training."""
 MOST_NUMBERS: Final = 1 << 18
@@ -36,7 +39,6 @@ class Trace:
 
     traced: Traced
     program: ExportedProgram
-    drops: Mapping[str, float]
 
 
 def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | None = None, batch: int = BATCH) -> Trace:
@@ -44,17 +46,45 @@ def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | Non
 
     Raises CannotImport where it can't be traced, with the user's line.
     """
-    drops: dict[str, float] = {}
+    drops: dict[str, Drop] = {}
     program = loaded.program
+    rates: list[float] = []
     if program is None:
         with ExitStack() as stack:
-            drops = dict(stack.enter_context(drop_paths_shown(loaded.module)))
+            drops = dict(stack.enter_context(drops_shown(loaded.module)))
             stack.enter_context(plain_attention())
+            stack.enter_context(without_autocast_off())
             program = exported(loaded, shapes, batch)
+            if any(short(node.target) == ATTENTION for node in program.graph.nodes if node.op == "call_function"):
+                rates = attention_rates(loaded.module, [random_input(batch, shape) for shape in shapes])
     else:
         first = next(n for n in program.graph.nodes if n.name in program.graph_signature.user_inputs)
         batch = int(first.meta["val"].shape[0])
-    return Trace(read_program(loaded, program, batch, drops, output), program, drops)
+    images = frozenset(path for path, drop in drops.items() if drop.what == "images")
+    traced = read_program(loaded, program, batch, images, output)
+    return Trace(with_rates(traced, rates), program)
+
+
+def random_input(batch: int, shape: tuple[int, ...]) -> Tensor:
+    import torch
+
+    return torch.randn(batch, *shape)
+
+
+def with_rates(traced: Traced, rates: Sequence[float]) -> Traced:
+    """A trace whose attention says at which rate it drops weights in training."""
+    calls = [node for node in traced.nodes if node.target == f"aten.{ATTENTION}"]
+    if len(calls) != len(rates) or not any(rates):
+        return traced
+    left = dict(zip((node.name for node in calls), rates, strict=True))
+
+    def told(node: Node) -> Node:
+        if not left.get(node.name):
+            return node
+        implied = tuple(name for name in node.implied if name != "dropout_p")
+        return replace(node, args={**node.args, "dropout_p": left[node.name]}, implied=implied)
+
+    return replace(traced, nodes=tuple(map(told, traced.nodes)))
 
 
 def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) -> ExportedProgram:
@@ -62,7 +92,7 @@ def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) ->
 
     import torch
 
-    inputs = tuple(torch.randn(batch, *shape) for shape in shapes)
+    inputs = tuple(random_input(batch, shape) for shape in shapes)
     for shape in shapes:
         if len(shape) not in (1, 3):
             raise CannotImport(
@@ -85,6 +115,30 @@ def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) ->
                 place,
             ) from error
         raise CannotImport(f"torch.export can't trace this: {first_line(error)}", place=place) from error
+
+
+def other_in_training(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], traced: Traced) -> Node | None:
+    """The first call of the network in training that evaluation does not make; None where there is none to be found."""
+    import copy
+
+    twin = copy.deepcopy(loaded.module)
+    try:
+        with ExitStack() as stack:
+            drops = stack.enter_context(drops_shown(twin))
+            stack.enter_context(plain_attention())
+            for part in twin.modules():
+                part.training = True
+            program = exported(replace(loaded, module=twin), shapes, traced.batch)
+    except CannotImport:
+        return None
+    constants = evaluated(program)
+    calls = [fx for fx in program.graph.nodes if fx.op == "call_function" and "val" in fx.meta]
+    theirs = [called(fx, {}, drops) for fx in calls if fx.name not in constants]
+    mine = [node for node in traced.nodes if node.state is None and node.target != "input"]
+    for before, node in zip_longest(mine, theirs):
+        if before is None or node is None or before.target.rpartition(".")[2] != node.target.rpartition(".")[2]:
+            return node or before
+    return None
 
 
 def check_runs(loaded: Loaded, inputs: tuple[Tensor, ...]) -> None:
@@ -161,51 +215,24 @@ def plain_attention() -> Iterator[None]:
 
 
 @contextmanager
-def drop_paths_shown(module: Module) -> Iterator[Mapping[str, float]]:
-    """While it is traced, what drops whole images in training leaves a node behind; their rates, by path."""
-    from torch.nn import functional
-
-    found = {path: rate for path, part in module.named_modules() if (rate := drop_path_rate(part)) is not None}
-    parts = dict(module.named_modules())
-    for path, rate in found.items():
-        parts[path].forward = lambda x, rate=rate: functional.dropout(x, rate, False)
-    try:
-        yield found
-    finally:
-        for path in found:
-            del parts[path].forward
-
-
-def drop_path_rate(part: Module) -> float | None:
-    """The rate of a module that zeroes whole images in training, scales up the others, and does nothing else.
-
-    It is known by what it does, whatever its name.
-    """
+def without_autocast_off() -> Iterator[None]:
+    """Without regions that switch automatic precision off, which the trace would hold as graphs of their own: nothing
+    switches it on."""
     import torch
 
-    if type(part).__module__.startswith("torch.nn") or any(True for _ in part.children()):
-        return None
-    if any(True for _ in part.parameters()) or any(True for _ in part.buffers()):
-        return None
-    rates = [value for value in vars(part).values() if isinstance(value, float) and 0 < value < 1]
-    if not rates:
-        return None
-    was = part.training
-    state = torch.random.get_rng_state()
+    enter, leave = torch.autocast.__enter__, torch.autocast.__exit__
+
+    def entering(region: Any) -> Any:
+        return enter(region) if region._enabled else region  # type: ignore[no-untyped-call]
+
+    def leaving(region: Any, *error: Any) -> Any:
+        return leave(region, *error) if region._enabled else None
+
+    torch.autocast.__enter__, torch.autocast.__exit__ = entering, leaving  # type: ignore[method-assign]
     try:
-        images = torch.ones(256, 2, 3, 3)
-        if not torch.equal(part.eval()(images), images):
-            return None
-        rows = part.train()(images).flatten(1)
-    except Exception:
-        return None
+        yield
     finally:
-        part.train(was)
-        torch.random.set_rng_state(state)
-    if rows.shape[1] != 18 or not torch.equal(rows.amin(1), rows.amax(1)):
-        return None
-    left = rows[rows[:, 0] > 0, 0]
-    return next((r for r in rates if len(left) and abs(float(left[0]) * (1 - r) - 1) < 1e-5), None)
+        torch.autocast.__enter__, torch.autocast.__exit__ = enter, leave  # type: ignore[method-assign]
 
 
 def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
@@ -243,20 +270,26 @@ def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
 
 
 def read_program(
-    loaded: Loaded, program: ExportedProgram, batch: int, drops: Mapping[str, float], output: str | None
+    loaded: Loaded, program: ExportedProgram, batch: int, drops: Collection[str], output: str | None
 ) -> Traced:
     signature = program.graph_signature
     constants = evaluated(program)
+    tied = tied_states(loaded.module)
     nodes: list[Node] = []
     instead: dict[str, str] = {}
     for fx in program.graph.nodes:
         if fx.op == "placeholder":
-            nodes.append(placeholder(fx, program))
+            nodes.append(placeholder(fx, program, tied))
         elif fx.op == "call_function" and "val" in fx.meta:
             if fx.name in constants:
                 if needed(fx, constants):
                     nodes.append(constant(fx, constants[fx.name]))
                 continue
+            if any(before.op == "get_attr" for before in fx.all_input_nodes):
+                raise CannotImport(
+                    f"the network has a region of its own that is not looked into: `{short(fx.target)}`",
+                    "leave out `torch.autocast` and what decides by a tensor's values",
+                )
             node = called(fx, instead, drops)
             nodes.append(node)
             if works_in_place(fx):
@@ -422,7 +455,19 @@ def numbers(value: Tensor) -> tuple[float, ...]:
 # Nodes
 
 
-def placeholder(fx: FxNode, program: ExportedProgram) -> Node:
+def tied_states(module: Module) -> dict[str, str]:
+    """Names in the state of what is there under an earlier name already, and that name."""
+    first: dict[tuple[int, tuple[int, ...], tuple[int, ...]], str] = {}
+    tied = {}
+    for name, value in module.state_dict(keep_vars=True).items():
+        if value.numel():
+            key = (value.data_ptr(), tuple(value.shape), tuple(value.stride()))
+            if first.setdefault(key, name) != name:
+                tied[name] = first[key]
+    return tied
+
+
+def placeholder(fx: FxNode, program: ExportedProgram, tied: Mapping[str, str]) -> Node:
     signature = program.graph_signature
     value: Any = fx.meta.get("val")
     shape = tuple(int(size) for size in value.shape) if hasattr(value, "shape") else ()
@@ -431,7 +476,7 @@ def placeholder(fx: FxNode, program: ExportedProgram) -> Node:
     buffer = signature.inputs_to_buffers.get(fx.name)
     lifted = signature.inputs_to_lifted_tensor_constants.get(fx.name)
     if parameter is not None:
-        return Node(fx.name, "state", {}, shape, state=State(parameter, trained=True), dtype=dtype)
+        return Node(fx.name, "state", {}, shape, state=State(tied.get(parameter, parameter), trained=True), dtype=dtype)
     if buffer is not None:
         kept = buffer not in signature.non_persistent_buffers
         held = numbers((program.state_dict if kept else program.constants)[buffer])
@@ -460,7 +505,7 @@ def latest(name: str, instead: Mapping[str, str]) -> str:
     return name
 
 
-def called(fx: FxNode, instead: Mapping[str, str], drops: Mapping[str, float]) -> Node:
+def called(fx: FxNode, instead: Mapping[str, str], drops: Collection[str]) -> Node:
     """A call with all its arguments by name."""
     value = fx.meta["val"]
     several = isinstance(value, (list, tuple))

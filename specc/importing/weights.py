@@ -6,7 +6,9 @@ Both ways are one list of entries, one for each parameter and buffer of ours: it
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from specc.importing.network import Network, Operation, Written
 from specc.importing.python import COUNTER
 from specc.ir.graph import Graph, Op
 from specc.ops import find_operator
-from specc.portable.files.original import METADATA, Entry, digits, entries_text
+from specc.portable.files.original import METADATA, UNUSED, Entry, digits, entries_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,8 +27,15 @@ class Differs(Exception):
     """The compiled graph is not the network that was recognised: a mistake of ours, and nothing is written."""
 
 
-def entries_of(network: Network, written: Written, graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> list[Entry]:
-    """Which tensor of ours comes from where. `shapes` are those of the original's state.
+def entries_of(
+    network: Network,
+    written: Written,
+    graph: Graph,
+    shapes: Mapping[str, tuple[int, ...]],
+    tied: Mapping[str, str] | None = None,
+) -> list[Entry]:
+    """Which tensor of ours comes from where. `shapes` are those of the original's state, `tied` names in it that mean
+    what an earlier one does: they are given back, too.
 
     Operations with weights are met in the order in which both execute them. Raises Differs where they do not meet.
     """
@@ -48,6 +57,9 @@ def entries_of(network: Network, written: Written, graph: Graph, shapes: Mapping
             beside = weight.sources[0].removesuffix("running_mean") + COUNTER
             if name == "running_mean" and beside in shapes:
                 entries.append(Entry(f"{op.name}.{COUNTER}", (beside,), "same", ((),)))
+    for other, first in (tied or {}).items():
+        again = [replace(e, sources=tuple(other if s == first else s for s in e.sources)) for e in entries]
+        entries += [new for new, old in zip(again, tuple(entries), strict=True) if new.sources != old.sources]
     return entries
 
 
@@ -83,9 +95,11 @@ def taken(sources: Sequence[Tensor], how: str, shape: tuple[int, ...]) -> Tensor
     return value.reshape(shape).contiguous()
 
 
-def write_weights(path: Path, state: Mapping[str, Tensor], entries: Sequence[Entry]) -> None:
-    """`net.safetensors`, with the way back in its metadata."""
+def write_weights(
+    path: Path, state: Mapping[str, Tensor], entries: Sequence[Entry], unused: Sequence[str] = ()
+) -> None:
+    """`net.safetensors`, with the way back in its metadata. `unused` are names of the original's alone."""
     from safetensors.torch import save_file
 
-    about = {"format": "pt", METADATA: entries_text(entries)}
+    about = {"format": "pt", METADATA: entries_text(entries), UNUSED: json.dumps([*unused])}
     save_file(dict(state), str(path), metadata=about)

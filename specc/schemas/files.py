@@ -94,8 +94,12 @@ class Imported(OfSpec):
     difference_trained: Number | None = Field(
         description="likewise after a step of training; null where the original cannot be trained"
     )
+    precision: Literal["float64", "float32"] = Field(description="in which both were compared")
     modules: tuple[ForeignModule, ...] = Field(description="what the language has no word for")
-    unused: tuple[Text, ...] = Field(description="parameters of the original that its output does not depend on")
+    notes: tuple[Text, ...] = Field(description="where the spec is not all that the original is, in a sentence each")
+    unused: tuple[Text, ...] = Field(
+        description="parameters and buffers of the original that its output does not depend on"
+    )
     frozen: tuple[Text, ...] = Field(description="parameters that the original does not train")
     seconds: dict[str, Number] = Field(description="of each phase")
 

@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from specc.imported import check, import_network
+from specc.imported import import_network
 from specc.importing.prove import Proof, after_a_step, model_of
 from specc.importing.sources import CannotImport
+from specc.importing.verdict import check
 from specc.importing.weights import taken, write_weights
 from specc.pipeline import compile_project, load
 from specc.portable.files.original import METADATA, Entry, given_back, read_entries, to_original
@@ -90,9 +91,13 @@ def test_a_step_that_ours_alone_cannot_take_is_a_difference() -> None:
     theirs, mine = torch.nn.Linear(4, 3), Fails(4, 3)
     entries = [Entry(name, (name,), "same", (tuple(value.shape),)) for name, value in theirs.state_dict().items()]
     sizes = {name: tuple(value.shape) for name, value in theirs.state_dict().items()}
-    assert after_a_step(theirs, mine, entries, sizes, [(4,)], None) == float("inf")
+    found = after_a_step(theirs, mine, entries, sizes, [(4,)], None)
+    assert found is not None
+    assert found.apart == float("inf")
     assert after_a_step(mine, theirs, entries, sizes, [(4,)], None) is None
-    assert after_a_step(theirs, torch.nn.Linear(4, 3), entries, sizes, [(4,)], None) == 0
+    found = after_a_step(theirs, torch.nn.Linear(4, 3), entries, sizes, [(4,)], None)
+    assert found is not None
+    assert found.apart == 0
 
 
 def test_a_users_network(tmp_path: Path) -> None:
@@ -254,6 +259,62 @@ def test_what_has_no_word_is_kept_and_told(tmp_path: Path) -> None:
     assert kept["operator"] == "aten.cumsum"
     assert kept["place"] == f"mine.py:{line_of(code, 'cumsum')}"
     assert [Path(file).name for file in done.json["files"]] == ["net.specc", "net_modules.py", "net.safetensors"]
+    assert specc("check", tmp_path / "net.specc").code == 0
+
+
+TOKENS = """
+import torch
+from torch import nn
+
+class Token(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.token = nn.Parameter(torch.randn(1, 1, dim))
+    def forward(self, x):
+        return torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+
+class Stage(nn.Module):
+    def __init__(self, n, dim):
+        super().__init__()
+        self.embed = nn.Conv2d(n, dim, 2, 2)
+        self.token = Token(dim)
+        self.mlp = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 8), nn.GELU(), nn.Linear(8, dim))
+    def forward(self, x):
+        x = self.token(self.embed(x).flatten(2).transpose(1, 2))
+        return x + self.mlp(x)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.s1, self.s2, self.head = Stage(3, 4), Stage(4, 6), nn.Linear(6, 5)
+    def forward(self, x):
+        x = self.s1(x)[:, 1:].transpose(1, 2).reshape(len(x), 4, 4, 4)
+        return self.head(self.s2(x)[:, 0])
+
+def build():
+    return Net()
+"""
+
+
+def test_a_class_token_is_dropped_and_another_added(tmp_path: Path) -> None:
+    done = imported(tmp_path, TOKENS, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    assert done.json["modules"] == []
+    text = (tmp_path / "net.specc").read_text()
+    assert "take(patches); to_map" in text
+    assert text.count("class_token") == 3
+
+
+def test_what_the_language_refuses_where_it_stands_is_kept(tmp_path: Path) -> None:
+    """Tokens have one class token; a second one before it is a module of the user's."""
+    code = TOKENS.replace("x + self.mlp(x)", "self.more(x + self.mlp(x))")
+    code = code.replace("self.token = Token(dim)", "self.token, self.more = Token(dim), Token(dim)")
+    code = code.replace("[:, 1:]", "[:, 2:]")
+    done = imported(tmp_path, code, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    kept = done.json["modules"]
+    assert {part["operator"] for part in kept} <= {"aten.cat", "aten.slice"}
+    assert any(part["name"] == "Token" for part in kept)
     assert specc("check", tmp_path / "net.specc").code == 0
 
 

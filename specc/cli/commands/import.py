@@ -80,6 +80,8 @@ def run(args: Namespace, terminal: Terminal) -> int:
             found = import_network(args.source, shapes, args.returns, args.weights, output.name)
     except CannotImport as error:
         raise Failure(str(error), error.help) from None
+    if args.strict and found.notes:
+        raise Failure(found.notes[0], "without --strict this is a warning")
     text = found.written.text
     notes: list[str] = []
     if asked is not None:
@@ -174,7 +176,9 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
             macs=proof.macs[1],
             difference=proof.outputs,
             difference_trained=proof.trained,
+            precision="float64" if proof.double else "float32",
             modules=foreign,
+            notes=found.notes,
             unused=found.unused,
             frozen=found.frozen,
             seconds={name: round(value, 3) for name, value in found.seconds.items()},
@@ -192,7 +196,11 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
         where = f" ({part.path})" if part.path else ""
         terminal.message(f"kept as a module: {part.name}{where}, for {part.operator} at {part.place}")
     for note in found.notes:
-        terminal.note(note)
+        terminal.message(f"warning: {note}")
+    if not proof.double:
+        terminal.note("both were compared in single precision: the network is large, or computes in it on its own")
+    if found.plain:
+        terminal.message(f"warning: the text has a statement an operation, as no better one was found: {found.plain}")
     if found.unused:
         terminal.note(f"left out, as the output does not depend on them: {listed(found.unused)}")
     if found.frozen:
