@@ -1,4 +1,4 @@
-"""Channels in parts: equal ones, a first part of its own, parts of any sizes."""
+"""Channels in parts: equal ones, a first part of its own, parts of any sizes. And the only token there is."""
 
 from __future__ import annotations
 
@@ -99,3 +99,33 @@ def test_an_import_with_parts_computes_the_same(tmp_path: Path) -> None:
     text = (tmp_path / "net.specc").read_text()
     assert "(left, right) = split(2, first=out / 4)" in text
     assert "module(" not in text
+
+
+ONE = """
+    import torch
+    from torch import nn
+
+    class Odd(nn.Module):
+        def forward(self, x):
+            return x.cumsum(1)[:, -1:]
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.norm, self.odd, self.head = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8), Odd(), nn.Linear(8, 5)
+
+        def forward(self, x):
+            x = self.stem(x).flatten(2).transpose(1, 2)
+            return self.head(self.norm(self.odd(x))[:, 0])
+
+    def build():
+        torch.manual_seed(0)
+        return Net()
+"""
+
+
+def test_the_only_token_is_a_vector(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(dedent(ONE))
+    done = specc("import", f"{tmp_path}/mine.py:build", "--input", "1,3,8,8", "-o", tmp_path / "net.specc", "--json")
+    assert done.code == 0, done.err
+    assert "take(mean); linear(classes)" in (tmp_path / "net.specc").read_text()
