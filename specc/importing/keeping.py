@@ -37,12 +37,13 @@ def recognised(
     output: str | None,
     macs: Mapping[str, int],
     path: str,
+    predicts: str = "",
 ) -> tuple[Network, File, tuple[Kept, ...]]:
-    """The network in words, and a file at `path` of the parts that have none. Raises CannotImport for what can't stay
-    a part."""
+    """The network in words, and a file at `path` of the parts that have none. `predicts` is the
+    kind of its output where the user says so. Raises CannotImport for what can't stay a part."""
     keeping = Keeping(loaded, trace_, shapes, output, macs, File(path, loaded.name))
     while True:
-        network = recognise(trace_.traced, [part.foreign for part in keeping.parts])
+        network = recognise(trace_.traced, [part.foreign for part in keeping.parts], predicts)
         if not isinstance(network, Unread):
             return network, keeping.file, tuple(part.kept for part in keeping.parts)
         keeping.keep(network)
@@ -89,7 +90,8 @@ class Keeping:
         around, rehearsal = self.around(unread)
         part, sides, code = part_around(unread.seen, unread.node, around, unread.together, rehearsal.holds)
         names = {other.name for other in part.nodes}
-        self.parts = [other for other in self.parts if not {*other.foreign.nodes} <= names]
+        before = self.parts
+        self.parts = [other for other in before if not {*other.foreign.nodes} <= names]
         told = "weights that are used twice" if unread.together else unread.node.target
         place = unread.node.place
         for other in self.parts:
@@ -100,6 +102,7 @@ class Keeping:
                 part, sides, code = both, more, one
                 told, place = f"{other.kept.operator}, {told}", other.kept.place
                 break
+        self.file.forget({other.kept.name for other in before} - {other.kept.name for other in self.parts})
         name = self.file.named(code, class_name(part))
         counted = sum(self.macs.get(node.name, 0) for node in part.nodes)
         found = foreign_of(part, sides, code, name, self.file.path, unread.seen, counted)

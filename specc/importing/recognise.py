@@ -13,15 +13,14 @@ from typing import Final, cast
 
 from specc.importing.lying import lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
+from specc.importing.predicts import predicted
+from specc.importing.sources import CannotImport
 from specc.ops import folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
 from specc.traced.views import Digit, View, arranged, permuted, unknown
 
-EACH: Final = "aten.sigmoid"
-LAST: Final = ("aten.softmax", "aten.log_softmax", EACH)
-"""What turns a classifier's logits into probabilities: over all classes, or of each."""
 ROLES: Final[Mapping[Kind, str]] = {"map": "nchw", "tokens": "ntc", "vector": "nc"}
 
 
@@ -342,14 +341,20 @@ def common(stacks: Sequence[tuple[Frame, ...]]) -> tuple[Frame, ...]:
     return tuple(same)
 
 
-def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unread:
-    """The network, or the first node that no operator of the language stands for."""
+def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") -> Network | Unread:
+    """The network, or the first node that no operator of the language stands for. `asked` is the kind of its output
+    where the user says so.
+
+    Raises CannotImport for an output that no kind has.
+    """
     seen = Recognition(traced, foreign)
     seen.run()
-    result, last = logits(traced, seen.nodes)
-    output = seen.read(Ref(result))
+    found = predicted(traced, asked)
+    output = seen.read(Ref(found.result))
     if output is None:
-        return Unread(culprit(seen, seen.nodes[result]), seen)
+        return Unread(culprit(seen, seen.nodes[found.result]), seen)
+    if len(seen.nodes[found.result].shape) == 4 and not seen.is_of(output, "map"):
+        raise CannotImport("the network's output is a map with its channels last", "return it as [N, C, H, W]")
     live = alive(seen.operations, output.value)
     shared = sharing(live)
     if shared:
@@ -361,18 +366,7 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, live, seen.shapes, output.value, last)
-
-
-def logits(traced: Traced, nodes: Mapping[str, Node]) -> tuple[str, str]:
-    """The node whose value is learned from, and the function that a classifier ends in behind it: training applies its
-    own. "" for none."""
-    node = nodes[traced.output]
-    over_classes = node.target == EACH or node["dim"] in (-1, 1)
-    argument = node["self"]
-    if node.target in LAST and len(node.shape) == 2 and over_classes and isinstance(argument, Ref):
-        return argument.name, node.target
-    return traced.output, ""
+    return Network(traced.name, inputs, live, seen.shapes, output.value, found.last, found.kind)
 
 
 def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:
