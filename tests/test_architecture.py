@@ -201,6 +201,7 @@ NAMED_KINDS = {
     "picture": "the colours of a picture",
     "diagnostics/elsewhere.py": "words of other languages and libraries, and what specc says instead",
     "methods/settings.py": "words that `train { }` takes",
+    "portable/run/moves.py": "words that `augment` takes",
     "methods/pss": "a parameter of its own, `pool`",
 }
 """Where operators are named outside specc/ops, and what the words are there."""

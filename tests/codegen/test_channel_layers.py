@@ -16,6 +16,7 @@ from specc.ops.layer_scale.torch import ElasticLayerScale
 from specc.ops.prelu.torch import ElasticPReLU
 from specc.runtime.train.optim import fill, parameter_groups
 from tests.helpers.checks import check, text_of
+from tests.helpers.comparing import relative
 from tests.helpers.projects import from_text, project
 
 STAGES = {
@@ -33,6 +34,12 @@ STAGES = {
     "bounds": "conv(12, kernel=3); clamp(low=-1); clamp(high=0.5); clamp(-0.5, 0.25)",
     "rows": "conv(12, kernel=3); multiply(here, sigmoid(tall()))",
     "columns": "conv(12, kernel=3); pool(max, over=height)",
+    "standardised weights": "standardized_conv(12, kernel=3); norm; relu\n"
+    "standardized_conv(8, kernel=1, bias=yes, eps=0.1)",
+    "a gain": "standardized_conv(12, kernel={3, 5}, gain=yes, gamma=1.5); relu\n"
+    "standardized_conv(12, kernel=3, groups=in / 2)",
+    "standardised weights of joined tensors": "concat(conv(6, kernel=3), conv(6, kernel=1))\n"
+    "standardized_conv(12, kernel=3, gain=yes); add(here, concat(conv(6, kernel=3), conv(6, kernel=1)))",
     "lowest": "conv(12, kernel=3); pad(top=1, right=1, mode=lowest); maxpool(2, stride=2)",
     "local response norm": "conv(12, kernel=3); local_response_norm(3); relu; local_response_norm(5, 1e-2, 0.5, k=2)",
     "banks": "norm rms(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1); norm } }",
@@ -59,6 +66,23 @@ def test_sliced_extracted_and_static_code_agree_on_maps(stage: str, settings: st
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_and_on_tokens_and_vectors(head: str, settings: str, tmp_path: Path) -> None:
     check(text_of("", settings, HEADS[head]), tmp_path)
+
+
+def test_standardised_weights_are_those_of_the_formula_and_made_once_for_inference(tmp_path: Path) -> None:
+    """A narrow sub-network's filters have mean 0 and variance 1 of themselves."""
+    text = text_of("stage { standardized_conv(12, kernel=3, gain=yes, gamma=2, eps=1e-3) }", SETTINGS[1])
+    net = project(from_text(text), tmp_path).model.Model().eval()
+    layer = next(layer for layer in net.modules() if hasattr(layer, "gain"))
+    plan, x = net.plan({"stem.conv.width": 4, "s1.standardized_conv.width": 6}), torch.randn(2, 4, 8, 8)
+    with torch.no_grad():
+        layer.gain.copy_(torch.arange(12.0))
+    rows = layer.weight[:6, :4].flatten(1)
+    rows = (rows - rows.mean(1, True)) / (rows.square().mean(1, True) - rows.mean(1, True) ** 2 + 1e-3).sqrt()
+    expected = F.conv2d(x, (rows * torch.arange(6.0)[:, None] * 2 / 36**0.5).view(6, 4, 3, 3), padding=1)
+    plain = [layer for layer in net.extract(plan, fold=True).modules() if isinstance(layer, nn.Conv2d)]
+    assert [type(layer) for layer in plain] == [nn.Conv2d, nn.Conv2d]
+    assert relative(plain[1](x), expected) < 1e-5
+    assert relative(layer(x, layer.part(4, 6)), expected) < 1e-5
 
 
 SLOPES = torch.tensor([0.5, -0.3, 2.0])

@@ -26,6 +26,7 @@ STATIC = (
     "efficientnet_b0",
     "mobilenet_v1",
     "mobilenet_v2",
+    "repvgg_a0",
     "resnet18",
     "resnet34",
     "resnet50",

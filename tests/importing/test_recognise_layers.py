@@ -22,6 +22,8 @@ from tests.helpers.commands import specc
 class Net(nn.Module):
     """A function between a convolution and a head. `wide` and `mask` are convolutions, `factors` a parameter."""
 
+    layer: Any
+
     def __init__(self, function: Callable[[Any, Tensor], Tensor], layer: nn.Module) -> None:
         super().__init__()
         self.function, self.layer = function, layer
@@ -43,6 +45,28 @@ def last(function: Callable[[Tensor], Tensor]) -> Callable[[Any, Tensor], Tensor
 
 def rms(net: Net, x: Tensor) -> Tensor:
     return last(lambda y: y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6) * net.factors)(net, x)
+
+
+def by_batch_norm(net: Net, x: Tensor) -> Tensor:
+    """As in timm's StdConv2d, but with a gain, as in its ScaledStdConv2d."""
+    weight, gain = net.layer.weight, net.factors.view(8, 1, 1, 1) * 72**-0.5
+    rows = F.batch_norm(weight.reshape(1, 8, -1), None, None, gain.view(-1), training=True, momentum=0.0, eps=1e-6)
+    return F.conv2d(x, rows.reshape_as(weight), None, 1, 1)
+
+
+def by_variance(net: Net, x: Tensor) -> Tensor:
+    """As in Big Transfer's own code."""
+    weight = net.layer.weight
+    var, mean = torch.var_mean(weight, dim=[1, 2, 3], keepdim=True, unbiased=False)
+    return F.conv2d(x, (weight - mean) / torch.sqrt(var + 1e-10), net.layer.bias, 1, 1, 1, 2)
+
+
+def written_out(net: Net, x: Tensor) -> Tensor:
+    """With Bessel's correction, a gain, and constants where a person may put them."""
+    weight = net.layer.weight
+    mean, var = weight.mean((1, 2, 3), keepdim=True), weight.var((1, 2, 3), keepdim=True)
+    scale = torch.rsqrt(var + 1e-4) * net.factors.view(8, 1, 1, 1)
+    return F.conv2d(x, 3 * (scale * (weight - mean)) / 72**0.5, None, 2, 1)
 
 
 NOTHING = nn.Identity()
@@ -96,6 +120,31 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
         nn.BatchNorm2d(8, affine=False),
         "batch_norm",
         {"eps": 1e-5, "momentum": 0.1, "affine": False},
+    ),
+    "standardised weights": (
+        by_variance,
+        nn.Conv2d(8, 8, 3, groups=2),
+        "standardized_conv",
+        {"out": 8, "kernel": 3, "groups": 2, "bias": True, "eps": 1e-10},
+    ),
+    "standardised weights with a gain": (
+        by_batch_norm,
+        nn.Conv2d(8, 8, 3, bias=False),
+        "standardized_conv",
+        {"out": 8, "kernel": 3, "gain": True},
+    ),
+    "standardised weights, written out": (
+        written_out,
+        nn.Conv2d(8, 8, 3, bias=False),
+        "standardized_conv",
+        {
+            "out": 8,
+            "kernel": 3,
+            "stride": 2,
+            "gain": True,
+            "eps": pytest.approx(1e-4 * 71 / 72),
+            "gamma": pytest.approx(3 * (71 / 72) ** 0.5),
+        },
     ),
     "rows": (lambda net, x: x.mean(3, keepdim=True), NOTHING, "pool", {"mode": "avg", "over": "width"}),
     "columns": (

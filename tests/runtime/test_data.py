@@ -18,6 +18,7 @@ from specc.runtime.data import augment
 from specc.runtime.data.datasets import IMAGENET_MEAN, READERS, load_data, plain
 from specc.runtime.data.images import Data, Images, Inputs, split
 from specc.runtime.data.loading import Loading, PlainBatches
+from specc.runtime.data.moving import together_augmentation
 from specc.runtime.data.reading import fitted
 from specc.runtime.run.distributed import World
 
@@ -56,7 +57,7 @@ def test_digits_are_1797_real_images_split_by_seed() -> None:
 
 def pixels(images: Images) -> Tensor:
     (array,) = images.arrays
-    return array
+    return array[:]
 
 
 def one(inputs: Inputs) -> Tensor:
@@ -399,7 +400,7 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
     assert 10 < int((augment.erase(images, 0.5).flatten(1).sum(dim=1) > 0).sum()) < 40
     words = [JITTER, {"name": "randaugment", "operations": 2, "magnitude": 9}]
     assert len(augment.image_augmentation(words, (8, 8))) == 2
-    assert augment.batch_augmentation(words)(images) is images
+    assert together_augmentation(words)((images,), images, "classes")[0][0] is images
     for workers in (0, 2):
         loading = loading_of(made(shape=(3, 8, 8)), (3, 8, 8), workers=workers)
         torch.manual_seed(3)
@@ -412,14 +413,14 @@ def test_erase_and_the_words_that_work_on_single_images() -> None:
             assert torch.equal(labels, others_labels)
             assert torch.equal(images, others)
     with pytest.raises(ValueError, match="unknown augmentation 'blur'"):
-        augment.batch_augmentation([{"name": "blur"}])
+        together_augmentation([{"name": "blur"}])
 
 
 def test_lighting_shifts_the_colours_of_an_image_alike() -> None:
     """One shift an image, along the principal components: by hand, from the same random numbers."""
     images = torch.rand(5, 3, 4, 6, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(7)
-    found = augment.batch_augmentation([{"name": "lighting", "strength": 0.1}])(images)
+    found = together_augmentation([{"name": "lighting", "strength": 0.1}])((images,), images, "classes")[0][0]
     torch.manual_seed(7)
     alphas = torch.randn(5, 3) * 0.1
     for image, other, alpha in zip(images, found, alphas):

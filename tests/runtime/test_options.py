@@ -21,6 +21,7 @@ from specc.methods import settings as language
 from specc.portable.run.flags import whole
 from specc.python.literals import literal
 from specc.runtime.data import augment, datasets
+from specc.runtime.data.moving import together_augmentation
 from specc.runtime.latency.timing import measure
 from specc.runtime.net.plan import short, spelled
 from specc.runtime.run.distributed import join
@@ -331,13 +332,13 @@ def test_the_scripts_start_from_the_defaults_of_the_language() -> None:
                 defaults.pop(shared, None)
             given = {name: value for name, value in ours[signature.name].items() if name in defaults}
             assert given == {name: pytest.approx(float(value)) for name, value in defaults.items()}  # type: ignore[arg-type]
-    assert set(datasets.READERS) == {signature.name for signature in language.DATASETS}
+    assert {*datasets.READERS, *datasets.OF_ANY_KIND} == {signature.name for signature in language.DATASETS}
     per_image = [word for word in augment.PER_IMAGE if word in {s.name for s in language.AUGMENTATIONS}]
     assert len(per_image) == len(augment.PER_IMAGE)
     for signature in language.AUGMENTATIONS:
         word: dict[str, Any] = {"name": signature.name, **{p.name: p.default for p in signature.parameters}}
         word = {name: word[value.parameter] if isinstance(value, SameAs) else value for name, value in word.items()}
-        made = augment.batch_augmentation([word])(torch.zeros(2, 3, 8, 8))
+        made = together_augmentation([word])((torch.zeros(2, 3, 8, 8),), torch.zeros(2), "classes")[0][0]
         assert made.shape == (2, 3, 8, 8)
         assert len(augment.image_augmentation([word], (8, 8))) == int(signature.name in per_image)
 

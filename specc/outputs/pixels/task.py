@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from specc.runtime.data.images import Data
+from specc.runtime.data.targets import NOT_JUDGED
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import NOT_JUDGED, at_size, classified, divergence
+from specc.runtime.train.losses import at_size, classified, divergence
 from specc.runtime.train.scores import Metric, Score
 
 

@@ -184,6 +184,8 @@ def export(
     static = (
         extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
     )
+    if merged := static.meta["merged"]:
+        print(f"merged into one convolution each: {told(merged)}")
     with torch.inference_mode():
         wanted: Outputs = run(net, images, plan) if tuned is None else plain(*examples)
         compare("static module", static(*examples), wanted)
@@ -203,7 +205,12 @@ def export(
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
         if flags.to_original is not None:
             write_original(plain, flags.to_original, aside)
-        written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
+        source_of = (
+            extract(net, plan, resized=False, merge=True)
+            if tuned is None
+            else extract(tuned, merge=True)
+        )
+        written.attempt(source, partial(write_source, source_of, title, examples, wanted, aside))
         written.attempt(
             program, partial(write_program, static, examples, wanted, program, options=options)
         )
@@ -223,6 +230,13 @@ def export(
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
     return written
+
+
+def told(merged: Mapping[str, str]) -> str:
+    """What has become one convolution each: the first sum of branches, and how many others."""
+    first = next(iter(merged.values()))
+    others = len(merged) - 1
+    return f"the branches {first}" + (f", and those of {others} other sums" if others else "")
 
 
 def first_batch(loading: Loading) -> Inputs:

@@ -9,8 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-NOT_JUDGED = 255
-"""The class of pixels that count for nothing."""
+from specc.runtime.data.targets import NOT_JUDGED
 
 
 def classified(

@@ -17,7 +17,7 @@ from specc.runtime.run.distributed import World
 from specc.runtime.train.interfaces import Batches, Task
 from specc.runtime.train.trainer import run
 
-OF_CHANNELS: Final = frozenset(("weight", "bias", "running_mean", "running_var"))
+OF_CHANNELS: Final = frozenset(("weight", "bias", "gain", "running_mean", "running_var"))
 NAMES: Final = listed(text)
 SET: Final = fields(
     {"rows": NAMES, "columns": NAMES, "judges": NAMES}, {"scores": listed(number(0))}
