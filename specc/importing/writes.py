@@ -85,6 +85,7 @@ class Memory:
         self.value: dict[Node, tuple[Node, int]] = {}  # what holds a view's numbers, as of which version of its root
         self.target: dict[Node, Node] = {}  # what a write wrote to
         self.made: list[Node] = []
+        self.seen: set[Node] = set()
 
     def run(self, nodes: list[Node]) -> Mapping[str, str]:
         from torch.fx import map_arg
@@ -102,6 +103,7 @@ class Memory:
                         renamed = {old.name: new.name for old, new in given.items()}
                     node.args = map_arg(node.args, given.__getitem__)
                     node.kwargs = map_arg(node.kwargs, given.__getitem__)
+            self.seen.add(node)
         for node in reversed(self.made + [n for n in nodes if is_write(n) and n.name not in self.constants]):
             if not node.users:
                 self.graph.erase_node(node)
@@ -142,11 +144,15 @@ class Memory:
         root = self.original(root_of(view))
         new = self.computed(node, view)
         held = [(view, new)]
+        beside: list[Node] = []
         while (parent := parent_of(view)) is not None:
             parent = self.original(parent)
+            if short(view) == "getitem":
+                beside += [piece for piece in view.args[0].users if piece is not view and piece in self.seen]  # type: ignore[union-attr]
             new = self.put_back(self.current(parent), view, new, node)
             held.append((parent, new))
             view = parent
+        held += [(piece, self.current(piece)) for piece in beside]  # pieces of one cut do not overlap
         self.version[root] = self.version.get(root, 0) + 1
         for each, made in held:
             self.value[each] = made, self.version[root]
