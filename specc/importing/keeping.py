@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from specc.importing.foreign import Around, File, Part, class_name, code_of, foreign_of, joined, part_around, sides_of
 from specc.importing.layers import layers_of
 from specc.importing.network import Network
+from specc.importing.predicts import check_output
 from specc.importing.recognise import Foreign, Unread, recognise
 from specc.importing.rehearse import Rehearsal
 from specc.importing.sources import CannotImport, Loaded
@@ -41,6 +42,7 @@ def recognised(
 ) -> tuple[Network, File, tuple[Kept, ...]]:
     """The network in words, and a file at `path` of the parts that have none. `predicts` is the
     kind of its output where the user says so. Raises CannotImport for what can't stay a part."""
+    check_output(trace_.traced, predicts)
     keeping = Keeping(loaded, trace_, shapes, output, macs, File(path, loaded.name))
     while True:
         network = recognise(trace_.traced, [part.foreign for part in keeping.parts], predicts)

@@ -31,17 +31,12 @@ class Predicted:
 
 
 def predicted(traced: Traced, asked: str = "") -> Predicted:
-    """What a network predicts; `asked` names the kind where the user did.
-
-    Raises CannotImport for an output of a shape that no kind has.
-    """
+    """What a network predicts; `asked` names the kind where the user did. "" is of no kind."""
     table = {node.name: node for node in traced.nodes}
     node = table[traced.output]
     last = node.target if ends_in_probabilities(node) else ""
-    image = next((table[name].shape[2:] for name in traced.inputs if len(table[name].shape) == 4), ())
-    channels = next((table[name].shape[1] for name in traced.inputs if name in table and table[name].shape[1:]), 0)
-    kind = asked or likely(node.shape, last, channels, image)
-    check(node.shape, image, kind, asked)
+    channels, *image = next((table[name].shape[1:] for name in traced.inputs if len(table[name].shape) > 1), (0,))
+    kind = asked or likely(node.shape, last, channels, tuple(image))
     argument = node["self"]
     if last and kind in LOGITS and isinstance(argument, Ref):
         return Predicted(kind, argument.name, last)
@@ -76,8 +71,12 @@ def is_scaled(size: tuple[int, ...], image: tuple[int, ...]) -> bool:
     return size[0] // image[0] == size[1] // image[1]
 
 
-def check(shape: tuple[int, ...], image: tuple[int, ...], kind: str, asked: str) -> None:
-    """Raises CannotImport where a kind's outputs have another shape than this."""
+def check_output(traced: Traced, asked: str = "") -> None:
+    """Raises CannotImport where the output has a shape that no kind has, or not the one that was asked for."""
+    kind = predicted(traced, asked).kind
+    table = {node.name: node for node in traced.nodes}
+    shape = table[traced.output].shape
+    image = next((table[name].shape[2:] for name in traced.inputs if len(table[name].shape) == 4), ())
     space = output_kind(kind).space if kind else ""
     if space == "vector" and len(shape) == 2 and shape[1] >= output_kind(kind).least:
         return

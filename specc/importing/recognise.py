@@ -344,8 +344,6 @@ def common(stacks: Sequence[tuple[Frame, ...]]) -> tuple[Frame, ...]:
 def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") -> Network | Unread:
     """The network, or the first node that no operator of the language stands for. `asked` is the kind of its output
     where the user says so.
-
-    Raises CannotImport for an output that no kind has.
     """
     seen = Recognition(traced, foreign)
     seen.run()
@@ -353,7 +351,7 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") 
     output = seen.read(Ref(found.result))
     if output is None:
         return Unread(culprit(seen, seen.nodes[found.result]), seen)
-    if len(seen.nodes[found.result].shape) == 4 and not seen.is_of(output, "map"):
+    if found.kind and len(seen.nodes[found.result].shape) == 4 and not seen.is_of(output, "map"):
         raise CannotImport("the network's output is a map with its channels last", "return it as [N, C, H, W]")
     live = alive(seen.operations, output.value)
     shared = sharing(live)
@@ -366,7 +364,7 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") 
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, live, seen.shapes, output.value, found.last, found.kind)
+    return Network(traced.name, inputs, live, seen.shapes, output.value, found.last, found.kind or "classes")
 
 
 def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:

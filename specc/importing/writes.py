@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
-RESHAPES: Final = ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "_unsafe_view", "view_as")
-CUTS: Final = ("chunk", "split", "split_with_sizes", "tensor_split")
-SAME: Final = ("alias", "contiguous", "detach")
+RESHAPES: Final = (
+    *("aten.view", "aten.reshape", "aten.flatten", "aten.unflatten", "aten.squeeze", "aten.unsqueeze"),
+    *("aten._unsafe_view", "aten.view_as"),
+)
+CUTS: Final = ("aten.chunk", "aten.split", "aten.split_with_sizes", "aten.tensor_split")
+SAME: Final = ("aten.alias", "aten.contiguous", "aten.detach")
 
 
 def without_shared_writes(
@@ -36,15 +39,17 @@ def without_shared_writes(
     nodes = list(program.graph.nodes)
     written = {root_of(node.args[0]) for node in nodes if is_write(node)}
     shared = any(parent_of(node) is not None and root_of(node) in written for node in nodes)
-    if not shared and not any(is_write(node) and short(node) == "copy" for node in nodes):  # which has no gradient
+    if not shared and not any(is_write(node) and short(node) == "aten.copy" for node in nodes):  # which has no gradient
         return {}
     return Memory(program, constants(), told).run(nodes)
 
 
 def short(node: Node) -> str:
-    """An operator's name, without the sign that it works in place."""
+    """An operator's name, without the sign that it works in place: `aten.mul`; and `getitem`."""
     schema = getattr(node.target, "_schema", None)
-    name: str = getattr(node.target, "__name__", "") if schema is None else schema.name.split("::")[-1]
+    if schema is None:
+        return getattr(node.target, "__name__", "")
+    name: str = schema.name.replace("::", ".")
     return name.removesuffix("_")
 
 
@@ -59,7 +64,7 @@ def parent_of(node: Node) -> Node | None:
         return None
     before: Any = node.args[0]
     if short(node) == "getitem":
-        return before.args[0] if short(before) in (*CUTS, "unbind") else None
+        return before.args[0] if short(before) in (*CUTS, "aten.unbind") else None
     schema = getattr(node.target, "_schema", None)
     info = schema.arguments[0].alias_info if schema is not None and schema.arguments else None
     return before if info is not None and not info.is_write else None
@@ -165,7 +170,7 @@ class Memory:
 
         args: Any = map_arg(node.args, self.current)
         kwargs: Any = map_arg(node.kwargs, self.current)
-        if short(node) == "copy":
+        if short(node) == "aten.copy":
             source = args[1]
             wanted, given = view.meta["val"], source.meta["val"]
             if given.dtype != wanted.dtype:
@@ -174,7 +179,7 @@ class Memory:
                 source = self.call(node, torch.ops.aten.expand.default, (source, [*wanted.shape]))
             found: Node = source
             return found
-        twin = getattr(torch.ops.aten, short(node), None)
+        twin = getattr(torch.ops.aten, short(node).removeprefix("aten."), None)
         overload = getattr(twin, node.target._schema.overload_name or "default", None)  # type: ignore[union-attr]
         if overload is None:
             raise self.cannot(node)
@@ -190,15 +195,15 @@ class Memory:
             cut = view.args[0]
             assert isinstance(cut, type(view))
             return self.put_piece(whole, cut, int(args[0]), new, write)  # type: ignore[arg-type]
-        if name == "slice":
+        if name == "aten.slice":
             return self.scattered(write, aten.slice_scatter.default, (whole, new, *args))
-        if name == "select":
+        if name == "aten.select":
             return self.scattered(write, aten.select_scatter.default, (whole, new, *args))
         if name in RESHAPES:
             return self.call(write, aten.reshape.default, (new, [*whole.meta["val"].shape]))
-        if name in ("transpose", "t", "numpy_T"):
+        if name in ("aten.transpose", "aten.t", "aten.numpy_T"):
             return self.call(write, view.target, (new, *args))
-        if name == "permute":
+        if name == "aten.permute":
             order = [int(axis) % len(args[0]) for axis in args[0]]  # type: ignore[union-attr, arg-type]
             return self.call(write, view.target, (new, [order.index(axis) for axis in range(len(order))]))
         if name in SAME:
@@ -215,7 +220,7 @@ class Memory:
         axis = cut.args[at] if len(cut.args) > at else cut.kwargs.get("dim", 0)
         pieces = cut.meta["val"]
         index %= len(pieces)
-        if short(cut) == "unbind":
+        if short(cut) == "aten.unbind":
             return self.scattered(write, aten.select_scatter.default, (whole, new, axis, index))
         start = sum(int(piece.shape[axis]) for piece in pieces[:index])
         end = start + int(pieces[index].shape[axis])

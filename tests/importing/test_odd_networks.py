@@ -10,8 +10,9 @@ import torch
 from specc.imported import Imported, import_network
 from specc.importing.predicts import statement
 from specc.importing.sources import CannotImport
+from tests.helpers import odd_networks
 
-FILE = Path(__file__).with_name("odd_networks.py")
+FILE = Path(odd_networks.__file__)
 
 
 def imported(name: str, *shapes: tuple[int, ...], predicts: str = "") -> Imported:
