@@ -11,11 +11,11 @@ from importlib.util import find_spec
 from math import prod
 from typing import Final, cast
 
-from specc.importing.lying import lies_like, view_of
+from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
 from specc.importing.predicts import predicted
 from specc.importing.sources import CannotImport
-from specc.ops import folders, operator_package
+from specc.ops import find_operator, folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
@@ -38,12 +38,13 @@ class Made:
 class Unread:
     """A node that no operator found itself at, though the output depends on it, or one of several that share weights.
 
-    `together` are nodes that must stay in one part with it.
+    `together` are nodes that must stay in one part with it; `why` says more than its operator's name.
     """
 
     node: Node
     seen: Recognition
     together: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,18 @@ class Recognition:
             self.converted[key] = self.convert(view, kind)
         return self.converted[key]
 
+    def cuts(self, view: View) -> tuple[int, ...]:
+        *before, pick = view.picks
+        ends = {0, pick.size}
+        for node in self.traced.nodes:
+            other = self.views[node.name] if node.name in self.views else cut_of(node, self)
+            if other is None or other.base != view.base or other.picks[:-1] != tuple(before) or not other.picks:
+                continue
+            last = other.picks[-1]
+            if (last.axis, last.low, last.size) == (pick.axis, pick.low, pick.size):
+                ends |= {last.start, last.start + last.length}
+        return tuple(sorted(ends))
+
     def follows(self, read: Read, operator: str) -> bool:
         return any(each.operator == operator for each in alive(self.operations, read.value))
 
@@ -154,6 +167,8 @@ class Recognition:
         wanted = (Digit("c", 1, made.channels),)
         if made.channels != 1 and wanted not in view.axes:
             return None
+        if made.kind == "tokens" and made.space == (1,) and len(view.axes) == 2:
+            return None  # the only token, as a vector
         return Read(made.name, made.kind, view, made.channels, made.space)
 
     def is_of(self, read: Read, kind: Kind) -> bool:
@@ -202,19 +217,38 @@ class Recognition:
     def cut(self, view: View, found: Found, name: str, at: Node) -> Read | None:
         """The parts of a split: values for the view and for the views of its siblings."""
         read = found.inputs[0]
+        same = self.joined_before(found)
+        if same is not None:
+            self.made.setdefault((view.base, view.picks), same)
+            return Read(same.name, same.kind, view, same.channels, same.space)
         outputs = tuple(f"{name}_{i}" for i in range(len(found.parts)))
         self.add_operation(name, found, at, outputs)
-        start = 0
+        *before, mine = view.picks
+        start = mine.start * mine.low - sum(found.parts[: found.part])
         for i, (output, size) in enumerate(zip(outputs, found.parts, strict=True)):
             made = Made(output, read.kind, size, read.space)
             self.shapes[output] = shape_of(made)
-            *before, mine = view.picks
             sibling = replace(mine, start=start // mine.low, length=size // mine.low)
             self.made.setdefault((view.base, (*before, sibling)), made)
             if i == found.part:
                 result = Read(output, read.kind, view, size, read.space)
             start += size
         return result
+
+    def joined_before(self, found: Found) -> Made | None:
+        """What a part of a split is, where the whole was joined of it and others."""
+        read = found.inputs[0]
+        operation = self.operations.get(read.value)
+        operator = None if operation is None else find_operator(operation.operator)
+        if operation is None or operator is None or not (operator.associative and operator.passes_runs):
+            return None
+        wanted, start = sum(found.parts[: found.part]), 0
+        for value in operation.inputs:
+            channels = self.shapes[value][-1 if read.kind == "tokens" else 0]
+            if (start, channels) == (wanted, found.parts[found.part]):
+                return Made(value, read.kind, channels, read.space)
+            start += channels
+        return None
 
     def emit(self, name: str, found: Found, at: Node, axes: Iterable[tuple[Digit, ...]]) -> None:
         """The operation of what was found, and its value, which lies in these axes."""
@@ -358,13 +392,22 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") 
     if shared:
         names = {name for operation in shared for name in seen.stands_for[operation.name]}
         nodes = [node for node in traced.nodes if node.name in names]
-        return Unread(nodes[0], seen, tuple(node.name for node in nodes))
+        return Unread(nodes[0], seen, tuple(node.name for node in nodes), "weights that are used twice")
     inputs = tuple(
         Input(name, "image" if len(seen.shapes[name]) == 3 else "vector", seen.shapes[name])
         for name in traced.inputs
         if name in seen.shapes
     )
     return Network(traced.name, inputs, live, seen.shapes, output.value, found.last, found.kind or "classes")
+
+
+def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation, asked: str = "") -> Unread:
+    """An operation of the network that `recognise` found and the language refuses, as a node without an operator."""
+    seen = Recognition(traced, foreign)
+    seen.run()
+    seen.read(Ref(predicted(traced, asked).result))
+    together = seen.stands_for[operation.name]
+    return Unread(seen.nodes[together[0]], seen, together)
 
 
 def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:

@@ -119,6 +119,10 @@ class Seen(Protocol):
         """The shape of an argument that is a tensor; () for others."""
         ...
 
+    def cuts(self, view: View) -> tuple[int, ...]:
+        """Where the trace cuts the digit that a view's last pick is of: from 0 to the digit's size."""
+        ...
+
     def follows(self, read: Read, operator: str) -> bool:
         """Whether an operation of this kind stands before a tensor, on any way from the network's input."""
         ...
@@ -128,6 +132,14 @@ Recognise: TypeAlias = Callable[[Node, Seen], "Found | View | None"]
 """Asked at a node: what it is, or that it is but a view (what changes nothing in eval mode), or None."""
 Reads: TypeAlias = Callable[[View, "Kind | None", Seen], "Found | None"]
 """Asked about a view and the kind that is wanted of it."""
+
+
+def by_token(argument: object, seen: Seen) -> Read | None:
+    """A tensor as an operation on every token or pixel reads it: a map that lies as [N, H * W, C] is read as tokens."""
+    read = seen.read(argument)
+    if read is not None and read.kind == "map" and len(read.view.axes) == 3 and read.channels_last:
+        return seen.read(argument, "tokens") or read
+    return read
 
 
 def like(read: Read, channels: int | None = None) -> tuple[Axis, ...]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.diagnostics import Findings
-from specc.importing.prove import LEAST_SPREAD, compared
+from specc.importing.prove import LEAST_SPREAD, compared, dtype_of, in_precisions
 from specc.importing.recognise import Unread, recognise
 from specc.importing.sources import Loaded
 from specc.importing.text.write import write
@@ -48,7 +48,9 @@ def ended(*parts: nn.Module, channels: int) -> nn.Module:
 
 def test_a_sum_of_branches_is_one_sum() -> None:
     text = text_of(ended(Branches(3, 16, 2), Branches(16, 16), Branches(16, 16), channels=16))
-    assert "residual { add(convs, convs, convs, convs(kernel=1)) } shortcut { norm }" in text
+    assert text.count("residual") == text.count("add(") == 1
+    assert text.count("conv_norm(16, 3, stride=stride)") == 3
+    assert "conv_norm(16, 1, stride=stride)" in text
 
 
 class Gated(nn.Module):
@@ -78,6 +80,27 @@ def test_classes_of_one_text_are_one_block() -> None:
     text = text_of(ended(nn.Conv2d(3, 12, 3, 2, 1), *parts, channels=12))
     assert "repeat 3 {" in text
     assert text.count("block ") == text.count("concat(") == 1
+
+
+class Narrow(nn.Module):
+    def __init__(self, n: int, adds: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.adds = nn.Conv2d(n, n, 3, padding=1), nn.Conv2d(n, n, 1), adds
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.b(torch.relu(self.a(x)))
+        return x + y if self.adds else y  # type: ignore[no-any-return]
+
+
+def test_a_sum_that_is_left_out_where_the_shape_stays_too() -> None:
+    """Not `residual(when in == out)`: the last has as many channels as come in, and no sum."""
+    widths = (4, 8, 12)
+    steps = [
+        layer for n in widths for layer in (nn.Conv2d(n, n, 3, padding=1), Narrow(n, n < 12), nn.Conv2d(n, n + 4, 1))
+    ]
+    text = text_of(ended(nn.Conv2d(3, 4, 3, 2, 1), *steps, channels=16))
+    assert "when in == out" not in text
+    assert text.count("residual") >= 1
 
 
 class Residual(nn.Module):
@@ -122,10 +145,11 @@ class Fusing(nn.Module):
         return self.head(c.mean((2, 3)))  # type: ignore[no-any-return]
 
 
-def test_lists_of_layers_are_one_block() -> None:
+def test_layers_in_lists_of_lists_are_one_block() -> None:
     text = text_of(Fusing())
-    assert text.count("block ") == 1
-    assert "block down { conv(in * 2, kernel=3, stride=2); norm }" in text
+    assert "block " not in text
+    assert "conv_norm(16, 3, stride=2)" in text
+    assert "conv_norm(32, 3, stride=2)" in text
 
 
 class Far(nn.Module):
@@ -144,6 +168,34 @@ def test_rounding_is_no_difference(rounding: float, share: float, same: bool) ->
     images = [[torch.randn(2, 3, dtype=torch.float64)] for _ in range(3)]
     assert (compared(Far(0, share), Far(rounding, share), images, None) <= 1e-5) == same
     assert LEAST_SPREAD >= 1e-7
+
+
+class Sensitive(nn.Linear):
+    """Makes much of rounding."""
+
+    def __init__(self, by: float) -> None:
+        super().__init__(3, 3)
+        self.by = by
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (super().forward(x) * self.by).sin()
+
+
+@pytest.mark.parametrize(("by", "tried"), [(1, [torch.float64]), (1e6, [torch.float64, torch.float32])])
+def test_what_makes_much_of_rounding_is_compared_in_double(by: float, tried: list[torch.dtype]) -> None:
+    assert [dtype_of(module) for module in in_precisions(Sensitive(by), ((3,),), None, 9)] == tried
+
+
+class Single(nn.Linear):
+    """Turns its numbers into single ones, as the trace of a network in single precision says."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float())
+
+
+def test_what_runs_in_single_precision_alone_is_compared_in_it() -> None:
+    found = in_precisions(Sensitive(1), ((3,),), None, 9, Single(3, 3))
+    assert [dtype_of(module) for module in found] == [torch.float32]
 
 
 def test_the_first_token_of_tokens_without_a_class_token() -> None:

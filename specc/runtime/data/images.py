@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
@@ -52,6 +52,14 @@ def shown(shape: Sequence[int]) -> str:
     """`3x32x32`."""
     return "x".join(map(str, shape))
 
+
+COUNTED: Final[Mapping[str, str]] = {
+    "classes": "classes",
+    "pixels": "classes",
+    "boxes": "classes",
+    "tags": "tags",
+}
+"""The kinds of targets that there is a known number of, and what they are called."""
 
 Targets: TypeAlias = tuple[Any, ...] | Rows
 """One for each example: class numbers or what is read with it in a tuple, else an array (N, ..)."""
@@ -128,9 +136,14 @@ def told(targets: Targets) -> bytes:
     """What a hash of targets is made of; of files their names."""
     if not isinstance(targets, tuple):
         return bytes(content(targets))
-    return repr(
-        tuple(f"{t.parent.name}/{t.name}" if isinstance(t, Path) else t for t in targets)
-    ).encode()
+    return repr(tuple(told_of(target) for target in targets)).encode()
+
+
+def told_of(target: Any) -> Any:
+    """A class number as it is, a file's name, what a drawn mask says of itself."""
+    if isinstance(target, Path):
+        return f"{target.parent.name}/{target.name}"
+    return target.described() if hasattr(target, "described") else target
 
 
 def content(rows: Rows) -> Any:
@@ -157,6 +170,7 @@ class Parts:
     validation  None where it is to be held out of the training part
     crop        files are brought to a square by cutting out the middle, as ImageNet is evaluated
     notes       what a person should know, a line each
+    standardised  vectors are normalised though they are floats, each number by its own mean and deviation
     """
 
     train: Images
@@ -165,6 +179,7 @@ class Parts:
     validation: Images | None = None
     crop: bool = False
     notes: tuple[str, ...] = ()
+    standardised: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,11 +218,12 @@ class Data:
         sizes = f"{len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images"
         if not self.classes:
             return "\n".join([f"{self.name}: {sizes}", *self.notes])
-        lines = [f"{self.name}: {sizes}, {self.classes} classes", *self.notes]
+        what = COUNTED.get(self.kind, "classes")
+        lines = [f"{self.name}: {sizes}, {self.classes} {what}", *self.notes]
         if outputs > self.classes:
-            more = f"the network has {outputs} classes, and the data {self.classes}: the others are never right"
+            more = f"the network has {outputs} {what}, and the data {self.classes}: the others are never right"
             lines.append(
-                f"note: {more}; write `classes {self.classes}` in the spec for a network of these alone"
+                f"note: {more}; write `{what} {self.classes}` in the spec for a network of these alone"
             )
         return "\n".join(lines)
 
