@@ -24,8 +24,9 @@ class OutputKind:
     task      the class of task.py
     ends      an example of what a head ends in
     call      what stands around the number: `image` of `restores image(3)`; "" for nothing
-    space     what a head ends in: a "vector", a "map" of the input's height and width, or one a whole number of
-              times as large ("scaled")
+    space     what a head ends in: a "vector", a "map" of the input's height and width, one a whole number of times
+              as large ("scaled"), or one a whole number of times smaller ("places")
+    beside    how many channels it has beside the number
     losses    of `train { loss=.. }`, the usual one first
     metrics   the keys of what it is scored by, which `objectives` may name, the usual one first
     softened  whether a temperature softens what is distilled
@@ -47,7 +48,8 @@ class OutputKind:
     lacking: str = ""
     help: str = ""
     call: str = ""
-    space: Literal["vector", "map", "scaled"] = "vector"
+    space: Literal["vector", "map", "scaled", "places"] = "vector"
+    beside: int = 0
     softened: bool = False
     smoothed: bool = False
     levels: bool = False
