@@ -25,6 +25,7 @@ from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
 from specc.semantics.beside import is_generated, taken
 from specc.semantics.check import check_names
+from specc.semantics.datasets import check_augmentation, check_data
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
 from specc.semantics.meaning import Meanings
@@ -32,7 +33,7 @@ from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.overrides import read_overrides
 from specc.semantics.own_data import read_module, read_own_data
-from specc.semantics.recipe import check_colours, check_data, check_residual_ends
+from specc.semantics.recipe import check_colours, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
 from specc.source import Source
@@ -97,6 +98,7 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
     check_colours(model.train, model.names.sections.get("train"), graph, findings)
+    check_augmentation(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
     check_counted(graph, findings)
     modules = {

@@ -23,6 +23,7 @@ PSS_NET_V2 = tuple(f"mobilenet_v2_pss{kind}" for kind in ("", "_f", "_c", "_g"))
 """PSS-Net_M, _F, _C and _G: constraints of several kinds, on MACs, on a CPU's latency, on a GPU's."""
 
 MAXIMA = {
+    "convnext_tiny_adn": (28_589_128, 4_455_531_264),
     "densenet121": (7_978_856, 2_834_161_664),
     "efficientnet_b0": (5_288_548, 385_814_752),
     "efficientnet_b0_tips": (5_288_548, 385_814_752),
@@ -36,6 +37,7 @@ MAXIMA = {
     "mobilenet_v2_us": (3_504_872, 300_774_272),
     "mobilenet_v2_mutualnet": (3_504_872, 300_774_272),
     "resnet50_adn": (25_557_032, 4_089_184_256),
+    "mobilenet_v4_small": (3_774_024, 186_005_568),
     "mobilenet_v2_adn": (3_504_872, 300_774_272),
     **dict.fromkeys(PSS_NET_V1, (4_231_976, 568_740_352)),
     **dict.fromkeys(PSS_NET_V2, (3_504_872, 300_774_272)),

@@ -53,6 +53,7 @@ PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 BUILT_IN: Final[Mapping[str, str]] = {
     "digits": ", part of scikit-learn: nothing to fetch",
     "glyphs": ", characters rendered from Pillow's own font: nothing to fetch",
+    "scenes": ", rendered shapes: nothing to fetch",
 }
 """Where the data sets that lie in no folder come from."""
 
@@ -154,8 +155,8 @@ def training_view(graph: Graph, sections: Sections) -> View:
     """Everything decided."""
     call = trained(graph, sections.method)
     method = method_named(call.name)
-    usual = "folder" if len(graph.inputs) == 1 else "own"
     kind = output_kind(graph.predicts.kind)
+    usual = "folder" if len(graph.inputs) == 1 and kind.name == "classes" else "own"
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
     step = "".join(map(place, step_modules(graph, sections)))

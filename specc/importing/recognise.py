@@ -39,12 +39,13 @@ class Made:
 class Unread:
     """A node that no operator found itself at, though the output depends on it, or one of several that share weights.
 
-    `together` are nodes that must stay in one part with it.
+    `together` are nodes that must stay in one part with it; `why` says more than its operator's name.
     """
 
     node: Node
     seen: Recognition
     together: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,13 +356,22 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
     if shared:
         names = {name for operation in shared for name in seen.stands_for[operation.name]}
         nodes = [node for node in traced.nodes if node.name in names]
-        return Unread(nodes[0], seen, tuple(node.name for node in nodes))
+        return Unread(nodes[0], seen, tuple(node.name for node in nodes), "weights that are used twice")
     inputs = tuple(
         Input(name, "image" if len(seen.shapes[name]) == 3 else "vector", seen.shapes[name])
         for name in traced.inputs
         if name in seen.shapes
     )
     return Network(traced.name, inputs, live, seen.shapes, output.value, last)
+
+
+def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation) -> Unread:
+    """An operation of the network that `recognise` found and the language refuses, as a node without an operator."""
+    seen = Recognition(traced, foreign)
+    seen.run()
+    seen.read(Ref(logits(traced, seen.nodes)[0]))
+    together = seen.stands_for[operation.name]
+    return Unread(seen.nodes[together[0]], seen, together)
 
 
 def logits(traced: Traced, nodes: Mapping[str, Node]) -> tuple[str, str]:

@@ -292,6 +292,7 @@ class Builder:
         self.passed: list[Expr] = []
         self.predictions: list[Prediction] = []
         self.exits: dict[str, Span] = {}
+        self.within: tuple[int, ...] = ()  # the rounds of the repeats around, from 1, the outermost first
         self.levels: tuple[LabelLevel, ...] = ()
         self.levelled = False
         self.peak: dict[str, Option] = {}

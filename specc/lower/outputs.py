@@ -33,11 +33,9 @@ EXIT_MISPLACED = Rule(
     "E381",
     "exit-misplaced",
     "an exit is placed where the network can't end",
-    "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in "
-    "a\n"
-    "block. What a choice may leave out has none: whether the network can end there would depend on that choice. Nor "
-    "has\n"
-    "a head or another exit, which are ends themselves.\n"
+    "An exit is a classifier beside the way from the input to the head; it may be between stages, in a stage and in a\n"
+    "block; in a repeat every round has one, called after its number. What a choice may leave out has none: whether\n"
+    "the network can end there would depend on that choice. Nor has a head or another exit: they are ends themselves.\n"
     "Wrong:  stage s1 { skippable { conv(16, kernel=3); exit e1 { pool(avg); linear(classes) } } }\n"
     "Right:  stage s1 { skippable { conv(16, kernel=3) }; exit e1 { pool(avg); linear(classes) } }",
 )
@@ -80,8 +78,17 @@ HEAD = "head"
 LEVEL = "level"
 
 
-def fits(b: Builder, statement: ast.Exit) -> bool:
-    """Whether an exit may stand here."""
+def exit_name(b: Builder, statement: ast.Exit) -> str:
+    """What an exit is called: in a repeat its name and the round's number, `e1`, `e2`, ..; in nested repeats all
+    of their numbers, `e2_1`."""
+    name = statement.name.name
+    if not b.within:
+        return name
+    return f"{name}{'_' if name[-1].isdigit() else ''}{'_'.join(map(str, b.within))}"
+
+
+def fits(b: Builder, statement: ast.Exit, called: str) -> bool:
+    """Whether an exit may stand here, under the name that it is called by."""
     name, place = statement.name, outside(b.scope)
     reason = {
         "region": "this exit is in what a choice may leave out, so it could not always be taken",
@@ -90,6 +97,8 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
     }.get(place.kind if place is not None else "")
     if place is not None and reason is not None:
         help = "put it before or behind"
+        if b.within and place.kind == "region":
+            help = "give the repeat one number: where to stop is the choice of its exits"
         b.findings.report(EXIT_MISPLACED, statement.span, reason, secondary=[(place.origin, "this one")], help=help)
         return False
     if b.branches is not None:
@@ -102,14 +111,14 @@ def fits(b: Builder, statement: ast.Exit) -> bool:
     if len(b.exits) >= MOST_EXITS:
         b.findings.report(TOO_LARGE, name.span, f"there are more than {MOST_EXITS} exits by now")
         return False
-    earlier = b.exits.get(name.name)
-    if earlier is not None or name.name == HEAD:
-        told = f"there is an exit `{name.name}` already" if earlier is not None else "`head` is the head's output"
+    earlier = b.exits.get(called)
+    if earlier is not None or called == HEAD:
+        told = f"there is an exit `{called}` already" if earlier is not None else "`head` is the head's output"
         places = [(earlier, "it is here")] if earlier is not None and earlier is not statement.span else []
-        help = "in a repeat or a block that is called twice, an exit is made each time: write the rounds out"
+        help = "in a block that is called twice, an exit is made each time: call it in a repeat, whose rounds number it"
         b.findings.report(DUPLICATE_NAME, name.span, told, secondary=places, help=help)
         return False
-    b.exits[name.name] = statement.span
+    b.exits[called] = statement.span
     return True
 
 

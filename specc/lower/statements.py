@@ -14,7 +14,7 @@ from specc.ir.expr import Apply, Expr, Var, apply, both
 from specc.ir.graph import Tensor
 from specc.lower.builder import Branching, Builder, Named, Value
 from specc.lower.operators import BAD_SIZE, KINDS, NOT_IN_BRANCHES, call_operator, plain_op
-from specc.lower.outputs import EXIT, HEAD, LEVEL, exit_choice, fits, levels_by, prediction, with_level
+from specc.lower.outputs import EXIT, HEAD, LEVEL, exit_choice, exit_name, fits, levels_by, prediction, with_level
 from specc.lower.settings import BY_SLICES, lower_setting, slice_choice
 from specc.lower.values import (
     LEAVES,
@@ -160,13 +160,16 @@ def add_shortcut(b: Builder, statement: ast.Residual, env: Env, before: Tensor, 
 def lower_repeat(b: Builder, statement: ast.Repeat, env: Env) -> None:
     """Fixed rounds one after the other; optional ones each in a region whose guard is depth > round."""
     depth, rounds, least = repeat_count(b, statement, env)
+    around = b.within
     for i in range(rounds):
         inner = env if statement.index is None else env.with_(statement.index.name, Value(i))
+        b.within = (*around, i + 1)
         if i < least:
             lower_body(b, statement.body, inner)
         else:
             guard = b.folded(apply("ge", depth, i + 1))
             optional(b, guard, statement.body, inner, statement.span, "this round of the repeat")
+    b.within = around
 
 
 def repeat_count(b: Builder, statement: ast.Repeat, env: Env) -> tuple[Expr, int, int]:
@@ -364,8 +367,8 @@ def is_no(value: ast.Expression) -> bool:
 
 def lower_exit(b: Builder, statement: ast.Exit, env: Env) -> None:
     """A classifier beside the trunk. From here on everything stands under the condition that this exit is not taken."""
-    name = statement.name.name
-    if not fits(b, statement):
+    name = exit_name(b, statement)
+    if not fits(b, statement, name):
         return
     choice = exit_choice(b, statement)
     taken = apply("eq", Var(EXIT), name)

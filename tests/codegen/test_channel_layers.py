@@ -46,8 +46,8 @@ STAGES = {
     "other banks": "norm instance(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1) } }",
 }
 HEADS = {
-    "tokens": "patch_embed(2, dim=16); norm rms; norm; layer_scale(0.5); prelu(channels=yes); take(mean); layer_scale\n"
-    "prelu(channels=yes); linear(classes)",
+    "tokens": "patch_embed(2, dim=16); class_token; norm rms; norm; layer_scale(0.5); prelu(channels=yes)\n"
+    "take(patches); take(mean); layer_scale; prelu(channels=yes); linear(classes)",
     "affine tokens": "patch_embed(2, dim=16); affine; offset; scale_by(2); shift_by(1); clamp(low=0); take(mean)\n"
     "affine; offset; layer_scale(channels=no); linear(classes)",
     "vectors": "pool(avg); norm rms; norm; prelu(channels=yes); layer_scale(1); linear(classes)",

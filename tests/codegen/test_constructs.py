@@ -61,6 +61,8 @@ STAGES = {
     "tensors of a block": "stage s { a = conv(8, kernel=3); skippable { mixed(a) } }",
     "a name on both sides": "choice op in {one, two}\n  stage s { when op == one { a = conv(8, kernel=3) }"
     " else { a = conv(8, kernel=5); relu }; residual { tanh(from=a) } }",
+    "a kernel that may be none": "width per_group 0.5..1.0 round 2\n  stage s { either(8, {0, 3}); either(8, 5)\n"
+    "    either(8, 3, 3, stride=2); either(8, {0, 3}, 3) }",
     "skipped activation": "stage s { conv(8, kernel=3); norm; skippable { relu }; conv(8, kernel=1) }",
 }
 HEADS = {
@@ -76,6 +78,10 @@ def text(stage: str, head: str = HEADS["pooled"]) -> str:
         "    conv(out, kernel=3)\n    norm\n  }\n}\n"
         "block oblong(out, kernel, stride=1) {\n  conv(out, kernel=kernel, stride=stride)\n}\n"
         "block tall(out, k) {\n  conv(out, kernel=[k, 1])\n  conv(out, kernel=[1, k], bias=yes)\n}\n"
+        "block either(out, start=0, middle=0, stride=1) {\n  when start > 0 {\n    when middle > 0 {\n"
+        "      depthwise(kernel=max(start, 1))\n    } else {\n"
+        "      depthwise(kernel=max(start, 1), stride=stride)\n    }\n    norm\n  }\n"
+        "  when middle > 0 {\n    depthwise(kernel=middle, stride=stride)\n  }\n  conv(out, kernel=1)\n}\n"
         "block mixed(other) {\n  residual {\n    conv(8, kernel=1, from=other)\n  }\n}\n"
         f"supernet small {{\n  input image(3, 10, 10)\n  classes 4\n  norm batch\n  {body}\n  head {{ {head} }}\n}}\n"
     )

@@ -295,3 +295,25 @@ def test_what_only_a_later_part_reads_is_made_for_it_alone(tmp_path: Path) -> No
     # Where it is left out, the stage hands on what arrives in its place.
     text = (made.folder / "model.py").read_text()
     assert 'a = x  # handed on where this is left out:\n        if p.exit != "e1" and p.keep:\n' in text
+
+
+IN_ROUNDS = """
+supernet rounds {
+  input image(3, 8, 8); classes 10
+  norm batch
+  stem { conv(8, kernel=3) }
+  stage s1 { %s }
+  head { pool(avg); linear(classes) }
+}
+"""
+ROUND = "residual { conv(8, kernel=3); norm; relu }; exit e%s { pool(avg); linear(classes) }"
+
+
+def test_exits_in_rounds_are_those_written_out(tmp_path: Path) -> None:
+    written = "; ".join(ROUND % i for i in (1, 2, 3))
+    ours = network(IN_ROUNDS % f"repeat 3 {{ {ROUND % ''} }}", tmp_path / "repeat")[0]
+    theirs = network(IN_ROUNDS % written, tmp_path / "written", seed=1)[0]
+    ours.load_state_dict(theirs.state_dict())
+    for name in ("e1", "e2", "e3", "head"):
+        assert torch.equal(ours(IMAGES, ours.plan({"exit": name})), theirs(IMAGES, theirs.plan({"exit": name})))
+    assert list(ours(IMAGES, ours.plan("max", outputs="all"))) == ["head", "e1", "e2", "e3"]

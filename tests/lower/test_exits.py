@@ -232,3 +232,32 @@ def test_random_exits_of_random_depth_cost_what_they_run() -> None:
             alone = graph_of(f"{start} {'; '.join(stages[: i + 1])}; head {end} }}")
             assert cost(graph, {"exit": f"e{i}"}).macs == cost(alone, {}).macs
             assert cost(graph, {"exit": f"e{i}"}).params == cost(alone, {}).params
+
+
+ROUNDS = """
+supernet net {
+  input image(3, 8, 8); classes 10; norm batch
+  stem { conv(8, kernel=3) }
+  stage s1 { repeat 2 { conv(8, kernel=3); repeat 2 { norm; exit e { pool(avg); linear(classes) } } } }
+  stage s2 { repeat 2 { conv(8, kernel=1); exit late1_ { pool(avg); linear(classes) } } }
+  stage s3 { repeat 2 { relu; exit v2 { pool(avg); linear(classes) } } }
+  head { pool(avg); linear(classes) }
+}
+"""
+
+
+def test_each_round_of_a_repeat_has_an_exit_called_after_it() -> None:
+    graph = graph_of(ROUNDS)
+    names = ("e1_1", "e1_2", "e2_1", "e2_2", "late1_1", "late1_2", "v2_1", "v2_2", "head")
+    assert tuple(graph.choice_table()["exit"].options) == names
+    conv, norm, pixel, answer = 8 * 8 * 9, 16, 8 * 8, 90
+    params = {
+        "e1_1": conv + norm,
+        "e1_2": conv + 2 * norm,
+        "e2_1": 2 * conv + 3 * norm,
+        "e2_2": 2 * conv + 4 * norm,
+        "late1_1": 2 * conv + 4 * norm + pixel,
+        **dict.fromkeys(names[5:], 2 * conv + 4 * norm + 2 * pixel),
+    }
+    for name in names:
+        assert cost(graph, {"exit": name}).params == 3 * 8 * 9 + params[name] + answer

@@ -151,6 +151,8 @@ class Writer:
             known = [{part for guard in self.flow.at.get(r, ()) for part in conjuncts(guard)} for r in places]
             if name not in self.bound and not all(conditions <= parts for parts in known):
                 source = self.variable(first_step(branch.body).inputs[0])
+                if source == name:
+                    continue
                 lines.append(f"{' ' * indent}{name} = {source}  # handed on where this is left out:")
                 self.bound.add(name)
         return lines

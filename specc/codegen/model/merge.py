@@ -180,11 +180,36 @@ def clusters(found: Structure, parts: Sequence[Part]) -> list[Merged]:
 def mergeable(found: Structure, parts: Sequence[Part]) -> bool:
     if parts[0].scope.kind != "block" or any(part.notes for part in parts):
         return False
+    if not guarded_alike(parts):
+        return False
     try:
         merge(found, parts)
     except Differs:
         return False
     return True
+
+
+def guarded_alike(parts: Sequence[Part]) -> bool:
+    """Whether no call of the definition is what a choice may leave out in one instance and fixed in another, or begins
+    what a choice may leave out only in one: as one class that would be two layers of one name, and two texts for one
+    condition."""
+    common: dict[Hashable, set[Hashable]] = {}
+    for part in parts:
+        own: dict[Hashable, set[Hashable]] = {}
+        note_guards(part.entries, (), own)
+        for place, regions in own.items():
+            if common.setdefault(place, regions).isdisjoint(regions):
+                return False
+    return True
+
+
+def note_guards(entries: Iterable[Entry], inside: tuple[Hashable, ...], found: dict[Hashable, set[Hashable]]) -> None:
+    """Notes in which regions each call of the definition stands, a region by the call that it begins with."""
+    for entry in entries:
+        if isinstance(entry, Region):
+            note_guards(entry.entries, inside if entry.partial else (*inside, place_of(entry)), found)
+        else:
+            found.setdefault(place_of(entry), set()).add(inside)
 
 
 def merge(found: Structure, parts: Sequence[Part]) -> Merged:

@@ -9,7 +9,7 @@ it becomes a parameter. Values are expressions over choices, and so are what the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -507,7 +507,9 @@ class BlockSizes:
     ) -> bool:
         """Whether conditions hold where they should in the code as well: there sizes are compared as they are written,
         and in the spec at the largest network."""
-        if any(reads_order_of_sizes(node) for node in nodes):
+        assert self.definition is not None
+        elastic = {name for name, vector in self.arguments.items() if any(isinstance(v, (Var, Apply)) for v in vector)}
+        if any(needs_a_plan(node, elastic | {"in"}, self.definition.lets) for node in nodes):
             return False
         names: dict[Value, int] = {}
         for i, there in enumerate(mask):
@@ -526,7 +528,6 @@ class BlockSizes:
                 name: -1 - names.setdefault(value, len(names)) if isinstance(value, (Var, Apply)) else value
                 for name, value in values.items()
             }
-            assert self.definition is not None
             held = True
             for node, positive in conditions:
                 try:
@@ -570,13 +571,21 @@ class BlockSizes:
         return tuple(sorted(self.parameters.values(), key=place))
 
 
-def reads_order_of_sizes(node: ast.Expression) -> bool:
-    """Whether a condition compares `in` by order, which sizes over choices have no answer to."""
-    if isinstance(node, ast.Binary):
-        inner = "in" in {name for side in (node.left, node.right) for name in names_read(side, {})}
-        ordered = node.operator in ("<", "<=", ">", ">=") and inner
-        return ordered or reads_order_of_sizes(node.left) or reads_order_of_sizes(node.right)
-    return isinstance(node, ast.Unary) and reads_order_of_sizes(node.operand)
+def needs_a_plan(node: ast.Expression, elastic: Set[str], lets: Mapping[str, ast.Expression]) -> bool:
+    """Whether a condition orders what is elastic in some instance, or asks whether it is 0: while the network is made,
+    a size over choices has no answer to that."""
+    match node:
+        case ast.Binary(operator="<" | "<=" | ">" | ">="):
+            return not elastic.isdisjoint(names_read(node, lets))
+        case ast.Binary(operator="and" | "or"):
+            return needs_a_plan(node.left, elastic, lets) or needs_a_plan(node.right, elastic, lets)
+        case ast.Unary():
+            return needs_a_plan(node.operand, elastic, lets)
+        case ast.Name(name) if name in lets:
+            return needs_a_plan(lets[name], elastic, lets)
+        case ast.Name(name):
+            return name in elastic
+    return False
 
 
 def halved(text: Text) -> str:

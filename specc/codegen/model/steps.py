@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -53,6 +54,18 @@ def statements(context: Context, cls: Class) -> list[Statement]:
         flag, opposite = flag_of(cls, arm or Arm(mask, []))
         return apply("not", Var(FLAG + flag.name)) if opposite else Var(FLAG + flag.name)
 
+    def joining(masks: Sequence[Mask]) -> Expr | None:
+        """The condition under which an instance has anything to join; None where all have."""
+        somewhere = tuple(any(column) for column in zip(*masks, strict=True))
+        if all(somewhere):
+            return None
+        if somewhere in cls.flags or tuple(not there for there in somewhere) in cls.flags:
+            return flag_guard(somewhere)
+        return reduce(lambda a, b: apply("or", a, b), [flag_guard(mask) for mask in masks])
+
+    def branch(guard: Expr, statement: Statement) -> Branch:
+        return Branch(condition(guard, called), guard, (statement,))
+
     def convert(nodes: Sequence[Node], last: bool) -> list[Statement]:
         """`last` says that nothing follows these nodes in the forward."""
         found: list[Statement] = []
@@ -96,7 +109,8 @@ def statements(context: Context, cls: Class) -> list[Statement]:
                         known.append(1 if all(mask) else flag_guard(mask))
                     guards = (*known, 1)
                     texts = tuple(condition(g, called) if isinstance(g, (Var, Apply)) else "True" for g in guards)
-                    found.append(Select(node.inputs, node.output, texts, guards))
+                    select = Select(node.inputs, node.output, texts, guards)
+                    found.append(select if (some := joining(node.masks)) is None else branch(some, select))
                 case Place():
                     found.append(statement(context, cls, node, text_of))
         return found

@@ -55,6 +55,8 @@ def targets_of(given: Any, name: str, task: Wanted) -> Tensor:
             return tags(found, name, task.count)
         case "values":
             return values(found, name, task.count)
+        case "boxes":
+            return boxes(found, name, task.count)
         case "restored":
             return pictures(found, name, task.count)
     return found
@@ -111,6 +113,43 @@ def tags(found: Tensor, name: str, count: int) -> Tensor:
 
 def values(found: Tensor, name: str, count: int) -> Tensor:
     return rows(found, name, count, "values")
+
+
+def boxes(found: Tensor, name: str, classes: int) -> Tensor:
+    """Boxes (N, most, 5) as floats: left, top, right, bottom as shares of width and height, and the class; all -1 where
+    an image has no more."""
+    if found.dim() != 3 or found.shape[2] != 5 or found.is_complex():
+        raise ValueError(
+            f"the {name} targets have the shape {tuple(found.shape)}; boxes (N, most, 5) are wanted: left, top, right "
+            "and bottom as shares of width and height, and the class, -1 where there is no more box"
+        )
+    found = found.float()
+    there = found[..., 4] >= 0
+    if not bool(there.any()):
+        raise ValueError(f"no {name} image has a box: nothing is left to learn")
+    problems = (
+        (~found.isfinite().all(dim=2), "NaN or infinity"),
+        (there & ((found[..., :4] < 0) | (found[..., :4] > 1)).any(dim=2), "no share from 0 to 1"),
+        (
+            there & (found[..., 2:4] <= found[..., 0:2]).any(dim=2),
+            "no width or height: left, top, right, bottom",
+        ),
+        (found[..., 4] != found[..., 4].round(), "a class that is no whole number"),
+    )
+    for wrong, what in problems:
+        if bool(wrong.any()):
+            image, box = wrong.nonzero()[0].tolist()
+            raise ValueError(
+                f"box {box} of {name} image {image} has {what}: {found[image, box].tolist()}"
+            )
+    beyond = found[..., 4] >= classes
+    if bool(beyond.any()):
+        image, box = beyond.nonzero()[0].tolist()
+        raise ValueError(
+            f"box {box} of {name} image {image} has the class {found[image, box, 4]:g}, and the network {classes} "
+            "classes, from 0"
+        )
+    return found
 
 
 def pictures(found: Tensor, name: str, channels: int) -> Tensor:

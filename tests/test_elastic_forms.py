@@ -1,0 +1,67 @@
+"""The largest sub-networks of elastic specs against the networks of torchvision and timm whose elastic forms they are:
+the same parameters, the same MACs, and with the same weights the same answers to the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from specc.cost import cost
+from specc.ir.graph import Graph
+from tests.helpers.comparing import counted, relative, scramble
+from tests.helpers.projects import compiled, extremes, plain, project
+
+
+def mobilenet_v4() -> nn.Module:
+    timm = pytest.importorskip("timm")
+    net: nn.Module = timm.create_model("mobilenetv4_conv_small", pretrained=False)
+    return net
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "convnext_tiny_adn": models.convnext_tiny,
+    "mobilenet_v4_small": mobilenet_v4,
+}
+
+
+def in_order(net: nn.Module) -> list[Tensor]:
+    """The state, layer by layer in the order of execution: what a module itself holds scales what its layers give."""
+    found: list[Tensor] = []
+    for child in net.children():
+        found += in_order(child)
+    return [*found, *net.state_dict(keep_vars=True).values()] if not found else [*found, *net.parameters(recurse=False)]
+
+
+def hand_over(theirs: nn.Module, ours: nn.Module, graph: Graph) -> None:
+    """Gives ours the weights of theirs, whatever either calls them: a linear layer on pixels is a 1x1 convolution."""
+    ops = {op.name: place for place, op in enumerate(graph.ops)}
+    places = dict(sorted(ours.state_dict().items(), key=lambda item: ops[item[0].rpartition(".")[0]]))
+    values = in_order(theirs)
+    assert [place.squeeze().shape for place in places.values()] == [value.squeeze().shape for value in values]
+    ours.load_state_dict({n: v.detach().reshape(p.shape) for (n, p), v in zip(places.items(), values, strict=True)})
+
+
+@pytest.mark.parametrize(
+    "name", [n if n != "mobilenet_v4_small" else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
+)
+def test_the_largest_sub_network_is_the_published_network(name: str, tmp_path: Path) -> None:
+    """MACs at the side they are published at, answers at one that is quicker."""
+    spec = compiled(name)
+    largest = extremes(spec.graph)[0]
+    with torch.device("meta"):
+        net, theirs = project(spec, tmp_path).model.Model().eval(), NETWORKS[name]().eval()
+    extracted = net.extract(net.plan(plain(spec.graph, largest)))
+    found = cost(spec.graph, largest)
+    assert counted(extracted, (3, 224, 224)) == counted(theirs, (3, 224, 224)) == found.macs
+    assert sum(p.numel() for p in theirs.parameters()) == found.params
+    ours, theirs = extracted.to_empty(device="cpu").double(), theirs.to_empty(device="cpu").double()
+    scramble(theirs)
+    hand_over(theirs, ours, spec.graph)
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    with torch.no_grad():
+        assert relative(ours(images), theirs(images)) <= 1e-12
