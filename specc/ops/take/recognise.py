@@ -40,6 +40,16 @@ def with_class_token(view: View, seen: Seen, start: int, length: int | None = No
     return read if read is not None and of_token and seen.follows(read, "class_token") else None
 
 
+def only_token(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
+    """`x[:, 0]` where there is but one token: its mean."""
+    if len(view.axes) != 2 or wanted not in (None, "vector"):
+        return None
+    read = seen.read(View(view.base, (view.axes[0], (), view.axes[1]), view.picks))
+    if read is None or read.kind != "tokens" or read.space != (1,):
+        return None
+    return Found("take", (read,), {"which": "mean"}, kind="vector", axes=view.axes)
+
+
 def mean(node: Node, seen: Seen) -> Found | None:
     """`x.mean(1)` of tokens."""
     read = seen.read(node["self"])
@@ -62,5 +72,5 @@ def over_size(view: View, over: set[int]) -> int:
     return size
 
 
-VIEWS = (first_token, other_tokens)
+VIEWS = (first_token, other_tokens, only_token)
 NODES: Final[Mapping[str, Recognise]] = {"aten.mean": mean}

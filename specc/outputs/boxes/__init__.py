@@ -9,6 +9,7 @@ from specc.outputs.protocol import FOCAL, OutputKind
 KIND: Final = OutputKind(
     name="boxes",
     word="boxes",
+    targets="boxes",
     example="boxes 3",
     counted="the number of classes that boxes have",
     ends="conv(boxes + 5, kernel=1, bias=yes)",
@@ -17,4 +18,5 @@ KIND: Final = OutputKind(
     task="Boxes",
     losses=(FOCAL,),
     metrics=("map", "map50"),
+    scored="mAP",
 )

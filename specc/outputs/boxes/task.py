@@ -19,6 +19,7 @@ from torchvision.ops import batched_nms, generalized_box_iou_loss, sigmoid_focal
 from specc.runtime.data.images import Data
 from specc.runtime.train.detections import average_precision
 from specc.runtime.train.interfaces import Recipe
+from specc.runtime.train.losses import chosen
 from specc.runtime.train.scores import Metric, Score
 
 PRIOR: Final = 4.595
@@ -61,6 +62,7 @@ class Boxes:
     count: int
     loss: Mapping[str, Any] = field(default_factory=dict)
 
+    losses: ClassVar[tuple[str, ...]] = ("focal",)
     kind: ClassVar[str] = "boxes"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("map", "mAP"),
@@ -69,7 +71,7 @@ class Boxes:
     sums: ClassVar[int] = 0
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Boxes:
-        return self if recipe is None else replace(self, loss=recipe.loss)
+        return self if recipe is None else replace(self, loss=chosen(recipe, self.losses))
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         """The sum of the three losses over all places, divided by the number of places that learn a box."""

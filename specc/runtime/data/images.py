@@ -165,6 +165,7 @@ class Parts:
     validation  None where it is to be held out of the training part
     crop        files are brought to a square by cutting out the middle, as ImageNet is evaluated
     notes       what a person should know, a line each
+    standardised  vectors are normalised though they are floats, each number by its own mean and deviation
     """
 
     train: Images
@@ -173,6 +174,7 @@ class Parts:
     validation: Images | None = None
     crop: bool = False
     notes: tuple[str, ...] = ()
+    standardised: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

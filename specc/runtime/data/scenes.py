@@ -78,7 +78,7 @@ def scenes(folder: Path, settings: Mapping[str, Any], task: Wanted) -> Parts:
     parts = []
     for split, count in enumerate(counts):
         made = rendered(seed, split, count, side * scale, shapes, objects)
-        inputs, targets = made.pixels, made.pixels
+        inputs = made.pixels
         if task.kind == "restored":
             inputs = worse(made.pixels, seed, split, scale, float(settings.get("noise", 0.1)))
         if task.kind == "classes":
