@@ -397,5 +397,13 @@ DATASETS: Final = (
         Fraction(10, 100),
         "any folder with train/ and val/ (or test/), in which every class has a folder of images",
     ),
+    dataset(
+        "masks",
+        Fraction(10, 100),
+        "a folder of images and one of masks, whose pixels are class numbers",
+        TEST_SHARE,
+    ),
+    dataset("voc", Fraction(10, 100), "a folder as PASCAL VOC's: masks, boxes and tags", TEST_SHARE),
+    dataset("coco", Fraction(5, 100), "a folder as COCO's: masks, boxes and tags", TEST_SHARE),
     dataset("own", Fraction(10, 100), "what the function `load` of a Python file of yours returns"),
 )

@@ -98,6 +98,9 @@ LEFT_BEHIND: Final = Rule(
 HAS: Final[Mapping[str, tuple[str, ...]]] = {
     "scenes": ("classes", "pixels", "boxes", "tags", "values", "restored"),
     "table": ("classes", "values", "tags"),
+    "masks": ("pixels",),
+    "voc": ("pixels", "boxes", "tags"),
+    "coco": ("pixels", "boxes", "tags"),
     "diabetes": ("values",),
 }
 """The kinds of targets of data sets that have others than classes."""
@@ -106,6 +109,9 @@ TOLD: Final[Mapping[str, str]] = {
     "diabetes": "a value for each row",
     "table": "classes, values or tags",
     "scenes": "no such targets",
+    "masks": "a class for each pixel",
+    "voc": "masks, boxes and tags of images",
+    "coco": "masks, boxes and tags of images",
     **dict.fromkeys(("iris", "wine", "breast_cancer"), "a class for each row"),
 }
 

@@ -23,14 +23,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from specc.runtime.data.coco import coco
 from specc.runtime.data.folders import by_folder, check_files, decoded, is_deep, visible_folders
 from specc.runtime.data.glyphs import CHARACTERS, glyphs
 from specc.runtime.data.images import COUNTED, Data, Images, Parts, on_disk, shown, split
 from specc.runtime.data.mapped import Rows, parts
+from specc.runtime.data.mask_folders import mask_folders
 from specc.runtime.data.own import own
 from specc.runtime.data.scenes import scenes
 from specc.runtime.data.tables import BUILT_IN, built_in, table
 from specc.runtime.data.targets import CLASSES, Wanted
+from specc.runtime.data.voc import voc
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -465,6 +468,9 @@ READERS: Mapping[str, Reader] = {
     "folder": image_folder,
 }
 OF_ANY_KIND: Mapping[str, TargetReader] = {
+    "masks": mask_folders,
+    "voc": voc,
+    "coco": coco,
     "scenes": scenes,
     "table": table,
     **dict.fromkeys(BUILT_IN, built_in),

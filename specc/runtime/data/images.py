@@ -136,9 +136,14 @@ def told(targets: Targets) -> bytes:
     """What a hash of targets is made of; of files their names."""
     if not isinstance(targets, tuple):
         return bytes(content(targets))
-    return repr(
-        tuple(f"{t.parent.name}/{t.name}" if isinstance(t, Path) else t for t in targets)
-    ).encode()
+    return repr(tuple(told_of(target) for target in targets)).encode()
+
+
+def told_of(target: Any) -> Any:
+    """A class number as it is, a file's name, what a drawn mask says of itself."""
+    if isinstance(target, Path):
+        return f"{target.parent.name}/{target.name}"
+    return target.described() if hasattr(target, "described") else target
 
 
 def content(rows: Rows) -> Any:
