@@ -134,6 +134,14 @@ Reads: TypeAlias = Callable[[View, "Kind | None", Seen], "Found | None"]
 """Asked about a view and the kind that is wanted of it."""
 
 
+def by_token(argument: object, seen: Seen) -> Read | None:
+    """A tensor as an operation on every token or pixel reads it: a map that lies as [N, H * W, C] is read as tokens."""
+    read = seen.read(argument)
+    if read is not None and read.kind == "map" and len(read.view.axes) == 3 and read.channels_last:
+        return seen.read(argument, "tokens") or read
+    return read
+
+
 def like(read: Read, channels: int | None = None) -> tuple[Axis, ...]:
     """The axes of an input, for a result that lies as it does; with another number of channels."""
     if channels is None or channels == read.channels:

@@ -146,6 +146,16 @@ def expanded(view: View, shape: tuple[int, ...]) -> View:
     return replace(view, axes=axes)
 
 
+def tokens_of(axis: Axis) -> int | None:
+    """How many tokens an axis counts, be they a map's pixels; None for one that counts something else, or a part."""
+    named = [digit.axis for digit in axis]
+    if named == ["t"] and axis[0].low == 1:
+        return axis[0].size
+    if named == ["h", "w"] and axis[0].low == axis[1].low == 1:
+        return axis[0].size * axis[1].size
+    return None
+
+
 def channels_at(axes: tuple[Axis, ...]) -> int | None:
     """Which axis counts all channels and nothing else; None where they are cut up or counted with something else."""
     for i, axis in enumerate(axes):
