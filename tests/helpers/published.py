@@ -1,0 +1,64 @@
+"""Published networks as their papers describe them, in plain torch, of which torchvision has none."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Double(nn.Sequential):
+    """U-Net's two 3x3 convolutions, padded and with batch norms."""
+
+    def __init__(self, in_: int, out: int) -> None:
+        layers: list[nn.Module] = []
+        for channels in (in_, out):
+            layers += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+        super().__init__(*layers)
+
+
+class UNet(nn.Module):
+    """Five levels; on the way up a map is joined with that of its level on the way down."""
+
+    def __init__(self, width: int = 64, classes: int = 21) -> None:
+        super().__init__()
+        widths = [width << level for level in range(5)]
+        self.first = Double(3, width)
+        self.down = nn.ModuleList(Double(w, 2 * w) for w in widths[:-1])
+        self.up = nn.ModuleList(
+            nn.ModuleList([nn.ConvTranspose2d(2 * w, w, 2, stride=2), Double(2 * w, w)]) for w in reversed(widths[:-1])
+        )
+        self.last = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = [self.first(x)]
+        for down in self.down:
+            levels.append(down(nn.functional.max_pool2d(levels[-1], 2)))
+        x = levels.pop()
+        for widen, double in self.up:  # type: ignore[misc]
+            x = double(torch.cat((levels.pop(), widen(x)), 1))
+        y: Tensor = self.last(x)
+        return y
+
+
+class Edsr(nn.Module):
+    """EDSR's baseline: residual blocks without norms, and a pixel shuffle to twice the size."""
+
+    def __init__(self, width: int = 64, blocks: int = 16) -> None:
+        super().__init__()
+
+        def conv(in_: int, out: int) -> nn.Conv2d:
+            return nn.Conv2d(in_, out, 3, padding=1)
+
+        self.first = conv(3, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(conv(width, width), nn.ReLU(), conv(width, width)) for _ in range(blocks)
+        )
+        self.after = conv(width, width)
+        self.last = nn.Sequential(conv(width, 4 * width), nn.PixelShuffle(2), conv(width, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = x = self.first(x)
+        for block in self.blocks:
+            x = x + block(x)
+        y: Tensor = self.last(first + self.after(x))
+        return y
