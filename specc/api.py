@@ -71,11 +71,12 @@ class Network:
             return complete(self.graph, {}, at)
         return complete(self.graph, checked(self.graph, at))
 
-    def cost(self, at: Where = "max", count: Count = "macs") -> CostReport:
-        """Parameters, MACs and memory of a sub-network, for one image."""
+    def cost(self, at: Where = "max", count: Count = "macs", deployed: bool = False) -> CostReport:
+        """Parameters, MACs and memory of a sub-network, for one image; with `deployed`, as it is exported: with norms
+        folded and parallel linear branches merged."""
         from specc.cost import cost
 
-        return cost(self.graph, self.assignment(at), count)
+        return cost(self.graph, self.assignment(at), count, deployed)
 
     def space(self) -> Space:
         """The choices and the number of sub-networks."""

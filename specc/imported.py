@@ -12,16 +12,17 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from specc.diagnostics import Findings
-from specc.importing.flat import write_flat
+from specc.importing.flat import operation_of, write_flat
 from specc.importing.foreign import File
-from specc.importing.keeping import Kept, recognised
-from specc.importing.network import Network, Written
+from specc.importing.keeping import Keeping, Kept
+from specc.importing.network import Network, Operation, Written
 from specc.importing.prove import Original, Proof, prove
 from specc.importing.sources import CannotImport, load_source
 from specc.importing.text.write import write as write_well
 from specc.importing.trace import multiplications, tied_states, trace
 from specc.importing.verdict import check, differs_in_training, is_other_in_training, last_note, training_notes
 from specc.importing.weights import Differs, entries_of, to_spec, write_weights
+from specc.ops.module.rules import Module
 from specc.pipeline import Compiled, compile_project, compile_spec
 from specc.portable.files.original import Entry
 from specc.source import Source
@@ -82,7 +83,8 @@ def import_network(
     clock.lap("trace")
     macs = multiplications(traced.traced, traced.program)
     beside = f"{Path(file or loaded.name).stem}_modules.py"
-    network, foreign, kept = recognised(loaded, traced, tuple(shapes), output, macs, beside)
+    keeping = Keeping(loaded, traced, tuple(shapes), output, macs, File(beside, loaded.name))
+    network = keeping.network()
     clock.lap("recognise")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
     sizes = {key: tuple(value.shape) for key, value in state.items()}
@@ -96,9 +98,15 @@ def import_network(
         output,
         network.last,
     )
+    name = file or f"{network.name}.specc"
     explained = partial(differs_in_training, loaded=loaded, traced=traced, shapes=shapes)
     tied = tied_states(loaded.module)
-    found = proven(network, file or f"{network.name}.specc", foreign, sizes, tied, original, clock, explained)
+    while True:
+        try:
+            found = proven(network, name, keeping.file, sizes, tied, original, clock, explained)
+            break
+        except Unfit as unfit:
+            network = without(unfit, keeping)
     held = {source for entry in found.entries for source in entry.sources}
     return Imported(
         network,
@@ -107,14 +115,33 @@ def import_network(
         to_spec(found.entries, state, found.proof.sizes),
         found.entries,
         found.proof,
-        kept,
-        {foreign.path: foreign.text({part.name for part in kept})} if kept else {},
+        keeping.kept,
+        {beside: keeping.file.text({part.name for part in keeping.kept})} if keeping.kept else {},
         found.plain,
         tuple(sorted(name for name in state if name not in held)),
         traced.traced.frozen,
         clock.laps,
         (*loaded.notes, *last_note(network.last), *training_notes(found.proof)),
     )
+
+
+class Unfit(CannotImport):
+    """The plainest text does not compile: the language refuses an operation where it stands."""
+
+    def __init__(self, message: str, operation: Operation) -> None:
+        super().__init__(message, place=operation.place)
+        self.operation = operation
+
+
+def without(unfit: Unfit, keeping: Keeping) -> Network:
+    """The network with a part around an operation kept as it is, or `unfit` again where nothing can be."""
+    if unfit.operation.operator == Module.kind:
+        raise unfit
+    try:
+        keeping.keep_unfit(unfit.operation)
+        return keeping.network()
+    except CannotImport:
+        raise unfit from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +167,8 @@ def proven(
 ) -> Proven:
     """A person's text of the network, or the plainest where that does not compile or is another network.
 
-    Raises CannotImport where neither is the network; `explained` says why it is another in training alone.
+    Raises CannotImport where neither is the network, Unfit where the language refuses an operation of it; `explained`
+    says why it is another in training alone.
     """
     why: list[CannotImport] = []
     for write in (write_well, write_flat):
@@ -175,7 +203,8 @@ def as_text(
     sizes: Mapping[str, tuple[int, ...]],
     tied: Mapping[str, str],
 ) -> tuple[Written, Compiled, list[Entry]]:
-    """A text, compiled, and where its weights come from. Raises CannotImport for a mistake of the writer's."""
+    """A text, compiled, and where its weights come from. Raises CannotImport for a mistake of the writer's, Unfit where
+    the plainest text does not compile."""
     findings = Findings()
     try:
         written = write(network)
@@ -188,6 +217,10 @@ def as_text(
     except (Differs, ValueError, AssertionError, KeyError, IndexError, RecursionError) as error:
         raise CannotImport(f"the text is another network, which is a bug in specc: {error}") from error
     told = findings.diagnostics[0]
+    at, _ = source.position(told.primary.span.start)
+    operation = operation_of(network, source.line(at)) if write is write_flat else None
+    if operation is not None:
+        raise Unfit(f"the language refuses an operation here: {told.primary.message}", operation)
     raise CannotImport(f"the text does not compile, which is a bug in specc: {told.primary.message}")
 
 

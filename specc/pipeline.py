@@ -25,6 +25,7 @@ from specc.passes.dropped import warn_of_dropped
 from specc.passes.slices import check_slices
 from specc.semantics.beside import is_generated, taken
 from specc.semantics.check import check_names
+from specc.semantics.datasets import check_augmentation, check_data
 from specc.semantics.files import LoadedFile, load_files
 from specc.semantics.labels import read_tables
 from specc.semantics.meaning import Meanings
@@ -32,7 +33,8 @@ from specc.semantics.model import Model
 from specc.semantics.names import Names, collect_names
 from specc.semantics.overrides import read_overrides
 from specc.semantics.own_data import read_module, read_own_data
-from specc.semantics.recipe import check_colours, check_data, check_residual_ends
+from specc.semantics.predicted import check_predicted, read_own_loss, searched
+from specc.semantics.recipe import check_colours, check_residual_ends
 from specc.semantics.settings import constant, data_call, method_call, search_call, train_call
 from specc.semantics.unused import warn_of_unused
 from specc.source import Source
@@ -89,6 +91,8 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     own = read_own_data(
         model.data, names.sections.get("data"), folder, source.shown or source.name, read_named, findings
     )
+    section = model.names.sections.get("train")
+    loss = read_own_loss(model.train, section, folder, source.shown or source.name, read_named, findings)
     lowered = lower(model, findings)
     graph = None if lowered is None else run_passes(lowered, findings)
     if lowered is None or graph is None:
@@ -97,19 +101,22 @@ def compile_spec(spec: str | Path | Source, params: Mapping[str, str], findings:
     check_search(model, graph, findings)
     check_residual_ends(model.train, model.names.sections.get("train"), graph, findings)
     check_colours(model.train, model.names.sections.get("train"), graph, findings)
+    check_augmentation(model.train, model.names.sections.get("train"), graph, findings)
     check_data(model.data, model.names.sections.get("data"), graph, findings)
+    check_predicted(model, graph, loss, findings)
     check_counted(graph, findings)
     modules = {
         path: read_module(path, op.origin, folder, source.shown or source.name, read_named, findings)
         for op in graph.ops
         for path in op.operator.files(op)
     }
-    others = {file.name: file for file in (own, *modules.values()) if file is not None}
+    others = {file.name: file for file in (own, loss, *modules.values()) if file is not None}
     sources = (*(f.tree.source for f in files), *tables.values(), *others.values())
     if findings:
         return None
     warn_of_unused(model, findings)
     warn_of_dropped(lowered, graph, findings)
+    model = searched(model, graph, loss)
     return Compiled(model.name, model, prepared(model, graph), sources, tuple(findings.warnings))
 
 
@@ -300,11 +307,15 @@ def start_file(compiled: Compiled) -> tuple[Path, str] | None:
 
 
 def own_files(compiled: Compiled) -> dict[str, str]:
-    """The Python files of `data own(path=..)`, where it lies beside the spec, and of `module(path=..)`."""
+    """The Python files of `data own(path=..)`, where it lies beside the spec, of `loss=own(..)` and `module(..)`."""
+    from specc.codegen.training import own_loss
+
     data = compiled.model.data
     paths = {path for op in compiled.graph.ops for path in op.operator.files(op)}
     if data is not None and data.name == "own":
         paths.add(PurePath(str(data["path"])).as_posix())
+    if loss := own_loss(compiled.model.train):
+        paths.add(PurePath(loss).as_posix())
     return {source.name: source.text for source in compiled.files[1:] if source.name in paths}
 
 

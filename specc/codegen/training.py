@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Final, Protocol
+from pathlib import PurePath
+from typing import Final, Protocol, cast
 
 from specc.codegen.backbone import pyramid_stages
 from specc.codegen.parts import in_order, place
@@ -20,9 +21,9 @@ from specc.ir.graph import Graph, Predicts
 from specc.ir.parameter import Call, Signature
 from specc.methods import find_method, method_folder, method_package
 from specc.methods.protocol import HOOKS, Constant, Method
-from specc.methods.settings import DATASETS
+from specc.methods.settings import COSTS, DATASETS, USUAL
 from specc.outputs import output_kind, task_module
-from specc.outputs.protocol import OutputKind
+from specc.outputs.protocol import OWN, OutputKind
 from specc.passes.slices import separable
 from specc.python.literals import literal
 from specc.version import __version__
@@ -53,6 +54,7 @@ PLAIN: Final = Call("independent", (("subnets", ("max",)),))
 BUILT_IN: Final[Mapping[str, str]] = {
     "digits": ", part of scikit-learn: nothing to fetch",
     "glyphs": ", characters rendered from Pillow's own font: nothing to fetch",
+    "scenes": ", rendered shapes: nothing to fetch",
 }
 """Where the data sets that lie in no folder come from."""
 
@@ -69,6 +71,8 @@ class View:
     several    whether there are several inputs
     named_labels  whether a file of coarser labels names the data's classes
     task       what the network predicts, as Python text; its class, and the module that this is in
+    metric     the key of what outputs are scored by, and metric_name, what people call it
+    own_loss   the file of a loss of the user's, "" for none
     choices    how many choices the network has; 0 makes it static
     loop       the template with the method's lines in the training loop
     hooks      the method's other templates by name (`protocol.HOOKS`); "" for those it does not have
@@ -103,6 +107,9 @@ class View:
     task: str
     task_class: str
     task_module: str
+    metric: str
+    metric_name: str
+    own_loss: str
     choices: int
     loop: str
     hooks: Mapping[str, str]
@@ -138,9 +145,12 @@ def training_files(
     """The scripts' texts by file name, in the order of SCRIPTS. `data` are the files that the method has written,
     `own` those of the user's that go with the project."""
     sorts = CHANNELS in data
-    view = replace(training_view(graph, sections), data=tuple(name for name in data if name != CHANNELS), sorts=sorts)
-    if own:
-        view = replace(view, data_flag="", dataset_from=f", the function `load` of `{own[0]}`", own=own)
+    view = replace(
+        training_view(graph, sections), data=tuple(name for name in data if name != CHANNELS), sorts=sorts, own=own
+    )
+    load = "" if sections.data is None else PurePath(str(dict(sections.data.values).get("path", ""))).as_posix()
+    if load in own:
+        view = replace(view, data_flag="", dataset_from=f", the function `load` of `{load}`")
     scripts = SCRIPTS if view.elastic else STATIC_SCRIPTS
     return {script: in_order(render(f"{script}.jinja", {"view": view})) for script in scripts}
 
@@ -154,11 +164,13 @@ def training_view(graph: Graph, sections: Sections) -> View:
     """Everything decided."""
     call = trained(graph, sections.method)
     method = method_named(call.name)
-    usual = "folder" if len(graph.inputs) == 1 else "own"
     kind = output_kind(graph.predicts.kind)
+    usual = "folder" if len(graph.inputs) == 1 and kind.name == "classes" else "own"
     data = sections.data or default_call(next(s for s in DATASETS if s.name == usual))
     shapes = tuple(input_shapes(graph))
     step = "".join(map(place, step_modules(graph, sections)))
+    objectives = cast(tuple[str, ...], sections.search["objectives"])
+    metric = next(name for name in objectives if name not in COSTS)
     example = "INPUTS" if len(shapes) > 1 else "IMAGE" if len(shapes[0]) == 3 else "VECTOR"
     return View(
         name=graph.name,
@@ -171,8 +183,11 @@ def training_view(graph: Graph, sections: Sections) -> View:
         several=len(graph.inputs) > 1,
         named_labels=any(level.names for level in graph.labels),
         input_names=literal([*graph.inputs] if len(graph.inputs) > 1 else ["images"]),
-        task=task_text(kind, graph.predicts),
+        task=task_text(kind, graph.predicts, own_loss(sections.train)),
         task_class=kind.task,
+        metric=metric,
+        metric_name=kind.scored if metric == kind.metrics[0] else metric,
+        own_loss=own_loss(sections.train),
         task_module=place(task_module(kind.name)),
         choices=len(graph.choices),
         loop=f"{call.name}/loop.jinja" if graph.choices else "plain_loop.jinja",
@@ -203,10 +218,17 @@ def training_view(graph: Graph, sections: Sections) -> View:
     )
 
 
-def task_text(kind: OutputKind, predicts: Predicts) -> str:
+def own_loss(train: Call) -> str:
+    """The file of a loss of the user's; "" where there is none."""
+    loss = train["loss"]
+    return str(loss["path"]) if isinstance(loss, Call) and loss.name == OWN.name else ""
+
+
+def task_text(kind: OutputKind, predicts: Predicts, own: str = "") -> str:
     """What the network predicts, as Python text."""
     scale = f", scale={predicts.scale}" if predicts.scale > 1 else ""
-    return f"{kind.task}({predicts.count}{scale})"
+    task = f"{kind.task}({predicts.count}{scale})"
+    return f"Own({task}, {literal(own)})" if own else task
 
 
 def call_text(call: Call, signature: Signature) -> str:
@@ -333,7 +355,12 @@ def subnets(value: object, graph: Graph) -> object:
 
 
 def without_name(call: Call) -> dict[str, object]:
-    return {name: plain(value) for name, value in call.values}
+    return {name: plain(value) for name, value in call.values if name != "loss" or is_named(value)}
+
+
+def is_named(loss: object) -> bool:
+    """Whether settings.toml says the loss: not where it is the usual one, nor where a file of the user's has it."""
+    return isinstance(loss, Call) and loss.name not in (USUAL.name, OWN.name)
 
 
 def plain(value: object) -> object:

@@ -1,6 +1,7 @@
 """What sub-networks cost: a report of one, or functions for any."""
 
-from specc.cost.report import CostReport, OpRow, cost
+from specc.cost.report import CostReport, cost
+from specc.cost.rows import OpRow
 from specc.cost.source import CompiledCost, Cost, compile_cost, cost_source
 from specc.cost.totals import Count
 

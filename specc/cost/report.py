@@ -7,26 +7,18 @@ from math import prod
 
 from specc.activity.presence import goes_on
 from specc.activity.symbols import Poly, Symbols
+from specc.cost.deployed import Layer, deployed_rows
+from specc.cost.rows import OpRow
 from specc.cost.totals import Count, costs_of, with_norms
 from specc.frozen import frozen
 from specc.ir.choice import Assignment
 from specc.ir.expr import Number, Option, evaluate
 from specc.ir.graph import Graph, Op, Tensor
 from specc.ir.operator import Memory
-from specc.space.memory import BYTES, Step, most_alive
-
-
-@frozen
-class OpRow:
-    """One present op in a report; `out` is its output's shape without the batch: (channels, height, width) of a map,
-    (tokens, features) of tokens."""
-
-    name: str
-    kind: str
-    stage: str
-    params: int
-    macs: int
-    out: tuple[int, ...]
+from specc.portable.net.windows import window_from
+from specc.space.branches import merge_branches
+from specc.space.memory import BYTES, most_alive
+from specc.space.steps import Step
 
 
 @frozen
@@ -50,8 +42,12 @@ class CostReport:
     ops: tuple[OpRow, ...]
 
 
-def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
-    """The report of one sub-network. `at` is a canonical assignment."""
+def cost(graph: Graph, at: Assignment, count: Count = "macs", deployed: bool = False) -> CostReport:
+    """The report of one sub-network. `at` is a canonical assignment.
+
+    With `deployed` it is that of `net.extract(plan, fold=True)`: parallel linear branches are one convolution, norms
+    are folded into the layers before them, and nothing else is allocated.
+    """
     costs = costs_of(graph)
     symbols, diagrams = costs.presence.symbols, costs.presence.diagrams
     full = {choice.name: at.get(choice.name, choice.smallest) for choice in graph.choices}
@@ -89,17 +85,30 @@ def cost(graph: Graph, at: Assignment, count: Count = "macs") -> CostReport:
     elements = {name: prod(shape) for name, shape in shapes.items()}
     memory = {op.name: op.operator.memory(op, *ends(op)) for op in kept}
     sources = {op.output: chosen(symbols, op, full) for op in kept if memory[op.name].role == "view"}
-    steps = [step(op, memory[op.name], full) for op in kept if memory[op.name].role != "view"]
+    running = [op for op in kept if memory[op.name].role != "view"]
+    steps = [step(op, memory[op.name], full, shapes) for op in running]
+    left, merged = merge_branches(steps, graph.prediction(), sources)
+    peak = BYTES * most_alive(left, elements, graph.inputs, graph.prediction(), sources)
+    if deployed:
+        row_of = {row.name: row for row in rows}
+        layers = {op.output: Layer(row_of[op.name], has_bias(op, *ends(op)), op.connection) for op in running}
+        rows = deployed_rows(layers, left, merged, sources, graph.prediction())
+        steps = left
     return CostReport(
         spec=graph.name,
         at=dict(at),
         params=sum(row.params for row in rows),
-        params_total=sum(op.total for op in costs.ops),
+        params_total=sum(row.params for row in rows) if deployed else sum(op.total for op in costs.ops),
         macs=sum(row.macs for row in rows),
         activations=sum(elements[name] for step in steps for name in step.writes),
-        peak_bytes=BYTES * most_alive(steps, elements, graph.inputs, graph.prediction(), sources),
+        peak_bytes=peak,
         ops=rows,
     )
+
+
+def has_bias(op: Op, inputs: list[Tensor], outputs: list[Tensor]) -> bool:
+    """Whether a layer adds a learned number to each channel."""
+    return any(weight.name == "bias" for weight in op.operator.weights(op, inputs, outputs))
 
 
 def whole(value: Number) -> int:
@@ -117,12 +126,24 @@ def chosen(symbols: Symbols, op: Op, full: Assignment) -> str:
     return op.inputs[-1]
 
 
-def step(op: Op, memory: Memory, at: Assignment) -> Step:
+def step(op: Op, memory: Memory, at: Assignment, shapes: Mapping[str, tuple[int, ...]]) -> Step:
     """An operation as memory is counted of it."""
     inner = tuple(int(evaluate(part, at)) for part in memory.inner)
     more = int(evaluate(memory.more, at))
     block = op.name.rpartition(".")[0]
-    return Step(op.inputs, op.outputs, block, memory.role, memory.absorbs, memory.summed, more, inner)  # type: ignore[arg-type]
+    return Step(
+        reads=op.inputs,
+        writes=op.outputs,
+        block=block,
+        role=memory.role,
+        absorbs=memory.absorbs,
+        summed=memory.summed,
+        more=more,
+        inner=inner,  # type: ignore[arg-type]
+        window=window_from([int(evaluate(part, at)) for part in memory.window]),
+        sums=op.operator.sums,
+        rests=memory.role == "alias" and shapes[op.inputs[0]] == shapes[op.output],
+    )
 
 
 def stages_of(graph: Graph) -> Iterator[tuple[str, str]]:

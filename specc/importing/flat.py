@@ -11,12 +11,7 @@ from specc.portable.run.numerals import written as shown
 
 def write_flat(network: Network) -> Written:
     """The text; its operations stand in the network's own order."""
-    names = {
-        value: f"v{i}"
-        for i, value in enumerate(value for operation in network.operations for value in operation.outputs)
-    }
-    for i, given in enumerate(network.inputs):
-        names[given.name] = "x" if len(network.inputs) == 1 else f"x{i + 1}"
+    names = value_names(network)
     lines = [f"supernet {network.name} {{"]
     for given in network.inputs:
         lines.append(f"  input {names[given.name]} {given.kind}({', '.join(map(str, given.shape))})")
@@ -30,6 +25,21 @@ def write_flat(network: Network) -> Written:
             lines.append(f"    norm {norm}")
         lines.append(f"    {statement(operation, names)}")
     return Written("\n".join([*lines, "  }", "}"]) + "\n", tuple(operation.name for operation in network.operations))
+
+
+def value_names(network: Network) -> dict[str, str]:
+    """What its values are called in the text."""
+    made = [value for operation in network.operations for value in operation.outputs]
+    names = {value: f"v{i}" for i, value in enumerate(made)}
+    for i, given in enumerate(network.inputs):
+        names[given.name] = "x" if len(network.inputs) == 1 else f"x{i + 1}"
+    return names
+
+
+def operation_of(network: Network, line: str) -> Operation | None:
+    """The operation whose statement a line of the text is."""
+    names = value_names(network)
+    return next((operation for operation in network.operations if statement(operation, names) == line.strip()), None)
 
 
 def statement(operation: Operation, names: Mapping[str, str]) -> str:

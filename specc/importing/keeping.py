@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from specc.importing.foreign import Around, File, Part, class_name, code_of, foreign_of, joined, part_around, sides_of
 from specc.importing.layers import layers_of
-from specc.importing.network import Network
-from specc.importing.recognise import Foreign, Unread, recognise
+from specc.importing.network import Network, Operation
+from specc.importing.recognise import Foreign, Unread, recognise, unfit
 from specc.importing.rehearse import Rehearsal
 from specc.importing.sources import CannotImport, Loaded
 from specc.importing.trace import Trace, trace
@@ -30,24 +30,6 @@ class Kept:
     place: str
 
 
-def recognised(
-    loaded: Loaded,
-    trace_: Trace,
-    shapes: tuple[tuple[int, ...], ...],
-    output: str | None,
-    macs: Mapping[str, int],
-    path: str,
-) -> tuple[Network, File, tuple[Kept, ...]]:
-    """The network in words, and a file at `path` of the parts that have none. Raises CannotImport for what can't stay
-    a part."""
-    keeping = Keeping(loaded, trace_, shapes, output, macs, File(path, loaded.name))
-    while True:
-        network = recognise(trace_.traced, [part.foreign for part in keeping.parts])
-        if not isinstance(network, Unread):
-            return network, keeping.file, tuple(part.kept for part in keeping.parts)
-        keeping.keep(network)
-
-
 @dataclass(frozen=True, slots=True)
 class KeptPart:
     part: Part
@@ -56,7 +38,7 @@ class KeptPart:
 
 
 class Keeping:
-    """The parts of a network that have no words, as far as they are found."""
+    """The parts of a network that have no words, as far as they are found. Their classes come into a file at `path`."""
 
     def __init__(
         self,
@@ -71,6 +53,27 @@ class Keeping:
         self.macs, self.file = macs, file
         self.parts: list[KeptPart] = []
         self.found: tuple[Around, Rehearsal] | None = None
+
+    @property
+    def foreign(self) -> list[Foreign]:
+        return [part.foreign for part in self.parts]
+
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        return tuple(part.kept for part in self.parts)
+
+    def network(self) -> Network:
+        """In words, but for the parts that have none. Raises CannotImport for what can't stay a part."""
+        while True:
+            network = recognise(self.trace.traced, self.foreign)
+            if not isinstance(network, Unread):
+                return network
+            self.keep(network)
+
+    def keep_unfit(self, operation: Operation) -> None:
+        """Keeps a part around an operation that the language refuses where it stands. Raises CannotImport where there
+        is none."""
+        self.keep(unfit(self.trace.traced, self.foreign, operation))
 
     def around(self, unread: Unread) -> tuple[Around, Rehearsal]:
         """The network as keeping a part needs it: traced a second time, with another batch."""
@@ -90,7 +93,7 @@ class Keeping:
         part, sides, code = part_around(unread.seen, unread.node, around, unread.together, rehearsal.holds)
         names = {other.name for other in part.nodes}
         self.parts = [other for other in self.parts if not {*other.foreign.nodes} <= names]
-        told = "weights that are used twice" if unread.together else unread.node.target
+        told = unread.why or unread.node.target
         place = unread.node.place
         for other in self.parts:
             both = joined(other.part, part, around.traced)

@@ -111,6 +111,16 @@ def view_of(node: Node, seen: Recognition) -> View | None:
     return placed(node, view)
 
 
+def cut_of(node: Node, seen: Recognition) -> View | None:
+    """The part of an axis that a node is, looked at before its turn; None for what cuts nothing that is known."""
+    if node.target == "item":
+        whole = seen.nodes[cast(Ref, node["self"]).name]
+        view = seen.view(whole["self"]) if whole.target in PARTS else None
+        return item(node, seen) if view is not None and len(view.axes[axis_of(whole, view)]) == 1 else None
+    view = seen.view(node["self"]) if node.target in CUTS else None
+    return placed(node, view) if view is not None and len(view.axes[axis_of(node, view)]) == 1 else None
+
+
 def borderless(node: Node) -> bool:
     """Whether what pads a tensor adds nothing: its second argument has the sizes of all borders."""
     sizes = [*node.args.values()][1]

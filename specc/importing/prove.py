@@ -34,6 +34,8 @@ LEAST_SPREAD: Final = 1e-6
 """Outputs that lie closer together, as a share of the largest, count as this far apart: norms of a deep network whose
 statistics are not those of its features leave hardly more of an image than rounding does."""
 STEP_CLOSE: Final = 1e-5
+SAME_IN_SINGLE: Final = 1e-3
+"""A network is the same in both precisions where its outputs differ by less than this share."""
 IMAGES: Final = 3
 MOST_IN_DOUBLE: Final = 20_000_000_000
 """The most multiply-accumulates of an image in double precision: more take minutes."""
@@ -125,41 +127,49 @@ def prove(original: Original, files: Mapping[str, str], entries: Sequence[Entry]
     with model_of(files) as ours, torch.random.fork_rng(), plain_random():
         state = {name: value.detach() for name, value in module.state_dict().items()}
         sizes = {name: tuple(value.shape) for name, value in ours.state_dict().items()}
-        ours.load_state_dict(to_spec(entries, state, sizes))
         params = sum(value.numel() for name, value in module.named_parameters() if name in set(original.used))
-        theirs = in_double(module, shapes, batch, original.macs)
-        mine = ours.to(dtype_of(theirs)).eval()
-        small = [smaller(shape) for shape in shapes]
-        sizes_of = [shapes, *[small if takes(theirs, mine, small, batch) else shapes] * (IMAGES - 1)]
-        inputs = [[torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in one] for one in sizes_of]
-        outputs = compared(theirs, mine, inputs, original.output, original.last)
-        trained = None
-        if batch is None and outputs <= CLOSE:
-            trained = after_a_step(theirs, mine, entries, sizes, shapes, original.output, original.last)
-        double = dtype_of(theirs) == torch.float64
-    both = (params, counted[0]), (original.macs, counted[1])
-    return Proof(*both, outputs, None if trained is None else trained.apart, sizes, trained, double)
+        both = (params, counted[0]), (original.macs, counted[1])
+        for theirs in in_precisions(module, shapes, batch, original.macs):
+            ours.load_state_dict(to_spec(entries, state, sizes))
+            mine = ours.to(dtype_of(theirs)).eval()
+            small = [smaller(shape) for shape in shapes]
+            sizes_of = [shapes, *[small if takes(theirs, mine, small, batch) else shapes] * (IMAGES - 1)]
+            inputs = [[torch.randn(batch or 1, *size, dtype=dtype_of(mine)) for size in one] for one in sizes_of]
+            outputs = compared(theirs, mine, inputs, original.output, original.last)
+            trained = None
+            if batch is None and outputs <= CLOSE:
+                trained = after_a_step(theirs, mine, entries, sizes, shapes, original.output, original.last)
+            double = dtype_of(theirs) == torch.float64
+            proof = Proof(*both, outputs, None if trained is None else trained.apart, sizes, trained, double)
+            if proof.holds:
+                break
+    return proof
 
 
-def in_double(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int) -> Module:
-    """A copy in double precision; in single where it computes with numbers of its own that are so, or takes long.
+def in_precisions(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int) -> Iterator[Module]:
+    """Copies of a network to compare in: in double precision, then in single where that may be another network.
 
-    Such numbers need not raise: attention with a mask in single precision is wrong in double.
+    A network that computes with numbers of its own in single precision can be wrong in double without raising, as
+    attention with a mask is. One that makes much of rounding is the same network, which only double can show: so both
+    are tried where they differ.
     """
     import torch
 
     single = evaluating(copy.deepcopy(module).float())
-    if macs > MOST_IN_DOUBLE:
-        return single
-    given = [torch.randn(batch or 1, *shape, dtype=torch.float64) for shape in shapes]
-    try:
-        double = evaluating(copy.deepcopy(module).double())
-        with torch.no_grad():
-            found = [answer(double(*given), None), answer(single(*(x.float() for x in given)), None)]
-    except Exception:
-        return single
-    first, second = (tensor.double() for tensor in found)
-    return double if share(first - second, first.abs().max()) < 1e-3 else single
+    if macs <= MOST_IN_DOUBLE:
+        given = [torch.randn(batch or 1, *shape, dtype=torch.float64) for shape in shapes]
+        try:
+            double = evaluating(copy.deepcopy(module).double())
+            with torch.no_grad():
+                found = [answer(double(*given), None), answer(single(*(x.float() for x in given)), None)]
+        except Exception:
+            yield single
+            return
+        yield double
+        first, second = (tensor.double() for tensor in found)
+        if share(first - second, first.abs().max()) < SAME_IN_SINGLE:
+            return
+    yield single
 
 
 def compared(

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from math import prod
 from typing import Final, cast
 
-from specc.importing.lying import lies_like, view_of
+from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
 from specc.ops import folders, operator_package
 from specc.plugins import brought
@@ -39,12 +39,13 @@ class Made:
 class Unread:
     """A node that no operator found itself at, though the output depends on it, or one of several that share weights.
 
-    `together` are nodes that must stay in one part with it.
+    `together` are nodes that must stay in one part with it; `why` says more than its operator's name.
     """
 
     node: Node
     seen: Recognition
     together: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,18 @@ class Recognition:
             self.converted[key] = self.convert(view, kind)
         return self.converted[key]
 
+    def cuts(self, view: View) -> tuple[int, ...]:
+        *before, pick = view.picks
+        ends = {0, pick.size}
+        for node in self.traced.nodes:
+            other = self.views[node.name] if node.name in self.views else cut_of(node, self)
+            if other is None or other.base != view.base or other.picks[:-1] != tuple(before) or not other.picks:
+                continue
+            last = other.picks[-1]
+            if (last.axis, last.low, last.size) == (pick.axis, pick.low, pick.size):
+                ends |= {last.start, last.start + last.length}
+        return tuple(sorted(ends))
+
     def follows(self, read: Read, operator: str) -> bool:
         return any(each.operator == operator for each in alive(self.operations, read.value))
 
@@ -155,6 +168,8 @@ class Recognition:
         wanted = (Digit("c", 1, made.channels),)
         if made.channels != 1 and wanted not in view.axes:
             return None
+        if made.kind == "tokens" and made.space == (1,) and len(view.axes) == 2:
+            return None  # the only token, as a vector
         return Read(made.name, made.kind, view, made.channels, made.space)
 
     def is_of(self, read: Read, kind: Kind) -> bool:
@@ -205,11 +220,11 @@ class Recognition:
         read = found.inputs[0]
         outputs = tuple(f"{name}_{i}" for i in range(len(found.parts)))
         self.add_operation(name, found, at, outputs)
-        start = 0
+        *before, mine = view.picks
+        start = mine.start * mine.low - sum(found.parts[: found.part])
         for i, (output, size) in enumerate(zip(outputs, found.parts, strict=True)):
             made = Made(output, read.kind, size, read.space)
             self.shapes[output] = shape_of(made)
-            *before, mine = view.picks
             sibling = replace(mine, start=start // mine.low, length=size // mine.low)
             self.made.setdefault((view.base, (*before, sibling)), made)
             if i == found.part:
@@ -355,13 +370,22 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
     if shared:
         names = {name for operation in shared for name in seen.stands_for[operation.name]}
         nodes = [node for node in traced.nodes if node.name in names]
-        return Unread(nodes[0], seen, tuple(node.name for node in nodes))
+        return Unread(nodes[0], seen, tuple(node.name for node in nodes), "weights that are used twice")
     inputs = tuple(
         Input(name, "image" if len(seen.shapes[name]) == 3 else "vector", seen.shapes[name])
         for name in traced.inputs
         if name in seen.shapes
     )
     return Network(traced.name, inputs, live, seen.shapes, output.value, last)
+
+
+def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation) -> Unread:
+    """An operation of the network that `recognise` found and the language refuses, as a node without an operator."""
+    seen = Recognition(traced, foreign)
+    seen.run()
+    seen.read(Ref(logits(traced, seen.nodes)[0]))
+    together = seen.stands_for[operation.name]
+    return Unread(seen.nodes[together[0]], seen, together)
 
 
 def logits(traced: Traced, nodes: Mapping[str, Node]) -> tuple[str, str]:

@@ -52,6 +52,7 @@ def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | Non
         with ExitStack() as stack:
             drops = dict(stack.enter_context(drops_shown(loaded.module)))
             stack.enter_context(plain_attention())
+            stack.enter_context(without_autocast_off())
             program = exported(loaded, shapes, batch)
             if any(short(node.target) == ATTENTION for node in program.graph.nodes if node.op == "call_function"):
                 rates = attention_rates(loaded.module, [random_input(batch, shape) for shape in shapes])
@@ -212,6 +213,27 @@ def plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(enabled)
 
 
+@contextmanager
+def without_autocast_off() -> Iterator[None]:
+    """Without regions that switch automatic precision off, which the trace would hold as graphs of their own: nothing
+    switches it on."""
+    import torch
+
+    enter, leave = torch.autocast.__enter__, torch.autocast.__exit__
+
+    def entering(region: Any) -> Any:
+        return enter(region) if region._enabled else region  # type: ignore[no-untyped-call]
+
+    def leaving(region: Any, *error: Any) -> Any:
+        return leave(region, *error) if region._enabled else None
+
+    torch.autocast.__enter__, torch.autocast.__exit__ = entering, leaving  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.autocast.__enter__, torch.autocast.__exit__ = enter, leave  # type: ignore[method-assign]
+
+
 def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
     """Multiply-accumulates of one image by torch's counter, of each node on the way to the output that has any;
     attention is counted as its products of matrices. Nothing is computed: torch counts by shapes."""
@@ -259,6 +281,11 @@ def read_program(
                 if needed(fx, constants):
                     nodes.append(constant(fx, constants[fx.name]))
                 continue
+            if any(before.op == "get_attr" for before in fx.all_input_nodes):
+                raise CannotImport(
+                    f"the network has a region of its own that is not looked into: `{short(fx.target)}`",
+                    "leave out `torch.autocast` and what decides by a tensor's values",
+                )
             node = called(fx, instead, drops)
             nodes.append(node)
             if works_in_place(fx):

@@ -70,7 +70,8 @@ class OpCall(Protocol):
         ...
 
     def follows(self, kind: str) -> bool:
-        """Whether an operation of a kind stands before this one, on any way from the network's input."""
+        """Whether an operation of a kind stands before this one, on any way from the network's input, and none that
+        `ends` it after that."""
         ...
 
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:
@@ -156,6 +157,8 @@ class Memory:
     more     elements that it needs while it runs, beside what it writes: indices of maxima (2 each), statistics
     inner    what an attention makes on the way: queries, keys and values; what the heads say with their sums; that
              alone. () for everything else
+    window   of a plain convolution, by which parallel ones are merged: height and width of its kernel, its strides,
+             paddings and dilations, its groups, the channels that enter and those that leave. () for everything else
     """
 
     role: Role = "own"
@@ -163,6 +166,7 @@ class Memory:
     summed: bool = False
     more: Expr = 0
     inner: tuple[Expr, Expr, Expr] | tuple[()] = ()
+    window: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +284,11 @@ class Operator(ABC):
     def does_nothing(self, op: Op, inputs: Sequence[Tensor]) -> bool:
         """Whether its output is its input, so that a static network has none of it."""
         return False
+
+    def ends(self, params: object) -> str:
+        """The kind of operation whose part of the tensor does not go on behind one with these params: `class_token`
+        where that is dropped."""
+        return ""
 
     def files(self, op: Op) -> tuple[str, ...]:
         """Python files of the user's that it needs, by their paths from the spec: they go with the project."""

@@ -158,7 +158,8 @@ class Call:
             if any(tensor.name in ahead for tensor in op.outputs):
                 if op.operator.kind == kind:
                     return True
-                ahead.update(op.inputs)
+                if op.operator.ends(op.params) != kind:
+                    ahead.update(op.inputs)
         return False
 
     def tie(self, left: Tensor, right: Tensor, what: str) -> None:

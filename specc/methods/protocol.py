@@ -62,6 +62,10 @@ class Method(Protocol):
         """Whether it learns every level of the labels, and not the finest alone."""
         ...
 
+    def distils(self, graph: Graph, call: Call) -> bool:
+        """Whether a step compares outputs of sub-networks with those of a teacher."""
+        ...
+
     @property
     def needs_slices(self) -> bool:
         """Whether slice i of every feature map has to depend on slices up to i only (`specc.passes.slices`)."""
@@ -169,6 +173,9 @@ class Basics:
     @property
     def name(self) -> str:
         return self.signature.name
+
+    def distils(self, graph: Graph, call: Call) -> bool:
+        return False
 
     def lists(self, call: Call) -> tuple[object, ...]:
         return ()

@@ -9,6 +9,8 @@ from fractions import Fraction
 from typing import Final
 
 from specc.ir.parameter import Call, ListOf, Parameter, SameAs, Signature, Variants, Words
+from specc.outputs import metric_words
+from specc.outputs.protocol import LOSSES
 
 OPTIMIZERS: Final = (
     Signature(
@@ -179,6 +181,9 @@ AUGMENTATIONS: Final = (
     ),
 )
 
+COSTS: Final = ("macs", "params", "latency", "memory")
+USUAL: Final = Signature("usual", (), "the first of what goes with the outputs")
+
 TRAIN: Final = Signature(
     "train",
     (
@@ -226,6 +231,9 @@ TRAIN: Final = Signature(
             most=1,
         ),
         Parameter("zero_init_residual", "flag", False, "the last norm of every residual's body starts at 0"),
+        Parameter(
+            "loss", Variants((USUAL, *LOSSES)), Call("usual"), "what outputs learn by; `usual`: that of their kind"
+        ),
         Parameter("label_smoothing", "number", 0, "share of a label that goes to all classes alike", below=1),
         Parameter("mixup", "number", 0, "mixes two images and their labels by a share from Beta(x, x); 0: never"),
         Parameter("cutmix", "number", 0, "pastes a part of another image by a share from Beta(x, x); 0: never"),
@@ -292,9 +300,9 @@ SEARCH: Final = Signature(
     (
         Parameter(
             "objectives",
-            ListOf(Words(("accuracy", "macs", "params", "latency", "memory"))),
+            ListOf(Words((*metric_words(), *COSTS))),
             ("accuracy", "macs"),
-            "accuracy, and the costs that it is weighed against",
+            "the metric of what is predicted, and the costs that it is weighed against",
         ),
         Parameter(
             "strategy",
@@ -349,6 +357,17 @@ DATASETS: Final = (
             below=47,
         ),
         Parameter("size", "integer", 32, "pixels a side"),
+    ),
+    dataset(
+        "scenes",
+        Fraction(1, 5),
+        "5,000 rendered scenes of up to four shapes, with targets of every kind",
+        Parameter("images", "integer", 4_000, "training images, the validation part among them"),
+        Parameter("test_images", "integer", 1_000, "test images"),
+        Parameter("size", "integer", 48, "pixels a side of what the network sees"),
+        Parameter("shapes", "integer", 8, "how many kinds of shapes there are", below=9),
+        Parameter("objects", "integer", 4, "objects in a scene at most", below=5),
+        Parameter("noise", "number", Fraction(1, 10), "standard deviation, where the image is to be restored", below=1),
     ),
     dataset("mnist", Fraction(1, 12), "70,000 handwritten digits, 28x28"),
     dataset("fashion_mnist", Fraction(1, 12), "70,000 pieces of clothing, 28x28"),

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from specc.outputs.protocol import OutputKind
+from specc.outputs.protocol import METRIC, OutputKind
 
 
 @cache
@@ -25,6 +25,12 @@ def output_kind(name: str) -> OutputKind:
     """The kind of that name, which a graph has."""
     kind: OutputKind = import_module(f"specc.outputs.{name}").KIND
     return kind
+
+
+def metric_words() -> tuple[str, ...]:
+    """All that outputs may be scored by: the keys of every kind's metrics, and `metric`, of a loss of one's own."""
+    found = [key for kind in output_kinds() for key in kind.metrics]
+    return (*dict.fromkeys(found), METRIC)
 
 
 def task_module(name: str) -> str:

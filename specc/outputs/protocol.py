@@ -17,6 +17,7 @@ class OutputKind:
     name      of the folder, and of the kind in graphs
     word      the word of its statement, which names the number in expressions, too: `linear(classes)`
     each      what is predicted for each of, in `classes 21 each pixel`; "" for the whole input
+    targets   what outputs are compared with, for messages: "classes", "masks"
     counted   what the number counts, for messages: "the number of classes"
     least     the least number, and `lacking`, why fewer make no sense
     help      what to write instead of fewer
@@ -28,6 +29,8 @@ class OutputKind:
               times as large ("scaled")
     losses    of `train { loss=.. }`, the usual one first
     metrics   the keys of what it is scored by, which `objectives` may name, the usual one first
+    scored    what people call the usual one: "mean IoU"
+    distance  whether there is one between outputs and a teacher's
     softened  whether a temperature softens what is distilled
     smoothed  whether labels can be smoothed
     levels    whether its labels may have coarser levels
@@ -36,18 +39,21 @@ class OutputKind:
 
     name: str
     word: str
+    targets: str
     counted: str
     task: str
     ends: str
     example: str
     losses: tuple[Signature, ...]
     metrics: tuple[str, ...]
+    scored: str
     each: str = ""
     least: int = 1
     lacking: str = ""
     help: str = ""
     call: str = ""
     space: Literal["vector", "map", "scaled"] = "vector"
+    distance: bool = True
     softened: bool = False
     smoothed: bool = False
     levels: bool = False
@@ -73,5 +79,7 @@ OWN: Final = Signature(
     (Parameter("path", "text", doc="a Python file beside the spec, with a function `loss(outputs, targets)`"),),
     "a function of yours",
 )
+METRIC: Final = "metric"
+"""The key of a metric of one's own, which the file of the loss has."""
 LOSSES: Final = (CROSS_ENTROPY, FOCAL, BCE, MSE, L1, HUBER, OWN)
 """All that `train { loss=.. }` may name. `own` goes with every kind of output."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
-from specc.cost.report import OpRow, cost
+from specc.cost.report import cost
+from specc.cost.rows import OpRow
 from specc.importance.marks import Edge, Marks
 from specc.ir.choice import Assignment
 from specc.ir.expr import Expr, both, evaluate, free

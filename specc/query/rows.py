@@ -9,7 +9,8 @@ from math import prod
 from typing import Any, Final, TypeAlias
 
 from specc.activity.presence import expressions
-from specc.cost.report import CostReport, OpRow, cost
+from specc.cost.report import CostReport, cost
+from specc.cost.rows import OpRow
 from specc.diagnostics import SpecError
 from specc.importance.marks import Edge, Marks
 from specc.ir.expr import free, show

@@ -7,6 +7,7 @@ from typing import Literal, Self, TypeAlias
 from pydantic import Field, StrictStr, model_validator
 
 from specc.schemas.document import Assignment, Count, Document, Flag, Number, Positive, Share, Text
+from specc.schemas.fronts import MetricOf
 
 Spelling: TypeAlias = StrictStr | tuple[StrictStr | Count | None, ...]
 """The options of one sub-network: a letter for each choice (0-9, a-z, A-Z: its place), - where it is inactive; a number
@@ -29,6 +30,7 @@ class Bundle(Document):
         description="milliseconds of every sub-network, by the device, threads and shapes that they were measured with"
     )
     classes: tuple[Text, ...] = Field(default=(), description="names of the classes")
+    metric: MetricOf | None = Field(default=None, description="what `value` is; accuracy where there is none")
     files: dict[str, Text] = Field(default_factory=dict, description="checksums of the other files")
     checksum: Text = Field(default="", description="of everything before it")
 
@@ -74,6 +76,7 @@ class Figures(Document):
     """How accurate, large and fast one form of a network is."""
 
     accuracy: Share | None = Field(default=None, description="on the test images")
+    value: Number | None = Field(default=None, description="the same by another metric, in place of `accuracy`")
     bytes: Count = Field(description="of the file")
     peak_bytes: Count | None = Field(default=None, description="peak activation memory in bytes")
     ms: Positive = Field(description="milliseconds of one image on one thread of the CPU")
@@ -88,6 +91,8 @@ class Exported(Document):
     macs: Count | None = Field(default=None, description="multiply-accumulates of one image")
     params: Count | None = None
     accuracy: Share | None = Field(default=None, description="on the images that the search evaluated with")
+    value: Number | None = Field(default=None, description="the same by another metric, in place of `accuracy`")
+    metric: MetricOf | None = Field(default=None, description="what `value` is; accuracy where there is none")
     trained: Flag = Field(default=True, description="whether a step of the training runs it")
     inputs: dict[str, InputShape]
     outputs: tuple[Text, ...]

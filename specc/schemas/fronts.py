@@ -13,6 +13,16 @@ Measured: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False, g
 Objective: TypeAlias = Literal["macs", "params", "latency", "memory"]
 
 
+class MetricOf(Document):
+    """What values measure, where that is not accuracy."""
+
+    key: Text = Field(description="as objectives name it")
+    name: Text = Field(description="as people call it")
+    share: Flag = Field(description="whether it is a share from 0 to 1")
+    rising: Flag = Field(description="whether a higher value is a better one")
+    unit: Text = ""
+
+
 class Point(Document):
     """An evaluated sub-network. What was not measured is null or missing."""
 
@@ -20,9 +30,11 @@ class Point(Document):
     macs: Counted = Field(description="multiply-accumulates of one image")
     params: Counted
     accuracy: Share | None = Field(default=None, description="on the images that the search evaluates with")
+    value: Number | None = Field(default=None, description="the same by another metric, in place of `accuracy`")
     latency: Measured | None = Field(default=None, description="seconds, the median")
     latency_p90: Measured | None = Field(default=None, description="seconds; nine of ten runs take no longer")
     test_accuracy: Share | None = None
+    test_value: Number | None = None
     memory: Measured | None = Field(default=None, description="peak activation memory in bytes")
     trained: Flag = Field(default=True, description="whether a step of the training runs it")
 
@@ -37,6 +49,7 @@ class Front(Document):
     dataset: Text = ""
     cost: Objective = Field(default="macs", description="the first of `costs`")
     costs: tuple[Objective, ...] = Field(default=(), description="the objectives beside accuracy")
+    metric: MetricOf | None = Field(default=None, description="what `value` is; accuracy where there is none")
     hypervolume: Number | None = Field(
         default=None,
         description="the part of the box of all accuracies and of costs up to the largest's that the "
@@ -55,8 +68,10 @@ class KeptPoint(Document):
     macs: Counted = Field(description="multiply-accumulates of one image")
     params: Counted
     score: Number = Field(description="in its pool: minus a moving average of its cross-entropy")
-    accuracy: Share = Field(description="on the images that decided")
+    accuracy: Share | None = Field(default=None, description="on the images that decided")
+    value: Number | None = Field(default=None, description="the same by another metric, in place of `accuracy`")
     test_accuracy: Share | None = None
+    test_value: Number | None = None
 
 
 class Constraints(Document):
@@ -69,14 +84,15 @@ class Constraints(Document):
     dataset: Text = ""
     fingerprint: Text = Field(default="", description="of the network's operations, choices and state")
     weights: Text = Field(default="", description="a hash of the weights that were evaluated")
+    metric: MetricOf | None = Field(default=None, description="what `value` is; accuracy where there is none")
     subnets: tuple[KeptPoint, ...]
 
 
 class JournalLine(Document):
     """A line of `search.jsonl`, or of a latency table that is being measured: what was measured of one sub-network.
 
-    Other keys are what was measured, as numbers: accuracy, test_accuracy, latency, latency_p90, broken; or the seconds
-    of blocks.
+    Other keys are what was measured, as numbers: a metric (accuracy, test_accuracy), latency, latency_p90, broken; or
+    the seconds of blocks.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -94,14 +110,18 @@ class SubnetScore(Document):
     macs: Counted = Field(description="multiply-accumulates of one image")
     params: Counted
     accuracy: dict[str, Share] = Field(
-        description="on the test set, by label level; `accuracy` where there are no levels"
+        default_factory=dict, description="on the test set, by label level; `accuracy` where there are no levels"
     )
-    validation: dict[str, Share] = Field(default_factory=dict, description="the same on held-out images")
+    value: dict[str, Number] = Field(
+        default_factory=dict, description="the same by another metric, in place of `accuracy`"
+    )
+    validation: dict[str, Number] = Field(default_factory=dict, description="the same on held-out images")
     finest: Text | None = Field(default=None, description="the finest level that reaches the target; null where none")
 
 
 class Answers(Document):
     """`answers.json`, which training writes for networks of several outputs."""
 
-    target: Share | None = Field(description="the accuracy that the finest level has to reach")
+    target: Number | None = Field(description="the accuracy, or other metric, that the finest level has to reach")
+    metric: MetricOf | None = Field(default=None, description="what `value` is; accuracy where there is none")
     subnets: tuple[SubnetScore, ...]

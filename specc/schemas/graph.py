@@ -59,6 +59,11 @@ class Memory(Document):
     inner: tuple[Expression, ...] = Field(
         default=(), description="of an attention: queries, keys and values; the heads' outputs and scores; the outputs"
     )
+    window: tuple[Expression, ...] = Field(
+        default=(),
+        description="of a convolution, by which parallel ones are merged: height and width of its kernel, strides, "
+        "paddings and dilations, groups, channels that enter and that leave",
+    )
 
 
 class GraphOp(Document):

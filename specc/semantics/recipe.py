@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final, cast
@@ -75,57 +75,6 @@ UNORDERED: Final = Rule(
     "Wrong:  train { epochs=90; schedule=multistep([60, 30]) }\n"
     "Right:  train { epochs=90; schedule=multistep([30, 60]) }",
 )
-ONE_IMAGE: Final = Rule(
-    "E239",
-    "one-image-data",
-    "a data set of single images cannot feed several inputs",
-    "An example of these data sets is one image. For several inputs, `data own` takes a Python file of yours, whose\n"
-    "function `load` returns an array for each of them.\n"
-    "Wrong:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data cifar10\n"
-    'Right:  input left image(3, 64, 64); input right image(3, 64, 64) ...  data own(path="pairs.py")',
-)
-
-
-OTHER_NUMBERS: Final = Rule(
-    "E249",
-    "vector-data",
-    "a network takes vectors of another size than the examples of its data set",
-    "Where a network takes vectors, an image of the data set becomes the vector of its pixels, channel after channel:\n"
-    "64 numbers for `digits`, 784 for `mnist`, 3,072 for `cifar10`. Images in files have no size that is known; for\n"
-    "these, and for numbers that are no images, there is `data own`.\n"
-    "Wrong:  input vector(100) ...  data digits\n"
-    "Right:  input vector(64) ...  data digits",
-)
-PIXELS: Final[Mapping[str, int]] = {
-    "digits": 8 * 8,
-    "mnist": 28 * 28,
-    "fashion_mnist": 28 * 28,
-    "cifar10": 3 * 32 * 32,
-    "cifar100": 3 * 32 * 32,
-}
-"""How many numbers an image has, in the data sets whose images all have one size."""
-
-OTHER_CLASSES: Final = Rule(
-    "W109",
-    "other-classes",
-    "a network and its data set have different numbers of classes",
-    "With more classes than the data set has, outputs are trained that are never right; with fewer, training refuses\n"
-    "the labels that are beyond them. To train on other data than the spec names, give `--dataset` to `train.py`.\n"
-    "Wrong:  classes 100 ...  data cifar10\n"
-    "Right:  classes 10 ...  data cifar10",
-)
-CLASSES: Final[Mapping[str, int]] = {
-    "digits": 10,
-    "mnist": 10,
-    "fashion_mnist": 10,
-    "cifar10": 10,
-    "cifar100": 100,
-    "tiny_imagenet": 200,
-    "imagenet": 1000,
-    "cub200": 200,
-}
-"""How many classes a data set has, where it is always as many."""
-
 COLOURS_OF_ONE: Final = Rule(
     "E247",
     "lighting-needs-colours",
@@ -148,33 +97,6 @@ def check_colours(train: Call, section: ast.Section | None, graph: Graph, findin
         these = f"these have {others[0]}" if others else "the network takes vectors"
         message = f"`lighting` needs images of three channels, and {these}"
         findings.report(COLOURS_OF_ONE, place(section, "augment"), message, help="leave `lighting` out")
-
-
-def check_data(data: Call | None, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
-    """Reports a data set that cannot feed the inputs."""
-    if data is None or section is None or data.name == "own":
-        return
-    where = section.call.span if section.call else section.span
-    known = whole(data, "classes") if data.name == "glyphs" else CLASSES.get(data.name)
-    if known is not None and graph.predicts.count != known:
-        message = f"`{data.name}` has {known:,} classes, and the network has {graph.predicts.count:,}"
-        findings.report(OTHER_CLASSES, where, message, help=f"write `classes {known}`")
-    first = graph.tensor_table()[graph.inputs[0]]
-    if len(graph.inputs) > 1:
-        message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"
-        help = 'write data own(path="pairs.py"), or leave `data` out'
-        findings.report(ONE_IMAGE, where, message, help=help)
-    elif not first.space:
-        side = whole(data, "size") if data.name == "glyphs" else 0
-        pixels = 3 * side * side if side else PIXELS.get(data.name)
-        if pixels is None:
-            message = f"`{data.name}` has files of images, of any size, and the network takes vectors"
-            findings.report(OTHER_NUMBERS, where, message, help='write data own(path="vectors.py")')
-        elif pixels != first.features:
-            message = (
-                f"an image of `{data.name}` has {pixels:,} numbers, and the network takes vectors of {first.features}"
-            )
-            findings.report(OTHER_NUMBERS, where, message, help=f"write input vector({pixels})")
 
 
 def check_recipe(train: Call, section: ast.Section | None, findings: Findings) -> None:

@@ -119,6 +119,10 @@ class Seen(Protocol):
         """The shape of an argument that is a tensor; () for others."""
         ...
 
+    def cuts(self, view: View) -> tuple[int, ...]:
+        """Where the trace cuts the digit that a view's last pick is of: from 0 to the digit's size."""
+        ...
+
     def follows(self, read: Read, operator: str) -> bool:
         """Whether an operation of this kind stands before a tensor, on any way from the network's input."""
         ...

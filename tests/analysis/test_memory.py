@@ -18,7 +18,8 @@ from specc.ir.graph import Graph
 from specc.pipeline import Compiled, load
 from specc.runtime.deploy.int8_files import peak_bytes
 from specc.space.functions import exact
-from specc.space.memory import Memory, Step, most_alive, value
+from specc.space.memory import Memory, most_alive, value
+from specc.space.steps import Step
 from specc.subnets.space import complete, draw
 from tests.helpers.folders import SPECS, spec_names
 from tests.helpers.projects import from_text, image_shape, project

@@ -30,6 +30,14 @@ STAGES = {
     "banks without a scale": "norm batch(bank=skip, affine=no); conv(12, kernel=3); norm\n"
     "skippable { residual { conv(in, kernel=1); norm } }",
     "joined, without a scale": "concat(conv(6, kernel=3), conv(6, kernel=1)); norm(affine=no); conv(12, kernel=1)",
+    "norms without a scale": "norm layer(affine=no); conv(12, kernel=3); norm; norm rms(affine=no); norm\n"
+    "norm group(groups=4, affine=no); conv(12, kernel=3); norm",
+    "norms without an offset": "norm layer(bias=no); conv(12, kernel=3); norm; norm group(groups=4, bias=no); norm",
+    "joined, norms without a scale": "concat(conv(4, kernel=3), conv(4, kernel=1)); norm layer(affine=no); norm\n"
+    "norm group(groups=4, affine=no); norm; norm group(groups=4, bias=no); norm; norm layer(bias=no); norm",
+    "other banks without a scale": "norm layer(bank=skip, affine=no); conv(12, kernel=3); norm\n"
+    "norm group(groups=4, bank=skip, bias=no); norm; norm rms(bank=skip, affine=no); norm\n"
+    "skippable { residual { conv(in, kernel=1); norm } }",
     "constants": "residual { conv(in, kernel=3); scale_by(0.2) }; shift_by(-1); subtract_from(1)",
     "bounds": "conv(12, kernel=3); clamp(low=-1); clamp(high=0.5); clamp(-0.5, 0.25)",
     "rows": "conv(12, kernel=3); multiply(here, sigmoid(tall()))",
@@ -46,8 +54,8 @@ STAGES = {
     "other banks": "norm instance(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1) } }",
 }
 HEADS = {
-    "tokens": "patch_embed(2, dim=16); norm rms; norm; layer_scale(0.5); prelu(channels=yes); take(mean); layer_scale\n"
-    "prelu(channels=yes); linear(classes)",
+    "tokens": "patch_embed(2, dim=16); class_token; norm rms; norm; layer_scale(0.5); prelu(channels=yes)\n"
+    "take(patches); take(mean); layer_scale; prelu(channels=yes); linear(classes)",
     "affine tokens": "patch_embed(2, dim=16); affine; offset; scale_by(2); shift_by(1); clamp(low=0); take(mean)\n"
     "affine; offset; layer_scale(channels=no); linear(classes)",
     "vectors": "pool(avg); norm rms; norm; prelu(channels=yes); layer_scale(1); linear(classes)",
@@ -96,6 +104,11 @@ NORMED = "norm {0}; norm"
         ("prelu(channels=yes)", lambda x: F.prelu(x, SLOPES)),
         ("norm instance(eps=1e-3); norm", lambda x: F.instance_norm(x, weight=SLOPES, eps=1e-3)),
         ("norm instance(affine=no); norm", F.instance_norm),
+        ("norm layer(affine=no); norm", lambda x: F.layer_norm(x.movedim(1, -1), (3,)).movedim(-1, 1)),
+        ("norm layer(bias=no); norm", lambda x: F.layer_norm(x.movedim(1, -1), (3,), SLOPES).movedim(-1, 1)),
+        ("norm rms(affine=no); norm", lambda x: F.rms_norm(x.movedim(1, -1), (3,), eps=1e-5).movedim(-1, 1)),
+        ("norm group(groups=3, affine=no); norm", lambda x: F.group_norm(x, 3)),
+        ("norm group(groups=3, bias=no); norm", lambda x: F.group_norm(x, 3, SLOPES)),
         ("norm batch(affine=no); norm", lambda x: x / (1 + 1e-5) ** 0.5),
         ("affine", lambda x: x * SLOPES[:, None, None]),
         ("offset", lambda x: x + SLOPES[:, None, None]),

@@ -100,7 +100,7 @@ supernet plain {
     rooms = {path.split("/")[1] for path in files if path.count("/") == 2}
     assert rooms == {"files", "run", "net", "data", "train", "outputs", "latency", "deploy"}
     net = {path for path in files if path.startswith("elastic/net/")}
-    assert net == {f"elastic/net/{name}.py" for name in ("__init__", "branches", "extract", "resizing")}
+    assert net == {f"elastic/net/{name}.py" for name in ("__init__", "branches", "extract", "resizing", "windows")}
     assert [path for path in files if path.endswith(".py") and "/" not in path] == [
         "bench.py",
         "export.py",

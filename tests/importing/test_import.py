@@ -262,6 +262,62 @@ def test_what_has_no_word_is_kept_and_told(tmp_path: Path) -> None:
     assert specc("check", tmp_path / "net.specc").code == 0
 
 
+TOKENS = """
+import torch
+from torch import nn
+
+class Token(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.token = nn.Parameter(torch.randn(1, 1, dim))
+    def forward(self, x):
+        return torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+
+class Stage(nn.Module):
+    def __init__(self, n, dim):
+        super().__init__()
+        self.embed = nn.Conv2d(n, dim, 2, 2)
+        self.token = Token(dim)
+        self.mlp = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 8), nn.GELU(), nn.Linear(8, dim))
+    def forward(self, x):
+        x = self.token(self.embed(x).flatten(2).transpose(1, 2))
+        return x + self.mlp(x)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.s1, self.s2, self.head = Stage(3, 4), Stage(4, 6), nn.Linear(6, 5)
+    def forward(self, x):
+        x = self.s1(x)[:, 1:].transpose(1, 2).reshape(len(x), 4, 4, 4)
+        return self.head(self.s2(x)[:, 0])
+
+def build():
+    return Net()
+"""
+
+
+def test_a_class_token_is_dropped_and_another_added(tmp_path: Path) -> None:
+    done = imported(tmp_path, TOKENS, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    assert done.json["modules"] == []
+    text = (tmp_path / "net.specc").read_text()
+    assert "take(patches); to_map" in text
+    assert text.count("class_token") == 3
+
+
+def test_what_the_language_refuses_where_it_stands_is_kept(tmp_path: Path) -> None:
+    """Tokens have one class token; a second one before it is a module of the user's."""
+    code = TOKENS.replace("x + self.mlp(x)", "self.more(x + self.mlp(x))")
+    code = code.replace("self.token = Token(dim)", "self.token, self.more = Token(dim), Token(dim)")
+    code = code.replace("[:, 1:]", "[:, 2:]")
+    done = imported(tmp_path, code, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    kept = done.json["modules"]
+    assert {part["operator"] for part in kept} <= {"aten.cat", "aten.slice"}
+    assert any(part["name"] == "Token" for part in kept)
+    assert specc("check", tmp_path / "net.specc").code == 0
+
+
 def test_what_stays_as_it_is_is_told_with_its_line(tmp_path: Path) -> None:
     """The text that the line numbers would count is not written; it lies in a temporary folder."""
     done = imported(tmp_path, NET, "--input", "1,3,8,8", "--elastic", "width per_group 0.5..1.0 round 8; kernel {1, 3}")

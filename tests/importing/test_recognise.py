@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from specc.importing.network import Network
 from specc.importing.recognise import Unread, recognise
-from specc.importing.sources import Loaded
+from specc.importing.sources import CannotImport, Loaded
 from specc.importing.trace import trace
 
 
@@ -214,6 +214,40 @@ def test_channels_last_is_the_same_map() -> None:
             return self.head((x + y).mean([-2, -1]))  # type: ignore[no-any-return]
 
     assert Counter(words(network(Net())).split()) == Counter(conv=3, layer_norm=1, gelu=1, add=1, pool=1, linear=1)
+
+
+def test_a_region_without_autocast_is_nothing() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            with torch.autocast(x.device.type, enabled=False):
+                x = x.float().relu()
+            with torch.no_grad():
+                size = x.shape[-1]
+            return self.head(x[:, :, :size].mean((2, 3)))  # type: ignore[no-any-return]
+
+    enter = torch.autocast.__enter__
+    assert words(network(Net())) == "conv relu pool linear"
+    assert torch.autocast.__enter__ is enter
+
+
+def test_a_region_with_autocast_is_refused() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.head = nn.Conv2d(3, 8, 1), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                x = self.stem(x)
+            return self.head(x.float().mean((2, 3)))  # type: ignore[no-any-return]
+
+    with pytest.raises(CannotImport, match=r"a region of its own .*`wrap_with_autocast`"):
+        network(Net())
 
 
 @pytest.mark.parametrize(

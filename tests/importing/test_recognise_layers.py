@@ -177,6 +177,36 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
         "instance_norm",
         {"eps": 1e-3},
     ),
+    "a layer norm without a scale": (
+        lambda net, x: last(net.layer)(net, x),
+        nn.LayerNorm(8, elementwise_affine=False),
+        "layer_norm",
+        {"eps": 1e-5, "affine": False},
+    ),
+    "a layer norm without an offset": (
+        lambda net, x: last(net.layer)(net, x),
+        nn.LayerNorm(8, bias=False),
+        "layer_norm",
+        {"eps": 1e-5, "bias": False},
+    ),
+    "a group norm without a scale": (
+        lambda net, x: F.group_norm(x, 2),
+        NOTHING,
+        "group_norm",
+        {"groups": 2, "eps": 1e-5, "affine": False},
+    ),
+    "a group norm without an offset": (
+        lambda net, x: F.group_norm(x, 1, net.factors),
+        NOTHING,
+        "group_norm",
+        {"groups": 1, "eps": 1e-5, "bias": False},
+    ),
+    "an RMS norm without a scale": (
+        lambda net, x: last(lambda y: F.rms_norm(y, (8,), eps=1e-6))(net, x),
+        NOTHING,
+        "rms_norm",
+        {"eps": 1e-6, "affine": False},
+    ),
     "an RMS norm": (lambda net, x: last(net.layer)(net, x), nn.RMSNorm(8, eps=1e-6), "rms_norm", {"eps": 1e-6}),
     "an RMS norm, written out": (rms, NOTHING, "rms_norm", {"eps": 1e-6}),
     "a norm of neighbours": (

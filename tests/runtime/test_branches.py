@@ -13,27 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.subnets.space import enumerate_space
+from tests.helpers.branches import ELASTIC, KEPT, MERGED, branched
 from tests.helpers.comparing import counted, relative, scramble
 from tests.helpers.parts import part
 from tests.helpers.projects import compiled, from_text, plain, project
 
-NET = """
-import std.repvgg
-supernet net {{
-  input image(3, 12, 12); classes 4
-  {settings}
-  norm batch{norm}
-  stem {{ conv(16, kernel=3); norm; relu }}
-  stage s1 {{ {stage} }}
-  head {{ pool(avg); linear(classes) }}
-}}
-"""
-
 
 def made(tmp_path: Path, stage: str, settings: str = "", norm: str = "", method: str = "") -> tuple[Any, Any]:
     """A project's modules, and its network with telling weights, in eval mode."""
-    text = NET.format(stage=stage, settings=settings, norm=norm) + method
-    spec = from_text(text)
+    spec = from_text(branched(stage, settings, norm, method))
     found = project(spec, tmp_path)
     net = found.model.Model().eval()
     scramble(net)
@@ -51,46 +39,11 @@ def convolutions(net: nn.Module) -> int:
     return sum(isinstance(layer, nn.Conv2d) for layer in net.modules())
 
 
-MERGED = {
-    "RepVGG's": ("repvgg(16)", 1),
-    "strided": ("repvgg(24, stride=2)", 1),
-    "depthwise, MobileOne's": (
-        "residual { add(depthwise(kernel=3), depthwise(kernel=1)); norm } shortcut { norm }; relu",
-        1,
-    ),
-    "grouped": ("repvgg(16, groups=4)", 1),
-    "a norm after the sum": ("add(conv(16, kernel=3), conv(16, kernel=1, bias=yes)); norm; relu", 1),
-    "the identity itself": ("residual { conv(16, kernel=3); norm }; relu", 1),
-    "a lone norm and the identity first": ("add(norm_alone(), here, conv_norm(16, 5))", 1),
-    "a sum in a sum": ("residual { residual { conv(16, kernel=3) }; norm }; relu", 1),
-    "lines beside a square": ("add(conv(16, kernel=3), conv(16, kernel=[1, 3]), conv(16, kernel=[3, 1]))", 1),
-    "dilated, and a pixel": ("add(conv(16, kernel=3, dilation=2), conv(16, kernel=1)); relu", 1),
-    "without a border": ("add(conv(16, kernel=3, padding=0), conv(16, kernel=5, padding=1))", 1),
-    "what rests": ("residual { conv(16, kernel=3); norm; drop_path(0.3) }; dropout(0.1); relu", 1),
-    "two of three": ("add(conv(16, kernel=3), conv(16, kernel=1), relu(conv(16, kernel=1)))", 2),
-}
-KEPT = {
-    "an activation in a branch": ("add(relu(conv(16, kernel=3)), conv(16, kernel=1))", 2),
-    "two sources": ("a = conv(16, kernel=3); relu; add(conv(16, kernel=3, from=a), conv(16, kernel=1))", 3),
-    "a branch that is read elsewhere": (
-        "a = conv(16, kernel=1, from=stem); b = conv(16, kernel=3, from=stem); add(a, b); relu; add(here, a)",
-        2,
-    ),
-    "kernels of which none holds the other": ("add(conv(16, kernel=[1, 3]), conv(16, kernel=[3, 1]))", 2),
-    "dense and grouped": ("add(conv(16, kernel=3), conv(16, kernel=1, groups=2))", 2),
-    "other dilations": ("add(conv(16, kernel=3, dilation=2), conv(16, kernel=3))", 2),
-    "two after one another": ("conv(16, kernel=1); conv(16, kernel=3)", 2),
-    "no convolution": ("norm; residual { norm }", 0),
-    "a product": ("multiply(conv(16, kernel=3), conv(16, kernel=1))", 2),
-}
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("name", [*MERGED, *KEPT])
 def test_branches_are_merged_where_they_are_linear(name: str, tmp_path: Path) -> None:
     """A static network, each form of it; the stem has a convolution more."""
     stage, count = (MERGED | KEPT)[name]
-    stage = stage.replace("norm_alone()", "conv_norm(16, 1)")
     (found, _), net = made(tmp_path, stage)
     x = torch.randn(2, 3, 12, 12)
     for form in forms(found, net, None):
@@ -131,20 +84,12 @@ def test_the_merged_weights_are_those_of_the_paper(stage: str, tmp_path: Path) -
     assert told.startswith("s1.b1.conv_norm2.conv + s1.b1.conv_norm2.norm, s1.b1.conv_norm1.conv + ")
 
 
-ELASTIC = """
-  repvgg(16, kernel={3, 5}); repeat 0..1 { repvgg(16) }
-  skippable { residual(when s1.plus) { add(conv_norm(16, {1, 3}), conv_norm(16, 1)) }; relu }
-  residual { depthwise(kernel={3, 5}); norm } shortcut { norm }; relu
-"""
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("norm", ["", "(bank=width)"])
 def test_every_sub_network_merges_to_its_own_outputs(norm: str, tmp_path: Path) -> None:
     """Elastic widths, kernels, depth; banks of norms; running statistics and calibrated ones, in turn."""
-    stage = ELASTIC.replace("(when s1.plus)", "")
     settings = "width uniform {0.5, 1.0} round 8"
-    (found, spec), net = made(tmp_path, stage, settings, norm, "\nmethod us_net(subnets=3)\n")
+    (found, spec), net = made(tmp_path, ELASTIC, settings, norm, "\nmethod us_net(subnets=3)\n")
     x = torch.randn(2, 3, 12, 12)
     images = [torch.randn(8, 3, 12, 12)]
     counts = set()

@@ -34,7 +34,7 @@ from tests.helpers.tiny import TinySpace
 
 
 def test_sub_networks_are_spread_over_the_costs() -> None:
-    points = [Point({"k": k}, macs, 10, accuracy=k / 10) for k, macs in enumerate((100, 110, 120, 300, 480, 500))]
+    points = [Point({"k": k}, macs, 10, value=k / 10) for k, macs in enumerate((100, 110, 120, 300, 480, 500))]
     assert spread(points, 2) == [0, 5]
     assert spread(points, 3) == [0, 3, 5]
     assert spread(points, 4) == [0, 2, 3, 5] or spread(points, 4) == [0, 3, 4, 5]
@@ -90,7 +90,7 @@ def test_flags_that_contradict_each_other_are_told() -> None:
 def front_of(folder: Path) -> list[Point]:
     """Three sub-networks in the folder's pareto.json, by rising MACs."""
     ats = ({"width": 2, "keep": False}, {"width": 4, "keep": True}, {"width": 8, "keep": True})
-    points = [Point(at, 10 * n, n, accuracy=n / 4, latency=n / 1000) for n, at in enumerate(ats, 1)]
+    points = [Point(at, 10 * n, n, value=n / 4, latency=n / 1000) for n, at in enumerate(ats, 1)]
     (folder / "pareto.json").write_text(to_json(points, {}))
     return points
 
@@ -195,7 +195,7 @@ for flags in (["--pareto", "1", "--int8"], ["--bundle"]):
 runtime = Runtime.load("runs/anytime", Model)
 images = torch.randn(1, 1, 8, 8)
 small, large = runtime.subnets
-assert small.macs < large.macs and small.accuracy == 0.5
+assert small.macs < large.macs and small.value == 0.5
 assert runtime.run(images, budget_ms=1000).shape == (1, 10)
 assert torch.equal(runtime.run(images, macs=small.macs), runtime.calls[0](images))
 print("served")

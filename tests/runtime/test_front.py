@@ -40,7 +40,7 @@ def test_the_front_is_what_no_point_dominates(rows: list[tuple[int, int, int]], 
         front = admit(front, point, costs)
 
     def values(point: Point) -> tuple[float, ...]:
-        return (point.accuracy, *(point.cost(name) for name in costs))
+        return (point.value, *(point.cost(name) for name in costs))
 
     undominated = {values(p) for p in given_points if not any(dominates(q, p, costs) for q in given_points)}
     assert {values(point) for point in front} == undominated

@@ -103,10 +103,10 @@ def test_algorithm_1_drops_what_costs_more_and_is_no_better() -> None:
         front = admit(front, point, ["macs"])
     wanted = set()
     for macs in {point.macs for point in points}:
-        best = max(point.accuracy for point in points if point.macs == macs)
-        if all(point.accuracy < best for point in points if point.macs < macs):
+        best = max(point.value for point in points if point.macs == macs)
+        if all(point.value < best for point in points if point.macs < macs):
             wanted.add((macs, best))
-    assert {(point.macs, point.accuracy) for point in front} == wanted
+    assert {(point.macs, point.value) for point in front} == wanted
     assert len(front) == len(wanted)
 
 

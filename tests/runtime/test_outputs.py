@@ -308,11 +308,11 @@ def test_rows_are_sub_networks_with_their_own_costs(tmp_path: Path) -> None:
         scores |= evaluate_outputs(net.eval(), plan, [(IMAGES, LABELS)], Classes(3), WORLD, levels)
     rows = subnets(space, levels, [net.plan({"k": k}) for k in (1, 2, 3)], scores)
     assert [row.name for row in rows] == ["head1", "head2", "head3"]
-    assert [list(row.accuracy) for row in rows] == [["fine", "half"]] * 3
+    assert [list(row.value) for row in rows] == [["fine", "half"]] * 3
     assert [row.macs for row in rows] == [space.macs({"k": k}) for k in (1, 2, 3)]
     for k, row in zip((1, 2, 3), rows, strict=True):
         answers = net(IMAGES, net.plan({"k": k}))
-        assert row.accuracy["fine"] == pytest.approx(float((answers.argmax(1) == LABELS).float().mean()))
+        assert row.value["fine"] == pytest.approx(float((answers.argmax(1) == LABELS).float().mean()))
 
 
 RECIPE = """

@@ -65,7 +65,7 @@ def test_a_runtime_picks_the_most_accurate_within_the_limits(made: dict[str, Pro
         runtime.run(x, macs=small.macs - 1)
     with pytest.raises(IndexError):
         runtime.switch(3)
-    assert middle.accuracy == 0.9
+    assert middle.value == 0.9
 
 
 def test_latencies_are_measured_once_and_kept_in_the_bundle(made: dict[str, Project], tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_bundle_without_figures_counts_costs_itself_and_serves_the_largest(
     assert runtime.current == 1
     assert [subnet.macs for subnet in runtime.subnets] == [space.macs(space.smallest()), space.macs(space.largest())]
     assert runtime.choose(macs=space.macs(space.smallest())) == 0
-    assert [subnet.accuracy for subnet in runtime.subnets] == [None, None]
+    assert [subnet.value for subnet in runtime.subnets] == [None, None]
     with pytest.raises(FileNotFoundError, match="there is no bundle"):
         part(made["elastic"], "deploy.bundle").load(tmp_path / "none", net)
 

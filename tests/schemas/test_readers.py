@@ -35,6 +35,8 @@ FRONT = {
     "hypervolume": 0.7,
     "points": [POINT, POINT | MEASURED | {"trained": False}],
 }
+METRIC = {"key": "mae", "name": "mean absolute error", "share": False, "rising": False, "unit": ""}
+ERRORS = FRONT | {"metric": METRIC, "points": [POINT | {"value": 21.5, "test_value": -3}]}
 KEPT = POINT | {"kind": "latency", "target": 0.002, "cost": 0.0019, "score": -1.5, "accuracy": 0.5}
 CONSTRAINTS = {"format": "specc constraints 1", **OF, "subnets": [KEPT, KEPT | {"test_accuracy": 0.25}]}
 TABLE = {
@@ -106,7 +108,7 @@ READERS = {
     "fronts": Reader(
         front.from_json,
         ("pareto.json", "constraints.json"),
-        (FRONT, {"points": [POINT]}, {"points": []}, CONSTRAINTS, {"subnets": [KEPT]}),
+        (FRONT, ERRORS, {"points": [POINT]}, {"points": []}, CONSTRAINTS, {"subnets": [KEPT]}),
     ),
     "journals": Reader(
         lambda text: journal.LINE(read_json(text)),
@@ -121,7 +123,11 @@ READERS = {
     "bundles": Reader(
         lambda text: bundle.check_shape(read_json(text)),
         ("index.json",),
-        (INDEX, {name: INDEX[name] for name in ("network", "space", "choices", "columns", "subnets", "latency")}),
+        (
+            INDEX,
+            INDEX | {"metric": METRIC},
+            {name: INDEX[name] for name in ("network", "space", "choices", "columns", "subnets", "latency")},
+        ),
     ),
     "latency tables": Reader(
         lambda text: latency_table.table_of(read_json(text)),

@@ -77,7 +77,7 @@ def test_whole_fronts_of_two_and_three_objectives_are_found(
         evaluated, front = searched(space, evaluator, strategy, costs=costs)
         assert len(evaluated) == len({key(point.at) for point in evaluated}) == looked_at
         assert {objectives(space, point.at, costs) for point in front} == undominated(space, costs)
-        assert all(point.accuracy == better(point.at) for point in front)
+        assert all(point.value == better(point.at) for point in front)
 
 
 @pytest.mark.parametrize("name", ["macs", "params", "memory", "latency"])
@@ -177,7 +177,7 @@ def ours(space: ModuleType, accuracy: Worth, costs: Sequence[str], budget: int, 
     for generation in proposals:
         points = [Point(at, space.macs(at), space.params(at), accuracy(at)) for at in generation]
         proposals.learn(points)
-        found += [[-point.accuracy, *(point.cost(name) for name in costs)] for point in points]
+        found += [[-point.value, *(point.cost(name) for name in costs)] for point in points]
     return found
 
 

@@ -120,7 +120,7 @@ def test_torn_and_foreign_lines_are_passed_over_and_kept(tmp_path: Path) -> None
     assert len(last.found) == 1
     evaluator = Evaluator(lambda at: {"macs": 1, "params": 1}, lambda at, what: {}, last, (), False, ALONE)
     point = evaluator.point({"width": 1.0})
-    assert (point.accuracy, point.latency, point.test_accuracy) == (0.9, 0.01, 0.8)
+    assert (point.value, point.latency, point.test_value) == (0.9, 0.01, 0.8)
 
 
 def test_a_fingerprint_tells_files_and_settings_apart(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def whole_search(folder: Path) -> None:
     evaluated, front = searched(space, evaluator, STRATEGY)
     write_text(folder / "pareto.json", to_json(front, {}))
     write_page(folder / "pareto.html", "toy", evaluated, front, ["macs"])
-    points = [(p.macs, p.accuracy) for p in front]
+    points = [(p.macs, p.value) for p in front]
     for _ in range(3):
         draw(Series("toy", "macs", points, points), folder)
 
@@ -234,7 +234,7 @@ def test_shared_out_among_processes_the_search_is_the_same(
         thread.join(timeout=60)
     assert found == [wanted] * size
     assert ends == [wanted_end] * size
-    assert all(point.test_accuracy == point.accuracy for point in wanted_end)
+    assert all(point.test_value == point.value for point in wanted_end)
     loads = [len(counter.asked) for counter in counters]
     assert max(loads) < 1.4 * sum(loads) / size
     rows = [json.loads(line) for line in (tmp_path / "shared").read_text().splitlines()]
@@ -287,7 +287,7 @@ def test_a_whole_search_calibrates_each_candidate_once(tmp_path: Path, monkeypat
             front = admit(front, point, ["macs", "latency"])
         plans.keep(front)
         evaluated += [key(point.at) for point in points]
-    assert all(point.test_accuracy == point.accuracy for point in evaluator.finished(front))
+    assert all(point.test_value == point.value for point in evaluator.finished(front))
     assert made == evaluated
     assert len(set(made)) == 60
 
@@ -310,5 +310,5 @@ def test_a_predicted_latency_is_counted_and_never_measured(tmp_path: Path) -> No
     assert all(point.latency == point.macs / 1e6 <= 2e-4 for point in evaluated)
     assert len(counting.asked) == len(evaluated) - 1
     asked = len(counting.asked)
-    assert all(point.test_accuracy == point.accuracy for point in evaluator.finished(front))
+    assert all(point.test_value == point.value for point in evaluator.finished(front))
     assert len(counting.asked) == asked + len(front)

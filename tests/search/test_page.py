@@ -51,14 +51,14 @@ def read(text: str) -> tuple[Reader, dict[str, Any]]:
 
 
 def test_the_page_holds_every_point_and_needs_nothing_else(tmp_path: Path) -> None:
-    finished = LARGE.with_(latency=0.002, latency_p90=0.003, test_accuracy=0.88)
+    finished = LARGE.with_(latency=0.002, latency_p90=0.003, test_value=0.88)
     write_page(tmp_path / "pareto.html", "toy: accuracy", [LARGE, MIDDLE, SMALL], [SMALL, finished], ["params", "macs"])
     reader, data = read((tmp_path / "pareto.html").read_text(encoding="utf-8"))
     assert data["costs"] == ["params", "macs"]
     points = data["points"]
     assert [(p["macs"], p["front"]) for p in points] == [(10_000, True), (30_000, False), (40_000, True)]
     assert [p["number"] for p in points] == [1, None, 2]
-    assert points[2]["test_accuracy"] == 0.88
+    assert points[2]["test_value"] == 0.88
     assert points[2]["at"] == {"width": 1, "keep": True}
     assert points[1]["latency"] is None
     assert "2 of 3 evaluated sub-networks" in reader.texts["p"]

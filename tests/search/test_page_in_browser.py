@@ -123,7 +123,7 @@ def test_hovering_walking_and_copying(browser: str, tmp_path: Path, count: int, 
     assert found["circles"][0] == found["rows"] == len(front)
     assert 0 < found["circles"][1] <= count - len(front)
     assert f"width={front[0].at['width']}, keep={'yes' if front[0].at['keep'] else 'no'}" in found["hovered"]
-    assert f"{100 * front[0].accuracy:.2f} %" in found["hovered"]
+    assert f"{100 * front[0].value:.2f} %" in found["hovered"]
     assert found["inside"]
     assert found["marked"] == 1
     assert found["note"] == "assignment copied"

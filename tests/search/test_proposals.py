@@ -30,7 +30,7 @@ def strategy(name: str, evaluations: int = 100) -> dict[str, Any]:
 def known_front(space: Toy) -> set[tuple[int, float]]:
     """By brute force over the whole space."""
     points = [Point(at, space.macs(at), 0, good(at)) for at in space.every()]
-    return {(p.macs, p.accuracy) for p in points if not any(dominates(q, p, ["macs"]) for q in points)}
+    return {(p.macs, p.value) for p in points if not any(dominates(q, p, ["macs"]) for q in points)}
 
 
 @pytest.mark.parametrize(("name", "evaluations"), [("exhaustive", 1), ("evolution", 110)])
@@ -43,7 +43,7 @@ def test_a_known_front_is_found_whole(tmp_path: Path, name: str, evaluations: in
     evaluated, front = searched(
         space, evaluator_of(space, by(good), tmp_path / "j"), strategy(name, evaluations), seed=3
     )
-    assert {(p.macs, p.accuracy) for p in front} == wanted
+    assert {(p.macs, p.value) for p in front} == wanted
     assert len(evaluated) == (space.SIZE if name == "exhaustive" else evaluations)
 
 
@@ -56,8 +56,8 @@ def test_evolution_finds_a_front_that_chance_does_not(tmp_path: Path) -> None:
         settings = {**strategy(name, 1400), "population": 24, "mutation": 0.09}
         _, fronts[name] = searched(space, evaluator_of(space, by(leading_ones), tmp_path / name), settings)
     wanted = {(ones + 1, ones / 12) for ones in range(13)}
-    assert {(p.macs, p.accuracy) for p in fronts["evolution"]} == wanted
-    assert {(p.macs, p.accuracy) for p in fronts["random"]} != wanted
+    assert {(p.macs, p.value) for p in fronts["evolution"]} == wanted
+    assert {(p.macs, p.value) for p in fronts["random"]} != wanted
     largest = Point(space.largest(), 13, 0)
     ours, theirs = (covered(fronts[name], largest, ["macs"]) for name in ("evolution", "random"))
     assert ours is not None

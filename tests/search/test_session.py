@@ -133,7 +133,7 @@ def ended(space: Any, broken: list[Any], budgets: tuple[Any, ...] = ()) -> Searc
         reused=3, broken=lambda: broken, looked_at=lambda: looked_at, finished=lambda points: [*points]
     )
     options = SimpleNamespace(budgets=budgets)
-    parts = dict.fromkeys(("trained", "costs", "proposals", "plans", "table", "origin"), None)
+    parts = dict.fromkeys(("trained", "costs", "proposals", "plans", "metric", "table", "origin"), None)
     return Search(**parts, space=space, options=options, world=ALONE, evaluator=evaluator, started=0.0)  # type: ignore[arg-type]
 
 

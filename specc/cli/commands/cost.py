@@ -3,7 +3,10 @@
 params        parameters of the sub-network          params_total  parameters allocated, with all norm banks
 macs          multiply-accumulates                   activations   elements written by all operations
 peak_bytes    peak activation memory of `net.extract(plan, fold=True)` in float32: with the input image, norms folded,
-              in-place activations, without weights
+              parallel linear branches as one convolution, in-place activations, without weights
+
+--deployed counts that network in everything: `net.extract(plan, fold=True)`, which export.py writes. Its convolutions
+have the biases of folded norms, and RepVGG's branches are one convolution.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--latency", type=Path, metavar="FILE", help="also predict latency, from a table of measured blocks"
     )
+    merged = "count it as it is exported: norms folded, parallel linear branches merged"
+    parser.add_argument("--deployed", action="store_true", help=merged)
     parser.add_argument("--count", choices=("macs", "with_norms"), default="macs", help=text)
 
 
@@ -39,7 +44,7 @@ def run(args: Namespace, terminal: Terminal) -> int:
     compiled = shared.load(args, terminal)
     graph = compiled.graph
     at = assignment(compiled, args.at, args.seed, terminal)
-    report = cost(graph, at, args.count)
+    report = cost(graph, at, args.count, args.deployed)
     time, conditions = (None, "") if args.latency is None else predicted(graph, args.latency, at)
     if args.json:
         from specc.schemas.costs import Cost

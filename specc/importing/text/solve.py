@@ -196,7 +196,7 @@ class Solving:
         if slot.type not in ("channels", "integer") or slot.name in ("kernel", "stride", "dilation", "padding", "size"):
             return None
         column, sizes = slot.column, [k for k in self.known if k.type == "channels"]
-        enough = 2 if slot.type == "channels" else 3
+        enough = 2 if slot.type == "channels" or slot.name == "first" else 3
         if len(set(column.present)) < enough:
             return None
         ratio = common_ratio(column, slot.arriving)

@@ -78,6 +78,9 @@ class Adn(Basics):
 
     __slots__ = ()
 
+    def distils(self, graph: Graph, call: Call) -> bool:
+        return bool(call["specialize"] and call["logits"])
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 2
 

@@ -51,6 +51,7 @@ def validate(trainer: Trainer, space: Space, batches: Batches, count: int) -> di
         sum(score.loss for score in scores) / len(scores),
         scores[0].images,
         max(score.broken for score in scores),
+        {key: sum(score.also[key] for score in scores) / len(scores) for key in scores[0].also},
     )
     return {"widest": scores[-1], "narrowest": scores[0], "auc": mean}
 

@@ -66,5 +66,6 @@ def table(
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
     picking = None if validation is None else validate(trainer, space, choice, validation)
-    rows = subnets(space, read_levels(), plans, validate(trainer, space, choice, testing), picking)
+    tested = validate(trainer, space, choice, testing)
+    rows = subnets(space, read_levels(), plans, tested, picking, trainer.task.metrics[0])
     return report(rows, target, folder)

@@ -62,5 +62,7 @@ def table(
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
     picking = None if validation is None else validate(trainer, validation)
-    rows = subnets(space, read_levels(), plans, validate(trainer, testing), picking)
+    rows = subnets(
+        space, read_levels(), plans, validate(trainer, testing), picking, trainer.task.metrics[0]
+    )
     return report(rows, target, folder)

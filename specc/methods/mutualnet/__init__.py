@@ -43,6 +43,9 @@ class MutualNet(Basics):
 
     __slots__ = ()
 
+    def distils(self, graph: Graph, call: Call) -> bool:
+        return True
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call)
 

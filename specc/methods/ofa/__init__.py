@@ -92,6 +92,9 @@ class Ofa(Basics):
 
     __slots__ = ()
 
+    def distils(self, graph: Graph, call: Call) -> bool:
+        return bool(call["distill"])
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return max(stage.subnets for stage in stages_of(graph, call))
 

@@ -196,7 +196,7 @@ def step(
     for plan in trainer.passes(plans):
         output = trainer.forward(images, plan)
         loss = trainer.criterion(output, labels)
-        if teacher is not None:
+        if teacher is not None and distill:
             loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())

@@ -85,6 +85,9 @@ class Pss(Basics):
 
     __slots__ = ()
 
+    def distils(self, graph: Graph, call: Call) -> bool:
+        return True
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return 3
 

@@ -99,7 +99,7 @@ def step(
         loss = trainer.criterion(output, labels)
         if teacher is None:
             teacher = output.detach()
-        else:
+        elif distill:
             loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())

@@ -34,6 +34,9 @@ class UsNet(Basics):
 
     __slots__ = ()
 
+    def distils(self, graph: Graph, call: Call) -> bool:
+        return bool(call["distill"])
+
     def subnets_per_step(self, graph: Graph, call: Call) -> int:
         return subnets(call)
 

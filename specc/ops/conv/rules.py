@@ -140,7 +140,9 @@ class Convolution(Operator):
         return f"{sign}{window_label(p.kernel, p.stride, sizes)}" + (f" ×{groups}" if groups > 1 else "")
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
-        return Memory(absorbs=True, summed=True)
+        p = cast(ConvParams, op.params)
+        moves = (side for window in (p.kernel, p.stride, p.padding, p.dilation) for side in sides(window))
+        return Memory(absorbs=True, summed=True, window=(*moves, p.groups, p.inputs, p.out))
 
 
 class Depthwise(Convolution):

@@ -22,6 +22,8 @@ class GroupNormParams:
     channels: Expr
     groups: Expr
     eps: Number
+    affine: bool
+    bias: bool
     full_channels: int
     full_groups: int
 
@@ -41,6 +43,8 @@ class GroupNorm(Operator):
         (
             Parameter("groups", "integer", 32, "groups of channels; widths become multiples of a group"),
             Parameter("eps", "number", Fraction(1, 100_000), "added to the variance", above=0, below=1),
+            Parameter("affine", "flag", True, "whether it has a learned scale and offset"),
+            Parameter("bias", "flag", True, "whether it has a learned offset beside its scale"),
             Parameter("bank", "bank", "shared", "which sub-networks share scales and offsets"),
         ),
         "Normalisation over the pixels and channels of each group, with a learned scale and offset per channel.",
@@ -62,6 +66,8 @@ class GroupNorm(Operator):
             channels=tensor.features,
             groups=groups,
             eps=cast(Number, call.args["eps"]),
+            affine=cast(bool, call.args["affine"]),
+            bias=cast(bool, call.args["affine"]) and cast(bool, call.args["bias"]),
             full_channels=full_channels,
             full_groups=full_groups,
         )
@@ -69,9 +75,8 @@ class GroupNorm(Operator):
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(GroupNormParams, op.params)
-        return tuple(
-            Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
-        )
+        names = ("weight", "bias")[: p.affine + p.bias]
+        return tuple(Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in names)
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)

@@ -23,14 +23,20 @@ def write(sites: Sites, elastic: bool) -> Written:
     channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
     groups = Arg(each(sites, lambda site: params(site).groups), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
+    affine = each(sites, lambda site: params(site).affine)
+    bias = each(sites, lambda site: params(site).bias or not params(site).affine)
+    args = (groups, channels, eps, Arg(affine, "extra", "affine", True), Arg(bias, "extra", "bias", True))
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
         bank = Arg(each(sites, lambda site: site.op.bank.index), "bank", "bank")
-        args = (groups, channels, eps, Arg(banks, "banks", "banks"), bank)
-        return Written(f"{kind}GroupNorm", source, args, planned=True, overwritable=True)
+        banked = (*args, Arg(banks, "banks", "banks"), bank)
+        return Written(f"{kind}GroupNorm", source, banked, planned=True, overwritable=True)
     if varies(channels.values):
-        return Written(f"{kind}GroupNorm", source, (groups, channels, eps), planned=True, overwritable=True)
-    return Written("nn.GroupNorm", args=(groups, channels, eps), overwritable=True)
+        return Written(f"{kind}GroupNorm", source, args, planned=True, overwritable=True)
+    if not all(bias):
+        return Written("ScaledGroupNorm", "group_norm", (groups, channels, eps), overwritable=True, plain=True)
+    plain = (groups, channels, eps, Arg(affine, "extra", "affine", True))
+    return Written("nn.GroupNorm", args=plain, overwritable=True)
 
 
 WRITERS = (Writer("group_norm", write),)

@@ -20,6 +20,8 @@ class LayerNormParams:
 
     channels: Expr
     eps: Number
+    affine: bool
+    bias: bool
     full_channels: int
 
 
@@ -38,6 +40,8 @@ class LayerNorm(Operator):
         "layer",
         (
             Parameter("eps", "number", Fraction(1, 100_000), "added to the variance", above=0, below=1),
+            Parameter("affine", "flag", True, "whether it has a learned scale and offset"),
+            Parameter("bias", "flag", True, "whether it has a learned offset beside its scale"),
             Parameter("bank", "bank", "shared", "which sub-networks share scales and offsets"),
         ),
         "Layer normalisation over the channels of every token, vector or pixel, with a learned scale and offset.",
@@ -48,15 +52,16 @@ class LayerNorm(Operator):
         params = LayerNormParams(
             channels=tensor.features,
             eps=cast(Number, call.args["eps"]),
+            affine=cast(bool, call.args["affine"]),
+            bias=cast(bool, call.args["affine"]) and cast(bool, call.args["bias"]),
             full_channels=call.maximum(tensor.features),
         )
         return Built(params, ((tensor.channels, tensor.space),))
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(LayerNormParams, op.params)
-        return tuple(
-            Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in ("weight", "bias")
-        )
+        names = ("weight", "bias")[: p.affine + p.bias]
+        return tuple(Weight(name, (p.full_channels,), (p.channels,), copies=op.bank.count) for name in names)
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)

@@ -26,14 +26,19 @@ def write(sites: Sites, elastic: bool) -> Written:
     source, kind = ("segmented_layer_norm", "Segmented") if in_runs else ("layer_norm", "")
     channels = Arg(entering(sites) if in_runs else each(sites, lambda site: params(site).channels), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps", Fraction(1, 100_000))
+    affine = each(sites, lambda site: params(site).affine)
+    bias = Arg(each(sites, lambda site: params(site).bias or not params(site).affine), "extra", "bias", True)
+    learned = (Arg(affine, "extra", "affine", True), bias)
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
         bank = Arg(each(sites, lambda site: site.op.bank.index), "bank", "bank")
-        args = (channels, eps, Arg(banks, "banks", "banks"), bank)
+        args = (channels, eps, *learned, Arg(banks, "banks", "banks"), bank)
         return Written(f"{kind}LayerNorm", source, args, planned=True, call=call, overwritable=not call)
     if varies(channels.values):
-        return Written(f"{kind}LayerNorm", source, (channels, eps), planned=True, call=call, overwritable=not call)
-    return Written("nn.LayerNorm", args=(channels, eps), call=call, overwritable=not call)
+        cut = (channels, eps, *learned)
+        return Written(f"{kind}LayerNorm", source, cut, planned=True, call=call, overwritable=not call)
+    plain = (channels, eps, Arg(affine, "extra", "elementwise_affine", True), bias)
+    return Written("nn.LayerNorm", args=plain, call=call, overwritable=not call)
 
 
 WRITERS = (Writer("layer_norm", write),)

@@ -24,13 +24,13 @@ def to_tokens(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
 
 def to_map(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
     """Tokens with an axis for rows and one for the pixels of a row, channels in front, where a map is wanted."""
-    if wanted not in (None, "map") or view.picks or len(view.axes) != 4:
+    if wanted not in (None, "map") or len(view.axes) != 4:
         return None
     batch, channels, rows, columns = view.axes
     height, width = (View("", (axis,)).shape[0] for axis in (rows, columns))
     if rows != arranged_digit(width, height) or columns != arranged_digit(1, width):
         return None
-    read = seen.read(View(view.base, (batch, (Digit("t", 1, height * width),), channels)))
+    read = seen.read(View(view.base, (batch, (Digit("t", 1, height * width),), channels), view.picks))
     if read is None or read.kind != "tokens" or not read.channels_last:
         return None
     given = {} if height == width else {"height": height}

@@ -16,11 +16,13 @@ SMALLEST: Final = 2.0**-23
 def rms_norm(node: Node, seen: Seen) -> Found | None:
     """`aten.rms_norm` over the channels alone, which come last."""
     read, weights = seen.read(node["input"]), taken(seen, node, ("weight",))
-    if read is None or not weights:
+    if read is None or weights is None:
         return None
     if not read.channels_last or node.ints("normalized_shape") != (read.channels,):
         return None
-    return Found("rms_norm", (read,), {"eps": SMALLEST if node["eps"] is None else node["eps"]}, weights)
+    affine = {} if weights else {"affine": False}
+    eps = SMALLEST if node["eps"] is None else node["eps"]
+    return Found("rms_norm", (read,), {"eps": eps, **affine}, weights)
 
 
 def written_out(node: Node, seen: Seen) -> Found | None:

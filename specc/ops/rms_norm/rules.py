@@ -20,6 +20,7 @@ class RmsNormParams:
 
     channels: Expr
     eps: Number
+    affine: bool
     full_channels: int
 
 
@@ -36,6 +37,7 @@ class RmsNorm(Operator):
         "rms",
         (
             Parameter("eps", "number", Fraction(1, 100_000), "added to the mean of squares", above=0, below=1),
+            Parameter("affine", "flag", True, "whether it has a learned scale"),
             Parameter("bank", "bank", "shared", "which sub-networks share scales"),
         ),
         "Division by the root of the mean of squares of every token, vector or pixel, with a learned scale.",
@@ -46,13 +48,15 @@ class RmsNorm(Operator):
         params = RmsNormParams(
             channels=tensor.features,
             eps=cast(Number, call.args["eps"]),
+            affine=cast(bool, call.args["affine"]),
             full_channels=call.maximum(tensor.features),
         )
         return Built(params, ((tensor.channels, tensor.space),))
 
     def weights(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> tuple[Weight, ...]:
         p = cast(RmsNormParams, op.params)
-        return (Weight("weight", (p.full_channels,), (p.channels,), copies=op.bank.count),)
+        weight = Weight("weight", (p.full_channels,), (p.channels,), copies=op.bank.count)
+        return (weight,) if p.affine else ()
 
     def normalised(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Expr:
         return product(outputs[0].features, *outputs[0].space)

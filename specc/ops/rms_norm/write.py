@@ -20,14 +20,17 @@ def write(sites: Sites, elastic: bool) -> Written:
     call = ON_MAPS if len(sites[0].inputs[0].space) == 2 else ""
     channels = Arg(each(sites, lambda site: params(site).channels), "channels")
     eps = Arg(each(sites, lambda site: params(site).eps), "extra", "eps")
+    affine = each(sites, lambda site: params(site).affine)
+    learned = Arg(affine, "extra", "affine", True)
     banks = each(sites, lambda site: site.op.bank.count)
     if any(count != 1 for count in banks):
         bank = Arg(each(sites, lambda site: site.op.bank.index), "bank", "bank")
-        args = (channels, eps, Arg(banks, "banks", "banks"), bank)
+        args = (channels, eps, learned, Arg(banks, "banks", "banks"), bank)
         return Written("RMSNorm", "rms_norm", args, planned=True, call=call, overwritable=not call)
     if varies(channels.values):
-        return Written("RMSNorm", "rms_norm", (channels, eps), planned=True, call=call, overwritable=not call)
-    return Written("nn.RMSNorm", args=(channels, eps), call=call, overwritable=not call)
+        return Written("RMSNorm", "rms_norm", (channels, eps, learned), planned=True, call=call, overwritable=not call)
+    plain = (channels, eps, Arg(affine, "extra", "elementwise_affine", True))
+    return Written("nn.RMSNorm", args=plain, call=call, overwritable=not call)
 
 
 WRITERS = (Writer("rms_norm", write),)

@@ -1,4 +1,4 @@
-"""One tensor's channels in equal parts."""
+"""One tensor's channels in parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from specc.diagnostics import Rule
-from specc.ir.expr import Expr, apply
+from specc.ir.expr import Expr
 from specc.ir.graph import Op, Segment, Tensor
 from specc.ir.operator import Branched, Built, Memory, OpCall, Operator
 from specc.ir.parameter import Parameter, Signature
@@ -17,7 +17,8 @@ SPLIT_DIVIDES = Rule(
     "E410",
     "split-does-not-divide",
     "a split does not divide the channels",
-    "`split(n)` gives n parts of equal size, so n must divide the channels.\n"
+    "`split(n)` gives n parts of equal size, so n must divide the channels. With `first` the first part has that\n"
+    "many, and the others have equal shares of the rest.\n"
     "Wrong:  conv(64, kernel=3); (a, b, c) = split(3)\n"
     "Right:  conv(66, kernel=3); (a, b, c) = split(3)",
 )
@@ -52,66 +53,83 @@ class Split(Operator):
     passes_runs = True
     signature = Signature(
         "split",
-        (Parameter("parts", "integer", doc="number of parts, each with a name: `(l, r) = split(2)`"),),
-        "The channels in equal parts, in their order.",
+        (
+            Parameter("parts", "integer", doc="number of parts, each with a name: `(l, r) = split(2)`"),
+            Parameter(
+                "first",
+                "integer",
+                None,
+                "channels of the first part in the largest network; the others have equal shares of the rest",
+                at_largest=True,
+            ),
+        ),
+        "The channels in parts, in their order; equal ones where `first` is not given.",
     )
 
     def build(self, call: OpCall) -> Built:
         tensor = call.inputs[0]
-        count = cast(int, call.args["parts"])
+        count, first = cast(int, call.args["parts"]), cast("int | None", call.args["first"])
         total = call.maximum(tensor.features)
-        if total % count:
-            message = f"{count} parts do not divide {total} channels"
-            call.report(SPLIT_DIVIDES, message, at="parts", help=f"make the channels a multiple of {count}")
+        sizes = sizes_of(call, total, count, first)
+        if sizes is None:
             whole = (tensor.channels, tensor.space)
             return Built(SplitParams((tensor.features,) * count), (whole,) * count)
-        parts = parted(call, tensor, count, total // count)
-        sizes = tuple(Tensor("", part, (), tensor.origin).features for part in parts)
-        return Built(SplitParams(sizes), tuple((part, tensor.space) for part in parts))
+        parts = parted(call, tensor, sizes)
+        features = tuple(Tensor("", part, (), tensor.origin).features for part in parts)
+        return Built(SplitParams(features), tuple((part, tensor.space) for part in parts))
 
     def memory(self, op: Op, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Memory:
         return Memory("alias")
 
 
-def parted(call: OpCall, tensor: Tensor, count: int, size: int) -> list[tuple[Segment, ...]]:
-    """The segments of each of `count` parts of `size` features; fixed ones are cut where a part ends."""
-    parts: list[list[Segment]] = [[] for _ in range(count)]
-    place = 0
+def sizes_of(call: OpCall, total: int, count: int, first: int | None) -> tuple[int, ...] | None:
+    """The features of each part; None, and reported, where they do not come out even."""
+    if first is None:
+        if total % count:
+            message = f"{count} parts do not divide {total} channels"
+            call.report(SPLIT_DIVIDES, message, at="parts", help=f"make the channels a multiple of {count}")
+            return None
+        return (total // count,) * count
+    rest, others = total - first, count - 1
+    if not others or rest < others or rest % others:
+        each = f"{others} parts" if others > 1 else f"{others} part" if others else "no part"
+        message = f"{first} of {total} channels leave {max(rest, 0)} for {each}"
+        call.report(SPLIT_DIVIDES, message, at="first", help="leave a multiple of the other parts' number")
+        return None
+    return (first, *(rest // others,) * others)
+
+
+def parted(call: OpCall, tensor: Tensor, sizes: Sequence[int]) -> list[tuple[Segment, ...]]:
+    """The segments of parts of so many features; fixed ones are cut where a part ends."""
+    parts: list[list[Segment]] = [[] for _ in sizes]
+    at, room = 0, sizes[0]
     for segment in tensor.channels:
         spread = call.maximum(segment.spread)
         left = call.maximum(segment.features)
-        room = size - place % size
-        if left > room and (room % spread or size % spread):
-            report_cut(call, segment, room)
-            return [[Segment(size)] for _ in range(count)]  # type: ignore[misc]
-        if left > room and is_elastic(segment.size):
-            places = tuple(taken // spread for taken in shares(left, room, size))
-            pieces = call.cut_apart(segment.size, places)
-            if pieces is None:
-                report_cut(call, segment, room)
-                return [[Segment(size)] for _ in range(count)]  # type: ignore[misc]
-            for piece, channels in zip(pieces, places, strict=True):
-                parts[place // size].append(Segment(piece, segment.spread))
-                place += channels * spread
-            continue
-        if left <= room:
-            parts[place // size].append(segment)
-            place += left
-            continue
+        shares: list[tuple[int, int]] = []  # a part, and how many features go there
         while left:
-            taken = min(left, size - place % size)
-            parts[place // size].append(Segment(apply("div", taken, spread), segment.spread))
-            place += taken
-            left -= taken
+            if not room:
+                at, room = at + 1, sizes[at + 1]
+            taken = min(left, room)
+            shares.append((at, taken))
+            left, room = left - taken, room - taken
+        pieces = cut(call, segment, shares, spread)
+        if pieces is None:
+            report_cut(call, segment, shares[0][1])
+            return [(Segment(size),) for size in sizes]
+        for (part, _), piece in zip(shares, pieces, strict=True):
+            parts[part].append(Segment(piece, segment.spread))
     return [tuple(part) for part in parts]
 
 
-def shares(left: int, room: int, size: int) -> list[int]:
-    """How many of `left` features go to each part: what has room in the first, then as many as a part takes."""
-    found = [room]
-    while sum(found) < left:
-        found.append(min(size, left - sum(found)))
-    return found
+def cut(call: OpCall, segment: Segment, shares: Sequence[tuple[int, int]], spread: int) -> Sequence[Expr] | None:
+    """The sizes of a segment's pieces, by the features that each part has of it; None where it can't be cut so."""
+    if len(shares) == 1:
+        return (segment.size,)
+    if any(taken % spread for _, taken in shares):
+        return None
+    places = tuple(taken // spread for _, taken in shares)
+    return call.cut_apart(segment.size, places) if is_elastic(segment.size) else places
 
 
 def report_cut(call: OpCall, segment: Segment, room: int) -> None:

@@ -1,16 +1,18 @@
-"""Tokens to one vector in generated code."""
+"""Taking tokens in generated code."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Final, cast
 
-from specc.ops.take.rules import TakeParams
+from specc.ops.take.rules import TakeParams, Which
 from specc.ops.writing import Sites, Writer, Written
+
+CALLS: Final[Mapping[Which, str]] = {"class_token": "{0}[:, 0]", "mean": "{0}.mean(1)", "patches": "{0}[:, 1:]"}
 
 
 def write(sites: Sites, elastic: bool) -> Written:
-    first = cast(TakeParams, sites[0].op.params).which == "class_token"
-    return Written(call="{0}[:, 0]" if first else "{0}.mean(1)")
+    return Written(call=CALLS[cast(TakeParams, sites[0].op.params).which])
 
 
 WRITERS = (Writer("take", write),)

@@ -9,6 +9,7 @@ from specc.outputs.protocol import CROSS_ENTROPY, FOCAL, OutputKind
 KIND: Final = OutputKind(
     name="classes",
     word="classes",
+    targets="classes",
     example="classes 10",
     counted="the number of classes",
     least=2,
@@ -18,6 +19,7 @@ KIND: Final = OutputKind(
     task="Classes",
     losses=(CROSS_ENTROPY, FOCAL),
     metrics=("accuracy",),
+    scored="accuracy",
     softened=True,
     smoothed=True,
     levels=True,

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import classified, divergence
-from specc.runtime.train.scores import Metric, Score
+from specc.runtime.train.losses import chosen, classified, divergence
+from specc.runtime.train.scores import ACCURACY, Metric, Score
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,20 @@ class Classes:
     loss: Mapping[str, Any] = field(default_factory=dict)
     label_smoothing: float = 0.0
 
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
+    mixed: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
     kind: ClassVar[str] = "classes"
-    metrics: ClassVar[tuple[Metric, ...]] = (Metric("accuracy", "accuracy"),)
+    metrics: ClassVar[tuple[Metric, ...]] = (ACCURACY,)
     sums: ClassVar[int] = 4
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Classes:
         if recipe is None:
             return self
-        return replace(self, loss=recipe.loss, label_smoothing=recipe.label_smoothing)
+        return replace(
+            self,
+            loss=chosen(recipe, self.losses, self.mixed),
+            label_smoothing=recipe.label_smoothing,
+        )
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         return classified(output, targets, self.loss, self.label_smoothing)

@@ -10,6 +10,7 @@ KIND: Final = OutputKind(
     name="pixels",
     word="classes",
     each="pixel",
+    targets="masks",
     example="classes 21 each pixel",
     counted="the number of classes",
     least=2,
@@ -20,6 +21,7 @@ KIND: Final = OutputKind(
     task="Pixels",
     losses=(CROSS_ENTROPY, FOCAL),
     metrics=("iou", "accuracy"),
+    scored="mean IoU",
     softened=True,
     smoothed=True,
 )

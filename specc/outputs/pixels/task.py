@@ -14,7 +14,7 @@ from torch import Tensor
 from specc.runtime.data.images import Data
 from specc.runtime.data.targets import NOT_JUDGED
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import at_size, classified, divergence
+from specc.runtime.train.losses import at_size, chosen, classified, divergence
 from specc.runtime.train.scores import Metric, Score
 
 
@@ -29,6 +29,7 @@ class Pixels:
     loss: Mapping[str, Any] = field(default_factory=dict)
     label_smoothing: float = 0.0
 
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy", "focal")
     kind: ClassVar[str] = "pixels"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("iou", "mean IoU"),
@@ -42,7 +43,9 @@ class Pixels:
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Pixels:
         if recipe is None:
             return self
-        return replace(self, loss=recipe.loss, label_smoothing=recipe.label_smoothing)
+        return replace(
+            self, loss=chosen(recipe, self.losses), label_smoothing=recipe.label_smoothing
+        )
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         return classified(at_size(output, targets), targets, self.loss, self.label_smoothing)

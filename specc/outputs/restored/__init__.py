@@ -10,6 +10,7 @@ KIND: Final = OutputKind(
     name="restored",
     word="restores",
     call="image",
+    targets="images",
     example="restores image(3)",
     counted="the number of channels",
     ends="conv(restores, kernel=3)",
@@ -17,4 +18,5 @@ KIND: Final = OutputKind(
     task="Restored",
     losses=(L1, MSE, HUBER),
     metrics=("psnr",),
+    scored="PSNR",
 )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import at_size, regressed
+from specc.runtime.train.losses import at_size, chosen, regressed
 from specc.runtime.train.scores import Metric, Score
 
 LEAST = 1e-10
@@ -32,12 +32,13 @@ class Restored:
     scale: int = 1
     loss: Mapping[str, Any] = field(default_factory=dict)
 
+    losses: ClassVar[tuple[str, ...]] = ("l1", "mse", "huber")
     kind: ClassVar[str] = "restored"
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("psnr", "PSNR", share=False, unit="dB"),)
     sums: ClassVar[int] = 4
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Restored:
-        return self if recipe is None else replace(self, loss=recipe.loss)
+        return self if recipe is None else replace(self, loss=chosen(recipe, self.losses))
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         return regressed(at_size(output, targets), from_bytes(targets), self.loss, "l1")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import tagged
+from specc.runtime.train.losses import chosen, tagged
 from specc.runtime.train.scores import Metric, Score
 
 
@@ -26,6 +26,8 @@ class Tags:
     loss: Mapping[str, Any] = field(default_factory=dict)
     label_smoothing: float = 0.0
 
+    losses: ClassVar[tuple[str, ...]] = ("bce", "focal")
+    mixed: ClassVar[tuple[str, ...]] = ("mixup", "cutmix")
     kind: ClassVar[str] = "tags"
     metrics: ClassVar[tuple[Metric, ...]] = (Metric("map", "mean average precision"),)
     sums: ClassVar[int] = 0
@@ -33,7 +35,11 @@ class Tags:
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Tags:
         if recipe is None:
             return self
-        return replace(self, loss=recipe.loss, label_smoothing=recipe.label_smoothing)
+        return replace(
+            self,
+            loss=chosen(recipe, self.losses, self.mixed),
+            label_smoothing=recipe.label_smoothing,
+        )
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         return tagged(output, targets, self.loss, self.label_smoothing)

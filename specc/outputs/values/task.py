@@ -11,7 +11,7 @@ from torch import Tensor
 
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import regressed
+from specc.runtime.train.losses import chosen, regressed
 from specc.runtime.train.scores import Metric, Score
 
 
@@ -27,6 +27,8 @@ class Values:
     loss: Mapping[str, Any] = field(default_factory=dict)
     std: tuple[float, ...] = ()
 
+    losses: ClassVar[tuple[str, ...]] = ("mse", "l1", "huber")
+    mixed: ClassVar[tuple[str, ...]] = ("mixup",)
     kind: ClassVar[str] = "values"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("r2", "R2", share=False),
@@ -38,7 +40,8 @@ class Values:
         return 4 * self.count + 3
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Values:
-        return replace(self, std=data.target_std, loss=self.loss if recipe is None else recipe.loss)
+        loss = self.loss if recipe is None else chosen(recipe, self.losses, self.mixed)
+        return replace(self, std=data.target_std, loss=loss)
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         return regressed(output, targets, self.loss, "mse")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-OF_THEIR_OWN: Final = (
-    "it moves images by operations of its own, and leaves what goes with them where it was"
-)
+OF_THEIR_OWN: Final = "it moves images by operations of its own, which their targets do not follow"
 CHANGES: Final = "it changes what is to be restored"
 
 REFUSED: Final[Mapping[str, Mapping[str, str]]] = {

@@ -11,7 +11,7 @@ from torch import Tensor
 from specc.runtime.data.mapped import Mapped, Rows, parts
 
 
-def rows_of(given: Any, what: str, bytes_too: bool = True) -> Rows:
+def rows_of(given: Any, what: str) -> Rows:
     """An array of examples: uint8 as it is, uint16 in int32, all others in float32. A memory map stays on disk.
 
     Raises ValueError where it is none.
@@ -44,9 +44,10 @@ def mapped(given: np.memmap[Any, Any], what: str) -> Mapped:
 
 
 def native(given: Any) -> np.ndarray[Any, Any]:
-    """An array as torch takes it: in this machine's byte order, and never backwards in memory."""
+    """An array as torch takes it: in this machine's byte order, never backwards in memory, and one that may be written
+    to, as torch's may."""
     array = np.ascontiguousarray(given)
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array.astype(array.dtype.newbyteorder("="), copy=not array.flags.writeable)
 
 
 def unit(numbers: Tensor) -> Tensor:

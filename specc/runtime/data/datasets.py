@@ -25,9 +25,10 @@ from torch import Tensor
 
 from specc.runtime.data.folders import by_folder, check_files, decoded, is_deep, visible_folders
 from specc.runtime.data.glyphs import CHARACTERS, glyphs
-from specc.runtime.data.images import Data, Images, Parts, on_disk, shown, split
+from specc.runtime.data.images import COUNTED, Data, Images, Parts, on_disk, shown, split
 from specc.runtime.data.mapped import Rows, parts
 from specc.runtime.data.own import own
+from specc.runtime.data.scenes import scenes
 from specc.runtime.data.targets import CLASSES, Wanted
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -65,7 +66,7 @@ def load_data(settings: Mapping[str, Any], task: Wanted = CLASSES) -> Data:
     target_mean, target_std = target_statistics(train) if task.kind == "values" else ((), ())
     return Data(
         name,
-        max(classes, len(found.names)),
+        max(classes, len(found.names) if task.kind in COUNTED else 0),
         train,
         validation,
         found.test,
@@ -458,6 +459,7 @@ READERS: Mapping[str, Reader] = {
     "folder": image_folder,
 }
 OF_ANY_KIND: Mapping[str, TargetReader] = {
+    "scenes": scenes,
     "own": own,
 }
 """Those that have what the network predicts."""

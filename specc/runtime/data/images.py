@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
@@ -52,6 +52,14 @@ def shown(shape: Sequence[int]) -> str:
     """`3x32x32`."""
     return "x".join(map(str, shape))
 
+
+COUNTED: Final[Mapping[str, str]] = {
+    "classes": "classes",
+    "pixels": "classes",
+    "boxes": "classes",
+    "tags": "tags",
+}
+"""The kinds of targets that there is a known number of, and what they are called."""
 
 Targets: TypeAlias = tuple[Any, ...] | Rows
 """One for each example: class numbers or what is read with it in a tuple, else an array (N, ..)."""
@@ -203,11 +211,12 @@ class Data:
         sizes = f"{len(self.train):,} training, {len(self.validation):,} validation, {len(self.test):,} test images"
         if not self.classes:
             return "\n".join([f"{self.name}: {sizes}", *self.notes])
-        lines = [f"{self.name}: {sizes}, {self.classes} classes", *self.notes]
+        what = COUNTED.get(self.kind, "classes")
+        lines = [f"{self.name}: {sizes}, {self.classes} {what}", *self.notes]
         if outputs > self.classes:
-            more = f"the network has {outputs} classes, and the data {self.classes}: the others are never right"
+            more = f"the network has {outputs} {what}, and the data {self.classes}: the others are never right"
             lines.append(
-                f"note: {more}; write `classes {self.classes}` in the spec for a network of these alone"
+                f"note: {more}; write `{what} {self.classes}` in the spec for a network of these alone"
             )
         return "\n".join(lines)
 

@@ -17,7 +17,7 @@ from specc.runtime.data.arrays import check_finite, extremes, rows_of, single_ch
 from specc.runtime.data.images import Images, Parts, Targets, shown
 from specc.runtime.data.mapped import Rows, parts
 from specc.runtime.data.sampled import is_dataset, sampled
-from specc.runtime.data.targets import Wanted, targets_of
+from specc.runtime.data.targets import Wanted, check_size, targets_of
 
 WANTED = "training and test data, each a pair (inputs, targets)"
 
@@ -110,6 +110,8 @@ def examples(part: Any, name: str, task: Wanted) -> Images:
             raise ValueError(f"the {name} part has {len(array)} examples and {len(targets)} {what}")
     if not len(targets):
         raise ValueError(f"the {name} part is empty")
+    if not isinstance(targets, tuple):
+        check_size(arrays[0].shape[1:], targets.shape[1:], name, task)
     return Images(targets, arrays)
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from specc.runtime.data.arrays import check_finite, kept
 from specc.runtime.data.images import Images
-from specc.runtime.data.targets import Wanted, targets_of
+from specc.runtime.data.targets import Wanted, check_size, targets_of
 
 LOOKED_AT = 64
 """Examples that are read and checked before training begins; all others are as they are read."""
@@ -23,11 +23,11 @@ class Pairs:
     inputs, targets  of the examples that were looked at first, an array for each input, those of the first one's shape
     """
 
-    def __init__(self, source: Any, name: str, kind: str, count: int) -> None:
+    def __init__(self, source: Any, name: str, task: Wanted) -> None:
         self.source = source
         self.name = name
-        self.kind = kind
-        self.count = count
+        self.kind, self.count = task.kind, task.count
+        self.scale = int(getattr(task, "scale", 1))
         self.inputs: tuple[Tensor, ...] = ()
         self.targets: Any = ()
 
@@ -38,7 +38,10 @@ class Pairs:
             raise ValueError(f"it is {type(item).__name__}, not a pair (inputs, target)")
         given, target = item
         several = given if isinstance(given, tuple) else (given,)
-        return tuple(input_of(x, self.name) for x in several), self.target(target)
+        inputs, made = tuple(input_of(x, self.name) for x in several), self.target(target)
+        if isinstance(made, Tensor) and inputs:
+            check_size(inputs[0].shape, made.shape, self.name, self)
+        return inputs, made
 
     def target(self, given: Any) -> Any:
         if self.kind == "free":
@@ -93,7 +96,7 @@ def sampled(part: Any, name: str, task: Wanted) -> Images:
     count = len(part)
     if not count:
         raise ValueError(f"the {name} part is empty")
-    source = Pairs(part, name, task.kind, task.count)
+    source = Pairs(part, name, task)
     read: list[tuple[tuple[Tensor, ...], Any]] = []
     for place in range(0, count, max(1, count // LOOKED_AT)):
         try:

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from specc.runtime.data.images import Images, Parts
 from specc.runtime.data.keyed import Floats, grains, uniform
+from specc.runtime.data.targets import Wanted, targets_of
 
 SHAPES: Final = ("disc", "square", "triangle", "ring", "cross", "bar", "moon", "star")
 """What may be in a scene. Class k of a mask is shape k - 1, and 0 the ground."""
@@ -27,6 +31,9 @@ GROUND: Final = 24
 
 OBJECT: Final = 16
 """Random numbers of an object."""
+
+VALUES: Final = ("x", "y", "size")
+"""What there is to say in numbers of the largest object: its centre, and the longer side of its box."""
 
 SHARES: Final = GROUND + MOST * OBJECT
 """Random numbers of a scene, before those of its noise."""
@@ -53,6 +60,82 @@ def setting(settings: Mapping[str, Any], name: str, usual: int, least: int, most
     if not least <= value <= most:
         raise SystemExit(f"scenes: {name} is from {least} to {most}, not {value}")
     return value
+
+
+def scenes(folder: Path, settings: Mapping[str, Any], task: Wanted) -> Parts:
+    """Training and test scenes of `[data]`: images, test_images, size, shapes, objects, noise and seed.
+
+    Their targets are what a task predicts: the largest object's shape; a class for every pixel; which shapes are there;
+    the largest object's centre and longer side, as shares of the image's; the boxes of all objects, as such shares and
+    with their shapes; or the image itself, of which the network sees a noisy or a smaller one.
+    """
+    side = setting(settings, "size", 48, 16, 512)
+    shapes = setting(settings, "shapes", len(SHAPES), 2, len(SHAPES))
+    objects = setting(settings, "objects", MOST, 1, MOST)
+    seed = int(settings.get("seed", 0))
+    scale = int(getattr(task, "scale", 1))
+    counts = int(settings.get("images", 4_000)), int(settings.get("test_images", 1_000))
+    parts = []
+    for split, count in enumerate(counts):
+        made = rendered(seed, split, count, side * scale, shapes, objects)
+        inputs = made.pixels
+        if task.kind == "restored":
+            inputs = worse(made.pixels, seed, split, scale, float(settings.get("noise", 0.1)))
+        if task.kind == "classes":
+            parts.append(Images(tuple(i % shapes for i in range(count)), (inputs,)))
+            continue
+        given = answers(made, task, shapes)
+        try:
+            targets = targets_of(given, ("training", "test")[split], task)
+        except ValueError as error:
+            raise SystemExit(f"scenes: {error}") from None
+        parts.append(Images(targets, (inputs,)))
+    names = SHAPES[:shapes]
+    known = {"pixels": ("ground", *names), "values": VALUES, "restored": ()}
+    return Parts(parts[0], parts[1], known.get(task.kind, names))
+
+
+def answers(made: Scenes, task: Wanted, shapes: int) -> torch.Tensor:
+    """What a task predicts of scenes. Exits where they have no such thing."""
+    side = made.pixels.shape[-1]
+    boxes = torch.where(made.boxes < 0, -1.0, made.boxes / made.boxes.new_tensor([side] * 4 + [1]))
+    match task.kind:
+        case "pixels":
+            return made.masks
+        case "boxes":
+            return boxes
+        case "tags":
+            classes = torch.arange(shapes)
+            return (boxes[:, :, 4, None] == classes).any(dim=1).float()
+        case "values":
+            left, top, right, bottom = boxes[:, 0, :4].T
+            longer = torch.maximum(right - left, bottom - top)
+            return torch.stack([(left + right) / 2, (top + bottom) / 2, longer], dim=1)
+        case "restored":
+            if task.count == 3:
+                return made.pixels
+            grey = made.pixels.float().mean(dim=1, keepdim=True).round().to(torch.uint8)
+            return grey.expand(-1, task.count, -1, -1)
+    raise SystemExit(f"scenes have no targets for a network that predicts {task.kind}")
+
+
+def worse(pixels: torch.Tensor, seed: int, split: int, scale: int, noise: float) -> torch.Tensor:
+    """Images `scale` times smaller, the mean of so many pixels; where they stay as large, with noise of the standard
+    deviation `noise`, of 1 for the whole range."""
+    if scale > 1:
+        return F.avg_pool2d(pixels.float(), scale).round().to(torch.uint8)
+    made = torch.empty_like(pixels)
+    count, each = len(pixels), pixels[0].numel() if len(pixels) else 0
+    for first in range(0, count, 250):
+        indices = np.arange(first, min(first + 250, count))
+        # The sum of four evenly spread numbers is nearly normal, of variance 1/3. Those of the picture come before.
+        drawn = grains(seed, split, indices, SHARES + each, 4 * each).reshape(len(indices), 4, each)
+        normal = torch.from_numpy(drawn.sum(axis=1) * np.float32(3**0.5))
+        part = pixels[first : first + 250].float()
+        made[first : first + 250] = (
+            (part + 255 * noise * normal.view_as(part)).round().clamp(0, 255).to(torch.uint8)
+        )
+    return made
 
 
 @lru_cache(maxsize=4)

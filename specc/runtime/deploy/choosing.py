@@ -17,6 +17,7 @@ from specc.runtime.run.distributed import warn
 from specc.runtime.run.settings import read_settings
 from specc.runtime.search.front import Point, best, points_of, thrifty, within
 from specc.runtime.train.interfaces import Assignment, Space
+from specc.runtime.train.scores import valued
 from specc.runtime.train.subnets import parse, resolved
 
 COSTS: Final = ("macs", "params", "latency", "memory")
@@ -237,8 +238,8 @@ def left_over(folder: Path, numbers: Sequence[int]) -> list[str]:
 
 
 def figures(point: Point) -> dict[str, float]:
-    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search. That it was never
-    trained, where it was not."""
+    """What a bundle keeps of a sub-network beside its choices; no value of the metric where there was no search. That
+    it was never trained, where it was not."""
     known: dict[str, float] = {"macs": point.macs, "params": point.params}
-    known |= {"accuracy": round(point.accuracy, 5)} if point.accuracy else {}
+    known |= valued(point.metric, round(point.value, 5)) if point.value else {}
     return known if point.trained else known | {"trained": False}

@@ -28,6 +28,7 @@ from specc.runtime.files.whole import save_tensors, whole_folder, write_text, wr
 from specc.runtime.net.extract import extract
 from specc.runtime.net.resizing import sized
 from specc.runtime.train.evaluate import evaluate
+from specc.runtime.train.scores import measured_by
 from specc.runtime.train.trained import Trained
 from specc.runtime.train.trainer import run
 
@@ -166,7 +167,7 @@ def export(
     flags: argparse.Namespace,
     plan: Any = None,
     called: str = "",
-    known: Mapping[str, float] = MappingProxyType({}),
+    known: Mapping[str, Any] = MappingProxyType({}),
     tuned: nn.Module | None = None,
 ) -> Written:
     """Writes and checks all that there is of the network `name`, or of its sub-network of `plan`, into a folder of its
@@ -222,10 +223,10 @@ def export(
                 sized(each_input(batch[0]), resolution)
                 for batch in loading.calibration(IMAGES) or ()
             ]
-            accuracy_of = (
-                None if isinstance(wanted, dict) else partial(accuracy, trained, resolution)
-            )
-            about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
+            value_of = None if isinstance(wanted, dict) else partial(value, trained, resolution)
+            metric = trained.task.metrics[0]
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, value_of, metric)
+            about |= measured_by(metric)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
@@ -244,8 +245,8 @@ def first_batch(loading: Loading) -> Inputs:
     return next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
 
 
-def accuracy(trained: Trained, resolution: Any, static: nn.Module) -> float:
-    """Of a static network that takes inputs of its own resolution, on the test images."""
+def value(trained: Trained, resolution: Any, static: nn.Module) -> float:
+    """The metric of a static network that takes inputs of its own resolution, on the test images."""
 
     def prepare(images: Inputs) -> tuple[Tensor, ...]:
         return sized(each_input(images), resolution)

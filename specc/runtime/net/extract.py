@@ -25,13 +25,12 @@ from torch.nn.utils import parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from specc.portable.net.windows import Linear, window_of
 from specc.runtime.net.branches import (
     Filters,
-    Linear,
     Scaling,
     merge_branches,
     merged_filters,
-    window_of,
     windows_in,
 )
 

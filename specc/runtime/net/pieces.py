@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from specc.runtime.net.branches import Linear, Window, merged_filters, window, window_of
+from specc.portable.net.windows import Linear, Window, window_of
+from specc.runtime.net.branches import merged_filters, window
 from specc.runtime.net.extract import is_elastic, refresh
 from specc.runtime.net.plan import Plan, weight_and_bias
 

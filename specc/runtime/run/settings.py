@@ -45,7 +45,7 @@ def cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-PATHLESS = ("digits", "glyphs")
+PATHLESS = ("digits", "glyphs", "scenes")
 """The data sets that come with scikit-learn, or are rendered."""
 
 

@@ -22,13 +22,19 @@ Batches: TypeAlias = Iterable[tuple[Inputs, Tensor]]
 
 
 class Recipe(Protocol):
-    """What `[train]` of settings.toml says of the loss; an empty one is the usual one of what is predicted."""
+    """What `[train]` of settings.toml says of the loss, where an empty one is the usual one, and of mixed images."""
 
     @property
     def loss(self) -> Mapping[str, Any]: ...
 
     @property
     def label_smoothing(self) -> float: ...
+
+    @property
+    def mixup(self) -> float: ...
+
+    @property
+    def cutmix(self) -> float: ...
 
 
 class Task(Protocol):

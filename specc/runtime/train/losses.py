@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from specc.runtime.data.targets import NOT_JUDGED
+from specc.runtime.train.interfaces import Recipe
+
+SETTINGS: Final[Mapping[str, str]] = {"focal": "gamma", "huber": "delta"}
+"""The number that a loss needs."""
+
+
+def chosen(recipe: Recipe, losses: Sequence[str], mixed: Sequence[str] = ()) -> Mapping[str, Any]:
+    """The loss of a recipe, {} for the usual one. Exits where it is none of `losses`, or where images are `mixed` in a
+    way that their targets cannot be."""
+    loss = recipe.loss
+    if loss and loss.get("name") not in losses:
+        raise SystemExit(
+            f"settings.toml: [train] loss = {loss.get('name')!r}; what this network predicts learns by "
+            f"{', '.join(losses)}, or by a file of yours: loss=own(path=..) in the spec"
+        )
+    need = SETTINGS.get(loss.get("name", ""))
+    if need and not isinstance(loss.get(need), (int, float)):
+        raise SystemExit(f"settings.toml: [train.loss] {loss['name']} needs a number {need}")
+    for name in ("mixup", "cutmix"):
+        if getattr(recipe, name) and name not in mixed:
+            raise SystemExit(f"{name} mixes images, and the targets of these cannot be mixed alike")
+    return loss
 
 
 def classified(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from specc.portable.files.documents import fields, flag, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,36 @@ class Metric:
     rising: bool = True
     unit: str = ""
 
+    def merit(self, value: float) -> float:
+        """What is to be made large: the value, or minus it where a lower one is better."""
+        return value if self.rising else -value
+
     def shown(self, value: float, digits: int = 2) -> str:
         """A value for people: `97.12%`, or a number of four digits with its unit."""
         if self.share:
             return f"{value:.{digits}%}"
         return f"{value:.{digits + 2}g}{f' {self.unit}' if self.unit else ''}"
+
+
+ACCURACY: Final = Metric("accuracy", "accuracy")
+METRIC: Final = fields({"key": text, "name": text, "share": flag, "rising": flag}, {"unit": text})
+"""A metric in a file."""
+
+
+def measured_by(metric: Metric) -> dict[str, Any]:
+    """What a file says of the metric of its values; nothing where it is accuracy."""
+    return {} if metric == ACCURACY else {"metric": asdict(metric)}
+
+
+def metric_of(about: Mapping[str, Any]) -> Metric:
+    """The metric that a file says, accuracy where it says none."""
+    found = about.get("metric")
+    return ACCURACY if found is None else Metric(**found)
+
+
+def valued(metric: Metric, value: float, before: str = "") -> dict[str, float]:
+    """A value as files keep it: called `accuracy` where it is one, and `value` where the file says the metric."""
+    return {f"{before}{'accuracy' if metric == ACCURACY else 'value'}": value}
 
 
 @dataclass(frozen=True, slots=True)

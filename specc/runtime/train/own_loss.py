@@ -1,0 +1,113 @@
+"""A loss of one's own: the functions `loss`, `metric` and `distance` of a Python file beside train.py."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from specc.portable.run.raised import raised
+from specc.runtime.data.images import Data
+from specc.runtime.train.interfaces import Recipe, Task
+from specc.runtime.train.scores import Metric, Score
+
+PROJECT: Final = Path(__file__).parents[2]
+OPTIONAL: Final = ("metric", "distance")
+
+
+@dataclass(frozen=True)
+class Own:
+    """What `inner` predicts, with the loss of the file `path`: `loss(outputs, targets)`, the mean over the batch.
+
+    With `metric(outputs, targets)`, the mean over the batch, too, outputs are scored by that; a higher value is better,
+    unless the file says `better = "lower"`. With `distance(outputs, teacher)` pupils learn by that.
+    """
+
+    inner: Task
+    path: str
+    functions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.functions:
+            object.__setattr__(self, "functions", functions_of(PROJECT / self.path))
+
+    @property
+    def kind(self) -> str:
+        return self.inner.kind
+
+    @property
+    def count(self) -> int:
+        return self.inner.count
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        if "metric" not in self.functions:
+            return self.inner.metrics
+        rising = self.functions.get("better", "higher") != "lower"
+        return (Metric("metric", "metric", share=False, rising=rising),)
+
+    @property
+    def sums(self) -> int:
+        return 4 if "metric" in self.functions else self.inner.sums
+
+    def fitted(self, data: Data, recipe: Recipe | None = None) -> Own:
+        return replace(self, inner=self.inner.fitted(data, recipe))
+
+    def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
+        return self.called("loss", output, targets)
+
+    def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+        if "distance" in self.functions:
+            return self.called("distance", output, teacher)
+        return self.inner.distance(output, teacher, temperature)
+
+    def counted(self, output: Tensor, targets: Tensor) -> Tensor:
+        """As the inner task counts; or the sums over images of metric and loss, images, and those not finite."""
+        if "metric" not in self.functions:
+            return self.inner.counted(output, targets)
+        images = torch.tensor(float(len(output)), dtype=torch.float64, device=output.device)
+        value = self.called("metric", output, targets).double()
+        loss = self.called("loss", output, targets).double()
+        broken = (~output.isfinite().flatten(1).all(dim=1)).sum().double()
+        return torch.stack([value * images, loss * images, images, broken])
+
+    def score(self, counted: Tensor) -> Score:
+        if "metric" not in self.functions:
+            return self.inner.score(counted)
+        value, loss, images, broken = counted.tolist()
+        return Score(value / max(1.0, images), loss / max(1.0, images), int(images), int(broken))
+
+    def called(self, name: str, outputs: Any, others: Any) -> Tensor:
+        """A function's value as a tensor of one number. Exits where it is none."""
+        made: Any = self.functions[name](outputs, others)
+        if isinstance(made, (int, float)):
+            first = outputs if isinstance(outputs, Tensor) else next(iter(outputs.values()))
+            made = torch.tensor(float(made), device=first.device)
+        if not isinstance(made, Tensor) or made.numel() != 1:
+            shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+            raise SystemExit(
+                f"{self.path}: {name} returns {shape}; one number is wanted, the mean over the batch"
+            )
+        return made.reshape(())
+
+
+def functions_of(file: Path) -> dict[str, Callable[..., Any]]:
+    """What a file defines. Exits where it is not there, cannot be run, or has no `loss`."""
+    if not file.is_file():
+        raise SystemExit(f"there is no {file}, which has the loss")
+    try:
+        made = runpy.run_path(str(file))
+    except Exception as error:
+        raise SystemExit(f"{file}: {raised(error, file.parent)}") from error
+    if not callable(made.get("loss")):
+        raise SystemExit(f"{file} has no function `loss(outputs, targets)`")
+    if wrong := next((name for name in OPTIONAL if name in made and not callable(made[name])), ""):
+        raise SystemExit(f"{file}: `{wrong}` is no function")
+    if made.get("better", "higher") not in ("higher", "lower"):
+        raise SystemExit(f'{file}: better = {made["better"]!r}; "higher" or "lower" is wanted')
+    return made
