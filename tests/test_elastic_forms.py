@@ -19,7 +19,7 @@ from specc.pipeline import Compiled
 from tests.helpers.comparing import counted, relative, scramble
 from tests.helpers.folders import SPECS
 from tests.helpers.projects import compiled, extremes, from_text, image_shape, plain, project
-from tests.helpers.published import Edsr, UNet
+from tests.helpers.published import DsCnn, Edsr, UNet
 
 
 def mobilenet_v4() -> nn.Module:
@@ -43,11 +43,16 @@ class Segmenter(nn.Module):
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "convnext_tiny_adn": models.convnext_tiny,
     "deeplabv3_resnet50": lambda: Segmenter(segmentation.deeplabv3_resnet50),
+    "ds_cnn": DsCnn,
     "edsr_baseline": Edsr,
     "fcn_resnet50_adn": lambda: Segmenter(segmentation.fcn_resnet50),
     "mobilenet_v4_small": mobilenet_v4,
     "unet": UNet,
 }
+
+
+SLOW = ("deeplabv3_resnet50", "fcn_resnet50_adn", "mobilenet_v4_small")
+"""Those of many layers on large images, and that of a library which the tests can do without."""
 
 
 def in_order(net: nn.Module) -> list[Tensor]:
@@ -74,9 +79,7 @@ def of_any_side(name: str) -> Compiled:
     return from_text(re.sub(r"resolution=\d+\.\.(\d+) step \d+", r"\1, \1", text))
 
 
-@pytest.mark.parametrize(
-    "name", [n if n != "mobilenet_v4_small" else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
-)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NETWORKS])
 def test_the_largest_sub_network_is_the_published_network(name: str, tmp_path: Path) -> None:
     """MACs at the side they are published at, answers at one that is quicker."""
     found = cost(compiled(name).graph, extremes(compiled(name).graph)[0])
@@ -91,6 +94,12 @@ def test_the_largest_sub_network_is_the_published_network(name: str, tmp_path: P
     ours, theirs = extracted.to_empty(device="cpu").double(), theirs.to_empty(device="cpu").double()
     scramble(theirs)
     hand_over(theirs, ours, spec.graph)
-    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    images = torch.randn(
+        2,
+        shape[0],
+        *(min(side, 64) for side in shape[1:]),
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.double,
+    )
     with torch.no_grad():
         assert relative(ours(images), theirs(images)) <= 1e-12

@@ -62,3 +62,17 @@ class Edsr(nn.Module):
             x = x + block(x)
         y: Tensor = self.last(first + self.after(x))
         return y
+
+
+class DsCnn(nn.Sequential):
+    """DS-CNN-S: a convolution over 10 frames and 4 coefficients, and four depthwise separable ones."""
+
+    def __init__(self, width: int = 64, classes: int = 12) -> None:
+        def unit(*layers: nn.Module) -> list[nn.Module]:
+            return [*layers, nn.BatchNorm2d(width), nn.ReLU()]
+
+        found = unit(nn.ZeroPad2d((1, 1, 4, 5)), nn.Conv2d(1, width, (10, 4), stride=2, bias=False))
+        for _ in range(4):
+            found += unit(nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False))
+            found += unit(nn.Conv2d(width, width, 1, bias=False))
+        super().__init__(*found, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
