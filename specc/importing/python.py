@@ -6,15 +6,13 @@ known well enough for that is called by its ATen name; with `plain` everything i
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from keyword import iskeyword
 from math import prod
 from typing import Final
 
+from specc.importing.constants import constant_text, of_one_image
 from specc.importing.layers import Layer
 from specc.traced.graph import Node, Ref, State
 
@@ -22,8 +20,6 @@ COUNTER: Final = "num_batches_tracked"
 """What stands beside running statistics and is read only where they are an average of all batches."""
 WIDTH: Final = 100
 """Columns of a line."""
-FEW: Final = 16
-"""Numbers of a constant that are written out."""
 INFIX: Final[Mapping[str, tuple[str, int]]] = {
     "aten.add": ("+", 2), "aten.sub": ("-", 2), "aten.mul": ("*", 3), "aten.div": ("/", 3), "aten.matmul": ("@", 3),
     "aten.gt": (">", 1), "aten.ge": (">=", 1), "aten.lt": ("<", 1), "aten.le": ("<=", 1), "aten.eq": ("==", 1),
@@ -384,13 +380,22 @@ class Writer:
         return Text(self.names[key])
 
     def for_images(self, node: Node, state: State) -> Text | None:
-        """A constant that is as large as the batch asks for, where its numbers are all one."""
+        """A constant that is as large as the batch asks for, where its numbers are all one, or those of each image."""
         other = self.part.others.get(node.name)
-        if other is None or other.shape == node.shape or len(set(state.numbers)) != 1:
+        if other is None or other.shape == node.shape or len(state.numbers) != prod(node.shape):
             return None
         size = self.value(node.shape, other.shape).text
-        kind = "" if node.dtype == "float32" else f", dtype=torch.{node.dtype}"
-        return Text(f"x.new_full({size}, {state.numbers[0]!r}{kind})")
+        if len(set(state.numbers)) == 1:
+            kind = "" if node.dtype == "float32" else f", dtype=torch.{node.dtype}"
+            return Text(f"x.new_full({size}, {state.numbers[0]!r}{kind})")
+        one = of_one_image(state.numbers, node.shape, other.shape)
+        if one is None:
+            return None
+        key = f"constant {node.name}"
+        if key not in self.names:
+            numbers, shape = one
+            self.names[key] = f"self.{self.constant(replace(node, shape=shape), replace(state, numbers=numbers))}"
+        return Text(f"{self.names[key]}.expand({size[1:-1]})")
 
     def held(self, node: Node, state: State) -> str:
         name = self.attribute(inner(state.name, self.part.path))
@@ -473,20 +478,3 @@ def cut(node: Node, args: Mapping[str, Text]) -> Text | None:
     stop = "" if end == "None" or node["end"] == 2**63 - 1 else end
     step = "" if node["step"] in (None, 1) else f":{args['step'].text}"
     return Text(f"{args['self'].within(ATOM)}[{ahead}{begin}:{stop}{step}]")
-
-
-def constant_text(numbers: Sequence[float], shape: tuple[int, ...], dtype: str) -> str:
-    """A constant tensor: all equal, few numbers, or packed."""
-    kind = "" if dtype == "float32" else f", dtype=torch.{dtype}"
-    size = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
-    plain = all(isinstance(number, (int, float)) and number - number == 0 for number in numbers)
-    if plain and len(numbers) > 1 and len(set(numbers)) == 1:
-        return f"torch.full({size}, {numbers[0]!r}{kind or ', dtype=torch.float32'})"
-    if plain and len(numbers) <= FEW:
-        if not shape:
-            return f"torch.tensor({numbers[0]!r}{kind})"
-        reshaped = "" if len(shape) == 1 else f".reshape{size}"
-        return f"torch.tensor({list(numbers)!r}{kind}){reshaped}"
-    data = zlib.compress(struct.pack(f"<{len(numbers)}d", *map(float, numbers)), 9)
-    text = base64.b85encode(data).decode("ascii")
-    return f"constant({text!r}, torch.{dtype}{', ' if shape else ''}{', '.join(map(str, shape))})"

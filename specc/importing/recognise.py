@@ -13,7 +13,7 @@ from typing import Final, cast
 
 from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
-from specc.ops import folders, operator_package
+from specc.ops import find_operator, folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
@@ -218,6 +218,10 @@ class Recognition:
     def cut(self, view: View, found: Found, name: str, at: Node) -> Read | None:
         """The parts of a split: values for the view and for the views of its siblings."""
         read = found.inputs[0]
+        same = self.joined_before(found)
+        if same is not None:
+            self.made.setdefault((view.base, view.picks), same)
+            return Read(same.name, same.kind, view, same.channels, same.space)
         outputs = tuple(f"{name}_{i}" for i in range(len(found.parts)))
         self.add_operation(name, found, at, outputs)
         *before, mine = view.picks
@@ -231,6 +235,21 @@ class Recognition:
                 result = Read(output, read.kind, view, size, read.space)
             start += size
         return result
+
+    def joined_before(self, found: Found) -> Made | None:
+        """What a part of a split is, where the whole was joined of it and others."""
+        read = found.inputs[0]
+        operation = self.operations.get(read.value)
+        operator = None if operation is None else find_operator(operation.operator)
+        if operation is None or operator is None or not (operator.associative and operator.passes_runs):
+            return None
+        wanted, start = sum(found.parts[: found.part]), 0
+        for value in operation.inputs:
+            channels = self.shapes[value][-1 if read.kind == "tokens" else 0]
+            if (start, channels) == (wanted, found.parts[found.part]):
+                return Made(value, read.kind, channels, read.space)
+            start += channels
+        return None
 
     def emit(self, name: str, found: Found, at: Node, axes: Iterable[tuple[Digit, ...]]) -> None:
         """The operation of what was found, and its value, which lies in these axes."""

@@ -35,7 +35,11 @@ OTHER_NUMBERS: Final = Rule(
     "Wrong:  input vector(100) ...  data digits\n"
     "Right:  input vector(64) ...  data digits",
 )
+VECTORS: Final[Mapping[str, int]] = {"iris": 4, "wine": 13, "breast_cancer": 30, "diabetes": 10}
+"""How many numbers a row has, in tables that are built in."""
+
 PIXELS: Final[Mapping[str, int]] = {
+    **VECTORS,
     "digits": 8 * 8,
     "mnist": 28 * 28,
     "fashion_mnist": 28 * 28,
@@ -54,6 +58,9 @@ OTHER_CLASSES: Final = Rule(
     "Right:  classes 10 ...  data cifar10",
 )
 CLASSES: Final[Mapping[str, int]] = {
+    "iris": 3,
+    "wine": 3,
+    "breast_cancer": 2,
     "digits": 10,
     "mnist": 10,
     "fashion_mnist": 10,
@@ -88,6 +95,27 @@ LEFT_BEHIND: Final = Rule(
 )
 
 
+HAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "scenes": ("classes", "pixels", "boxes", "tags", "values", "restored"),
+    "table": ("classes", "values", "tags"),
+    "masks": ("pixels",),
+    "voc": ("pixels", "boxes", "tags"),
+    "coco": ("pixels", "boxes", "tags"),
+    "diabetes": ("values",),
+}
+"""The kinds of targets of data sets that have others than classes."""
+
+TOLD: Final[Mapping[str, str]] = {
+    "diabetes": "a value for each row",
+    "table": "classes, values or tags",
+    "scenes": "no such targets",
+    "masks": "a class for each pixel",
+    "voc": "masks, boxes and tags of images",
+    "coco": "masks, boxes and tags of images",
+    **dict.fromkeys(("iris", "wine", "breast_cancer"), "a class for each row"),
+}
+
+
 def check_augmentation(train: Call, section: ast.Section | None, graph: Graph, findings: Findings) -> None:
     """Reports words of `augment` that targets which move with their image cannot follow."""
     refused = REFUSED.get(graph.predicts.kind, {})
@@ -110,15 +138,20 @@ def check_data(data: Call | None, section: ast.Section | None, graph: Graph, fin
         message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"
         help = 'write data own(path="pairs.py"), or leave `data` out'
         findings.report(ONE_IMAGE, where, message, help=help)
-    elif not first.space:
+    elif first.space and data.name in (*VECTORS, "table"):
+        numbers = f"vectors of {VECTORS[data.name]} numbers" if data.name in VECTORS else "vectors"
+        message = f"a row of `{data.name}` is one of {numbers}, and the network takes images"
+        findings.report(OTHER_NUMBERS, where, message, help=f"write input vector({VECTORS.get(data.name, 10)})")
+    elif not first.space and data.name != "table":
         side = whole(data, "size") if data.name in RENDERED else 0
+        what = "a row" if data.name in VECTORS else "an image"
         pixels = 3 * side * side if side else PIXELS.get(data.name)
         if pixels is None:
             message = f"`{data.name}` has files of images, of any size, and the network takes vectors"
             findings.report(OTHER_NUMBERS, where, message, help='write data own(path="vectors.py")')
         elif pixels != first.features:
             message = (
-                f"an image of `{data.name}` has {pixels:,} numbers, and the network takes vectors of {first.features}"
+                f"{what} of `{data.name}` has {pixels:,} numbers, and the network takes vectors of {first.features}"
             )
             findings.report(OTHER_NUMBERS, where, message, help=f"write input vector({pixels})")
 
@@ -126,9 +159,11 @@ def check_data(data: Call | None, section: ast.Section | None, graph: Graph, fin
 def check_targets(data: Call, where: Span, graph: Graph, findings: Findings) -> None:
     """Reports a data set that has other targets than the network predicts, or another number of them."""
     kind, count = graph.predicts.kind, graph.predicts.count
-    if data.name != "scenes" and kind != "classes":
+    has = HAS.get(data.name, ("classes",))
+    if kind not in has:
         kinds = output_kind(kind)
-        message = f"`{data.name}` has a class for each image, and the network predicts `{kinds.example}`"
+        each = TOLD.get(data.name, "a class for each image")
+        message = f"`{data.name}` has {each}, and the network predicts `{kinds.example}`"
         findings.report(OTHER_TARGETS, where, message, help='write data own(path="targets.py"), or data scenes')
         return
     if data.name == "scenes":
@@ -140,6 +175,10 @@ def check_targets(data: Call, where: Span, graph: Graph, findings: Findings) -> 
                 findings.report(OTHER_TARGETS, where, message, help=f"write `{kind} {known}`")
             return
         known = {"pixels": shapes + 1, "restored": count}.get(kind, shapes)
+    elif data.name == "diabetes" and count != 1:
+        message = f"`diabetes` has 1 value, and the network has {count:,}"
+        findings.report(OTHER_TARGETS, where, message, help="write `values 1`")
+        return
     else:
         given = whole(data, "classes") if data.name == "glyphs" else CLASSES.get(data.name)
         known = count if given is None else given

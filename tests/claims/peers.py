@@ -170,9 +170,10 @@ def ours(folder: Path, file: Path, epochs: int) -> Mapping[str, Any]:
     specc("import", f"{file}:build", "--input", "1,3,20,20", "-o", "net.specc", *elastic)
     text = (folder / "net.specc").read_text()
     settings = "data glyphs(images=6900, test_images=1380, size=20, validation=0.1)\n"
-    settings += "train { batch_size=64; optimizer=sgd(lr=0.1, momentum=0.9, weight_decay=1e-4) }\n"
     settings += "search { strategy=evolution(evaluations=128); calibrate=1024 }\n"
-    (folder / "net.specc").write_text(text + settings)
+    recipe = "batch_size=64; optimizer=sgd(lr=0.1, momentum=0.9, weight_decay=1e-4)"
+    text = text.replace("train { ", f"train {{ {recipe}; ")
+    (folder / "net.specc").write_text(f"{text}\n{settings}")
     specc("compile", "net.specc", "-o", "net")
     graph = load(folder / "net.specc").graph
     half = str(cost(graph, largest(graph)).macs // 2)

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from specc.outputs.classes.task import Classes
 from specc.runtime.run.distributed import World
+from specc.runtime.train.interfaces import Task
 from specc.runtime.train.trainer import Trainer
 from tests.helpers.projects import from_text, project
 
@@ -24,11 +25,11 @@ def generated(spec: str, folder: Path) -> tuple[Any, ModuleType]:
     return found.model.Model(), found.modules["space"]
 
 
-def trainer_of(net: nn.Module, lr: float = 0.1) -> Trainer:
-    """Plain stochastic gradient descent on cross-entropy."""
+def trainer_of(net: nn.Module, lr: float = 0.1, task: Task | None = None) -> Trainer:
+    """Plain stochastic gradient descent on cross-entropy, or on the loss of a task."""
     optimizer = SGD(net.parameters(), lr=lr)
     schedule = LambdaLR(optimizer, lambda step: 1.0)
-    return Trainer(net, optimizer, schedule, Classes(3), World(0, 1, torch.device("cpu")))
+    return Trainer(net, optimizer, schedule, task or Classes(3), World(0, 1, torch.device("cpu")))
 
 
 def drawn(*shape: int, seed: int = 1) -> Tensor:

@@ -49,6 +49,22 @@ class Windows(nn.Module):
         return x.view(n, h // 4, w // 4, 4, 4, c).transpose(2, 3).reshape(n, h, w, c).permute(0, 3, 1, 2)
 
 
+class Distances(nn.Module):
+    """Attention by learned weights of distances, which are constants that are repeated for every image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value, self.place = nn.Linear(8, 8), nn.Linear(2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        rows, columns = torch.arange(h), torch.arange(w)
+        places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2).float()
+        apart = (places[None] - places[:, None])[None].expand(n, -1, -1, -1)
+        a = self.place(apart).squeeze(-1).softmax(-1)
+        return (a @ self.value(x.flatten(2).mT)).mT.reshape(n, c, h, w)  # type: ignore[no-any-return]
+
+
 class Net(nn.Module):
     def __init__(self, part: nn.Module) -> None:
         super().__init__()
@@ -73,7 +89,7 @@ def part_of(net: nn.Module) -> tuple[Part, str, dict[str, str]]:
     return part, file.text(), dict(code.states)
 
 
-@pytest.mark.parametrize("make", [Channels, Windows])
+@pytest.mark.parametrize("make", [Channels, Windows, Distances])
 def test_a_module_stays_a_class(make: type[nn.Module]) -> None:
     net = Net(make())
     for name, value in net.named_buffers():

@@ -390,7 +390,7 @@ class Solving:
         if step is not None and same is not None:
             tried.append(Apply(joint, (step, same)))
         tried += [term for term in (same, step) if term is not None]
-        arriving = cast(Column, node.arriving)
+        arriving = filled(cast(Column, node.arriving), cast(Column, all_steps(node.body)[0].arriving))
         rows: list[dict[str, object]] = []
         for i in range(self.stack.count):
             row: dict[str, object] = {"in": arriving.values[i]}
@@ -532,7 +532,9 @@ def common_ratio(column: Column, other: Column) -> Fraction | None:
 
 
 def holds(term: Term, column: Column, rows: Sequence[dict[str, object]]) -> bool:
-    """Whether a term has a column's value in every instance that has one."""
+    """Whether a term has a column's value in every instance that has one, and can be had in all of these."""
+    reads = names_in(term)
     return all(
-        value is MISSING or evaluated(term, row) == value for value, row in zip(column.values, rows, strict=True)
+        value is MISSING or (evaluated(term, row) == value and not any(row[name] is MISSING for name in reads))
+        for value, row in zip(column.values, rows, strict=True)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from specc.traced.channels import parts_axes, parts_of
 from specc.traced.found import Found, Read, Recognise, Seen
 from specc.traced.graph import Node
 from specc.traced.views import View
@@ -36,4 +37,17 @@ def alike(one: object, other: object, seen: Seen) -> tuple[Read, Read] | None:
     return (first, second) if first.space == second.space else None
 
 
-NODES: Final[Mapping[str, Recognise]] = {"aten.add": added}
+def summed(node: Node, seen: Seen) -> Found | None:
+    """`x.sum(dim)` over the parts of channels that lie in two axes."""
+    view, dims = seen.view(node["self"]), node.ints("dim")
+    if view is None or len(dims) != 1 or node["keepdim"] or node["dtype"] is not None:
+        return None
+    axes = parts_axes(view)
+    if axes is None or axes[0] != dims[0] % len(view.axes):
+        return None
+    reads = [seen.read(part) for part in parts_of(view)]
+    found = tuple(read for read in reads if read is not None)
+    return Found("add", found, axes=found[0].view.axes) if len(found) == len(reads) > 1 else None
+
+
+NODES: Final[Mapping[str, Recognise]] = {"aten.add": added, "aten.sum": summed}

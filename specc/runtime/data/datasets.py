@@ -23,13 +23,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from specc.runtime.data.coco import coco
 from specc.runtime.data.folders import by_folder, check_files, decoded, is_deep, visible_folders
 from specc.runtime.data.glyphs import CHARACTERS, glyphs
 from specc.runtime.data.images import COUNTED, Data, Images, Parts, on_disk, shown, split
 from specc.runtime.data.mapped import Rows, parts
+from specc.runtime.data.mask_folders import mask_folders
 from specc.runtime.data.own import own
 from specc.runtime.data.scenes import scenes
+from specc.runtime.data.tables import BUILT_IN, built_in, table
 from specc.runtime.data.targets import CLASSES, Wanted
+from specc.runtime.data.voc import voc
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -61,7 +65,7 @@ def load_data(settings: Mapping[str, Any], task: Wanted = CLASSES) -> Data:
         train, validation = split(train, float(settings["validation"]), int(settings["seed"]))
         # Without a validation part the search evaluates on the test set.
         validation = validation if len(validation) else found.test
-    mean, std = statistics(train)
+    mean, std = row_statistics(train.looked_at[0]) if found.standardised else statistics(train)
     classes = 1 + max(max(part.labels, default=-1) for part in (train, validation, found.test))
     target_mean, target_std = target_statistics(train) if task.kind == "values" else ((), ())
     return Data(
@@ -102,9 +106,7 @@ def target_statistics(train: Images) -> tuple[tuple[float, ...], tuple[float, ..
     targets = train.targets if train.source is None else train.source.targets
     if isinstance(targets, tuple):
         return (), ()
-    rows = torch.cat([part.double() for part in parts(targets)])
-    std = rows.std(dim=0, correction=0)
-    return tuple(rows.mean(dim=0).tolist()), tuple(spread(value) for value in std.tolist())
+    return row_statistics(targets)
 
 
 def check_classes(data: Data, classes: int, saved: Mapping[str, Any] | None = None) -> None:
@@ -161,6 +163,13 @@ def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
         means += mean
         stds += std
     return tuple(means), tuple(stds)
+
+
+def row_statistics(rows: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of every number of vectors (N, F)."""
+    whole = torch.cat([part.double() for part in parts(rows)])
+    std = whole.std(dim=0, correction=0)
+    return tuple(whole.mean(dim=0).tolist()), tuple(spread(value) for value in std.tolist())
 
 
 def array_statistics(array: Rows) -> tuple[list[float], list[float]]:
@@ -459,7 +468,12 @@ READERS: Mapping[str, Reader] = {
     "folder": image_folder,
 }
 OF_ANY_KIND: Mapping[str, TargetReader] = {
+    "masks": mask_folders,
+    "voc": voc,
+    "coco": coco,
     "scenes": scenes,
+    "table": table,
+    **dict.fromkeys(BUILT_IN, built_in),
     "own": own,
 }
 """Those that have what the network predicts."""

@@ -136,9 +136,14 @@ def told(targets: Targets) -> bytes:
     """What a hash of targets is made of; of files their names."""
     if not isinstance(targets, tuple):
         return bytes(content(targets))
-    return repr(
-        tuple(f"{t.parent.name}/{t.name}" if isinstance(t, Path) else t for t in targets)
-    ).encode()
+    return repr(tuple(told_of(target) for target in targets)).encode()
+
+
+def told_of(target: Any) -> Any:
+    """A class number as it is, a file's name, what a drawn mask says of itself."""
+    if isinstance(target, Path):
+        return f"{target.parent.name}/{target.name}"
+    return target.described() if hasattr(target, "described") else target
 
 
 def content(rows: Rows) -> Any:
@@ -165,6 +170,7 @@ class Parts:
     validation  None where it is to be held out of the training part
     crop        files are brought to a square by cutting out the middle, as ImageNet is evaluated
     notes       what a person should know, a line each
+    standardised  vectors are normalised though they are floats, each number by its own mean and deviation
     """
 
     train: Images
@@ -173,6 +179,7 @@ class Parts:
     validation: Images | None = None
     crop: bool = False
     notes: tuple[str, ...] = ()
+    standardised: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

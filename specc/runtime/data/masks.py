@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from specc.runtime.data.folders import upright
@@ -35,23 +37,70 @@ def read_mask(path: Path) -> Tensor:
     return torch.from_numpy(numbers.astype(np.int64))
 
 
-@dataclass(frozen=True, slots=True)
-class Polygons:
-    """The outlines of an image's objects, each with its class, drawn when the image is read, later ones above.
+@dataclass(frozen=True, slots=True, eq=False)
+class Ring:
+    """An outline of a class: corners x, y, x, y, .. in pixels."""
 
-    rings   class, and corners x, y, x, y, .. in pixels
-    """
+    number: int
+    corners: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """Pixels of a class, column after column: how many are outside, then how many inside, and so on."""
+
+    number: int
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygons:
+    """The shapes of an image's objects, drawn when the image is read, later ones above. `size` is (height, width)."""
 
     size: tuple[int, int]
-    rings: tuple[tuple[int, tuple[float, ...]], ...]
+    shapes: tuple[Ring | Runs, ...]
 
     def read(self) -> Tensor:
-        """The mask (H, W) in uint8: 0 where nothing is drawn."""
-        from PIL import Image, ImageDraw
+        """The mask (H, W) in uint8, in int64 where there are more classes: 0 where nothing is drawn.
 
+        Raises ValueError where runs are of another size.
+        """
         height, width = self.size
-        made = Image.new("L", (width, height), 0)
-        pen = ImageDraw.Draw(made)
-        for number, corners in self.rings:
-            pen.polygon(list(corners), fill=number)
-        return torch.from_numpy(np.asarray(made).copy())
+        made = np.zeros((height, width), np.int64)
+        for shape in self.shapes:
+            if isinstance(shape, Ring):
+                made[within(shape.corners, height, width)] = shape.number
+                continue
+            if shape.counts.sum() != height * width or (shape.counts < 0).any():
+                raise ValueError(
+                    f"runs of {shape.counts.sum()} pixels in an image of {height}x{width}"
+                )
+            inside = np.repeat(np.arange(len(shape.counts)) % 2 == 1, shape.counts)
+            made[inside.reshape(width, height).T] = shape.number
+        return torch.from_numpy(made.astype(np.uint8) if made.max(initial=0) < 256 else made)
+
+    def described(self) -> str:
+        """What tells these shapes from others."""
+        made = hashlib.sha256(repr(self.size).encode())
+        for shape in self.shapes:
+            numbers = shape.corners if isinstance(shape, Ring) else shape.counts
+            made.update(f"{type(shape).__name__} {shape.number} {len(numbers)}".encode())
+            made.update(numbers.tobytes())
+        return made.hexdigest()
+
+
+def within(corners: NDArray[np.float32], height: int, width: int) -> NDArray[np.bool_]:
+    """The pixels whose middle is within an outline: those with an odd number of edges on their left."""
+    x, y = corners[0::2].astype(np.float64), corners[1::2].astype(np.float64)
+    ends_x, ends_y = np.roll(x, -1), np.roll(y, -1)
+    middles = np.arange(height)[None, :] + 0.5
+    crossed = (y[:, None] <= middles) != (ends_y[:, None] <= middles)
+    edges, rows = np.nonzero(crossed)
+    share = (rows + 0.5 - y[edges]) / (ends_y[edges] - y[edges])
+    at = x[edges] + share * (ends_x[edges] - x[edges])
+    # An edge at x is on the left of the pixels from the first whose middle is beyond it.
+    columns = np.ceil(at - 0.5).clip(0, width).astype(np.int64)
+    counts = np.zeros((height, width + 1), np.int64)
+    np.add.at(counts, (rows, columns), 1)
+    inside: NDArray[np.bool_] = counts[:, :-1].cumsum(axis=1) % 2 == 1
+    return inside

@@ -212,7 +212,10 @@ class Files(Dataset[Any]):
         try:
             target = read_target(example.target)
         except Exception as error:
-            return Unread(getattr(example.target, "path", example.target), reason_of(error))
+            return Unread(
+                example.target if isinstance(example.target, Path) else example.source,
+                reason_of(error),
+            )
         moving = maps_of(target, V.get_size(picture), self.kind)
         picture, moving = transformed(picture, moving, self.transforms, example.seed)
         if V.get_size(picture) != [self.height, self.width]:
