@@ -16,6 +16,18 @@ class Double(nn.Sequential):
         super().__init__(*layers)
 
 
+class Up(nn.Module):
+    """Twice the size, joined with the map of this level."""
+
+    def __init__(self, out: int) -> None:
+        super().__init__()
+        self.widen, self.convs = nn.ConvTranspose2d(2 * out, out, 2, stride=2), Double(2 * out, out)
+
+    def forward(self, skip: Tensor, x: Tensor) -> Tensor:
+        y: Tensor = self.convs(torch.cat((skip, self.widen(x)), 1))
+        return y
+
+
 class UNet(nn.Module):
     """Five levels; on the way up a map is joined with that of its level on the way down."""
 
@@ -24,9 +36,7 @@ class UNet(nn.Module):
         widths = [width << level for level in range(5)]
         self.first = Double(3, width)
         self.down = nn.ModuleList(Double(w, 2 * w) for w in widths[:-1])
-        self.up = nn.ModuleList(
-            nn.ModuleList([nn.ConvTranspose2d(2 * w, w, 2, stride=2), Double(2 * w, w)]) for w in reversed(widths[:-1])
-        )
+        self.up = nn.ModuleList(Up(w) for w in reversed(widths[:-1]))
         self.last = nn.Conv2d(width, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,8 +44,8 @@ class UNet(nn.Module):
         for down in self.down:
             levels.append(down(nn.functional.max_pool2d(levels[-1], 2)))
         x = levels.pop()
-        for widen, double in self.up:  # type: ignore[misc]
-            x = double(torch.cat((levels.pop(), widen(x)), 1))
+        for up in self.up:
+            x = up(levels.pop(), x)
         y: Tensor = self.last(x)
         return y
 
