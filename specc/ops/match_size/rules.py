@@ -12,29 +12,29 @@ from specc.ir.parameter import Parameter, Signature, Words
 NEEDS_SIZE = Rule(
     "E445",
     "needs-size",
-    "`resize` has no map whose size it takes",
-    "`resize(x, other)` brings the map x to the height and width of another map, however large that is in a\n"
+    "`match_size` has no map whose size it takes",
+    "`match_size(x, other)` brings the map x to the height and width of another map, however large that is in a\n"
     "sub-network. To a size that is written down a map comes with `upsample(size=56)`.\n"
-    "Wrong:  resize(here)\n"
-    "Right:  resize(here, stem, mode=bilinear)",
+    "Wrong: match_size(here)\n"
+    "Right: match_size(here, stem, mode=bilinear)",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeParams:
+class MatchSizeParams:
     """Pixels repeated, or interpolated between their centres."""
 
     mode: Literal["nearest", "bilinear", "bicubic"]
 
 
-class Resize(Operator):
-    """`resize(x, other)`: x at the height and width of another map, of which nothing else is read."""
+class MatchSize(Operator):
+    """`match_size(x, other)`: x at the height and width of another map, of which nothing else is read."""
 
-    kind = "resize"
-    example = "resize(here, stem, mode=bilinear)"
+    kind = "match_size"
+    example = "match_size(here, stem, mode=bilinear)"
     passes_runs = True
     signature = Signature(
-        "resize",
+        "match_size",
         (
             Parameter("inputs", "tensors", doc="a map, and the map whose height and width it gets"),
             Parameter(
@@ -48,11 +48,11 @@ class Resize(Operator):
     )
 
     def build(self, call: OpCall) -> Built:
-        params = ResizeParams(cast(Literal["nearest", "bilinear", "bicubic"], call.args["mode"]))
+        params = MatchSizeParams(cast(Literal["nearest", "bilinear", "bicubic"], call.args["mode"]))
         tensor, *others = call.inputs
         if len(others) != 1:
-            message = f"`resize` takes a map and the map whose size it gets, and {len(call.inputs) or 'none'} are given"
-            call.report(NEEDS_SIZE, message, help="the incoming tensor is `here`: `resize(here, stem)`")
+            message = f"`match_size` takes a map and the map whose size it gets, and {len(call.inputs) or 'none'} are given"
+            call.report(NEEDS_SIZE, message, help="the incoming tensor is `here`: `match_size(here, stem)`")
             return Built(params, ((tensor.channels, tensor.space),))
         if len(tensor.space) != 2 or len(others[0].space) != 2:
             call.report(NEEDS_SIZE, "both must be maps, which have a height and a width")
@@ -60,4 +60,4 @@ class Resize(Operator):
         return Built(params, ((tensor.channels, others[0].space),))
 
 
-OPERATORS = (Resize(),)
+OPERATORS = (MatchSize(),)
