@@ -51,7 +51,7 @@ class MatchSize(Operator):
         params = MatchSizeParams(cast(Literal["nearest", "bilinear", "bicubic"], call.args["mode"]))
         tensor, *others = call.inputs
         if len(others) != 1:
-            message = f"`match_size` takes a map and the map whose size it gets, and {len(call.inputs) or 'none'} are given"
+            message = f"`match_size` takes a map and the one whose size it gets, and {len(call.inputs) or 'none'} given"
             call.report(NEEDS_SIZE, message, help="the incoming tensor is `here`: `match_size(here, stem)`")
             return Built(params, ((tensor.channels, tensor.space),))
         if len(tensor.space) != 2 or len(others[0].space) != 2:
