@@ -89,7 +89,8 @@ class Boxes:
         overlap = generalized_box_iou_loss(said.boxes[mine], boxes, reduction="sum")
         near = centredness(middles(output)[None].expand_as(said.boxes[..., :2])[mine], boxes)
         centre = F.binary_cross_entropy_with_logits(said.centre[mine], near, reduction="sum")
-        return (scores + overlap + centre) / number
+        loss: Tensor = (scores + overlap + centre) / number
+        return loss
 
     def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """How far the boxes are from a teacher's: the divergence of each class's two probabilities, summed over classes
@@ -102,7 +103,8 @@ class Boxes:
         scores = divergence(said.logits, wanted.logits).sum()
         overlap = (sure * generalized_box_iou_loss(said.boxes, wanted.boxes)).sum()
         centre = (sure * divergence(said.centre, wanted.centre)).sum()
-        return (scores + overlap + centre) / sure.sum().clamp(min=1)
+        far: Tensor = (scores + overlap + centre) / sure.sum().clamp(min=1)
+        return far
 
     def predicted(self, output: Tensor, least: float = LEAST) -> list[Tensor]:
         """For each image its boxes (n, 6), the surest first: left, top, right, bottom as shares of width and height,
@@ -137,7 +139,7 @@ class Boxes:
         """The mean, over classes and the thresholds .5, .55, .., .95 of intersection over union, of their average
         precision."""
         boxes = counted[:, : 6 * MOST].view(len(counted), MOST, 6)
-        targets = counted[:, 6 * MOST : -2].unflatten(1, (-1, 5))
+        targets = torch.unflatten(counted[:, 6 * MOST : -2], 1, (-1, 5))
         whole = average_precision(boxes, targets, self.count)
         loss = float(counted[:, -2].mean()) if len(counted) else 0.0
         broken = int(counted[:, -1].sum())
@@ -149,7 +151,7 @@ def places(output: Tensor, classes: int) -> Places:
     if output.dtype not in (torch.float32, torch.float64):
         output = output.float()  # areas are beyond half precision
     flat = output.flatten(2).transpose(1, 2)
-    logits, logs, centre = flat.split([classes, 4, 1], dim=2)
+    logits, logs, centre = torch.split(flat, [classes, 4, 1], dim=2)
     distances = logs.clamp(max=LONGEST).exp()
     middle = middles(output)
     boxes = torch.cat([middle - distances[..., :2], middle + distances[..., 2:]], dim=2)
