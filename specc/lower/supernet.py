@@ -122,7 +122,7 @@ class SupernetState:
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
         if self.predicts is None:
-            others = "or `tags 20`, `values 3`, `classes 21 each pixel`, `restores image(3)`, or `output name { .. }`"
+            others = "or `tags 20`, `values 3`, `boxes 3`, `classes 21 each pixel`, `restores image(3)`, or an `output`"
             b.findings.report(MISSING_PART, span, "this supernet has no `classes`", help=f"add `classes 10`, {others}")
             return
         if self.head is None:
