@@ -129,7 +129,7 @@ def prove(original: Original, files: Mapping[str, str], entries: Sequence[Entry]
         sizes = {name: tuple(value.shape) for name, value in ours.state_dict().items()}
         params = sum(value.numel() for name, value in module.named_parameters() if name in set(original.used))
         both = (params, counted[0]), (original.macs, counted[1])
-        for theirs in in_precisions(module, shapes, batch, original.macs):
+        for theirs in in_precisions(module, shapes, batch, original.macs, ours):
             ours.load_state_dict(to_spec(entries, state, sizes))
             mine = ours.to(dtype_of(theirs)).eval()
             small = [smaller(shape) for shape in shapes]
@@ -146,8 +146,11 @@ def prove(original: Original, files: Mapping[str, str], entries: Sequence[Entry]
     return proof
 
 
-def in_precisions(module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int) -> Iterator[Module]:
-    """Copies of a network to compare in: in double precision, then in single where that may be another network.
+def in_precisions(
+    module: Module, shapes: Sequence[tuple[int, ...]], batch: int | None, macs: int, ours: Module | None = None
+) -> Iterator[Module]:
+    """Copies of a network to compare in: in double precision, then in single where that may be another network. In
+    single alone where one of both does not run in double, as a part that turns all numbers into single ones.
 
     A network that computes with numbers of its own in single precision can be wrong in double without raising, as
     attention with a mask is. One that makes much of rounding is the same network, which only double can show: so both
@@ -162,6 +165,8 @@ def in_precisions(module: Module, shapes: Sequence[tuple[int, ...]], batch: int 
             double = evaluating(copy.deepcopy(module).double())
             with torch.no_grad():
                 found = [answer(double(*given), None), answer(single(*(x.float() for x in given)), None)]
+                if ours is not None:
+                    ours.double().eval()(*given)
         except Exception:
             yield single
             return

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 from math import prod
 from typing import Final, cast
 
+from specc.importing.alike import told_alike
 from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
-from specc.ops import folders, operator_package
+from specc.ops import find_operator, folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
@@ -101,6 +102,7 @@ class Recognition:
         self.converted: dict[tuple[View, Kind | None], Read | None] = {}
         self.operations: dict[str, Operation] = {}
         self.stands_for: dict[str, tuple[str, ...]] = {}  # the nodes of an operation
+        self.otherwise: dict[str, tuple[Mapping[str, object], ...]] = {}  # other arguments of an operation
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.names: Counter[str] = Counter()
         self.asked: Node | None = None
@@ -218,6 +220,10 @@ class Recognition:
     def cut(self, view: View, found: Found, name: str, at: Node) -> Read | None:
         """The parts of a split: values for the view and for the views of its siblings."""
         read = found.inputs[0]
+        same = self.joined_before(found)
+        if same is not None:
+            self.made.setdefault((view.base, view.picks), same)
+            return Read(same.name, same.kind, view, same.channels, same.space)
         outputs = tuple(f"{name}_{i}" for i in range(len(found.parts)))
         self.add_operation(name, found, at, outputs)
         *before, mine = view.picks
@@ -231,6 +237,21 @@ class Recognition:
                 result = Read(output, read.kind, view, size, read.space)
             start += size
         return result
+
+    def joined_before(self, found: Found) -> Made | None:
+        """What a part of a split is, where the whole was joined of it and others."""
+        read = found.inputs[0]
+        operation = self.operations.get(read.value)
+        operator = None if operation is None else find_operator(operation.operator)
+        if operation is None or operator is None or not (operator.associative and operator.passes_runs):
+            return None
+        wanted, start = sum(found.parts[: found.part]), 0
+        for value in operation.inputs:
+            channels = self.shapes[value][-1 if read.kind == "tokens" else 0]
+            if (start, channels) == (wanted, found.parts[found.part]):
+                return Made(value, read.kind, channels, read.space)
+            start += channels
+        return None
 
     def emit(self, name: str, found: Found, at: Node, axes: Iterable[tuple[Digit, ...]]) -> None:
         """The operation of what was found, and its value, which lies in these axes."""
@@ -255,6 +276,7 @@ class Recognition:
     def add_operation(self, name: str, found: Found, at: Node, outputs: tuple[str, ...]) -> None:
         nodes = found.nodes or (at,)
         self.stands_for[name] = tuple(node.name for node in nodes)
+        self.otherwise[name] = found.otherwise
         self.operations[name] = Operation(
             name=name,
             operator=found.operator,
@@ -376,7 +398,7 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, live, seen.shapes, output.value, last)
+    return Network(traced.name, inputs, told_alike(live, seen.otherwise), seen.shapes, output.value, last)
 
 
 def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation) -> Unread:

@@ -197,4 +197,5 @@ def check_targets(data: Call, where: Span, graph: Graph, findings: Findings) -> 
     if known != count:
         message = f"`{data.name}` has {known:,} classes, and the network has {count:,}"
         each = output_kind(kind).each
-        findings.report(OTHER_CLASSES, where, message, help=f"write `classes {known}{each and f' each {each}'}`")
+        word = output_kind(kind).word
+        findings.report(OTHER_CLASSES, where, message, help=f"write `{word} {known}{each and f' each {each}'}`")

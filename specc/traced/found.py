@@ -77,6 +77,7 @@ class Found:
     nodes       the nodes that it stands for beside the one it was asked at, where they are more than that one
     parts       of an operator with several results: how many channels each has
     part        which of these the view that was asked about is
+    otherwise   other arguments that mean the same here: those are taken that modules of the same place have
     """
 
     operator: str
@@ -88,6 +89,7 @@ class Found:
     nodes: tuple[Node, ...] = ()
     parts: tuple[int, ...] = ()
     part: int = 0
+    otherwise: tuple[Mapping[str, object], ...] = ()
 
 
 class Seen(Protocol):
@@ -132,6 +134,14 @@ Recognise: TypeAlias = Callable[[Node, Seen], "Found | View | None"]
 """Asked at a node: what it is, or that it is but a view (what changes nothing in eval mode), or None."""
 Reads: TypeAlias = Callable[[View, "Kind | None", Seen], "Found | None"]
 """Asked about a view and the kind that is wanted of it."""
+
+
+def by_token(argument: object, seen: Seen) -> Read | None:
+    """A tensor as an operation on every token or pixel reads it: a map that lies as [N, H * W, C] is read as tokens."""
+    read = seen.read(argument)
+    if read is not None and read.kind == "map" and len(read.view.axes) == 3 and read.channels_last:
+        return seen.read(argument, "tokens") or read
+    return read
 
 
 def like(read: Read, channels: int | None = None) -> tuple[Axis, ...]:

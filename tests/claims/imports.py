@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import cast
 
 from specc.assignments import smallest
@@ -78,7 +79,11 @@ def row(source: str) -> Row:
     lines = len(found.written.text.splitlines())
     params = found.proof.params[1]
     try:
-        made = elastify(Source("net.specc", found.written.text), read_request(REQUESTS), "", "", {})
+        with TemporaryDirectory(prefix="specc-claims-") as folder:
+            for name, text in found.files.items():
+                Path(folder, name).write_text(text, encoding="utf-8")
+            spec = Source("net.specc", found.written.text, Path(folder, "net.specc").as_posix())
+            made = elastify(spec, read_request(REQUESTS), "", "", {})
     except Exception as error:
         return Row(source, seconds, lines, params=params, modules=kept, plain=found.plain or f"elastify: {error}")
     graph = made.compiled.graph

@@ -48,6 +48,9 @@ STAGES = {
     "standardized_conv(12, kernel=3, groups=in / 2)",
     "standardised weights of joined tensors": "concat(conv(6, kernel=3), conv(6, kernel=1))\n"
     "standardized_conv(12, kernel=3, gain=yes); add(here, concat(conv(6, kernel=3), conv(6, kernel=1)))",
+    "a gate of neighbours": "x = conv(12, kernel=3); pool(avg); channel_conv(3); sigmoid; scale(x, here)",
+    "a gate of joined neighbours": "x = concat(conv(4, kernel=3), conv(8, kernel=1)); pool(avg)\n"
+    "channel_conv(5, bias=yes); sigmoid; scale(x, here)",
     "lowest": "conv(12, kernel=3); pad(top=1, right=1, mode=lowest); maxpool(2, stride=2)",
     "local response norm": "conv(12, kernel=3); local_response_norm(3); relu; local_response_norm(5, 1e-2, 0.5, k=2)",
     "banks": "norm rms(bank=skip); conv(12, kernel=3); norm; skippable { residual { conv(in, kernel=1); norm } }",
@@ -58,6 +61,9 @@ HEADS = {
     "take(patches); take(mean); layer_scale; prelu(channels=yes); linear(classes)",
     "affine tokens": "patch_embed(2, dim=16); affine; offset; scale_by(2); shift_by(1); clamp(low=0); take(mean)\n"
     "affine; offset; layer_scale(channels=no); linear(classes)",
+    "mixed tokens": "patch_embed(2, dim=16); norm layer; x = norm\n"
+    "residual { norm; token_linear(24); gelu; token_linear(16) }; linear(12); (a, b) = split(2)\n"
+    "c = token_linear(from=b, bias=no); multiply(a, c); take(mean); linear(classes)",
     "vectors": "pool(avg); norm rms; norm; prelu(channels=yes); layer_scale(1); linear(classes)",
 }
 BLOCKS = "block tall() { pool(avg, over=width); conv(in, kernel=1) }"

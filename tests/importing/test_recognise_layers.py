@@ -208,6 +208,12 @@ CASES: dict[str, tuple[Callable[[Any, Tensor], Tensor], nn.Module, str, dict[str
         {"eps": 1e-6, "affine": False},
     ),
     "an RMS norm": (lambda net, x: last(net.layer)(net, x), nn.RMSNorm(8, eps=1e-6), "rms_norm", {"eps": 1e-6}),
+    "a gate of neighbours": (
+        lambda net, x: x * net.layer(x.mean((2, 3)).unsqueeze(1)).view(-1, 8, 1, 1),
+        nn.Conv1d(1, 1, 3, padding=1, bias=False),
+        "pool channel_conv scale",
+        {},
+    ),
     "an RMS norm, written out": (rms, NOTHING, "rms_norm", {"eps": 1e-6}),
     "a norm of neighbours": (
         lambda net, x: net.layer(x),
@@ -226,6 +232,37 @@ def test_what_is_recognised(case: str) -> None:
     kinds = [operation.operator for operation in found.operations]
     assert kinds == ["conv", *words.split(), "pool", "linear"]
     assert dict(found.operations[-3].parameters) == parameters
+
+
+class Mixer(nn.Module):
+    """Tokens that are mixed as in MLP-Mixer, and gated as in gMLP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm, self.head = nn.Conv2d(3, 8, 2, 2), nn.LayerNorm(8), nn.Linear(4, 5)
+        self.mix = nn.Sequential(nn.Linear(16, 12), nn.GELU(), nn.Linear(12, 16))
+        self.gate = nn.Linear(16, 16, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        x = x + self.mix(self.norm(x).transpose(1, 2)).transpose(1, 2)
+        u, v = x.chunk(2, dim=-1)
+        x = u * self.gate(v.transpose(-1, -2)).transpose(-1, -2)
+        y: Tensor = self.head(x.mean(1))
+        return y
+
+
+def test_mixed_tokens_are_recognised() -> None:
+    found = recognise(trace(Loaded("net", Mixer().eval()), ((3, 8, 8),)).traced)
+    assert not isinstance(found, Unread), found.node.target
+    assert [operation.operator for operation in found.operations] == (
+        "patch_embed layer_norm token_linear gelu token_linear add split token_linear multiply take linear".split()
+    )
+    assert [dict(o.parameters) for o in found.operations if o.operator == "token_linear"] == [
+        {"out": 12},
+        {"out": 16},
+        {"out": 16, "bias": False},
+    ]
 
 
 NOT_THESE: dict[str, Callable[[Any, Tensor], Tensor]] = {

@@ -82,6 +82,27 @@ def test_classes_of_one_text_are_one_block() -> None:
     assert text.count("block ") == text.count("concat(") == 1
 
 
+class Narrow(nn.Module):
+    def __init__(self, n: int, adds: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.adds = nn.Conv2d(n, n, 3, padding=1), nn.Conv2d(n, n, 1), adds
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.b(torch.relu(self.a(x)))
+        return x + y if self.adds else y  # type: ignore[no-any-return]
+
+
+def test_a_sum_that_is_left_out_where_the_shape_stays_too() -> None:
+    """Not `residual(when in == out)`: the last has as many channels as come in, and no sum."""
+    widths = (4, 8, 12)
+    steps = [
+        layer for n in widths for layer in (nn.Conv2d(n, n, 3, padding=1), Narrow(n, n < 12), nn.Conv2d(n, n + 4, 1))
+    ]
+    text = text_of(ended(nn.Conv2d(3, 4, 3, 2, 1), *steps, channels=16))
+    assert "when in == out" not in text
+    assert text.count("residual") >= 1
+
+
 class Residual(nn.Module):
     def __init__(self, inside: nn.Module) -> None:
         super().__init__()
@@ -163,6 +184,18 @@ class Sensitive(nn.Linear):
 @pytest.mark.parametrize(("by", "tried"), [(1, [torch.float64]), (1e6, [torch.float64, torch.float32])])
 def test_what_makes_much_of_rounding_is_compared_in_double(by: float, tried: list[torch.dtype]) -> None:
     assert [dtype_of(module) for module in in_precisions(Sensitive(by), ((3,),), None, 9)] == tried
+
+
+class Single(nn.Linear):
+    """Turns its numbers into single ones, as the trace of a network in single precision says."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.float())
+
+
+def test_what_runs_in_single_precision_alone_is_compared_in_it() -> None:
+    found = in_precisions(Sensitive(1), ((3,),), None, 9, Single(3, 3))
+    assert [dtype_of(module) for module in found] == [torch.float32]
 
 
 def test_the_first_token_of_tokens_without_a_class_token() -> None:

@@ -214,14 +214,15 @@ class Solving:
         """What follows from what arrives at the block, and is read further on: it has a name."""
         arriving = self.stack.arriving
         ratio = common_ratio(slot.column, arriving)
-        exact = ratio is not None and ratio in FACTORS
+        exact = ratio is not None and (ratio == 1 or ratio in FACTORS)
         term = cast(Term, times(IN, ratio)) if exact and ratio else self.rounded(slot.column, arriving)
         if term is None or slot.arriving == arriving:
             return None
         for let in self.lets:
             if let.value == term:
                 return Par(let.name)
-        name = free_name("squeeze" if ratio is None or ratio < 1 else "hidden", self.taken(), True)
+        word = "before" if ratio == 1 else "squeeze" if ratio is None or ratio < 1 else "hidden"
+        name = free_name(word, self.taken(), True)
         self.lets.append(Let(name, term))
         return Par(name)
 
@@ -390,7 +391,7 @@ class Solving:
         if step is not None and same is not None:
             tried.append(Apply(joint, (step, same)))
         tried += [term for term in (same, step) if term is not None]
-        arriving = cast(Column, node.arriving)
+        arriving = filled(cast(Column, node.arriving), cast(Column, all_steps(node.body)[0].arriving))
         rows: list[dict[str, object]] = []
         for i in range(self.stack.count):
             row: dict[str, object] = {"in": arriving.values[i]}
@@ -532,7 +533,9 @@ def common_ratio(column: Column, other: Column) -> Fraction | None:
 
 
 def holds(term: Term, column: Column, rows: Sequence[dict[str, object]]) -> bool:
-    """Whether a term has a column's value in every instance that has one."""
+    """Whether a term has a column's value in every instance that has one, and can be had in all of these."""
+    reads = names_in(term)
     return all(
-        value is MISSING or evaluated(term, row) == value for value, row in zip(column.values, rows, strict=True)
+        value is MISSING or (evaluated(term, row) == value and not any(row[name] is MISSING for name in reads))
+        for value, row in zip(column.values, rows, strict=True)
     )

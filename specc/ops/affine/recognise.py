@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from specc.traced.channels import per_channel, single
-from specc.traced.found import Found, Recognise, Seen
+from specc.traced.found import Found, Recognise, Seen, by_token
 from specc.traced.graph import Node, Weight
 
 
@@ -15,7 +15,7 @@ def affine(node: Node, seen: Seen) -> Found | None:
     if node["value"] not in (None, 1):
         return None
     for one, other in (("tensor1", "tensor2"), ("tensor2", "tensor1")):
-        read = seen.read(node[one])
+        read = by_token(node[one], seen)
         weight = None if read is None else per_channel(node[other], read, seen)
         bias = None if read is None else per_channel(node["self"], read, seen)
         if read is not None and weight is not None and bias is not None and node.shape == read.view.shape:

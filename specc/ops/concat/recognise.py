@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from specc.traced.found import Found, Read, Recognise, Seen, like
 from specc.traced.graph import Node
-from specc.traced.views import View
+from specc.traced.views import Digit, View
 
 
 def joined(node: Node, seen: Seen) -> Found | View | None:
@@ -30,4 +30,23 @@ def joined(node: Node, seen: Seen) -> Found | View | None:
     return Found("concat", found, axes=axes)
 
 
-NODES: Final[Mapping[str, Recognise]] = {"aten.cat": joined, "aten.concat": joined, "aten.concatenate": joined}
+def stacked(node: Node, seen: Seen) -> Found | None:
+    """`torch.stack` of maps, tokens or vectors that lie alike: their channels joined, with an axis for the parts."""
+    parts = cast("tuple[object, ...]", node["tensors"])
+    found = [read for read in map(seen.read, parts) if read is not None]
+    if len(found) < 2 or len(found) < len(parts) or found[0].channels == 1:
+        return None
+    first = found[0]
+    if any((read.kind, read.space, read.view.axes) != (first.kind, first.space, first.view.axes) for read in found):
+        return None
+    axes = [*first.view.axes]
+    axes.insert(cast(int, node["dim"]) % len(node.shape), (Digit("c", first.channels, len(found)),))
+    return Found("concat", tuple(found), axes=tuple(axes))
+
+
+NODES: Final[Mapping[str, Recognise]] = {
+    "aten.cat": joined,
+    "aten.concat": joined,
+    "aten.concatenate": joined,
+    "aten.stack": stacked,
+}

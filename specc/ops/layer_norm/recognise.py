@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from specc.traced.found import Found, Recognise, Seen, taken
+from specc.traced.found import Found, Recognise, Seen, by_token, taken
 from specc.traced.graph import Node
 
 LEARNED: Final[Mapping[tuple[str, ...], Mapping[str, object]]] = {
@@ -18,7 +18,7 @@ LEARNED: Final[Mapping[tuple[str, ...], Mapping[str, object]]] = {
 
 def layer_norm(node: Node, seen: Seen) -> Found | None:
     """`aten.layer_norm` over the channels alone, which come last."""
-    read = seen.read(node["input"])
+    read = by_token(node["input"], seen)
     weights = taken(seen, node)
     if read is None or weights is None or tuple(weights) not in LEARNED:
         return None

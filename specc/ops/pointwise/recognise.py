@@ -7,7 +7,7 @@ from typing import Final
 
 from specc.traced.found import Found, Read, Recognise, Seen
 from specc.traced.graph import Node
-from specc.traced.views import View
+from specc.traced.views import View, tokens_of
 
 
 def pointwise(kind: str) -> Recognise:
@@ -40,7 +40,10 @@ def meets(whole: Read, part: Read) -> bool:
     """Whether each axis of a tensor counts what that of the other does, or has size 1; all of channels or of places."""
     if len(whole.view.axes) != len(part.view.axes):
         return False
-    if not all(mine in (axis, ()) for mine, axis in zip(part.view.axes, whole.view.axes, strict=True)):
+    if not all(
+        mine in (axis, ()) or (tokens_of(mine) is not None and tokens_of(mine) == tokens_of(axis))
+        for mine, axis in zip(part.view.axes, whole.view.axes, strict=True)
+    ):
         return False
     if part.channels == whole.channels:
         return all(mine in (1, size) for mine, size in zip(part.space, whole.space, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from specc.traced.channels import in_one_axis, parts_axes
 from specc.traced.found import Found, Read, Recognise, Seen
 from specc.traced.graph import Node
 from specc.traced.views import View
@@ -13,12 +14,32 @@ from specc.traced.views import View
 def scaled(node: Node, seen: Seen) -> Found | None:
     """`x * gate`, in either order, where the gate has one number a channel."""
     for one, other in (("self", "other"), ("other", "self")):
+        found = in_parts(node, node[one], node[other], seen)
+        if found is not None:
+            return found
         read, gate = seen.read(node[one]), gate_of(node[other], seen)
         if read is None or gate is None or read.kind == "vector" or gate.channels != read.channels:
             continue
         if node.shape == read.view.shape and meets(read, gate):
             return Found("scale", (read, gate))
     return None
+
+
+def in_parts(node: Node, argument: object, gate: object, seen: Seen) -> Found | None:
+    """Likewise where the channels of both lie in two axes, one of them for their parts."""
+    view, other = seen.view(argument), seen.view(gate)
+    if view is None or other is None or len(view.axes) != len(other.axes) or node.shape != view.shape:
+        return None
+    if (
+        parts_axes(view) is None
+        or parts_axes(view) != parts_axes(other)
+        or any(theirs not in ((), mine) for mine, theirs in zip(view.axes, other.axes, strict=True))
+    ):
+        return None
+    read, factors = (None if whole is None else seen.read(whole) for whole in map(in_one_axis, (view, other)))
+    if read is None or factors is None or factors.kind != "vector" or read.kind == "vector":
+        return None
+    return Found("scale", (read, factors), axes=view.axes) if read.channels == factors.channels else None
 
 
 def gate_of(argument: object, seen: Seen) -> Read | None:

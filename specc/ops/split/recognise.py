@@ -32,7 +32,9 @@ def split(view: View, wanted: Kind | None, seen: Seen) -> Found | None:
     size, total, start = (pick.low * count for count in (pick.length, pick.size, pick.start))
     if view.axes[at] != (Digit("c", 1, size),):
         return None
-    place = place_of([pick.low * cut for cut in seen.cuts(view)], start, size)
+    one_of_several = pick.low > 1 and pick.length == 1
+    cuts = range(pick.size + 1) if one_of_several else seen.cuts(view)
+    place = place_of([pick.low * cut for cut in cuts], start, size)
     if place is None:
         return None
     whole = total - place.begin
