@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 from specc.traced.graph import Node, Ref
-from specc.traced.views import Axis, View, expanded, permuted, picked, reshaped, unknown
+from specc.traced.products import letters
+from specc.traced.views import Axis, Digit, View, expanded, permuted, picked, reshaped, strided, unknown
 
 if TYPE_CHECKING:
     from specc.importing.recognise import Recognition
@@ -68,6 +69,9 @@ POINTWISE: Final = (
 """What keeps the order of elements, so that its result lies as its first operand does."""
 
 
+ROLLS: Final = ("aten.roll",)
+"""What moves elements along axes that stay what they are."""
+
 PRODUCTS: Final[Mapping[str, tuple[str, str]]] = {
     "aten.matmul": ("self", "other"),
     "aten.bmm": ("self", "mat2"),
@@ -78,18 +82,64 @@ PRODUCTS: Final[Mapping[str, tuple[str, str]]] = {
 
 def lies_like(node: Node, seen: Recognition) -> tuple[Axis, ...]:
     """How the result of a node that nobody knows lies: as far as its operands say, by their axes."""
+    axes: tuple[Axis, ...] | None = None
     if node.target in PRODUCTS:
         first, second = (seen.view(node[name]) for name in PRODUCTS[node.target])
         if first is not None and second is not None and len(first.axes) == len(second.axes) == len(node.shape):
             axes = (*first.axes[:-1], second.axes[-1])
-            if View("", axes).shape == node.shape:
-                return axes
+    elif node.target == "aten.einsum":
+        axes = summed(node, seen)
+    elif node.target == "aten.linear":
+        axes = other_channels(seen.view(node["input"]), node.shape[-1])
+    elif node.target in PADS:
+        axes = bordered(seen.view(next(iter(node.args.values()))), node.shape)
+    elif node.target in ROLLS:
+        view = seen.view(node["self"])
+        axes = None if view is None else view.axes
+    if axes is not None and View("", axes).shape == node.shape:
+        return axes
     if node.target in POINTWISE:
         for argument in node.args.values():
             view = seen.view(argument)
             if view is not None and view.shape == node.shape:
                 return view.axes
     return unknown(node.shape)
+
+
+def summed(node: Node, seen: Recognition) -> tuple[Axis, ...] | None:
+    """The axes of `einsum`'s result: each is that of the first operand which has its letter."""
+    named = letters(node)
+    if named is None:
+        return None
+    operands, result = named
+    found: dict[str, Axis] = {}
+    for word, argument in zip(operands, cast("tuple[object, ...]", node["tensors"]), strict=True):
+        view = seen.view(argument)
+        if view is None or len(view.axes) != len(word):
+            return None
+        for letter, axis in zip(word, view.axes, strict=True):
+            found.setdefault(letter, axis)
+    return tuple(found[letter] for letter in result)
+
+
+def other_channels(view: View | None, channels: int) -> tuple[Axis, ...] | None:
+    """The axes of a view whose last one became others; None where channels lie elsewhere, too."""
+    if view is None or any(digit.axis == "c" for axis in view.axes[:-1] for digit in axis):
+        return None
+    return (*view.axes[:-1], (Digit("c", 1, channels),) if channels != 1 else ())
+
+
+def bordered(view: View | None, shape: tuple[int, ...]) -> tuple[Axis, ...] | None:
+    """The axes of a view that were made longer, each a whole axis of what it looks at."""
+    if view is None or len(view.axes) != len(shape) or any(len(axis) > 1 for axis in view.axes):
+        return None
+    axes = zip(view.axes, view.shape, shape, strict=True)
+    if any(old != new and (not axis or axis[0].low != 1) for axis, old, new in axes):
+        return None
+    return tuple(
+        axis if old == new else (Digit(axis[0].axis, 1, new),)
+        for axis, old, new in zip(view.axes, view.shape, shape, strict=True)
+    )
 
 
 def view_of(node: Node, seen: Recognition) -> View | None:
@@ -177,8 +227,8 @@ def sliced(node: Node, view: View) -> View | None:
     axis = cast(int, node["dim"]) % len(view.axes)
     size = view.shape[axis]
     start, end, step = (cast("int | None", node[name]) for name in ("start", "end", "step"))
-    if step not in (None, 1):
-        return None
+    if isinstance(step, int) and step > 1:
+        return strided(view, axis, start or 0, step) if end is None or end >= size else None
     begin, stop, _ = slice(start, end).indices(size)
     return picked(view, axis, begin, stop - begin, keep=True) if stop > begin else None
 

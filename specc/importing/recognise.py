@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from math import prod
 from typing import Final, cast
 
+from specc.importing.alike import told_alike
 from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
 from specc.importing.predicts import predicted
@@ -100,6 +101,7 @@ class Recognition:
         self.converted: dict[tuple[View, Kind | None], Read | None] = {}
         self.operations: dict[str, Operation] = {}
         self.stands_for: dict[str, tuple[str, ...]] = {}  # the nodes of an operation
+        self.otherwise: dict[str, tuple[Mapping[str, object], ...]] = {}  # other arguments of an operation
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.names: Counter[str] = Counter()
         self.asked: Node | None = None
@@ -273,6 +275,7 @@ class Recognition:
     def add_operation(self, name: str, found: Found, at: Node, outputs: tuple[str, ...]) -> None:
         nodes = found.nodes or (at,)
         self.stands_for[name] = tuple(node.name for node in nodes)
+        self.otherwise[name] = found.otherwise
         self.operations[name] = Operation(
             name=name,
             operator=found.operator,
@@ -398,7 +401,8 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") 
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, live, seen.shapes, output.value, found.last, found.kind or "classes")
+    told = told_alike(live, seen.otherwise)
+    return Network(traced.name, inputs, told, seen.shapes, output.value, found.last, found.kind or "classes")
 
 
 def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation, asked: str = "") -> Unread:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import zip_longest
@@ -13,6 +13,7 @@ from traceback import StackSummary
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.importing.drops import Drop, attention_rates, drops_shown
+from specc.importing.scattered import scattered
 from specc.importing.sources import CannotImport, Loaded, first_line, place_of
 from specc.importing.writes import is_write, root_of, without_shared_writes
 from specc.traced.graph import Frame, Node, Ref, State, Traced
@@ -51,6 +52,7 @@ def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | Non
     program = loaded.program
     rates: list[float] = []
     if program is None:
+        loaded = untouched(loaded, shapes, batch)
         with ExitStack() as stack:
             drops = dict(stack.enter_context(drops_shown(loaded.module)))
             stack.enter_context(plain_attention())
@@ -64,6 +66,35 @@ def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | Non
     images = frozenset(path for path, drop in drops.items() if drop.what == "images")
     traced = read_program(loaded, program, batch, images, output)
     return Trace(with_rates(traced, rates), program)
+
+
+def untouched(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) -> Loaded:
+    """A copy that has not run yet, once another one has: what a forward keeps for the next one, as attention its
+    gathered biases, would be a constant in a trace. The network itself where it becomes what it is in its first
+    forward, or can't be copied. Raises CannotImport where it does not run."""
+    import copy
+
+    from torch.nn.parameter import is_lazy
+
+    for shape in shapes:
+        if len(shape) not in (1, 3):
+            raise CannotImport(
+                f"inputs are images of channels, height and width, or vectors; this is {'x'.join(map(str, shape))}",
+                "wrap the network in a module that takes an image: a signal of 2 channels and 64 samples is one of"
+                " height 1, --input 1,2,1,64, of which `x[:, :, 0]` is the signal",
+            )
+    inputs = tuple(random_input(batch, shape) for shape in shapes)
+    copies: list[Module] = []
+    if not any(map(is_lazy, loaded.module.parameters())):
+        with suppress(Exception):
+            copies = [copy.deepcopy(loaded.module), copy.deepcopy(loaded.module)]
+    if copies:
+        tried, fresh = copies
+        check_runs(replace(loaded, module=tried), inputs)
+        if [*tried.state_dict()] == [*fresh.state_dict()]:
+            return replace(loaded, module=fresh)
+    check_runs(loaded, inputs)
+    return loaded
 
 
 def random_input(batch: int, shape: tuple[int, ...]) -> Tensor:
@@ -94,14 +125,6 @@ def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) ->
     import torch
 
     inputs = tuple(random_input(batch, shape) for shape in shapes)
-    for shape in shapes:
-        if len(shape) not in (1, 3):
-            raise CannotImport(
-                f"inputs are images of channels, height and width, or vectors; this is {'x'.join(map(str, shape))}",
-                "wrap the network in a module that takes an image: a signal of 2 channels and 64 samples is one of"
-                " height 1, --input 1,2,1,64, of which `x[:, :, 0]` is the signal",
-            )
-    check_runs(loaded, inputs)
     try:
         with warnings.catch_warnings(), quiet(), whole_stacks(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -259,13 +282,15 @@ def without_autocast_off() -> Iterator[None]:
 
 def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
     """Multiply-accumulates of one image by torch's counter, of each node on the way to the output that has any;
-    attention is counted as its products of matrices. Nothing is computed: torch counts by shapes."""
+    attention is counted as its products of matrices. What depends on no image is computed once for all of them.
+    Nothing is computed: torch counts by shapes."""
     import torch
     from torch.fx import Interpreter
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     live = reached(traced.nodes, traced.output)
+    by_image = depending(traced)
     found: dict[str, int] = {}
 
     class Live(Interpreter):
@@ -277,7 +302,8 @@ def multiplications(traced: Traced, program: ExportedProgram) -> dict[str, int]:
             before = counter.get_total_flops()
             result = super().run_node(n)
             if counter.get_total_flops() != before:
-                found[n.name] = (counter.get_total_flops() - before) // 2 // traced.batch
+                images = traced.batch if n.name in by_image else 1
+                found[n.name] = (counter.get_total_flops() - before) // 2 // images
             return result
 
     fake = next(
@@ -314,6 +340,10 @@ def read_program(
             nodes.append(node)
             if works_in_place(fx):
                 instead[fx.args[0].name] = fx.name
+                now = {name: latest(name, instead) for name in instead}
+                for changed, whole in scattered(fx, fx.name, now, node.stack, node.place, node.code):
+                    nodes.append(whole)
+                    instead[latest(changed, instead)] = whole.name
     trained = {n.state.name for n in nodes if n.state is not None and n.state.trained}
     result = chosen_output(program, loaded, output)
     result = latest(renamed.get(result, result), instead)
@@ -342,6 +372,17 @@ def reached(nodes: Sequence[Node], result: str) -> set[str]:
                     done.add(item.name)
                     waiting.append(item.name)
     return done
+
+
+def depending(traced: Traced) -> set[str]:
+    """The nodes that depend on an input."""
+    found = set(traced.inputs)
+    for node in traced.nodes:
+        for value in node.args.values():
+            items = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(item, Ref) and item.name in found for item in items):
+                found.add(node.name)
+    return found
 
 
 def chosen_output(program: ExportedProgram, loaded: Loaded, wanted: str | None) -> str:
@@ -492,7 +533,7 @@ def placeholder(fx: FxNode, program: ExportedProgram, tied: Mapping[str, str]) -
         return Node(fx.name, "state", {}, shape, state=State(tied.get(parameter, parameter), trained=True), dtype=dtype)
     if buffer is not None:
         kept = buffer not in signature.non_persistent_buffers
-        held = () if kept else numbers(program.constants[buffer])
+        held = numbers((program.state_dict if kept else program.constants)[buffer])
         return Node(fx.name, "state", {}, shape, state=State(buffer, False, kept, held), dtype=dtype)
     if lifted is not None:
         held = numbers(program.constants[lifted])

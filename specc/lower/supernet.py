@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from specc.diagnostics import Findings, Rule
 from specc.diagnostics.elsewhere import tuple_elsewhere
-from specc.ir.expr import Expr, Var, apply
-from specc.ir.graph import Graph, Predicts, Segment, Tensor
-from specc.lower.builder import NO_INPUT, Builder, ScopeItem, TooLarge, Value
+from specc.ir.expr import Expr, Var, apply, free
+from specc.ir.graph import Graph, Predicts, Segment, Tensor, Tie
+from specc.lower.builder import NO_INPUT, Builder, Prediction, ScopeItem, TooLarge, Value
 from specc.lower.finish import Wanted, finish, name_everything
 from specc.lower.operators import BAD_SIZE
 from specc.lower.outputs import (
     HEAD_BY,
+    HEAD_SHAPE,
     LEVEL,
     at_option,
     check_predictions,
@@ -49,6 +50,10 @@ MISPLACED = Rule(
     "Wrong:  supernet a { input image(3, 32, 32); conv(8, kernel=3) ... }\n"
     "Right:  supernet a { input image(3, 32, 32); stem { conv(8, kernel=3) } ... }",
 )
+
+
+FREE = "free"
+"""The kind of outputs of one's own."""
 
 
 def lower(model: Model, findings: Findings) -> Graph | None:
@@ -102,6 +107,8 @@ class SupernetState:
         self.predicts: Predicts | None = None
         self.stages: list[tuple[ScopeItem, Tensor]] = []
         self.head: ScopeItem | None = None
+        self.body: Tensor | None = None
+        """What the stages end in, once there is an `output`."""
 
     def outputs(self) -> tuple[Wanted, ...]:
         """The predictions of the heads, then those of the exits, then the end of every stage."""
@@ -109,10 +116,13 @@ class SupernetState:
         features = tuple(Wanted(scope.base, tensor, "features") for scope, tensor in self.stages)
         return (*(Wanted(a.name, a.tensor, a.kind, a.level) for a in predictions), *features)
 
+    def outputs_so_far(self) -> int:
+        return sum(found.kind == "head" for found in self.b.predictions)
+
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
         if self.predicts is None:
-            others = "or `tags 20`, `values 3`, `classes 21 each pixel`, `restores image(3)`"
+            others = "or `tags 20`, `values 3`, `boxes 3`, `classes 21 each pixel`, `restores image(3)`, or an `output`"
             b.findings.report(MISSING_PART, span, "this supernet has no `classes`", help=f"add `classes 10`, {others}")
             return
         if self.head is None:
@@ -156,7 +166,8 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
 
 
 def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> None:
-    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, or `vector(features)`.
+    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, `signal(channels, length)`,
+    a map of height 1, or `vector(features)`.
 
     After an error what reads the input reports nothing more of its shape.
     """
@@ -208,10 +219,15 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
         space: tuple[Expr, ...] = (resolution, resolution)
     elif shape.name.name == "image" and resolution is None and len(sizes) == 3:
         space = (sizes[1], sizes[2])
+    elif shape.name.name == "signal" and resolution is None and len(sizes) == 2:
+        space = (1, sizes[1])
     elif shape.name.name == "vector" and resolution is None and len(sizes) == 1:
         space = ()
     else:
-        help = "write `image(channels, height, width)`, `image(channels, resolution=a..b step s)` or `vector(features)`"
+        help = (
+            "write `image(channels, height, width)`, `image(channels, resolution=a..b step s)`, `vector(features)` or "
+            "`signal(channels, length)`"
+        )
         if shape.name.name == "image" and len(sizes) == 2 and resolution is None:
             help = f"it has a height and a width: `image({sizes[0]}, {sizes[1]}, {sizes[1]})`"
         b.findings.report(MISSING_PART, statement.span, "this input is not complete", help=help)
@@ -223,12 +239,15 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
 def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: SupernetState) -> None:
     """A stem, stage or head."""
     name = b.model.names.stages[statement]
-    if state.head is not None:
+    if state.head is not None and not (state.body is not None and statement.kind == "output"):
         b.findings.report(
             MISPLACED, statement.span, f"`{name}` comes after the head", secondary=[(state.head.origin, "the head")]
         )
         return
     before = b.here
+    if statement.kind == "output":
+        lower_output(b, statement, env, name, state)
+        return
     if statement.kind == "head":
         state.head = lower_head(b, statement, env, name)
         return
@@ -237,6 +256,48 @@ def lower_named_stage(b: Builder, statement: ast.Stage, env: Env, state: Superne
         env.frame[name] = b.here
     if b.here is not None and b.here is not before and statement.kind == "stage":
         state.stages.append((scope, b.here))
+
+
+def lower_output(b: Builder, statement: ast.Stage, env: Env, name: str, state: SupernetState) -> None:
+    """`output name { }`, in the head's place: an output of any shape. Each reads what the stages end in."""
+    if state.predicts is not None and state.predicts.kind != FREE:
+        word = output_kind(state.predicts.kind).example
+        message = f"the network predicts `{word}`, which its head does"
+        help = f"write `head {{ .. }}`, or leave `{word}` out"
+        b.findings.report(MISPLACED, statement.span, message, help=help)
+        return
+    if statement.by:
+        message = "an output cannot be made by a choice; heads can"
+        b.findings.report(HEAD_BY, statement.by[0].span, message, help="leave `by` out")
+    if state.body is not None and any(found.kind == "exit" for found in b.predictions):
+        message = "the network ends at an exit or here, and so has one output"
+        b.findings.report(MISPLACED, statement.span, message, help="leave the exits out, or join the outputs in one")
+    first = state.body is None
+    state.body = b.here if first else state.body
+    b.here, before = state.body, b.serial
+    with b.inside("head", name, statement.span, given=True, output="" if name == "head" else name) as scope:
+        b.stage = scope
+        lower_body(b, statement.body, Env(dict(env.names), dict(env.frame), dict(env.lost)))
+        b.stage = None
+    state.head, state.predicts = state.head or scope, Predicts(FREE, 1 + state.outputs_so_far())
+    if b.here is not None:
+        fix_channels(b, b.here, name, before)
+        b.predictions.append(Prediction(name, "head", b.here, "", 1 if first else None, statement.span))
+
+
+def fix_channels(b: Builder, tensor: Tensor, name: str, before: int) -> None:
+    """Ties the channels of an output to their number: a loss reads the same at every sub-network. `before` is the last
+    serial number of what is made outside the output, whose width it leaves alone."""
+    for segment in tensor.channels:
+        size = segment.size
+        group = b.groups.get(size.choice) if isinstance(size, Var) else None
+        if group is not None and group.serial > before:
+            b.ties.append(Tie(size, group.maximum, tensor.origin, tensor.origin, tensor.origin, "an output"))
+        elif free(segment.features):
+            message = f"the output `{name}` ends here, in channels that are not the same number in every sub-network"
+            help = "end it in a convolution or linear layer of its own, as `conv(85, kernel=1)`, or `width=fixed`"
+            b.findings.report(HEAD_SHAPE, tensor.origin, message, help=help)
+            return
 
 
 def lower_stage(b: Builder, statement: ast.Stage, env: Env, name: str) -> ScopeItem:

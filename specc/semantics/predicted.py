@@ -50,6 +50,24 @@ NOT_MIXED: Final = Rule(
     "Wrong:  classes 21 each pixel ...  train { mixup=0.2 }\n"
     "Right:  classes 21 each pixel ...  train { augment=[flip] }",
 )
+NO_DISTANCE: Final = Rule(
+    "E264",
+    "no-distance",
+    "a method compares outputs with a teacher's, and nothing says how far apart they are",
+    "Outputs of any shape have no distance but one of yours: a function `distance(outputs, teacher)` in the file of\n"
+    "the loss, 0 where both agree. Or let every sub-network learn from the targets.\n"
+    "Wrong:  output boxes { .. } ...  method us_net        loss.py has `loss` alone\n"
+    "Right:  output boxes { .. } ...  method us_net(distill=no)",
+)
+UNREAD: Final = Rule(
+    "E266",
+    "unread-output",
+    "no loss reads an output",
+    "`output name { }` may have any shape, and only you know how far it is from what it should be. A Python file says\n"
+    "so: its `loss(outputs, targets)` gets the output, or a dict by name where there are several.\n"
+    "Wrong:  output boxes { conv(85, kernel=1) } ...\n"
+    'Right:  output boxes { conv(85, kernel=1) } ...  train { loss=own(path="loss.py") }',
+)
 SHRUNK: Final = Rule(
     "E265",
     "restores-shrunk",
@@ -76,7 +94,12 @@ def check_predicted(model: Model, graph: Graph, loss: Source | None, findings: F
     kind = output_kind(graph.predicts.kind)
     train, section = model.train, model.names.sections.get("train")
     chosen = cast(Call, train["loss"])
-    if section is not None:
+    if kind.space == "free" and chosen.name != OWN.name:
+        statements = model.names.supernet.body.statements
+        where = next(s.span for s in statements if isinstance(s, ast.Stage) and s.kind == "output")
+        help = "write `train { loss=own(path=..) }`, a Python file with `def loss(outputs, targets): ...`"
+        findings.report(UNREAD, where, "no loss reads this output", help=help)
+    elif section is not None:
         check_loss(kind, chosen, place(section, "loss"), findings)
         for name in ("mixup", "cutmix"):
             if train[name] and name not in kind.mixed:
@@ -148,6 +171,10 @@ def check_teaching(model: Model, graph: Graph, kind: OutputKind, loss: Source | 
     call = model.method
     spans = {arg.name.name: arg.span for arg in section.call.args if arg.name is not None}
     own = functions(loss)
+    if method.distils(graph, call) and not kind.distance and "distance" not in own:
+        message = f"`{method.name}` distils a teacher's outputs, and these have no distance"
+        help = "write `distance(outputs, teacher)` in the file of the loss, or a method that learns from targets alone"
+        findings.report(NO_DISTANCE, section.call.span, message, help=help)
     temperature = dict(call.values).get("temperature", 1)
     features = dict(call.values).get("features", "none") != "none"  # softened whatever is predicted
     if temperature != 1 and not features and not (kind.softened and "distance" not in own):

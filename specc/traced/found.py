@@ -77,6 +77,7 @@ class Found:
     nodes       the nodes that it stands for beside the one it was asked at, where they are more than that one
     parts       of an operator with several results: how many channels each has
     part        which of these the view that was asked about is
+    otherwise   other arguments that mean the same here: those are taken that modules of the same place have
     """
 
     operator: str
@@ -88,6 +89,7 @@ class Found:
     nodes: tuple[Node, ...] = ()
     parts: tuple[int, ...] = ()
     part: int = 0
+    otherwise: tuple[Mapping[str, object], ...] = ()
 
 
 class Seen(Protocol):

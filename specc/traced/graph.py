@@ -49,7 +49,7 @@ class State:
     name     in the original's state_dict; of a constant that is in none, a name of its own
     trained  whether it is a parameter
     kept     whether it stands in the state_dict
-    numbers  of a constant: its values, row by row; () for what is trained or kept, and for very large ones
+    numbers  of a buffer or constant: its values, row by row; () for what is trained, and for very large ones
     """
 
     name: str

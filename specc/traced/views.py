@@ -134,6 +134,17 @@ def picked(view: View, axis: int, start: int, length: int, keep: bool) -> View |
     return replace(view, axes=axes, picks=(*view.picks, pick))
 
 
+def strided(view: View, axis: int, start: int, step: int) -> View | None:
+    """Every `step`-th entry of an axis from `start` on; None where an entry is left over."""
+    digits = view.axes[axis]
+    if not 0 <= start < step or len(digits) != 1 or digits[0].size % step or digits[0].axis == "*":
+        return None
+    digit = digits[0]
+    rest = joined((Digit(digit.axis, digit.low * step, digit.size // step),))
+    pick = Pick(digit.axis, digit.low, step, start, 1)
+    return replace(view, axes=(*view.axes[:axis], rest, *view.axes[axis + 1 :]), picks=(*view.picks, pick))
+
+
 def expanded(view: View, shape: tuple[int, ...]) -> View:
     """Axes of size 1 repeated, and new ones put in front; -1 stands for what is there."""
     missing = len(shape) - len(view.axes)

@@ -169,6 +169,9 @@ def test_layers_that_concatenate_all_before_them_are_a_repeat() -> None:
         ("Conv2dNormActivation", "conv2d_norm_activation"),
         ("größe", "grosse"),
         ("2DConv", "d_conv"),
+        ("ConvNeXtBlock", "convnext_block"),
+        ("MobileViTBlock", "mobilevit_block"),
+        ("ConvBnAct", "conv_bn_act"),
     ],
 )
 def test_names_of_blocks(class_name: str, block: str) -> None:

@@ -9,7 +9,7 @@ from specc.codegen.model.forward import forward_body
 from specc.codegen.model.guards import exits_text, text_of
 from specc.codegen.model.naming import tensor_names
 from specc.codegen.model.needs import Need
-from specc.codegen.model.outputs import Outputs
+from specc.codegen.model.outputs import Outputs, several_heads
 from specc.codegen.model.steps import noted_here, statements
 from specc.codegen.names import attribute, comment, fresh
 from specc.ir.choice import Choice
@@ -139,6 +139,8 @@ def choice_text(cls: Class, expr: Expr) -> str:
 
 def prediction_text(context: Context, cls: Class, outputs: Outputs) -> str:
     """The output that a plain call returns: a name, a choice of names, or a table from options to names."""
+    if outputs.together:
+        return quoted("all")
     exits = [(c, o) for c, o in outputs.candidates if isinstance(c, Apply) and free(c) == {"exit"}]
     heads = [(c, o) for c, o in outputs.candidates if (c, o) not in exits]
     head = head_text(context, cls, heads)
@@ -195,9 +197,19 @@ def given_inputs(context: Context, cls: Class) -> tuple[tuple[str, ...], tuple[s
 
 def static_forward(context: Context, cls: Class) -> list[str]:
     tensors, names = given_inputs(context, cls)
+    parameters = ["self", *(f"{name}: Tensor" for name in names)]
+    if heads := several_heads(context.graph):
+        tensors_of = {output.name: output.tensor for output in context.graph.outputs}
+        inner, noted = inner_names(context, cls), dict[str, str]()
+        for head in heads:
+            tensor = inner[tensors_of[head]]
+            noted[tensor] = f"{noted.get(tensor, '')}outputs[{quoted(head)}] = "
+        called = tensor_names(context, cls)
+        body = forward_body(statements(context, cls), tensors, [], names, 8, noted, "outputs", called)
+        lines = guarded(call("def forward", parameters, ") -> dict[str, Tensor]:", 4))
+        return [*lines, "        outputs: dict[str, Tensor] = {}", *body]
     main = inner_names(context, cls)[context.graph.prediction()]
     body = forward_body(statements(context, cls), tensors, [main], names, 8, called=tensor_names(context, cls))
-    parameters = ["self", *(f"{name}: Tensor" for name in names)]
     return [*guarded(call("def forward", parameters, ") -> Tensor:", 4)), *body]
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from specc.ir.choice import Choice
 from specc.ir.expr import Apply, Expr, Option, Var, evaluate, free
 from specc.ir.graph import Graph, Op, Output, Scope
+from specc.outputs import output_kind
 from specc.passes.slices import separable
 from specc.python.literals import inline, quoted
 from specc.source import Span
@@ -27,12 +28,20 @@ class Outputs:
 
     flags       the flags, as the names of choices; a stage that no answer needs has one for all outputs that need it
     candidates  the outputs that a plain call may return, each under its condition, in their order
+    together    whether a plain call returns them all, by name: outputs of the user's own, of which there are several
     reached     for every output: the exits at which the network gets there (None: at all), and its head's own condition
     """
 
     flags: tuple[str, ...]
     candidates: tuple[tuple[Expr, Output], ...]
     reached: Mapping[str, tuple[frozenset[Option] | None, Expr]]
+    together: bool = False
+
+
+def several_heads(graph: Graph) -> tuple[str, ...]:
+    """The outputs that a plain call returns together, by name: several of the user's own; () where it returns one."""
+    heads = tuple(o.name for o in graph.outputs if o.kind == "head")
+    return heads if output_kind(graph.predicts.kind).space == "free" and len(heads) > 1 else ()
 
 
 def outputs_of(graph: Graph) -> Outputs | None:
@@ -42,7 +51,8 @@ def outputs_of(graph: Graph) -> Outputs | None:
     if not graph.choices or not (len(outputs) > 1 or beside):
         return None
     flags = [f"{WANTED}{s.output}" for s in graph.root.scopes() if s.output]
-    return Outputs((*flags, *dict.fromkeys(beside.values())), candidates(graph), reached(graph))
+    together = bool(several_heads(graph))
+    return Outputs((*flags, *dict.fromkeys(beside.values())), candidates(graph), reached(graph), together)
 
 
 def by_products(graph: Graph) -> dict[str, str]:
@@ -193,6 +203,8 @@ def exit_test(at: frozenset[Option], choice: Choice, text: str) -> str:
 
 def prediction_text(outputs: Outputs, text: Mapping[str, str], choices: Mapping[str, Choice]) -> str:
     """The name of the output that a plain call returns, as an expression over the choices' variables."""
+    if outputs.together:
+        return quoted("all")
     exits = [(c, o) for c, o in outputs.candidates if isinstance(c, Apply) and free(c) == {"exit"}]
     heads = [(c, o) for c, o in outputs.candidates if (c, o) not in exits]
     head = head_text(heads, text, choices)

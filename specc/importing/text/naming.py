@@ -12,7 +12,7 @@ from specc.space.functions import FUNCTIONS
 KEYWORDS = frozenset(
     (
         *("import", "block", "supernet", "method", "data", "train", "search", "input", "classes", "labels", "stem"),
-        *("tags", "values", "restores", "output"),
+        *("tags", "values", "restores", "boxes", "output"),
         *("stage", "head", "exit", "param", "let", "choice", "norm", "width", "connect", "repeat", "skippable"),
         *("residual", "when", "branches", "by", "sum", "shortcut", "else", "yes", "no", "not", "and", "or"),
         *("in", "here", "as", "from", "step", "round", "max", "min", "level", "own", "follow", "fixed", "shared"),
@@ -31,7 +31,8 @@ def legal(text: str) -> str:
 def snake(text: str) -> str:
     """`InvertedResidual` as `inverted_residual`, `MBConv` as `mb_conv`, `Conv2dNormActivation` as
     `conv2d_norm_activation`."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", legal(text))
+    text = re.sub("NeXt|NeSt|ViT", lambda found: found[0].lower(), legal(text))  # as the papers spell them
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
     return re.sub(r"_+", "_", words).lower()
 
 

@@ -214,14 +214,15 @@ class Solving:
         """What follows from what arrives at the block, and is read further on: it has a name."""
         arriving = self.stack.arriving
         ratio = common_ratio(slot.column, arriving)
-        exact = ratio is not None and ratio in FACTORS
+        exact = ratio is not None and (ratio == 1 or ratio in FACTORS)
         term = cast(Term, times(IN, ratio)) if exact and ratio else self.rounded(slot.column, arriving)
         if term is None or slot.arriving == arriving:
             return None
         for let in self.lets:
             if let.value == term:
                 return Par(let.name)
-        name = free_name("squeeze" if ratio is None or ratio < 1 else "hidden", self.taken(), True)
+        word = "before" if ratio == 1 else "squeeze" if ratio is None or ratio < 1 else "hidden"
+        name = free_name(word, self.taken(), True)
         self.lets.append(Let(name, term))
         return Par(name)
 

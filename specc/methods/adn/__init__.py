@@ -46,6 +46,15 @@ NO_STAGE_FEATURES: Final = Rule(
     "Wrong:  stem { skippable { .. } }   method adn(features=stages)\n"
     "Right:  stage s1 { .. skippable { .. } }   method adn(features=stages)",
 )
+SEVERAL_OUTPUTS: Final = Rule(
+    "E609",
+    "several-outputs",
+    "adaptive depth compares one output, and the network has several",
+    "A step of `adn` asks for one output and for the features of the stages, and compares those of the base-net with\n"
+    "the super-net's (Eq. 8).\n"
+    "Wrong:  output boxes { .. }; output scores { .. } ...  method adn\n"
+    "Right:  output boxes { .. }; output scores { .. } ...  method us_net",
+)
 UNTRAINED: Final = Rule(
     "E606",
     "untrained-choice",
@@ -115,6 +124,11 @@ class Adn(Basics):
                 f"`adn` trains depth alone; `{others[0]}` would have options that no step trains",
                 help="fix it, or write `method us_net`, which draws every choice",
             )
+        outputs = [output.name for output in graph.outputs if output.kind == "head"]
+        if graph.predicts.kind == "free" and len(outputs) > 1:
+            names = " and ".join(f"`{name}`" for name in outputs)
+            message = f"`adn` asks for one output beside the features of the stages, and this network has {names}"
+            report(SEVERAL_OUTPUTS, message, help="join the outputs in one, or write `method us_net`")
         if call["specialize"] and call["features"] == "none" and not call["logits"]:
             report(NOTHING_TEACHES, "the base-net would have no loss", at="logits", help="write `specialize=no`")
         alpha, temperature = call["alpha"], call["temperature"]

@@ -18,6 +18,7 @@ from specc.runtime.data.images import Inputs
 from specc.runtime.run.distributed import same_buffers
 from specc.runtime.train.interfaces import Passes, Space
 from specc.runtime.train.optim import nearest_epoch
+from specc.runtime.train.several import in_float32
 from specc.runtime.train.sorting import ChannelSet, importance, reorder
 from specc.runtime.train.trainer import Trainer, run
 
@@ -140,7 +141,7 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
+    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Any:
         """The teacher's output at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
@@ -148,7 +149,7 @@ class Shrinking:
         chosen = dict(plans[0].chosen)
         at = space.largest() | {name: chosen[name] for name in self.always}
         with torch.no_grad():
-            return run(teacher, images, teacher.plan(at)).float()
+            return in_float32(run(teacher, images, teacher.plan(at)))
 
 
 def sort_channels(trainer: Trainer, channels: ChannelSet, first: int) -> Tensor:
@@ -185,7 +186,7 @@ def step(
     images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
-    teacher: Tensor | None,
+    teacher: Any,
     distill: float = 1.0,
 ) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order.

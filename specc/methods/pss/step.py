@@ -14,6 +14,7 @@ from specc.runtime.data.images import Inputs
 from specc.runtime.files.first_version import first_version
 from specc.runtime.run.distributed import World, total
 from specc.runtime.train.interfaces import Passes
+from specc.runtime.train.several import detached
 from specc.space.budgets import Budgets, NoBudget, budgets_of
 from specc.space.choices import Option, Space
 from specc.space.pools import Pools
@@ -83,16 +84,16 @@ def step(
     batch's labels, as it answered in this step, before the update, over all processes.
     """
     losses: list[Tensor] = []
-    teacher: Tensor | None = None
-    heard: list[Tensor] = []
+    teacher: Any = None
+    heard: list[Any] = []
     for plan in trainer.passes(plans):
         output = trainer.forward(images, plan)
         if teacher is None:
-            teacher = output.detach()
+            teacher = detached(output)
             loss = trainer.criterion(output, labels)
         else:
             loss = trainer.distance(output, teacher)
-            heard.append(output.detach())
+            heard.append(detached(output))
         trainer.backward(loss)
         losses.append(loss.detach())
     with torch.no_grad():

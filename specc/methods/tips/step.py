@@ -13,6 +13,7 @@ from specc.methods.tips.step_importance import read_importance
 from specc.runtime.data.images import Inputs
 from specc.runtime.run.progress import table
 from specc.runtime.train.interfaces import Passes, Space
+from specc.runtime.train.several import detached
 
 __all__ = ["Draws", "draws_of", "draws_table", "read_importance", "step", "sub_networks"]
 
@@ -93,12 +94,12 @@ def step(
     `distill`, the distance to its outputs: detached.
     """
     losses = []
-    teacher: Tensor | None = None
+    teacher: Any = None
     for plan in trainer.passes(plans):
         output = trainer.forward(images, plan)
         loss = trainer.criterion(output, labels)
         if teacher is None:
-            teacher = output.detach()
+            teacher = detached(output)
         elif distill:
             loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from specc.runtime.data.images import Inputs
 from specc.runtime.train.interfaces import Passes, Space
+from specc.runtime.train.several import detached
 
 
 def sandwich(space: Space, rng: random.Random, subnets: int) -> list[dict[str, Any]]:
@@ -32,12 +33,12 @@ def step(
     them in this very step: detached, so that no gradient reaches the teacher through its pupils.
     """
     losses = []
-    teacher: Tensor | None = None
+    teacher: Any = None
     for plan in trainer.passes(plans):
         output = trainer.forward(images, plan)
         if teacher is None or not distill:
             loss = trainer.criterion(output, labels)
-            teacher = output.detach()
+            teacher = detached(output)
         else:
             loss = trainer.distance(output, teacher, temperature)
         trainer.backward(loss)

@@ -1,70 +1,152 @@
-"""Self-attention in a trace: one projection to queries, keys and values, softmax(Q K^T / sqrt(d)) V, one back."""
+"""Self-attention in a trace: one projection to queries, keys and values, softmax(Q K^T * scale + biases) V, one back.
+
+Of attention in windows what happens before and after is a part, too: zeros that fill the last windows, the shift of all
+pixels, and the way back from both. So it is found at the projection back, at the `roll` that undoes a shift, or in a
+view that leaves away what filled the windows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isclose
+from math import isclose, log
 from typing import Final
 
+from specc.ops.attention.biases import Area, Biased, biases_of
+from specc.ops.attention.parts import (
+    Part,
+    Source,
+    goes_back,
+    in_rows,
+    is_cropped_to,
+    part_of,
+    place_of_channels,
+    shifted,
+)
+from specc.ops.attention.projections import Sizes, projected
+from specc.ops.attention.scored import Attended, attended
 from specc.ops.rms_norm.recognise import SMALLEST
-from specc.traced.found import Found, Read, Recognise, Seen, taken
+from specc.traced.found import Found, Kind, Reads, Recognise, Seen, pair, taken
 from specc.traced.graph import Node, Ref, Weight
 from specc.traced.views import Axis, Digit, View, joined
 
-
-@dataclass(frozen=True, slots=True)
-class Attended:
-    """softmax(Q K^T * scale) V: its views of queries, keys and values as [N, heads, T, d], and its nodes."""
-
-    q: View
-    k: View
-    v: View
-    dropout: float
-    nodes: tuple[Node, ...]
-    scale: float
+BACK: Final = ("aten.linear", "aten.conv2d")
+"""What projects back."""
 
 
 def attention(node: Node, seen: Seen) -> Found | None:
-    """Found at the projection back, which reads what the heads say."""
+    """At the projection back, where nothing is to be undone behind it."""
+    found = looked(node, seen)
+    if found is None or found.source.filled or found.source.shift != (0, 0):
+        return None
+    return found.found
+
+
+def moved_back(node: Node, seen: Seen) -> Found | None:
+    """At the `roll` behind it."""
+    back = seen.node(node["self"], *BACK)
+    found = None if back is None else looked(back, seen)
+    view = seen.view(node["self"])
+    if found is None or view is None or found.source.filled or not goes_back(node, found.source, seen):
+        return None
+    return replace(found.found, nodes=(*found.found.nodes, node), axes=view.axes)
+
+
+def cropped(view: View, kind: Kind | None, seen: Seen) -> Found | None:
+    """In a view of either that has as many pixels as the map that came in."""
+    if not view.picks or kind not in (None, "map"):
+        return None
+    roll = seen.node(Ref(view.base), "aten.roll")
+    back = seen.node(Ref(view.base) if roll is None else roll["self"], *BACK)
+    found = None if back is None else looked(back, seen)
+    if found is None or not found.source.filled or not is_cropped_to(view, found.source):
+        return None
+    if (found.source.shift != (0, 0)) != (roll is not None) or (roll and not goes_back(roll, found.source, seen)):
+        return None
+    nodes = found.found.nodes if roll is None else (*found.found.nodes, roll)
+    return replace(found.found, nodes=nodes, axes=view.axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An attention as far as its projection back, and what it reads."""
+
+    found: Found
+    source: Source
+
+
+def looked(node: Node, seen: Seen) -> Looked | None:
+    """The attention that a projection back ends."""
     found = attended(node["input"], seen)
-    if found is None or len(found.q.axes) != 4:
+    view = seen.view(node["input"])
+    if found is None or view is None:
         return None
     heads, head_dim = found.q.shape[1], found.q.shape[3]
-    view = seen.view(node["input"])
-    if not isclose(found.scale, head_dim**-0.5, rel_tol=1e-4) or view is None:
-        return None
-    if view.axes[-1] != joined((*found.q.axes[1], *found.q.axes[3])):
+    at = place_of_channels(node.target)
+    if view.axes[at] != joined((*found.q.axes[1], *found.q.axes[3])):
         return None
     norm = normalised(found, head_dim, seen)
     if norm is None:
         return None
     found, kv_heads = one_of_each(norm.attended, seen)
-    projection, qkv, read = projected(found, Sizes(heads, kv_heads, head_dim), seen)
+    projection = projected(found, Sizes(heads, kv_heads, head_dim), seen)
     back = taken(seen, node)
-    if read is None or back is None or node.shape[-1] != read.channels:
+    if projection is None or back is None:
         return None
-    weights = {**qkv, **norm.weights, **{f"out.{name}": weight for name, weight in back.items()}}
+    placed = places(found, projection.source, seen)
+    channels = projection.source.read.channels
+    if placed is None or node.shape[at] != channels:
+        return None
+    part, bias = placed
+    weights = {**projection.weights, **norm.weights, **bias.weights}
+    weights |= {f"out.{name}": weight for name, weight in back.items()}
     parameters: dict[str, object] = {"heads": heads}
-    if heads * head_dim != read.channels:
+    if heads * head_dim != channels:
         parameters["head_dim"] = head_dim
     if kv_heads != heads:
         parameters["kv_heads"] = kv_heads
     if found.dropout:
         parameters["dropout"] = found.dropout
-    parameters |= {name: False for name, at in (("bias", "qkv.bias"), ("out_bias", "out.bias")) if at not in weights}
-    axes = (*view.axes[:-1], (Digit("c", 1, node.shape[-1]),))
-    nodes = (*projection, *norm.nodes, *found.nodes, node)
-    return Found("attention", (read,), {**parameters, **norm.parameters}, weights, "tokens", axes, nodes)
+    offsets = {"qkv.bias", "q_bias"} & {*weights}
+    parameters |= {} if offsets else {"bias": False}
+    parameters |= {} if "out.bias" in weights else {"out_bias": False}
+    parameters |= {**norm.parameters, **part.parameters, **bias.parameters, **projection.parameters}
+    if norm.parameters.get("scores") != "cosine" and not isclose(found.scale, head_dim**-0.5, rel_tol=1e-4):
+        parameters["scale"] = found.scale
+    whole: Axis = (Digit("c", 1, channels),) if channels != 1 else ()
+    axes = [*view.axes]
+    axes[at] = whole
+    nodes = (*projection.nodes, *norm.nodes, *bias.nodes, *found.nodes, node)
+    read = projection.source.read
+    others = otherwise(parameters, projection.source)
+    whole_found = Found("attention", (read,), parameters, weights, read.kind, tuple(axes), nodes, otherwise=others)
+    return Looked(whole_found, projection.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Heads of queries, heads of keys and values, and features of each."""
+def places(found: Attended, source: Source, seen: Seen) -> tuple[Part, Biased] | None:
+    """Which tokens look at each other, and what is added by how far they are apart."""
+    part = part_of(found.q, source, seen.batch)
+    part = None if part is None else shifted(part, source)
+    if part is None:
+        return None
+    heads, tokens = found.q.shape[1:3]
+    space = (source.space[0], source.space[1]) if len(source.space) == 2 else (0, 0)
+    bias = biases_of(found.biases, Area(heads, tokens, part.area, space, source.shift), seen)
+    if bias is None or bias.masked != (source.shift != (0, 0)):
+        return None
+    if bias.parameters and not in_rows(found.q, part):
+        return None
+    if bias.parameters and part.area is not None and not part.parameters:
+        part = replace(part, parameters={"window": pair(*part.area)})
+    return part, bias
 
-    heads: int
-    kv_heads: int
-    head_dim: int
+
+def otherwise(parameters: Mapping[str, object], source: Source) -> tuple[Mapping[str, object], ...]:
+    """One window that is the whole map is a grid of as many cells as pixels."""
+    window = parameters.get("window")
+    if window is None or source.filled or window != pair(*source.read.space):
+        return ()
+    return ({"grid" if name == "window" else name: value for name, value in parameters.items()},)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +169,8 @@ NORMS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 def normalised(found: Attended, head_dim: int, seen: Seen) -> Normalised | None:
     """The attention seen through the norms of its queries and keys; as it is where there are none, None where they are
     not those of `attention`."""
+    if found.factor is not None:
+        return cosines(found, seen)
     q, k = (seen.node(Ref(view.base), *NORMS) for view in (found.q, found.k))
     if q is None and k is None:
         return Normalised(found, {}, {}, ())
@@ -105,6 +189,47 @@ def normalised(found: Attended, head_dim: int, seen: Seen) -> Normalised | None:
     return Normalised(replace(found, q=views[0], k=views[1]), parameters, weights, (q, k))
 
 
+def cosines(found: Attended, seen: Seen) -> Normalised | None:
+    """`normalize(q) @ normalize(k)^T * exp(min(scale, log 100))`, with a learned scale a head."""
+    grown = seen.node(found.factor, "aten.exp")
+    bound = None if grown is None else seen.node(grown["self"], "aten.clamp", "aten.clamp_max")
+    state = None if bound is None else seen.state(bound["self"])
+    view = seen.view(found.factor)
+    if grown is None or bound is None or state is None or view is None or not state.trained:
+        return None
+    most = bound["max"]
+    if bound["min"] is not None or not isinstance(most, float) or not isclose(most, log(100), rel_tol=1e-6):
+        return None
+    if [size for size in view.shape if size != 1] != [size for size in found.q.shape[1:2] if size != 1]:
+        return None
+    views, nodes = [], list[Node]()
+    for side in (found.q, found.k):
+        length = unit(Ref(side.base), seen)
+        if length is None:
+            return None
+        before = seen.view(length[0]["self"])
+        if before is None:
+            return None
+        views.append(View(before.base, side.axes, (*before.picks, *side.picks)))
+        nodes += length
+    if not isclose(found.scale, 1):
+        return None
+    weights = {"log_scale": Weight((state.name,))}
+    return Normalised(replace(found, q=views[0], k=views[1]), {"scores": "cosine"}, weights, (*nodes, bound, grown))
+
+
+def unit(argument: object, seen: Seen) -> tuple[Node, ...] | None:
+    """What divides the last axis by its length: `F.normalize(x, dim=-1)`, the division first."""
+    divided = seen.node(argument, "aten.div")
+    bound = None if divided is None else seen.node(divided["other"], "aten.clamp_min", "aten.clamp")
+    length = None if bound is None else seen.node(bound["self"], "aten.linalg_vector_norm", "aten.norm")
+    if divided is None or bound is None or length is None or length["self"] != divided["self"]:
+        return None
+    order = length["ord"] if length.target == "aten.linalg_vector_norm" else length["p"]
+    last = length.ints("dim") in ((-1,), (len(divided.shape) - 1,))
+    return (divided, bound, length) if order == 2 and last and length["keepdim"] else None
+
+
 def one_of_each(found: Attended, seen: Seen) -> tuple[Attended, int]:
     """The attention with each head of keys and values once, where several heads of queries share it, and how many
     there are. Heads may be repeated by an expansion, or by the operator itself."""
@@ -119,136 +244,9 @@ def once(axis: Axis) -> Axis:
     return axis[:-1] if axis and axis[-1].axis == "*" else axis
 
 
-def attended(argument: object, seen: Seen) -> Attended | None:
-    """The attention whose result an argument is, as one ATen operator or written out."""
-    fused = seen.node(argument, "aten.scaled_dot_product_attention")
-    if fused is not None:
-        views = [seen.view(fused[name]) for name in ("query", "key", "value")]
-        if None in views or fused["attn_mask"] is not None or fused["is_causal"]:
-            return None
-        q, k, v = (view for view in views if view is not None)
-        scale = fused["scale"] if isinstance(fused["scale"], float) else fused.shape[-1] ** -0.5
-        rate = fused["dropout_p"]
-        return Attended(q, k, v, rate if isinstance(rate, float) else 0.0, (fused,), scale)
-    return written_out(argument, seen)
-
-
-def written_out(argument: object, seen: Seen) -> Attended | None:
-    """`softmax((q * scale) @ k.transpose(-2, -1)) @ v`, the scale wherever it stands."""
-    last = seen.node(argument, "aten.matmul", "aten.bmm")
-    if last is None:
-        return None
-    nodes, rate = [last], 0.0
-    v = seen.view(second(last))
-    inner = last["self"]
-    dropped = seen.node(inner, "aten.dropout")
-    if dropped is not None:
-        nodes.append(dropped)
-        rate, inner = float(str(dropped["p"])), dropped["input"]
-    soft = seen.node(inner, "aten.softmax")
-    if soft is None or soft["dim"] not in (-1, len(soft.shape) - 1):
-        return None
-    scores, scale, more = unscaled(soft["self"], seen)
-    product = seen.node(scores, "aten.matmul", "aten.bmm")
-    if product is None:
-        return None
-    left, by, left_nodes = unscaled(product["self"], seen)
-    right, by_too, right_nodes = unscaled(second(product), seen)
-    q, k = seen.view(left), seen.view(right)
-    if q is None or k is None or v is None or len(k.axes) < 2:
-        return None
-    k = View(k.base, (*k.axes[:-2], k.axes[-1], k.axes[-2]), k.picks)
-    found = (*right_nodes, *left_nodes, product, *more, soft, *nodes)
-    return Attended(q, k, v, rate, found, scale * by * by_too)
-
-
-def second(node: Node) -> object:
-    return node["other"] if node.target == "aten.matmul" else node["mat2"]
-
-
-def unscaled(argument: object, seen: Seen) -> tuple[object, float, tuple[Node, ...]]:
-    """An argument without the number that it is multiplied with or divided by."""
-    node = seen.node(argument, "aten.mul", "aten.div")
-    if node is None or not isinstance(node["other"], (int, float)) or isinstance(node["other"], bool):
-        return argument, 1.0, ()
-    by = float(node["other"]) if node.target == "aten.mul" else 1 / float(node["other"])
-    return node["self"], by, (node,)
-
-
-def projected(found: Attended, sizes: Sizes, seen: Seen) -> tuple[tuple[Node, ...], Mapping[str, Weight], Read | None]:
-    """The projection to queries, keys and values, its weights in our order, and what it reads.
-
-    It is one linear layer whose rows are those of Q, K and V, or three.
-    """
-    nodes = [seen.node(Ref(view.base), "aten.linear") for view in (found.q, found.k, found.v)]
-    if any(node is None for node in nodes):
-        return (), {}, None
-    q, k, v = (node for node in nodes if node is not None)
-    read = seen.read(q["input"], "tokens")
-    if read is None or not read.channels_last or not lie_as_heads(found, sizes):
-        return (), {}, None
-    if q == k == v:
-        weights = taken(seen, q)
-        order = order_of(found, sizes)
-        if weights is None or order is None:
-            return (), {}, None
-        return (q,), {f"qkv.{name}": Weight(w.sources, order) for name, w in weights.items()}, read
-    if not (q["input"] == k["input"] == v["input"]):
-        return (), {}, None
-    three = [taken(seen, node) for node in (q, k, v)]
-    if any(w is None for w in three) or any(has_picks(view) for view in (found.q, found.k, found.v)):
-        return (), {}, None
-    if len({frozenset(w) for w in three if w is not None}) != 1:
-        return (), {}, None
-    names = [name for name in ("weight", "bias") if all(w is not None and name in w for w in three)]
-    joined = {
-        f"qkv.{name}": Weight(tuple(w[name].sources[0] for w in three if w is not None), "join") for name in names
-    }
-    return (q, k, v), joined, read
-
-
-def has_picks(view: View) -> bool:
-    return any(pick.axis == "c" for pick in view.picks)
-
-
-def lie_as_heads(found: Attended, sizes: Sizes) -> bool:
-    """Whether queries, keys and values are [N, heads, T, d] of tokens."""
-    heads = (sizes.heads, sizes.kv_heads, sizes.kv_heads)
-    return all(
-        lies_as_heads(view) and view.shape[1] == count and view.shape[3] == sizes.head_dim
-        for view, count in zip((found.q, found.k, found.v), heads, strict=True)
-    )
-
-
-def lies_as_heads(view: View) -> bool:
-    """Whether a view is [N, heads, T, d] of tokens."""
-    channels = [digit for axis in (view.axes[1], view.axes[3]) for digit in axis]
-    return all(digit.axis == "c" for digit in channels) and all(
-        digit.axis != "c" for axis in (view.axes[0], view.axes[2]) for digit in axis
-    )
-
-
-def order_of(found: Attended, sizes: Sizes) -> str | None:
-    """How the rows of a fused projection become ours, in which the digits of a row are (q k v, head, feature)."""
-    picks = [[pick for pick in view.picks if pick.axis == "c"] for view in (found.q, found.k, found.v)]
-    if any(len(pick) != 1 for pick in picks):
-        return None
-    heads, kv_heads, head_dim = sizes.heads, sizes.kv_heads, sizes.head_dim
-    inner, shared = heads * head_dim, kv_heads * head_dim
-    starts = [(pick[0].low * pick[0].start, pick[0].low * pick[0].length) for pick in picks]
-    rows = {pick[0].low * pick[0].size for pick in picks}
-    plain = is_plain(found.q, heads, head_dim) and is_plain(found.k, kv_heads, head_dim)
-    if starts == [(0, inner), (inner, shared), (inner + shared, shared)] and rows == {inner + 2 * shared}:
-        return "same" if plain and is_plain(found.v, kv_heads, head_dim) else None
-    if starts == [(i * head_dim, head_dim) for i in range(3)] and rows == {3 * head_dim}:
-        return f"rows {heads},3,{head_dim} by 1,0,2"  # every head has its own queries, keys and values
-    return None
-
-
-def is_plain(view: View, heads: int, head_dim: int) -> bool:
-    """Whether the heads stand one after another, the features of each together."""
-    wanted_head = (Digit("c", head_dim, heads),) if heads != 1 else ()
-    return view.axes[1] == wanted_head and view.axes[3] == ((Digit("c", 1, head_dim),) if head_dim != 1 else ())
-
-
-NODES: Final[Mapping[str, Recognise]] = {"aten.linear": attention}
+NODES: Final[Mapping[str, Recognise]] = {
+    "aten.linear": attention,
+    "aten.conv2d": attention,
+    "aten.roll": moved_back,
+}
+VIEWS: Final[tuple[Reads, ...]] = (cropped,)

@@ -70,7 +70,9 @@ def constant(argument: object, seen: Seen) -> float | None:
     if isinstance(argument, (int, float)):
         return argument if isfinite(argument) else None
     node = seen.node(argument, "state")
-    if node is None or node.state is None or node.state.trained or len(set(node.state.numbers)) != 1:
+    if node is None or node.state is None or node.state.trained or node.state.kept:
+        return None
+    if len(set(node.state.numbers)) != 1:
         return None
     number = node.state.numbers[0]
     return number if isfinite(number) and all(size == 1 for size in node.shape) else None

@@ -27,6 +27,7 @@ from specc.runtime.train.interfaces import Batches
 from specc.runtime.train.optim import build_optimizer, build_schedule
 from specc.runtime.train.options import TrainOptions, train_options
 from specc.runtime.train.scores import Metric, Score
+from specc.runtime.train.several import in_float32
 from specc.runtime.train.start import freeze
 from specc.runtime.train.trained import Trained
 from specc.runtime.train.trainer import Trainer, run
@@ -161,7 +162,8 @@ def teacher_of(net: Any, batches: Batches | None) -> Teacher:
 
     def teach(images: Inputs) -> Tensor:
         with torch.no_grad():
-            return run(net, images, plan).float()
+            output: Tensor = in_float32(run(net, images, plan))
+            return output
 
     return teach
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from specc.runtime.run.distributed import World, gather, total
 from specc.runtime.train.interfaces import Batches, Task
 from specc.runtime.train.scores import Score
+from specc.runtime.train.several import in_float32
 from specc.runtime.train.trainer import run
 
 
@@ -19,7 +20,9 @@ def evaluate(net: Any, plan: Any, batches: Batches, task: Task, world: World) ->
     """The score over all processes' batches. The network's training mode is left as it was."""
     was_training = net.training
     net.eval()
-    counts = (task.counted(run(net, inputs, plan).float(), targets) for inputs, targets in batches)
+    counts = (
+        task.counted(in_float32(run(net, inputs, plan)), targets) for inputs, targets in batches
+    )
     found = together(counts, task, world)
     net.train(was_training)
     return task.score(found)

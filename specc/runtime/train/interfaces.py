@@ -123,8 +123,8 @@ class Passes(Protocol):
         """The plans, one after another, each within the setting that its pass needs."""
         ...
 
-    def forward(self, images: Inputs, plan: Any, /) -> Tensor:
-        """The output of one sub-network, such as logits (B, classes)."""
+    def forward(self, images: Inputs, plan: Any, /) -> Any:
+        """The output of one sub-network, such as logits (B, classes); a dict by name where there are several."""
         ...
 
     def outputs(self, images: Inputs, plan: Any, /) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from specc.portable.run.raised import raised
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe, Task
 from specc.runtime.train.scores import Metric, Score
+from specc.runtime.train.several import listed
 
 PROJECT: Final = Path(__file__).parents[2]
 OPTIONAL: Final = ("metric", "distance")
@@ -22,7 +23,8 @@ OPTIONAL: Final = ("metric", "distance")
 
 @dataclass(frozen=True)
 class Own:
-    """What `inner` predicts, with the loss of the file `path`: `loss(outputs, targets)`, the mean over the batch.
+    """What `inner` predicts, with the loss of the file `path`: `loss(outputs, targets)`, the mean over the batch. Where
+    the network returns several outputs, they are a dict.
 
     With `metric(outputs, targets)`, the mean over the batch, too, outputs are scored by that; a higher value is better,
     unless the file says `better = "lower"`. With `distance(outputs, teacher)` pupils learn by that.
@@ -52,48 +54,89 @@ class Own:
         return (Metric("metric", "metric", share=False, rising=rising),)
 
     @property
+    def scored(self) -> str:
+        """The function that outputs are scored by, the loss where nothing else can; "" where the inner task scores."""
+        return "metric" if "metric" in self.functions else "loss" if self.kind == "free" else ""
+
+    @property
     def sums(self) -> int:
-        return 4 if "metric" in self.functions else self.inner.sums
+        return 4 if self.scored else self.inner.sums
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Own:
         return replace(self, inner=self.inner.fitted(data, recipe))
 
-    def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
+    def criterion(self, output: Any, targets: Tensor) -> Tensor:
         return self.called("loss", output, targets)
 
-    def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    def distance(self, output: Any, teacher: Any, temperature: float = 1.0) -> Tensor:
         if "distance" in self.functions:
             return self.called("distance", output, teacher)
         return self.inner.distance(output, teacher, temperature)
 
-    def counted(self, output: Tensor, targets: Tensor) -> Tensor:
+    def counted(self, output: Any, targets: Tensor) -> Tensor:
         """As the inner task counts; or the sums over images of metric and loss, images, and those not finite."""
-        if "metric" not in self.functions:
+        if not self.scored:
             return self.inner.counted(output, targets)
-        images = torch.tensor(float(len(output)), dtype=torch.float64, device=output.device)
-        value = self.called("metric", output, targets).double()
         loss = self.called("loss", output, targets).double()
-        broken = (~output.isfinite().flatten(1).all(dim=1)).sum().double()
-        return torch.stack([value * images, loss * images, images, broken])
+        value = self.called(self.scored, output, targets).double()
+        every = [x.isfinite().flatten(1).all(dim=1) for x in listed(output)]
+        finite = torch.stack(every).all(dim=0)
+        images = loss.new_tensor(float(len(finite)))
+        return torch.stack([value * images, loss * images, images, (~finite).sum().double()])
 
     def score(self, counted: Tensor) -> Score:
-        if "metric" not in self.functions:
+        if not self.scored:
             return self.inner.score(counted)
         value, loss, images, broken = counted.tolist()
         return Score(value / max(1.0, images), loss / max(1.0, images), int(images), int(broken))
 
     def called(self, name: str, outputs: Any, others: Any) -> Tensor:
-        """A function's value as a tensor of one number. Exits where it is none."""
-        made: Any = self.functions[name](outputs, others)
+        """A function's value as a tensor of one number. Exits where it is none, or where no loss reads an output."""
+        given = Reading(outputs) if isinstance(outputs, dict) else outputs
+        made: Any = self.functions[name](given, others)
         if isinstance(made, (int, float)):
-            first = outputs if isinstance(outputs, Tensor) else next(iter(outputs.values()))
-            made = torch.tensor(float(made), device=first.device)
+            made = torch.tensor(float(made), device=listed(outputs)[0].device)
         if not isinstance(made, Tensor) or made.numel() != 1:
             shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
             raise SystemExit(
                 f"{self.path}: {name} returns {shape}; one number is wanted, the mean over the batch"
             )
+        if name == "loss" and isinstance(given, Reading):
+            unread = [output for output in outputs if output not in given.read]
+            if unread:
+                raise SystemExit(
+                    f"{self.path}: no loss reads the output {unread[0]!r}: it would learn nothing. Read "
+                    f"outputs[{unread[0]!r}] in `loss`, or take the output out of the spec"
+                )
         return made.reshape(())
+
+
+class Reading(dict[str, Tensor]):
+    """Outputs by name, and which of them a function has read."""
+
+    def __init__(self, outputs: Mapping[str, Tensor]) -> None:
+        super().__init__(outputs)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Tensor:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        self.read.add(name)
+        return super().pop(name, *default)
+
+    def values(self) -> Any:
+        self.read.update(self)
+        return super().values()
+
+    def items(self) -> Any:
+        self.read.update(self)
+        return super().items()
 
 
 def functions_of(file: Path) -> dict[str, Callable[..., Any]]:

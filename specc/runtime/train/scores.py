@@ -38,6 +38,7 @@ class Metric:
 
 
 ACCURACY: Final = Metric("accuracy", "accuracy")
+LOSS: Final = Metric("loss", "loss", share=False, rising=False)
 METRIC: Final = fields({"key": text, "name": text, "share": flag, "rising": flag}, {"unit": text})
 """A metric in a file."""
 

@@ -23,6 +23,7 @@ from specc.runtime.train import checkpoint
 from specc.runtime.train.checkpoint import check_finite, check_network, few, fill, renewed
 from specc.runtime.train.interfaces import Memory, Task
 from specc.runtime.train.optim import restore_optimizer
+from specc.runtime.train.several import in_float32
 
 EVIDENCE: Final = "not_finite.pt"
 """What the last batch is kept in."""
@@ -216,12 +217,12 @@ class Trainer:
             with self.parallel.no_sync() if alone and self.parallel else nullcontext():
                 yield plan
 
-    def forward(self, images: Inputs, plan: Any) -> Tensor:
+    def forward(self, images: Inputs, plan: Any) -> Any:
         """The output in float32, such as logits (B, classes), from inputs such as images (B, C, H, W) of the full
-        resolution."""
+        resolution; a dict of outputs where the network returns several."""
         with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
-            logits = run(self.parallel or self.net, images, plan)
-        return logits.float()
+            output = run(self.parallel or self.net, images, plan)
+        return in_float32(output)
 
     def outputs(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
         """The outputs that the plan asks for, by name, in float32."""
