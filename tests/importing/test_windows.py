@@ -209,7 +209,7 @@ IMPORTED: dict[str, tuple[tuple[int, ...], list[str]]] = {
     "swin": ((3, 32, 32), ["import std.swin", "swin(3, window=4)", "shift=2"]),
     "filled": ((3, 32, 32), ["swin(3, window=5)", "shift=2"]),
     "swin_v2": ((3, 32, 32), ["swin_v2(3, window=4)", "shift=2"]),
-    "maxvit_": ((3, 32, 32), ["window=2", "grid=2", "position=relative"]),
+    "maxvit_": ((3, 32, 32), ["window=4", "grid=4", "position=relative"]),
 }
 
 
