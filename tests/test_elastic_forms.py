@@ -19,7 +19,7 @@ from specc.pipeline import Compiled
 from tests.helpers.comparing import counted, relative, scramble
 from tests.helpers.folders import SPECS
 from tests.helpers.projects import compiled, extremes, from_text, image_shape, plain, project
-from tests.helpers.published import DsCnn, Edsr, UNet
+from tests.helpers.published import DsCnn, Edsr, SeriesFcn, TableMlp, UNet
 
 
 def mobilenet_v4() -> nn.Module:
@@ -47,6 +47,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "edsr_baseline": Edsr,
     "fcn_resnet50_adn": lambda: Segmenter(segmentation.fcn_resnet50),
     "mobilenet_v4_small": mobilenet_v4,
+    "series_fcn": SeriesFcn,
+    "table_mlp": TableMlp,
     "unet": UNet,
 }
 

@@ -86,3 +86,27 @@ class DsCnn(nn.Sequential):
             found += unit(nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False))
             found += unit(nn.Conv2d(width, width, 1, bias=False))
         super().__init__(*found, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+
+
+class SeriesFcn(nn.Sequential):
+    """Three convolutions along a series, with batch norms, and the mean of what they find."""
+
+    def __init__(self, classes: int = 2) -> None:
+        found: list[nn.Module] = [nn.ZeroPad2d((3, 4, 0, 0))]
+        for in_, out, kernel, padding in ((1, 128, 8, 0), (128, 256, 5, 2), (256, 128, 3, 1)):
+            found += [
+                nn.Conv2d(in_, out, (1, kernel), padding=(0, padding), bias=False),
+                nn.BatchNorm2d(out),
+                nn.ReLU(),
+            ]
+        super().__init__(*found, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, classes))
+
+
+class TableMlp(nn.Sequential):
+    """Three hidden layers of 256, and a value."""
+
+    def __init__(self) -> None:
+        found: list[nn.Module] = []
+        for in_ in (8, 256, 256):
+            found += [nn.Linear(in_, 256), nn.ReLU(), nn.Dropout(0.1)]
+        super().__init__(*found, nn.Linear(256, 1))
