@@ -65,6 +65,7 @@ def import_network(
     output: str | None = None,
     weights: str | None = None,
     file: str = "",
+    predicts: str = "",
 ) -> Imported:
     """The spec of a network and its weights.
 
@@ -72,6 +73,7 @@ def import_network(
     output   which of several tensors that it returns
     weights  a file that is loaded into the network first, or `pretrained`
     file     what the spec's file is to be called
+    predicts the kind of output, where its shape would say another
 
     Raises CannotImport where it can't be had: the network does not run, can't be traced or said, or is not the same.
     """
@@ -83,7 +85,7 @@ def import_network(
     clock.lap("trace")
     macs = multiplications(traced.traced, traced.program)
     beside = f"{Path(file or loaded.name).stem}_modules.py"
-    keeping = Keeping(loaded, traced, tuple(shapes), output, macs, File(beside, loaded.name))
+    keeping = Keeping(loaded, traced, tuple(shapes), output, macs, File(beside, loaded.name), predicts)
     network = keeping.network()
     clock.lap("recognise")
     state = {key: value.detach() for key, value in loaded.module.state_dict().items()}
@@ -119,10 +121,16 @@ def import_network(
         {beside: keeping.file.text({part.name for part in keeping.kept})} if keeping.kept else {},
         found.plain,
         tuple(sorted(name for name in state if name not in held)),
-        traced.traced.frozen,
+        frozen(traced.traced.frozen, found.proof),
         clock.laps,
-        (*loaded.notes, *last_note(network.last), *training_notes(found.proof)),
+        (*loaded.notes, *last_note(network.last, network.kind), *training_notes(found.proof)),
     )
+
+
+def frozen(told: Sequence[str], proof: Proof) -> tuple[str, ...]:
+    """Parameters that the original does not train: those that say so, and those that no gradient reaches."""
+    still = () if proof.training is None else proof.training.still
+    return tuple(dict.fromkeys((*told, *still)))
 
 
 class Unfit(CannotImport):

@@ -68,7 +68,7 @@ FOREIGN = {"torch", "torchvision", "sklearn", "PIL", "onnx", "onnxruntime", "onn
 TORCH_FACING = {
     *(
         f"importing/{name}.py"
-        for name in ("sources", "trace", "weights", "prove", "layers", "rehearse", "drops", "quiet")
+        for name in ("sources", "trace", "weights", "prove", "layers", "rehearse", "drops", "quiet", "writes")
     ),
     "imported.py",
 }

@@ -3,6 +3,7 @@ the same parameters, the same MACs, and with the same weights the same answers t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torchvision import models
+from torchvision.models import segmentation
 
 from specc.cost import cost
 from specc.ir.graph import Graph
+from specc.pipeline import Compiled
 from tests.helpers.comparing import counted, relative, scramble
-from tests.helpers.projects import compiled, extremes, plain, project
+from tests.helpers.folders import SPECS
+from tests.helpers.projects import compiled, extremes, from_text, image_shape, plain, project
+from tests.helpers.published import DsCnn, Edsr, SeriesFcn, TableMlp, UNet
 
 
 def mobilenet_v4() -> nn.Module:
@@ -23,10 +28,33 @@ def mobilenet_v4() -> nn.Module:
     return net
 
 
+class Segmenter(nn.Module):
+    """A network of torchvision that gives the logits of each pixel in a dict."""
+
+    def __init__(self, make: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.net = make(weights=None, weights_backbone=None, num_classes=21)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.net(x)["out"]
+        return found
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "convnext_tiny_adn": models.convnext_tiny,
+    "deeplabv3_resnet50": lambda: Segmenter(segmentation.deeplabv3_resnet50),
+    "ds_cnn": DsCnn,
+    "edsr_baseline": Edsr,
+    "fcn_resnet50_adn": lambda: Segmenter(segmentation.fcn_resnet50),
     "mobilenet_v4_small": mobilenet_v4,
+    "series_fcn": SeriesFcn,
+    "table_mlp": TableMlp,
+    "unet": UNet,
 }
+
+
+SLOW = ("deeplabv3_resnet50", "fcn_resnet50_adn", "mobilenet_v4_small")
+"""Those of many layers on large images, and that of a library which the tests can do without."""
 
 
 def in_order(net: nn.Module) -> list[Tensor]:
@@ -46,22 +74,34 @@ def hand_over(theirs: nn.Module, ours: nn.Module, graph: Graph) -> None:
     ours.load_state_dict({n: v.detach().reshape(p.shape) for (n, p), v in zip(places.items(), values, strict=True)})
 
 
-@pytest.mark.parametrize(
-    "name", [n if n != "mobilenet_v4_small" else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS]
-)
+def of_any_side(name: str) -> Compiled:
+    """A spec whose network takes images as they come: none that it brings to a side of its own."""
+    text = (SPECS / f"{name}.specc").read_text(encoding="utf-8")
+    text = text.replace("method mutualnet", "method us_net")
+    return from_text(re.sub(r"resolution=\d+\.\.(\d+) step \d+", r"\1, \1", text))
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NETWORKS])
 def test_the_largest_sub_network_is_the_published_network(name: str, tmp_path: Path) -> None:
     """MACs at the side they are published at, answers at one that is quicker."""
-    spec = compiled(name)
+    found = cost(compiled(name).graph, extremes(compiled(name).graph)[0])
+    spec = of_any_side(name)
     largest = extremes(spec.graph)[0]
     with torch.device("meta"):
         net, theirs = project(spec, tmp_path).model.Model().eval(), NETWORKS[name]().eval()
     extracted = net.extract(net.plan(plain(spec.graph, largest)))
-    found = cost(spec.graph, largest)
-    assert counted(extracted, (3, 224, 224)) == counted(theirs, (3, 224, 224)) == found.macs
+    shape = image_shape(spec.graph, largest)
+    assert counted(extracted, shape) == counted(theirs, shape) == found.macs
     assert sum(p.numel() for p in theirs.parameters()) == found.params
     ours, theirs = extracted.to_empty(device="cpu").double(), theirs.to_empty(device="cpu").double()
     scramble(theirs)
     hand_over(theirs, ours, spec.graph)
-    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    images = torch.randn(
+        2,
+        shape[0],
+        *(min(side, 64) for side in shape[1:]),
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.double,
+    )
     with torch.no_grad():
         assert relative(ours(images), theirs(images)) <= 1e-12

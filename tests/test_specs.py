@@ -24,9 +24,13 @@ PSS_NET_V2 = tuple(f"mobilenet_v2_pss{kind}" for kind in ("", "_f", "_c", "_g"))
 
 MAXIMA = {
     "convnext_tiny_adn": (28_589_128, 4_455_531_264),
+    "deeplabv3_resnet50": (39_638_869, 143_771_045_888),
     "densenet121": (7_978_856, 2_834_161_664),
+    "ds_cnn": (23_180, 2_656_768),
+    "edsr_baseline": (1_369_859, 3_162_488_832),
     "efficientnet_b0": (5_288_548, 385_814_752),
     "efficientnet_b0_tips": (5_288_548, 385_814_752),
+    "fcn_resnet50_adn": (32_957_013, 121_612_492_800),
     "mobilenet_v2_ofa": (6_108_776, 582_195_824),
     "resnet18": (11_689_512, 1_814_073_344),
     "resnet34": (21_797_672, 3_663_761_408),
@@ -50,6 +54,9 @@ MAXIMA = {
     "resnext50_32x4d": (25_028_904, 4_230_479_872),
     "resnext50_tips": (25_028_904, 4_230_479_872),
     "swin_t": (28_288_354, 4_490_566_656),
+    "series_fcn": (264_450, 25_264_384),
+    "table_mlp": (134_145, 133_376),
+    "unet": (31_038_933, 193_005_092_864),
     "vit_b_32": (88_224_232, 4_409_186_304),
     "vit_b_32_adn": (88_224_232, 4_409_186_304),
     "wide_resnet50_2_tips": (68_883_240, 11_398_021_120),
@@ -66,7 +73,7 @@ COUNTED = {
 }
 """Networks of which no figures are printed: test_counts goes through their layers by hand."""
 
-TWINS = {path.stem for path in SPECS.glob("*.specc") if path.stem.startswith(("digits", "glyphs"))}
+TWINS = {path.stem for path in SPECS.glob("*.specc") if path.stem.startswith(("digits", "glyphs", "scenes"))}
 """Specs that train in a minute or two; they have no published figures."""
 
 
@@ -100,7 +107,7 @@ def test_every_method_has_a_twin_that_trains_in_minutes() -> None:
         return {word for text in texts for word in re.findall(rf"^{what} (\w+)", text, re.M)}
 
     assert said("method", TWINS) == said("method", {*MAXIMA, *PERCEPTRONS, *COUNTED}) == set(method_names())
-    assert said("data", TWINS) == {"digits", "glyphs"}
+    assert said("data", TWINS) == {"digits", "glyphs", "scenes"}
 
 
 def test_specs_without_choices_are_listed() -> None:

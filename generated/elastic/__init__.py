@@ -5,6 +5,7 @@
     space    choices, costs and budgets
     data     data sets and batches
     train    what training stands on: trainer, optimizers, checkpoints, evaluation
+    outputs  what networks predict: losses, distances, metrics
     search   the search for the Pareto front
     latency  latencies, measured and predicted
     deploy   static networks, programs and bundles

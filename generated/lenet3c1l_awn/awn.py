@@ -11,8 +11,9 @@ from torch import Tensor
 from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.run.progress import amount, table
-from elastic.train.evaluate import Score, evaluate
+from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Batches, Passes, Space
+from elastic.train.scores import Score
 from elastic.train.trainer import Trainer
 
 
@@ -26,7 +27,7 @@ def widths(space: Space, rng: random.Random, count: int | Sequence[int]) -> list
 
 
 def step(trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any]) -> list[Tensor]:
-    """Forward and backward of one step: the cross-entropies of all widths, added. Returns them, in the plans' order."""
+    """Forward and backward of one step: the losses of all widths, added. Returns them, in the plans' order."""
     losses = []
     for plan in trainer.passes(plans):
         loss = trainer.criterion(trainer.forward(images, plan), labels)
@@ -46,10 +47,11 @@ def validate(trainer: Trainer, space: Space, batches: Batches, count: int) -> di
     """The scores of the widest, the narrowest, and of the mean of evenly spaced widths (AUC)."""
     scores = list(curve(trainer, space, batches, count).values())
     mean = Score(
-        sum(score.accuracy for score in scores) / len(scores),
+        sum(score.value for score in scores) / len(scores),
         sum(score.loss for score in scores) / len(scores),
         scores[0].images,
         max(score.broken for score in scores),
+        {key: sum(score.also[key] for score in scores) / len(scores) for key in scores[0].also},
     )
     return {"widest": scores[-1], "narrowest": scores[0], "auc": mean}
 
@@ -61,20 +63,21 @@ def curve(trainer: Trainer, space: Space, batches: Batches, count: int) -> dict[
     found = {}
     for at in spaced(space, count):
         (width,) = at.values()
-        found[int(width)] = evaluate(net, net.plan(at), batches, trainer.world)
+        found[int(width)] = evaluate(net, net.plan(at), batches, trainer.task, trainer.world)
     return found
 
 
 def curve_table(trainer: Trainer, space: Space, batches: Batches, count: int) -> str:
-    """The curve of accuracy over width, with costs."""
+    """The curve of the metric over width, with costs."""
     (choice,) = space.CHOICES
+    metric = trainer.task.metrics[0]
     rows = [
         [
             str(width),
             amount(space.macs({choice: width})),
             amount(space.params({choice: width})),
-            f"{score.accuracy:.2%}",
+            metric.shown(score.value),
         ]
         for width, score in curve(trainer, space, batches, count).items()
     ]
-    return table(["width", "MACs", "params", "test accuracy"], rows)
+    return table(["width", "MACs", "params", f"test {metric.name}"], rows)

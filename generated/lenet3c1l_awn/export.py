@@ -19,13 +19,14 @@ import space
 from elastic.deploy.checked import finish
 from elastic.deploy.choosing import calibration, export_flags, wanted
 from elastic.deploy.several import announce, export_point, plan_of, tell_left_over, write_bundle
+from elastic.outputs.classes import Classes
 from elastic.train.calibrate import calibrated
 from elastic.train.trained import load_trained
 from model import Model
 
 NAME = "lenet3c1l_awn"
 IMAGE = (1, 28, 28)  # channels, height, width
-CLASSES = 10
+TASK = Classes(10)
 NAMES = ["images"]  # of the inputs, in the ONNX file
 SETTINGS = Path(__file__).with_name("settings.toml")
 
@@ -33,7 +34,7 @@ SETTINGS = Path(__file__).with_name("settings.toml")
 def main() -> None:
     flags = export_flags()
     data = flags.data_path
-    trained = load_trained(Model(), flags.checkpoint, IMAGE, CLASSES, data_path=data)
+    trained = load_trained(Model(), flags.checkpoint, IMAGE, TASK, data_path=data)
     points = wanted(space, flags, trained.origin(), first=trained.first())
     images = trained.loading.calibration(calibration(flags, SETTINGS))
     plans, written = [], []

@@ -15,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import space
+from elastic.outputs.classes import Classes
 from elastic.run.distributed import join, leave
 from elastic.run.progress import Bar
 from elastic.run.settings import read_settings
@@ -25,16 +26,16 @@ from model import Model
 
 NAME = "lenet3c1l_slimmable"
 IMAGE = (1, 28, 28)  # channels, height, width
-CLASSES = 10
+TASK = Classes(10)
 HERE = Path(__file__).parent
 # train.py trains only these sub-networks; a choice that is not listed has its largest option.
 TRAINED = ["max", {"width": 0.75}, {"width": 0.5}, {"width": 0.25}]
 
 
 def main() -> None:
-    options = search_options(read_settings(HERE / "settings.toml"))
+    options = search_options(read_settings(HERE / "settings.toml"), metrics=TASK.metrics)
     world = join(options.device)
-    search = begin(Model(), space, IMAGE, CLASSES, HERE, options, world, TRAINED)
+    search = begin(Model(), space, IMAGE, TASK, HERE, options, world, TRAINED)
     evaluated: list[Point] = []
     front: list[Point] = []
     with Bar("searching", len(search.proposals), shown=world.main) as bar:

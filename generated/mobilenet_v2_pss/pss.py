@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic.data.images import Inputs
@@ -17,9 +16,10 @@ from elastic.space.budgets import Budgets, NoBudget, budgets_of
 from elastic.space.choices import Option, Space
 from elastic.space.pools import Pools
 from elastic.train.interfaces import Passes
+from elastic.train.several import detached
 from pss_keep import keep_best, write_kept
 
-__all__ = ["PrioritizedPools", "build_pools", "keep_best", "kullback_leibler", "step", "write_kept"]
+__all__ = ["PrioritizedPools", "build_pools", "keep_best", "step", "write_kept"]
 
 
 class PrioritizedPools(Pools):
@@ -84,31 +84,18 @@ def step(
     batch's labels, as it answered in this step, before the update, over all processes.
     """
     losses: list[Tensor] = []
-    teacher: Tensor | None = None
-    heard: list[Tensor] = []
+    teacher: Any = None
+    heard: list[Any] = []
     for plan in trainer.passes(plans):
-        logits = trainer.forward(images, plan)
+        output = trainer.forward(images, plan)
         if teacher is None:
-            teacher = logits.detach()
-            loss = trainer.criterion(logits, labels)
+            teacher = detached(output)
+            loss = trainer.criterion(output, labels)
         else:
-            loss = kullback_leibler(logits, teacher)
-            heard.append(logits.detach())
+            loss = trainer.distance(output, teacher)
+            heard.append(detached(output))
         trainer.backward(loss)
         losses.append(loss.detach())
     with torch.no_grad():
         score = -trainer.criterion(heard[0], labels)
     return losses, float(total(score.double(), world)) / world.size
-
-
-def kullback_leibler(logits: Tensor, teacher: Tensor) -> Tensor:
-    """sum_c softmax(teacher)_c (log softmax(teacher)_c - log softmax(logits)_c), the mean over the batch.
-
-    Both are (B, classes). Temperature 1.
-    """
-    return F.kl_div(
-        F.log_softmax(logits, dim=-1),
-        F.log_softmax(teacher, dim=-1),
-        reduction="batchmean",
-        log_target=True,
-    )

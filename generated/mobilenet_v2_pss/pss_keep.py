@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from elastic.data.loading import Loading
 from elastic.deploy import bundle
 from elastic.files.whole import write_text
@@ -21,6 +19,7 @@ from elastic.train.calibrate import calibrated
 from elastic.train.checkpoint import digest
 from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Space
+from elastic.train.scores import Metric, measured_by, valued
 from elastic.train.trainer import Trainer
 
 
@@ -30,19 +29,19 @@ class Best:
 
     score     its score in the pool
     cost      of the cost that the constraint is on, in the constraint's unit
-    accuracy  on the images that decided; `test_accuracy` was looked at afterwards
+    value     of the task's metric on the images that decided; `test_value` was looked at afterwards
     """
 
     constraint: Constraint
     plan: Any
     score: float
     cost: int
-    accuracy: float
-    test_accuracy: float
+    value: float
+    test_value: float
 
 
 def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> list[Best]:
-    """For every pool that holds any: of its `top` best by score, calibrated, the one most accurate on held-out images.
+    """For every pool that holds any: of its `top` best by score, calibrated, the best on held-out images by the metric.
 
     A sub-network that several pools hold is calibrated once. Pools that no step came to are left out.
     """
@@ -55,12 +54,14 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
     evaluated: dict[tuple[Any, ...], tuple[float, Any]] = {}
     tested: dict[tuple[Any, ...], float] = {}
 
-    def accuracy_of(at: Mapping[str, Any]) -> tuple[float, Any]:
-        """Accuracy, and the plan with its statistics."""
+    metric = trainer.task.metrics[0]
+
+    def value_of(at: Mapping[str, Any]) -> tuple[float, Any]:
+        """The value of the metric, and the plan with its statistics."""
         key = tuple(at.items())
         if key not in evaluated:
             plan = calibrated(net, net.plan(at), fitting)
-            evaluated[key] = evaluate(net, plan, batches, trainer.world).accuracy, plan
+            evaluated[key] = evaluate(net, plan, batches, trainer.task, trainer.world).value, plan
         return evaluated[key]
 
     found = []
@@ -69,18 +70,18 @@ def keep_best(trainer: Trainer, loading: Loading, calibrate: int, top: int) -> l
         if not candidates:
             continue
         # Of equals the first, which has the best score.
-        at = max(candidates, key=lambda candidate: accuracy_of(candidate)[0])
-        accuracy, plan = accuracy_of(at)
+        at = max(candidates, key=lambda candidate: metric.merit(value_of(candidate)[0]))
+        value, plan = value_of(at)
         key = tuple(at.items())
         if key not in tested:
-            tested[key] = evaluate(net, plan, testing, trainer.world).accuracy
+            tested[key] = evaluate(net, plan, testing, trainer.task, trainer.world).value
         score, cost = pools.score(number, at), pools.budgets.cost(number, at)
-        found.append(Best(constraint, plan, score, cost, accuracy, tested[key]))
+        found.append(Best(constraint, plan, score, cost, value, tested[key]))
     return found
 
 
 def write_kept(
-    folder: Path, net: nn.Module, kept: Sequence[Best], space: Space, about: Mapping[str, Any]
+    folder: Path, trainer: Trainer, kept: Sequence[Best], space: Space, about: Mapping[str, Any]
 ) -> str:
     """Writes constraints.json and the bundle anytime/; returns a table of what is in them.
 
@@ -88,21 +89,26 @@ def write_kept(
     `elastic.deploy.serving.Runtime` runs them, `elastic.deploy.bundle.load` gives a network the weights and returns the
     plans.
     """
-    rows = [as_data(best, space) for best in kept]
+    net, metric = trainer.evaluated, trainer.task.metrics[0]
+    rows = [as_data(best, space, metric) for best in kept]
     folder.mkdir(parents=True, exist_ok=True)
     of = {"fingerprint": getattr(net, "fingerprint", ""), "weights": digest(net.state_dict())}
-    about = {"format": "specc constraints 1", **about}
+    about = {"format": "specc constraints 1", **about, **measured_by(metric)}
     text = json.dumps({**about, **of, "subnets": rows}, indent=2) + "\n"
-    figures = [{name: row[name] for name in ("macs", "params", "accuracy")} for row in rows]
-    bundle.save(folder / "anytime", net, [best.plan for best in kept], figures, about["network"])
+    figures = [
+        {"macs": row["macs"], "params": row["params"], **valued(metric, best.value)}
+        for best, row in zip(kept, rows, strict=True)
+    ]
+    plans = [best.plan for best in kept]
+    bundle.save(folder / "anytime", net, plans, figures, about["network"], metric=metric)
     write_text(folder / "constraints.json", text)
     lines = [
         [
             f"{best.constraint.kind} {shown(best.constraint.kind, best.constraint.target)}",
             shown(best.constraint.kind, best.cost),
             amount(row["params"]),
-            f"{best.accuracy:.2%}",
-            f"{best.test_accuracy:.2%}",
+            metric.shown(best.value),
+            metric.shown(best.test_value),
         ]
         for best, row in zip(kept, rows, strict=True)
     ]
@@ -110,7 +116,7 @@ def write_kept(
     return f"{table(header, lines)}\nwrote {folder / 'constraints.json'} and {folder / 'anytime'}"
 
 
-def as_data(best: Best, space: Space) -> dict[str, Any]:
+def as_data(best: Best, space: Space, metric: Metric) -> dict[str, Any]:
     """A row of constraints.json; latencies are in seconds."""
     at = best.plan.assignment
     unit = 1e-9 if best.constraint.kind == "latency" else 1
@@ -122,6 +128,6 @@ def as_data(best: Best, space: Space) -> dict[str, Any]:
         "macs": space.macs(at),
         "params": space.params(at),
         "score": best.score,
-        "accuracy": best.accuracy,
-        "test_accuracy": best.test_accuracy,
+        **valued(metric, best.value),
+        **valued(metric, best.test_value, "test_"),
     }

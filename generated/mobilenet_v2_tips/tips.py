@@ -12,8 +12,8 @@ from torch import Tensor
 from elastic.data.images import Inputs
 from elastic.run.progress import table
 from elastic.train.interfaces import Passes, Space
+from elastic.train.several import detached
 from tips_importance import read_importance
-from us_net import soft_cross_entropy
 
 __all__ = ["Draws", "draws_of", "draws_table", "read_importance", "step", "sub_networks"]
 
@@ -91,17 +91,17 @@ def step(
     """Forward and backward of one step, all losses added (Eq. 21). Returns them in the plans' order.
 
     The super-network, which comes first, learns the labels; the others learn the labels and, with the weight
-    `distill`, its answers: detached, as soft cross-entropy.
+    `distill`, the distance to its outputs: detached.
     """
     losses = []
-    teacher: Tensor | None = None
+    teacher: Any = None
     for plan in trainer.passes(plans):
-        logits = trainer.forward(images, plan)
-        loss = trainer.criterion(logits, labels)
+        output = trainer.forward(images, plan)
+        loss = trainer.criterion(output, labels)
         if teacher is None:
-            teacher = logits.detach()
-        else:
-            loss = loss + distill * soft_cross_entropy(logits, teacher)
+            teacher = detached(output)
+        elif distill:
+            loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

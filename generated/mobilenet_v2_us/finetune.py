@@ -20,6 +20,7 @@ from elastic.deploy.exporting import export
 from elastic.deploy.finetuning import Tuning, extracted, finetune_flags, gain
 from elastic.deploy.several import announce
 from elastic.net.plan import short
+from elastic.outputs.classes import Classes
 from elastic.run.progress import Bar
 from elastic.run.settings import read_settings
 from elastic.train import checkpoint
@@ -29,7 +30,7 @@ from model import Model
 
 NAME = "mobilenet_v2_us"
 IMAGE = (3, 224, 224)  # channels, height, width
-CLASSES = 1000
+TASK = Classes(1000)
 NAMES = ["images"]  # of the inputs, in the ONNX file
 SETTINGS = Path(__file__).with_name("settings.toml")
 
@@ -37,7 +38,7 @@ SETTINGS = Path(__file__).with_name("settings.toml")
 def main() -> None:
     flags, options = finetune_flags(read_settings(SETTINGS))
     data = flags.data_path
-    trained = load_trained(Model(), flags.checkpoint, IMAGE, CLASSES, data_path=data)
+    trained = load_trained(Model(), flags.checkpoint, IMAGE, TASK, data_path=data)
     ((_, point),) = wanted(space, flags, trained.origin(), first=trained.first()).items()
     announce(point)
     count = calibration(flags, SETTINGS)
@@ -47,16 +48,16 @@ def main() -> None:
     before = tuning.score()
     train(tuning, flags.output_dir)
     after = tuning.score()
-    print(gain(before, after))
+    print(gain(before, after, TASK.metrics[0]))
     folder, called = flags.output_dir / "export", f"{short(point.at, 60)}, trained further"
-    known = {"macs": point.macs, "params": point.params, "accuracy": round(after.accuracy, 5)}
+    known = {"macs": point.macs, "params": point.params, TASK.metrics[0].key: round(after.value, 5)}
     finish([export(trained, NAME, NAMES, folder, flags, plan, called, known, tuning.static.cpu())])
 
 
 def train(tuning: Tuning, folder: Path) -> None:
     """Trains to the last epoch."""
     trainer, loading, options = tuning.trainer, tuning.loading, tuning.options
-    mixing = Mixing(options.mixup, options.cutmix, CLASSES)
+    mixing = Mixing(options.mixup, options.cutmix, TASK.count)
     steps = loading.steps(options.batch_size) * options.accumulate
     with Bar("training", options.epochs * steps) as bar:
         for epoch in range(options.epochs):

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 import space
 import us_net
@@ -26,12 +25,13 @@ from elastic.data.datasets import check_classes, load_data
 from elastic.data.images import Images
 from elastic.data.loading import Loading
 from elastic.layers.synced import synchronise
+from elastic.outputs.classes import Classes
 from elastic.run.distributed import World, join, leave, same_buffers
 from elastic.run.progress import Bar, Log, Mean, seconds
 from elastic.run.settings import read_settings
 from elastic.train import checkpoint
 from elastic.train.calibrate import calibrated
-from elastic.train.evaluate import Score, check_scores, evaluate, summary
+from elastic.train.evaluate import evaluate
 from elastic.train.optim import build_optimizer, build_schedule, initialise, residual_ends
 from elastic.train.options import TrainOptions, train_options
 from elastic.train.resume import (
@@ -42,13 +42,14 @@ from elastic.train.resume import (
     restore_random,
     resumed,
 )
+from elastic.train.scores import Score, check_scores, logged, summary
 from elastic.train.sorting import sort_all
 from elastic.train.start import freeze, start
 from elastic.train.trainer import Trainer
 from model import Model
 
 IMAGE = (3, 224, 224)  # channels, height, width
-CLASSES = 1000
+TASK = Classes(1000)
 METHOD = "us_net"
 # Sub-networks a step, the largest and the smallest among them.
 SUBNETS = 4
@@ -61,10 +62,10 @@ def main() -> None:
         # The recipe and the data are those of the checkpoint; flags that contradict it are refused.
         options, saved = resumed(options, METHOD)
     world = join(options.device)
-    loading = Loading(load_data(options.data), IMAGE, world, options.workers)
-    check_classes(loading.data, CLASSES, saved)
+    loading = Loading(load_data(options.data, TASK), IMAGE, world, options.workers)
+    check_classes(loading.data, TASK.count, saved)
     if world.main:
-        print(loading.data.summary(CLASSES))
+        print(loading.data.summary(TASK.count))
 
     checkpoint.seed_epoch(options.seed, -1)
     trainer = build_trainer(options, loading, world)
@@ -75,9 +76,7 @@ def main() -> None:
         train(trainer, loading, options, saved)
     for name, score in validate(trainer, loading, options, loading.data.test).items():
         if world.main:
-            print(
-                f"test accuracy, {name}: {score.accuracy:.2%} of {score.images} images{score.note}"
-            )
+            print(f"test {TASK.metrics[0].name}, {name}: {score.told(TASK.metrics)}")
     leave(world)
 
 
@@ -90,9 +89,9 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
     net = net.to(world.device).to(memory_format=torch.channels_last)
     if options.start and not options.resume:
         here = Path(__file__).parent
-        start(net, here / options.start, CLASSES, world)
+        start(net, here / options.start, TASK.count, world)
         fitting = loading.calibration(options.calibrate)
-        sort_all(net, options.sort, here / "channels.json", fitting, world)
+        sort_all(net, options.sort, here / "channels.json", fitting, TASK, world)
     freeze(net, options.freeze)
     if options.flags.sync_bn:
         synchronise(net)
@@ -102,7 +101,7 @@ def build_trainer(options: TrainOptions, loading: Loading, world: World) -> Trai
         net,
         optimizer,
         build_schedule(optimizer, options.schedule, options.epochs, steps),
-        nn.CrossEntropyLoss(label_smoothing=options.label_smoothing),
+        TASK.fitted(loading.data, options),
         world,
         amp=options.amp,
         clip=options.clip,
@@ -121,7 +120,7 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
     log = Log(options.output_dir if world.main else None, begun)
     steps = loading.steps(options.batch_size)
     total = ((options.epochs - begun) * steps - done) * options.accumulate
-    mixing = Mixing(options.mixup, options.cutmix, CLASSES)
+    mixing = Mixing(options.mixup, options.cutmix, TASK.count)
     begun_at = time.perf_counter()
     with Bar("training", total, world.main) as bar, Stopping(world) as stopping:
         for epoch in range(begun, options.epochs):
@@ -162,10 +161,10 @@ def train(trainer: Trainer, loading: Loading, options: TrainOptions, saved: dict
             if last or (epoch + 1) % options.evaluate_every == 0:
                 scores = validate(trainer, loading, options, loading.data.validation)
                 check_scores(scores, epoch)
-                metrics |= {f"accuracy/{name}": score.accuracy for name, score in scores.items()}
+                metrics |= logged(scores, TASK.metrics)
                 bar.say(
                     f"epoch {epoch + 1:3}/{options.epochs}  loss {metrics['loss']:.3f}  "
-                    f"validation accuracy: {summary(scores)}  ({seconds(begun_at)})"
+                    f"validation {summary(scores, TASK.metrics[0])}  ({seconds(begun_at)})"
                 )
             log.write(epoch, **metrics)
             if world.main:
@@ -187,7 +186,7 @@ def validate(
     scores = {}
     for name, at in subnets.items():
         plan = calibrated(net, net.plan(at), fitting)
-        scores[name] = evaluate(net, plan, batches, trainer.world)
+        scores[name] = evaluate(net, plan, batches, trainer.task, trainer.world)
     return scores
 
 

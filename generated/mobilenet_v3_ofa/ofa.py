@@ -17,10 +17,10 @@ from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
 from elastic.train.interfaces import Passes, Space
 from elastic.train.optim import nearest_epoch
+from elastic.train.several import in_float32
 from elastic.train.sorting import ChannelSet, importance, reorder
 from elastic.train.trainer import Trainer, run
 from ofa_shrinking import read_shrinking
-from us_net import soft_cross_entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +141,15 @@ class Shrinking:
             at[name] = rng.choice(options[len(options) - drawn :])
         return at
 
-    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Tensor | None:
-        """The teacher's logits (B, classes) at the step's resolution; None while there is none."""
+    def teacher_logits(self, images: Inputs, plans: Sequence[Any], space: Space) -> Any:
+        """The teacher's output at the step's resolution; None while there is none."""
         if self.teacher is None:
             return None
         teacher: Any = self.teacher
         chosen = dict(plans[0].chosen)
         at = space.largest() | {name: chosen[name] for name in self.always}
         with torch.no_grad():
-            return run(teacher, images, teacher.plan(at)).float()
+            return in_float32(run(teacher, images, teacher.plan(at)))
 
 
 def sort_channels(trainer: Trainer, channels: ChannelSet, first: int) -> Tensor:
@@ -186,19 +186,19 @@ def step(
     images: Inputs,
     labels: Tensor,
     plans: Sequence[Any],
-    teacher: Tensor | None,
+    teacher: Any,
     distill: float = 1.0,
 ) -> list[Tensor]:
     """Forward and backward of one step; the gradients of all passes add up. Returns the losses, in the plans' order.
 
-    Every sub-network learns the labels and, where the teacher has answered, its answers with the weight `distill`.
+    Every sub-network learns the labels and, where there is a teacher, with the weight `distill` its outputs.
     """
     losses = []
     for plan in trainer.passes(plans):
-        logits = trainer.forward(images, plan)
-        loss = trainer.criterion(logits, labels)
-        if teacher is not None:
-            loss = loss + distill * soft_cross_entropy(logits, teacher)
+        output = trainer.forward(images, plan)
+        loss = trainer.criterion(output, labels)
+        if teacher is not None and distill:
+            loss = loss + distill * trainer.distance(output, teacher)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

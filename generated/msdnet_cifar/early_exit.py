@@ -10,10 +10,10 @@ from torch import Tensor
 
 from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
-from elastic.train.evaluate import Score
 from elastic.train.interfaces import Batches, Passes, Space
 from elastic.train.levels import Levels, read_levels, total
 from elastic.train.outputs import evaluate_outputs, report, subnets
+from elastic.train.scores import Score
 from elastic.train.trainer import Trainer
 
 
@@ -46,7 +46,9 @@ def validate(trainer: Trainer, batches: Batches) -> dict[str, Score]:
     """The score of every exit and of the head, at every level, from one pass over the images."""
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
-    return evaluate_outputs(net, net.plan("max", "all"), batches, trainer.world, read_levels())
+    return evaluate_outputs(
+        net, net.plan("max", "all"), batches, trainer.task, trainer.world, read_levels()
+    )
 
 
 def table(

@@ -36,7 +36,7 @@ def step(
 ) -> list[Tensor]:
     """Forward and backward of one step with `pair`'s plans, the losses of both added (Eq. 8):
 
-        alpha CE(y, super) + (1 - alpha) (sum over stages KL(h_super || h_base) + KL(super || base))
+        alpha L(y, super) + (1 - alpha) (sum over stages KL(h_super || h_base) + D(super || base))
 
     The plans ask for the logits first and then for the features to compare. The teacher is detached, so the two
     sub-networks are two passes. Without `logits` the last term is left out. Returns the super-net's part and the
@@ -50,7 +50,7 @@ def step(
             loss = alpha * trainer.criterion(next(iter(outputs.values())), labels)
             teacher = {name: output.detach() for name, output in outputs.items()}
         else:
-            loss = (1 - alpha) * distance(outputs, teacher, logits, temperature)
+            loss = (1 - alpha) * distance(trainer, outputs, teacher, logits, temperature)
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses
@@ -59,7 +59,7 @@ def step(
 def step_on_labels(
     trainer: Passes, images: Inputs, labels: Tensor, plans: Sequence[Any]
 ) -> list[Tensor]:
-    """A step without specialisation (section 4.2): (CE(y, super) + CE(y, base)) / 2."""
+    """A step without specialisation (section 4.2): (L(y, super) + L(y, base)) / 2."""
     losses = []
     for plan in trainer.passes(plans):
         (output,) = trainer.outputs(images, plan).values()
@@ -70,11 +70,18 @@ def step_on_labels(
 
 
 def distance(
-    pupil: Mapping[str, Tensor], teacher: Mapping[str, Tensor], logits: bool, temperature: float
+    trainer: Passes,
+    pupil: Mapping[str, Tensor],
+    teacher: Mapping[str, Tensor],
+    logits: bool,
+    temperature: float,
 ) -> Tensor:
-    """The sum of KL(teacher || pupil) over the outputs of both, the logits, which come first, only if asked for."""
-    names = list(pupil) if logits else list(pupil)[1:]
-    terms = [divergence(pooled(pupil[n]), pooled(teacher[n]), temperature) for n in names]
+    """The sum of KL(teacher || pupil) over the features of both, and, if asked for, what comes first: the distance of
+    their outputs."""
+    prediction, *features = pupil
+    terms = [divergence(pooled(pupil[n]), pooled(teacher[n]), temperature) for n in features]
+    if logits:
+        terms.insert(0, trainer.distance(pupil[prediction], teacher[prediction], temperature))
     return sum(terms[1:], terms[0])
 
 
@@ -106,17 +113,18 @@ def settings_table(
 ) -> str:
     """Every setting of the flags with its cost and accuracy, the super-net first; the first 1,024 of very many."""
     net: Any = trainer.evaluated
+    metric = trainer.task.metrics[0]
     found = sorted(islice(space.every(), MOST_SETTINGS), key=lambda at: -space.macs(at))
     rows = []
     for at in found:
         plan = calibrated(net, net.plan(at), fitting)
-        score = evaluate(net, plan, testing, trainer.world)
+        score = evaluate(net, plan, testing, trainer.task, trainer.world)
         rows.append(
             [
                 flags(space, at),
                 amount(space.macs(at)),
                 amount(space.params(at)),
-                f"{score.accuracy:.2%}",
+                metric.shown(score.value),
             ]
         )
-    return table(["skipped", "MACs", "params", "test accuracy"], rows)
+    return table(["skipped", "MACs", "params", f"test {metric.name}"], rows)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
-from elastic.train.evaluate import Score
 from elastic.train.interfaces import Batches, Passes, Space
 from elastic.train.levels import Levels, read_levels, total
 from elastic.train.outputs import evaluate_outputs, report, subnets
+from elastic.train.scores import Score
 from elastic.train.trainer import Trainer
 
 
@@ -46,7 +46,7 @@ def validate(trainer: Trainer, space: Space, choice: str, batches: Batches) -> d
     levels = read_levels()
     found: dict[str, Score] = {}
     for plan in nested(net, space, choice, levels):
-        found |= evaluate_outputs(net, plan, batches, trainer.world, levels)
+        found |= evaluate_outputs(net, plan, batches, trainer.task, trainer.world, levels)
     return found
 
 
@@ -66,5 +66,6 @@ def table(
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
     picking = None if validation is None else validate(trainer, space, choice, validation)
-    rows = subnets(space, read_levels(), plans, validate(trainer, space, choice, testing), picking)
+    tested = validate(trainer, space, choice, testing)
+    rows = subnets(space, read_levels(), plans, tested, picking, trainer.task.metrics[0])
     return report(rows, target, folder)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import space
+from elastic.outputs.classes import Classes
 from elastic.run.distributed import join, leave
 from elastic.run.progress import Bar
 from elastic.run.settings import read_settings
@@ -25,14 +26,14 @@ from model import Model
 
 NAME = "resnext29_inclusive"
 IMAGE = (3, 32, 32)  # channels, height, width
-CLASSES = 10
+TASK = Classes(10)
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    options = search_options(read_settings(HERE / "settings.toml"))
+    options = search_options(read_settings(HERE / "settings.toml"), metrics=TASK.metrics)
     world = join(options.device)
-    search = begin(Model(), space, IMAGE, CLASSES, HERE, options, world)
+    search = begin(Model(), space, IMAGE, TASK, HERE, options, world)
     evaluated: list[Point] = []
     front: list[Point] = []
     with Bar("searching", len(search.proposals), shown=world.main) as bar:

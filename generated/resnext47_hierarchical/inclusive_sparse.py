@@ -9,10 +9,10 @@ from torch import Tensor
 
 from elastic.data.images import Inputs
 from elastic.run.distributed import same_buffers
-from elastic.train.evaluate import Score
 from elastic.train.interfaces import Batches, Passes, Space
 from elastic.train.levels import Levels, read_levels, total
 from elastic.train.outputs import evaluate_outputs, report, subnets
+from elastic.train.scores import Score
 from elastic.train.trainer import Trainer
 
 __all__ = ["everything", "read_levels", "step", "table", "validate"]
@@ -41,7 +41,9 @@ def validate(trainer: Trainer, batches: Batches) -> dict[str, Score]:
     """The score of every number of slices at every level, from one pass over the images."""
     net: Any = trainer.evaluated
     same_buffers(net, trainer.world)
-    return evaluate_outputs(net, everything(net), batches, trainer.world, read_levels())
+    return evaluate_outputs(
+        net, everything(net), batches, trainer.task, trainer.world, read_levels()
+    )
 
 
 def table(
@@ -60,5 +62,7 @@ def table(
     net: Any = trainer.evaluated
     plans = [net.plan({choice: option}) for option in space.CHOICES[choice]]
     picking = None if validation is None else validate(trainer, validation)
-    rows = subnets(space, read_levels(), plans, validate(trainer, testing), picking)
+    rows = subnets(
+        space, read_levels(), plans, validate(trainer, testing), picking, trainer.task.metrics[0]
+    )
     return report(rows, target, folder)

@@ -16,10 +16,10 @@ from specc.syntax import ast
 
 LIMITS: Final[tuple[tuple[str, str], ...]] = (
     ("patches of two numbers, arithmetic on `[3, 9]`", "kernels, strides, paddings and dilations may be pairs"),
-    ("1d and 3d convolutions, pools and inputs", "inputs are images and vectors"),
+    ("3d convolutions, pools and inputs", "`signal(channels, length)` is a map of height 1: `conv(32, kernel=[1, 9])`"),
     ("unpooling", "`upsample(2)`, `conv_transpose(out, kernel=2, stride=2)`, `pixel_shuffle(2)`"),
     ("recurrent layers, embeddings, text and audio", "`patch_embed` makes tokens of images"),
-    ("cross-attention, windows and shifts of tokens", "`attention` is between all tokens that arrive"),
+    ("cross-attention", "`attention` is between the tokens that arrive"),
     ("matrix products", "`multiply(a, b)` and `scale(x, gate)` multiply number by number"),
     ("weight and spectral norms", "batch, layer, group, instance and RMS norms"),
     ("deformable and dynamic convolutions", "`conv`, and choices between paths with `when`"),

@@ -55,6 +55,7 @@ BUILT_IN: Final[Mapping[str, str]] = {
     "digits": ", part of scikit-learn: nothing to fetch",
     "glyphs": ", characters rendered from Pillow's own font: nothing to fetch",
     **dict.fromkeys(("iris", "wine", "breast_cancer", "diabetes"), ", part of scikit-learn: nothing to fetch"),
+    "sounds": ", synthesised words: nothing to fetch",
     "scenes": ", rendered shapes: nothing to fetch",
 }
 """Where the data sets that lie in no folder come from."""

@@ -259,10 +259,11 @@ STATEMENTS: Final[Mapping[str, str]] = {
 
 INPUTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("signal", "audio", "sequence", "tokens", "text", "video", "volume", "points", "graph", "series"),
+        ("tokens", "text", "video", "volume", "points", "graph"),
         "inputs are `image(channels, height, width)` and `vector(features)`; `specc explain limits` lists what is "
         "missing",
     ),
+    **dict.fromkeys(("audio", "sequence", "series", "wave"), "write `signal(channels, length)`"),
     "picture": "write `image(3, 224, 224)`",
     "features": "write `vector(64)`",
     "tensor": "write `image(3, 224, 224)` or `vector(64)`",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from specc.importing.network import Network, Operation, Written
+from specc.importing.predicts import statement as predicts
+from specc.importing.text.asking import channels
 from specc.ops import find_operator
 from specc.portable.run.numerals import written as shown
 
@@ -15,7 +17,7 @@ def write_flat(network: Network) -> Written:
     lines = [f"supernet {network.name} {{"]
     for given in network.inputs:
         lines.append(f"  input {names[given.name]} {given.kind}({', '.join(map(str, given.shape))})")
-    lines += [f"  classes {network.shapes[network.output][-1]}", "", "  head {"]
+    lines += [f"  {predicts(network.kind, channels(network.shapes[network.output]))}", "", "  head {"]
     norm = ""
     for operation in network.operations:
         operator = find_operator(operation.operator)

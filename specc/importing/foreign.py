@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from specc.importing.layers import Layer
 from specc.importing.python import CannotWrite, Code, Tensors, written
-from specc.importing.recognise import Foreign, Recognition, refs
+from specc.importing.recognise import Foreign, Recognition, common, refs
 from specc.importing.sources import CannotImport
 from specc.ops.module.rules import Module
 from specc.traced.found import Found, Kind, Read
@@ -329,13 +329,17 @@ def code_of(part: Part, sides: Sides, around: Around, holds: Holds | None) -> Co
 
 
 def class_name(part: Part) -> str:
-    """The user's class; a run of calls is named after them."""
+    """The user's class; a run of calls is named after them, or where they are many after the class that they are in."""
     if not part.is_run:
         return part.name
     calls = dict.fromkeys(node.target.rpartition(".")[2].title().replace("_", "") for node in part.nodes)
     calls.pop("Item", None)
     words = [*calls]
-    return "".join(words) if len(words) <= 3 else RUN
+    if len(words) <= 3:
+        return "".join(words)
+    around = common([node.stack for node in part.nodes])
+    kind = around[-1].type.rpartition(".")[2] if around else ""
+    return f"{kind}{RUN}" if kind.isidentifier() else RUN
 
 
 HEAD: Final = '''"""Parts of {name} that the language of specc has no word for, as `specc import` traced them."""
@@ -383,6 +387,10 @@ class File:
                 free = f"{free.rstrip('0123456789')}{int(free[len(free.rstrip('0123456789')) :] or 1) + 1}"
             self.classes[code.body] = free
         return self.classes[code.body]
+
+    def forget(self, names: Collection[str]) -> None:
+        """Classes that nothing calls any more give their names back."""
+        self.classes = {body: name for body, name in self.classes.items() if name not in names}
 
     def text(self, called: Collection[str] | None = None) -> str:
         """The whole file, or that of the classes that are called."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from specc.importing.foreign import Around, File, Part, class_name, code_of, foreign_of, joined, part_around, sides_of
 from specc.importing.layers import layers_of
 from specc.importing.network import Network, Operation
+from specc.importing.predicts import check_output
 from specc.importing.recognise import Foreign, Unread, recognise, unfit
 from specc.importing.rehearse import Rehearsal
 from specc.importing.sources import CannotImport, Loaded
@@ -48,9 +49,11 @@ class Keeping:
         output: str | None,
         macs: Mapping[str, int],
         file: File,
+        predicts: str = "",
     ) -> None:
+        """`predicts` is the kind of its output where the user says so."""
         self.loaded, self.trace, self.shapes, self.output = loaded, trace_, shapes, output
-        self.macs, self.file = macs, file
+        self.macs, self.file, self.predicts = macs, file, predicts
         self.parts: list[KeptPart] = []
         self.found: tuple[Around, Rehearsal] | None = None
 
@@ -64,8 +67,9 @@ class Keeping:
 
     def network(self) -> Network:
         """In words, but for the parts that have none. Raises CannotImport for what can't stay a part."""
+        check_output(self.trace.traced, self.predicts)
         while True:
-            network = recognise(self.trace.traced, self.foreign)
+            network = recognise(self.trace.traced, self.foreign, self.predicts)
             if not isinstance(network, Unread):
                 return network
             self.keep(network)
@@ -73,7 +77,7 @@ class Keeping:
     def keep_unfit(self, operation: Operation) -> None:
         """Keeps a part around an operation that the language refuses where it stands. Raises CannotImport where there
         is none."""
-        self.keep(unfit(self.trace.traced, self.foreign, operation))
+        self.keep(unfit(self.trace.traced, self.foreign, operation, self.predicts))
 
     def around(self, unread: Unread) -> tuple[Around, Rehearsal]:
         """The network as keeping a part needs it: traced a second time, with another batch."""
@@ -92,7 +96,8 @@ class Keeping:
         around, rehearsal = self.around(unread)
         part, sides, code = part_around(unread.seen, unread.node, around, unread.together, rehearsal.holds)
         names = {other.name for other in part.nodes}
-        self.parts = [other for other in self.parts if not {*other.foreign.nodes} <= names]
+        before = self.parts
+        self.parts = [other for other in before if not {*other.foreign.nodes} <= names]
         told = unread.why or unread.node.target
         place = unread.node.place
         for other in self.parts:
@@ -103,6 +108,7 @@ class Keeping:
                 part, sides, code = both, more, one
                 told, place = f"{other.kept.operator}, {told}", other.kept.place
                 break
+        self.file.forget({other.kept.name for other in before} - {other.kept.name for other in self.parts})
         name = self.file.named(code, class_name(part))
         counted = sum(self.macs.get(node.name, 0) for node in part.nodes)
         found = foreign_of(part, sides, code, name, self.file.path, unread.seen, counted)

@@ -57,8 +57,9 @@ class Network:
     operations  in the order of execution
     shapes      of every value, inputs included, without the batch: (channels, height, width) of a map,
                 (tokens, channels) of tokens, (features,) of a vector
-    output      the value that is returned; its last size is the number of classes
+    output      the value that is returned
     last        the function that the original applies to it at the end and the spec leaves to training: `aten.softmax`
+    kind        of the output, as `specc.outputs` calls it
     """
 
     name: str
@@ -67,6 +68,7 @@ class Network:
     shapes: Mapping[str, tuple[int, ...]]
     output: str
     last: str = ""
+    kind: str = "classes"
 
 
 @dataclass(frozen=True, slots=True)

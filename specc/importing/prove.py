@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from specc.importing.predicts import EACH
 from specc.importing.quiet import plain_random, quiet_drops, told
-from specc.importing.recognise import EACH
 from specc.importing.sources import evaluating
 from specc.importing.weights import to_spec
 from specc.portable.files.original import Entry
@@ -198,7 +198,7 @@ def with_last(logits: Tensor, last: str) -> Tensor:
     if not last:
         return logits
     function = getattr(torch, last.removeprefix("aten."))
-    made: Tensor = function(logits) if last == EACH else function(logits, -1)
+    made: Tensor = function(logits) if last == EACH else function(logits, 1)
     return made
 
 
@@ -253,6 +253,7 @@ class Trained:
     random   what is dropped at random in one and not in the other
     resting  modules that the original's own `train` leaves in evaluation mode
     backward functions of the original that have a gradient of their own
+    still    parameters that the original's output depends on and its gradient does not reach
     """
 
     apart: float
@@ -260,6 +261,7 @@ class Trained:
     random: tuple[str, ...] = ()
     resting: tuple[str, ...] = ()
     backward: tuple[str, ...] = ()
+    still: tuple[str, ...] = ()
 
 
 def after_a_step(
@@ -290,13 +292,15 @@ def after_a_step(
         resting = training(theirs)
         try:
             with plain_random(drops[0]):
-                before, weights = step(theirs, given, output)
+                before, weights, unreached = step(theirs, given, output)
         except Exception:
             continue
+        still = unreached & {source for entry in entries for source in entry.sources}
+        held = {entry.name for entry in entries if still.issuperset(entry.sources)}
         training(mine)
         try:
             with plain_random(drops[1]):
-                after, _ = step(mine, given, None, weights, last)
+                after, _, _ = step(mine, given, None, weights, last, held)
         except Exception:
             if small:
                 continue
@@ -309,7 +313,7 @@ def after_a_step(
             apart = max(apart, compared(theirs, mine, [given], output, last))
         first, second = before.detach(), after.detach()
         forward = share(first - second, spread_of(first)) if first.shape == second.shape else float("inf")
-        return Trained(apart, forward, told(*drops), resting, own_gradients(before))
+        return Trained(apart, forward, told(*drops), resting, own_gradients(before), tuple(sorted(still)))
     return None
 
 
@@ -363,25 +367,35 @@ def dtype_of(module: Module) -> Any:
 
 
 def step(
-    module: Module, given: Sequence[Tensor], output: str | None, weights: Tensor | None = None, last: str = ""
-) -> tuple[Tensor, Tensor]:
-    """One step of gradient descent on a random weighing of the outputs; these, and the weighing."""
+    module: Module,
+    given: Sequence[Tensor],
+    output: str | None,
+    weights: Tensor | None = None,
+    last: str = "",
+    still: Collection[str] = (),
+) -> tuple[Tensor, Tensor, set[str]]:
+    """One step of gradient descent on a random weighing of the outputs; these, the weighing, and the parameters that no
+    gradient reaches. Those that are called `still` stay as they are."""
     import torch
 
-    for parameter in module.parameters():
-        parameter.requires_grad_(True)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name not in still)
         parameter.grad = None
     returned = with_last(answer(module(*given), output), last)
     if weights is None:
         weights = torch.randn_like(returned)
+    statistics = [buffer.clone() for buffer in module.buffers()]
     (returned * weights).sum().backward()  # type: ignore[no-untyped-call]
     with torch.no_grad():
+        for buffer, value in zip(module.buffers(), statistics, strict=True):
+            buffer.copy_(value)  # checkpointed parts run again for their gradient, and norms count that as a batch
+        unreached = {name for name, parameter in module.named_parameters() if parameter.grad is None}
         largest = max(float(p.grad.abs().max()) for p in module.parameters() if p.grad is not None)
         for parameter in module.parameters():
             if parameter.grad is not None:
                 parameter.sub_(parameter.grad, alpha=0.01 / (largest or 1.0))
                 parameter.grad = None
-    return returned, weights
+    return returned, weights, unreached
 
 
 def moved_apart(before: Mapping[str, Tensor], theirs: Mapping[str, Tensor], mine: Mapping[str, Tensor]) -> float:

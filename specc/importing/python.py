@@ -32,7 +32,8 @@ METHODS: Final = frozenset(
         "abs amax amin argmax argsort bmm chunk clamp clamp_min clone contiguous cos cummax cumprod cumsum detach "
         "diagonal erf exp expand expand_as expm1 flatten flip float floor fmod gather log log1p log2 logsumexp "
         "masked_fill matrix_exp mean median movedim mT narrow neg permute pow prod reciprocal relu repeat "
-        "repeat_interleave reshape roll round rsqrt sigmoid sign sin softmax sort split sqrt square squeeze std sum "
+        "repeat_interleave reshape roll round rsqrt select_scatter sigmoid sign sin slice_scatter softmax sort split "
+        "sqrt square squeeze std sum "
         "swapaxes swapdims t tan tanh tile transpose tril triu type_as unbind unflatten unfold unsqueeze var view "
         "view_as"
     ).split()
@@ -40,7 +41,7 @@ METHODS: Final = frozenset(
 """Operators that are methods of a tensor with the same arguments in the same order."""
 UNPACKED: Final = frozenset(f"aten.{name}" for name in ("view", "reshape", "permute", "expand", "repeat", "tile"))
 """Methods whose sizes are written one by one."""
-ATTRIBUTES: Final = frozenset(("aten.mT",))
+ATTRIBUTES: Final[Mapping[str, str]] = {"aten.mT": "mT", "aten.numpy_T": "T"}
 FUNCTIONS: Final[Mapping[str, str]] = {
     **{f"aten.{name}": f"torch.{name}" for name in ("cat", "stack", "einsum", "where", "maximum", "minimum")},
     **{
@@ -53,6 +54,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
         ).split()
     },
     "aten.feature_dropout": "F.dropout2d",
+    "aten.linalg_vector_norm": "torch.linalg.vector_norm",
 }
 """Functions of torch with the same arguments in the same order."""
 LAST: Final = ("cudnn_enable", "cudnn_enabled")
@@ -271,7 +273,7 @@ class Writer:
         if target in ("aten.slice", "aten.select"):
             return cut(node, args)
         if target in ATTRIBUTES:
-            return Text(f"{args['self'].within(ATOM)}.{target.removeprefix('aten.')}")
+            return Text(f"{args['self'].within(ATOM)}.{ATTRIBUTES[target]}")
         if target in METHODS and "self" in args:
             given = [*self.short(node, args)][1:]
             if target in UNPACKED and len(given) == 1 and given[0].startswith("[") and len(given[0]) > 2:

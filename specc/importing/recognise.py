@@ -14,15 +14,14 @@ from typing import Final, cast
 from specc.importing.alike import told_alike
 from specc.importing.lying import cut_of, lies_like, view_of
 from specc.importing.network import Frame, Input, Network, Operation
+from specc.importing.predicts import predicted
+from specc.importing.sources import CannotImport
 from specc.ops import find_operator, folders, operator_package
 from specc.plugins import brought
 from specc.traced.found import Found, Kind, Read, Reads, Recognise
 from specc.traced.graph import Node, Ref, State, Traced
 from specc.traced.views import Digit, View, arranged, permuted, unknown
 
-EACH: Final = "aten.sigmoid"
-LAST: Final = ("aten.softmax", "aten.log_softmax", EACH)
-"""What turns a classifier's logits into probabilities: over all classes, or of each."""
 ROLES: Final[Mapping[Kind, str]] = {"map": "nchw", "tokens": "ntc", "vector": "nc"}
 
 
@@ -379,14 +378,18 @@ def common(stacks: Sequence[tuple[Frame, ...]]) -> tuple[Frame, ...]:
     return tuple(same)
 
 
-def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unread:
-    """The network, or the first node that no operator of the language stands for."""
+def recognise(traced: Traced, foreign: Sequence[Foreign] = (), asked: str = "") -> Network | Unread:
+    """The network, or the first node that no operator of the language stands for. `asked` is the kind of its output
+    where the user says so.
+    """
     seen = Recognition(traced, foreign)
     seen.run()
-    result, last = logits(traced, seen.nodes)
-    output = seen.read(Ref(result))
+    found = predicted(traced, asked)
+    output = seen.read(Ref(found.result))
     if output is None:
-        return Unread(culprit(seen, seen.nodes[result]), seen)
+        return Unread(culprit(seen, seen.nodes[found.result]), seen)
+    if found.kind and len(seen.nodes[found.result].shape) == 4 and not seen.is_of(output, "map"):
+        raise CannotImport("the network's output is a map with its channels last", "return it as [N, C, H, W]")
     live = alive(seen.operations, output.value)
     shared = sharing(live)
     if shared:
@@ -398,27 +401,17 @@ def recognise(traced: Traced, foreign: Sequence[Foreign] = ()) -> Network | Unre
         for name in traced.inputs
         if name in seen.shapes
     )
-    return Network(traced.name, inputs, told_alike(live, seen.otherwise), seen.shapes, output.value, last)
+    told = told_alike(live, seen.otherwise)
+    return Network(traced.name, inputs, told, seen.shapes, output.value, found.last, found.kind or "classes")
 
 
-def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation) -> Unread:
+def unfit(traced: Traced, foreign: Sequence[Foreign], operation: Operation, asked: str = "") -> Unread:
     """An operation of the network that `recognise` found and the language refuses, as a node without an operator."""
     seen = Recognition(traced, foreign)
     seen.run()
-    seen.read(Ref(logits(traced, seen.nodes)[0]))
+    seen.read(Ref(predicted(traced, asked).result))
     together = seen.stands_for[operation.name]
     return Unread(seen.nodes[together[0]], seen, together)
-
-
-def logits(traced: Traced, nodes: Mapping[str, Node]) -> tuple[str, str]:
-    """The node whose value is learned from, and the function that a classifier ends in behind it: training applies its
-    own. "" for none."""
-    node = nodes[traced.output]
-    over_classes = node.target == EACH or node["dim"] in (-1, 1)
-    argument = node["self"]
-    if node.target in LAST and len(node.shape) == 2 and over_classes and isinstance(argument, Ref):
-        return argument.name, node.target
-    return traced.output, ""
 
 
 def sharing(operations: Sequence[Operation]) -> tuple[Operation, ...]:

@@ -85,7 +85,7 @@ def states_of(program: ExportedProgram) -> Mapping[str, Tensor]:
 
 
 def alike(one: Tensor, other: Tensor) -> bool:
-    if one.shape != other.shape:
+    if one.shape != other.shape or not other.is_floating_point():
         return False
     largest = max(float(other.abs().max()), 1e-6) if other.numel() else 0.0
     return bool(((one - other).abs() <= CLOSE * largest).all())

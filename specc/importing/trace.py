@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import zip_longest
 from pathlib import Path
+from traceback import StackSummary
 from typing import TYPE_CHECKING, Any, Final
 
 from specc.importing.drops import Drop, attention_rates, drops_shown
 from specc.importing.scattered import scattered
 from specc.importing.sources import CannotImport, Loaded, first_line, place_of
+from specc.importing.writes import is_write, root_of, without_shared_writes
 from specc.traced.graph import Frame, Node, Ref, State, Traced
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | Non
     program = loaded.program
     rates: list[float] = []
     if program is None:
+        loaded = untouched(loaded, shapes, batch)
         with ExitStack() as stack:
             drops = dict(stack.enter_context(drops_shown(loaded.module)))
             stack.enter_context(plain_attention())
@@ -63,6 +66,35 @@ def trace(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], output: str | Non
     images = frozenset(path for path, drop in drops.items() if drop.what == "images")
     traced = read_program(loaded, program, batch, images, output)
     return Trace(with_rates(traced, rates), program)
+
+
+def untouched(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) -> Loaded:
+    """A copy that has not run yet, once another one has: what a forward keeps for the next one, as attention its
+    gathered biases, would be a constant in a trace. The network itself where it becomes what it is in its first
+    forward, or can't be copied. Raises CannotImport where it does not run."""
+    import copy
+
+    from torch.nn.parameter import is_lazy
+
+    for shape in shapes:
+        if len(shape) not in (1, 3):
+            raise CannotImport(
+                f"inputs are images of channels, height and width, or vectors; this is {'x'.join(map(str, shape))}",
+                "wrap the network in a module that takes an image: a signal of 2 channels and 64 samples is one of"
+                " height 1, --input 1,2,1,64, of which `x[:, :, 0]` is the signal",
+            )
+    inputs = tuple(random_input(batch, shape) for shape in shapes)
+    copies: list[Module] = []
+    if not any(map(is_lazy, loaded.module.parameters())):
+        with suppress(Exception):
+            copies = [copy.deepcopy(loaded.module), copy.deepcopy(loaded.module)]
+    if copies:
+        tried, fresh = copies
+        check_runs(replace(loaded, module=tried), inputs)
+        if [*tried.state_dict()] == [*fresh.state_dict()]:
+            return replace(loaded, module=fresh)
+    check_runs(loaded, inputs)
+    return loaded
 
 
 def random_input(batch: int, shape: tuple[int, ...]) -> Tensor:
@@ -93,16 +125,8 @@ def exported(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) ->
     import torch
 
     inputs = tuple(random_input(batch, shape) for shape in shapes)
-    for shape in shapes:
-        if len(shape) not in (1, 3):
-            raise CannotImport(
-                f"inputs are images of channels, height and width, or vectors; this is {'x'.join(map(str, shape))}",
-                "wrap the network in a module that takes an image: a signal of 2 channels and 64 samples is one of"
-                " height 1, --input 1,2,1,64, of which `x[:, :, 0]` is the signal",
-            )
-    check_runs(loaded, inputs)
     try:
-        with warnings.catch_warnings(), quiet(), torch.no_grad():
+        with warnings.catch_warnings(), quiet(), whole_stacks(), torch.no_grad():
             warnings.simplefilter("ignore")
             return torch.export.export(loaded.module, inputs, strict=False)
     except Exception as error:
@@ -202,6 +226,27 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
+def whole_stacks() -> Iterator[None]:
+    """Every node knows all lines that led to it, also those of functions that `forward` calls."""
+    from torch.fx.proxy import TracerBase
+
+    kept = TracerBase.__dict__.get("_filter_traceback_frames")
+    if kept is None:
+        yield
+        return
+
+    def frames_from_forward(tracer: TracerBase, summary: StackSummary) -> StackSummary:
+        at = next((i for i, frame in enumerate(summary) if frame.name == "forward"), len(summary))
+        return StackSummary.from_list(summary[at:])
+
+    TracerBase._filter_traceback_frames = frames_from_forward  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        TracerBase._filter_traceback_frames = kept  # type: ignore[method-assign]
+
+
+@contextmanager
 def plain_attention() -> Iterator[None]:
     """nn.MultiheadAttention written out, not as its one operator for inference."""
     import torch
@@ -273,6 +318,7 @@ def read_program(
     loaded: Loaded, program: ExportedProgram, batch: int, drops: Collection[str], output: str | None
 ) -> Traced:
     signature = program.graph_signature
+    renamed = without_shared_writes(program, lambda: evaluated(program).keys(), line_of)
     constants = evaluated(program)
     tied = tied_states(loaded.module)
     nodes: list[Node] = []
@@ -300,7 +346,7 @@ def read_program(
                     instead[latest(changed, instead)] = whole.name
     trained = {n.state.name for n in nodes if n.state is not None and n.state.trained}
     result = chosen_output(program, loaded, output)
-    result = latest(result, instead)
+    result = latest(renamed.get(result, result), instead)
     table = {node.name: node for node in nodes}
     used = {state.name for name in reached(nodes, result) if (state := table[name].state) is not None}
     frozen = [name for name, value in loaded.module.named_parameters() if not value.requires_grad]
@@ -396,6 +442,9 @@ def evaluated(program: ExportedProgram) -> dict[str, Tensor]:
         elif fx.op == "call_function":
             word = short(fx.target)
             args = fx.args
+            if word == "empty" and not any(True for _ in argument_nodes(args)):
+                known[fx.name] = torch.zeros_like(fx.target(*args, **fx.kwargs))  # not what lies in memory by chance
+                continue
             if word in FACTORIES and args[0].name not in known:
                 args = (torch.empty(tuple(args[0].meta["val"].shape)), *args[1:])
             if all(before.name in known for before in argument_nodes((args, fx.kwargs))):
@@ -405,6 +454,11 @@ def evaluated(program: ExportedProgram) -> dict[str, Tensor]:
                         known[fx.name] = fx.target(*values[0], **values[1])
                 except Exception:
                     continue
+            elif is_write(fx):  # what shares the memory is no constant any more
+                root = root_of(fx)
+                for other in program.graph.nodes:
+                    if other.name in known and root_of(other) is root:
+                        del known[other.name]
     return {name: value for name, value in known.items() if isinstance(value, torch.Tensor)}
 
 

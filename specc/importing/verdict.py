@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from specc.importing.predicts import EACH
 from specc.importing.prove import CLOSE, Proof
-from specc.importing.recognise import EACH
 from specc.importing.sources import CannotImport, Loaded
 from specc.importing.trace import Trace, other_in_training
 
@@ -62,10 +62,12 @@ def training_notes(proof: Proof) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def last_note(last: str) -> tuple[str, ...]:
-    """What is said where a classifier's last function is left to training."""
+def last_note(last: str, kind: str) -> tuple[str, ...]:
+    """What is said where the function that a network ends in is left to training."""
     if not last:
         return ()
     name = last.removeprefix("aten.")
-    own = "takes each image for one of the classes" if last == EACH else "applies its own"
+    own = "applies its own"
+    if (last == EACH) != (kind == "tags"):
+        own = "takes each for any number of tags" if kind == "tags" else "takes each for one of the classes"
     return (f"the spec ends in logits: the original's last {name} is left out, as training {own}",)

@@ -63,7 +63,8 @@ HEAD_SHAPE = Rule(
     "the head must end in what the network predicts",
     "A classifier's head ends in a vector of `classes` values; so does an exit. By level, it is `level.classes`.\n"
     "`tags` and `values` are vectors, too. `classes 21 each pixel` is a map of 21 channels as high and wide as the\n"
-    "input, `restores image(3)` one of 3 channels, as large or a whole number of times as large.\n"
+    "input, `restores image(3)` one of 3 channels, as large or a whole number of times as large. `boxes 3` is a map\n"
+    "of 3 + 5 channels, a whole number of times smaller than the input.\n"
     "Wrong:  classes 10 ... head { pool(avg); linear(12) }\n"
     "Right:  classes 10 ... head { pool(avg); linear(classes) }\n"
     "Right:  classes 21 each pixel ... head { conv(classes, kernel=1); upsample(8, mode=bilinear) }",
@@ -285,7 +286,7 @@ def check_predictions(
         if kind.space == "free":
             continue
         level = next((level for level in b.levels if level.name == found.level), None)
-        wanted = predicts.count if level is None else level.classes
+        wanted = kind.beside + (predicts.count if level is None else level.classes)
         right = b.maximum(found.tensor.features) == wanted and not isinstance(found.tensor.features, (Var, Apply))
         if kind.space == "vector":
             if found.tensor.space or not right:
@@ -294,6 +295,11 @@ def check_predictions(
                 end = [step for step in (before, "" if right and before else f"linear({values})") if step]
                 not_in = f"a fixed vector of {wanted} values"
                 report_shape(b, found, not_in, f"end it with `{'; '.join(end)}`")
+            continue
+        if kind.space == "places":
+            if not right or not scale_of(b, inputs[0], found.tensor):
+                size = "an input's size divided by a whole number"
+                report_shape(b, found, f"a map of {wanted} channels and {size}", f"end it as in `{kind.ends}`")
             continue
         factor = scale_of(b, found.tensor, inputs[0])
         if kind.space == "scaled" and factor and found is b.predictions[0]:

@@ -122,7 +122,7 @@ class SupernetState:
     def finish_head(self) -> None:
         b, span = self.b, self.b.model.names.supernet.name.span
         if self.predicts is None:
-            others = "or `tags 20`, `values 3`, `classes 21 each pixel`, `restores image(3)`, or `output name { .. }`"
+            others = "or `tags 20`, `values 3`, `boxes 3`, `classes 21 each pixel`, `restores image(3)`, or an `output`"
             b.findings.report(MISSING_PART, span, "this supernet has no `classes`", help=f"add `classes 10`, {others}")
             return
         if self.head is None:
@@ -166,7 +166,8 @@ def lower_supernet_statement(b: Builder, statement: ast.Statement, env: Env, sta
 
 
 def lower_input(b: Builder, statement: ast.InputStatement, env: Env, state: SupernetState) -> None:
-    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, or `vector(features)`.
+    """`image(channels, height, width)`, `image(channels, resolution=...)` for square ones, `signal(channels, length)`,
+    a map of height 1, or `vector(features)`.
 
     After an error what reads the input reports nothing more of its shape.
     """
@@ -218,10 +219,15 @@ def input_tensor(b: Builder, statement: ast.InputStatement, env: Env, state: Sup
         space: tuple[Expr, ...] = (resolution, resolution)
     elif shape.name.name == "image" and resolution is None and len(sizes) == 3:
         space = (sizes[1], sizes[2])
+    elif shape.name.name == "signal" and resolution is None and len(sizes) == 2:
+        space = (1, sizes[1])
     elif shape.name.name == "vector" and resolution is None and len(sizes) == 1:
         space = ()
     else:
-        help = "write `image(channels, height, width)`, `image(channels, resolution=a..b step s)` or `vector(features)`"
+        help = (
+            "write `image(channels, height, width)`, `image(channels, resolution=a..b step s)`, `vector(features)` or "
+            "`signal(channels, length)`"
+        )
         if shape.name.name == "image" and len(sizes) == 2 and resolution is None:
             help = f"it has a height and a width: `image({sizes[0]}, {sizes[1]}, {sizes[1]})`"
         b.findings.report(MISSING_PART, statement.span, "this input is not complete", help=help)

@@ -370,6 +370,16 @@ DATASETS: Final = (
         Parameter("noise", "number", Fraction(1, 10), "standard deviation, where the image is to be restored", below=1),
     ),
     dataset(
+        "sounds",
+        Fraction(1, 5),
+        "3,000 synthesised words of 12 kinds, a second each",
+        Parameter("images", "integer", 2_400, "training sounds, the validation part among them"),
+        Parameter("test_images", "integer", 600, "test sounds"),
+        Parameter("classes", "integer", 12, "how many words there are", below=13),
+        Parameter("form", Words(("spectrogram", "signal")), "spectrogram", "images 1x49x10, or signals"),
+        Parameter("noise", "number", Fraction(1, 10), "the loudest noise behind, of 1 for the whole range", below=1),
+    ),
+    dataset(
         "table",
         Fraction(1, 5),
         "a CSV file of yours: `path` is the file",

@@ -25,8 +25,9 @@ class OutputKind:
     task      the class of task.py
     ends      an example of what a head ends in
     call      what stands around the number: `image` of `restores image(3)`; "" for nothing
-    space     what a head ends in: a "vector", a "map" of the input's height and width, or one a whole number of
-              times as large ("scaled"); anything ("free")
+    space     what a head ends in: a "vector", a "map" of the input's height and width, one a whole number of times
+              as large ("scaled"), or one a whole number of times smaller ("places"); anything ("free")
+    beside    how many channels it has beside the number
     losses    of `train { loss=.. }`, the usual one first
     metrics   the keys of what it is scored by, which `objectives` may name, the usual one first
     scored    what people call the usual one: "mean IoU"
@@ -52,7 +53,8 @@ class OutputKind:
     lacking: str = ""
     help: str = ""
     call: str = ""
-    space: Literal["vector", "map", "scaled", "free"] = "vector"
+    space: Literal["vector", "map", "scaled", "places", "free"] = "vector"
+    beside: int = 0
     distance: bool = True
     softened: bool = False
     smoothed: bool = False

@@ -85,6 +85,7 @@ class Imported(OfSpec):
 
     spec: Text = Field(description="the network's name")
     source: Text = Field(description="as it was named on the command line")
+    predicts: Text = Field(description="what the spec says that it does, such as `classes 10`")
     files: tuple[Text, ...] = Field(description="the spec, its weights, and the files of kept modules")
     lines: Count = Field(description="of the spec")
     operations: Count

@@ -39,7 +39,7 @@ CONNECT_WORDS = ("dense", "triangular", "diagonal")
 BANK_WORDS = ("shared", "skip", "width", "subnet")
 SETTING_WORDS = frozenset(("in", "here", "norm", *WIDTH_WORDS, *CONNECT_WORDS, *BANK_WORDS))
 OPERATOR_EXTRAS = ("width", "connect", "from")
-INPUT_KINDS = ("image", "vector")
+INPUT_KINDS = ("image", "vector", "signal")
 
 
 @lru_cache(maxsize=64)
@@ -250,7 +250,7 @@ class Checker:
                         inside = inside | {statement.name.name}
                 case ast.InputStatement():
                     kind = statement.shape.name
-                    known = "inputs are `image(channels, height, width)` and `vector(features)`"
+                    known = "inputs are `image(channels, height, width)`, `vector(n)` and `signal(channels, length)`"
                     self.one_of(kind, INPUT_KINDS, "input", INPUTS.get(kind.name, known))
                     for arg in statement.shape.args:
                         self.expression(arg.value, inside)

@@ -57,6 +57,9 @@ OTHER_CLASSES: Final = Rule(
     "Wrong:  classes 100 ...  data cifar10\n"
     "Right:  classes 10 ...  data cifar10",
 )
+SIZED: Final = ("glyphs", "sounds")
+"""The data sets whose `classes` are a setting."""
+
 CLASSES: Final[Mapping[str, int]] = {
     "iris": 3,
     "wine": 3,
@@ -112,6 +115,7 @@ TOLD: Final[Mapping[str, str]] = {
     "masks": "a class for each pixel",
     "voc": "masks, boxes and tags of images",
     "coco": "masks, boxes and tags of images",
+    "sounds": "a class for each sound",
     **dict.fromkeys(("iris", "wine", "breast_cancer"), "a class for each row"),
 }
 
@@ -138,6 +142,14 @@ def check_data(data: Call | None, section: ast.Section | None, graph: Graph, fin
         message = f"an example of `{data.name}` is one image, and the inputs are {', '.join(graph.inputs)}"
         help = 'write data own(path="pairs.py"), or leave `data` out'
         findings.report(ONE_IMAGE, where, message, help=help)
+    elif data.name == "sounds":
+        known = (1, 1, 8000) if data["form"] == "signal" else None
+        sizes = (first.features, *first.space)
+        if not first.space or (known is not None and sizes != known):
+            message = f"a sound is {'a signal of 8,000 numbers' if known else 'an image of 49x10 pixels'}"
+            findings.report(
+                OTHER_NUMBERS, where, message, help=f"write input {'signal(1, 8000)' if known else 'image(1, 49, 10)'}"
+            )
     elif first.space and data.name in (*VECTORS, "table"):
         numbers = f"vectors of {VECTORS[data.name]} numbers" if data.name in VECTORS else "vectors"
         message = f"a row of `{data.name}` is one of {numbers}, and the network takes images"
@@ -180,9 +192,10 @@ def check_targets(data: Call, where: Span, graph: Graph, findings: Findings) -> 
         findings.report(OTHER_TARGETS, where, message, help="write `values 1`")
         return
     else:
-        given = whole(data, "classes") if data.name == "glyphs" else CLASSES.get(data.name)
+        given = whole(data, "classes") if data.name in SIZED else CLASSES.get(data.name)
         known = count if given is None else given
     if known != count:
         message = f"`{data.name}` has {known:,} classes, and the network has {count:,}"
         each = output_kind(kind).each
-        findings.report(OTHER_CLASSES, where, message, help=f"write `classes {known}{each and f' each {each}'}`")
+        word = output_kind(kind).word
+        findings.report(OTHER_CLASSES, where, message, help=f"write `{word} {known}{each and f' each {each}'}`")

@@ -38,8 +38,9 @@ MISPLACED = Rule(
     "misplaced-statement",
     "a statement is not allowed in these braces",
     "Imports, blocks, supernets and the sections method, data, train and search are written outside all braces;\n"
-    "input, classes, tags, values, restores, labels, stem, stage, head and output in a supernet's; operators, blocks,\n"
-    "repeat, skippable, residual, when, branches and exit in the braces of a stem, stage or head, or of a block.\n\n"
+    "input, classes, tags, values, restores, boxes, labels, stem, stage, head and output in a supernet's; operators,\n"
+    "blocks, repeat, skippable, residual, when, branches and exit in the braces of a stem, stage or head, or of a\n"
+    "block.\n\n"
     "Wrong:  supernet s { conv(8) }\nRight:  supernet s { stem { conv(8) } }",
 )
 
@@ -48,7 +49,7 @@ MOST_PIECES = 10
 
 _TOP: Final = frozenset(("import", "block", "supernet", "method", "data", "train", "search"))
 _SUPERNET: Final = frozenset(
-    ("input", "classes", "tags", "values", "restores", "labels", "stem", "stage", "head", "output", "param")
+    ("input", "classes", "tags", "values", "restores", "boxes", "labels", "stem", "stage", "head", "output", "param")
 )
 _SETTINGS: Final = frozenset(("norm", "width", "connect"))
 _DECLARATIONS: Final = frozenset(("let", "choice"))

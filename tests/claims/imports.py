@@ -114,6 +114,15 @@ def apart(source: str) -> Row:
         child.join()
 
 
+def warm_up() -> None:
+    """Loads the libraries before any network is timed."""
+    import timm  # noqa: F401
+    import torch
+    import torchvision  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
 def torchvision_names() -> list[str]:
     """All of its classifiers."""
     import torchvision
@@ -135,6 +144,7 @@ def main(words: Sequence[str]) -> None:
         known = {found.name: found for found in rows}
     if args.known:
         sources = [source for source in sources if source in known]
+    warm_up()
     for source in sources:
         if source not in known:
             known[source] = apart(source)

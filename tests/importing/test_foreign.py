@@ -16,7 +16,7 @@ from specc.importing.trace import trace
 
 
 class Channels(nn.Module):
-    """A gate over neighbouring channels, by a convolution of one dimension."""
+    """A gate over every other channel, by a convolution of one dimension."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Channels(nn.Module):
         self.norm = nn.BatchNorm2d(8)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = nn.functional.conv1d(x.mean((2, 3)).view(len(x), 1, -1), self.weight, padding=1)
+        y = nn.functional.conv1d(x.mean((2, 3)).view(len(x), 1, -1), self.weight, padding=2, dilation=2)
         y = y.view(len(x), -1, 1, 1).sigmoid()
         return self.norm(x * y.expand_as(x))  # type: ignore[no-any-return]
 
@@ -113,11 +113,11 @@ def test_a_module_stays_a_class(make: type[nn.Module]) -> None:
 
 
 class Gate(nn.Module):
-    """A gate over neighbouring channels, whose weights are those of one layer of torch."""
+    """A gate over every other channel, whose weights are those of one layer of torch."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.conv = nn.Conv1d(1, 1, 3, padding=2, dilation=2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x.mean((2, 3)).view(len(x), 1, -1)).view(len(x), -1, 1, 1).sigmoid()
@@ -136,7 +136,7 @@ class Normed(Gate):
 def test_a_layer_of_torch_stays_one_unless_it_is_all_that_a_module_holds() -> None:
     part, text, states = part_of(Net(Gate()))
     assert (part.path, part.name) == ("part", "Gate")
-    assert "self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)" in text
+    assert "self.conv = nn.Conv1d(1, 1, 3, padding=2, dilation=2, bias=False)" in text
     assert states == {"module.conv.weight": "part.conv.weight"}
     part, text, states = part_of(Net(Normed()))
     assert (part.path, part.name) == ("part.conv", "Conv1d")

@@ -318,6 +318,49 @@ def test_what_the_language_refuses_where_it_stands_is_kept(tmp_path: Path) -> No
     assert specc("check", tmp_path / "net.specc").code == 0
 
 
+KEEPING = """
+import torch
+from torch import nn
+
+class Biased(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias, self.proj, self.kept = nn.Parameter(torch.randn(2, 8)), nn.Linear(4, 4), {}
+        self.register_buffer("places", torch.arange(64).reshape(8, 8) % 8, persistent=False)
+    def train(self, mode=True):
+        self.kept = {}
+        return super().train(mode)
+    def biases(self):
+        if self.training:
+            return self.bias[:, self.places]
+        if "biases" not in self.kept:
+            self.kept["biases"] = self.bias[:, self.places]
+        return self.kept["biases"]
+    def forward(self, x):
+        y = x.reshape(len(x), 8, 2, 2).transpose(1, 2)
+        a = (y @ y.transpose(-2, -1) + self.biases()).softmax(-1)
+        return self.proj((a @ y).transpose(1, 2).reshape(len(x), 8, 4))
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.part, self.head = nn.Conv2d(3, 4, (4, 2), (4, 2)), Biased(), nn.Linear(4, 5)
+    def forward(self, x):
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        return self.head((x + self.part(x)).mean(1))
+
+def build():
+    return Net()
+"""
+
+
+def test_what_a_forward_keeps_for_the_next_is_no_constant(tmp_path: Path) -> None:
+    done = imported(tmp_path, KEEPING, "--input", "1,3,8,8", "--json")
+    assert done.code == 0, done.err
+    assert done.json["params"] == 4 * 3 * 8 + 4 + 16 + 20 + 25
+    assert done.json["difference_trained"] <= 1e-5
+
+
 def test_what_stays_as_it_is_is_told_with_its_line(tmp_path: Path) -> None:
     """The text that the line numbers would count is not written; it lies in a temporary folder."""
     done = imported(tmp_path, NET, "--input", "1,3,8,8", "--elastic", "width per_group 0.5..1.0 round 8; kernel {1, 3}")

@@ -27,6 +27,7 @@ from specc.methods.pss import step as pss
 from specc.methods.tips import step as tips
 from specc.methods.us_net import step as us_net
 from specc.outputs import output_kinds
+from specc.outputs.boxes.task import Boxes
 from specc.outputs.classes.task import Classes
 from specc.outputs.pixels.task import Pixels
 from specc.outputs.restored.task import Restored
@@ -102,6 +103,9 @@ class Kind:
 
 MASKS = torch.tensor([0, 1, 2, 255]).repeat(12).view(3, 4, 4).to(torch.uint8)
 BYTES = (255 * drawn(3, 2, 4, 4, seed=3).sigmoid()).to(torch.uint8)
+FRAMES = torch.full((3, 2, 5), -1.0)
+FRAMES[0] = torch.tensor([[0.1, 0.1, 0.9, 0.8, 0.0], [0.0, 0.5, 0.4, 1.0, 2.0]])
+FRAMES[1, 0] = torch.tensor([0.2, 0.3, 0.7, 0.9, 1.0])
 KINDS = {
     "classes": Kind(
         "classes 3", "pool(avg); linear(classes)", Classes(3), torch.tensor([2, 0, 1]), cross_entropy, divergence
@@ -113,6 +117,10 @@ KINDS = {
         "tags 3", "pool(avg); linear(tags)", Tags(3), drawn(3, 3, seed=2).gt(0).float(), binary, binary_divergence
     ),
     "values": Kind("values 2", "pool(avg); linear(values)", Values(2), drawn(3, 2, seed=2), squared, squared),
+    # The loss and the distance of boxes are held against their papers in tests/runtime/test_boxes.py.
+    "boxes": Kind(
+        "boxes 3", "conv(boxes + 5, kernel=1, bias=yes)", Boxes(3), FRAMES, Boxes(3).criterion, Boxes(3).distance
+    ),
     "restored": Kind("restores image(2)", "conv(restores, kernel=3)", Restored(2), BYTES, absolute, squared),
 }
 
@@ -126,7 +134,7 @@ def end(values: Parameters, name: str, x: Tensor) -> Tensor:
         weight, bias = values[f"{name}.linear.weight"], values[f"{name}.linear.bias"]
         return x.mean((2, 3)) @ weight[:, : x.shape[1]].T + bias
     weight = values[f"{name}.conv.weight"][:, : x.shape[1]]
-    return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+    return F.conv2d(x, weight, values.get(f"{name}.conv.bias"), padding=weight.shape[-1] // 2)
 
 
 def wide(values: Parameters, width: int) -> Tensor:
@@ -199,8 +207,9 @@ def taught(values: Parameters, kind: Kind, pupils: tuple[int, ...], labels: floa
 
 def teacher_of(targets: Tensor) -> Tensor:
     """Outputs of a teacher that is another network."""
-    shape = (3, 3) if targets is KINDS["classes"].targets else (3, 3, 4, 4) if targets is MASKS else targets.shape
-    return drawn(*shape, seed=7)
+    shapes = {"classes": (3, 3), "pixels": (3, 3, 4, 4), "boxes": (3, 8, 4, 4)}
+    name = next(name for name, kind in KINDS.items() if kind.targets is targets)
+    return drawn(*shapes.get(name, targets.shape), seed=7)
 
 
 def by_ofa(values: Parameters, kind: Kind) -> Tensor:

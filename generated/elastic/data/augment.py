@@ -29,18 +29,6 @@ PER_IMAGE = ("resized_crop", "color_jitter", "randaugment", "autoaugment", "triv
 """Words that work on single images of bytes, before these are a batch."""
 
 
-def batch_augmentation(words: Sequence[Mapping[str, Any]]) -> Augmentation:
-    """The words that work on batches, one after another."""
-    steps = [single(word) for word in words if word["name"] not in PER_IMAGE]
-
-    def apply(images: Tensor) -> Tensor:
-        for step in steps:
-            images = step(images)
-        return images
-
-    return apply
-
-
 def single(word: Mapping[str, Any]) -> Augmentation:
     """One word. Raises ValueError where it is unknown."""
     match word["name"]:
@@ -70,11 +58,14 @@ def flip(images: Tensor) -> Tensor:
     return torch.where(chosen[:, None, None, None], images.flip(-1), images)
 
 
-def crop(images: Tensor, padding: int) -> Tensor:
-    """Each image shifted by up to `padding` pixels either way; what comes in from outside is black."""
+def crop(images: Tensor, padding: int, outside: int = 0, scale: int = 1) -> Tensor:
+    """Each image shifted by up to `padding` pixels either way; what comes in from outside is black, or `outside`.
+
+    Images that are `scale` times as large as others are shifted by as many times as much.
+    """
     batch, _, height, width = images.shape
-    padded = F.pad(images, (padding,) * 4)
-    down, right = torch.randint(0, 2 * padding + 1, (2, batch, 1))
+    padded = F.pad(images, (scale * padding,) * 4, value=outside)
+    down, right = scale * torch.randint(0, 2 * padding + 1, (2, batch, 1))
     rows = (down + torch.arange(height)).to(images.device)
     columns = (right + torch.arange(width)).to(images.device)
     which = torch.arange(batch, device=images.device)
@@ -85,7 +76,12 @@ def crop(images: Tensor, padding: int) -> Tensor:
 
 
 def affine(
-    images: Tensor, degrees: float, scale: float, shift: float, shear: float = 0.0
+    images: Tensor,
+    degrees: float,
+    scale: float,
+    shift: float,
+    shear: float = 0.0,
+    mode: str = "bilinear",
 ) -> Tensor:
     """Each image rotated, scaled, shifted (a share of its size) and slanted by a random amount; outside is black."""
     batch, _, height, width = images.shape
@@ -99,7 +95,8 @@ def affine(
     x = torch.stack((cos, (cos * slant - sin) / aspect, right * 2 * shift), dim=1)
     y = torch.stack((sin * aspect, sin * slant + cos, down * 2 * shift), dim=1)
     grid = F.affine_grid(torch.stack((x, y), dim=1), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid.to(images.device, images.dtype), align_corners=False)
+    grid = grid.to(images.device, images.dtype)
+    return F.grid_sample(images, grid, mode=mode, align_corners=False)
 
 
 COLOURS = (
@@ -147,14 +144,18 @@ class ResizedCrop:
         self.smallest = smallest
         self.whole = whole
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Any, target: Any = None) -> Any:
+        """The image, and the mask or boxes that move with it where there are any."""
         from torchvision.transforms import RandomResizedCrop
         from torchvision.transforms.v2 import functional as V
 
         height, width = V.get_size(image) if self.whole else self.size
         ratio = [3 / 4 * width / height, 4 / 3 * width / height]
         box = RandomResizedCrop.get_params(image, [self.smallest, 1.0], ratio)
-        return V.resized_crop(image, *box, [*self.size], antialias=True)
+        made = V.resized_crop(image, *box, [*self.size], antialias=True)
+        if target is None:
+            return made
+        return made, V.resized_crop(target, *box, [*self.size], antialias=True)
 
 
 def image_augmentation(

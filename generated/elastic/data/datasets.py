@@ -23,10 +23,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elastic.data.coco import coco
 from elastic.data.folders import by_folder, check_files, decoded, is_deep, visible_folders
 from elastic.data.glyphs import CHARACTERS, glyphs
-from elastic.data.images import Data, Images, Parts, shown, split
+from elastic.data.images import COUNTED, Data, Images, Parts, on_disk, shown, split
+from elastic.data.mapped import Rows, parts
+from elastic.data.mask_folders import mask_folders
 from elastic.data.own import own
+from elastic.data.scenes import scenes
+from elastic.data.sounds import sounds
+from elastic.data.tables import BUILT_IN, built_in, table
+from elastic.data.targets import CLASSES, Wanted
+from elastic.data.voc import voc
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -38,31 +46,32 @@ LOOKED_AT = 256
 """Files that say how deep a folder's images are, and its statistics if they have 16 bits."""
 
 Reader = Callable[[Path, Mapping[str, Any]], Parts]
-"""From a folder and the settings to training and test data."""
+"""From a folder and the settings to training and test data of classes."""
+TargetReader = Callable[[Path, Mapping[str, Any], Wanted], Parts]
+"""From a folder, the settings and what is predicted to training and test data."""
 
 
-def load_data(settings: Mapping[str, Any]) -> Data:
-    """Reads the data set that `[data]` names and holds out its validation part.
+def load_data(settings: Mapping[str, Any], task: Wanted = CLASSES) -> Data:
+    """Reads the data set that `[data]` names, with the targets of a task, and holds out its validation part.
 
-    Exits with a plain message where the data set is unknown, missing or corrupt.
+    Exits with a plain message where the data set is unknown, missing or corrupt, or has no such targets.
     """
     name = plain(settings["name"])
-    if name not in READERS:
-        raise SystemExit(f"unknown data set {settings['name']!r}: one of {', '.join(READERS)}")
     folder = place(str(settings["path"]))
-    found = READERS[name](folder, settings)
+    found = read(name, folder, settings, task)
     train, validation = found.train, found.validation
     held = (found.test,) if validation is None else (found.test, validation)
-    check_files([file for part in (train, *held) for file in part.files])
+    check_files([file for part in (train, *held) for file in (*part.files, *on_disk(part.targets))])
     if validation is None:
         train, validation = split(train, float(settings["validation"]), int(settings["seed"]))
         # Without a validation part the search evaluates on the test set.
         validation = validation if len(validation) else found.test
-    mean, std = statistics(train)
-    classes = 1 + max(max(part.labels) for part in (train, validation, found.test))
+    mean, std = row_statistics(train.looked_at[0]) if found.standardised else statistics(train)
+    classes = 1 + max(max(part.labels, default=-1) for part in (train, validation, found.test))
+    target_mean, target_std = target_statistics(train) if task.kind == "values" else ((), ())
     return Data(
         name,
-        max(classes, len(found.names)),
+        max(classes, len(found.names) if task.kind in COUNTED else 0),
         train,
         validation,
         found.test,
@@ -71,7 +80,34 @@ def load_data(settings: Mapping[str, Any]) -> Data:
         names=found.names,
         crop=found.crop,
         notes=found.notes,
+        kind=task.kind,
+        scale=getattr(task, "scale", 1),
+        target_mean=target_mean,
+        target_std=target_std,
     )
+
+
+def read(name: str, folder: Path, settings: Mapping[str, Any], task: Wanted) -> Parts:
+    """The parts of a data set. Exits where it is unknown, or has no targets of the kind that is predicted."""
+    if name in OF_ANY_KIND:
+        return OF_ANY_KIND[name](folder, settings, task)
+    if name not in READERS:
+        raise SystemExit(
+            f"unknown data set {settings['name']!r}: one of {', '.join((*READERS, *OF_ANY_KIND))}"
+        )
+    if task.kind != "classes":
+        raise SystemExit(
+            f"{name} has a class for each image, and the network predicts {task.kind}: see `data own` in README.md"
+        )
+    return READERS[name](folder, settings)
+
+
+def target_statistics(train: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of every value of the training part; of a Dataset, of those looked at."""
+    targets = train.targets if train.source is None else train.source.targets
+    if isinstance(targets, tuple):
+        return (), ()
+    return row_statistics(targets)
 
 
 def check_classes(data: Data, classes: int, saved: Mapping[str, Any] | None = None) -> None:
@@ -109,7 +145,9 @@ def place(path: str) -> Path:
 def plain(name: str) -> str:
     """`CIFAR-10`, `cifar_10` and `cifar10` are the same."""
     squeezed = name.lower().replace("-", "").replace("_", "").replace(" ", "")
-    return next((known for known in READERS if known.replace("_", "") == squeezed), name)
+    return next(
+        (known for known in (*READERS, *OF_ANY_KIND) if known.replace("_", "") == squeezed), name
+    )
 
 
 def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -121,14 +159,23 @@ def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return file_statistics(images.files)
     means: list[float] = []
     stds: list[float] = []
-    for array in images.arrays:
+    for array in images.looked_at:
         mean, std = array_statistics(array)
         means += mean
         stds += std
     return tuple(means), tuple(stds)
 
 
-def array_statistics(array: Tensor) -> tuple[list[float], list[float]]:
+def row_statistics(rows: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of every number of vectors (N, F), of every channel of images (N, C, H, W)."""
+    whole = torch.cat([part.double() for part in parts(rows)])
+    if whole.dim() == 4:
+        whole = whole.movedim(1, -1).flatten(0, 2)
+    std = whole.std(dim=0, correction=0)
+    return tuple(whole.mean(dim=0).tolist()), tuple(spread(value) for value in std.tolist())
+
+
+def array_statistics(array: Rows) -> tuple[list[float], list[float]]:
     """Those of an array (N, C, H, W) or (N, F)."""
     channels = array.shape[1]
     if array.is_floating_point():
@@ -422,5 +469,15 @@ READERS: Mapping[str, Reader] = {
     "imagenet": imagenet,
     "cub200": cub200,
     "folder": image_folder,
+}
+OF_ANY_KIND: Mapping[str, TargetReader] = {
+    "masks": mask_folders,
+    "voc": voc,
+    "coco": coco,
+    "scenes": scenes,
+    "sounds": sounds,
+    "table": table,
+    **dict.fromkeys(BUILT_IN, built_in),
     "own": own,
 }
+"""Those that have what the network predicts."""

@@ -240,12 +240,15 @@ def check_files(files: Sequence[Path]) -> None:
         raise SystemExit(listed(broken))
 
 
-def listed(broken: dict[Path, str]) -> str:
+def listed(
+    broken: Mapping[Path, str], what: str = "image file", why: str = "cannot be decoded"
+) -> str:
     """The corrupt files, each with its reason."""
     named = [f"  {file}: {reason}" for file, reason in broken.items()][:MOST_NAMED]
     more = [f"  and {len(broken) - MOST_NAMED:,} more"] if len(broken) > MOST_NAMED else []
-    some = "an image file" if len(broken) == 1 else f"{len(broken):,} image files"
-    return "\n".join([f"{some} cannot be decoded; repair or remove:", *named, *more])
+    one = f"an {what}" if what[0] in "aeio" else f"a {what}"
+    some = one if len(broken) == 1 else f"{len(broken):,} {what}s"
+    return "\n".join([f"{some} {why}; repair or remove:", *named, *more])
 
 
 def threads() -> int:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from elastic.data.images import Images
+from elastic.data.keyed import Floats, grains, uniform
 
 CHARACTERS: Final = "0123456789ABCDEFGHIJKLMNPQRSTUVWXYZabdefghnqrt"
 """The 46 classes: digits, capitals without O (it is 0 too), small letters that do not look like capitals."""
@@ -26,8 +27,6 @@ STROKES: Final = 3
 
 SHARES: Final = 40
 """Random numbers of an image, before those of its noise."""
-
-Floats = NDArray[np.float32]
 
 
 def glyphs(settings: Mapping[str, Any]) -> tuple[Images, Images]:
@@ -100,7 +99,7 @@ def pictures(
     inside = placed(masks, which, u[:, 30:35], 0.5 * (u[:, 35:37] - 0.5), side)
     picture += inside[:, None] * (ink[:, :, None, None] - picture)
 
-    noise = grains(seed, split, indices, 3 * side * side).reshape(-1, 3, side, side)
+    noise = grains(seed, split, indices, SHARES, 3 * side * side).reshape(-1, 3, side, side)
     picture += (0.1 + 0.6 * u[:, 13])[:, None, None, None] * noise
     pixels: NDArray[np.uint8] = (picture.clip(0, 1) * 255).round().astype(np.uint8)
     return pixels
@@ -148,38 +147,3 @@ def sampled(masks: Floats, x: Floats, y: Floats) -> Floats:
     lower = values[first + side] * (1 - right) + values[first + side + 1] * right
     found: Floats = upper * (1 - below) + lower * below
     return found
-
-
-def uniform(seed: int, split: int, indices: NDArray[np.int64], first: int, count: int) -> Floats:
-    """Numbers in [0, 1) (n, count): the ones from `first` on of each image's own sequence."""
-    hashes = bits(seed, split, indices, first, count) >> np.uint64(40)
-    numbers: Floats = hashes.astype(np.float32) / np.float32(1 << 24)
-    return numbers
-
-
-def grains(seed: int, split: int, indices: NDArray[np.int64], count: int) -> Floats:
-    """Noise in [-1/2, 1/2] of 256 levels (n, count): eight numbers from each hash behind the first SHARES."""
-    hashes = bits(seed, split, indices, SHARES, -(-count // 8))
-    levels = hashes.astype("<u8").view(np.uint8)[:, :count]
-    noise: Floats = levels.astype(np.float32) / np.float32(255) - np.float32(0.5)
-    return noise
-
-
-def bits(
-    seed: int, split: int, indices: NDArray[np.int64], first: int, count: int
-) -> NDArray[np.uint64]:
-    """Random bits (n, count): the ones from `first` on of each image's own sequence.
-
-    Steele, Lea and Flood's SplitMix64, a hash of the place in the sequence, so that no image waits for another.
-    """
-    step = np.uint64(0x9E3779B97F4A7C15)
-    stream = hashed(np.array([(2 * seed + split) % (1 << 64)], np.uint64))
-    start = hashed(stream + indices.astype(np.uint64) * step)
-    return hashed(start[:, None] + np.arange(first + 1, first + count + 1, dtype=np.uint64) * step)
-
-
-def hashed(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finish, wrapping around at 2^64."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))

@@ -1,4 +1,4 @@
-"""Batches: from labelled examples to normalised tensors on the device, in an order that a seed fixes."""
+"""Batches: from examples to normalised tensors on the device, in an order that a seed fixes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from elastic.data.augment import PER_IMAGE, Mixing, batch_augmentation, image_augmentation
+from elastic.data.arrays import unit
+from elastic.data.augment import PER_IMAGE, Mixing, image_augmentation
 from elastic.data.images import Data, Images, Inputs, Shapes, each_shape, together
-from elastic.data.reading import Arrays, Example, Files, Reader, cut, fitted, forms, unit
+from elastic.data.moving import together_augmentation
+from elastic.data.reading import (
+    Arrays,
+    Example,
+    Files,
+    Reader,
+    Sampled,
+    Unread,
+    collated,
+    cut,
+    fitted,
+    forms,
+    sized_target,
+)
 from elastic.run.distributed import World
+from elastic.run.moves import REFUSED
 
 
 class Loading:
@@ -44,7 +59,8 @@ class Loading:
 
         `batch_size` counts the images of all processes together; where there are fewer, all are one batch. The last,
         incomplete batch is left out; as every epoch has an order of its own, no image is left out for good. Where
-        `mixing` mixes, labels are soft. An image is augmented alike whatever the number of workers.
+        `mixing` mixes, labels are soft. Targets that are maps or boxes move with their image. An image is augmented
+        alike whatever the number of workers.
         """
         images, world = self.data.train, self.world
         order = repeated(len(images), repeats, f"{seed}/{epoch}/order")
@@ -70,11 +86,11 @@ class Loading:
                         for i in places
                     ]
 
-        finish = batch_augmentation(augment)
-        for inputs, labels in self.raw(f"training {augment}", images, examples(), transforms):
-            batch = self.normalised(self.augmented(self.moved(inputs), finish))
-            labels = labels.to(world.device)
-            yield (batch, labels) if mixing is None else mixing(batch, labels)
+        finish = together_augmentation(augment)
+        for inputs, given in self.raw(f"training {augment}", images, examples(), transforms):
+            moved, targets = finish(self.moved(inputs), given.to(world.device), self.data.kind)
+            batch, targets = self.normalised(moved), self.wanted(targets)
+            yield (batch, targets) if mixing is None else mixing(batch, targets)
 
     def steps(self, batch_size: int) -> int:
         """The number of batches of an epoch."""
@@ -114,10 +130,16 @@ class Loading:
             )
         if any(word["name"] == "lighting" for word in augment) and any(f[0] != 3 for f in images):
             raise SystemExit("augment: lighting is for colour images, of 3 channels")
+        refused = REFUSED.get(self.data.kind, {})
+        for word in augment:
+            if word["name"] in refused:
+                raise SystemExit(
+                    f"augment: {word['name']} does not go with {self.data.kind}: {refused[word['name']]}"
+                )
         single = [word["name"] for word in augment if word["name"] in PER_IMAGE]
         colours = [name for name in single if name != "resized_crop"]
         floats = any(
-            array.is_floating_point() and array.dim() == 4 for array in self.data.train.arrays
+            array.is_floating_point() and array.dim() == 4 for array in self.data.train.looked_at
         )
         if colours and floats:
             raise SystemExit(f"augment: {colours[0]} is for bytes, and the data has floats")
@@ -136,17 +158,20 @@ class Loading:
 
     def example(self, images: Images, i: int, seed: str | None) -> Example:
         number = None if seed is None else random.Random(seed).getrandbits(63)
-        return Example(images.files[i] if images.files else i, images.labels[i], number)
+        source = images.files[i] if images.files else i
+        target = images.targets[i] if isinstance(images.targets, tuple) else None
+        if target is None and images.files:  # an array's row, as a worker process takes it
+            target = images.targets[i].numpy()
+        return Example(source, target, number)
 
-    def augmented(self, inputs: tuple[Tensor, ...], finish: Any) -> tuple[Tensor, ...]:
-        """Every image after what works on batches, all inputs of an example with the same random numbers."""
-        start, made = torch.get_rng_state(), []
-        for x in inputs:
-            if x.dim() == 4:
-                torch.set_rng_state(start)
-                x = finish(x)
-            made.append(x)
-        return tuple(made)
+    def wanted(self, targets: Tensor) -> Tensor:
+        """What outputs are compared with: values without the mean of the training part, divided by its deviation."""
+        if not self.data.target_std:
+            return targets
+        mean, std = (
+            targets.new_tensor(row) for row in (self.data.target_mean, self.data.target_std)
+        )
+        return (targets - mean) / std
 
     def moved(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Inputs on the device, whole numbers scaled to 0..1."""
@@ -168,7 +193,7 @@ class Loading:
         """Mean and standard deviation of each input's channels, or numbers; those of the data are averaged where the
         network sees other channels."""
         found, first = [], 0
-        arrays = self.data.train.arrays
+        arrays = self.data.train.looked_at
         counts = [array.shape[1] for array in arrays]
         if len(arrays) != len(self.forms):  # files, or one array for several inputs
             counts = [form[0] for form in self.forms] if arrays else [len(self.data.mean)]
@@ -184,7 +209,7 @@ class Loading:
     def scales(self) -> list[int]:
         """What the numbers of each input are divided by, to be from 0 to 1; 1 for floats."""
         known = {torch.uint8: 255, torch.int32: 65535}
-        found = [known.get(array.dtype, 1) for array in self.data.train.arrays] or [255]
+        found = [known.get(array.dtype, 1) for array in self.data.train.looked_at] or [255]
         return found if len(found) == len(self.forms) else found * len(self.forms)
 
     def raw(
@@ -194,32 +219,40 @@ class Loading:
         batches: Iterable[list[Example]],
         transforms: Sequence[Any] = (),
     ) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-        """Batches in their forms, bytes or floats, and labels (B). Workers stay for those of the same purpose."""
-        if images.files or (transforms and self.workers):
+        """Batches in their forms, bytes or floats, and targets (B, ..). Workers stay for those of the same purpose."""
+        if images.files or images.source is not None or (transforms and self.workers):
             yield from self.reader(purpose, images, transforms).read(batches)
             return
-        arrays = Arrays(images.arrays, self.forms, transforms)
+        kind, scale = self.data.kind, self.data.scale
+        arrays = Arrays(images, self.forms, transforms, kind, scale)
         for batch in batches:
-            places = torch.tensor([example.source for example in batch])
-            labels = torch.tensor([example.label for example in batch])
             if transforms:
-                rows = zip(*(arrays[example][0] for example in batch), strict=True)
-                yield tuple(map(torch.stack, map(list, rows))), labels
+                made = collated([arrays[example] for example in batch])
+                assert not isinstance(made, Unread)  # arrays are there
+                yield made
                 continue
+            places = torch.tensor([example.source for example in batch])
             parts = cut([array[places] for array in images.arrays], self.forms)
             inputs = (fitted(part, form) for part, form in zip(parts, self.forms, strict=True))
-            yield tuple(inputs), labels
+            targets = images.targets
+            given = (
+                torch.tensor([example.target for example in batch])
+                if isinstance(targets, tuple)
+                else sized_target(targets[places], self.forms[0], kind, scale)
+            )
+            yield tuple(inputs), given
 
     def reader(self, purpose: str, images: Images, transforms: Sequence[Any]) -> Reader:
         """The worker processes that were there before, or new ones: also where those are in the middle of something."""
         known = self.readers.get(purpose)
         if known is not None and not known.busy:
             return known
-        source: Any = (
-            Files(self.forms[0], self.data.crop, transforms)
-            if images.files
-            else Arrays(images.arrays, self.forms, transforms)
-        )
+        kind, scale = self.data.kind, self.data.scale
+        source: Any = Arrays(images, self.forms, transforms, kind, scale)
+        if images.files:
+            source = Files(self.forms[0], self.data.crop, transforms, kind)
+        elif images.source is not None:
+            source = Sampled(images.source, self.forms, transforms, kind, scale)
         made = Reader(source, self.workers, self.world.device.type == "cuda")
         self.readers.setdefault(purpose, made)
         return made
@@ -260,7 +293,7 @@ class PlainBatches:
         return iter(self.kept)
 
     def digest(self) -> str:
-        """A short hash of these images and labels, in their order, by content."""
+        """A short hash of these images and targets, in their order, by content."""
         return self.images.take([index for batch in self.batches for index in batch]).digest()
 
     def load(self) -> Iterator[tuple[Inputs, Tensor]]:
@@ -269,5 +302,5 @@ class PlainBatches:
         examples = (
             [loading.example(self.images, i, None) for i in batch] for batch in self.batches
         )
-        for inputs, labels in loading.raw("evaluation", self.images, examples):
-            yield loading.normalised(loading.moved(inputs)), labels.to(device)
+        for inputs, targets in loading.raw("evaluation", self.images, examples):
+            yield loading.normalised(loading.moved(inputs)), loading.wanted(targets.to(device))

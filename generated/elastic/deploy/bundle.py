@@ -18,6 +18,7 @@ from elastic.files.documents import read_json
 from elastic.files.first_version import first_version
 from elastic.files.whole import load_tensors, put_back, save_tensors, whole_folder, write_text
 from elastic.net.plan import Cut, Option, Part, Plan, map_cuts
+from elastic.train.scores import ACCURACY, METRIC, Metric, measured_by
 
 WEIGHTS: Final = "weights.safetensors"
 NORMS: Final = "norms.safetensors"
@@ -78,14 +79,16 @@ def save(
     figures: Sequence[Mapping[str, float]] = (),
     network: str = "",
     classes: Sequence[str] | None = None,
+    metric: Metric = ACCURACY,
     proof: Callable[[Path], object] | None = None,
 ) -> None:
     """Writes a bundle: the weights once and, for every plan, its assignment, norm statistics and figures.
 
     weights.safetensors has the network's state, norms.safetensors a row of statistics for every sub-network, and
-    index.json the rest: one row per sub-network: each choice as one letter, and what is known of it
-    (`figures`: macs, params, accuracy); the names of the classes; checksums of the files, itself included. The folder
-    is replaced as a whole, once `proof` has looked at the new one: what it raises leaves the old one in its place.
+    index.json the rest: one row per sub-network: each choice as one letter, and what is known of it (`figures`: macs,
+    params, accuracy or the `value` of another `metric`); the names of the classes; checksums of the files, itself
+    included. The folder is replaced as a whole, once `proof` has looked at the new one: what it raises leaves the old
+    one in its place.
     """
     options = options_of(net)
     choices = list(dict.fromkeys(name for plan in plans for name in plan.assignment))
@@ -115,6 +118,7 @@ def save(
             "subnets": subnets,
             "latency": {},
             **({"classes": [*classes]} if classes else {}),
+            **measured_by(metric),
             "files": {name: checksum((aside / name).read_bytes()) for name in (WEIGHTS, NORMS)},
         }
         write_text(aside / INDEX, index_text(index))
@@ -292,6 +296,7 @@ SHAPE: Final = documents.fields(
         "classes": documents.listed(documents.text),
         "files": documents.mapping(documents.text),
         "checksum": documents.text,
+        "metric": documents.maybe(METRIC),
     },
 )
 LETTER: Final = documents.maybe(documents.either(documents.text, documents.whole()))

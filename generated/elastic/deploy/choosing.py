@@ -17,6 +17,7 @@ from elastic.run.flags import Flags, cost, whole
 from elastic.run.settings import read_settings
 from elastic.search.front import Point, best, points_of, thrifty, within
 from elastic.train.interfaces import Assignment, Space
+from elastic.train.scores import valued
 from elastic.train.subnets import parse, resolved
 
 COSTS: Final = ("macs", "params", "latency", "memory")
@@ -179,7 +180,7 @@ def chosen(
     points = read_points(front, space, of, first)
     if at is not None:
         if not 1 <= int(at) <= len(points):
-            raise SystemExit(f"--at {at}: {front} has {len(points)} sub-networks")
+            raise SystemExit(f"--at {at}: {front} numbers its sub-networks from 1 to {len(points)}")
         return dict(points[int(at) - 1].at)
     budgets = budgets_of(constraints, points)
     kept = within(points, budgets)
@@ -237,8 +238,8 @@ def left_over(folder: Path, numbers: Sequence[int]) -> list[str]:
 
 
 def figures(point: Point) -> dict[str, float]:
-    """What a bundle keeps of a sub-network beside its choices; no accuracy where there was no search. That it was never
-    trained, where it was not."""
+    """What a bundle keeps of a sub-network beside its choices; no value of the metric where there was no search. That
+    it was never trained, where it was not."""
     known: dict[str, float] = {"macs": point.macs, "params": point.params}
-    known |= {"accuracy": round(point.accuracy, 5)} if point.accuracy else {}
+    known |= valued(point.metric, round(point.value, 5)) if point.value else {}
     return known if point.trained else known | {"trained": False}

@@ -28,6 +28,7 @@ from elastic.net.extract import extract
 from elastic.net.resizing import sized
 from elastic.run.flags import Flags, whole
 from elastic.train.evaluate import evaluate
+from elastic.train.scores import measured_by
 from elastic.train.trained import Trained
 from elastic.train.trainer import run
 
@@ -166,7 +167,7 @@ def export(
     flags: argparse.Namespace,
     plan: Any = None,
     called: str = "",
-    known: Mapping[str, float] = MappingProxyType({}),
+    known: Mapping[str, Any] = MappingProxyType({}),
     tuned: nn.Module | None = None,
 ) -> Written:
     """Writes and checks all that there is of the network `name`, or of its sub-network of `plan`, into a folder of its
@@ -184,6 +185,8 @@ def export(
     static = (
         extract(net, plan, fold=True, resized=False) if tuned is None else extract(tuned, fold=True)
     )
+    if merged := static.meta["merged"]:
+        print(f"merged into one convolution each: {told(merged)}")
     with torch.inference_mode():
         wanted: Outputs = run(net, images, plan) if tuned is None else plain(*examples)
         compare("static module", static(*examples), wanted)
@@ -203,7 +206,12 @@ def export(
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
         if flags.to_original is not None:
             write_original(plain, flags.to_original, aside)
-        written.attempt(source, partial(write_source, plain, title, examples, wanted, aside))
+        source_of = (
+            extract(net, plan, resized=False, merge=True)
+            if tuned is None
+            else extract(tuned, merge=True)
+        )
+        written.attempt(source, partial(write_source, source_of, title, examples, wanted, aside))
         written.attempt(
             program, partial(write_program, static, examples, wanted, program, options=options)
         )
@@ -215,14 +223,21 @@ def export(
                 sized(each_input(batch[0]), resolution)
                 for batch in loading.calibration(IMAGES) or ()
             ]
-            accuracy_of = (
-                None if isinstance(wanted, dict) else partial(accuracy, loading, resolution)
-            )
-            about["int8"] = write_int8(static, examples, inputs, fitting, aside, accuracy_of)
+            value_of = None if isinstance(wanted, dict) else partial(value, trained, resolution)
+            metric = trained.task.metrics[0]
+            about["int8"] = write_int8(static, examples, inputs, fitting, aside, value_of, metric)
+            about |= measured_by(metric)
         about |= {"left_out": written.left_out, "files": checksums(aside)}
         write_text(aside / "subnet.json", json.dumps(about, indent=2) + "\n")
     print(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
     return written
+
+
+def told(merged: Mapping[str, str]) -> str:
+    """What has become one convolution each: the first sum of branches, and how many others."""
+    first = next(iter(merged.values()))
+    others = len(merged) - 1
+    return f"the branches {first}" + (f", and those of {others} other sums" if others else "")
 
 
 def first_batch(loading: Loading) -> Inputs:
@@ -230,11 +245,12 @@ def first_batch(loading: Loading) -> Inputs:
     return next(iter(loading.evaluation(loading.data.test, batch_size=8)))[0]
 
 
-def accuracy(loading: Loading, resolution: Any, static: nn.Module) -> float:
-    """Of a static network that takes inputs of its own resolution, on the test images."""
+def value(trained: Trained, resolution: Any, static: nn.Module) -> float:
+    """The metric of a static network that takes inputs of its own resolution, on the test images."""
 
     def prepare(images: Inputs) -> tuple[Tensor, ...]:
         return sized(each_input(images), resolution)
 
+    loading = trained.loading
     tests = loading.evaluation(loading.data.test)
-    return evaluate(OnImages(static, prepare), None, tests, loading.world).accuracy
+    return evaluate(OnImages(static, prepare), None, tests, trained.task, loading.world).value

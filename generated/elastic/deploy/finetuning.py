@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -23,10 +22,12 @@ from elastic.net.resizing import sized
 from elastic.run.distributed import join
 from elastic.run.flags import Flags, cost, share, whole
 from elastic.train.calibrate import calibrated
-from elastic.train.evaluate import Score, evaluate
+from elastic.train.evaluate import evaluate
 from elastic.train.interfaces import Batches
 from elastic.train.optim import build_optimizer, build_schedule
 from elastic.train.options import TrainOptions, train_options
+from elastic.train.scores import Metric, Score
+from elastic.train.several import in_float32
 from elastic.train.start import freeze
 from elastic.train.trained import Trained
 from elastic.train.trainer import Trainer, run
@@ -51,7 +52,7 @@ NOT_HERE: Final = (
 """Flags of train.py that mean nothing for one sub-network of a trained network: refused."""
 
 Teacher: TypeAlias = Callable[[Inputs], Tensor]
-"""Gives the logits (B, classes) of the largest sub-network."""
+"""Gives the output of the largest sub-network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,18 +71,17 @@ class Tuning:
 
     def loss(self, images: Inputs, labels: Tensor) -> Tensor:
         """Of the labels, and as much as `share` says of the largest sub-network's outputs. Of soft labels, too."""
-        logits = self.trainer.forward(images, None)
-        loss = self.trainer.criterion(logits, labels)
+        output = self.trainer.forward(images, None)
+        loss = self.trainer.criterion(output, labels)
         if self.teacher is None:
             return loss
-        taught = F.softmax(self.teacher(images), dim=-1)
-        distance = F.kl_div(F.log_softmax(logits, dim=-1), taught, reduction="batchmean")
+        distance = self.trainer.distance(output, self.teacher(images))
         return (1 - self.share) * loss + self.share * distance
 
     def score(self) -> Score:
         """On the test images."""
         tests = self.loading.evaluation(self.loading.data.test)
-        return evaluate(self.trainer.net, None, tests, self.loading.world)
+        return evaluate(self.trainer.net, None, tests, self.trainer.task, self.loading.world)
 
 
 def finetune_flags(
@@ -137,7 +137,7 @@ def extracted(
         student,
         optimizer,
         build_schedule(optimizer, options.schedule, options.epochs, steps),
-        nn.CrossEntropyLoss(label_smoothing=options.label_smoothing),
+        trained.task.fitted(loading.data, options),
         world,
         amp=options.amp,
         clip=options.clip,
@@ -162,11 +162,13 @@ def teacher_of(net: Any, batches: Batches | None) -> Teacher:
 
     def teach(images: Inputs) -> Tensor:
         with torch.no_grad():
-            return run(net, images, plan).float()
+            output: Tensor = in_float32(run(net, images, plan))
+            return output
 
     return teach
 
 
-def gain(before: Score, after: Score) -> str:
-    """How accuracy has changed."""
-    return f"test accuracy: {before.accuracy:.2%} before, {after.accuracy:.2%} after"
+def gain(before: Score, after: Score, metric: Metric) -> str:
+    """How the metric has changed."""
+    shown = [metric.shown(score.value) for score in (before, after)]
+    return f"test {metric.name}: {shown[0]} before, {shown[1]} after"

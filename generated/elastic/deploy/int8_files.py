@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 
 from elastic.deploy.checked import Outputs
 from elastic.latency.timing import measure
+from elastic.train.scores import ACCURACY, Metric, valued
 
 
 class Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -76,7 +77,7 @@ def peak_bytes(net: nn.Module, *inputs: Tensor) -> int:
 
 
 Inputs: TypeAlias = tuple[Tensor, ...]
-AccuracyOf: TypeAlias = Callable[[nn.Module], float]
+ValueOf: TypeAlias = Callable[[nn.Module], float]
 
 IMAGES: Final = 512
 """Training images that say which numbers occur."""
@@ -88,19 +89,22 @@ def write_int8(
     names: Sequence[str],
     batches: Sequence[Inputs],
     folder: Path,
-    accuracy_of: AccuracyOf | None,
+    value_of: ValueOf | None,
+    metric: Metric = ACCURACY,
 ) -> dict[str, dict[str, float]]:
     """int8.onnx of the folder's subnet.onnx. Returns and prints figures of both, and of the network in torch.
 
     static   an extracted network, norms folded
     inputs   what it is checked and timed with; `names` are theirs in the ONNX file
     batches  inputs of training images
-    accuracy_of  the accuracy of a network of these inputs; None where it has several outputs
+    value_of  the value of `metric` of a network of these inputs; None where it has several outputs
 
-    The figures are accuracy, bytes of the file, peak activation memory in torch, and ms
+    The figures are that value, bytes of the file, peak activation memory in torch, and ms
     an image: of one image, on one thread of this CPU, the fastest of many. Where there is no int8.onnx, it says why.
     """
-    figures = {"float32": measured(static, inputs, folder / "weights.safetensors", accuracy_of)}
+    figures = {
+        "float32": measured(static, inputs, folder / "weights.safetensors", value_of, metric)
+    }
     floats, small = folder / "subnet.onnx", folder / "int8.onnx"
     try:
         if not floats.is_file():
@@ -108,35 +112,36 @@ def write_int8(
         if not batches:
             raise ValueError("there are no training images to calibrate with")
         quantise(floats, small, names, batches)
-        figures[floats.name] = measured(OnnxNet(floats, names), inputs, floats, None)
-        figures[small.name] = measured(OnnxNet(small, names), inputs, small, accuracy_of)
+        figures[floats.name] = measured(OnnxNet(floats, names), inputs, floats, None, metric)
+        figures[small.name] = measured(OnnxNet(small, names), inputs, small, value_of, metric)
     except ImportError as error:
         print(f"no {small.name}: {error}; pip install onnx onnxruntime")
     except ValueError as error:
         print(f"no {small.name}: {error}")
-    print(table(figures))
+    print(table(figures, metric))
     return figures
 
 
 def measured(
-    net: nn.Module, inputs: Inputs, file: Path, accuracy_of: AccuracyOf | None
+    net: nn.Module, inputs: Inputs, file: Path, value_of: ValueOf | None, metric: Metric
 ) -> dict[str, float]:
     """A network's figures."""
     one = tuple(x[:1] for x in inputs)
     ms = 1000 * measure(net, one).fastest
-    known = {} if accuracy_of is None else {"accuracy": round(accuracy_of(net), 5)}
+    known = {} if value_of is None else valued(metric, round(value_of(net), 5))
     size = {} if isinstance(net, OnnxNet) else {"peak_bytes": peak_bytes(net, *one)}
     return {**known, "bytes": file.stat().st_size, **size, "ms": round(ms, 4)}
 
 
-def table(figures: Mapping[str, Mapping[str, float]]) -> str:
+def table(figures: Mapping[str, Mapping[str, float]], metric: Metric = ACCURACY) -> str:
     """A line for each of them; and a plain word where eight bits are no faster."""
     lines = []
     for name, row in figures.items():
-        accuracy = f"test accuracy {row['accuracy']:.2%}, " if "accuracy" in row else ""
+        known = row.get("accuracy", row.get("value"))
+        value = "" if known is None else f"test {metric.name} {metric.shown(known)}, "
         size, time = f"{row['bytes'] / 1000:,.0f} KB", f"{row['ms']:.3g} ms an image"
         peak = f"{row['peak_bytes'] / 1000:,.3g} KB of activations, " if "peak_bytes" in row else ""
-        lines.append(f"{name}: {accuracy}{size}, {peak}{time}")
+        lines.append(f"{name}: {value}{size}, {peak}{time}")
     if "int8.onnx" in figures and figures["int8.onnx"]["ms"] >= figures["subnet.onnx"]["ms"]:
         lines.append("no faster in eight bits here")
     return "\n".join(lines)

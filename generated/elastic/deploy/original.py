@@ -7,7 +7,8 @@ from typing import Final
 
 from torch import nn
 
-from elastic.files.original import METADATA, read_entries, to_original
+from elastic.files.documents import read_json
+from elastic.files.original import METADATA, UNUSED, read_entries, to_original
 from elastic.files.whole import load_tensors, save_tensors
 
 FILE: Final = "original.safetensors"
@@ -22,6 +23,7 @@ def write_original(plain: nn.Module, imported: Path, folder: Path) -> None:
     try:
         _, about = load_tensors(imported)
         entries = read_entries(about.get(METADATA, ""))
+        unused = [str(name) for name in read_json(about.get(UNUSED, "[]"))]
     except (OSError, ValueError) as error:
         raise SystemExit(f"--to-original {imported}: {error}") from None
     state, missing = to_original(entries, plain.state_dict())
@@ -33,3 +35,6 @@ def write_original(plain: nn.Module, imported: Path, folder: Path) -> None:
         )
     save_tensors(folder / FILE, state, {"format": "pt"})
     print(f"{FILE}: {len(state)} tensors, for load_state_dict of the original's class")
+    if unused:
+        more = f" and {len(unused) - 1} more" if len(unused) > 1 else ""
+        print(f"{unused[0]}{more} of that class are none of the network's: strict=False keeps them")

@@ -22,16 +22,18 @@ from elastic.deploy.bundle import INDEX, index_text, plans_of, read_index, space
 from elastic.files.documents import read_json
 from elastic.files.whole import write_text
 from elastic.latency.timing import synchronise
+from elastic.train.scores import ACCURACY, Metric, metric_of
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A prepared sub-network: its assignment, its costs, and its accuracy where the bundle knows it."""
+    """A prepared sub-network: its assignment, its costs, and the value of its metric where the bundle knows it."""
 
     at: Mapping[str, Any]
     macs: int
     params: int
-    accuracy: float | None
+    value: float | None
+    metric: Metric = ACCURACY
 
 
 class Runtime:
@@ -70,13 +72,14 @@ class Runtime:
         net = model().to(device).eval()
         index = read_index(Path(folder), net)
         plans = plans_of(Path(folder), net, index)
-        space = space_of(net)
+        space, metric = space_of(net), metric_of(index)
         subnets = [
             Subnet(
                 row["at"],
                 row.get("macs") or space.macs(row["at"]),
                 row.get("params") or space.params(row["at"]),
-                row.get("accuracy"),
+                row.get("accuracy", row.get("value")),
+                metric,
             )
             for row in index["subnets"]
         ]
@@ -147,10 +150,12 @@ class Runtime:
         return max(kept, key=self.worth)
 
     def worth(self, number: int) -> tuple[float, float]:
-        """The more accurate the better; where that is unknown, the larger; of equals the cheaper."""
+        """The better by its metric the better; where that is unknown, the larger; of equals the cheaper."""
         subnet = self.subnets[number]
-        known = subnet.accuracy
-        return (0.0, subnet.macs) if known is None else (known, -subnet.macs)
+        known = subnet.value
+        if known is None:
+            return (0.0, subnet.macs)
+        return (subnet.metric.merit(known), -subnet.macs)
 
     @torch.inference_mode()
     def measured(self, *inputs: Tensor, again: bool = False) -> list[float]:

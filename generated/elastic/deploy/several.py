@@ -19,6 +19,7 @@ from elastic.files.whole import writing
 from elastic.net.plan import short
 from elastic.run.progress import amount
 from elastic.search.front import Point
+from elastic.train.scores import ACCURACY, measured_by
 from elastic.train.trained import Trained
 
 
@@ -52,7 +53,8 @@ def export_point(
     if flags.pareto:
         folder = flags.output_dir / flags.front.stem / str(number)
     called = short(point.at, 60)
-    return export(trained, name, inputs, folder, flags, plan, called, figures(point))
+    known = {**figures(point), **measured_by(point.metric)}
+    return export(trained, name, inputs, folder, flags, plan, called, known)
 
 
 def tell_left_over(flags: argparse.Namespace, numbers: Iterable[int]) -> None:
@@ -75,10 +77,12 @@ def write_bundle(
     The bundle is loaded into `another` network of the same kind and compared before it takes its place.
     """
     net, images = trained.net, first_batch(trained.loading)
+    points = [*points]
     rows = [figures(point) for point in points]
+    metric = points[0].metric if points else ACCURACY
     proof = partial(loaded_again, net=net, another=another.eval(), plans=plans, images=images)
     with writing(folder):
-        bundle.save(folder, net, plans, rows, name, trained.classes, proof)
+        bundle.save(folder, net, plans, rows, name, trained.classes, metric, proof)
     print(f"wrote {bundle.sizes(folder)} to {folder}")
 
 

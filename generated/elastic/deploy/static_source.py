@@ -7,6 +7,7 @@ alone.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
 import operator
@@ -152,7 +153,9 @@ def static_source(static: fx.GraphModule, doc: str, inputs: tuple[Tensor, ...]) 
     called = {n.target for n in static.graph.nodes if n.op == "call_function"}
     classes = [source_lines(plain) for own, plain in OWN.items() if own in called] + classes
     code = "\n\n\n".join("\n".join(lines) for lines in classes)
-    imports = ["import hashlib", "import json", "from pathlib import Path"]
+    own = [name for name in ("copy", "math") if f"{name}." in code]
+    imports = [f"import {name}" for name in sorted([*own, "hashlib", "json"])]
+    imports += ["from pathlib import Path"]
     imports += ["from typing import Any"] * ("Any" in code)
     imports += ["", "import torch"]
     imports += ["import torch.nn.functional as F"] * ("F." in code)
@@ -189,7 +192,7 @@ class Layers:
         self.parts = parts
         self.order = [str(n.target) for n in static.graph.nodes if n.op == "call_module"]
         self.sources: list[list[str]] = []
-        self.seen: set[type] = set()
+        self.seen: set[Any] = set()
 
     def lines(self) -> list[str]:
         found: list[str] = []
@@ -220,10 +223,26 @@ class Layers:
         ]
         return Call(f"{name_of_class(module)}(", tuple(items))
 
-    def keep(self, kind: type) -> None:
+    def keep(self, kind: Any) -> None:
+        """The text of a class or function, after that of what it reads."""
         if kind not in self.seen:
             self.seen.add(kind)
+            for helper in helpers(kind):
+                self.keep(helper)
             self.sources.append(source_lines(kind))
+
+
+def helpers(part: Any) -> list[Any]:
+    """The functions and classes that the text of one reads, of those that came with it."""
+    package = part.__module__.split(".")[0]
+    code = (
+        part if inspect.isfunction(part) else next(filter(inspect.isfunction, vars(part).values()))
+    )
+    known = code.__globals__
+    tree = ast.parse("\n".join(source_lines(part)))
+    read = [known.get(node.id) for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    own = [one for one in read if inspect.isfunction(one) or inspect.isclass(one)]
+    return [one for one in own if one.__module__.split(".")[0] == package and one is not part]
 
 
 def source_lines(part: Any) -> list[str]:

@@ -16,6 +16,8 @@ from elastic.files.documents import read_json
 
 METADATA: Final = "specc.original"
 """The key of the file's metadata that holds the entries."""
+UNUSED: Final = "specc.unused"
+"""The key of names that only the original has, as nothing depends on them: a JSON list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,18 @@ class BatchNorm(_BatchNorm):
         features: Size,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
+        affine: bool = True,
         *,
         banks: int | None = None,
         bank: Size = 0,
     ) -> None:
-        super().__init__(largest(total(features)), eps, momentum)
+        super().__init__(largest(total(features)), eps, momentum, affine)
         self.sizes = (features,)
+        if not affine:  # a scale of 1 and an offset of 0, which are not learned and not saved
+            ones, zeros = torch.ones(self.num_features), torch.zeros(self.num_features)
+            for name, constant in (("weight", ones), ("bias", zeros)):
+                delattr(self, name)
+                self.register_buffer(name, constant, persistent=False)
 
     def cut(self, features: int, bank: int = 0) -> NormCut:
         """The cut for this channel count; never None, as a plan may keep statistics in it."""
@@ -114,8 +120,13 @@ class BatchNorm(_BatchNorm):
     def extracted(self, cut: NormCut | None) -> _BatchNorm:
         """A plain `nn.BatchNorm1d` or `2d` with copies of what the cut uses."""
         weight, bias, mean, var = self.own() if cut is None else slices(cut, self.own())
-        plain = self.plain(len(weight), self.eps, self.momentum, device="meta")
-        plain.weight, plain.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
+        return self.plain_norm(weight, bias, mean, var)
+
+    def plain_norm(self, weight: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> _BatchNorm:
+        """A plain norm that holds copies of these."""
+        plain = self.plain(len(mean), self.eps, self.momentum, self.affine, device="meta")
+        if self.affine:
+            plain.weight, plain.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
         plain.running_mean, plain.running_var = mean.clone(), var.clone()
         assert self.num_batches_tracked is not None
         plain.num_batches_tracked = self.num_batches_tracked.clone()

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic.layers.banks import Banks
+from elastic.layers.learned import Learned, first, give
 from elastic.net.plan import Cut
 from elastic.net.sizes import Size, largest, total
 
@@ -21,6 +22,14 @@ class GroupNormCut(Cut):
     channels: int
     groups: int
     bank: int
+
+
+class ScaledGroupNorm(nn.GroupNorm):
+    """`nn.GroupNorm` with a learned scale and no offset, which older versions of torch have no option for."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5) -> None:
+        super().__init__(num_groups, num_channels, eps)
+        self.register_parameter("bias", None)
 
 
 class GroupNorm(nn.GroupNorm):
@@ -41,11 +50,15 @@ class GroupNorm(nn.GroupNorm):
         groups: Size,
         channels: Size,
         eps: float = 1e-5,
+        affine: bool = True,
+        bias: bool = True,
         *,
         banks: int | None = None,
         bank: Size = 0,
     ) -> None:
-        super().__init__(largest(groups), largest(total(channels)), eps)
+        super().__init__(largest(groups), largest(total(channels)), eps, affine)
+        if affine and not bias:
+            self.register_parameter("bias", None)
         self.sizes = (channels,)
 
     def cut(self, channels: int, bank: int = 0) -> GroupNormCut | None:
@@ -62,25 +75,22 @@ class GroupNorm(nn.GroupNorm):
         weight, bias = self.weights(cut)
         return F.group_norm(x, cut.groups, weight, bias, self.eps)
 
-    def weights(self, cut: GroupNormCut) -> tuple[Tensor, Tensor]:
-        """The scale and offset [channels] that a cut uses: views of the parameters."""
-        weight, bias = self.weight, self.bias
-        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
-            return weight[: cut.channels], bias[: cut.channels]
-        views: tuple[Tensor, Tensor]
-        addresses, views = cut._memory
-        here = (weight.data_ptr(), bias.data_ptr())
-        if addresses != here:
-            views = (weight.detach()[: cut.channels], bias.detach()[: cut.channels])
-            cut.remember(here, views)
-        return views
+    def weights(self, cut: GroupNormCut) -> Learned:
+        """The scale and offset [channels] that a cut uses, where there are any: views of the parameters."""
+        return first(self, cut, cut.channels)
+
+    def plain(self, groups: int, channels: int) -> nn.GroupNorm:
+        """A group norm of torch of the same kind, whose numbers come next."""
+        with torch.device("meta"):
+            if self.affine and self._parameters["bias"] is None:
+                return ScaledGroupNorm(groups, channels, self.eps)
+            return nn.GroupNorm(groups, channels, self.eps, self.affine)
 
     @torch.no_grad()
     def extracted(self, cut: GroupNormCut | None) -> nn.GroupNorm:
         """A plain `nn.GroupNorm` with copies of what the cut uses."""
         n = self.num_channels if cut is None else cut.channels
         groups = self.num_groups if cut is None else cut.groups
-        plain = nn.GroupNorm(groups, n, self.eps, device="meta")
-        plain.weight = nn.Parameter(self.weight[:n].clone())
-        plain.bias = nn.Parameter(self.bias[:n].clone())
+        plain = self.plain(groups, n)
+        give(plain, self.weight, self.bias, lambda learned: learned[:n])
         return plain.train(self.training)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastic.layers.banks import Banks
+from elastic.layers.learned import Learned, first, give
 from elastic.net.plan import Cut
 from elastic.net.sizes import Size, largest, total
 
@@ -36,9 +37,16 @@ class LayerNorm(nn.LayerNorm):
         return Banks((cls(*args, **more) for _ in range(banks)), bank)
 
     def __init__(
-        self, features: Size, eps: float = 1e-5, *, banks: int | None = None, bank: Size = 0
+        self,
+        features: Size,
+        eps: float = 1e-5,
+        affine: bool = True,
+        bias: bool = True,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
     ) -> None:
-        super().__init__(largest(total(features)), eps)
+        super().__init__(largest(total(features)), eps, affine, bias)
         self.sizes = (features,)
 
     def cut(self, features: int, bank: int = 0) -> LayerNormCut | None:
@@ -55,24 +63,15 @@ class LayerNorm(nn.LayerNorm):
         weight, bias = self.weights(cut)
         return F.layer_norm(x, (cut.features,), weight, bias, self.eps)
 
-    def weights(self, cut: LayerNormCut) -> tuple[Tensor, Tensor]:
-        """The scale and offset [features] that a cut uses: views of the parameters."""
-        weight, bias = self.weight, self.bias
-        if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
-            return weight[: cut.features], bias[: cut.features]
-        views: tuple[Tensor, Tensor]
-        addresses, views = cut._memory
-        here = (weight.data_ptr(), bias.data_ptr())
-        if addresses != here:
-            views = (weight.detach()[: cut.features], bias.detach()[: cut.features])
-            cut.remember(here, views)
-        return views
+    def weights(self, cut: LayerNormCut) -> Learned:
+        """The scale and offset [features] that a cut uses, where there are any: views of the parameters."""
+        return first(self, cut, cut.features)
 
     @torch.no_grad()
     def extracted(self, cut: LayerNormCut | None) -> nn.LayerNorm:
         """A plain `nn.LayerNorm` with copies of what the cut uses."""
         n = self.normalized_shape[0] if cut is None else cut.features
-        plain = nn.LayerNorm(n, self.eps, device="meta")
-        plain.weight = nn.Parameter(self.weight[:n].clone())
-        plain.bias = nn.Parameter(self.bias[:n].clone())
+        affine = self.elementwise_affine
+        plain = nn.LayerNorm(n, self.eps, affine, self.bias is not None, device="meta")
+        give(plain, self.weight, self.bias, lambda learned: learned[:n])
         return plain.train(self.training)

@@ -36,9 +36,15 @@ class RMSNorm(nn.RMSNorm):
         return Banks((cls(*args, **more) for _ in range(banks)), bank)
 
     def __init__(
-        self, features: Size, eps: float = 1e-5, *, banks: int | None = None, bank: Size = 0
+        self,
+        features: Size,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
     ) -> None:
-        super().__init__(largest(features), eps)
+        super().__init__(largest(features), eps, affine)
         self.sizes = (features,)
 
     def cut(self, features: int, bank: int = 0) -> RMSNormCut | None:
@@ -51,12 +57,14 @@ class RMSNorm(nn.RMSNorm):
 
     def forward(self, x: Tensor, cut: RMSNormCut | None = None) -> Tensor:
         n = self.normalized_shape[0] if cut is None else cut.features
-        return F.rms_norm(x, (n,), self.weight[:n], self.eps)
+        weight: Tensor | None = self.weight
+        return F.rms_norm(x, (n,), None if weight is None else weight[:n], self.eps)
 
     @torch.no_grad()
     def extracted(self, cut: RMSNormCut | None) -> nn.RMSNorm:
         """A plain `nn.RMSNorm` with a copy of what the cut uses."""
         n = self.normalized_shape[0] if cut is None else cut.features
-        plain = nn.RMSNorm(n, self.eps, device="meta")
-        plain.weight = nn.Parameter(self.weight[:n].clone())
+        plain = nn.RMSNorm(n, self.eps, self.elementwise_affine, device="meta")
+        if self.elementwise_affine:
+            plain.weight = nn.Parameter(self.weight[:n].clone())
         return plain.train(self.training)

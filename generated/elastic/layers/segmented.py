@@ -184,11 +184,12 @@ class SegmentedBatchNorm(Remembers, BatchNorm):
         features: Size,
         eps: float = 1e-5,
         momentum: float | None = 0.1,
+        affine: bool = True,
         *,
         banks: int | None = None,
         bank: Size = 0,
     ) -> None:
-        super().__init__(features, eps, momentum)
+        super().__init__(features, eps, momentum, affine)
         self.run_sizes = listed(largest(features))
 
     def cut(self, features: Counts, bank: int = 0) -> SegmentedNormCut:
@@ -230,13 +231,7 @@ class SegmentedBatchNorm(Remembers, BatchNorm):
         if cut is None:
             return super().extracted(None)
         assert isinstance(cut, SegmentedNormCut)
-        weight, bias, mean, var = norm_slices(cut, self.own())
-        plain = self.plain(len(weight), self.eps, self.momentum, device="meta")
-        plain.weight, plain.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
-        plain.running_mean, plain.running_var = mean.clone(), var.clone()
-        assert self.num_batches_tracked is not None
-        plain.num_batches_tracked = self.num_batches_tracked.clone()
-        return plain.train(self.training)
+        return self.plain_norm(*norm_slices(cut, self.own()))
 
 
 class SegmentedBatchNorm1d(SegmentedBatchNorm):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from elastic.layers.group_norm import GroupNorm, GroupNormCut
+from elastic.layers.learned import Learned, give
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 from elastic.net.sizes import Size, largest
 
@@ -27,11 +28,13 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         groups: Size,
         channels: Size,
         eps: float = 1e-5,
+        affine: bool = True,
+        bias: bool = True,
         *,
         banks: int | None = None,
         bank: Size = 0,
     ) -> None:
-        super().__init__(groups, channels, eps)
+        super().__init__(groups, channels, eps, affine, bias)
         self.run_sizes = listed(largest(channels))
 
     def cut(self, channels: Counts, bank: int = 0) -> SegmentedGroupNormCut | None:
@@ -47,13 +50,13 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         self.counts(False)
         return super().forward(x, cut)
 
-    def weights(self, cut: GroupNormCut) -> tuple[Tensor, Tensor]:
-        """The scale and offset [channels] that a cut uses, gathered."""
+    def weights(self, cut: GroupNormCut) -> Learned:
+        """The scale and offset [channels] that a cut uses, where there are any, gathered."""
         assert isinstance(cut, SegmentedGroupNormCut)
         if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
-            return gathered(self.weight, cut.runs), gathered(self.bias, cut.runs)
-        views: tuple[Tensor, Tensor] = self.remembered(
-            cut, (self.weight, self.bias), lambda *own: tuple(gathered(t, cut.runs) for t in own)
+            return parts(cut.runs, self.weight, self.bias)
+        views: Learned = self.remembered(
+            cut, (self.weight, self.bias), lambda *own: parts(cut.runs, *own)
         )
         return views
 
@@ -63,7 +66,12 @@ class SegmentedGroupNorm(Remembers, GroupNorm):
         if cut is None:
             return super().extracted(None)
         assert isinstance(cut, SegmentedGroupNormCut)
-        plain = nn.GroupNorm(cut.groups, cut.channels, self.eps, device="meta")
-        plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
-        plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
+        plain = self.plain(cut.groups, cut.channels)
+        give(plain, self.weight, self.bias, lambda learned: gathered(learned, cut.runs))
         return plain.train(self.training)
+
+
+def parts(runs: Runs, weight: Tensor | None, bias: Tensor | None) -> Learned:
+    """The numbers of a scale and an offset in these runs."""
+    scale = None if weight is None else gathered(weight, runs)
+    return scale, None if bias is None else gathered(bias, runs)

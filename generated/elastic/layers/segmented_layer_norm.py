@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from elastic.layers.layer_norm import LayerNorm, LayerNormCut
+from elastic.layers.learned import Learned, give
 from elastic.layers.segments import Counts, Remembers, Runs, gathered, listed, runs
 from elastic.net.sizes import Size, largest
 
@@ -23,9 +24,16 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
     """`LayerNorm` on runs of features: `features` are those of each run."""
 
     def __init__(
-        self, features: Size, eps: float = 1e-5, *, banks: int | None = None, bank: Size = 0
+        self,
+        features: Size,
+        eps: float = 1e-5,
+        affine: bool = True,
+        bias: bool = True,
+        *,
+        banks: int | None = None,
+        bank: Size = 0,
     ) -> None:
-        super().__init__(features, eps)
+        super().__init__(features, eps, affine, bias)
         self.run_sizes = listed(largest(features))
 
     def cut(self, features: Counts, bank: int = 0) -> SegmentedLayerNormCut | None:
@@ -40,13 +48,13 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
         self.counts(False)
         return super().forward(x, cut)
 
-    def weights(self, cut: LayerNormCut) -> tuple[Tensor, Tensor]:
-        """The scale and offset [features] that a cut uses, gathered."""
+    def weights(self, cut: LayerNormCut) -> Learned:
+        """The scale and offset [features] that a cut uses, where there are any, gathered."""
         assert isinstance(cut, SegmentedLayerNormCut)
         if torch.is_grad_enabled() or torch.compiler.is_dynamo_compiling():
-            return gathered(self.weight, cut.runs), gathered(self.bias, cut.runs)
-        views: tuple[Tensor, Tensor] = self.remembered(
-            cut, (self.weight, self.bias), lambda *own: tuple(gathered(t, cut.runs) for t in own)
+            return parts(cut.runs, self.weight, self.bias)
+        views: Learned = self.remembered(
+            cut, (self.weight, self.bias), lambda *own: parts(cut.runs, *own)
         )
         return views
 
@@ -56,7 +64,12 @@ class SegmentedLayerNorm(Remembers, LayerNorm):
         if cut is None:
             return super().extracted(None)
         assert isinstance(cut, SegmentedLayerNormCut)
-        plain = nn.LayerNorm(cut.features, self.eps, device="meta")
-        plain.weight = nn.Parameter(gathered(self.weight, cut.runs).clone())
-        plain.bias = nn.Parameter(gathered(self.bias, cut.runs).clone())
+        plain = nn.LayerNorm(cut.features, self.eps, self.elementwise_affine, device="meta")
+        give(plain, self.weight, self.bias, lambda learned: gathered(learned, cut.runs))
         return plain.train(self.training)
+
+
+def parts(runs: Runs, weight: Tensor | None, bias: Tensor | None) -> Learned:
+    """The numbers of a scale and an offset in these runs."""
+    scale = None if weight is None else gathered(weight, runs)
+    return scale, None if bias is None else gathered(bias, runs)

@@ -213,6 +213,8 @@ class Derivation:
         if self.prediction is None:
             return known_outputs(outputs, self.names), "head", ("head",)
         prediction = values[self.prediction]
+        if prediction == "all" and outputs is None:
+            outputs = "all"
         predictions = {name: bool(values[place]) for name, place in self.predictions.items()}
         features = {name: bool(values[place]) for name, place in self.features.items()}
         wanted = wanted_outputs(outputs, prediction, predictions, features)

@@ -25,6 +25,15 @@ from torch.nn.utils import parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from elastic.net.branches import (
+    Filters,
+    Scaling,
+    merge_branches,
+    merged_filters,
+    windows_in,
+)
+from elastic.net.windows import Linear, window_of
+
 MAKERS: Final = (prune.BasePruningMethod, SpectralNorm, WeightNorm)
 """Hooks that make a layer's weight anew before each call."""
 
@@ -164,6 +173,8 @@ class PlanTracer(fx.Tracer):
             return True
         if getattr(type(m), "only_training", False):
             return True  # in eval mode nothing would be left of it
+        if getattr(type(m), "one_step", False):
+            return True
         return next(m.parameters(recurse=False), None) is not None
 
     def call_module(
@@ -191,7 +202,7 @@ class PlanTracer(fx.Tracer):
 
 
 class Folded(fx.GraphModule):
-    """A extracted network whose norms are folded into the layers before them: for inference alone."""
+    """An extracted network whose norms are folded into the layers before them: for inference alone."""
 
     def train(self, mode: bool = True) -> Folded:
         if mode:
@@ -203,7 +214,11 @@ class Folded(fx.GraphModule):
 
 
 def extract(
-    net: nn.Module, plan: Any = None, fold: bool = False, resized: bool = True
+    net: nn.Module,
+    plan: Any = None,
+    fold: bool = False,
+    resized: bool = True,
+    merge: bool = False,
 ) -> fx.GraphModule:
     """A plain static copy of the sub-network of `plan`, in eval mode; of all of `net` where that takes no plan.
 
@@ -213,12 +228,17 @@ def extract(
 
     To train it further, take it as it is and call `.train()`: it has norms, dropout and stochastic depth of its own
     (only dropout inside an attention is left out); weights that a triangular connection keeps at zero are free. With
-    `fold` the norms are folded into the layers before them, which is faster and computes the same, and the network
-    refuses to be trained: without its norms it would lose most of what it knows.
+    `fold` the norms are folded into the layers before them and standardised weights are made once, which is faster and
+    computes the same, and the network refuses to be trained: without its norms it would lose most of what it knows.
+    With `fold`, and with `merge` alone, parallel linear branches that are summed, as RepVGG's, become one convolution:
+    `meta["merged"]` says which.
     """
     if plan is not None and not resized:
         plan = plan.replaced(resolution=None)
     graph, layers, _ = traced(net, plan)
+    if fold:
+        layers = {path: with_plain_weight(layer) for path, layer in layers.items()}
+    merged = merge_all(graph, layers) if fold or merge else {}
     if fold:
         fold_norms(graph, layers)
         layers = {path: at_rest(layer) for path, layer in layers.items()}
@@ -226,12 +246,71 @@ def extract(
     # a graph of its own: the traced one keeps its tracer, which would be saved with it
     clean = fx.Graph()
     clean.output(clean.graph_copy(graph, {}))
-    return (Folded if fold else fx.GraphModule)(layers, clean, type(net).__name__).eval()
+    made = (Folded if fold else fx.GraphModule)(layers, clean, type(net).__name__).eval()
+    made.meta["merged"] = merged
+    return made
+
+
+def merge_all(graph: fx.Graph, layers: dict[str, nn.Module]) -> dict[str, str]:
+    """Merges parallel linear branches. Returns the branches of each convolution that they become, by its path."""
+    ways = merge_branches(graph, layers)
+    for path, way in ways.items():
+        layers[path] = merged_layer(way, layers)
+    left = {str(node.target) for node in graph.nodes if node.op == "call_module"}
+    for path in [path for path in layers if path not in left]:
+        del layers[path]
+    return {path: str(way) for path, way in ways.items()}
+
+
+@torch.no_grad()
+def merged_layer(way: Linear, layers: Mapping[str, nn.Module]) -> nn.Conv2d:
+    """The convolution that parallel branches are."""
+    whole = window_of(way, windows_in(layers))
+    assert whole is not None
+    weight, bias = merged_filters(
+        way, whole, lambda path: filters(layers[path]), lambda path: scaling(layers[path])
+    )
+    like = layers[way.convs()[0]].weight
+    assert isinstance(like, Tensor)
+    conv = nn.Conv2d(
+        *whole.channels,
+        whole.kernel,
+        whole.stride,
+        whole.padding,
+        whole.dilation,
+        whole.groups,
+        bias is not None,
+        device="meta",
+    )
+    conv.weight = nn.Parameter(weight.to(like))
+    if bias is not None:
+        conv.bias = nn.Parameter(bias.to(like))
+    return conv.eval()
+
+
+def filters(conv: Any) -> Filters:
+    """A convolution's weight and bias in double precision."""
+    return wide(conv.weight), None if conv.bias is None else wide(conv.bias)
+
+
+def scaling(norm: Any) -> Scaling:
+    """A norm's scale and shift in double precision: s = gamma / sqrt(var + eps), and beta - s mean."""
+    scale = (wide(norm.running_var) + norm.eps).rsqrt()
+    if norm.weight is not None:
+        scale = scale * wide(norm.weight)
+    shift = -wide(norm.running_mean) * scale
+    return scale, shift if norm.bias is None else shift + wide(norm.bias)
 
 
 def at_rest(layer: nn.Module) -> nn.Module:
     """A layer as it is in eval mode: nothing, where it does something in training alone."""
     return nn.Identity() if getattr(type(layer), "only_training", False) else layer
+
+
+def with_plain_weight(layer: nn.Module) -> nn.Module:
+    """A layer of torch that computes the same in inference, where one makes its weight anew in each call."""
+    plain = getattr(layer, "with_plain_weight", None)
+    return layer if plain is None else plain()
 
 
 def traced(net: nn.Module, plan: Any) -> tuple[fx.Graph, dict[str, nn.Module], dict[str, Any]]:
@@ -312,11 +391,13 @@ def fold_norm(layer: nn.Conv2d | nn.Linear, norm: _BatchNorm) -> None:
     mean, var = norm.running_mean, norm.running_var
     assert mean is not None
     assert var is not None
-    scale = wide(norm.weight) / torch.sqrt(wide(var) + norm.eps)
+    gamma = norm.weight if norm.affine else torch.ones_like(var)
+    scale = wide(gamma) / torch.sqrt(wide(var) + norm.eps)
     bias = -wide(mean) if layer.bias is None else wide(layer.bias) - wide(mean)
     weight = wide(layer.weight) * scale.view(-1, *[1] * (layer.weight.dim() - 1))
     layer.weight.copy_(weight)
-    layer.bias = nn.Parameter((scale * bias + wide(norm.bias)).to(layer.weight))
+    beta = norm.bias if norm.affine else torch.zeros_like(mean)
+    layer.bias = nn.Parameter((scale * bias + wide(beta)).to(layer.weight))
 
 
 def wide(tensor: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ of the inputs with no layer called as a module on the way. What is traced once s
 sub-networks of one structure - those that differ in widths, kernels and banks alone - so that
 another one only costs its weights. There are two kinds:
 
-its own weights     contiguous, norms folded into them: the fastest
+its own weights     contiguous, norms folded into them, parallel branches merged: the fastest
 the network's own   sliced at every call: no memory of its own, and later changes show through
 
 On the CPU, maps are computed with the channels of a pixel side by side (`torch.channels_last`),
@@ -25,11 +25,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from elastic.net.branches import merge_branches
 from elastic.net.extract import at_rest, traced
 from elastic.net.pieces import (
     LiveNorms,
     Piece,
     Step,
+    Way,
     arranged,
     kind_of,
     own_pieces,
@@ -111,6 +113,8 @@ def fused(net: nn.Module, plan: Plan, lines: dict[Any, Line], share: bool = Fals
     if len(lines) > LINES:
         for oldest in list(lines)[:-LINES]:
             lines.pop(oldest, None)  # another thread may have been faster
+    if any(step.way is not None and step.way.window(net, plan) is None for step in line.steps):
+        line = line_of(net, plan, share)  # branches that are one convolution there are none here
     if share:
         return Shared(line, shared_pieces(net, plan, line.steps), plan.resolution)
     return Fused(line, own_pieces(net, plan, line.steps), plan.resolution)
@@ -138,6 +142,7 @@ def signature(part: Part) -> tuple[Any, ...]:
 def line_of(net: nn.Module, plan: Plan, share: bool) -> Line:
     """Traces one sub-network and replaces its layers by functions of pieces."""
     graph, layers, cuts = traced(net, plan.replaced(resolution=None))
+    ways = {} if share else merge_branches(graph, layers)
     inputs = [node for node in graph.nodes if node.op == "placeholder"]
     with graph.inserting_after(inputs[-1]):
         given = graph.placeholder("pieces")
@@ -162,7 +167,11 @@ def line_of(net: nn.Module, plan: Plan, share: bool) -> Line:
             norm = place(str(reader.target), plan, cuts)
         if share and kind != "norm":
             kind = "module"
-        step = Step(kind, where, norm, kind == "conv" and is_thin(net.get_submodule(path)))
+        way = None
+        if path in ways:
+            names = [*ways[path].convs(), *ways[path].norms()]
+            way = Way(ways[path], {name: place(name, plan, cuts) for name in names})
+        step = Step(kind, where, norm, kind == "conv" and is_thin(net.get_submodule(path)), way)
         with graph.inserting_before(node):
             piece = graph.call_function(getitem, (given, len(steps)))
             made = called(graph, node.args[0], piece, step, layer, node in alone)

@@ -8,7 +8,7 @@ each channel.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Literal, TypeAlias
 
@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from elastic.net.branches import merged_filters, window
 from elastic.net.extract import is_elastic, refresh
 from elastic.net.plan import Plan, weight_and_bias
+from elastic.net.windows import Linear, Window, window_of
 
 Norm: TypeAlias = tuple[Any, Any]
 """A norm, or banks of norms, and a cut."""
@@ -74,7 +76,9 @@ def statistics(norm: Any, cut: Any) -> Statistics:
 def plain_statistics(norm: _BatchNorm) -> Statistics:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    return norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps
+    weight = norm.weight if norm.affine else torch.ones_like(norm.running_var)
+    bias = norm.bias if norm.affine else torch.zeros_like(norm.running_mean)
+    return weight, bias, norm.running_mean, norm.running_var, norm.eps
 
 
 def numbers(norms: Sequence[Statistics]) -> Tensor:
@@ -128,12 +132,42 @@ class Step:
 
     norm  the norm's own place, where it is one
     thin  whether it is a convolution of single pixels with a stride: the pixels that it reads are picked before
+    way   the parallel branches that are this convolution, with the place of each layer in them; None for no branches
     """
 
     kind: Kind
     layer: Place
     norm: Place | None
     thin: bool
+    way: Way | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """Parallel linear branches, and the places of their layers by path."""
+
+    linear: Linear
+    places: Mapping[str, Place]
+
+    def window(self, net: Any, plan: Plan) -> Window | None:
+        """The window of the one convolution that they are in a sub-network; None where they are none."""
+        return window_of(self.linear, lambda path: cut_window(*at(net, plan, self.places[path])))
+
+
+def cut_window(layer: Any, cut: Any) -> Window | None:
+    """The window of a convolution as a sub-network cuts it."""
+    whole = window(layer)
+    if cut is None or whole is None:
+        return whole
+    weight, _ = weights(layer, cut)
+    out, alone, height, width = weight.shape
+    return replace(
+        whole,
+        kernel=(height, width),
+        padding=cut.padding,
+        groups=cut.groups,
+        channels=(alone * cut.groups, out),
+    )
 
 
 def place(path: str, plan: Plan, cuts: Mapping[str, Any]) -> Place:
@@ -237,7 +271,12 @@ def fitting(x: Tensor, piece: Piece) -> Any:
 @torch.no_grad()
 def own_pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Piece]:
     """What every step works with: weights that are the line's own, where norms are folded into them."""
-    found = [own_piece(step, *at(net, plan, step.layer)) for step in steps]
+    found = [
+        own_piece(step, *at(net, plan, step.layer))
+        if step.way is None
+        else merged_piece(net, plan, step.way, step.thin)
+        for step in steps
+    ]
     places = {i: at(net, plan, step.norm) for i, step in enumerate(steps) if step.norm}
     norms = dict(zip(places, affine(list(places.values())), strict=True))
     fold = [i for i in norms if steps[i].kind != "norm"]
@@ -268,6 +307,24 @@ def own_piece(step: Step, layer: Any, cut: Any) -> Piece:
     numbers = layer if cut is None else cut
     stride = (1, 1) if step.thin else layer.stride
     return weight, bias, stride, numbers.padding, layer.dilation, numbers.groups
+
+
+def merged_piece(net: nn.Module, plan: Plan, way: Way, thin: bool) -> Piece:
+    """What the one convolution that parallel branches are works with."""
+    whole = way.window(net, plan)
+    assert whole is not None
+    norms = way.linear.norms()
+    known = dict(
+        zip(norms, affine([at(net, plan, way.places[path]) for path in norms]), strict=True)
+    )
+    weight, bias = merged_filters(
+        way.linear,
+        whole,
+        lambda path: weights(*at(net, plan, way.places[path])),
+        lambda path: (known[path][0].flatten(), known[path][1]),
+    )
+    stride = (1, 1) if thin else whole.stride
+    return weight, bias, stride, whole.padding, whole.dilation, whole.groups
 
 
 def shared_pieces(net: nn.Module, plan: Plan, steps: Sequence[Step]) -> list[Piece]:

@@ -124,7 +124,8 @@ def action_at(layer: nn.Module | None, inputs: set[Action], known: bool, grows: 
     if layer is None or not is_elastic(layer):
         return "new" if known else "whole"
     growable = isinstance(layer, (nn.Conv2d, nn.Linear, _BatchNorm))
-    return "grow" if growable and grows and known else "whole"
+    made = hasattr(layer, "weight_eps")  # filters that are standardised differ with what they read
+    return "grow" if growable and not made and grows and known else "whole"
 
 
 def width(layer: nn.Module, cut: Any) -> int:

@@ -45,7 +45,7 @@ def cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-PATHLESS = ("digits", "glyphs")
+PATHLESS = ("digits", "glyphs", "scenes", "sounds", "iris", "wine", "breast_cancer", "diabetes")
 """The data sets that come with scikit-learn, or are rendered."""
 
 
@@ -75,6 +75,7 @@ FLAGS_ONLY = (
     "device",
     "flags",
     "latency_table",
+    "loss",
     "data_path",
     "output_dir",
     "resume",
@@ -84,7 +85,7 @@ FLAGS_ONLY = (
     "test_only",
     "workers",
 )
-"""What the options hold beside the settings: what only flags say, and the table [data]."""
+"""What settings need not hold: what only flags say, the table [data], and the loss where it is the usual one."""
 
 
 def complete(section: Mapping[str, Any], options: type, title: str) -> None:

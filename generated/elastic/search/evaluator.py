@@ -10,13 +10,14 @@ from elastic.run.journal import Journal, Measured, key
 from elastic.search.front import Point
 from elastic.train.calibrate import calibrated
 from elastic.train.interfaces import Assignment, Batches
+from elastic.train.scores import ACCURACY, Metric
 
 Costs: TypeAlias = Callable[[Assignment], Mapping[str, Any]]
 """What needs no measuring: macs, params, memory; latency where a table predicts it; whether it is trained, where some
 are not."""
 Measure: TypeAlias = Callable[[Assignment, str], Measured]
-"""Measures accuracy, latency or test_accuracy of a sub-network, as the second argument says."""
-MEASURED: Final = ("accuracy", "latency", "latency_p90", "test_accuracy")
+"""Measures a metric, latency or test_ and the metric of a sub-network, as the second argument says."""
+TIMES: Final = ("latency", "latency_p90")
 
 
 class Evaluator:
@@ -30,6 +31,7 @@ class Evaluator:
         budgets: Sequence[Mapping[str, Any]],
         timed: bool,
         world: World,
+        metric: Metric = ACCURACY,
     ) -> None:
         self.costs = costs
         self.measure = measure
@@ -37,6 +39,7 @@ class Evaluator:
         self.budgets = budgets
         self.timed = timed
         self.world = world
+        self.metric = metric
         self.reused = 0
         self.counted: dict[str, Point] = {}
 
@@ -44,13 +47,15 @@ class Evaluator:
         """With the costs that need no measuring."""
         name = key(at)
         if name not in self.counted:
-            self.counted[name] = Point(at, **self.costs(at))
+            self.counted[name] = Point(at, **self.costs(at), metric=self.metric)
         return self.counted[name]
 
     def point(self, at: Assignment) -> Point:
         """With all that is known. A predicted latency stays, whatever was measured."""
         counted, found = self.count(at), self.journal.known(at)
-        known = {name: found[name] for name in MEASURED if name in found}
+        words = {name: name for name in TIMES}
+        words |= {self.metric.key: "value", f"test_{self.metric.key}": "test_value"}
+        known = {words[name]: found[name] for name in words if name in found}
         if counted.latency is not None:
             known = {name: value for name, value in known.items() if "latency" not in name}
         return counted.with_(**known)
@@ -66,15 +71,15 @@ class Evaluator:
     def points(
         self, generation: Sequence[Assignment], advance: Callable[[], None] = lambda: None
     ) -> list[Point]:
-        """The candidates that satisfy all constraints, with their accuracy. Calls `advance` for each candidate."""
-        names = ("latency", "accuracy") if self.timed else ("accuracy",)
+        """The candidates that satisfy all constraints, with their value. Calls `advance` for each candidate."""
+        names = ("latency", self.metric.key) if self.timed else (self.metric.key,)
         self.reused += sum(not any(self.lacks(at, name) for name in names) for at in generation)
         self.fill(generation, names, advance)
         points = [self.point(at) for at in generation]
         return [p for p in points if p.within(self.budgets) and not self.is_broken(p.at)]
 
     def is_broken(self, at: Assignment) -> bool:
-        """Whether it has answered NaN or Inf: then it has no accuracy, and is on no front."""
+        """Whether it has answered NaN or Inf: then it has no value, and is on no front."""
         return bool(self.journal.known(at).get("broken"))
 
     def broken(self) -> list[Assignment]:
@@ -82,9 +87,10 @@ class Evaluator:
         return [point.at for point in self.counted.values() if self.is_broken(point.at)]
 
     def finished(self, front: Sequence[Point]) -> list[Point]:
-        """The points with latency and test accuracy."""
+        """The points with latency and the value on the test images."""
         predicted = any(self.count(point.at).latency is not None for point in front)
-        names = ("test_accuracy",) if predicted else ("latency", "test_accuracy")
+        test = f"test_{self.metric.key}"
+        names = (test,) if predicted else ("latency", test)
         self.fill([point.at for point in front], names)
         return [self.point(point.at) for point in front]
 

@@ -1,10 +1,10 @@
-"""The Pareto front of sub-networks (TIPS' Algorithm 1)."""
+"""The Pareto front of sub-networks (TIPS' Algorithm 1), by whatever metric they are scored."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 from math import inf
 from typing import Any, Final
@@ -22,22 +22,29 @@ from elastic.files.documents import (
     text,
     whole,
 )
+from elastic.train.scores import ACCURACY, METRIC, Metric, measured_by, metric_of
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One evaluated sub-network: accuracy on the validation images of the search, latency in seconds, memory in bytes
-    of peak activation memory. `trained` is false where no step of the training runs it."""
+    """One evaluated sub-network: the value of `metric` on the validation images of the search, latency in seconds,
+    memory in bytes of peak activation memory. `trained` is false where no step of the training runs it."""
 
     at: Mapping[str, Any]
     macs: int
     params: int
-    accuracy: float = 0.0
+    value: float = 0.0
     latency: float | None = None
     latency_p90: float | None = None
-    test_accuracy: float | None = None
+    test_value: float | None = None
     memory: int | None = None
     trained: bool = True
+    metric: Metric = ACCURACY
+
+    @property
+    def merit(self) -> float:
+        """The value, or minus it where a lower one is better: what a search makes as large as it can."""
+        return self.metric.merit(self.value)
 
     def cost(self, name: str) -> float:
         """macs, params, memory or latency. Raises ValueError where it was not measured."""
@@ -59,9 +66,9 @@ class Point:
 
 
 def dominates(a: Point, b: Point, costs: Sequence[str]) -> bool:
-    """Weak dominance: `a` is no worse than `b` in accuracy and every cost, and better in one of them."""
-    no_worse = a.accuracy >= b.accuracy and all(a.cost(name) <= b.cost(name) for name in costs)
-    better = a.accuracy > b.accuracy or any(a.cost(name) < b.cost(name) for name in costs)
+    """Weak dominance: `a` is no worse than `b` in the metric and every cost, and better in one of them."""
+    no_worse = a.merit >= b.merit and all(a.cost(name) <= b.cost(name) for name in costs)
+    better = a.merit > b.merit or any(a.cost(name) < b.cost(name) for name in costs)
     return no_worse and better
 
 
@@ -71,9 +78,7 @@ def admit(front: list[Point], point: Point, costs: Sequence[str]) -> list[Point]
     A point that another dominates, or equals in every objective, stays out; those it dominates go.
     """
     for other in front:
-        same = other.accuracy == point.accuracy and all(
-            other.cost(c) == point.cost(c) for c in costs
-        )
+        same = other.value == point.value and all(other.cost(c) == point.cost(c) for c in costs)
         if same or dominates(other, point, costs):
             return front
     return [other for other in front if not dominates(point, other, costs)] + [point]
@@ -87,9 +92,11 @@ POINT: Final = fields(
     {"at": mapping(option), "macs": COUNT, "params": COUNT},
     {
         "accuracy": maybe(SHARE),
+        "value": maybe(number()),
         "latency": MEASURED,
         "latency_p90": MEASURED,
         "test_accuracy": maybe(SHARE),
+        "test_value": maybe(number()),
         "memory": MEASURED,
         "trained": flag,
     },
@@ -104,6 +111,7 @@ FRONT: Final = fields(
         "dataset": text,
         "cost": COST,
         "costs": listed(COST),
+        "metric": maybe(METRIC),
         "hypervolume": maybe(number()),
     },
 )
@@ -117,9 +125,13 @@ KEPT: Final = fields(
         "macs": COUNT,
         "params": COUNT,
         "score": number(),
-        "accuracy": SHARE,
     },
-    {"test_accuracy": maybe(SHARE)},
+    {
+        "accuracy": maybe(SHARE),
+        "value": maybe(number()),
+        "test_accuracy": maybe(SHARE),
+        "test_value": maybe(number()),
+    },
 )
 CONSTRAINTS: Final = fields(
     {"subnets": listed(KEPT)},
@@ -129,6 +141,7 @@ CONSTRAINTS: Final = fields(
         "dataset": text,
         "fingerprint": text,
         "weights": text,
+        "metric": maybe(METRIC),
     },
 )
 """The constraints.json that prioritised sampling writes."""
@@ -136,10 +149,17 @@ CONSTRAINTS: Final = fields(
 
 def to_json(points: Sequence[Point], about: Mapping[str, Any]) -> str:
     """pareto.json: what the points are about, then the points by rising MACs."""
-    rows = [
-        asdict(point) | {"at": dict(point.at)} for point in sorted(points, key=lambda p: p.macs)
-    ]
+    rows = [as_row(point) for point in sorted(points, key=lambda p: p.macs)]
+    metric = points[0].metric if points else ACCURACY
+    about = {**about, **measured_by(metric)}
     return json.dumps({"format": "specc front 1", **about, "points": rows}, indent=2) + "\n"
+
+
+def as_row(point: Point) -> dict[str, Any]:
+    """A point as plain data: its value is called `accuracy` where it is one."""
+    words = {"value": "accuracy", "test_value": "test_accuracy"} if point.metric == ACCURACY else {}
+    names = (field.name for field in fields_of(Point) if field.name != "metric")
+    return {words.get(n, n): dict(point.at) if n == "at" else getattr(point, n) for n in names}
 
 
 def from_json(text: str | bytes) -> list[Point]:
@@ -150,13 +170,16 @@ def from_json(text: str | bytes) -> list[Point]:
 def points_of(content: Any) -> list[Point]:
     """The points of a front. Raises ValueError where it is none."""
     (CONSTRAINTS if isinstance(content, dict) and "subnets" in content else FRONT)(content)
-    return [point_of(row) for row in content.get("subnets") or content.get("points", ())]
+    metric = metric_of(content)
+    return [point_of(row, metric) for row in content.get("subnets") or content.get("points", ())]
 
 
-def point_of(row: Mapping[str, Any]) -> Point:
+def point_of(row: Mapping[str, Any], metric: Metric = ACCURACY) -> Point:
     """A point from a row; what was not measured is as a point has it."""
-    known = {field.name: row[field.name] for field in fields_of(Point) if field.name in row}
-    return Point(**{name: value for name, value in known.items() if value is not None})
+    words = {"accuracy": "value", "test_accuracy": "test_value"}
+    named = {words.get(name, name): value for name, value in row.items() if value is not None}
+    known = {field.name: named[field.name] for field in fields_of(Point) if field.name in named}
+    return Point(**known | {"metric": metric})
 
 
 def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> list[Point]:
@@ -175,13 +198,14 @@ def within(points: Sequence[Point], budgets: Sequence[Mapping[str, Any]]) -> lis
 
 
 def best(points: Sequence[Point]) -> Point:
-    """The most accurate point, the cheapest of equals."""
-    return max(points, key=lambda point: (point.accuracy, -point.macs))
+    """The best point by its metric, the cheapest of equals."""
+    return max(points, key=lambda point: (point.merit, -point.macs))
 
 
 def thrifty(points: Sequence[Point], loss: float = 0.01) -> Point:
-    """The cheapest point that is at most `loss` less accurate than the best."""
-    enough = best(points).accuracy - loss
+    """The cheapest point that is at most `loss` worse than the best: that much of a share, that share of a number."""
+    first = best(points)
+    enough = first.merit - loss * (1.0 if first.metric.share else abs(first.value))
     return min(
-        (point for point in points if point.accuracy >= enough), key=lambda p: (p.macs, -p.accuracy)
+        (point for point in points if point.merit >= enough), key=lambda p: (p.macs, -p.merit)
     )

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from elastic.run.flags import Flags, cost, whole
 from elastic.run.settings import common_flags, complete, data_settings, known
+from elastic.train.scores import ACCURACY, Metric
 
-OBJECTIVES: Final = ("accuracy", "macs", "params", "latency", "memory")
+COSTS: Final = ("macs", "params", "latency", "memory")
 STRATEGIES: Final = ("exhaustive", "evolution", "random", "pools")
 STRATEGY: Final[Mapping[str, Any]] = {
     "evaluations": 512,
@@ -22,17 +23,19 @@ STRATEGY: Final[Mapping[str, Any]] = {
 """What a strategy needs that settings.toml describes for another one."""
 
 
-def check_search(search: Mapping[str, Any]) -> None:
+def check_search(search: Mapping[str, Any], metrics: Sequence[Metric]) -> None:
     """Exits where `[search]` says what no search can do, with all that is wrong."""
-    wrong = [*faults(search)]
+    wrong = [*faults(search, [metric.key for metric in metrics])]
     if wrong:
         raise SystemExit("\n".join(f"settings.toml: [search] {fault}" for fault in wrong))
 
 
-def faults(search: Mapping[str, Any]) -> Iterator[str]:
-    objectives = search["objectives"]
-    if not isinstance(objectives, list) or any(name not in OBJECTIVES for name in objectives):
-        yield f"objectives = {objectives!r}: a list is expected, of {', '.join(OBJECTIVES)}"
+def faults(search: Mapping[str, Any], metrics: Sequence[str]) -> Iterator[str]:
+    objectives, words = search["objectives"], (*metrics, *COSTS)
+    if not isinstance(objectives, list) or any(name not in words for name in objectives):
+        yield f"objectives = {objectives!r}: a list is expected, of {', '.join(words)}"
+    elif sum(name in metrics for name in objectives) > 1:
+        yield f"objectives = {objectives!r}: one of {', '.join(metrics)}, and costs, are expected"
     for name in ("calibrate", "seed"):
         yield from unless_whole(name, search[name], 0)
 
@@ -58,8 +61,8 @@ def faults(search: Mapping[str, Any]) -> Iterator[str]:
 
 
 def faults_of_budget(budget: Mapping[str, Any]) -> Iterator[str]:
-    if budget.get("name") not in OBJECTIVES[1:]:
-        yield f"budgets: {dict(budget)} has no name: {', '.join(OBJECTIVES[1:])}"
+    if budget.get("name") not in COSTS:
+        yield f"budgets: {dict(budget)} has no name: {', '.join(COSTS)}"
         return
     for end, value in budget.items():
         if end in ("least", "most"):
@@ -117,8 +120,12 @@ class SearchOptions:
     start_from: Path | None = None
 
 
-def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> SearchOptions:
-    """`[search]` and the command line."""
+def search_options(
+    settings: Mapping[str, Any],
+    argv: Sequence[str] | None = None,
+    metrics: Sequence[Metric] = (ACCURACY,),
+) -> SearchOptions:
+    """`[search]` and the command line, for a network that is scored by some metrics: the first always counts."""
     parser = Flags(description="Finds the Pareto-optimal sub-networks of a trained network.")
     add = parser.add_argument
     common_flags(parser)
@@ -128,14 +135,17 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         metavar="FILE",
         help="default: checkpoint.pt in the output folder",
     )
-    text = "objectives beside accuracy, which always counts"
     add(
         "--start",
         type=Path,
         metavar="FILE",
         help="search weights that were not trained here: calibration alone",
     )
-    add("--objectives", nargs="+", choices=OBJECTIVES, help=text)
+    words = [*(metric.key for metric in metrics), *COSTS]
+    text = f"objectives beside {metrics[0].name}, which always counts"
+    if len(metrics) > 1:
+        text = f"costs, and the metric to search by (default: {metrics[0].key})"
+    add("--objectives", nargs="+", choices=words, help=text)
     add("--strategy", choices=STRATEGIES)
     add(
         "--evaluations", type=whole(1), metavar="N", help="total number of sub-networks to evaluate"
@@ -159,7 +169,7 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         parser.error("--checkpoint is of a trained network, and --start of another: name one")
 
     complete(settings["search"], SearchOptions, "search")
-    check_search(settings["search"])
+    check_search(settings["search"], metrics)
     search = dict(settings["search"])
     for name in ("objectives", "calibrate", "seed"):
         if getattr(flags, name) is not None:
@@ -171,7 +181,7 @@ def search_options(settings: Mapping[str, Any], argv: Sequence[str] | None = Non
         strategy["evaluations"] = flags.evaluations
     search["strategy"] = {**STRATEGY, **strategy}
     search["budgets"] = budgets(search["budgets"], flags)
-    for fault in crossed(search["budgets"]):
+    for fault in faults(search, words[: len(metrics)]):
         parser.error(fault)
     folder = flags.output_dir or Path("runs")
     return SearchOptions(

@@ -15,6 +15,7 @@ from pathlib import Path
 from elastic.files.whole import write_text
 from elastic.run.journal import key
 from elastic.search.front import Point
+from elastic.train.scores import ACCURACY
 
 
 def write_page(
@@ -33,7 +34,13 @@ def page(
     numbers = {name: number for number, name in enumerate(best, 1)}
     points = best | {key(point.at): point for point in evaluated} | best
     rows = [
-        {**asdict(point), "at": dict(point.at), "front": name in best, "number": numbers.get(name)}
+        {
+            **asdict(point),
+            "at": dict(point.at),
+            "metric": None,
+            "front": name in best,
+            "number": numbers.get(name),
+        }
         for name, point in sorted(points.items(), key=lambda item: item[1].macs)
     ]
     are = "is" if len(rows) == 1 else "are"
@@ -42,7 +49,10 @@ def page(
     if untrained:
         summary += f"; {untrained:,} of these {'is' if untrained == 1 else 'are'} not trained"
     # In a script element only "<" could end the data early.
-    data = json.dumps({"costs": [*costs], "points": rows}).replace("<", "\\u003c")
+    metric = evaluated[0].metric if evaluated else front[0].metric if front else ACCURACY
+    data = json.dumps({"costs": [*costs], "metric": asdict(metric), "points": rows}).replace(
+        "<", "\\u003c"
+    )
     return PAGE.format(title=escape(title), summary=summary, style=STYLE, data=data, script=SCRIPT)
 
 
@@ -147,7 +157,7 @@ tr.here td { background: var(--tint); }
 SCRIPT = """
 "use strict";
 const $ = (name) => document.querySelector(name);
-const { costs, points } = JSON.parse($("#data").textContent);
+const { costs, metric, points } = JSON.parse($("#data").textContent);
 const KINDS = { macs: "MACs", params: "parameters", memory: "peak memory", latency: "latency" };
 const kinds = Object.keys(KINDS).filter((kind) => points.some((p) => p[kind] != null));
 let axis = costs[0], placed = [], chosen = null;
@@ -160,7 +170,11 @@ function amount(value, kind) {
     + (kind === "memory" ? "B" : "");
 }
 const round = (x) => String(+x.toPrecision(4));
-const percent = (x) => (x == null ? "" : (100 * x).toFixed(2) + " %");
+// A higher place is a better one, whatever the metric.
+const factor = (metric.share ? 100 : 1) * (metric.rising ? 1 : -1);
+const height = (p) => factor * p.value;
+const number = (x) => round(x) + (metric.unit && " " + metric.unit);
+const told = (x) => (x == null ? "" : metric.share ? (100 * x).toFixed(2) + " %" : number(x));
 const spelled = (p) => Object.entries(p.at).map(([name, option]) =>
   name + "=" + (option === true ? "yes" : option === false ? "no" : option)).join(", ") || "-";
 
@@ -191,19 +205,21 @@ function drawChart() {
   const shown = points.filter((p) => p[axis] != null);
   const cost = shown.map((p) => p[axis]).sort((a, b) => a - b), low = cost[0], high = cost.at(-1);
   // The best nine tenths decide the scale: a few failures would flatten everything else.
-  const sorted = shown.map((p) => 100 * p.accuracy).sort((a, b) => a - b);
-  const least = shown.filter((p) => p.front).reduce((m, p) => Math.min(m, 100 * p.accuracy), 100);
-  const ys = ticks(Math.min(least, sorted[Math.floor(sorted.length / 10)]), sorted.at(-1), 6).filter((v) => v <= 100);
+  const sorted = shown.map(height).sort((a, b) => a - b);
+  const least = shown.filter((p) => p.front).reduce((m, p) => Math.min(m, height(p)), Infinity);
+  const floor = Math.min(least, sorted[Math.floor(sorted.length / 10)]);
+  const ys = ticks(floor, sorted.at(-1), 6).filter((v) => !metric.share || v <= 100);
   const log = low > 0 && high > 20 * low;
   const xs = log ? logTicks(low, high) : ticks(low, high, narrow ? 4 : 7);
   const scale = log ? Math.log10 : (v) => v;
   const x = (v) => left + (width - left - right) * (scale(v) - scale(xs[0])) / (scale(xs.at(-1)) - scale(xs[0]));
   const y = (v) => height - bottom - (height - top - bottom) * (v - ys[0]) / (ys.at(-1) - ys[0]);
   const svg = element("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "img" });
-  svg.append(element("title", {}, `accuracy against ${KINDS[axis]}`));
+  svg.append(element("title", {}, `${metric.name} against ${KINDS[axis]}`));
   for (const v of ys) {
     svg.append(element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }));
-    svg.append(element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, v + " %"));
+    const label = metric.share ? v + " %" : round(metric.rising ? v : -v);
+    svg.append(element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, label));
   }
   let free = 0;
   for (const v of xs) {
@@ -213,21 +229,21 @@ function drawChart() {
     svg.append(element("text", { x: at, y: height - bottom + 19, "text-anchor": "middle" }, text));
     free = at + half + 6;
   }
-  placed = shown.map((p) => ({ p, x: x(p[axis]), y: y(100 * p.accuracy) })).filter((d) => d.y <= height - bottom + 0.5);
+  placed = shown.map((p) => ({ p, x: x(p[axis]), y: y(height(p)) })).filter((d) => d.y <= height - bottom + 0.5);
   const middle = { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" };
   const below = shown.length - placed.length, lacking = points.length - shown.length;
   const notes = [log && "logarithmic", below && `${below} lie below`, lacking && `${lacking} not measured`];
-  svg.append(element("text", middle, [`accuracy against ${KINDS[axis]}`, ...notes.filter(Boolean)].join(", ")));
+  svg.append(element("text", middle, [`${metric.name} against ${KINDS[axis]}`, ...notes.filter(Boolean)].join(", ")));
   const circles = (front, name, r) => {
     for (const d of placed.filter((d) => d.p.front === front))
       svg.append(element("circle", { class: d.p.trained === false ? name + " idle" : name, cx: d.x, cy: d.y, r }));
   };
   circles(false, "dot", 3.5);
-  let steps = "", best = -1;
-  for (const d of [...placed].sort((a, b) => a.p[axis] - b.p[axis] || b.p.accuracy - a.p.accuracy)) {
-    if (d.p.accuracy <= best) continue;
+  let steps = "", best = -Infinity;
+  for (const d of [...placed].sort((a, b) => a.p[axis] - b.p[axis] || height(b.p) - height(a.p))) {
+    if (height(d.p) <= best) continue;
     steps += steps ? `H${d.x}V${d.y}` : `M${d.x} ${d.y}`;
-    best = d.p.accuracy;
+    best = height(d.p);
   }
   svg.append(element("path", { class: "steps", d: `${steps}H${width - right}` }));
   circles(true, "best", 5);
@@ -268,8 +284,8 @@ function show(d) {
   tip.hidden = !d;
   if (!d) return;
   const bold = document.createElement("b"), code = document.createElement("code");
-  bold.textContent = percent(chosen.accuracy);
-  const test = chosen.test_accuracy == null ? [] : ["test " + percent(chosen.test_accuracy)];
+  bold.textContent = told(chosen.value);
+  const test = chosen.test_value == null ? [] : ["test " + told(chosen.test_value)];
   const figures = kinds.filter((k) => chosen[k] != null)
     .map((k) => amount(chosen[k], k) + (k === "latency" ? "" : " " + KINDS[k]));
   code.textContent = spelled(chosen);
@@ -304,7 +320,7 @@ async function copy(p) {
 }
 
 function fillTable() {
-  const tested = points.some((p) => p.test_accuracy != null) ? [(p) => percent(p.test_accuracy)] : [];
+  const tested = points.some((p) => p.test_value != null) ? [(p) => told(p.test_value)] : [];
   const heads = ["", "", "sub-network", "validation", ...tested.map(() => "test"), ...kinds.map((k) => KINDS[k])];
   const row = document.createElement("tr");
   row.append(...heads.map((text) => Object.assign(document.createElement("th"), { textContent: text })));
@@ -314,7 +330,7 @@ function fillTable() {
     const button = Object.assign(document.createElement("button"), { textContent: "copy", onclick: () => copy(p) });
     code.textContent = code.title = spelled(p);
     if (p.trained === false) code.textContent += " (not trained)";
-    const figures = [percent(p.accuracy), ...tested.map((of) => of(p)), ...kinds.map((k) => amount(p[k], k))];
+    const figures = [told(p.value), ...tested.map((of) => of(p)), ...kinds.map((k) => amount(p[k], k))];
     for (const cell of [p.number, button, code, ...figures])
       line.appendChild(document.createElement("td")).append(cell);
     line.point = p;

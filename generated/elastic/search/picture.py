@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from elastic.files.whole import whole_file, write_text
+from elastic.train.scores import ACCURACY, Metric
 
 WIDTH, HEIGHT = 880, 540
 FONTS = "Helvetica, Arial, sans-serif"
@@ -62,12 +63,13 @@ Shape: TypeAlias = Line | Dot | Text
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What is drawn: points (cost, accuracy) of all that was evaluated, and of the front."""
+    """What is drawn: points (cost, value of the metric) of all that was evaluated, and of the front."""
 
     title: str
     cost_name: str
     evaluated: Sequence[tuple[float, float]]
     front: Sequence[tuple[float, float]]
+    metric: Metric = ACCURACY
 
 
 def draw(series: Series, folder: Path, name: str = "pareto") -> tuple[Path, Path]:
@@ -80,12 +82,16 @@ def draw(series: Series, folder: Path, name: str = "pareto") -> tuple[Path, Path
 
 
 def layout(series: Series) -> list[Shape]:
-    """Axes, grid, all evaluated points, the front as a staircase."""
-    points = [*series.evaluated, *series.front]
-    costs, accuracies = [p[0] for p in points], [100 * p[1] for p in points]
+    """Axes, grid, all evaluated points, the front as a staircase. Better is higher up, whatever the metric."""
+    metric = series.metric
+    factor = (100 if metric.share else 1) * (1 if metric.rising else -1)
+    evaluated = [(cost, factor * value) for cost, value in series.evaluated]
+    best = [(cost, factor * value) for cost, value in series.front]
+    points = [*evaluated, *best]
+    costs, heights = [p[0] for p in points], [p[1] for p in points]
     # The best nine tenths decide the scale: a few failures would flatten everything else.
-    floor = min([100 * p[1] for p in series.front] + [sorted(accuracies)[len(accuracies) // 10]])
-    y_ticks = [tick for tick in ticks(floor, max(accuracies), 6) if tick <= 100]
+    floor = min([p[1] for p in best] + [sorted(heights)[len(heights) // 10]])
+    y_ticks = [tick for tick in ticks(floor, max(heights), 6) if not metric.share or tick <= 100]
     logarithmic = max(costs) > 20 * min(costs) > 0
     x_ticks = log_ticks(min(costs), max(costs)) if logarithmic else ticks(min(costs), max(costs), 7)
     scale = math.log10 if logarithmic else float
@@ -95,8 +101,8 @@ def layout(series: Series) -> list[Shape]:
     def x(cost: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * (scale(cost) - x0) / ((x1 - x0) or 1)
 
-    def y(percent: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (percent - y0) / ((y1 - y0) or 1)
+    def y(height: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (height - y0) / ((y1 - y0) or 1)
 
     # A long title is set smaller: a character is about as wide as half its size.
     size = max(12, min(20, int((WIDTH - LEFT - RIGHT) / (0.52 * len(series.title)))))
@@ -106,7 +112,8 @@ def layout(series: Series) -> list[Shape]:
     shapes.append(Text(LEFT, 50, legend, 13, GREY))
     for tick in y_ticks:
         shapes.append(Line([(LEFT, y(tick)), (WIDTH - RIGHT, y(tick))], GRID))
-        shapes.append(Text(LEFT - 10, y(tick), f"{tick:g} %", 13, GREY, "end"))
+        label = f"{tick:g} %" if metric.share else f"{tick if metric.rising else -tick:g}"
+        shapes.append(Text(LEFT - 10, y(tick), label, 13, GREY, "end"))
     for tick in x_ticks:
         shapes.append(Line([(x(tick), HEIGHT - BOTTOM), (x(tick), HEIGHT - BOTTOM + 6)], GREY))
         shapes.append(
@@ -117,21 +124,26 @@ def layout(series: Series) -> list[Shape]:
     shapes.append(Line([(LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM)], GREY, 1.4))
     title = COSTS[series.cost_name]
     shapes.append(Text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 22, title, 14, INK, "middle"))
-    shapes.append(Text(LEFT - 10, TOP - 22, "accuracy", 13, GREY, "end"))
+    shapes.append(Text(LEFT - 10, TOP - 22, named(metric), 13, GREY, "end"))
 
-    shapes += [Dot(x(c), y(100 * a), 3.6, PALE) for c, a in series.evaluated if 100 * a >= y0]
-    front = sorted(series.front)
+    shapes += [Dot(x(cost), y(height), 3.6, PALE) for cost, height in evaluated if height >= y0]
+    front = sorted(best)
     stairs: list[tuple[float, float]] = []
-    for cost, accuracy in front:
-        if stairs and y(100 * accuracy) >= stairs[-1][1]:
+    for cost, height in front:
+        if stairs and y(height) >= stairs[-1][1]:
             continue  # on the front for the sake of another cost
         if stairs:
             stairs.append((x(cost), stairs[-1][1]))
-        stairs.append((x(cost), y(100 * accuracy)))
+        stairs.append((x(cost), y(height)))
     stairs.append((WIDTH - RIGHT, stairs[-1][1]))
     shapes.append(Line(stairs, ACCENT, 2.2))
-    shapes += [Dot(x(c), y(100 * a), 5.2, ACCENT, hollow=True) for c, a in front]
+    shapes += [Dot(x(cost), y(height), 5.2, ACCENT, hollow=True) for cost, height in front]
     return shapes
+
+
+def named(metric: Metric) -> str:
+    """What the vertical axis is called."""
+    return f"{metric.name} ({metric.unit})" if metric.unit else metric.name
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:

@@ -121,15 +121,16 @@ GOLDEN = (5**0.5 - 1) / 2
 
 
 def objectives(point: Point, costs: Sequence[str]) -> Values:
-    """What is to be made small: minus the accuracy, and the costs."""
-    return (-point.accuracy, *(point.cost(name) for name in costs))
+    """What is to be made small: minus the merit, and the costs."""
+    return (-point.merit, *(point.cost(name) for name in costs))
 
 
 def covered(front: Sequence[Point], largest: Point, costs: Sequence[str]) -> float | None:
     """How good a front is, whatever search it comes from: the share that it dominates of the box of all accuracies and
-    of costs up to those of the largest sub-network. None where one of these was not measured.
+    of costs up to those of the largest sub-network. None where one of these was not measured, or where the metric has
+    no best value.
     """
-    if any(getattr(largest, name) is None for name in costs):
+    if not largest.metric.share or any(getattr(largest, name) is None for name in costs):
         return None
     reference = tuple(largest.cost(name) for name in costs)
     volume = hypervolume([objectives(point, costs) for point in front], (0.0, *reference))

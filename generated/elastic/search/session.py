@@ -32,7 +32,8 @@ from elastic.search.proposals import Proposals, covered
 from elastic.space.latency_table import LatencyTable, predicted, read_table
 from elastic.space.memory import read_memory
 from elastic.train.evaluate import evaluate
-from elastic.train.interfaces import Assignment, Space
+from elastic.train.interfaces import Assignment, Space, Task
+from elastic.train.scores import Metric
 from elastic.train.sorting import sort_all
 from elastic.train.start import keep_start, start
 from elastic.train.subnets import resolved
@@ -43,7 +44,8 @@ from elastic.train.trained import Trained, load_trained
 class Search:
     """A search under way.
 
-    costs      what the accuracy is weighed against; the first is the one that pictures show
+    metric     what is made as good as possible
+    costs      what that is weighed against; the first is the one that pictures show
     proposals  what to evaluate next, generation by generation
     plans      the plans of what is evaluated, with norms calibrated
     evaluator  what evaluates
@@ -56,6 +58,7 @@ class Search:
     space: Space
     options: SearchOptions
     world: World
+    metric: Metric
     costs: list[str]
     proposals: Proposals
     plans: Calibrated
@@ -66,7 +69,7 @@ class Search:
 
     @property
     def evaluated_on(self) -> str:
-        """Which images the accuracies are of: "test" where none were held out."""
+        """Which images the values are of: "test" where none were held out."""
         return evaluated_on(self.trained)
 
     def finished(self, evaluated: Sequence[Point], front: Sequence[Point]) -> list[Point]:
@@ -94,7 +97,7 @@ def begin(
     net: Any,
     space: Space,
     shapes: Shapes,
-    classes: int,
+    task: Task,
     project: Path,
     options: SearchOptions,
     world: World,
@@ -110,14 +113,14 @@ def begin(
     if options.start_from is not None:
         assert options.data is not None
         file = options.output_dir / "start.safetensors"
-        start(net, options.start_from, classes, world)
-        sort_all(net, "l1", project / "channels.json", None, world)
+        start(net, options.start_from, task.count, world)
+        sort_all(net, "l1", project / "channels.json", None, task, world)
         keep_start(file, net, options.data, world)
     trained = load_trained(
         net,
         file,
         shapes,
-        classes,
+        task,
         world.device,
         data=options.data,
         data_path=options.data_path,
@@ -125,8 +128,12 @@ def begin(
     )
     loading = trained.loading
     if world.main and evaluated_on(trained) == "test":
-        print("no validation images (validation = 0): accuracy is measured on the test set")
-    costs = [name for name in dict.fromkeys(options.objectives) if name != "accuracy"] or ["macs"]
+        measured = trained.task.metrics[0].name
+        print(f"no validation images (validation = 0): {measured} is measured on the test set")
+    metrics = {metric.key: metric for metric in trained.task.metrics}
+    named = [*dict.fromkeys(options.objectives)]
+    metric = metrics[next((name for name in named if name in metrics), next(iter(metrics)))]
+    costs = [name for name in named if name not in metrics] or ["macs"]
     plans = Calibrated(trained.net, loading.calibration(options.calibrate))
     table = read_latencies(options.latency_table, space, world, first_version(net))
     origin = trained.origin()
@@ -140,6 +147,7 @@ def begin(
         budgets=options.budgets,
         timed=table is None and "latency" in limited,
         world=world,
+        metric=metric,
     )
     started = time.perf_counter()
     rng = random.Random(options.seed)
@@ -151,6 +159,7 @@ def begin(
             space,
             options,
             world,
+            metric,
             costs,
             proposals,
             plans,
@@ -163,7 +172,7 @@ def begin(
 
 
 def evaluated_on(trained: Trained) -> str:
-    """Which images the accuracies are of: "test" where none were held out."""
+    """Which images the values are of: "test" where none were held out."""
     data = trained.loading.data
     return "test" if data.validation is data.test else "validation"
 
@@ -211,13 +220,14 @@ def counting(
 
 
 def measuring(trained: Trained, plans: Callable[[Assignment], Any], shapes: Shapes) -> Measure:
-    """What measures a sub-network: its accuracy on held-out or on test images, or its latency, of one example, as it
-    is served."""
+    """What measures a sub-network: its metrics on held-out or on test images, or its latency, of one example, as it is
+    served."""
     net, loading = trained.net, trained.loading
     images = {
-        "accuracy": loading.evaluation(loading.data.validation),
-        "test_accuracy": loading.evaluation(loading.data.test),
+        "": loading.evaluation(loading.data.validation),
+        "test_": loading.evaluation(loading.data.test),
     }
+    keys = [metric.key for metric in trained.task.metrics]
 
     def measured(at: Assignment, what: str) -> Measured:
         plan = plans(at)
@@ -225,8 +235,10 @@ def measuring(trained: Trained, plans: Callable[[Assignment], Any], shapes: Shap
             inputs = sized(random_inputs(shapes, 1, loading.world.device), plan.resolution)
             timing = measure(net.fused(plan), inputs)
             return {"latency": timing.median, "latency_p90": timing.p90}
-        score = evaluate(net, plan, images[what], loading.world)
-        return {what: score.accuracy} | ({"broken": score.broken} if score.broken else {})
+        part = "" if what in keys else "test_"
+        score = evaluate(net, plan, images[part], trained.task, loading.world)
+        found = {part + key: score.of(key, trained.task.metrics) for key in keys}
+        return found | ({"broken": score.broken} if score.broken else {})
 
     return measured
 
@@ -242,15 +254,16 @@ def report(search: Search, name: str, evaluated: Sequence[Point], front: Sequenc
     share = covered(front, search.evaluator.point(search.space.largest()), costs)
     about: dict[str, Any] = {"network": name, **search.origin, "dataset": data.name}
     about |= {"cost": costs[0], "costs": costs, "hypervolume": share}
-    title = f"{name}: accuracy on {len(data.validation):,} {search.evaluated_on} images"
+    title = f"{name}: {search.metric.name} on {len(data.validation):,} {search.evaluated_on} images"
     with writing(folder):
         write_text(folder / "pareto.json", to_json(front, about))
         write_page(folder / "pareto.html", title, [*evaluated], [*front], costs)
     series = Series(
         title=title,
         cost_name=costs[0],
-        evaluated=[(point.cost(costs[0]), point.accuracy) for point in evaluated],
-        front=[(point.cost(costs[0]), point.accuracy) for point in front],
+        evaluated=[(point.cost(costs[0]), point.value) for point in evaluated],
+        front=[(point.cost(costs[0]), point.value) for point in front],
+        metric=search.metric,
     )
     with writing(folder):
         _, picture = draw(series, folder)
@@ -265,8 +278,8 @@ def front_table(front: Sequence[Point]) -> str:
             amount(point.macs),
             amount(point.params),
             amount(point.cost("memory")),
-            f"{point.accuracy:.2%}",
-            f"{point.test_accuracy:.2%}",
+            point.metric.shown(point.value),
+            "" if point.test_value is None else point.metric.shown(point.test_value),
             f"{1e3 * point.cost('latency'):.3f} ms",
         ]
         for number, point in enumerate(front, 1)

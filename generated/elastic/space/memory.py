@@ -1,8 +1,9 @@
 """The most memory that the activations of a sub-network take at once, counted on the graph.
 
-The sub-network is counted as it is deployed, `net.extract(plan, fold=True)`: norms are folded into the layer that they
-alone read, an activation overwrites what nothing reads after it, views take nothing, and the image is there from the
-beginning to the end. A tensor lives from the operation that writes it until the last one that reads it has run.
+The sub-network is counted as it is deployed, `net.extract(plan, fold=True)`: parallel linear branches are one
+convolution, norms are folded into the layer that they alone read, an activation overwrites what nothing reads after it,
+views take nothing, and the image is there from the beginning to the end. A tensor lives from the operation that writes
+it until the last one that reads it has run.
 Weights are not counted, nor what kernels need for themselves while they run.
 
 `Memory` reads a project's ir.json, in which an expression is a number, {"choice": name} or [function, arguments...].
@@ -11,37 +12,18 @@ Weights are not counted, nor what kernels need for themselves while they run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from elastic.net.windows import window_from
+from elastic.space.branches import merge_branches
 from elastic.space.functions import FUNCTIONS, exact
+from elastic.space.steps import Step, viewed
 
 BYTES = 4
 """Of one float32 activation."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """An operation.
-
-    reads   the tensors that it reads, and `writes` those that it writes
-    block   where it stands: the name of the operation without its last part
-
-    The others are what its operator says of its memory (`memory` in ir.json): where its output lies, whether it takes
-    up a norm that alone reads it, whether a sum may be added into its output; elements that it needs while it runs.
-    """
-
-    reads: Sequence[str]
-    writes: Sequence[str]
-    block: str = ""
-    role: str = "own"
-    absorbs: bool = False
-    summed: bool = False
-    more: int = 0
-    inner: tuple[int, int, int] | tuple[()] = ()
 
 
 def most_alive(
@@ -130,17 +112,6 @@ def written(step: Step, elements: Mapping[str, int]) -> int:
     return sum(elements[name] for name in step.writes)
 
 
-def viewed(views: Mapping[str, str]) -> Callable[[str], str]:
-    """A tensor, or what a select or narrow of it goes on with."""
-
-    def found(name: str) -> str:
-        while name in views:
-            name = views[name]
-        return name
-
-    return found
-
-
 class Memory:
     """Calling it with an assignment gives the peak in bytes: float32, one image, as `specc cost` counts it."""
 
@@ -178,7 +149,11 @@ class Memory:
 
         names = dict.fromkeys(name for op in kept for name in (*op["inputs"], *op["outputs"]))
         written = {name: elements(name) for name in (*names, *self.inputs)}
-        steps = [step_of(op, at) for op in kept]
+        steps = [
+            step_of(op, at, self.shapes[op["inputs"][0]] == self.shapes[op["outputs"][0]])
+            for op in kept
+        ]
+        steps, _ = merge_branches(steps, self.prediction, views)
         return BYTES * most_alive(steps, written, self.inputs, self.prediction, views)
 
     def present(self, at: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
@@ -201,8 +176,8 @@ class Memory:
         return kept[::-1], views
 
 
-def step_of(op: Mapping[str, Any], at: Mapping[str, Any]) -> Step:
-    """An operation of ir.json as memory is counted of it."""
+def step_of(op: Mapping[str, Any], at: Mapping[str, Any], keeps: bool) -> Step:
+    """An operation of ir.json as memory is counted of it; `keeps` says whether it keeps the shape."""
     said = op.get("memory", {})
     return Step(
         op["inputs"],
@@ -213,6 +188,9 @@ def step_of(op: Mapping[str, Any], at: Mapping[str, Any]) -> Step:
         said.get("summed", False),
         int(value(said.get("more", 0), at)),
         tuple(int(value(part, at)) for part in said.get("inner", ())),  # type: ignore[arg-type]
+        window_from([int(value(part, at)) for part in said.get("window", ())]),
+        op.get("effect") == "sums",
+        keeps and said.get("role") == "alias",
     )
 
 

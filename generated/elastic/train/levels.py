@@ -87,7 +87,7 @@ def check_levels(data: Data, path: Path = GRAPH) -> None:
 def read_levels(path: Path = GRAPH) -> Levels:
     """The levels of the network whose graph is kept in `path`: ir.json of this project."""
     graph = json.loads(path.read_text(encoding="utf-8"))
-    rows = graph.get("labels") or [{"name": "", "classes": graph["classes"]}]
+    rows = graph.get("labels") or [{"name": "", "classes": graph.get("classes", 0)}]
     levels = tuple(
         Level(
             row["name"],

@@ -51,7 +51,7 @@ def initialise(net: nn.Module, settings: Mapping[str, Any], zeroed: Sequence[str
 def fill(module: nn.Module, name: str, parameter: Tensor, settings: Mapping[str, Any]) -> None:
     """One parameter, by what it is: norms, and what decays as they do, stay as they are made."""
     kind = getattr(module, "decays_as", "")
-    if hasattr(module, "eps") or kind == "norm" or name.startswith("transform"):
+    if hasattr(module, "eps") or kind == "norm" or name == "gain" or name.startswith("transform"):
         return
     if kind:  # a position or a class token
         if settings["name"] == "trunc_normal":
@@ -186,7 +186,7 @@ def kind_of(module: nn.Module, name: str, parameter: nn.Parameter) -> str:
     """
     if hasattr(module, "decays_as"):
         return str(module.decays_as)
-    if hasattr(module, "eps"):
+    if hasattr(module, "eps") or name == "gain":
         return "norm"
     if name.endswith("bias"):
         return "bias"

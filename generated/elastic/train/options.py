@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Final
@@ -337,6 +337,7 @@ class TrainOptions:
     settings: Mapping[str, Any]
     flags: argparse.Namespace
     target: float | None = None
+    loss: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train_options(settings: Mapping[str, Any], argv: Sequence[str] | None = None) -> TrainOptions:

@@ -1,4 +1,4 @@
-"""Judging networks of several answers: the accuracy of every sub-network at every level of the labels."""
+"""Judging networks of several answers: how good every sub-network is, at every level of the labels."""
 
 from __future__ import annotations
 
@@ -9,54 +9,57 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from elastic.data.images import each_input
 from elastic.files.whole import write_text, writing
 from elastic.net.plan import short
-from elastic.run.distributed import World, total
+from elastic.run.distributed import World
 from elastic.run.progress import amount, table
-from elastic.train.evaluate import Score, counted, score_of
-from elastic.train.interfaces import Batches, Space
+from elastic.train.evaluate import together
+from elastic.train.interfaces import Batches, Space, Task
 from elastic.train.levels import Levels
+from elastic.train.scores import ACCURACY, Metric, Score, measured_by
 
 
 @torch.no_grad()
 def evaluate_outputs(
-    net: Any, plan: Any, batches: Batches, world: World, levels: Levels
+    net: Any, plan: Any, batches: Batches, task: Task, world: World, levels: Levels
 ) -> dict[str, Score]:
     """The score of every output that the plan asks for, by its name, from one pass over all processes' batches."""
     was_training = net.training
     net.eval()
     names = list(plan.outputs)
-    counts = torch.zeros(len(names), 4, dtype=torch.float64, device=world.device)
+    counts: dict[str, list[Tensor]] = {name: [] for name in names}
     for images, labels in batches:
         wanted = levels.labels(labels)
         predictions = net(*each_input(images), plan)
-        for row, name in zip(counts, names, strict=True):
-            row += counted(predictions[name].float(), wanted[levels.of[name]])
+        for name, rows in counts.items():
+            rows.append(task.counted(predictions[name].float(), wanted[levels.of[name]]))
     net.train(was_training)
-    rows = total(counts, world).tolist()
-    return {name: score_of(row) for name, row in zip(names, rows, strict=True)}
+    return {name: task.score(together(rows, task, world)) for name, rows in counts.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A sub-network with its accuracy at every level, finest first; without levels it is called `accuracy`.
+    """A sub-network with the value of the metric at every level, finest first; without levels it has the metric's key.
 
-    held_out  the same on images that are no test images, by which a level is picked; `accuracy` where there are none
+    held_out  the same on images that are no test images, by which a level is picked; `value` where there are none
     """
 
     name: str
     at: Mapping[str, Any]
     macs: int
     params: int
-    accuracy: Mapping[str, float]
+    value: Mapping[str, float]
     held_out: Mapping[str, float] | None = None
+    metric: Metric = ACCURACY
 
     def finest(self, target: float) -> str | None:
         """The finest level at which it is right often enough; None where there is none."""
-        shares = self.accuracy if self.held_out is None else self.held_out
-        return next((level for level, share in shares.items() if share >= target), None)
+        values = self.value if self.held_out is None else self.held_out
+        enough = self.metric.merit(target)
+        return next((n for n, value in values.items() if self.metric.merit(value) >= enough), None)
 
 
 def subnets(
@@ -65,12 +68,13 @@ def subnets(
     plans: Sequence[Any],
     scores: Mapping[str, Score],
     held_out: Mapping[str, Score] | None = None,
+    metric: Metric = ACCURACY,
 ) -> list[Subnet]:
     """A row for each of some plans, whose answers are among those that were scored."""
 
     def by_level(plan: Any, scores: Mapping[str, Score]) -> dict[str, float]:
         names = [name for name in levels.beside(plan.prediction) if name in scores]
-        return {levels.of[name] or "accuracy": scores[name].accuracy for name in names}
+        return {levels.of[name] or metric.key: scores[name].value for name in names}
 
     return [
         Subnet(
@@ -80,6 +84,7 @@ def subnets(
             space.params(plan.assignment),
             by_level(plan, scores),
             None if held_out is None else by_level(plan, held_out),
+            metric,
         )
         for plan in plans
     ]
@@ -91,17 +96,17 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
     With a target it says for every sub-network the finest level that reaches it (slicing, section 3.3): on held-out
     images, as the test images are to say how good that choice is.
     """
-    levels = list(rows[0].accuracy)
+    levels, metric = list(rows[0].value), rows[0].metric
     heads = ["answer", "sub-network", "MACs", "params", *levels]
     if target is not None:
-        heads.append(f"at {target:.0%}")
+        heads.append(f"at {target:.0%}" if metric.share else f"at {metric.shown(target)}")
     lines = []
     for row in rows:
         cells = [row.name, short(row.at, 32), amount(row.macs), amount(row.params)]
-        cells += [f"{row.accuracy[level]:.2%}" for level in levels]
+        cells += [metric.shown(row.value[level]) for level in levels]
         if target is not None:
             level = row.finest(target)
-            cells.append("-" if level is None else "yes" if level == "accuracy" else level)
+            cells.append("-" if level is None else "yes" if level == metric.key else level)
         lines.append(cells)
     data = [
         {
@@ -109,13 +114,14 @@ def report(rows: Sequence[Subnet], target: float | None, folder: Path) -> str:
             "at": dict(row.at),
             "macs": row.macs,
             "params": row.params,
-            "accuracy": dict(row.accuracy),
+            "accuracy" if metric == ACCURACY else "value": dict(row.value),
         }
         | ({} if row.held_out is None else {"validation": dict(row.held_out)})
         | ({} if target is None else {"finest": row.finest(target)})
         for row in rows
     ]
-    text = json.dumps({"target": target, "subnets": data}, indent=2) + "\n"
+    about = {"target": target, **measured_by(metric)}
+    text = json.dumps({**about, "subnets": data}, indent=2) + "\n"
     with writing(folder / "answers.json"):
         write_text(folder / "answers.json", text)
     return table(heads, lines)

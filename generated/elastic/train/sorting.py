@@ -9,16 +9,15 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from elastic.files.documents import fields, listed, number, read_json, text
 from elastic.run.distributed import World
-from elastic.train.interfaces import Batches
+from elastic.train.interfaces import Batches, Task
 from elastic.train.trainer import run
 
-OF_CHANNELS: Final = frozenset(("weight", "bias", "running_mean", "running_var"))
+OF_CHANNELS: Final = frozenset(("weight", "bias", "gain", "running_mean", "running_var"))
 NAMES: Final = listed(text)
 SET: Final = fields(
     {"rows": NAMES, "columns": NAMES, "judges": NAMES}, {"scores": listed(number(0))}
@@ -80,7 +79,9 @@ IMPORTANCE: Final[Mapping[str, Importance]] = MappingProxyType(
 # --- sorting ----------------------------------------------------------------------------------------
 
 
-def sort_all(net: nn.Module, how: str, file: Path, batches: Batches | None, world: World) -> None:
+def sort_all(
+    net: nn.Module, how: str, file: Path, batches: Batches | None, task: Task, world: World
+) -> None:
     """Sorts every set of channels of channels.json, the most important first, and says so.
 
     The largest sub-network keeps its outputs. `taylor` needs `batches` of images and labels. Exits where it has none,
@@ -94,7 +95,7 @@ def sort_all(net: nn.Module, how: str, file: Path, batches: Batches | None, worl
     if how == "taylor":
         if batches is None:
             raise SystemExit("--sort taylor needs images: --calibrate 1024")
-        learn_gradients(net, batches)
+        learn_gradients(net, batches, task)
     for channels in sets:
         order = importance(net, channels, how).argsort(descending=True, stable=True)
         reorder(net, channels, order)
@@ -118,15 +119,14 @@ def read_channels(file: Path, net: nn.Module) -> list[ChannelSet]:
     return sets
 
 
-def learn_gradients(net: Any, batches: Batches) -> None:
+def learn_gradients(net: Any, batches: Batches, task: Task) -> None:
     """Leaves in each parameter the gradient of the largest sub-network's mean loss over some batches; norms stay."""
     was_training, parameters = net.training, [*net.parameters()]
     learning = [parameter.requires_grad for parameter in parameters]
     net.eval().requires_grad_(True)
     device, plan = parameters[0].device, net.plan()
     for images, labels in batches:
-        logits = run(net, images, plan)
-        F.cross_entropy(logits, labels.to(device)).backward()  # type: ignore[no-untyped-call]
+        task.criterion(run(net, images, plan), labels.to(device)).backward()  # type: ignore[no-untyped-call]
     net.train(was_training)
     for parameter, before in zip(parameters, learning, strict=True):
         parameter.requires_grad_(before)

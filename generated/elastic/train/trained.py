@@ -16,13 +16,15 @@ from elastic.files.first_version import FirstVersion, first_version
 from elastic.run.distributed import World
 from elastic.run.settings import at_path
 from elastic.train import checkpoint
+from elastic.train.interfaces import Task
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A network in eval mode with the weights of a checkpoint, `saved`, and how its data is loaded."""
+    """A network in eval mode with the weights of a checkpoint, `saved`; what it predicts; how its data is loaded."""
 
     net: Any
+    task: Task
     loading: Loading
     saved: Mapping[str, Any]
 
@@ -49,7 +51,7 @@ def load_trained(
     net: Any,
     file: Path,
     shapes: Shapes,
-    classes: int,
+    task: Task,
     device: torch.device | str = "cpu",
     *,
     data: Mapping[str, Any] | None = None,
@@ -64,7 +66,7 @@ def load_trained(
     net = net.eval()
     saved = checkpoint.renewed(net, checkpoint.load(file, device, needs=() if data else ("data",)))
     checkpoint.trained(net, saved)
-    read = load_data(data or at_path(saved["data"], data_path))
+    read = load_data(data or at_path(saved["data"], data_path), task)
     loading = Loading(read, shapes, World(0, 1, torch.device(device)), workers)
-    check_classes(loading.data, classes, saved)
-    return Trained(net, loading, saved)
+    check_classes(loading.data, task.count, saved)
+    return Trained(net, task.fitted(loading.data), loading, saved)

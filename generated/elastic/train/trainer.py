@@ -21,8 +21,9 @@ from elastic.data.images import Inputs, each_input
 from elastic.run.distributed import World, warn
 from elastic.train import checkpoint
 from elastic.train.checkpoint import check_finite, check_network, few, fill, renewed
-from elastic.train.interfaces import Criterion, Memory
+from elastic.train.interfaces import Memory, Task
 from elastic.train.optim import restore_optimizer
+from elastic.train.several import in_float32
 
 EVIDENCE: Final = "not_finite.pt"
 """What the last batch is kept in."""
@@ -146,7 +147,7 @@ class Trainer:
         net: nn.Module,
         optimizer: Optimizer,
         schedule: LRScheduler,
-        criterion: Criterion,
+        task: Task,
         world: World,
         *,
         amp: bool = False,
@@ -157,7 +158,9 @@ class Trainer:
         self.net = net
         self.optimizer = optimizer
         self.schedule = schedule
-        self.criterion = criterion
+        self.task = task
+        self.criterion = task.criterion
+        self.distance = task.distance
         self.world = world
         self.clip = clip
         self.parts = parts
@@ -214,11 +217,12 @@ class Trainer:
             with self.parallel.no_sync() if alone and self.parallel else nullcontext():
                 yield plan
 
-    def forward(self, images: Inputs, plan: Any) -> Tensor:
-        """Logits (B, classes) in float32, from inputs such as images (B, C, H, W) of the full resolution."""
+    def forward(self, images: Inputs, plan: Any) -> Any:
+        """The output in float32, such as logits (B, classes), from inputs such as images (B, C, H, W) of the full
+        resolution; a dict of outputs where the network returns several."""
         with torch.autocast(self.world.device.type, self.amp_dtype, enabled=self.amp), one_image():
-            logits = run(self.parallel or self.net, images, plan)
-        return logits.float()
+            output = run(self.parallel or self.net, images, plan)
+        return in_float32(output)
 
     def outputs(self, images: Inputs, plan: Any) -> dict[str, Tensor]:
         """The outputs that the plan asks for, by name, in float32."""
@@ -329,7 +333,7 @@ def one_image() -> Iterator[None]:
 
 
 def run(net: Any, images: Inputs, plan: Any = None) -> Tensor:
-    """The network's answer; a network without choices takes no plan."""
+    """The network's output; a network without choices takes no plan."""
     inputs = each_input(images)
     logits: Tensor = net(*inputs) if plan is None else net(*inputs, plan)
     return logits

@@ -52,6 +52,8 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--weights", metavar="FILE", help=text)
     parser.add_argument("--returns", metavar="NAME", help="the output to use, if the network returns several tensors")
+    text = "what the output is, if its shape does not say: classes, tags, values, restores, `classes each pixel`"
+    parser.add_argument("--predicts", metavar="WHAT", help=text)
     parser.add_argument(
         "--elastic", metavar="WHAT", help='make these elastic, as `specc elastify` does: "skippable; kernel {3, 5}"'
     )
@@ -71,13 +73,14 @@ def run(args: Namespace, terminal: Terminal) -> int:
     if output.suffix != ".specc":
         raise UsageError(f"a spec's file ends in .specc, unlike {args.output}")
     shapes = [sizes(text) for text in args.input]
+    kind = "" if args.predicts is None else output_kind(args.predicts)
     asked = elasticity(args)
     for path in (output, output.with_suffix(".safetensors")):
         if path.exists() and not args.force:
             raise Failure(f"{path} exists", "--force overwrites it, -o FILE writes elsewhere")
     try:
         with terminal.busy("importing"):
-            found = import_network(args.source, shapes, args.returns, args.weights, output.name)
+            found = import_network(args.source, shapes, args.returns, args.weights, output.name, kind)
     except CannotImport as error:
         raise Failure(str(error), error.help) from None
     if args.strict and found.notes:
@@ -101,6 +104,18 @@ def run(args: Namespace, terminal: Terminal) -> int:
 def quoted(text: str) -> str:
     """A text as the language writes it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def output_kind(words: str) -> str:
+    """The kind of output that a statement's words name. Raises UsageError."""
+    from specc.importing.predicts import kind_named, words_of
+    from specc.outputs import output_kinds
+
+    found = kind_named(words)
+    if found is None:
+        known = ", ".join(words_of(kind.name) for kind in output_kinds())
+        raise UsageError(f"`--predicts {words}` is nothing that a spec predicts", f"it is one of: {known}")
+    return found
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -169,6 +184,7 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
         document = Imported(
             spec=found.compiled.name,
             source=args.source,
+            predicts=predicts(found),
             files=tuple(path.as_posix() for path in files),
             lines=lines,
             operations=len(found.network.operations),
@@ -191,6 +207,7 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
         ("outputs", "three inputs", f"differ by {proof.outputs:.0e} of their spread"),
         ("a step of training", *trained_row(proof.trained)),
     ]
+    terminal.note(f"read as a network that predicts: {predicts(found)}")
     terminal.table(("", "original", "spec"), rows, right=("original", "spec"))
     for part in found.foreign:
         where = f" ({part.path})" if part.path else ""
@@ -207,6 +224,13 @@ def report(found: Imported, args: Namespace, text: str, files: list[Path], termi
         terminal.note(f"not trained in the original, and trained here: {listed(found.frozen)}; --freeze keeps them")
     terminal.note(f"wrote {', '.join(map(str, files))}: {lines} lines, {sum(found.seconds.values()):.1f} s")
     terminal.note(f"next: specc plan {args.output}")
+
+
+def predicts(found: Imported) -> str:
+    """`classes 10`, as the spec says it."""
+    from specc.importing.predicts import statement
+
+    return statement(found.network.kind, found.compiled.graph.predicts.count)
 
 
 def trained_row(trained: float | None) -> tuple[str, str]:

@@ -427,8 +427,8 @@ def init_lines(context: Context, cls: Class, before: Sequence[str] = (), after: 
         lines.append("        super().__init__()")
     lines += before
     lines += [line for name, text in cls.sizes.locals for line in guarded([f"        {name} = {text}"])]
-    if cls.held:
-        names = list(cls.held)
+    names = [name for name in cls.held if not any(line.startswith(f"        self.{name} = ") for line in values)]
+    if names:
         targets = ", ".join(f"self.{name}" for name in names)
         lines.append(f"        {targets} = {', '.join(names)}  # choices are called after these")
     for name in dict.fromkeys(cls.functions.values()):

@@ -96,8 +96,8 @@ def statement(node: ast.Statement, begins: Begins, indent: str) -> str:
             return f"norm {call_text(norm)}"
         case ast.InputStatement(named, shape):
             return f"input {f'{named.name} ' if named else ''}{call_text(shape)}"
-        case ast.PredictsStatement(word, value):
-            return f"{word.name} {phrase(value)}"
+        case ast.PredictsStatement(word, value, each):
+            return f"{word.name} {phrase(value)}" + (f" each {each.name}" if each else "")
         case ast.Stage(kind, named, _, body):
             return f"{kind} {f'{named.name} ' if named else ''}{braces(body, begins, indent)}"
         case ast.Repeat(count, index, body):

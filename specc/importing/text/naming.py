@@ -12,7 +12,7 @@ from specc.space.functions import FUNCTIONS
 KEYWORDS = frozenset(
     (
         *("import", "block", "supernet", "method", "data", "train", "search", "input", "classes", "labels", "stem"),
-        *("tags", "values", "restores", "output"),
+        *("tags", "values", "restores", "boxes", "output"),
         *("stage", "head", "exit", "param", "let", "choice", "norm", "width", "connect", "repeat", "skippable"),
         *("residual", "when", "branches", "by", "sum", "shortcut", "else", "yes", "no", "not", "and", "or"),
         *("in", "here", "as", "from", "step", "round", "max", "min", "level", "own", "follow", "fixed", "shared"),

@@ -31,6 +31,8 @@ from specc.importing.text.tree import (
     When,
 )
 from specc.ir.parameter import REQUIRED
+from specc.outputs import output_kind
+from specc.outputs.protocol import OutputKind
 from specc.semantics.files import library_blocks
 from specc.syntax import ast
 
@@ -106,8 +108,9 @@ class Writing:
             sizes = tuple(ast.Arg(None, expression(size), SPAN) for size in each.shape)
             named = name(tensors[each.name]) if len(network.inputs) > 1 else None
             statements.append(ast.InputStatement(named, ast.CallExpr(name(each.kind), sizes, SPAN), SPAN))
-        classes = channels(network.shapes[network.output])
-        statements.append(ast.PredictsStatement(name("classes"), expression(classes), None, SPAN))
+        predicted = output_kind(network.kind)
+        count = channels(network.shapes[network.output])
+        statements.append(predicts(predicted, count))
         setting = common_setting(network)
         if setting is not None:
             statements.append(norm_setting(setting))
@@ -115,7 +118,7 @@ class Writing:
         stages = self.stage_names(parts, taken)
         frame = Frame(dict(tensors.items()), {*taken, *stages})
         for part, stage in zip(parts, stages, strict=True):
-            body = part.body if part.kind != "head" else with_classes(part.body, classes, self.blocks)
+            body = part.body if part.kind != "head" else with_count(part.body, predicted.word, count, self.blocks)
             written = self.body(body, frame, setting, top=True)
             statements.append(ast.Stage(part.kind, name(stage) if part.kind == "stage" else None, (), written, SPAN))
         own = free_name(legal(network.name) or "network", set())
@@ -348,16 +351,23 @@ def norm_setting(setting: Setting) -> ast.NormSetting:
     return ast.NormSetting(ast.CallExpr(name(norm_word(kind)), given, SPAN), SPAN)
 
 
-def with_classes(body: Body, classes: int, blocks: Sequence[Block]) -> Body:
-    """The last statement of the head gives one value a class."""
+def predicts(kind: OutputKind, count: int) -> ast.PredictsStatement:
+    """`classes 10`, `classes 21 each pixel`, `restores image(3)`."""
+    value = expression(count)
+    if kind.call:
+        value = ast.CallExpr(name(kind.call), (ast.Arg(None, value, SPAN),), SPAN)
+    return ast.PredictsStatement(name(kind.word), value, name(kind.each) if kind.each else None, SPAN)
+
+
+def with_count(body: Body, word: str, count: int, blocks: Sequence[Block]) -> Body:
+    """The head whose last statement says how many is predicted by its name: `linear(classes)`."""
     for number in range(len(body) - 1, -1, -1):
         node = body[number]
         if not isinstance(node, Step):
             return body
         types = types_of(node, blocks)
         args = tuple(
-            (key, Par("classes") if types[key] == "channels" and value == classes else value)
-            for key, value in node.args
+            (key, Par(word) if types[key] == "channels" and value == count else value) for key, value in node.args
         )
         if args != node.args:
             return (*body[:number], replace(node, args=args), *body[number + 1 :])

@@ -31,6 +31,7 @@ from specc.runtime.data.mapped import Rows, parts
 from specc.runtime.data.mask_folders import mask_folders
 from specc.runtime.data.own import own
 from specc.runtime.data.scenes import scenes
+from specc.runtime.data.sounds import sounds
 from specc.runtime.data.tables import BUILT_IN, built_in, table
 from specc.runtime.data.targets import CLASSES, Wanted
 from specc.runtime.data.voc import voc
@@ -166,8 +167,10 @@ def statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def row_statistics(rows: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of every number of vectors (N, F)."""
+    """Mean and standard deviation of every number of vectors (N, F), of every channel of images (N, C, H, W)."""
     whole = torch.cat([part.double() for part in parts(rows)])
+    if whole.dim() == 4:
+        whole = whole.movedim(1, -1).flatten(0, 2)
     std = whole.std(dim=0, correction=0)
     return tuple(whole.mean(dim=0).tolist()), tuple(spread(value) for value in std.tolist())
 
@@ -472,6 +475,7 @@ OF_ANY_KIND: Mapping[str, TargetReader] = {
     "voc": voc,
     "coco": coco,
     "scenes": scenes,
+    "sounds": sounds,
     "table": table,
     **dict.fromkeys(BUILT_IN, built_in),
     "own": own,

@@ -170,7 +170,7 @@ class Parts:
     validation  None where it is to be held out of the training part
     crop        files are brought to a square by cutting out the middle, as ImageNet is evaluated
     notes       what a person should know, a line each
-    standardised  vectors are normalised though they are floats, each number by its own mean and deviation
+    standardised  inputs are normalised though they are floats: each number of vectors, each channel of images
     """
 
     train: Images

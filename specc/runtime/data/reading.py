@@ -72,6 +72,19 @@ def cut_shapes(data: Data, array: Shape, shapes: Sequence[Shape]) -> list[Shape]
 
 def form(data: Data, array: Shape, shape: Shape) -> Shape:
     """What becomes of one array of examples, before it has the shape that the network takes."""
+    if len(array) == len(shape) == 3 and shape[1] == 1:
+        signals = array[1] == 1 or array[:2] == (1, shape[0])
+        if signals and array[2] != shape[2]:
+            raise SystemExit(
+                f"{data.name} has signals of {array[2]:,} numbers, the network takes {shape[2]:,}"
+            )
+        if array == (1, shape[0], shape[2]):  # (N, C, L), which looks like grey images
+            return shape
+        if array[1] != 1 < shape[2]:
+            raise SystemExit(
+                f"{data.name} has images {shown(array)}, or signals of {array[1]} channels; the network takes signals "
+                f"of {shape[0]}"
+            )
     if len(array) == len(shape) == 3:
         if array[0] == shape[0] or array[0] == 1 or (array[0], shape[0]) == (3, 1):
             return shape
@@ -107,6 +120,8 @@ def fitted(numbers: Tensor, form: Shape) -> Tensor:
     if len(form) == 1:
         return numbers
     channels, height, width = form
+    if height == 1 < channels and numbers.shape[1:] == (1, channels, width):
+        return numbers.transpose(1, 2)  # signals, whose channels came as rows
     if numbers.shape[1] != channels:
         if numbers.shape[1] != 1:
             numbers = like(numbers.float().mean(dim=1, keepdim=True), numbers)

@@ -45,7 +45,7 @@ def cores() -> int:
     return len(usable(0)) if usable else os.cpu_count() or 1
 
 
-PATHLESS = ("digits", "glyphs", "scenes", "iris", "wine", "breast_cancer", "diabetes")
+PATHLESS = ("digits", "glyphs", "scenes", "sounds", "iris", "wine", "breast_cancer", "diabetes")
 """The data sets that come with scikit-learn, or are rendered."""
 
 

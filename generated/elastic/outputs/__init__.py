@@ -1,0 +1,1 @@
+"""What networks predict: for each kind of output the losses, the distance to a teacher, and the metric."""
