@@ -45,8 +45,7 @@ def main() -> None:
         if not flags.bundle:
             written.append(export_point(trained, NAME, NAMES, flags, number, point, plan))
     if flags.bundle:
-        folder = flags.output_dir / "anytime"
-        write_bundle(trained, Model(), NAME, folder, plans, points.values())
+        write_bundle(trained, Model(), NAME, flags.output_dir / "anytime", plans, points.values())
     elif flags.pareto:
         tell_left_over(flags, points)
     finish(written)

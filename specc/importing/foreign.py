@@ -204,7 +204,7 @@ def closed(traced: Traced, inside: Sequence[Node], frame: Frame) -> Part | None:
     }
     given = {ref.name for node in live(traced) if node.name not in names for ref in refs(node) if ref.name in names}
     given |= {traced.output} & names
-    if len(read) != 1 or len(given) != 1:
+    if len(read) != 1 or len(given) != 1 or any(table[name].shapes for name in given):
         return None
     name = frame.type.rpartition(".")[2]
     return Part(frame.path, name, frame.call, tuple(inside), read.pop(), given.pop())

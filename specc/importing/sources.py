@@ -79,12 +79,22 @@ def evaluating(module: Module) -> Module:
 
 
 def in_single(loaded: Loaded) -> Loaded:
-    """The network on the CPU and in single precision, in which projects train. Raises CannotImport without numbers."""
+    """The network on the CPU and in single precision, in which projects train. Raises CannotImport for weights that
+    nothing can be trained from."""
     import torch
+    from torch.nn.parameter import is_lazy
 
     tensors = dict([*loaded.module.named_parameters(), *loaded.module.named_buffers()])
     if any(tensor.is_meta for tensor in tensors.values()):
         raise CannotImport("the network is on torch's meta device, so it has no weights", "build it on the CPU")
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided:
+            raise CannotImport(f"`{name}` is a sparse tensor", "make it dense, as trained weights are: `.to_dense()`")
+    if not any(True for _ in loaded.module.parameters()):
+        raise CannotImport("the network has no parameters, so there is nothing to train")
+    for name, parameter in loaded.module.named_parameters():
+        if not is_lazy(parameter) and parameter.is_floating_point() and not bool(parameter.isfinite().all()):
+            raise CannotImport(f"`{name}` holds numbers that are not finite", "train or load it again")
     if loaded.program is None and any(tensor.device.type != "cpu" for tensor in tensors.values()):
         loaded.module.cpu()
     others = {str(tensor.dtype).removeprefix("torch.") for tensor in tensors.values() if tensor.is_floating_point()}

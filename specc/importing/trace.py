@@ -176,6 +176,9 @@ def check_runs(loaded: Loaded, inputs: tuple[Tensor, ...]) -> None:
         if "missing" in str(error) and "positional argument" in str(error):
             message = f"the network needs more than {len(inputs)} input{'s' if len(inputs) != 1 else ''}: {error}"
             raise CannotImport(message, "give --input once for each: --input 1,3,32,32 --input 1,10") from error
+        if "positional argument" in str(error) and "given" in str(error) and len(inputs) == 1:
+            message = f"`forward` takes no tensor by its place: {error}"
+            raise CannotImport(message, "wrap the network in a module whose `forward(self, x)` calls it") from error
         if "positional argument" in str(error) and "given" in str(error):
             message = f"the network takes fewer than {len(inputs)} inputs: {error}"
             raise CannotImport(message, "give --input once for each that it takes") from error
@@ -394,6 +397,8 @@ def chosen_output(program: ExportedProgram, loaded: Loaded, wanted: str | None) 
     assert spec is not None
     tree = pytree.tree_unflatten(names, spec)
     choices = dict(leaves(tree))
+    if not choices:
+        raise CannotImport("the network returns no tensor", "its `forward` must return what it predicts")
     if wanted is not None:
         if wanted not in choices:
             raise CannotImport(f"the network returns no `{wanted}`", f"it returns {', '.join(map(str, choices))}")
@@ -402,7 +407,10 @@ def chosen_output(program: ExportedProgram, loaded: Loaded, wanted: str | None) 
         shown = ", ".join(f"`{name}`" for name in choices)
         first = next(iter(choices))
         raise CannotImport(f"the network returns {len(choices)} tensors: {shown}", f"say which: --returns {first}")
-    return str(next(iter(choices.values())))
+    name = str(next(iter(choices.values())))
+    if name in program.graph_signature.user_inputs:
+        raise CannotImport("the network returns its input as it is", "its `forward` must return what it computes of it")
+    return name
 
 
 def leaves(tree: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -563,8 +571,8 @@ def called(fx: FxNode, instead: Mapping[str, str], drops: Collection[str]) -> No
     """A call with all its arguments by name."""
     value = fx.meta["val"]
     several = isinstance(value, (list, tuple))
-    shapes = tuple(tuple(map(int, v.shape)) for v in value if hasattr(v, "shape")) if several else ()
-    shape = tuple(map(int, value.shape)) if hasattr(value, "shape") else shapes[0] if shapes else ()
+    shapes = tuple(fixed_shape(v, fx) for v in value if hasattr(v, "shape")) if several else ()
+    shape = fixed_shape(value, fx) if hasattr(value, "shape") else shapes[0] if shapes else ()
     stack = frames(fx)
     if fx.target is operator.getitem:
         target, args = "item", {"self": fx.args[0], "index": fx.args[1]}
@@ -578,6 +586,18 @@ def called(fx: FxNode, instead: Mapping[str, str], drops: Collection[str]) -> No
     call = overload_of(fx) if target != "item" else ""
     named = by_name_alone(fx)
     return Node(fx.name, target, plain, shape, stack, place, None, shapes, dtype, code, call, named, implied(fx, args))
+
+
+def fixed_shape(value: Tensor, fx: FxNode) -> tuple[int, ...]:
+    """Raises CannotImport where a size is known only when the network has run."""
+    if not all(isinstance(size, int) for size in value.shape):
+        place, code = line_of(fx)
+        raise CannotImport(
+            f"how much is computed here depends on the values of the image: `{code}`",
+            "give the result a size that follows from the input's: a mask in place of a selection",
+            place,
+        )
+    return tuple(value.shape)
 
 
 def by_name(fx: FxNode) -> dict[str, Any]:

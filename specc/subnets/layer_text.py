@@ -419,7 +419,7 @@ class Network:
         """A name for a size: `c32` for what is 32 channels in the largest sub-network, `h56` for a side of 56."""
         value = evaluate(size, self.largest) if size.size <= MOST else ""
         name = unused(f"{role}{value}", self.taken)
-        self.defined.append(f"    {name} = {self.written(size)[0]}")
+        self.defined.extend(definition(name, self.written(size)[0]))
         self.known[size] = name
         return name, ATOM
 
@@ -460,6 +460,15 @@ class Network:
         if len(asked) == 1:
             return broken(asked[0], "and")
         return broken([f"({' and '.join(term)})" if len(term) > 1 else term[0] for term in asked], "or")
+
+
+def definition(name: str, text: str) -> list[str]:
+    """`name = a + b`, with a line for each summand where it is too long for one."""
+    line = f"    {name} = {text}"
+    first, *more = split_at(text, " + ")
+    if len(line) <= WIDTH or not more:
+        return [line]
+    return [f"    {name} = (", f"        {first}", *(f"        + {summand}" for summand in more), "    )"]
 
 
 def broken(words: Sequence[str], operator: str) -> list[str]:

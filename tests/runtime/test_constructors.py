@@ -29,6 +29,7 @@ LAYERS: tuple[nn.Module, ...] = (
     nn.BatchNorm2d(3, 1e-3, 0.2, affine=False, track_running_stats=False),
     nn.BatchNorm2d(3),
     nn.ChannelShuffle(2),
+    nn.Conv1d(1, 1, 3, padding=1, bias=False),
     nn.Conv2d(4, 6, 3, padding="same", padding_mode="reflect", bias=False),
     nn.Conv2d(4, 6, (3, 1), (2, 1), (1, 0), (1, 2), 2),
     nn.ConvTranspose2d(4, 4, 3, 2, 1, output_padding=1, groups=2),
@@ -179,7 +180,7 @@ supernet later {
     conv_transpose(16, kernel=2, stride=2); norm; relu; conv(64, kernel=1, width=fixed); pixel_shuffle(2)
     space_to_depth(2)
   }
-  head { pool(avg); norm rms(eps=1e-5); norm; linear(classes) }
+  head { pool(avg); channel_conv(3); norm rms(eps=1e-5); norm; linear(classes) }
 }
 method us_net(subnets=3)
 """

@@ -18,28 +18,12 @@ from specc.runtime.data.mapped import Mapped
 from specc.runtime.data.targets import Kind
 from specc.runtime.run.distributed import World
 from tests.helpers.folders import ROOT
+from tests.helpers.own_data import loaded, twice
 
 WORLD = World(0, 1, torch.device("cpu"))
 TEXT = (ROOT / "grammar" / "REFERENCE.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python own (\w+) (\d+)\n(.*?)^```$", TEXT, re.M | re.S)
 SHAPES: dict[str, Any] = {"values": (13,), "classes": ((3, 16, 16), (1, 8, 8), (4,))}
-HEAD = """
-import numpy as np
-import torch
-from torch.utils.data import Dataset, IterableDataset
-
-rng = np.random.default_rng(0)
-images = rng.integers(0, 256, (8, 3, 6, 6)).astype(np.uint8)
-masks = rng.integers(0, 4, (8, 6, 6)).astype(np.uint8)
-
-class Pairs(Dataset):
-    def __init__(self, inputs, targets):
-        self.inputs, self.targets = inputs, targets
-    def __len__(self):
-        return len(self.inputs)
-    def __getitem__(self, i):
-        return self.inputs[i], self.targets[i]
-"""
 
 
 class Task:
@@ -54,15 +38,6 @@ def files(folder: Path) -> None:
     np.save(folder / "masks.npy", rng.integers(0, 3, (100, 16, 16)).astype(np.uint8))
     x, y = rng.normal(3, 2, (100, 13)), rng.normal(40, 9, 100)
     np.savez(folder / "houses.npz", x=x[:80], y=y[:80], x_test=x[80:], y_test=y[80:])
-
-
-def loaded(folder: Path, body: str, task: Any) -> Data:
-    (folder / "mine.py").write_text(f"{HEAD}\ndef load(settings):\n    {body}\n")
-    return load_data({"name": "own", "path": str(folder / "mine.py"), "validation": 0.25, "seed": 0}, task)
-
-
-def twice(inputs: str, targets: str) -> str:
-    return f"return [({inputs}, {targets})] * 2"
 
 
 def batch(data: Data, shape: Any, workers: int = 0) -> Any:

@@ -16,7 +16,7 @@ from specc.runtime.data.loading import Loading
 from specc.runtime.data.sounds import RATE, STEP, WINDOW, bands, cepstrum, signals
 from specc.runtime.data.targets import Kind
 from specc.runtime.run.distributed import World
-from tests.runtime.test_own_targets import loaded, twice
+from tests.helpers.own_data import loaded, twice
 
 
 def sounds(**more: Any) -> Data:

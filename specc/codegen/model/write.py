@@ -277,7 +277,7 @@ def import_lines(
     if elastic:
         first.append("import space")
         for part, candidates in RUNTIME_NAMES.items():
-            used = [n for n in candidates if re.search(rf"(?<![\w.\"]){n}\b(?!\")", body)]
+            used = [n for n in candidates if re.search(rf"(?<![\w.\"]){n}\b(?!\"|=[^=])", body)]
             if used:
                 runtime[part] = used
     modules = {f"{operator_package(folder)}.torch": sorted(found) for folder, found in sources.items()}

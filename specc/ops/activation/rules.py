@@ -67,6 +67,10 @@ class Curve(Activation):
 class HardTanh(Curve):
     """`hardtanh(0, 6)`, `clamp(low=0)`."""
 
+    @property
+    def example(self) -> str:  # type: ignore[override]
+        return f"{self.kind}(low=0)"
+
     def build(self, call: OpCall) -> Built:
         low, high = (cast("Number | None", call.args[name]) for name in ("low", "high"))
         if low is None and high is None:

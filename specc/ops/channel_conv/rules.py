@@ -36,7 +36,7 @@ class ChannelConv(Operator):
     the active, with zeros beyond the last."""
 
     kind = "channel_conv"
-    example = "x = conv(64, kernel=3); pool(avg); channel_conv(3); sigmoid; scale(x, here)"
+    example = "pool(avg); channel_conv(3); sigmoid"
     branched = Branched(refused="its neighbours would be channels of other branches")
     layer = True
     reads_runs = True

@@ -23,7 +23,7 @@ class PartSoftmax(Operator):
     """`part_softmax(2)`, as selective kernels and split attention have it."""
 
     kind = "part_softmax"
-    example = "gates = linear(2 * in); part_softmax(2); (a, b) = split(2)"
+    example = "pool(avg); linear(2 * in); part_softmax(2); (a, b) = split(2); add(a, b)"
     branched = Branched(refused="it would be over the channels of different branches")
     folds = True
     signature = Signature(

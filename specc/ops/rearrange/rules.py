@@ -36,7 +36,7 @@ class ToMap(Operator):
     """`to_map`, `to_map(height=4)`."""
 
     kind = "to_map"
-    example = "patch_embed(8, 64); attention(4); to_map; conv(64, kernel=3)"
+    example = "patch_embed(8, 64); attention(4); to_map; conv(64, kernel=3); to_tokens"
     channelwise = True
     folds = True
     signature = Signature(
@@ -90,7 +90,7 @@ class ToTokens(Operator):
     """`to_tokens`."""
 
     kind = "to_tokens"
-    example = "conv(64, kernel=8, stride=8, padding=0); to_tokens; attention(4)"
+    example = "conv(64, kernel=8, stride=8, padding=0); to_tokens; attention(4); take(mean); linear(64)"
     channelwise = True
     folds = True
     signature = Signature("to_tokens", (), "The pixels of a map as tokens, row by row.")
