@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import torch
@@ -62,6 +62,11 @@ def divergence(output: Tensor, teacher: Tensor) -> Tensor:
     return (p * (p.log() - q.log())).sum(1).mean()
 
 
+def soft_cross_entropy(output: Tensor, teacher: Tensor) -> Tensor:
+    """-sum_c p_c log q_c, the mean over all that is no class."""
+    return -(teacher.softmax(1) * output.log_softmax(1)).sum(1).mean()
+
+
 def cross_entropy_of_pixels(output: Tensor, masks: Tensor) -> Tensor:
     """The mean over all pixels but those of class 255."""
     losses = [
@@ -81,12 +86,19 @@ def binary_divergence(output: Tensor, teacher: Tensor) -> Tensor:
     return (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
 
 
+def binary_of_teacher(output: Tensor, teacher: Tensor) -> Tensor:
+    return binary(output, teacher.sigmoid())
+
+
 def squared(output: Tensor, targets: Tensor) -> Tensor:
     return (output - targets).square().mean()
 
 
 def absolute(output: Tensor, images: Tensor) -> Tensor:
     return (output - images / 255).abs().mean()
+
+
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -97,8 +109,14 @@ class Kind:
     end: str
     task: Task
     targets: Tensor
-    loss: Callable[[Tensor, Tensor], Tensor]
-    distance: Callable[[Tensor, Tensor], Tensor]
+    loss: Loss
+    distance: Loss
+
+    @property
+    def soft(self) -> Loss:
+        """The soft cross-entropy where the outputs are probabilities, else the distance."""
+        soft: dict[Loss, Loss] = {divergence: soft_cross_entropy, binary_divergence: binary_of_teacher}
+        return soft.get(self.distance, self.distance)
 
 
 MASKS = torch.tensor([0, 1, 2, 255]).repeat(12).view(3, 4, 4).to(torch.uint8)
@@ -195,14 +213,20 @@ def labels_of_all(values: Parameters, kind: Kind, widths: tuple[int, ...]) -> Te
     return torch.stack([kind.loss(wide(values, width), kind.targets) for width in widths]).sum()
 
 
-def taught(values: Parameters, kind: Kind, pupils: tuple[int, ...], labels: float = 0.0) -> Tensor:
-    """The widest learns the targets, the others its outputs, and with a weight the targets as well."""
+def taught(values: Parameters, kind: Kind, pupils: tuple[int, ...]) -> Tensor:
+    """The widest learns the targets, the others its outputs."""
     teacher = wide(values, 4)
     total = kind.loss(teacher, kind.targets)
     for width in pupils:
-        pupil = wide(values, width)
-        total = total + kind.distance(pupil, teacher.detach()) + labels * kind.loss(pupil, kind.targets)
+        total = total + kind.distance(wide(values, width), teacher.detach())
     return total
+
+
+def by_tips(values: Parameters, kind: Kind) -> Tensor:
+    """Eq. 21: all learn the targets, the others the outputs of the super-network as well, by soft cross-entropy."""
+    teacher, pupil = wide(values, 4), wide(values, 2)
+    labels = kind.loss(teacher, kind.targets) + kind.loss(pupil, kind.targets)
+    return labels + kind.soft(pupil, teacher.detach())
 
 
 def teacher_of(targets: Tensor) -> Tensor:
@@ -259,7 +283,7 @@ STEPS: Mapping[str, Step] = {
     "tips": Step(
         WIDE,
         lambda trainer, net, space, y, _: tips.step(trainer, IMAGES, y, plans(net, 4, 2)),
-        lambda values, kind: taught(values, kind, (2,), labels=1.0),
+        by_tips,
     ),
     "pss": Step(
         WIDE,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from elastic.data.images import Data
 from elastic.train.interfaces import Recipe
-from elastic.train.losses import chosen, classified, divergence
+from elastic.train.losses import chosen, classified, divergence, entropy
 from elastic.train.scores import ACCURACY, Metric, Score
 
 
@@ -44,6 +44,9 @@ class Classes:
 
     def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         return divergence(output, teacher, temperature)
+
+    def entropy(self, teacher: Tensor) -> Tensor:
+        return entropy(teacher)
 
     def counted(self, output: Tensor, targets: Tensor) -> Tensor:
         """Right predictions, the sum of the cross-entropies, images, and those whose logits are not finite."""

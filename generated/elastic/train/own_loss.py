@@ -73,6 +73,9 @@ class Own:
             return self.called("distance", output, teacher)
         return self.inner.distance(output, teacher, temperature)
 
+    def entropy(self, teacher: Any) -> Tensor | float:
+        return 0.0 if "distance" in self.functions else self.inner.entropy(teacher)
+
     def counted(self, output: Any, targets: Tensor) -> Tensor:
         """As the inner task counts; or the sums over images of metric and loss, images, and those not finite."""
         if not self.scored:

@@ -160,7 +160,7 @@ class Trainer:
         self.schedule = schedule
         self.task = task
         self.criterion = task.criterion
-        self.distance = task.distance
+        self.distance, self.entropy = task.distance, task.entropy
         self.world = world
         self.clip = clip
         self.parts = parts

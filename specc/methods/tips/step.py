@@ -91,7 +91,7 @@ def step(
     """Forward and backward of one step, all losses added (Eq. 21). Returns them in the plans' order.
 
     The super-network, which comes first, learns the labels; the others learn the labels and, with the weight
-    `distill`, the distance to its outputs: detached.
+    `distill`, its outputs, detached: as soft cross-entropy where they are probabilities.
     """
     losses = []
     teacher: Any = None
@@ -101,7 +101,8 @@ def step(
         if teacher is None:
             teacher = detached(output)
         elif distill:
-            loss = loss + distill * trainer.distance(output, teacher)
+            soft = trainer.distance(output, teacher) + trainer.entropy(teacher)
+            loss = loss + distill * soft
         trainer.backward(loss)
         losses.append(loss.detach())
     return losses

@@ -106,6 +106,9 @@ class Boxes:
         far: Tensor = (scores + overlap + centre) / sure.sum().clamp(min=1)
         return far
 
+    def entropy(self, teacher: Tensor) -> float:
+        return 0.0
+
     def predicted(self, output: Tensor, least: float = LEAST) -> list[Tensor]:
         """For each image its boxes (n, 6), the surest first: left, top, right, bottom as shares of width and height,
         the class and the score. Of overlapping boxes of a class the surest is left."""

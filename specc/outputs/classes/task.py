@@ -12,7 +12,7 @@ from torch import Tensor
 
 from specc.runtime.data.images import Data
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import chosen, classified, divergence
+from specc.runtime.train.losses import chosen, classified, divergence, entropy
 from specc.runtime.train.scores import ACCURACY, Metric, Score
 
 
@@ -44,6 +44,9 @@ class Classes:
 
     def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         return divergence(output, teacher, temperature)
+
+    def entropy(self, teacher: Tensor) -> Tensor:
+        return entropy(teacher)
 
     def counted(self, output: Tensor, targets: Tensor) -> Tensor:
         """Right predictions, the sum of the cross-entropies, images, and those whose logits are not finite."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from specc.runtime.data.images import Data
 from specc.runtime.data.targets import NOT_JUDGED
 from specc.runtime.train.interfaces import Recipe
-from specc.runtime.train.losses import at_size, chosen, classified, divergence
+from specc.runtime.train.losses import at_size, chosen, classified, divergence, entropy
 from specc.runtime.train.scores import Metric, Score
 
 
@@ -52,6 +52,9 @@ class Pixels:
 
     def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         return divergence(at_size(output, teacher), teacher, temperature)
+
+    def entropy(self, teacher: Tensor) -> Tensor:
+        return entropy(teacher)
 
     def counted(self, output: Tensor, targets: Tensor) -> Tensor:
         """How many pixels of each class were predicted as each, row by row; the sum of the images' mean losses, images,

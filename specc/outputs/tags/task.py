@@ -51,6 +51,11 @@ class Tags:
         no = (-wanted).sigmoid() * (F.logsigmoid(-wanted) - F.logsigmoid(-said))
         return (yes + no).mean() * temperature**2
 
+    def entropy(self, teacher: Tensor) -> Tensor:
+        """Of each tag's two probabilities: the mean over batch and tags."""
+        yes, no = F.logsigmoid(teacher), F.logsigmoid(-teacher)
+        return -(yes.exp() * yes + no.exp() * no).mean()
+
     def counted(self, output: Tensor, targets: Tensor) -> Tensor:
         """A row for each image: its logits, its targets, its loss, and whether a logit is not finite."""
         finite = output.isfinite().all(dim=1, keepdim=True)

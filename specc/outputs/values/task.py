@@ -50,6 +50,9 @@ class Values:
         """The mean squared difference: a temperature has nothing to soften."""
         return regressed(output, teacher, {}, "mse")
 
+    def entropy(self, teacher: Tensor) -> float:
+        return 0.0
+
     def counted(self, output: Tensor, targets: Tensor) -> Tensor:
         """Of each value the sums of targets, their squares, squared and absolute errors; then of the losses, images,
         and those with an output that is not finite, which counts as the mean of the training targets."""

@@ -67,6 +67,11 @@ class Task(Protocol):
         """How far a pupil's output is from its teacher's, which is detached: 0 where they agree."""
         ...
 
+    def entropy(self, teacher: Tensor, /) -> Tensor | float:
+        """What the soft cross-entropy with a teacher's output has beside the distance, and no gradient: the entropy of
+        its probabilities. 0 where it has none."""
+        ...
+
     def counted(self, output: Tensor, targets: Tensor, /) -> Tensor:
         """What a score is made of, of one batch, in float64: a vector of `sums` numbers, which are added up over
         batches and processes; or, where no sum tells a score, a row for each image, which are all kept."""
@@ -84,6 +89,10 @@ class Task(Protocol):
 
 class Distance(Protocol):
     def __call__(self, output: Tensor, teacher: Tensor, /, temperature: float = 1.0) -> Tensor: ...
+
+
+class Entropy(Protocol):
+    def __call__(self, teacher: Tensor, /) -> Tensor | float: ...
 
 
 class Space(Protocol):
@@ -118,6 +127,7 @@ class Passes(Protocol):
 
     criterion: Criterion
     distance: Distance
+    entropy: Entropy
 
     def passes(self, plans: Sequence[Any], /) -> Iterator[Any]:
         """The plans, one after another, each within the setting that its pass needs."""

@@ -98,6 +98,12 @@ def divergence(output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Ten
     return kl.mean() * temperature**2
 
 
+def entropy(teacher: Tensor) -> Tensor:
+    """The entropy of softmax(teacher) over dimension 1, the mean over all others."""
+    said = F.log_softmax(teacher, dim=1)
+    return -(said.exp() * said).sum(dim=1).mean()
+
+
 def at_size(maps: Tensor, like: Tensor) -> Tensor:
     """Maps (B, C, H, W) as high and wide as others: a sub-network of small images predicts small ones."""
     size = like.shape[-2:]
