@@ -38,7 +38,7 @@ SAME_IN_SINGLE: Final = 1e-3
 """A network is the same in both precisions where its outputs differ by less than this share."""
 IMAGES: Final = 3
 MOST_IN_DOUBLE: Final = 20_000_000_000
-"""The most multiply-accumulates of an image in double precision: more take minutes."""
+"""The most multiply-accumulates of an image that are compared in double precision at once: more take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,27 +154,38 @@ def in_precisions(
 
     A network that computes with numbers of its own in single precision can be wrong in double without raising, as
     attention with a mask is. One that makes much of rounding is the same network, which only double can show: so both
-    are tried where they differ.
+    are tried where they differ. Large networks, which take long in double, are compared in single first.
     """
     import torch
 
-    single = evaluating(copy.deepcopy(module).float())
-    if macs <= MOST_IN_DOUBLE:
-        given = [torch.randn(batch or 1, *shape, dtype=torch.float64) for shape in shapes]
+    def runs(given: Sequence[Tensor]) -> list[Tensor] | None:
+        """What the network answers in double and in single precision; None where one does not run in double."""
         try:
-            double = evaluating(copy.deepcopy(module).double())
             with torch.no_grad():
                 found = [answer(double(*given), None), answer(single(*(x.float() for x in given)), None)]
                 if ours is not None:
                     ours.double().eval()(*given)
         except Exception:
-            yield single
-            return
+            return None
+        return found
+
+    single = evaluating(copy.deepcopy(module).float())
+    given = [torch.randn(batch or 1, *shape, dtype=torch.float64) for shape in shapes]
+    large = macs > MOST_IN_DOUBLE
+    if large:
+        yield single
+    double = evaluating(copy.deepcopy(module).double())
+    found = runs(given)
+    if found is not None:
         yield double
-        first, second = (tensor.double() for tensor in found)
-        if share(first - second, first.abs().max()) < SAME_IN_SINGLE:
-            return
-    yield single
+    if large:
+        return
+    if found is None:
+        yield single
+        return
+    first, second = (tensor.double() for tensor in found)
+    if share(first - second, first.abs().max()) >= SAME_IN_SINGLE:
+        yield single
 
 
 def compared(

@@ -87,7 +87,8 @@ def untouched(loaded: Loaded, shapes: tuple[tuple[int, ...], ...], batch: int) -
     copies: list[Module] = []
     if not any(map(is_lazy, loaded.module.parameters())):
         with suppress(Exception):
-            copies = [copy.deepcopy(loaded.module), copy.deepcopy(loaded.module)]
+            held = {id(tensor): tensor for tensor in [*loaded.module.parameters(), *loaded.module.buffers()]}
+            copies = [copy.deepcopy(loaded.module, {**held}) for _ in range(2)]  # which share the weights
     if copies:
         tried, fresh = copies
         check_runs(replace(loaded, module=tried), inputs)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from specc.diagnostics import Findings
-from specc.importing.prove import LEAST_SPREAD, compared, dtype_of, in_precisions
+from specc.importing.prove import LEAST_SPREAD, MOST_IN_DOUBLE, compared, dtype_of, in_precisions
 from specc.importing.recognise import Unread, recognise
 from specc.importing.sources import Loaded
 from specc.importing.text.write import write
@@ -191,6 +191,11 @@ class Single(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float())
+
+
+def test_what_is_large_is_compared_in_double_where_single_does_not_do() -> None:
+    found = in_precisions(Sensitive(1), ((3,),), None, MOST_IN_DOUBLE + 1)
+    assert [dtype_of(module) for module in found] == [torch.float32, torch.float64]
 
 
 def test_what_runs_in_single_precision_alone_is_compared_in_it() -> None:

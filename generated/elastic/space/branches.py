@@ -38,7 +38,7 @@ class Sum:
 def merge_branches(
     steps: Sequence[Step], prediction: str, views: Mapping[str, str]
 ) -> tuple[list[Step], dict[str, Merged]]:
-    """The steps with one convolution in the place of each such sum, and what these are, by the tensor they write."""
+    """The steps with one convolution for each such sum, and what these are, by the tensor they write."""
     see = viewed(views)
     readers = Counter(name for step in steps for name in {see(read) for read in step.reads})
     readers[see(prediction)] += 1
