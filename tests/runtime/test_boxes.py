@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.outputs.boxes.task import PRIOR, Boxes, owners
+from specc.outputs.boxes.task import Boxes, owners
+from specc.runtime.net.detect import PRIOR
 from specc.runtime.train.detections import THRESHOLDS, average_precision
 
 NONE = [-1.0] * 5
