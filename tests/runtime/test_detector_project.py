@@ -173,7 +173,7 @@ def test_boxes_of_an_image_are_those_by_hand(seed: int) -> None:
     picture = Image.fromarray(pixels.permute(1, 2, 0).numpy())
     resized = np.asarray(picture.resize((8, 8), Image.Resampling.BILINEAR)).astype(np.float32) / 255
     mean, std = ([0.5, 0.4, 0.3], [0.2, 0.3, 0.4])
-    images = torch.from_numpy((resized - np.float32(mean)) / np.float32(std)).permute(2, 0, 1)
+    images = torch.from_numpy((resized - np.array(mean)) / np.array(std)).float().permute(2, 0, 1)
     torch.testing.assert_close(seen[0][0], images, rtol=0, atol=0.03)  # a step of 255, divided by a deviation
     torch.testing.assert_close(detect(run, picture, ABOUT).boxes, detect(run, pixels, ABOUT).boxes)
     torch.testing.assert_close(seen[1], seen[2])

@@ -100,7 +100,8 @@ def prepared(image: Tensor, how: Mapping[str, Any]) -> Tensor:
         x = F.interpolate(x, (height, width), mode="bilinear", align_corners=False, antialias=True)
         x = x.round().clamp(0, how["scale"]) if whole else x
     mean, std = (x.new_tensor(how[name])[:, None, None] for name in ("mean", "std"))
-    return (x / how["scale"] - mean) / std
+    made: Tensor = (x / how["scale"] - mean) / std
+    return made
 
 
 def decoded(
