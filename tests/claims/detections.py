@@ -136,7 +136,7 @@ def reference(python: str, sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def figures(python: str, seeds: int) -> Iterator[tuple[str, Figure]]:
     """A row for each setting, with the version of pycocotools."""
     for setting in SETTINGS:
-        sets = []
+        sets: list[dict[str, Any]] = []
         for seed in range(seeds):
             rng = random.Random(seed)
             images = [scene(rng, setting) for _ in range(setting.images)]
