@@ -14,7 +14,7 @@ from specc.runtime.data.images import Inputs, each_input
 from specc.runtime.deploy import bundle
 from specc.runtime.deploy.checked import Written, agree
 from specc.runtime.deploy.choosing import figures, left_over
-from specc.runtime.deploy.exporting import export, first_batch
+from specc.runtime.deploy.exporting import described, export, first_batch
 from specc.runtime.files.whole import writing
 from specc.runtime.net.plan import short
 from specc.runtime.run.progress import amount
@@ -68,11 +68,13 @@ def write_bundle(
     trained: Trained,
     another: nn.Module,
     name: str,
+    inputs: Sequence[str],
     folder: Path,
     plans: Sequence[Any],
     points: Iterable[Point],
 ) -> None:
-    """All sub-networks beside the weights of the network `name`, with the figures of each.
+    """All sub-networks beside the weights of the network `name`, with the figures of each, and how the inputs of these
+    names are prepared.
 
     The bundle is loaded into `another` network of the same kind and compared before it takes its place.
     """
@@ -80,9 +82,10 @@ def write_bundle(
     points = [*points]
     rows = [figures(point) for point in points]
     metric = points[0].metric if points else ACCURACY
+    known = described(trained.loading, inputs, each_input(images))
     proof = partial(loaded_again, net=net, another=another.eval(), plans=plans, images=images)
     with writing(folder):
-        bundle.save(folder, net, plans, rows, name, trained.classes, metric, proof)
+        bundle.save(folder, net, plans, rows, name, trained.classes, metric, proof, known)
     print(f"wrote {bundle.sizes(folder)} to {folder}")
 
 
