@@ -15,6 +15,17 @@ in a list for choices of more options than letters."""
 Figure: TypeAlias = Flag | Number | None
 
 
+class InputShape(Document):
+    """An input of an exported network, and how its numbers are made of images."""
+
+    shape: tuple[Count, ...] = Field(description="without the batch")
+    scale: Number = Field(
+        description="what bytes are divided by, to be from 0 to 1; 1 where they are taken as they are"
+    )
+    mean: tuple[Number, ...] = Field(description="of each channel; it is taken off")
+    std: tuple[Number, ...] = Field(description="of each channel; what is left is divided by it")
+
+
 class Bundle(Document):
     """`index.json` of a bundle: the sub-networks that can run with its weights."""
 
@@ -31,6 +42,7 @@ class Bundle(Document):
     )
     classes: tuple[Text, ...] = Field(default=(), description="names of the classes")
     metric: MetricOf | None = Field(default=None, description="what `value` is; accuracy where there is none")
+    inputs: dict[str, InputShape] = Field(default_factory=dict, description="how each is prepared")
     files: dict[str, Text] = Field(default_factory=dict, description="checksums of the other files")
     checksum: Text = Field(default="", description="of everything before it")
 
@@ -59,17 +71,6 @@ def fits(cell: object, column: Literal["options", "outputs", "figure"]) -> bool:
             return cell is None or (isinstance(cell, tuple) and all(isinstance(name, str) for name in cell))
         case "figure":
             return cell is None or isinstance(cell, bool | float)
-
-
-class InputShape(Document):
-    """An input of an exported network, and how its numbers are made of images."""
-
-    shape: tuple[Count, ...] = Field(description="without the batch")
-    scale: Number = Field(
-        description="what bytes are divided by, to be from 0 to 1; 1 where they are taken as they are"
-    )
-    mean: tuple[Number, ...] = Field(description="of each channel; it is taken off")
-    std: tuple[Number, ...] = Field(description="of each channel; what is left is divided by it")
 
 
 class Figures(Document):

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from specc.outputs.boxes.task import PRIOR, Boxes, owners
+from specc.outputs.boxes.task import Boxes, owners
+from specc.runtime.net.detect import PRIOR
 from specc.runtime.train.detections import THRESHOLDS, average_precision
 
 NONE = [-1.0] * 5
@@ -166,7 +167,7 @@ def brute_force(scenes: list[tuple[Any, Any]], classes: int, threshold: float) -
         rows.sort(key=lambda row: -row[0])
         right = np.cumsum([hit for _, hit in rows])
         curve = [(n / wanted, n / (i + 1)) for i, n in enumerate(right)]
-        heights = [max((p for r, p in curve if r >= recall - 1e-12), default=0) for recall in np.linspace(0, 1, 101)]
+        heights = [max((p for r, p in curve if r >= recall), default=0) for recall in np.linspace(0, 1, 101)]
         found.append(sum(heights) / 101)
     return sum(found) / len(found) if found else 0.0
 

@@ -162,6 +162,27 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         Kind("boxes", 3),
         "has no width or height: left, top, right, bottom",
     ),
+    "one box for each image": (
+        twice("images", "np.full((8, 5), 0.5)"),
+        Kind("boxes", 3),
+        r"the shape \(8, 5\); boxes \(N, most, 5\)",
+    ),
+    "boxes without a class": (twice("images", "np.full((8, 2, 4), 0.5)"), Kind("boxes", 3), r"\(8, 2, 4\); boxes"),
+    "fewer boxes than images": (
+        twice("images", "np.array([[[0, 0, 0.5, 0.5, 1]]] * 7)"),
+        Kind("boxes", 3),
+        "has 8 examples and 7 targets",
+    ),
+    "a box with a gap": (
+        twice("images", "np.array([[[0, 0, float('nan'), 0.5, 1]]] * 8)"),
+        Kind("boxes", 3),
+        "box 0 of training image 0 ",
+    ),
+    "half a class": (
+        twice("images", "np.array([[[0, 0, 0.5, 0.5, 0.5]]] * 8)"),
+        Kind("boxes", 3),
+        "box 0 of training image 0 ",
+    ),
     "a box of no class": (
         twice("images", "np.array([[[0, 0, 0.5, 0.5, 3]]] * 8)"),
         Kind("boxes", 3),

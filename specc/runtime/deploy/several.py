@@ -94,9 +94,10 @@ def write_bundle(
     rows = [figures(point) for point in points.values()]
     metric = next((point.metric for point in points.values()), ACCURACY)
     every = [*plans.values()]
+    known = described(trained.loading, inputs, each_input(images))
     proof = partial(loaded_again, net=net, another=another.eval(), plans=every, images=images)
     with writing(folder):
-        bundle.save(folder, net, every, rows, name, trained.classes, metric, proof)
+        bundle.save(folder, net, every, rows, name, trained.classes, metric, proof, known)
     print(f"wrote {bundle.sizes(folder)} to {folder}")
 
 
