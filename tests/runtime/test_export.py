@@ -76,11 +76,20 @@ def test_what_is_no_front_of_this_network_is_told(tmp_path: Path) -> None:
 
 
 def test_flags_that_contradict_each_other_are_told() -> None:
-    usual = {"at": None, "pareto": None, "bundle": False, "int8": False, "calibrate": None, "max_macs": None}
+    usual = {
+        "at": None,
+        "pareto": None,
+        "bundle": False,
+        "onnx": False,
+        "int8": False,
+        "calibrate": None,
+        "max_macs": None,
+    }
     for changes, reason in (
         ({"at": "min", "pareto": "2"}, "only one of both"),
         ({"at": "3", "max_macs": 10.0}, "--max-macs would choose another"),
         ({"bundle": True, "int8": True}, "a bundle shares its weights"),
+        ({"onnx": True}, "--onnx is of a bundle"),
     ):
         assert reason in clash(Namespace(**{**usual, **changes}))
     for changes in ({}, {"pareto": "2", "bundle": True, "max_macs": 1.0}, {"at": "2", "bundle": True}):
