@@ -16,7 +16,10 @@ SIGNATURE: Final = Signature(
     (
         Parameter("alpha", "number", Fraction(1, 2), "the share of the labels' loss; the rest is distillation (Eq. 8)"),
         Parameter(
-            "features", Words(("stages", "none")), "stages", "whether the stages' pooled features are distilled too"
+            "features",
+            Words(("stages", "pyramid", "none")),
+            "stages",
+            "whose pooled features are distilled: the stages that skip, or a detector's pyramid behind them",
         ),
         Parameter("logits", "flag", True, "whether the super-net's logits are distilled"),
         Parameter(
@@ -41,10 +44,12 @@ NO_SKIPPABLES: Final = Rule(
 NO_STAGE_FEATURES: Final = Rule(
     "E605",
     "no-stage-features",
-    "feature distillation needs a stage with a skippable sub-path",
-    "Eq. 8 compares what a stage gives with and without its own skippable sub-path.\n"
+    "feature distillation needs a stage with a skippable sub-path, or a pyramid behind such stages",
+    "Eq. 8 compares what a stage gives with and without its own skippable sub-path; of a detector (section 4.5) what\n"
+    "the stages of its pyramid give, which stand behind them and skip nothing.\n"
     "Wrong:  stem { skippable { .. } }   method adn(features=stages)\n"
-    "Right:  stage s1 { .. skippable { .. } }   method adn(features=stages)",
+    "Right:  stage s1 { .. skippable { .. } }   method adn(features=stages)\n"
+    "Right:  stage s1 { .. skippable { .. } } stage p1 { .. }   method adn(features=pyramid)",
 )
 SEVERAL_OUTPUTS: Final = Rule(
     "E609",
@@ -98,8 +103,9 @@ class Adn(Basics):
 
     def constants(self, graph: Graph, call: Call) -> tuple[Constant, ...]:
         heads = tuple(output.name for output in graph.outputs if output.kind == "head")[:1]
-        features = stages_that_skip(graph) if call["specialize"] and call["features"] == "stages" else ()
-        comment = "The outputs of the two sub-networks: the logits, then the features of the stages that can skip."
+        features = compared_stages(graph, call)
+        of = "pyramid's stages" if call["features"] == "pyramid" else "stages that can skip"
+        comment = f"The outputs of the two sub-networks: the logits, then the features of the {of}."
         return (Constant("OUTPUTS", (*heads, *features), comment),)
 
     def check(self, graph: Graph, call: Call, report: Report) -> None:
@@ -111,12 +117,17 @@ class Adn(Basics):
                 "`adn` trains a network with and without its skippable sub-paths, and this one has none",
                 help="put the blocks that only refine a stage's features into `skippable { }`",
             )
-        elif call["specialize"] and call["features"] == "stages" and not stages_that_skip(graph):
+        elif call["specialize"] and call["features"] != "none" and not compared_stages(graph, call):
+            pyramid = call["features"] == "pyramid"
             report(
                 NO_STAGE_FEATURES,
-                "no stage has a skippable sub-path, so no features can be compared",
+                "no stage stands behind those that skip, so there is no pyramid to compare"
+                if pyramid
+                else "no stage has a skippable sub-path, so no features can be compared",
                 at="features",
-                help="put the sub-paths into stages, or write `features=none`",
+                help="write `features=stages`, or add the pyramid's stages"
+                if pyramid
+                else "put the sub-paths into stages, or write `features=none`",
             )
         if skips and others:
             report(
@@ -140,16 +151,32 @@ class Adn(Basics):
             report(BAD_SHARE, "the temperature is 0", at="temperature", help="1 is the paper's")
 
 
+def compared_stages(graph: Graph, call: Call) -> tuple[str, ...]:
+    """The stages whose features are distilled, as these are named among the outputs."""
+    skipping = stages_that_skip(graph)
+    if not call["specialize"] or call["features"] == "none":
+        return ()
+    if call["features"] == "stages" or not skipping:
+        return skipping
+    stages = [name for name, _ in stages_with_features(graph)]
+    return tuple(stages[stages.index(skipping[-1]) + 1 :])
+
+
 def stages_that_skip(graph: Graph) -> tuple[str, ...]:
-    """The stages that hold a skippable sub-path, as their features are named among the outputs."""
+    """The stages that hold a skippable sub-path."""
     skips = {choice.name for choice in graph.choices if choice.kind == "skip"}
+    return tuple(
+        name
+        for name, stage in stages_with_features(graph)
+        if any(free(scope.guard) & skips for scope in stage.scopes())
+    )
+
+
+def stages_with_features(graph: Graph) -> list[tuple[str, Scope]]:
+    """The stages in their order, of those whose features are outputs."""
     features = {output.name for output in graph.outputs if output.kind == "features"}
     stages = (scope for scope in graph.root.items if isinstance(scope, Scope) and scope.kind == "stage")
-    return tuple(
-        stage.name
-        for stage in stages
-        if stage.name in features and any(free(scope.guard) & skips for scope in stage.scopes())
-    )
+    return [(stage.name, stage) for stage in stages if stage.name in features]
 
 
 METHOD: Final[Method] = Adn(SIGNATURE, draws=False, calibrates=False, elastic="skippable halves", banks="skip")
