@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from specc.importing.predicts import EACH
 from specc.importing.quiet import plain_random, quiet_drops, told
-from specc.importing.sources import evaluating
+from specc.importing.sources import CannotImport, evaluating
 from specc.importing.weights import to_spec
 from specc.portable.files.original import Entry
 
@@ -37,6 +37,9 @@ STEP_CLOSE: Final = 1e-5
 SAME_IN_SINGLE: Final = 1e-3
 """A network is the same in both precisions where its outputs differ by less than this share."""
 IMAGES: Final = 3
+COPIES_IN_DOUBLE: Final = 4
+MANY: Final = 100_000_000
+"""Parameters: the memory that fewer take is not worth a look."""
 MOST_IN_DOUBLE: Final = 20_000_000_000
 """The most multiply-accumulates of an image that are compared in double precision at once: more take minutes."""
 
@@ -174,6 +177,7 @@ def in_precisions(
     large = macs > MOST_IN_DOUBLE
     if large:
         yield single
+    check_memory(sum(parameter.numel() for parameter in module.parameters()), free_memory())
     double = evaluating(copy.deepcopy(module).double())
     found = runs(given)
     if found is not None:
@@ -186,6 +190,27 @@ def in_precisions(
     first, second = (tensor.double() for tensor in found)
     if share(first - second, first.abs().max()) >= SAME_IN_SINGLE:
         yield single
+
+
+def check_memory(parameters: int, free: int | None) -> None:
+    """Raises CannotImport where a network does not fit into memory in double precision: both networks, what they were
+    before the step, and gradients. A system would kill the process instead. `free` bytes are None where unknown."""
+    needed = COPIES_IN_DOUBLE * 8 * parameters
+    if free is not None and parameters > MANY and needed > free:
+        raise CannotImport(
+            f"to compare it in double precision takes {needed >> 30} GB of memory, and {free >> 30} are free",
+            help="import it on a machine with more memory, or a smaller network of its kind: only sizes differ",
+        )
+
+
+def free_memory() -> int | None:
+    """The bytes that the system can still give, None where it does not say (only Linux does)."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = next((line.split() for line in lines if line.startswith("MemAvailable:")), None)
+    return None if found is None else int(found[1]) * 1024
 
 
 def compared(

@@ -173,6 +173,7 @@ def section(rows: Sequence[Row]) -> str:
             lines.append(
                 f"{library}: {len(taken)} of {run} accepted, {len(whole)} without a `module`, median {middle:.1f} s.\n"
             )
+    lines.append(f"Median of all {len(rows)}: {median(found.seconds for found in rows):.1f} s.\n")
     lines.append(
         "| network | seconds | lines | elastic dimensions | sub-networks | parameters, smallest | not in words |"
     )

@@ -31,7 +31,6 @@ from elastic.data.datasets import load_data
 from elastic.run.distributed import World
 from elastic.train.evaluate import evaluate
 from train import TASK
-from elastic.train.calibrate import calibrated
 from elastic.data.loading import Loading
 
 torch.set_num_threads(1)
@@ -40,9 +39,13 @@ world = World(0, 1, torch.device("cpu"))
 net = train.Model()
 saved = checkpoint.load(train.Path("runs/checkpoint.pt"))
 checkpoint.trained(net.eval(), saved)
-loading = Loading(load_data(saved["data"]), train.IMAGE, world)
+loading = Loading(load_data(saved["data"], TASK), train.IMAGE, world)
+TASK = TASK.fitted(loading.data)
 validation, testing = (loading.evaluation(images) for images in (loading.data.validation, loading.data.test))
 losses = [json.loads(line)["loss"] for line in train.Path("runs/metrics.jsonl").read_text().splitlines()]
+"""
+OF_SUBNETS = """
+from elastic.train.calibrate import calibrated
 """
 AFTER = """
 with open("found.json", "w") as file:
@@ -51,19 +54,20 @@ with open("found.json", "w") as file:
 
 
 def answer(
-    spec: str, seed: int, program: str, at: Literal["max", "min"] | None = None, **asked: Any
+    spec: str, seed: int, program: str, at: Literal["max", "min"] | Mapping[str, Any] | None = None, **asked: Any
 ) -> Mapping[str, Any]:
     """What `program` has put into `found` after training; it sees `asked`, `net`, `loading`, `losses` and more.
 
-    With `at` the project is that of the largest or the smallest sub-network alone.
+    With `at` the project is that of the largest, the smallest or another sub-network alone.
     """
     compiled = load(Source("claim.specc", spec))
-    chosen = None if at is None else complete(compiled.graph, {}, at)
+    chosen = complete(compiled.graph, {}, at) if isinstance(at, str) else at
+    before = BEFORE + (OF_SUBNETS if chosen is None else "")
     with TemporaryDirectory() as folder:
         project = Path(folder) / compiled.name
         install(compile_project(compiled, chosen), project)
         subprocess.run(
-            [sys.executable, "-c", BEFORE + program + AFTER],
+            [sys.executable, "-c", before + program + AFTER],
             cwd=project,
             input=json.dumps({"seed": seed, **asked}),
             text=True,

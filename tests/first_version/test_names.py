@@ -24,7 +24,10 @@ HERE = Path(__file__).parent
 SPECS = HERE.parents[1] / "specs"
 FINGERPRINTS: dict[str, str] = json.loads((HERE / "fingerprints.json").read_text())
 STATES: dict[str, dict[str, list[int]]] = json.loads((HERE / "states.json").read_text())
-SOME = ("digits", "digits_efficientnet_tips", "digits_mobilenet_v3_ofa", "digits_tips", "mobilenet_v2_us", "resnet18")
+SOME = (
+    *("digits", "digits_efficientnet_tips", "digits_mobilenet_v3_ofa", "digits_tips", "mobilenet_v2_us", "resnet18"),
+    "digits_vit_adn",
+)
 
 
 @pytest.mark.parametrize(

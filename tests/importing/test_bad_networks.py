@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from specc.imported import import_network
+from specc.importing.prove import check_memory
 from specc.importing.sources import CannotImport
 
 HEAD = """
@@ -54,3 +55,12 @@ def test_the_first_of_several_results_is_part_of_a_module(tmp_path: Path) -> Non
     file.write_text(f"{HEAD}{code}\n\ndef build():\n    return Mine()\n")
     (kept,) = import_network(f"{file}:build", [(3, 8, 8)]).foreign
     assert kept.operator == "aten.topk"
+
+
+def test_a_network_that_memory_cannot_hold_in_double_precision_is_told() -> None:
+    check_memory(600_000_000, None)
+    check_memory(600_000_000, 24 * 2**30)
+    check_memory(1_000_000, 1)  # what takes megabytes is tried
+    with pytest.raises(CannotImport, match="takes 17 GB of memory, and 4 are free") as told:
+        check_memory(600_000_000, 4 * 2**30)
+    assert "more memory" in told.value.help

@@ -22,10 +22,10 @@ class GroupNormParams:
     channels: Expr
     groups: Expr
     eps: Number
-    affine: bool
-    bias: bool
     full_channels: int
     full_groups: int
+    affine: bool = True
+    bias: bool = True
 
 
 class GroupNorm(Operator):

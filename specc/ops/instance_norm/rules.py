@@ -20,8 +20,8 @@ class InstanceNormParams:
 
     channels: Expr
     eps: Number
-    affine: bool
     full_channels: int
+    affine: bool = True
 
 
 class InstanceNorm(Operator):

@@ -20,9 +20,9 @@ class LayerNormParams:
 
     channels: Expr
     eps: Number
-    affine: bool
-    bias: bool
     full_channels: int
+    affine: bool = True
+    bias: bool = True
 
 
 class LayerNorm(Operator):

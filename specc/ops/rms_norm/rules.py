@@ -20,8 +20,8 @@ class RmsNormParams:
 
     channels: Expr
     eps: Number
-    affine: bool
     full_channels: int
+    affine: bool = True
 
 
 class RmsNorm(Operator):
