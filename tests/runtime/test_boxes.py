@@ -76,10 +76,10 @@ def test_an_image_without_boxes_has_a_loss_of_its_scores_alone() -> None:
 
 
 def test_a_pupil_learns_where_its_teacher_is_sure() -> None:
-    """One class, two places: the teacher is sure of the first."""
+    """One class, two places: the teacher is sure of the first, and sees nothing at the second."""
     teacher = torch.tensor([[PRIOR + 3.0, PRIOR - 6.0], *([0.2, 0.1],) * 4, [1.0, -1.0]])[None, :, None]
     pupil = torch.tensor([[PRIOR - 1.0, PRIOR - 5.0], *([0.5, -0.3],) * 4, [0.0, 0.5]])[None, :, None]
-    total, weights = 0.0, [sigmoid(3.0), sigmoid(-6.0)]
+    total, weights = 0.0, [sigmoid(3.0), 0.0]
 
     def kl(said: float, wanted: float) -> float:
         p, q = sigmoid(wanted), sigmoid(said)
@@ -92,7 +92,8 @@ def test_a_pupil_learns_where_its_teacher_is_sure() -> None:
             [middle[i % 2] + sign * math.exp(log) for i, (sign, log) in enumerate(zip((-1, -1, 1, 1), x[1:5]))]
             for x in (said, wanted)
         ]
-        total += kl(said[0] - PRIOR, wanted[0] - PRIOR)
+        apart = sigmoid(said[0] - PRIOR) - sigmoid(wanted[0] - PRIOR)
+        total += apart**2 * kl(said[0] - PRIOR, wanted[0] - PRIOR)
         total += weight * (1 - giou(*sides) + kl(said[5], wanted[5]))
     found = Boxes(1).distance(pupil, teacher)
     assert float(found) == pytest.approx(total / max(1, sum(weights)), rel=1e-4)
@@ -203,3 +204,18 @@ def test_a_score_is_of_all_rows() -> None:
     assert half.broken == 1
     assert half.also["map50"] == pytest.approx(51 / 101)
     assert task.score(rows[:0].view(0, rows.shape[1])).value == 0
+
+
+def test_places_without_an_object_do_not_drown_the_objects() -> None:
+    """A pupil that misses the one object of 400 places is further from its teacher than one that is a little unsure
+    everywhere, and than one whose boxes differ where there is nothing."""
+    teacher = torch.zeros(1, 6, 20, 20)
+    teacher[0, 0, 4, 4] = PRIOR + 2.0
+    missed, unsure, elsewhere = (teacher.clone() for _ in range(3))
+    missed[0, 0, 4, 4] = 0.0
+    unsure[0, 0] += 0.5
+    elsewhere[0, 1:5] += 1.0
+    elsewhere[0, 1:5, 4, 4] = 0.0
+    found = [float(Boxes(1).distance(pupil, teacher)) for pupil in (missed, unsure, elsewhere)]
+    assert found[0] > 5 * found[1]
+    assert found[2] == pytest.approx(0, abs=1e-6)

@@ -72,13 +72,19 @@ class Boxes:
 
     def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """How far the boxes are from a teacher's: the divergence of each class's two probabilities, summed over classes
-        and places; the GIoU loss and the divergence of centre-ness, where the teacher is sure of an object. Each place
-        weighs as much as the teacher's score there; all is divided by the sum of these.
+        and places; the GIoU loss and the divergence of centre-ness, where the teacher is sure of an object.
+
+        As the loss is focal, each divergence of classes weighs by the square of how far the probabilities p of the
+        teacher and q of the pupil are apart (Li et al., "Generalized Focal Loss", 2020), or all the places without an
+        object would count most: (p - q)^2 KL(p || q). A box weighs as much as the teacher's surest class there, where
+        that is above `LEAST`; all is divided by the sum of these weights.
         """
         said = places(resized(output, teacher, self.count))
         wanted = places(teacher)
         sure = wanted.logits.sigmoid().amax(dim=2)
-        scores = divergence(said.logits, wanted.logits).sum()
+        sure = sure * (sure > LEAST)
+        apart = said.logits.sigmoid() - wanted.logits.sigmoid()
+        scores = (apart.square() * divergence(said.logits, wanted.logits)).sum()
         overlap = (sure * generalized_box_iou_loss(said.boxes, wanted.boxes)).sum()
         centre = (sure * divergence(said.centre, wanted.centre)).sum()
         far: Tensor = (scores + overlap + centre) / sure.sum().clamp(min=1)
