@@ -165,8 +165,9 @@ def test_what_is_usual_is_written_as_ever() -> None:
 
 
 @pytest.mark.slow
-def test_it_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = project(from_text(spec("{2, 4}, " + EVERYTHING)), tmp_path / "project")
+@pytest.mark.parametrize("causal", ["", ", causal=yes"])
+def test_it_is_exported(causal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = project(from_text(spec("{2, 4}, " + EVERYTHING + causal)), tmp_path / "project")
     programs = part(made, "deploy.programs")
     net: nn.Module = made.model.Model().eval()
     scramble(net)

@@ -45,9 +45,8 @@ CAUSAL = Rule(
     "E440",
     "causal-needs-a-sequence",
     "a causal attention has no order of its tokens",
-    "With `causal=yes` a token looks at itself and those before it, so tokens must stand in a row. The pixels of a map,\n"
-    "windows, and positions by distance in a map have no before; cosine scores, `scale` and `key_bias` are not\n"
-    "available with it yet.\n"
+    "With `causal=yes` a token looks at itself and those before it, so tokens must stand in a row: the pixels of a\n"
+    "map and positions by distance in it have no order. Cosine scores, `scale` and `key_bias` do not go with it.\n"
     "Wrong:  conv(64, kernel=3); attention(heads=4, causal=yes)\n"
     "Right:  conv(64, kernel=3); to_tokens; attention(heads=4, causal=yes)",
 )
