@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from specc.cost import cost
-from specc.ops.grouped_attention.torch import ElasticGroupedAttention, GroupedAttention
+from specc.ops.grouped_attention.torch import ElasticGroupedAttention, GroupedAttention, GroupedAttentionCut
 from tests.helpers.comparing import relative, scramble
 from tests.helpers.parts import part
 from tests.helpers.projects import from_text, project
@@ -90,6 +90,7 @@ FORMS = {
     "one head of keys": ("  width per_group 0.25..1.0\n", "4, kv_heads=1, bias=no"),
     "one head of keys for elastic heads": ("", "{1, 3, 4}, head_dim=6, kv_heads=1, out_bias=no"),
     "heads of their own size": ("  width uniform {0.5, 1.0}\n", "5, head_dim=4"),
+    "causal": ("  width uniform {0.5, 1.0}\n", "{2, 4}, head_dim=6, kv_heads=2, causal=yes"),
     "noise": ("  width uniform {0.5, 1.0}\n", "4, dropout=0.3, qk_norm=rms"),
 }
 
@@ -98,6 +99,52 @@ FORMS = {
 def test_every_sub_network_computes_and_costs_what_it_should(form: str, tmp_path: Path) -> None:
     settings, attention = FORMS[form]
     check(spec(attention, settings), tmp_path)
+
+
+def test_causal_attention_is_a_softmax_over_the_tokens_so_far() -> None:
+    """Token t of each head is written out as a weighted sum over tokens 0 to t; two heads share their keys."""
+    attention = GroupedAttention(12, 2, 1, 4, causal=True)
+    scramble(attention)
+    x = torch.randn(2, 5, 12)
+    q, k, v = torch.split(attention.qkv(x), [8, 4, 4], -1)
+    said = torch.zeros(2, 5, 8)
+    for t in range(5):
+        for head in (slice(0, 4), slice(4, 8)):
+            scores = (k[:, : t + 1] * q[:, t : t + 1, head]).sum(-1) / 2
+            said[:, t, head] = (scores.softmax(1)[..., None] * v[:, : t + 1]).sum(1)
+    torch.testing.assert_close(attention(x), attention.out(said))
+
+
+def cut_of(attention: ElasticGroupedAttention, whole: bool) -> GroupedAttentionCut | None:
+    return None if whole else attention.cut(6, 2, 1)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_later_tokens_do_not_reach_earlier_ones(whole: bool, training: bool) -> None:
+    """Later tokens are exchanged for large ones; what comes before stays, and has no gradient from them.
+
+    NaN would not do: torch multiplies masked values with weights of zero.
+    """
+    attention = ElasticGroupedAttention(12, 4, 2, 3, causal=True).train(training)
+    scramble(attention)
+    cut = cut_of(attention, whole)
+    x = torch.randn(2, 6, 12 if whole else 6, requires_grad=True)
+    later = torch.where(torch.arange(6)[:, None] < 3, x, 1000 * torch.randn_like(x))
+    before = attention(x, cut)[:, :3]
+    torch.testing.assert_close(attention(later, cut)[:, :3], before)
+    (gradient,) = torch.autograd.grad(before.square().sum(), x)
+    assert gradient[:, :3].any()
+    assert not gradient[:, 3:].any()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_sequence_cut_off_answers_the_same(whole: bool) -> None:
+    attention = ElasticGroupedAttention(12, 4, 2, 3, causal=True)
+    scramble(attention)
+    cut = cut_of(attention, whole)
+    x = torch.randn(1, 6, 12 if whole else 6)
+    torch.testing.assert_close(attention(x, cut)[:, :3], attention(x[:, :3], cut))
 
 
 def test_counts_by_hand() -> None:
@@ -118,8 +165,9 @@ def test_what_is_usual_is_written_as_ever() -> None:
 
 
 @pytest.mark.slow
-def test_it_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    made = project(from_text(spec("{2, 4}, " + EVERYTHING)), tmp_path / "project")
+@pytest.mark.parametrize("causal", ["", ", causal=yes"])
+def test_it_is_exported(causal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = project(from_text(spec("{2, 4}, " + EVERYTHING + causal)), tmp_path / "project")
     programs = part(made, "deploy.programs")
     net: nn.Module = made.model.Model().eval()
     scramble(net)

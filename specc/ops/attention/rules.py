@@ -41,6 +41,15 @@ QK_EPS = Rule(
     "Wrong:  attention(heads=8, qk_eps=1e-5)\n"
     "Right:  attention(heads=8, qk_norm=layer, qk_eps=1e-5)",
 )
+CAUSAL = Rule(
+    "E440",
+    "causal-needs-a-sequence",
+    "a causal attention has no order of its tokens",
+    "With `causal=yes` a token looks at itself and those before it, so tokens must stand in a row: the pixels of a\n"
+    "map and positions by distance in it have no order. Cosine scores, `scale` and `key_bias` do not go with it.\n"
+    "Wrong:  conv(64, kernel=3); attention(heads=4, causal=yes)\n"
+    "Right:  conv(64, kernel=3); to_tokens; attention(heads=4, causal=yes)",
+)
 QK_EPS_DEFAULT: Final = Fraction(1, 1_000_000)
 
 
@@ -66,6 +75,7 @@ class GroupedParams:
     and no norm of queries and keys.
 
     `kv_heads` are active, `full_kv_heads` those of the largest sub-network; `bias` is that of queries, keys and values.
+    With `causal` a token looks at itself and at those before it.
     """
 
     inputs: Expr
@@ -80,6 +90,7 @@ class GroupedParams:
     out_bias: bool
     qk_norm: str
     qk_eps: Number
+    causal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,7 @@ class Attention(Operator):
             ),
             Parameter("qk_eps", "number", None, "added to that norm's variance; 1e-6 if not given", above=0, below=1),
             *PARAMETERS,
+            Parameter("causal", "flag", False, "let a token look at itself and those before it alone"),
         ),
         "Multi-head self-attention between tokens or the pixels of a map, with projections of its input and output.",
     )
@@ -312,12 +324,20 @@ def params_of(call: OpCall, usual: AttentionParams, kv_heads: Expr) -> Params:
         call.report(QK_EPS, "`qk_eps` belongs to a norm, and there is no `qk_norm`", at="qk_eps")
     full_kv_heads = call.maximum(kv_heads)
     places = places_of(call, call.inputs[0])
-    if (full_kv_heads, bias, out_bias, qk_norm) == (usual.full_heads, True, True, "none") and places == Places():
+    causal = cast(bool, call.args["causal"])
+    if causal and places != Places():
+        what = "the pixels of a map have no order" if places.on_map else "it takes no scores or key biases of its own"
+        call.report(CAUSAL, f"this attention is causal, but {what}", at="causal")
+    if (
+        (full_kv_heads, bias, out_bias, qk_norm) == (usual.full_heads, True, True, "none")
+        and places == Places()
+        and not causal
+    ):
         return usual
     rest = full_kv_heads, bias, out_bias, qk_norm, QK_EPS_DEFAULT if eps is None else eps
     first = usual.inputs, usual.heads, usual.head_dim, usual.dropout, usual.full_inputs, usual.full_heads
     if places == Places():
-        return GroupedParams(*first, kv_heads, *rest)
+        return GroupedParams(*first, kv_heads, *rest, causal)
     return PlacedParams(*first, kv_heads, *rest, places)
 
 

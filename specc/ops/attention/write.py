@@ -46,10 +46,16 @@ def write(sites: Sites, elastic: bool) -> Written:
 def write_grouped(sites: Sites) -> Written:
     """`GroupedAttention(features, heads, kv_heads, head_dim, ..)`, or its elastic twin with `cut(features, heads,
     kv_heads)`."""
-    args = grouped_args(sites)
+    causal = Arg(each(sites, lambda site: is_causal(asked(site))), "extra", "causal", False, "causal")
+    args = (*grouped_args(sites), causal)
     if any(varies(arg.values) for arg in args[:3]):
         return Written("ElasticGroupedAttention", "grouped_attention", args, planned=True, overwritable=True)
     return Written("GroupedAttention", "grouped_attention", args, overwritable=True, plain=True)
+
+
+def is_causal(p: Full) -> bool:
+    """Whether a token looks at itself and those before it alone."""
+    return isinstance(p, GroupedParams) and p.causal
 
 
 def grouped_args(sites: Sites) -> tuple[Arg, ...]:
