@@ -24,6 +24,7 @@ PSS_NET_V2 = tuple(f"mobilenet_v2_pss{kind}" for kind in ("", "_f", "_c", "_g"))
 
 MAXIMA = {
     "convnext_tiny_adn": (28_589_128, 4_455_531_264),
+    "csp_detector_us": (7_278_709, 9_490_432_000),  # in no paper: torch's counter says so
     "deeplabv3_resnet50": (39_638_869, 143_771_045_888),
     "densenet121": (7_978_856, 2_834_161_664),
     "ds_cnn": (23_180, 2_656_768),
