@@ -5,6 +5,7 @@
     python export.py --at 3            the third of pareto.json; or max, min, CHOICE=OPTION,...
     python export.py --pareto 4        four points of pareto.json, spread over its costs; or all
     python export.py --bundle          all of pareto.json with one set of weights
+    python export.py --bundle --onnx   the same for onnxruntime and numpy alone
 
 A sub-network becomes a folder with its source and weights, and, norms folded, a torch.export program
 and an ONNX file. All are loaded again and must give the trained network's outputs. A bundle is
@@ -37,15 +38,15 @@ def main() -> None:
     trained = load_trained(Model(), flags.checkpoint, IMAGE, TASK, data_path=data)
     points = wanted(space, flags, trained.origin(), first=trained.first())
     images = trained.loading.calibration(calibration(flags, SETTINGS))
-    plans, written = [], []
+    plans, written = {}, []
     for number, point in points.items():
         announce(point)
         plan = calibrated(trained.net, plan_of(trained.net, point.at, flags.outputs), images)
-        plans.append(plan)
+        plans[number] = plan
         if not flags.bundle:
             written.append(export_point(trained, NAME, NAMES, flags, number, point, plan))
     if flags.bundle:
-        write_bundle(trained, Model(), NAME, flags.output_dir / "anytime", plans, points.values())
+        write_bundle(trained, Model(), NAME, NAMES, flags, plans, points)
     elif flags.pareto:
         tell_left_over(flags, points)
     finish(written)

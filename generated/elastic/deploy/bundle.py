@@ -8,6 +8,7 @@ import string
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -81,14 +82,15 @@ def save(
     classes: Sequence[str] | None = None,
     metric: Metric = ACCURACY,
     proof: Callable[[Path], object] | None = None,
+    inputs: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Writes a bundle: the weights once and, for every plan, its assignment, norm statistics and figures.
 
     weights.safetensors has the network's state, norms.safetensors a row of statistics for every sub-network, and
     index.json the rest: one row per sub-network: each choice as one letter, and what is known of it (`figures`: macs,
-    params, accuracy or the `value` of another `metric`); the names of the classes; checksums of the files, itself
-    included. The folder is replaced as a whole, once `proof` has looked at the new one: what it raises leaves the old
-    one in its place.
+    params, accuracy or the `value` of another `metric`); the names of the classes; how each of the `inputs` is
+    prepared; checksums of the files, itself included. The folder is replaced as a whole, once `proof` has looked at the
+    new one: what it raises leaves the old one in its place.
     """
     options = options_of(net)
     choices = list(dict.fromkeys(name for plan in plans for name in plan.assignment))
@@ -119,6 +121,7 @@ def save(
             "latency": {},
             **({"classes": [*classes]} if classes else {}),
             **measured_by(metric),
+            **({"inputs": inputs} if inputs else {}),
             "files": {name: checksum((aside / name).read_bytes()) for name in (WEIGHTS, NORMS)},
         }
         write_text(aside / INDEX, index_text(index))
@@ -294,6 +297,7 @@ SHAPE: Final = documents.fields(
     {
         "fingerprint": documents.text,
         "classes": documents.listed(documents.text),
+        "inputs": documents.mapping(documents.anything),
         "files": documents.mapping(documents.text),
         "checksum": documents.text,
         "metric": documents.maybe(METRIC),

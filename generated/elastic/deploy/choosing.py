@@ -30,6 +30,7 @@ def export_flags(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add("--at", metavar="SUBNET", help="max, min, choice=option,..., a file or a number")
     add("--pareto", metavar="N", help="export N points of the Pareto front, or all")
     add("--bundle", action="store_true", help="one folder with shared weights: anytime/")
+    add("--onnx", action="store_true", help="the bundle for onnxruntime: anytime_onnx/")
     add("--front", type=Path, metavar="FILE", help="use this front instead of pareto.json")
     add("--outputs", nargs="+", metavar="NAME", help="outputs of each sub-network, or all")
     add("--max-macs", type=cost, metavar="N", help="per image, as in 20e6")
@@ -55,6 +56,8 @@ def clash(flags: argparse.Namespace) -> str:
         return "--at is one sub-network and --pareto several: only one of both can be asked for"
     if flags.at is not None and constraints:
         return f"--at says which sub-network: --{constraints[0].replace('_', '-')} would choose another"
+    if flags.onnx and not flags.bundle:
+        return "--onnx is of a bundle; of a single sub-network --formats onnx writes the file"
     if flags.bundle and flags.int8:
         return "--int8 is of single sub-networks: a bundle shares its weights"
     single = [name for name in ("formats", "opset", "dynamic_size") if getattr(flags, name, None)]

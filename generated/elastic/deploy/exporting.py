@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -203,6 +204,8 @@ def export(
     about |= free
     written = Written(flags)
     with writing(folder), whole_folder(folder) as aside:
+        if reader := getattr(trained.task, "reader", ""):
+            shutil.copyfile(reader, aside / Path(reader).name)
         source, program, onnx = (aside / FILES[kind] for kind in ("source", "program", "onnx"))
         if flags.to_original is not None:
             write_original(plain, flags.to_original, aside)

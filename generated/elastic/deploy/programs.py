@@ -134,28 +134,8 @@ def write_onnx(
     options: ProgramOptions = ProgramOptions(),
 ) -> None:
     """An ONNX file, where the packages for it are installed. Raises ImportError where they are not."""
-    try:
-        import onnx
-        import onnxscript  # noqa: F401
-    except ImportError:
-        raise ImportError("pip install onnx onnxscript onnxruntime") from None
-    latest = onnx.defs.onnx_opset_version()
-    if options.opset is not None and options.opset > latest:
-        raise ValueError(f"opset {options.opset}: the installed onnx knows up to {latest}")
+    model = onnx_model(static, inputs, names, [*named(wanted)], options)
     tried = checks(static, inputs, wanted, options)
-    program = exported(static, inputs, options).run_decompositions(decompositions())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            program,
-            f=path,
-            input_names=[*names],
-            output_names=[*named(wanted)],
-            opset_version=None if options.opset is None else max(options.opset, NATIVE),
-            external_data=False,
-            verbose=False,
-        )
-    model = finished(onnx.load(path), inputs, options)
     path.write_bytes(model.SerializeToString())
     try:
         import onnxruntime
@@ -169,6 +149,40 @@ def write_onnx(
         rows = session.run(keys, {key: x.numpy() for key, x in zip(names, given, strict=True)})
         found.append((dict(zip(keys, map(torch.from_numpy, rows), strict=True)), outputs))
     compare_all("onnxruntime", found)
+
+
+def onnx_model(
+    static: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: Sequence[str],
+    outputs: Sequence[str],
+    options: ProgramOptions = ProgramOptions(),
+) -> Any:
+    """The ONNX model of a static network, with its weights inside, for any batch size.
+
+    Raises ImportError where the packages for it are not installed, ValueError for an opset that cannot hold it.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ImportError("pip install onnx onnxscript onnxruntime") from None
+    latest = onnx.defs.onnx_opset_version()
+    if options.opset is not None and options.opset > latest:
+        raise ValueError(f"opset {options.opset}: the installed onnx knows up to {latest}")
+    program = exported(static, inputs, options).run_decompositions(decompositions())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = torch.onnx.export(
+            program,
+            input_names=[*names],
+            output_names=[*outputs],
+            opset_version=None if options.opset is None else max(options.opset, NATIVE),
+            external_data=False,
+            verbose=False,
+        )
+    assert made is not None
+    return finished(made.model_proto, inputs, options)
 
 
 def finished(model: Any, inputs: Sequence[Tensor], options: ProgramOptions) -> Any:

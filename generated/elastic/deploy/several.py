@@ -1,4 +1,6 @@
-"""What export.py does with several sub-networks: a folder for each, or a bundle of all beside one set of weights."""
+"""What export.py does with several sub-networks: a folder for each, or a bundle of all beside one set of weights, for
+PyTorch or for onnxruntime.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +10,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from elastic.data.images import Inputs, each_input
 from elastic.deploy import bundle
-from elastic.deploy.checked import Written, agree
+from elastic.deploy.checked import Written, agree, reason
 from elastic.deploy.choosing import figures, left_over
-from elastic.deploy.exporting import export, first_batch
+from elastic.deploy.exporting import described, export, first_batch
+from elastic.deploy.onnx_bundle import Subnet, save_onnx
 from elastic.files.whole import writing
 from elastic.net.plan import short
+from elastic.net.resizing import sized
 from elastic.run.progress import amount
 from elastic.search.front import Point
 from elastic.train.scores import ACCURACY, measured_by
 from elastic.train.trained import Trained
+from elastic.train.trainer import run
 
 
 def plan_of(net: Any, at: Mapping[str, Any], outputs: Sequence[str] | None) -> Any:
@@ -68,21 +74,66 @@ def write_bundle(
     trained: Trained,
     another: nn.Module,
     name: str,
-    folder: Path,
-    plans: Sequence[Any],
-    points: Iterable[Point],
+    inputs: Sequence[str],
+    flags: argparse.Namespace,
+    plans: Mapping[int, Any],
+    points: Mapping[int, Point],
 ) -> None:
-    """All sub-networks beside the weights of the network `name`, with the figures of each.
+    """All sub-networks beside the weights of the network `name`, with the figures of each; with --onnx for onnxruntime,
+    which calls the inputs `inputs`.
 
-    The bundle is loaded into `another` network of the same kind and compared before it takes its place.
+    The bundle is loaded again, by onnxruntime or into `another` network of the same kind, and compared before it takes
+    its place.
+    """
+    if flags.onnx:
+        folder = flags.output_dir / "anytime_onnx"
+        write_onnx_bundle(trained, name, inputs, folder, plans, points)
+        return
+    folder = flags.output_dir / "anytime"
+    net, images = trained.net, first_batch(trained.loading)
+    rows = [figures(point) for point in points.values()]
+    metric = next((point.metric for point in points.values()), ACCURACY)
+    every = [*plans.values()]
+    known = described(trained.loading, inputs, each_input(images))
+    proof = partial(loaded_again, net=net, another=another.eval(), plans=every, images=images)
+    with writing(folder):
+        bundle.save(folder, net, every, rows, name, trained.classes, metric, proof, known)
+    print(f"wrote {bundle.sizes(folder)} to {folder}")
+
+
+def write_onnx_bundle(
+    trained: Trained,
+    name: str,
+    inputs: Sequence[str],
+    folder: Path,
+    plans: Mapping[int, Any],
+    points: Mapping[int, Point],
+) -> None:
+    """All sub-networks as ONNX graphs beside one file of weights, named by their numbers in the front.
+
+    Exits where a package for it is not installed, or a sub-network is none that ONNX can hold.
     """
     net, images = trained.net, first_batch(trained.loading)
-    points = [*points]
-    rows = [figures(point) for point in points]
-    metric = points[0].metric if points else ACCURACY
-    proof = partial(loaded_again, net=net, another=another.eval(), plans=plans, images=images)
-    with writing(folder):
-        bundle.save(folder, net, plans, rows, name, trained.classes, metric, proof)
+    subnets = []
+    for number, plan in plans.items():
+        point = points[number]
+        known = {**figures(point), "at": point.at}
+        given = sized(each_input(images), plan.resolution)
+        subnets.append(Subnet(str(number), plan, given, known))
+    about = {
+        "network": name,
+        "fingerprint": net.fingerprint,
+        **measured_by(next(iter(points.values())).metric),
+        "inputs": described(trained.loading, inputs, each_input(images)),
+        "classes": trained.classes,
+    }
+    try:
+        with writing(folder):
+            save_onnx(folder, net, subnets, inputs, about, lambda it: run(net, images, it.plan))
+    except ImportError as error:
+        raise SystemExit(f"--onnx needs packages that are not installed: {error}") from None
+    except (ValueError, torch.onnx.OnnxExporterError) as error:
+        raise SystemExit(f"--onnx: {reason(error)}") from None
     print(f"wrote {bundle.sizes(folder)} to {folder}")
 
 

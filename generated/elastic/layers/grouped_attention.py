@@ -15,6 +15,7 @@ class GroupedAttention(nn.Module):
 
     Equally many neighbouring heads of queries share one head of keys and values: `heads` is a multiple of `kv_heads`.
     `qk_norm` normalises every query and key over its `head_dim` features: `layer`, `rms` or `none`.
+    With `causal` a token looks at itself and those before it alone.
     """
 
     def __init__(
@@ -28,10 +29,11 @@ class GroupedAttention(nn.Module):
         out_bias: bool = True,
         qk_norm: str = "none",
         qk_eps: float = 1e-6,
+        causal: bool = False,
     ) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = heads, kv_heads, head_dim
-        self.dropout = dropout
+        self.dropout, self.causal = dropout, causal
         self.qkv = nn.Linear(features, (heads + 2 * kv_heads) * head_dim, bias)
         self.q_norm, self.k_norm = (norm_of_heads(qk_norm, head_dim, qk_eps) for _ in "qk")
         self.out = nn.Linear(heads * head_dim, features, out_bias)
@@ -39,9 +41,8 @@ class GroupedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = parted(self.qkv(x), self.heads, self.kv_heads, self.head_dim)
-        y = attend_in_groups(
-            self.q_norm(q), self.k_norm(k), v, self.dropout if self.training else 0.0
-        )
+        dropout = self.dropout if self.training else 0.0
+        y = attend_in_groups(self.q_norm(q), self.k_norm(k), v, dropout, self.causal)
         out: Tensor = self.out(y)
         return out  # [N, T, C]
 
@@ -74,9 +75,14 @@ def parted(qkv: Tensor, heads: int, kv_heads: int, head_dim: int) -> tuple[Tenso
     return q, k, v
 
 
-def attend_in_groups(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
-    """softmax(Q K^T / sqrt(d)) V for every head: three [N, heads, T, d] to [N, T, heads * d]."""
-    y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+def attend_in_groups(
+    q: Tensor, k: Tensor, v: Tensor, dropout: float, causal: bool = False
+) -> Tensor:
+    """softmax(Q K^T / sqrt(d)) V for every head: three [N, heads, T, d] to [N, T, heads * d].
+
+    Where `causal`, token t looks at tokens 0 to t.
+    """
+    y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal)
     return y.transpose(1, 2).flatten(2)
 
 
@@ -160,11 +166,12 @@ class ElasticGroupedAttention(nn.Module):
         out_bias: bool = True,
         qk_norm: str = "none",
         qk_eps: float = 1e-6,
+        causal: bool = False,
     ) -> None:
         super().__init__()
         channels = largest(total(features))
         self.heads, self.kv_heads = both = largest(heads), largest(kv_heads)
-        self.head_dim, self.dropout = head_dim, dropout
+        self.head_dim, self.dropout, self.causal = head_dim, dropout, causal
         rows = (self.heads + 2 * self.kv_heads) * head_dim
         self.qkv = ElasticProjectionIn(channels, rows, bias, both, head_dim)
         self.q_norm, self.k_norm = (norm_of_heads(qk_norm, head_dim, qk_eps) for _ in "qk")
@@ -186,7 +193,6 @@ class ElasticGroupedAttention(nn.Module):
     def forward(self, x: Tensor, cut: GroupedAttentionCut | None = None) -> Tensor:
         heads, kv_heads = (self.heads, self.kv_heads) if cut is None else (cut.heads, cut.kv_heads)
         q, k, v = parted(self.qkv(x, cut), heads, kv_heads, self.head_dim)
-        y = attend_in_groups(
-            self.q_norm(q), self.k_norm(k), v, self.dropout if self.training else 0.0
-        )
+        dropout = self.dropout if self.training else 0.0
+        y = attend_in_groups(self.q_norm(q), self.k_norm(k), v, dropout, self.causal)
         return self.out(y, cut)  # type: ignore[no-any-return]

@@ -14,42 +14,18 @@ from typing import Any, ClassVar, Final
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.ops import batched_nms, generalized_box_iou_loss, sigmoid_focal_loss
+from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss
 
 from elastic.data.images import Data
+from elastic.net import detect
+from elastic.net.detect import LEAST, MOST, decoded, middles, places
 from elastic.train.detections import average_precision
 from elastic.train.interfaces import Recipe
 from elastic.train.losses import chosen
 from elastic.train.scores import Metric, Score
 
-PRIOR: Final = 4.595
-"""What is taken off every class's logit: an untrained network finds an object of a class at one place in a hundred."""
-LONGEST: Final = 7.0
-"""The largest logarithm of a distance, in places: none is longer than 1,000 of them."""
 RADIUS: Final = 1.5
 """How far from an object's centre, in places, a place may be that learns its box."""
-MOST: Final = 100
-"""Boxes in an image that are scored, the surest ones."""
-OVERLAP: Final = 0.6
-"""The intersection over union above which the less sure of two boxes of a class is dropped."""
-LEAST: Final = 0.05
-"""The score that a box has at least, to be predicted."""
-
-
-@dataclass(frozen=True)
-class Places:
-    """What a network says at each of P places of its map, for B images.
-
-    logits     (B, P, classes), before a sigmoid
-    distances  (B, P, 4) from the place to the box's left, top, right and bottom side, in places
-    centre     (B, P): the logit of centre-ness
-    boxes      (B, P, 4): left, top, right and bottom, in places
-    """
-
-    logits: Tensor
-    distances: Tensor
-    centre: Tensor
-    boxes: Tensor
 
 
 @dataclass(frozen=True)
@@ -69,13 +45,15 @@ class Boxes:
         Metric("map50", "mAP at IoU 0.5"),
     )
     sums: ClassVar[int] = 0
+    reader: ClassVar[str] = detect.__file__
+    """The file that makes boxes of an output: it goes with every exported network."""
 
     def fitted(self, data: Data, recipe: Recipe | None = None) -> Boxes:
         return self if recipe is None else replace(self, loss=chosen(recipe, self.losses))
 
     def criterion(self, output: Tensor, targets: Tensor) -> Tensor:
         """The sum of the three losses over all places, divided by the number of places that learn a box."""
-        said = places(output, self.count)
+        said = places(output)
         owner = owners(targets, output.shape[-2:])
         mine = owner >= 0
         number = mine.sum().clamp(min=1)
@@ -94,13 +72,19 @@ class Boxes:
 
     def distance(self, output: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
         """How far the boxes are from a teacher's: the divergence of each class's two probabilities, summed over classes
-        and places; the GIoU loss and the divergence of centre-ness, where the teacher is sure of an object. Each place
-        weighs as much as the teacher's score there; all is divided by the sum of these.
+        and places; the GIoU loss and the divergence of centre-ness, where the teacher is sure of an object.
+
+        As the loss is focal, each divergence of classes weighs by the square of how far the probabilities p of the
+        teacher and q of the pupil are apart (Li et al., "Generalized Focal Loss", 2020), or all the places without an
+        object would count most: (p - q)^2 KL(p || q). A box weighs as much as the teacher's surest class there, where
+        that is above `LEAST`; all is divided by the sum of these weights.
         """
-        said = places(resized(output, teacher, self.count), self.count)
-        wanted = places(teacher, self.count)
+        said = places(resized(output, teacher, self.count))
+        wanted = places(teacher)
         sure = wanted.logits.sigmoid().amax(dim=2)
-        scores = divergence(said.logits, wanted.logits).sum()
+        sure = sure * (sure > LEAST)
+        apart = said.logits.sigmoid() - wanted.logits.sigmoid()
+        scores = (apart.square() * divergence(said.logits, wanted.logits)).sum()
         overlap = (sure * generalized_box_iou_loss(said.boxes, wanted.boxes)).sum()
         centre = (sure * divergence(said.centre, wanted.centre)).sum()
         far: Tensor = (scores + overlap + centre) / sure.sum().clamp(min=1)
@@ -112,19 +96,10 @@ class Boxes:
     def predicted(self, output: Tensor, least: float = LEAST) -> list[Tensor]:
         """For each image its boxes (n, 6), the surest first: left, top, right, bottom as shares of width and height,
         the class and the score. Of overlapping boxes of a class the surest is left."""
-        said = places(output, self.count)
-        height, width = output.shape[-2:]
-        whole = output.new_tensor([width, height, width, height])
-        scores = (said.logits.sigmoid() * said.centre.sigmoid()[..., None]).sqrt()
-        found = []
-        for score, boxes in zip(scores, (said.boxes / whole).clamp(0, 1), strict=True):
-            place, label = (score > least).nonzero(as_tuple=True)
-            kept = batched_nms(boxes[place], score[place, label], label, OVERLAP)[:MOST]
-            place, label = place[kept], label[kept]
-            found.append(
-                torch.cat([boxes[place], label[:, None], score[place, label, None]], dim=1)
-            )
-        return found
+        return [
+            torch.cat([each.boxes, each.labels[:, None], each.scores[:, None]], dim=1)
+            for each in decoded(output, least)
+        ]
 
     def counted(self, output: Tensor, targets: Tensor) -> Tensor:
         """A row for each image: `MOST` boxes, those that are missing with the score -1, its targets, its loss, and
@@ -147,29 +122,6 @@ class Boxes:
         loss = float(counted[:, -2].mean()) if len(counted) else 0.0
         broken = int(counted[:, -1].sum())
         return Score(sum(whole) / len(whole), loss, len(counted), broken, {"map50": whole[0]})
-
-
-def places(output: Tensor, classes: int) -> Places:
-    """A map (B, classes + 5, H, W) as what is said at its places, row by row."""
-    if output.dtype not in (torch.float32, torch.float64):
-        output = output.float()  # areas are beyond half precision
-    flat = output.flatten(2).transpose(1, 2)
-    logits, logs, centre = torch.split(flat, [classes, 4, 1], dim=2)
-    distances = logs.clamp(max=LONGEST).exp()
-    middle = middles(output)
-    boxes = torch.cat([middle - distances[..., :2], middle + distances[..., 2:]], dim=2)
-    return Places(logits - PRIOR, distances, centre[..., 0], boxes)
-
-
-def middles(output: Tensor) -> Tensor:
-    """The middles (P, 2) of a map's places, x and y, in places."""
-    height, width = output.shape[-2:]
-    y, x = torch.meshgrid(
-        torch.arange(height, device=output.device, dtype=output.dtype) + 0.5,
-        torch.arange(width, device=output.device, dtype=output.dtype) + 0.5,
-        indexing="ij",
-    )
-    return torch.stack([x.flatten(), y.flatten()], dim=1)
 
 
 def in_places(boxes: Tensor, size: torch.Size) -> Tensor:

@@ -66,7 +66,8 @@ def matched(found: Tensor, targets: Tensor, kept: Tensor, there: Tensor) -> Tens
 def precision(hits: Tensor, wanted: int) -> float:
     """The area under the curve of precision over recall, as the mean of its value at the recalls 0, .01, .., 1.
 
-    `hits` are in the order of falling scores. The curve's value at a recall is the best precision from there on.
+    `hits` are in the order of falling scores. The curve's value at a recall is the best precision from there on. The
+    recalls are rounded as COCO rounds them, a bit above .07 for one, which seven of a hundred objects do not reach.
     """
     if not len(hits):
         return 0.0
@@ -74,6 +75,6 @@ def precision(hits: Tensor, wanted: int) -> float:
     recall = right / wanted
     curve = right / torch.arange(1, len(hits) + 1)
     best = curve.flip(0).cummax(0).values.flip(0)
-    places = torch.searchsorted(recall, torch.linspace(0, 1, 101, dtype=torch.float64))
+    places = torch.searchsorted(recall, torch.arange(101, dtype=torch.float64) * 0.01)
     there = places < len(best)
     return float((best[places.clamp(max=len(best) - 1)] * there).sum() / 101)
