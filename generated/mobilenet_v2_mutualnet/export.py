@@ -4,8 +4,7 @@
     python export.py --max-macs 200e3  of pareto.json, the most accurate within this budget
     python export.py --at 3            the third of pareto.json; or max, min, CHOICE=OPTION,...
     python export.py --pareto 4        four points of pareto.json, spread over its costs; or all
-    python export.py --bundle          all of pareto.json with one set of weights
-    python export.py --bundle --onnx   the same for onnxruntime and numpy alone
+    python export.py --bundle          all of pareto.json with one set of weights; --onnx: without torch
 
 A sub-network becomes a folder with its source and weights, and, norms folded, a torch.export program
 and an ONNX file. All are loaded again and must give the trained network's outputs. A bundle is
